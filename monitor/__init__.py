@@ -1,0 +1,8 @@
+"""Risk monitor: score short texts with a 4-bit LoRA language model, keep the rows, watch the trend.
+
+A research and support tool; never a diagnosis.
+"""
+
+NOT_A_DIAGNOSIS = (
+    "A research and support tool. Not a diagnosis; no decision about a person may rest on it alone."
+)

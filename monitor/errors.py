@@ -1,0 +1,31 @@
+"""Errors a user can act on.
+
+    MonitorError
+    ├── ConfigError   a setting, option or prompt is wrong
+    ├── DataError     an input file, row or column is wrong
+    ├── ModelError    a model folder, adapter or tokenizer is wrong
+    └── StoreError    the database is wrong, locked, foreign or of another schema
+
+Each message is one line: what is wrong, where (file, row, column), and the remedy. The command line prints it
+and exits with 2; any other exception is a bug and exits with 1.
+"""
+
+
+class MonitorError(Exception):
+    """Base of every error that is the user's to mend."""
+
+
+class ConfigError(MonitorError):
+    """A setting, command-line option or prompt is wrong."""
+
+
+class DataError(MonitorError):
+    """An input file, row, column or label is wrong."""
+
+
+class ModelError(MonitorError):
+    """A model folder, adapter or tokenizer is missing, damaged or mismatched."""
+
+
+class StoreError(MonitorError):
+    """The database is locked, damaged, foreign or of another schema version."""

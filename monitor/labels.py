@@ -1,0 +1,88 @@
+"""The six emotions, the three risk levels, and the table that joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.errors import ConfigError
+
+EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
+RISKS = ("low_risk", "mid_risk", "high_risk")
+DEFAULT_RULES = MappingProxyType(
+    {
+        "sadness": "high_risk",
+        "joy": "low_risk",
+        "love": "low_risk",
+        "anger": "mid_risk",
+        "fear": "mid_risk",
+        "surprise": "low_risk",
+    }
+)
+
+
+@dataclass(frozen=True)
+class RiskMap:
+    """Which risk level each emotion stands for; replaceable by configuration.
+
+    Raises:
+        ConfigError: an emotion is missing or unknown, or a risk level is unknown.
+    """
+
+    rules: Mapping[str, str] = field(default_factory=lambda: DEFAULT_RULES)
+
+    def __post_init__(self) -> None:
+        missing = [emotion for emotion in EMOTIONS if emotion not in self.rules]
+        unknown = [emotion for emotion in self.rules if emotion not in EMOTIONS]
+        levels = sorted({level for level in self.rules.values() if level not in RISKS})
+        if missing or unknown:
+            raise ConfigError(
+                f"risk map: missing emotions {missing}, unknown emotions {unknown}; name each of {', '.join(EMOTIONS)} once"
+            )
+        if levels:
+            raise ConfigError(f"risk map: unknown risk levels {levels}; use {', '.join(RISKS)}")
+
+    def matrix(self) -> npt.NDArray[np.float64]:
+        """Membership of each emotion in each risk level, shape (6, 3), entries 0 or 1."""
+        return np.array(
+            [[self.rules[emotion] == risk for risk in RISKS] for emotion in EMOTIONS], dtype=np.float64
+        )
+
+    def risk_of(self, emotion_index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Index into RISKS for each index into EMOTIONS; shapes (n,) -> (n,)."""
+        table = np.array([RISKS.index(self.rules[emotion]) for emotion in EMOTIONS], dtype=np.int64)
+        return table[emotion_index]
+
+    def risk_probabilities(self, probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """P(risk), the sum of its emotions' probabilities; shapes (n, 6) -> (n, 3)."""
+        return np.asarray(probabilities, dtype=np.float64) @ self.matrix()
+
+
+def confidence(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """One minus the entropy over its maximum ln 6: 0 for a flat answer, 1 for a certain one; (n, 6) -> (n,)."""
+    p = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-12, 1.0)
+    return np.clip(1.0 + (p * np.log(p)).sum(axis=1) / np.log(p.shape[1]), 0.0, 1.0)
+
+
+def score_columns(
+    probabilities: npt.NDArray[np.floating], risk_map: RiskMap
+) -> dict[str, npt.NDArray[np.float64] | list[str]]:
+    """Columns of the `scores` table that follow from P(emotion), shape (n, 6).
+
+    `risk` is the level of the greatest summed probability, not that of the top emotion.
+    """
+    p_risk = risk_map.risk_probabilities(probabilities)
+    columns: dict[str, npt.NDArray[np.float64] | list[str]] = {
+        "emotion": [EMOTIONS[i] for i in np.argmax(probabilities, axis=1)],
+        "risk": [RISKS[i] for i in np.argmax(p_risk, axis=1)],
+    }
+    for index, emotion in enumerate(EMOTIONS):
+        columns[f"p_{emotion}"] = np.asarray(probabilities[:, index], dtype=np.float64)
+    for index, risk in enumerate(RISKS):
+        columns[f"p_{risk.removesuffix('_risk')}"] = np.clip(p_risk[:, index], 0.0, 1.0)
+    columns["confidence"] = confidence(probabilities)
+    return columns
