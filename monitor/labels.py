@@ -41,7 +41,8 @@ class RiskMap:
         levels = sorted({level for level in self.rules.values() if level not in RISKS})
         if missing or unknown:
             raise ConfigError(
-                f"risk map: missing emotions {missing}, unknown emotions {unknown}; name each of {', '.join(EMOTIONS)} once"
+                f"risk map: missing emotions {missing}, unknown emotions {unknown}; "
+                f"name each of {', '.join(EMOTIONS)} once"
             )
         if levels:
             raise ConfigError(f"risk map: unknown risk levels {levels}; use {', '.join(RISKS)}")
@@ -63,7 +64,7 @@ class RiskMap:
 
 
 def confidence(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """One minus the entropy over its maximum ln 6: 0 for a flat answer, 1 for a certain one; (n, 6) -> (n,)."""
+    """One minus the entropy over its maximum ln 6: 0 for a flat answer, 1 for a sure one; (n, 6) -> (n,)."""
     p = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-12, 1.0)
     return np.clip(1.0 + (p * np.log(p)).sum(axis=1) / np.log(p.shape[1]), 0.0, 1.0)
 
