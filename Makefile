@@ -1,0 +1,50 @@
+# make demo    install what is missing, then score the demo feed and write out/report/index.html
+# make test    install what is missing, then run the tests
+# make clean   remove .venv and out
+#
+# PYTHON       the interpreter to build .venv with; 3.11 or newer   (default: python3)
+# TORCH_INDEX  a package index to take torch from, for a build without CUDA   (default: pip's own)
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TORCH := $(shell grep '^torch==' constraints.txt)
+
+.PHONY: help demo test clean
+.DELETE_ON_ERROR:
+
+help:
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,6p'
+
+demo: $(VENV)/.installed
+	@echo "==> demo: score the demo feed with the embedded model, write the report"
+	@$(BIN)/risk-monitor demo --out out
+
+test: $(VENV)/.installed-dev
+	@echo "==> test: pytest"
+	@$(BIN)/python -m pytest
+
+# A stamp is as new as the pins it was installed from, so a second `make` installs nothing.
+$(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/.made
+	@echo "==> install: $(TORCH)$(if $(TORCH_INDEX), from $(TORCH_INDEX))"
+	@$(PIP) install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--no-deps --index-url $(TORCH_INDEX)) "$(TORCH)"
+	@echo "==> install: risk-monitor and its packages, as pinned in constraints.txt"
+	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@echo "==> install: what the tests and checks need"
+	@$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: $(PYTHON) is missing or older than 3.11; install Python 3.11 or newer, or name one: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.12"; exit 2; }
+	@echo "==> install: a virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) out

@@ -1,0 +1,32 @@
+"""What every test shares: no network, few threads, and the way to the real data."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+os.environ.setdefault("OMP_NUM_THREADS", "2")  # torch reads it at import; more only slows tiny tensors
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder of the real data sets (emotion/, timelines/, ...); the test is skipped where it is missing."""
+    path = Path(os.environ.get("RISK_MONITOR_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not (path / "emotion" / "test.txt").is_file():
+        pytest.skip(f"no real data at {path}; set RISK_MONITOR_DATA to a folder that holds emotion/test.txt")
+    return path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of a Chromium for the tests marked `browser`; the test is skipped where there is none."""
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("no chromium on PATH; install it (apt-get install chromium) to run the browser tests")
+    return path

@@ -1,0 +1,105 @@
+"""The house's rules, read from its syntax trees: who may import whom, and how long things may grow."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOORS = (
+    {"errors"},
+    {"settings", "labels"},
+    {"prompts", "documents", "privacy", "batching", "metrics", "store", "corpus", "demo_feed"},
+    {"models", "materialise", "attention", "windows", "calibration"},
+    {"scoring", "training", "pretraining", "alerts"},
+)
+LAYERS = {f"monitor.{name}": number for number, names in enumerate(FLOORS) for name in names}
+LAYERS |= {"monitor": 0, "reports": 5, "jobs": 6}
+HEAVY = {"torch", "transformers", "peft", "bitsandbytes"}
+TABLES = {"duckdb", "polars"}
+MODEL_CODE = {
+    "monitor." + name for name in ("models", "materialise", "attention", "scoring", "training", "pretraining")
+}
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+SOURCES = {
+    module_of(path): path
+    for package in ("monitor", "jobs", "reports")
+    for path in sorted((ROOT / package).rglob("*.py"))
+}
+TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in SOURCES.items()}
+
+
+def imports(module: str) -> Iterator[str]:
+    """Every module named in an import, those inside functions included."""
+    for node in ast.walk(TREES[module]):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: imports are absolute, or the layers cannot be read"
+            name = node.module or ""
+            yield from (
+                f"{name}.{alias.name}" if f"{name}.{alias.name}" in SOURCES else name for alias in node.names
+            )
+
+
+def layer(module: str) -> float:
+    package = module.split(".")[0]
+    key = module if package == "monitor" else package
+    assert key in LAYERS, f"{module} has no layer; give it one in {Path(__file__).name}"
+    return LAYERS[key]
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_each_module_imports_only_from_lower_layers(module: str) -> None:
+    own_package = module.split(".")[0] in ("jobs", "reports") and module.split(".")[0]
+    upward = [
+        name
+        for name in imports(module)
+        if name.split(".")[0] in ("monitor", "jobs", "reports")
+        and name.split(".")[0] != own_package
+        and name != "monitor"
+        and layer(name) >= layer(module)
+    ]
+    assert not upward
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_only_model_code_imports_torch_and_it_imports_no_tables(module: str) -> None:
+    packages = {name.split(".")[0] for name in imports(module)}
+    forbidden = TABLES if module in MODEL_CODE else HEAVY
+    assert not packages & forbidden
+
+
+def test_reports_know_no_model_code() -> None:
+    names = {name for module in SOURCES if module.startswith("reports") for name in imports(module)}
+    assert not names & (MODEL_CODE | {"monitor.store"})
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_files_and_functions_stay_short(module: str) -> None:
+    assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) < 300
+    functions = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.FunctionDef)]
+    lengths = {node.name: (node.end_lineno or 0) - node.lineno + 1 for node in functions}
+    assert not {name: length for name, length in lengths.items() if length >= 40}
+
+
+@pytest.mark.parametrize("command", [["--help"], ["report", "--help"], ["query", "--help"]])
+def test_help_report_and_query_start_without_torch(command: list[str]) -> None:
+    code = (
+        "import sys\n"
+        "from jobs.cli import main\n"
+        f"sys.argv = ['risk-monitor', *{command!r}]\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        "assert 'torch' not in sys.modules, 'torch was imported'\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
