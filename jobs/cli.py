@@ -1,0 +1,111 @@
+"""The risk-monitor command line.
+
+    risk-monitor COMMAND [OPTIONS]        or        python -m jobs.COMMAND [OPTIONS]
+
+Exit codes: 0 done · 1 a bug · 2 the user's mistake, in one clear line · 3 done, but an alert or a quality
+gate fired and --fail-on asked to hear of it (a command says so with `raise typer.Exit(GATE_FIRED)`).
+
+Only the module of the command that was asked for is imported, so `report`, `query` and every --help of the
+light commands start without torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from monitor import NOT_A_DIAGNOSIS
+from monitor.errors import MonitorError
+
+USER_ERROR = 2
+GATE_FIRED = 3
+INTERRUPTED = 130
+
+COMMANDS = MappingProxyType(
+    {
+        "demo": "Score the built-in synthetic feed and write its report.",
+        "score": "Read texts into the database and score the new ones.",
+        "report": "Write the offline risk report of a database.",
+        "nightly": "The unattended run: read the inbox, score, report.",
+        "query": "Ask the database a read-only SQL question.",
+        "train": "Fine-tune a base model on labelled texts (QLoRA).",
+        "evaluate": "Measure models on labelled texts.",
+        "pretrain": "Rebuild the base of the built-in model.",
+        "benchmark": "Time reading, scoring and reporting on this machine.",
+    }
+)
+"""Each command, whose code is `command` in jobs/NAME.py, and its line in `risk-monitor --help`."""
+
+HELP = f"""Score short texts for emotion and risk, keep every score, watch the trend.
+
+New here? Run `risk-monitor demo`.
+
+{NOT_A_DIAGNOSIS}"""
+
+
+def new_app(help_text: str | None = None) -> typer.Typer:
+    """An app whose errors are plain tracebacks: never local variables, which hold people's texts."""
+    return typer.Typer(
+        help=help_text,
+        add_completion=False,
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def build_app(arguments: Sequence[str]) -> typer.Typer:
+    """The app for these arguments: the command they name is loaded, the others are lines in the help.
+
+    Args:
+        arguments: the words after `risk-monitor`.
+    """
+    app = new_app(HELP)
+    asked = next((word for word in arguments if not word.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        function = importlib.import_module(f"jobs.{name}").command if name == asked else _not_asked
+        app.command(name, short_help=summary)(function)
+    return app
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run `risk-monitor` with these words (default: the process's own) and exit with its code."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    _exit_well(lambda: build_app(words)(words, prog_name="risk-monitor"))
+
+
+def run(command: Callable[..., Any]) -> None:
+    """Run one command function as a program, for `python -m jobs.NAME`, and exit with its code."""
+    app = new_app()
+    app.command()(command)
+    name = command.__module__.removeprefix("jobs.")
+    if name == "__main__":
+        name = sys.argv[0].rpartition("/")[2].removesuffix(".py")
+    _exit_well(lambda: app(prog_name=f"python -m jobs.{name}"))
+
+
+def _exit_well(call: Callable[[], object]) -> None:
+    """Exit with 2 and one red line for what the user can mend; let bugs through with their traceback."""
+    try:
+        call()
+    except MonitorError as error:
+        line = " ".join(str(error).split())
+        Console(stderr=True).print(Text(f"risk-monitor: {line}", style="red"), soft_wrap=True)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+def _not_asked() -> None:
+    """Stand in the list of commands for a command that was not asked for."""
+
+
+if __name__ == "__main__":
+    main()
