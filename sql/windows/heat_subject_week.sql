@@ -1,0 +1,46 @@
+-- name: heat_subject_week
+-- purpose: the highest-risk subjects, week by week
+-- grain: one row per subject and ISO week (week = its Monday) with at least one scored text, for the `top` subjects
+-- frame: the calendar weeks that touch the `days` days ending on as_of, cut at as_of. Subjects are ranked (place 1 =
+--        highest) by mean p_high of the 28 days ending on as_of, drawn towards everyone's mean as if by 5 more texts, so
+--        that one bad text does not lead the table; subjects silent in those 28 days come after all others
+-- params: model_id, as_of, days, top
+WITH texts AS (
+    SELECT
+        CAST(d.posted_at AS DATE) AS day,
+        d.subject_id,
+        s.p_high,
+        s.risk,
+        d.posted_at >= CAST($as_of AS DATE) - to_days(27) AS is_recent
+    FROM scores AS s
+    JOIN documents AS d USING (doc_id)
+    WHERE s.model_id = $model_id
+      AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
+      AND d.posted_at >= date_trunc('week', CAST($as_of AS DATE) - to_days(CAST($days AS INTEGER) - 1))
+),
+everyone AS (SELECT avg(p_high) AS p_high FROM texts),
+subjects AS (
+    SELECT
+        t.subject_id,
+        count(*) FILTER (t.is_recent) AS n,
+        (coalesce(sum(t.p_high) FILTER (t.is_recent), 0) + 5 * any_value(e.p_high)) / (n + 5) AS recent_p_high
+    FROM texts AS t, everyone AS e
+    GROUP BY t.subject_id
+),
+ranked AS (
+    SELECT subject_id, row_number() OVER (ORDER BY n = 0, recent_p_high DESC, subject_id) AS place
+    FROM subjects
+)
+SELECT
+    CAST(date_trunc('week', t.day) AS DATE) AS week,
+    t.subject_id,
+    r.place,
+    count(*) AS n,
+    count(*) FILTER (t.risk = 'high_risk') AS n_high,
+    avg(CAST(t.risk = 'high_risk' AS INTEGER)) AS share_high,
+    avg(t.p_high) AS p_high
+FROM texts AS t
+JOIN ranked AS r USING (subject_id)
+WHERE r.place <= $top
+GROUP BY ALL
+ORDER BY r.place, week

@@ -1,0 +1,225 @@
+"""The window queries, twice: cases as data (tests/windows/*.json), and a naive oracle on random feeds."""
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor import windows
+from monitor.errors import ConfigError
+from monitor.labels import EMOTIONS
+from tests import fake_feed
+
+CASES = [
+    pytest.param(path.stem, case, id=f"{path.stem}: {case['case']}")
+    for path in sorted((Path(__file__).parent / "windows").glob("*.json"))
+    for case in json.loads(path.read_text(encoding="utf-8"))
+]
+AS_OF = dt.date(2026, 12, 31)
+HEADLINE = {"model_id": "m", "as_of": AS_OF, "threshold": 0.5, "min_texts": 3}
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with fake_feed.database() as con:
+        yield con
+
+
+def arguments(name: str, given: dict[str, object]) -> dict[str, object]:
+    """Parameters of a case, the usual ones filled in."""
+    known = {"model_id": fake_feed.MODEL, "as_of": AS_OF, "until": AS_OF, **given}
+    if isinstance(known["as_of"], str):
+        known["as_of"] = dt.date.fromisoformat(known["as_of"])
+    return {key: known[key] for key in windows.load(name).params}
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_case(con: duckdb.DuckDBPyConnection, name: str, case: dict) -> None:
+    fake_feed.add(con, case["texts"])
+    found = windows.run(con, name, **arguments(name, case["params"])).to_dicts()
+    assert len(found) == len(case["rows"])
+    for row, expected in zip(found, case["rows"], strict=True):
+        seen = {key: str(row[key]) if isinstance(row[key], dt.date) else row[key] for key in expected}
+        assert seen == pytest.approx(expected, abs=1e-9)
+
+
+def test_every_query_has_a_case_or_a_test_of_its_own() -> None:
+    assert {case.values[0] for case in CASES} | {"model_coverage"} == set(windows.names())
+
+
+@pytest.mark.parametrize("name", windows.names())
+def test_header_agrees_with_the_statement(name: str) -> None:
+    query = windows.load(name)
+    statements = duckdb.extract_statements(query.sql)
+    assert len(statements) == 1
+    assert query.name == name
+    assert set(query.params) == statements[0].named_parameters
+    assert all((query.purpose, query.grain, query.frame))
+    assert "now()" not in query.sql
+    assert "current_date" not in query.sql.lower()
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "told"),
+    [
+        ("no_such", {}, "no window query 'no_such'; there are daily_overall, "),
+        ("../schema/001", {}, "no window query"),
+        ("daily_overall", {"model_id": "m"}, "missing as_of"),
+        ("daily_overall", {"model_id": "m", "as_of": AS_OF, "day": 1}, "unknown day"),
+        ("daily_overall", {"model_id": 7, "as_of": AS_OF}, "model_id is a string, not 7"),
+        ("daily_overall", {"model_id": "m", "as_of": "yesterday"}, "as_of is a date, not 'yesterday'"),
+        ("rolling_overall", {"model_id": "m", "as_of": AS_OF, "window_days": 0}, "at least 1, not 0"),
+        ("rolling_overall", {"model_id": "m", "as_of": AS_OF, "window_days": 7.5}, "whole number"),
+        (
+            "headline",
+            {"model_id": "m", "as_of": AS_OF, "threshold": 1.2, "min_texts": 3},
+            "from 0 to 1, not 1.2",
+        ),
+        ("headline", {"model_id": "m", "as_of": AS_OF, "threshold": float("nan"), "min_texts": 3}, "0 to 1"),
+    ],
+)
+def test_a_wrong_call_says_what_is_wrong(
+    con: duckdb.DuckDBPyConnection, name: str, params: dict[str, object], told: str
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        windows.run(con, name, **params)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_models_do_not_mix(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", "2026-01-01 08:00", 1.0)])
+    fake_feed.add(con, [("a", "2026-01-01 09:00", 0.0)], model="model-b")
+    for model, p_high in (("model-a", 1.0), ("model-b", 0.0)):
+        for name in ("daily_overall", "daily_subject"):
+            frame = windows.run(con, name, model_id=model, as_of=AS_OF)
+            assert frame["n"].to_list() == [1]
+            assert frame["p_high"].to_list() == [p_high]
+
+
+def test_model_coverage_lists_models_newest_work_first_and_without_scores_last(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    fake_feed.add(con, [("a", "2026-01-01 08:00", 1.0), ("a", "2027-02-01 08:00", 1.0)])
+    fake_feed.add(con, [("b", "2026-01-03 08:00", 1.0)], model="model-b")
+    con.execute("UPDATE scores SET scored_at = TIMESTAMP '2026-07-01' WHERE model_id = 'model-b'")
+    con.execute(
+        "INSERT INTO models BY NAME SELECT 'model-0' AS model_id, * EXCLUDE model_id FROM models LIMIT 1"
+    )
+    frame = windows.run(con, "model_coverage", until=AS_OF)
+    assert frame.select("model_id", "n", "last_posted").rows() == [
+        ("model-b", 1, dt.datetime(2026, 1, 3, 8)),
+        ("model-a", 1, dt.datetime(2026, 1, 1, 8)),
+        ("model-0", 0, None),
+    ]
+
+
+def test_data_quality_counts_unscored_truncated_rejected_and_repeated(con: duckdb.DuckDBPyConnection) -> None:
+    day = dt.datetime(2026, 1, 1, 8)
+    p = [fake_feed.probabilities(0.5)] * 3
+    fake_feed.insert(con, ["a", "b", "b"], [day] * 3, p, truncated=[True, False, False])
+    fake_feed.insert(con, ["c"], [day], [], model=None)
+    con.execute(
+        "INSERT INTO rejects BY NAME SELECT range AS reject_id, 'f.csv' AS file, range AS row,"
+        " 'text' AS \"column\", 'empty text' AS reason, '' AS raw, 'run-1' AS run_id,"
+        " TIMESTAMP '2026-06-01' AS rejected_at FROM range(4)"
+    )
+    con.execute(
+        "INSERT INTO runs BY NAME SELECT 'run-' || range AS run_id, 'score' AS job, 'done' AS status,"
+        " TIMESTAMP '2026-06-01' AS started_at, 2 AS n_duplicate FROM range(3)"
+    )
+    row = windows.run(con, "data_quality", model_id=fake_feed.MODEL, as_of=AS_OF).row(0, named=True)
+    assert (
+        row
+        | {
+            "n_documents": 4,
+            "n_scored": 3,
+            "n_unscored": 1,
+            "n_truncated": 1,
+            "n_subjects": 2,
+            "n_rejected": 4,
+            "n_duplicate": 6,
+        }
+        == row
+    )
+
+
+Texts = list[
+    tuple[str, int, int, float, float]
+]  # subject, day, minute of the day, p_high, share of the rest that is mid
+feeds = st.lists(
+    st.tuples(
+        st.sampled_from("abc"),
+        st.integers(0, 45),
+        st.sampled_from([0, 1, 719, 1439]),
+        st.floats(0, 1, width=32),
+        st.floats(0, 1, width=32),
+    ),
+    max_size=40,
+)
+
+
+def itself(subject: str) -> str:
+    return subject
+
+
+def everyone(_: str) -> str:
+    return "all"
+
+
+def oracle(texts: Texts, as_of: int, days: int, key: Callable[[str], str]) -> list[tuple]:
+    """(day, key, n, days with texts, subjects, mean p_high, mean p_mid) text by text for every row."""
+    rows = []
+    for day, name in sorted({(text[1], key(text[0])) for text in texts if text[1] <= as_of}):
+        seen = [text for text in texts if key(text[0]) == name and day - days < text[1] <= day]
+        n = len(seen)
+        rows.append(
+            (
+                day,
+                name,
+                n,
+                len({text[1] for text in seen}),
+                len({text[0] for text in seen}),
+                sum(text[3] for text in seen) / n,
+                sum((1 - text[3]) * text[4] for text in seen) / n,
+            )
+        )
+    return rows
+
+
+@pytest.mark.parametrize(("name", "key"), [("rolling_subject", itself), ("rolling_overall", everyone)])
+@settings(max_examples=60, deadline=None)
+@given(texts=feeds, as_of=st.integers(0, 50), days=st.sampled_from([1, 7, 28]))
+def test_rolling_windows_agree_with_a_naive_oracle(
+    name: str, key: Callable[[str], str], texts: Texts, as_of: int, days: int
+) -> None:
+    with fake_feed.database() as con:
+        fake_feed.insert(
+            con,
+            [text[0] for text in texts],
+            [at(text[1]) + dt.timedelta(minutes=text[2]) for text in texts],
+            [fake_feed.probabilities(text[3], (1 - text[3]) * text[4]) for text in texts],
+        )
+        frame = windows.run(con, name, model_id=fake_feed.MODEL, as_of=at(as_of), window_days=days)
+    if "subject_id" not in frame.columns:
+        frame = frame.with_columns(subject_id=pl.lit("all"))
+    if "n_subjects" not in frame.columns:
+        frame = frame.with_columns(n_subjects=pl.lit(1))
+    day = (pl.col("day") - fake_feed.START).dt.total_days()
+    found = frame.select(day, "subject_id", "n", "n_days", "n_subjects", "p_high", "p_mid").rows()
+    expected = oracle(texts, as_of, days, key)
+    assert [row[:5] for row in found] == [row[:5] for row in expected]
+    for row, wanted in zip(found, expected, strict=True):
+        assert row[5:] == pytest.approx(wanted[5:], abs=1e-9)
+    emotions = frame.select(pl.sum_horizontal(f"p_{emotion}" for emotion in EMOTIONS))
+    assert emotions.to_series().to_list() == pytest.approx([1.0] * len(expected))
+
+
+def at(day: int) -> dt.datetime:
+    return dt.datetime.combine(fake_feed.START, dt.time()) + dt.timedelta(days=day)
