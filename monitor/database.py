@@ -1,0 +1,241 @@
+"""Opening the DuckDB database: created, checked, brought up to date, and held no longer than needed.
+
+A writer holds the file for the length of one `with writing(path)` block: open, one transaction, close.
+Readers and other writers wait for it (see `connect`), so keep such blocks to a chunk's commit and compute
+outside them.
+The schema is in sql/schema, one statement a file, applied in the order of their numbers.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+
+import duckdb
+from filelock import FileLock, Timeout
+
+from monitor.errors import StoreError
+
+SQL = Path(__file__).resolve().parents[1] / "sql"
+LOCK_WAIT_S = 10.0
+_LOCK_POLL_S = 0.05
+_BUSY = ("Could not set lock", "different configuration than existing connections")
+
+
+def connect(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S) -> duckdb.DuckDBPyConnection:
+    """Open a database of this project; to write, create it (mode 600) or bring its schema up to date.
+
+    Args:
+        path: the database file.
+        read_only: refuse every change, to the file and to any other (no COPY TO, ATTACH or read_csv either).
+        wait_s: seconds to wait for another process that is writing.
+
+    Raises:
+        StoreError: missing, locked for longer than wait_s, damaged, foreign, or of a newer schema.
+    """
+    _check_place(path, read_only)
+    with _explained(path):
+        if not path.exists():
+            _create(path)
+        con = _open(path, read_only, wait_s)
+        try:
+            con.execute("SET TimeZone = 'UTC'")
+            _check_schema(con, path, read_only)
+            if not read_only:
+                migrate(con)
+        except BaseException:
+            con.close()
+            raise
+    return con
+
+
+@contextmanager
+def reading(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection for the length of a block; errors as `connect`."""
+    con = connect(path, read_only=True, wait_s=wait_s)
+    with _explained(path):
+        try:
+            yield con
+        finally:
+            con.close()
+
+
+@contextmanager
+def writing(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+    """One transaction on a connection of its own: committed at the end of the block, or nothing happened.
+
+    Raises:
+        StoreError: as `connect`; also when the disk is full.
+    """
+    with _private_files(), _explained(path):
+        con = connect(path, wait_s=wait_s)
+        try:
+            con.execute("BEGIN")
+            yield con
+            con.execute("COMMIT")
+        finally:
+            con.close()
+
+
+@contextmanager
+def only_writer(path: Path) -> Iterator[None]:
+    """Keep every other run off this database for the length of a block; readers are not affected.
+
+    Raises:
+        StoreError: another run holds it.
+    """
+    _check_place(path, read_only=False)
+    lock = FileLock(f"{path}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise StoreError(
+            f"{path}: another run is working on this database; start again when it is done"
+        ) from error
+    except OSError as error:
+        raise StoreError(f"{path}.lock: cannot make this lock file ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def migrate(con: duckdb.DuckDBPyConnection) -> None:
+    """Apply the files of sql/schema that this database has not had, all in one transaction."""
+    applied = len(_applied(con) or ())
+    if applied == len(_migrations()):
+        return
+    con.execute("BEGIN")
+    for version, file in enumerate(_migrations()[applied:], start=applied + 1):
+        con.execute(file.read_text(encoding="utf-8"))
+        con.execute("INSERT INTO schema_version VALUES (?, ?, ?)", [version, file.stem, utc_now()])
+    con.execute("COMMIT")
+
+
+def utc_now() -> dt.datetime:
+    """The time now in UTC, without a zone, as the tables hold it."""
+    return dt.datetime.now(dt.UTC).replace(tzinfo=None)
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """Files made inside the block (database, write-ahead log) are readable by their owner alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _check_place(path: Path, read_only: bool) -> None:
+    if path.is_dir():
+        raise StoreError(f"{path}: this is a folder; name a database file, such as {path / 'risk.duckdb'}")
+    if path.exists() and not path.is_file():
+        raise StoreError(f"{path}: not a regular file; name a database file")
+    if read_only and not path.exists():
+        raise StoreError(
+            f"{path}: there is no such database; `risk-monitor score INPUT --db {path}` makes one"
+        )
+    if not read_only:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"{path.parent}: cannot make this folder ({error.strerror})") from error
+
+
+def _create(path: Path) -> None:
+    """Make the file in one step: whoever looks sees a whole database or none, also after a kill."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with _private_files(), duckdb.connect(unfinished) as con:
+            migrate(con)
+        with suppress(FileExistsError):  # another process was faster
+            os.link(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
+    """Open the file, waiting while another process writes."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            with _private_files():
+                return duckdb.connect(path, read_only=read_only, config={"enable_external_access": "false"})
+        except (duckdb.IOException, duckdb.ConnectionException) as error:
+            if not any(sign in str(error) for sign in _BUSY):
+                raise
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"{path}: another process has been writing for {wait_s:g} s; try again when it is done"
+                ) from error
+        time.sleep(_LOCK_POLL_S)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors about the file (not those about a statement) into a StoreError with a remedy."""
+    try:
+        yield
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0].strip()
+        remedy = _remedy(reason)
+        if remedy is None:
+            raise
+        raise StoreError(f"{path}: {remedy} (DuckDB: {reason})") from error
+
+
+def _remedy(reason: str) -> str | None:
+    """What to do about a DuckDB error, or None where the file is not at fault."""
+    for signs, remedy in (
+        (("not a valid DuckDB database",), "not a DuckDB database; name another file with --db"),
+        (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
+        (
+            ("No space left", "Out of disk"),
+            "the disk is full; what was committed is kept: make room, run again",
+        ),
+        (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
+        (("Corrupt", "checksum", "enough bytes", "WAL"), "the file is damaged; restore it from a backup"),
+    ):
+        if any(sign in reason for sign in signs):
+            return remedy
+    return None
+
+
+@cache
+def _migrations() -> tuple[Path, ...]:
+    return tuple(sorted((SQL / "schema").glob("*.sql")))
+
+
+def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:
+    """Names of the schema files this database has had, in order; None where it belongs to another program."""
+    names = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if not names:
+        return []
+    try:
+        rows = con.execute("SELECT name FROM schema_version ORDER BY version").fetchall()
+    except duckdb.Error:
+        return None
+    return [name for (name,) in rows] or None
+
+
+def _check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool) -> None:
+    applied, known = _applied(con), [file.stem for file in _migrations()]
+    if applied is None or any(mine != its for mine, its in zip(known, applied, strict=False)):
+        raise StoreError(f"{path}: a database of another program; name another file with --db")
+    if len(applied) > len(known):
+        raise StoreError(
+            f"{path}: written by a newer risk-monitor (schema {len(applied)}, this one knows {len(known)}); "
+            "upgrade risk-monitor"
+        )
+    if read_only and len(applied) < len(known):
+        raise StoreError(
+            f"{path}: schema {len(applied)} is older than this risk-monitor's {len(known)}; "
+            f"`risk-monitor score INPUT --db {path}` brings it up to date"
+        )

@@ -1,0 +1,156 @@
+"""The rows of the database: documents, rejects, scores, models, and the ledger of runs.
+
+Every append is idempotent: what is kept already, or comes twice in one batch, is left out. Nothing here opens
+or commits; that is monitor.database. The statements are in sql/queries, one a file.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from functools import cache
+
+import duckdb
+import polars as pl
+
+from monitor.database import SQL, utc_now
+
+
+def conflicting_rows(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[int]:
+    """The `row` numbers of documents whose doc_id is already kept with another subject, time or text."""
+    con.register("incoming", documents)
+    return [row for (row,) in _run(con, "conflicting_documents").fetchall()]
+
+
+def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
+    """Keep the documents (columns of the table but run_id, ingested_at) that are new; returns how many."""
+    return _append(
+        con, "append_documents", documents.unique("doc_id", keep="first", maintain_order=True), run_id
+    )
+
+
+def append_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame, run_id: str) -> int:
+    """Keep the rejects (reject_id, file, row, column, reason, raw) not kept yet; returns how many."""
+    return _append(
+        con, "append_rejects", rejects.unique("reject_id", keep="first", maintain_order=True), run_id
+    )
+
+
+def append_scores(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, run_id: str) -> int:
+    """Keep the scores (the table's columns but run_id, scored_at) that are new; returns how many.
+
+    A score of a document that is no longer kept is dropped.
+    """
+    keys = ["doc_id", "model_id"]
+    return _append(con, "append_scores", scores.unique(keys, keep="first", maintain_order=True), run_id)
+
+
+def unscored(con: duckdb.DuckDBPyConnection, model_id: str, max_rows: int, max_bytes: int) -> pl.DataFrame:
+    """The next documents (doc_id, text) without a score of this model; at least one where there are any."""
+    params = {"model_id": model_id, "max_rows": max_rows, "max_bytes": max_bytes}
+    frame: pl.DataFrame = con.sql(_statement("unscored"), params=params).pl()
+    return frame
+
+
+def count_unscored(con: duckdb.DuckDBPyConnection, model_id: str) -> int:
+    """How many documents have no score of this model."""
+    return _number(_run(con, "count_unscored", model_id=model_id))
+
+
+def add_model(
+    con: duckdb.DuckDBPyConnection,
+    model_id: str,
+    *,
+    name: str,
+    base: str,
+    adapter: str | None,
+    quantisation: str,
+    prompt: Mapping[str, object],
+    temperature: float,
+    risk_map: Mapping[str, str],
+) -> None:
+    """Remember what stands behind a model_id; known ones stay as they are."""
+    _run(
+        con,
+        "add_model",
+        model_id=model_id,
+        name=name,
+        base=base,
+        adapter=adapter,
+        quantisation=quantisation,
+        prompt=json.dumps(prompt, ensure_ascii=False),
+        temperature=temperature,
+        risk_map=json.dumps(dict(risk_map)),
+        now=utc_now(),
+    )
+
+
+def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) -> str:
+    """Open a line in the ledger, close those of runs that died, and return the new run_id (sorts by time).
+
+    The caller holds `only_writer`.
+    """
+    now = utc_now()
+    run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    _run(con, "abandon_runs", now=now)
+    _run(con, "start_run", run_id=run_id, job=job, model_id=model_id, now=now)
+    return run_id
+
+
+def count_in_run(
+    con: duckdb.DuckDBPyConnection,
+    run_id: str,
+    *,
+    n_read: int = 0,
+    n_rejected: int = 0,
+    n_duplicate: int = 0,
+    n_appended: int = 0,
+    n_scored: int = 0,
+) -> None:
+    """Add a chunk's counts to its run; call it in the transaction that appends the chunk."""
+    _run(
+        con,
+        "count_in_run",
+        run_id=run_id,
+        n_read=n_read,
+        n_rejected=n_rejected,
+        n_duplicate=n_duplicate,
+        n_appended=n_appended,
+        n_scored=n_scored,
+    )
+
+
+def finish_run(con: duckdb.DuckDBPyConnection, run_id: str, *, failed: str | None = None) -> None:
+    """Close a run's line: done, or failed with this message (which holds no text and no subject)."""
+    _run(
+        con,
+        "finish_run",
+        run_id=run_id,
+        status="done" if failed is None else "failed",
+        message=failed,
+        now=utc_now(),
+    )
+
+
+@cache
+def _statement(name: str) -> str:
+    return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def _run(con: duckdb.DuckDBPyConnection, statement: str, /, **params: object) -> duckdb.DuckDBPyConnection:
+    """Execute sql/queries/STATEMENT.sql with these parameters."""
+    return con.execute(_statement(statement), params)
+
+
+def _number(result: duckdb.DuckDBPyConnection) -> int:
+    """The one number that a count or an INSERT answers with."""
+    row = result.fetchone()
+    assert row is not None  # both always answer
+    return int(row[0])
+
+
+def _append(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, run_id: str) -> int:
+    """Run an append statement on `rows`, known to it as `incoming`; returns how many were new."""
+    con.register("incoming", rows)
+    return _number(_run(con, name, run_id=run_id, now=utc_now()))

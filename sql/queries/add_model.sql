@@ -1,0 +1,18 @@
+-- name: add_model
+-- purpose: remember what stands behind a model_id; first_seen stays as it was
+-- grain: at most one new row
+-- frame: none
+-- params: model_id, name, base, adapter, quantisation, prompt, temperature, risk_map, now
+INSERT INTO models
+VALUES (
+    $model_id,
+    $name,
+    $base,
+    $adapter,
+    $quantisation,
+    $prompt,
+    $temperature,
+    $risk_map,
+    CAST($now AS TIMESTAMP)
+)
+ON CONFLICT DO NOTHING

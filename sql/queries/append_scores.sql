@@ -1,0 +1,13 @@
+-- name: append_scores
+-- purpose: keep the scores of the frame `incoming` that this model has not given yet, of documents still kept
+-- grain: one new row per doc_id and model_id not seen before
+-- frame: none
+-- params: run_id, now
+INSERT INTO scores BY NAME
+SELECT
+    i.*,
+    $run_id AS run_id,
+    CAST($now AS TIMESTAMP) AS scored_at
+FROM incoming AS i
+SEMI JOIN documents USING (doc_id)
+ANTI JOIN scores USING (doc_id, model_id)

@@ -1,0 +1,13 @@
+-- name: count_in_run
+-- purpose: add a chunk to the ledger line of its run, in the chunk's own transaction
+-- grain: the row of this run
+-- frame: none
+-- params: run_id, n_read, n_rejected, n_duplicate, n_appended, n_scored
+UPDATE runs
+SET
+    n_read = n_read + $n_read,
+    n_rejected = n_rejected + $n_rejected,
+    n_duplicate = n_duplicate + $n_duplicate,
+    n_appended = n_appended + $n_appended,
+    n_scored = n_scored + $n_scored
+WHERE run_id = $run_id
