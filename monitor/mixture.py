@@ -1,0 +1,222 @@
+"""What the embedded model's adapter is trained on: the emotion corpus, and text that does not look like it.
+
+The corpus knows no neutral text, no punctuation, and nearly always says "feel". Three things teach the model the
+rest of the world: more of the corpus at its natural mix of emotions, GoEmotions comments (Demszky et al. 2020) cast
+to the six emotions, neutral ones with a flat target (outlier exposure, Hendrycks et al. 2019), and rewritten corpus
+texts (punctuation, "im" for "i feel", a neutral sentence beside them). An epoch is drawn anew each time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.corpus import Split
+from monitor.errors import DataError
+from monitor.labels import EMOTIONS
+
+Targets = npt.NDArray[np.float32]
+FLAT = np.full(len(EMOTIONS), 1 / len(EMOTIONS), dtype=np.float32)
+# Shares of the emotions in the whole corpus of dair-ai/emotion, in the order of EMOTIONS.
+NATURAL_MIX = (0.292, 0.335, 0.082, 0.135, 0.121, 0.036)
+GOEMOTIONS = {
+    "sadness": ("sadness", "grief", "remorse", "disappointment"),
+    "joy": (
+        "joy",
+        "amusement",
+        "excitement",
+        "optimism",
+        "pride",
+        "relief",
+        "gratitude",
+        "admiration",
+        "approval",
+    ),
+    "love": ("love", "caring", "desire"),
+    "anger": ("anger", "annoyance", "disapproval", "disgust"),
+    "fear": ("fear", "nervousness"),
+    "surprise": ("surprise", "confusion", "curiosity", "realization"),
+}
+ENDINGS = (".", ".", "!", "...", "!!", " :(", " :)", ", you know.", ". anyway.")
+SHORTER = re.compile(r"\bi (?:feel|am feeling|was feeling|felt)(?: like)?\b|\bim feeling\b")
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """Sizes and shares of one epoch.
+
+    extra: use the rest of the corpus, resampled to the natural mix. neutral, emotional: GoEmotions comments an
+    epoch. soften: share of the flat answer in an emotional comment's target. punctuate, shorten, surround: share
+    of corpus texts rewritten in each way. surround_weight: share of the flat answer for a surrounded text.
+    """
+
+    extra: bool = True
+    neutral: int = 8000
+    emotional: int = 8000
+    soften: float = 0.1
+    punctuate: float = 0.2
+    shorten: float = 0.15
+    surround: float = 0.1
+    surround_weight: float = 0.15
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Comments:
+    """GoEmotions comments: texts, targets (n, 6) and whether each is labelled neutral alone, (n,)."""
+
+    texts: tuple[str, ...]
+    targets: Targets
+    neutral: npt.NDArray[np.bool_]
+    labels: tuple[tuple[str, ...], ...]
+
+
+def twin_key(text: str) -> str:
+    """The first 60 letters and digits in lower case; texts that share it count as twins."""
+    return re.sub(r"[^a-z0-9]+", "", text.lower())[:60]
+
+
+def without_twins(split: Split, held_out: Iterable[Split]) -> Split:
+    """The rows whose twin key is in none of the held-out splits, one row a text, none with two labels."""
+    taken = {twin_key(text) for other in held_out for text in other.texts}
+    labels: dict[str, set[int]] = {}
+    for text, label in zip(split.texts, split.labels, strict=True):
+        labels.setdefault(text, set()).add(int(label))
+    keep = np.zeros(len(split), dtype=np.bool_)
+    seen: set[str] = set()
+    for row, text in enumerate(split.texts):
+        keep[row] = text not in seen and len(labels[text]) == 1 and twin_key(text) not in taken
+        seen.add(text)
+    return split.take(keep)
+
+
+def training_list(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
+    """Sorted 64-bit hashes of the texts' twin keys, so that anyone can check what was trained on; (n,)."""
+    hashes = {
+        int.from_bytes(hashlib.sha256(twin_key(text).encode()).digest()[:8], "little") for text in texts
+    }
+    return np.array(sorted(hashes), dtype=np.uint64)
+
+
+def read_extra(path: Path) -> Split:
+    """The corpus beyond its splits: a Parquet file with columns text and emotion.
+
+    Raises:
+        DataError: the file is missing, or an emotion is unknown.
+    """
+    texts, names = _columns(path, "text", "emotion")
+    unknown = sorted(set(names) - set(EMOTIONS))
+    if unknown:
+        raise DataError(f"{path}, column emotion: unknown {unknown}; use {', '.join(EMOTIONS)}")
+    return Split(tuple(texts), np.array([EMOTIONS.index(name) for name in names], dtype=np.int64))
+
+
+def read_comments(path: Path, split: str = "train") -> Comments:
+    """GoEmotions: a Parquet file with columns split, text and labels (names joined by commas).
+
+    Comments without a label that maps to the six emotions are left out.
+
+    Raises:
+        DataError: the file or a column is missing.
+    """
+    group = {name: index for index, emotion in enumerate(EMOTIONS) for name in GOEMOTIONS[emotion]}
+    texts, targets, neutral, kept = [], [], [], []
+    for part, text, joined in zip(*_columns(path, "split", "text", "labels"), strict=True):
+        names = tuple(joined.split(","))
+        shares = [np.eye(len(EMOTIONS))[group[name]] for name in names if name in group]
+        shares += [FLAT for name in names if name == "neutral"]
+        if part != split or not shares:
+            continue
+        texts.append(text)
+        targets.append(np.mean(shares, axis=0))
+        neutral.append(names == ("neutral",))
+        kept.append(names)
+    return Comments(
+        tuple(texts), np.array(targets, dtype=np.float32), np.array(neutral, dtype=np.bool_), tuple(kept)
+    )
+
+
+class Mixture:
+    """Draws the examples of each epoch.
+
+    `splits` are corpus splits already free of twins (`without_twins`); the first is the canonical train split.
+    """
+
+    def __init__(self, splits: Sequence[Split], comments: Comments | None, settings: MixtureSettings) -> None:
+        self.settings = settings
+        self.comments = comments
+        used = list(splits) if settings.extra else list(splits[:1])
+        self.texts = [text for split in used for text in split.texts]
+        self.labels = np.concatenate([split.labels for split in used])
+
+    def epoch(self, index: int) -> tuple[list[str], Targets]:
+        """Texts and targets (n, 6) of one epoch; the same for the same seed and index."""
+        random = np.random.default_rng([self.settings.seed, index])
+        rows = self._draw_corpus(random)
+        targets = np.eye(len(EMOTIONS), dtype=np.float32)[self.labels[rows]]
+        texts = []
+        for position, row in enumerate(rows):
+            text, share = self._rewrite(self.texts[row], random)
+            targets[position] = (1 - share) * targets[position] + share * FLAT
+            texts.append(text)
+        if self.comments is not None:
+            more, more_targets = self._draw_comments(self.comments, random)
+            texts += more
+            targets = np.concatenate([targets, more_targets])
+        return texts, targets
+
+    def _draw_corpus(self, random: np.random.Generator) -> npt.NDArray[np.int64]:
+        if not self.settings.extra:
+            return np.arange(len(self.texts))
+        counts = np.bincount(self.labels, minlength=len(EMOTIONS))
+        total = min(count / share for count, share in zip(counts, NATURAL_MIX, strict=True))
+        quotas = [int(total * share) for share in NATURAL_MIX]
+        drawn = [
+            random.choice(np.flatnonzero(self.labels == k), quota, replace=False)
+            for k, quota in enumerate(quotas)
+        ]
+        return np.concatenate(drawn)
+
+    def _rewrite(self, text: str, random: np.random.Generator) -> tuple[str, float]:
+        """The text as it may stand in a real feed, and the share of the flat answer its target takes."""
+        punctuate, shorten, surround = random.random(3)
+        if shorten < self.settings.shorten:
+            text = SHORTER.sub("im", text, count=1)
+        if punctuate < self.settings.punctuate:
+            text += str(random.choice(ENDINGS))
+        if surround < self.settings.surround and self.comments is not None:
+            beside = self.comments.texts[int(random.choice(np.flatnonzero(self.comments.neutral)))]
+            text = f"{beside} {text}" if random.random() < 0.5 else f"{text} {beside}"
+            return text, self.settings.surround_weight
+        return text, 0.0
+
+    def _draw_comments(self, comments: Comments, random: np.random.Generator) -> tuple[list[str], Targets]:
+        flat, felt = np.flatnonzero(comments.neutral), np.flatnonzero(~comments.neutral)
+        rows = np.concatenate(
+            [
+                random.choice(flat, min(self.settings.neutral, len(flat)), replace=False),
+                random.choice(felt, min(self.settings.emotional, len(felt)), replace=False),
+            ]
+        )
+        targets = (1 - self.settings.soften) * comments.targets[rows] + self.settings.soften * FLAT
+        return [comments.texts[row] for row in rows], targets.astype(np.float32)
+
+
+def _columns(path: Path, *names: str) -> list[list[str]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path}: not a readable Parquet file ({error}); see the data's README") from error
+    missing = [name for name in names if name not in table.column_names]
+    if missing:
+        raise DataError(f"{path}, column {missing[0]}: missing (found: {', '.join(table.column_names)})")
+    return [table.column(name).to_pylist() for name in names]

@@ -1,0 +1,335 @@
+"""QLoRA fine-tuning (Dettmers et al. 2023): low-rank adapters on a frozen 4-bit base, loss on the label alone.
+
+The prompt is the one scoring uses (`prompts.PromptEncoder`); only the tokens of the label word carry loss.
+Targets may be soft: a distribution over the six emotions, such as a flat one for a text that shows none.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.metrics import f1_score
+from torch import nn
+
+from monitor.errors import ConfigError, DataError
+from monitor.labels import EMOTIONS
+from monitor.prompts import PromptEncoder
+
+Report = Callable[[dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """Recipe of one adapter; the defaults are those of the notebook this project replaces.
+
+    A step sees `batch` x `accumulation` texts. `rate` is the peak of a cosine schedule whose warm-up takes
+    the share `warmup` of all steps. `evaluations` counts validations an epoch. `optimizer` "auto" is
+    paged_adamw_8bit on CUDA and adamw_torch elsewhere.
+    """
+
+    r: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
+    epochs: int = 3
+    batch: int = 4
+    accumulation: int = 4
+    rate: float = 2e-4
+    warmup: float = 0.05
+    weight_decay: float = 0.0
+    optimizer: str = "auto"
+    evaluations: int = 1
+    max_text_tokens: int = 256
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Texts with a distribution over EMOTIONS each: n strings, targets (n, 6) float32, rows summing to 1."""
+
+    texts: Sequence[str]
+    targets: npt.NDArray[np.float32]
+
+    @classmethod
+    def from_labels(cls, texts: Sequence[str], labels: npt.NDArray[np.int64]) -> Examples:
+        """One-hot targets from indices into EMOTIONS, shape (n,)."""
+        return cls(texts, np.eye(len(EMOTIONS), dtype=np.float32)[labels])
+
+
+@dataclass
+class TrainResult:
+    """The best validation macro-F1, its step, and a record a step: loss in nats, rate, macro_f1 where measured."""
+
+    best_f1: float = -1.0
+    best_step: int = 0
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One training sequence: ids (length,), and what it must predict as (position, token, weight) triples."""
+
+    ids: npt.NDArray[np.int32]
+    positions: list[int]
+    tokens: list[int]
+    weights: list[float]
+
+
+def attach_adapter(network: Any, settings: TrainSettings) -> Any:
+    """Freeze the base and put trainable fp32 LoRA matrices on its target layers; a peft model.
+
+    Linear layers of bitsandbytes are kept from repacking their weights for AVX512, which would make the
+    gradients after a first evaluation silently wrong on CPUs that have it.
+
+    Raises:
+        ConfigError: no layer of the base has one of the target names.
+    """
+    from peft import LoraConfig, get_peft_model
+
+    for module in network.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    names = {name.rpartition(".")[2] for name, _ in network.named_modules()}
+    missing = [target for target in settings.targets if target not in names]
+    if missing:
+        raise ConfigError(
+            f"adapter targets {missing}: the base has no layer of that name; it has {sorted(names)}"
+        )
+    torch.manual_seed(settings.seed)
+    config = LoraConfig(
+        r=settings.r,
+        lora_alpha=settings.alpha,
+        lora_dropout=settings.dropout,
+        target_modules=list(settings.targets),
+        task_type="CAUSAL_LM",
+    )
+    adapted = get_peft_model(network, config)
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+    return adapted
+
+
+def fit(
+    network: Any,
+    encoder: PromptEncoder,
+    epoch: Callable[[int], Examples],
+    validation: Examples,
+    settings: TrainSettings,
+    report: Report = lambda _: None,
+) -> TrainResult:
+    """Train the adapter in place and leave it at its best validation macro-F1.
+
+    Args:
+        network: what `attach_adapter` returned, on its device.
+        epoch: the examples of the epoch with the given index; drawn anew each time.
+        validation: hard-labelled examples; the label is the target's maximum.
+
+    Raises:
+        DataError: an epoch holds no example, or a soft target meets a label of several tokens.
+    """
+    random = np.random.default_rng(settings.seed)
+    torch.manual_seed(settings.seed)
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    device = parameters[0].device
+    optimizer = _optimizer(parameters, settings, device.type)
+    group_size = settings.batch * settings.accumulation
+    steps_an_epoch = math.ceil(len(epoch(0).texts) / group_size)
+    total = steps_an_epoch * settings.epochs
+    result, best, step, started = TrainResult(), _state(network), 0, time.monotonic()
+    for index in range(settings.epochs):
+        rows = _rows(encoder, epoch(index), settings.max_text_tokens)
+        marks = {
+            math.ceil(steps_an_epoch * (k + 1) / settings.evaluations) for k in range(settings.evaluations)
+        }
+        network.train()
+        for done, group in enumerate(_groups(rows, group_size, random, steps_an_epoch), start=1):
+            rate = settings.rate * _schedule(step, total, settings.warmup)
+            loss = _step(network, group, settings.batch, optimizer, parameters, rate)
+            step += 1
+            record = {"step": step, "of": total, "loss": loss, "rate": rate, "s": time.monotonic() - started}
+            if done in marks:
+                record["macro_f1"] = validation_f1(network, encoder, validation, settings.max_text_tokens)
+                network.train()
+                if record["macro_f1"] > result.best_f1:
+                    result.best_f1, result.best_step, best = record["macro_f1"], step, _state(network)
+            result.curve.append(record)
+            report(record)
+    _restore(network, best)
+    network.eval()
+    return result
+
+
+def validation_f1(
+    network: Any, encoder: PromptEncoder, examples: Examples, max_text_tokens: int = 256
+) -> float:
+    """Macro-F1 of the most likely label on hard-labelled examples."""
+    predicted = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens).argmax(axis=1)
+    return float(f1_score(examples.targets.argmax(axis=1), predicted, average="macro"))
+
+
+@torch.no_grad()
+def label_log_likelihoods(
+    network: Any, encoder: PromptEncoder, texts: Sequence[str], max_text_tokens: int = 256, batch: int = 64
+) -> npt.NDArray[np.float64]:
+    """ln P(label | prompt), the words of a label summed, in nats; n texts -> (n, 6).
+
+    The plain way, one sequence a (text, word) where words have several tokens; scoring proper is `scoring`.
+    """
+    network.eval()
+    bodies, _, _ = encoder.encode_texts(texts, max_text_tokens)
+    words = [(label, word) for label, group in enumerate(encoder.label_ids) for word in group]
+    single = all(len(word) == 1 for _, word in words)
+    rows = []
+    for body in bodies:
+        if single:
+            rows.append(_row(encoder, body, (), [(word[0], 1.0) for _, word in words]))
+        else:
+            rows += [_row(encoder, body, word, [(token, 1.0) for token in word]) for _, word in words]
+    order = np.argsort([-len(row.ids) for row in rows], kind="stable")
+    values = np.empty((len(rows), len(words) if single else 1))
+    for chunk in np.array_split(order, math.ceil(len(rows) / batch)) if len(rows) else []:
+        scores, owner = _token_scores(network, [rows[i] for i in chunk])
+        if single:
+            values[chunk] = scores.reshape(len(chunk), len(words)).cpu().double().numpy()
+        else:
+            sums = torch.zeros(len(chunk), device=scores.device, dtype=scores.dtype).index_add_(
+                0, owner, scores
+            )
+            values[chunk, 0] = sums.cpu().double().numpy()
+    values = values.reshape(len(texts), len(words))
+    columns = [[k for k, (label, _) in enumerate(words) if label == index] for index in range(len(EMOTIONS))]
+    return np.stack([np.logaddexp.reduce(values[:, column], axis=1) for column in columns], axis=1)
+
+
+def _row(
+    encoder: PromptEncoder,
+    body: npt.NDArray[np.int32],
+    word: tuple[int, ...],
+    wanted: Sequence[tuple[int, float]],
+) -> _Row:
+    """Prompt and word; `wanted` tokens are read off the prompt's end if `word` is empty, else along the word."""
+    head = [np.array(encoder.prefix_ids, np.int32), body, np.array(encoder.suffix_ids, np.int32)]
+    ids = np.concatenate([*head, np.array(word[:-1], np.int32)])
+    last = sum(map(len, head)) - 1
+    positions = [last + k if word else last for k in range(len(wanted))]
+    return _Row(ids, positions, [token for token, _ in wanted], [weight for _, weight in wanted])
+
+
+def _rows(encoder: PromptEncoder, examples: Examples, max_text_tokens: int) -> list[_Row]:
+    if not len(examples.texts):
+        raise DataError("training: the epoch holds no example; check the train split")
+    bodies, _, _ = encoder.encode_texts(examples.texts, max_text_tokens)
+    rows = []
+    for index, (body, target) in enumerate(zip(bodies, examples.targets, strict=True)):
+        label = int(target.argmax())
+        word = encoder.label_ids[label][0]
+        if all(len(words[0]) == 1 for words in encoder.label_ids):
+            wanted = [
+                (encoder.label_ids[k][0][0], float(share)) for k, share in enumerate(target) if share > 0
+            ]
+            rows.append(_row(encoder, body, (), wanted))
+        elif target[label] == 1.0:
+            rows.append(_row(encoder, body, word, [(token, 1.0) for token in word]))
+        else:
+            raise DataError(
+                f"training: example {index + 1} has a soft target, which needs labels of one token; "
+                f"{EMOTIONS[label]!r} has {len(word)} with this prompt"
+            )
+    return rows
+
+
+def _groups(rows: list[_Row], size: int, random: np.random.Generator, count: int) -> Iterator[list[_Row]]:
+    """`count` random groups of rows; lengths alike within a group, so that padding costs little."""
+    order = random.permutation(len(rows))
+    groups: list[npt.NDArray[np.int64]] = []
+    for pool in np.array_split(order, max(1, len(order) // (size * 50))):
+        pool = pool[np.argsort([len(rows[i].ids) for i in pool], kind="stable")]
+        groups += [pool[start : start + size] for start in range(0, len(pool), size)]
+    for index in random.permutation(len(groups))[:count]:
+        yield [rows[i] for i in groups[index]]
+
+
+def _step(
+    network: Any,
+    group: list[_Row],
+    batch: int,
+    optimizer: torch.optim.Optimizer,
+    parameters: list[nn.Parameter],
+    rate: float,
+) -> float:
+    """One optimizer step over a group in micro-batches; the mean loss a text, in nats."""
+    total = 0.0
+    for start in range(0, len(group), batch):
+        rows = group[start : start + batch]
+        scores, _ = _token_scores(network, rows)
+        weights = torch.tensor([w for row in rows for w in row.weights], device=scores.device)
+        loss = -(scores * weights).sum() / len(group)
+        loss.backward()
+        total += float(loss.detach())
+    torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+    for settings in optimizer.param_groups:
+        settings["lr"] = rate
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return total
+
+
+def _token_scores(network: Any, rows: list[_Row]) -> tuple[torch.Tensor, torch.Tensor]:
+    """ln P of every wanted token of a right-padded batch, and the row each belongs to; both (wanted,).
+
+    Causal attention makes padding behind a text invisible to it, so no mask is needed.
+    """
+    device = next(network.parameters()).device
+    ids = torch.zeros(len(rows), max(len(row.ids) for row in rows), dtype=torch.long)
+    for index, row in enumerate(rows):
+        ids[index, : len(row.ids)] = torch.from_numpy(row.ids)
+    owner = torch.tensor([index for index, row in enumerate(rows) for _ in row.positions], device=device)
+    place = torch.tensor([p for row in rows for p in row.positions], device=device)
+    token = torch.tensor([t for row in rows for t in row.tokens], device=device)
+    causal = network.get_base_model() if hasattr(network, "get_base_model") else network
+    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+        hidden = causal.model(input_ids=ids.to(device), use_cache=False).last_hidden_state
+        logits = causal.lm_head(hidden[owner, place])
+    return torch.log_softmax(logits.float(), dim=-1).gather(1, token[:, None])[:, 0], owner
+
+
+def _optimizer(parameters: list[nn.Parameter], settings: TrainSettings, device: str) -> torch.optim.Optimizer:
+    name = settings.optimizer
+    if name == "auto":
+        name = "paged_adamw_8bit" if device == "cuda" else "adamw_torch"
+    keywords = {"lr": settings.rate, "weight_decay": settings.weight_decay}
+    if name == "adamw_torch":
+        return torch.optim.AdamW(parameters, **keywords)
+    if name == "paged_adamw_8bit":
+        import bitsandbytes
+
+        optimizer: torch.optim.Optimizer = bitsandbytes.optim.PagedAdamW8bit(parameters, **keywords)
+        return optimizer
+    raise ConfigError(f"optimizer {name!r} is unknown; use auto, adamw_torch or paged_adamw_8bit")
+
+
+def _schedule(step: int, total: int, warmup: float) -> float:
+    """Share of the peak rate: linear warm-up, then a cosine to zero."""
+    warm = max(1, round(warmup * total))
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+
+
+def _state(network: Any) -> dict[str, torch.Tensor]:
+    return {name: p.detach().clone() for name, p in network.named_parameters() if p.requires_grad}
+
+
+def _restore(network: Any, state: dict[str, torch.Tensor]) -> None:
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if name in state:
+                parameter.copy_(state[name])
