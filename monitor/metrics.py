@@ -1,0 +1,238 @@
+"""How good predictions are: F1, AUROC, PR-AUC, ECE, Brier, log-loss, each with a bootstrap interval.
+
+One implementation serves the value and its interval: every metric is a function of row weights (b, n), where one
+row of weights is all ones (the value) and the others are how often a bootstrap draw took each text. A metric that
+is undefined is None with a reason, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+BINS = 15  # of the expected calibration error
+INTERVAL = (2.5, 97.5)  # percentiles of the bootstrap draws: 95%
+LEAST_DEFINED = 0.95  # share of draws that must define a metric before their percentiles are its interval
+LEAST_PROBABILITY = 1e-12  # log-loss would be infinite for one sure and wrong answer
+ROOM = 20_000_000  # weights held at once
+RATES = ("accuracy", "macro_f1", "weighted_f1")
+SOFT = ("auroc", "pr_auc", "ece", "brier", "log_loss")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A value with its 95% interval, or None with the reason why there is none."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+
+    def to_json(self) -> dict[str, float | str | None]:
+        """Only what is known: value, low and high, or value None and the reason."""
+        known = {"low": self.low, "high": self.high, "reason": self.reason}
+        return {"value": self.value} | {key: item for key, item in known.items() if item is not None}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Everything measured about one set of predictions.
+
+    names: the k classes. n: rows. metrics: by name. per_class: precision, recall, f1 and support by class.
+    confusion: counts, shape (k, k), a row a true class. reliability: for each confidence bin its count, mean
+    confidence and accuracy, shape (bins, 3), or None without probabilities.
+    """
+
+    names: tuple[str, ...]
+    n: int
+    metrics: Mapping[str, Metric]
+    per_class: Mapping[str, Mapping[str, Metric]]
+    confusion: Ints
+    reliability: Floats | None = field(default=None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers, strings and lists, as metrics.json holds them."""
+        support = self.confusion.sum(axis=1)
+        return {
+            "n": self.n,
+            "metrics": {name: metric.to_json() for name, metric in self.metrics.items()},
+            "per_class": {
+                name: {"support": int(support[row])} | {key: m.to_json() for key, m in values.items()}
+                for row, (name, values) in enumerate(self.per_class.items())
+            },
+            "classes": list(self.names),
+            "confusion": self.confusion.tolist(),
+            "reliability": None if self.reliability is None else _plain(self.reliability),
+        }
+
+
+def measure(
+    labels: Ints,
+    predicted: Ints,
+    names: Sequence[str],
+    probabilities: Floats | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Measurement:
+    """Measure predictions against labels.
+
+    Args:
+        labels: true class of each text, indices into names, shape (n,).
+        predicted: predicted class, shape (n,).
+        names: the k classes.
+        probabilities: P(class), shape (n, k), or None where a method gives labels only.
+        resamples: bootstrap draws; 0 leaves the intervals out.
+        seed: of the draws; equal seeds draw the same texts, so that methods can be compared draw by draw.
+    """
+    k, n = len(names), len(labels)
+    counts = np.zeros((k, k), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    draws: dict[str, list[Floats]] = {}
+    if n:
+        for weights in _weights(n, resamples, seed):
+            for name, values in _all_metrics(weights, labels, predicted, probabilities, k).items():
+                draws.setdefault(name, []).append(values)
+    joined = {name: np.concatenate(parts) for name, parts in draws.items()}
+    reasons = _reasons(counts, names, probabilities is not None)
+    metrics = {name: _metric(joined.get(name), reasons[name]) for name in (*RATES, *SOFT)}
+    per_class = {
+        name: {
+            rate: _metric(joined[rate][:, row] if n else None, reasons[f"{rate}:{name}"])
+            for rate in ("precision", "recall", "f1")
+        }
+        for row, name in enumerate(names)
+    }
+    reliability = None if probabilities is None else reliability_bins(labels, probabilities)
+    return Measurement(tuple(names), n, metrics, per_class, counts, reliability)
+
+
+def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> Floats:
+    """Count, mean confidence and accuracy of each equal-width bin of confidence, shape (bins, 3).
+
+    Confidence is the probability of the predicted class. Empty bins hold NaN for mean and accuracy.
+    """
+    confidence, right, at = _confidence_bins(labels, probabilities, bins)
+    sums = np.eye(bins)[at].T @ np.stack([np.ones_like(right), confidence, right], axis=1)
+    with np.errstate(invalid="ignore"):
+        sums[:, 1:] /= sums[:, :1]
+    return np.asarray(sums, dtype=np.float64)
+
+
+def _weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
+    """All ones first, then how often each row was drawn with replacement; shapes (b, n)."""
+    yield np.ones((1, n))
+    rng = np.random.default_rng(seed)
+    step = max(1, ROOM // n)
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        yield rng.multinomial(n, np.full(n, 1 / n), size=size).astype(np.float64)
+
+
+def _all_metrics(
+    weights: Floats, labels: Ints, predicted: Ints, probabilities: Floats | None, k: int
+) -> dict[str, Floats]:
+    """Each metric for each row of weights: (b, n) -> (b,), or (b, k) for those of a class."""
+    cells = np.eye(k * k)[labels * k + predicted]
+    found = _rates((weights @ cells).reshape(-1, k, k))
+    if probabilities is None:
+        return found
+    chosen = np.clip(probabilities[np.arange(len(labels)), labels], LEAST_PROBABILITY, 1.0)
+    squares = ((probabilities - np.eye(k)[labels]) ** 2).sum(axis=1)
+    total = weights.sum(axis=1)
+    found["log_loss"] = weights @ -np.log(chosen) / total
+    found["brier"] = weights @ squares / total
+    found["ece"] = _calibration_error(weights, labels, probabilities)
+    curves = [_ranking(weights, labels == row, probabilities[:, row]) for row in range(k)]
+    share = np.stack([weights @ (labels == row) for row in range(k)], axis=1) / total[:, None]
+    for name, values in zip(("auroc", "pr_auc"), zip(*curves, strict=True), strict=True):
+        found[name] = (np.stack(values, axis=1) * share).sum(axis=1)
+    return found
+
+
+def _rates(confusion: Floats) -> dict[str, Floats]:
+    """Accuracy, precision, recall and F1 of confusion matrices (b, k, k), a row a true class."""
+    hits = np.diagonal(confusion, axis1=1, axis2=2)
+    support, calls = confusion.sum(axis=2), confusion.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision, recall = hits / calls, hits / support
+        f1 = 2 * hits / (support + calls)
+    weight = support / support.sum(axis=1, keepdims=True)
+    return {
+        "accuracy": hits.sum(axis=1) / confusion.sum(axis=(1, 2)),
+        "macro_f1": np.where(support > 0, f1, np.nan).mean(axis=1),
+        "weighted_f1": np.where(weight > 0, f1 * weight, 0.0).sum(axis=1),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+    }
+
+
+def _calibration_error(weights: Floats, labels: Ints, probabilities: Floats) -> Floats:
+    """Expected calibration error of the predicted class; (b, n) -> (b,)."""
+    confidence, right, at = _confidence_bins(labels, probabilities, BINS)
+    gaps = np.eye(BINS)[at] * (right - confidence)[:, None]
+    return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
+
+
+def _confidence_bins(labels: Ints, probabilities: Floats, bins: int) -> tuple[Floats, Floats, Ints]:
+    """Confidence, 1.0 where right, and bin of each row; bin i holds (i/bins, (i+1)/bins]; each (n,)."""
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    at = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return confidence, right, at
+
+
+def _ranking(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
+    """AUROC and average precision of one class against the rest, ties shared; (b, n) -> (b,) twice."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    hits = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
+    misses = np.add.reduceat(weights[:, order] * ~positive[order], starts, axis=1)
+    true, false = hits.cumsum(axis=1), misses.cumsum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auroc = (hits * (false[:, -1:] - false + misses / 2)).sum(axis=1) / (true[:, -1] * false[:, -1])
+        precision = np.where(true > 0, true / (true + false), 0.0)
+        average = (hits * precision).sum(axis=1) / true[:, -1]
+    return auroc, average
+
+
+def _reasons(counts: Ints, names: Sequence[str], soft: bool) -> dict[str, str | None]:
+    """Why each metric is undefined, or None where it is defined; those of a class under `metric:class`."""
+    support, calls = counts.sum(axis=1), counts.sum(axis=0)
+    absent = [name for name, count in zip(names, support, strict=True) if not count]
+    everything = None if counts.sum() else "no rows"
+    missing = everything or (f"no example of {', '.join(absent)}" if absent else None)
+    labels_only = everything or (None if soft else "the method gives labels only, no probabilities")
+    reasons: dict[str, str | None] = {"accuracy": everything, "weighted_f1": everything, "macro_f1": missing}
+    reasons |= {name: labels_only or (missing if name in ("auroc", "pr_auc") else None) for name in SOFT}
+    for name, examples, called in zip(names, support, calls, strict=True):
+        no_example = None if examples else f"no example of {name}"
+        reasons[f"recall:{name}"] = no_example
+        reasons[f"precision:{name}"] = None if called else f"{name} was never predicted"
+        reasons[f"f1:{name}"] = None if examples or called else no_example
+    return reasons
+
+
+def _plain(table: Floats) -> list[list[float | None]]:
+    """Nested lists with None for NaN, which JSON lacks."""
+    return [[None if np.isnan(number) else float(number) for number in row] for row in table]
+
+
+def _metric(draws: Floats | None, reason: str | None) -> Metric:
+    if draws is None or reason is not None:
+        return Metric(None, reason=reason)
+    value = float(draws[0])
+    defined = draws[1:][~np.isnan(draws[1:])]
+    if not len(defined) or len(defined) < LEAST_DEFINED * (len(draws) - 1):
+        return Metric(value)
+    low, high = np.percentile(defined, INTERVAL)
+    return Metric(value, float(low), float(high))
