@@ -1,0 +1,279 @@
+"""Raw rows from CSV, JSON lines and Parquet files.
+
+A file whose columns cannot be told raises DataError. A row that cannot be read becomes a fault, and the rows
+after it are still read. `row` is the line a row begins on (CSV, where the header is line 1, and JSON lines)
+or its number from 1 (Parquet).
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from monitor.errors import DataError
+from monitor.lines import BATCH_BYTES, COLUMNS, MAX_LINE_BYTES, REQUIRED, Batch, Fault, Gatherer, Line, Lines
+
+
+def read_csv(path: Path, batch_rows: int) -> Iterator[Batch]:
+    """Batches of a CSV file (RFC 4180, comma, semicolon or tab, a header line), `.gz` too.
+
+    A row whose quotes do not close is refused by its first line, and reading goes on with the next line.
+
+    Raises:
+        DataError: no header line with the columns of the contract.
+    """
+    csv.field_size_limit(2 * MAX_LINE_BYTES)  # the default, 128 KiB, is less than a text may have
+    gathered = Gatherer()
+    with _open(path) as stream:
+        lines = Lines(stream)
+        header = lines.take()
+        if header is None:
+            return
+        names, delimiter = _csv_header(path, header)
+        places = [names.index(name) if name in names else None for name in COLUMNS]
+        record = _Record(lines)
+        reader = csv.reader(record, delimiter=delimiter, strict=True)
+        while True:
+            record.begin()
+            try:
+                fields = next(reader)
+            except StopIteration:
+                break
+            except csv.Error as error:
+                gathered.refuse(record.lines[0], record.fault() or _csv_reason(error))
+                lines.give_back(record.lines[1:])
+            else:
+                reason = record.fault() or _misfit(len(fields), len(names))
+                if reason:
+                    gathered.refuse(record.lines[0], reason)
+                elif fields:
+                    gathered.add(record.lines[0].number, [None if i is None else fields[i] for i in places])
+            if gathered.full(batch_rows):
+                yield gathered.take()
+    yield gathered.take()
+
+
+class _Record:
+    """Feeds csv.reader and remembers the lines of the record it is in."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._source = lines
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the lines: the next one begins a record."""
+        self.lines: list[Line] = []
+        self._size = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._size > MAX_LINE_BYTES:
+            raise csv.Error("the record does not end")
+        line = self._source.take()
+        if line is None:
+            raise StopIteration
+        self.lines.append(line)
+        self._size += len(line.text)
+        return line.text
+
+    def fault(self) -> str | None:
+        """The fault of the record's lines, if they have one."""
+        return next((line.fault for line in self.lines if line.fault), None)
+
+
+def _csv_reason(error: csv.Error) -> str:
+    if "new-line" in str(error):
+        return "a carriage return outside quotes"
+    return "its quotes do not close, or quotes inside them are not doubled"
+
+
+def _misfit(n_fields: int, n_names: int) -> str | None:
+    if n_fields in (0, n_names):  # 0: an empty line, which is no row
+        return None
+    if n_fields < n_names:
+        return "fewer fields than the header (cut short?)"
+    return "more fields than the header (a text with commas needs quotes)"
+
+
+def _csv_header(path: Path, line: Line) -> tuple[list[str], str]:
+    """Column names and the delimiter that tells the required ones apart."""
+    if line.fault:
+        raise DataError(f"{path}: not a text file in UTF-8; save it as CSV in UTF-8")
+    seen: list[str] = []
+    for delimiter in (",", ";", "\t"):
+        try:
+            names = [name.strip().lower() for name in next(csv.reader([line.text], delimiter=delimiter))]
+        except (csv.Error, StopIteration):
+            continue
+        if all(name in names for name in REQUIRED):
+            twice = [name for name in COLUMNS if names.count(name) > 1]
+            if twice:
+                raise DataError(f"{path}: two columns are called {twice[0]}; keep one")
+            return names, delimiter
+        seen = max(seen, names, key=len)
+    raise missing_columns(path, seen)
+
+
+def missing_columns(path: Path, names: Iterable[str]) -> DataError:
+    """The error for a file without the required columns, given those it has."""
+    has = [name[:40] for name in names]
+    missing = [name for name in REQUIRED if name not in has]
+    return DataError(
+        f"{path}: no column {', '.join(missing)} (it has: {', '.join(has[:12]) or 'none'}); "
+        f"needed are {', '.join(REQUIRED)}, and may be doc_id, source"
+    )
+
+
+def read_jsonl(path: Path, batch_rows: int) -> Iterator[Batch]:
+    """Batches of a JSON-lines file (one object a line), `.gz` too; empty lines are no rows.
+
+    Raises:
+        DataError: it is one JSON array, not lines.
+    """
+    gathered = Gatherer()
+    with _open(path) as stream:
+        lines = Lines(stream)
+        while (line := lines.take()) is not None:
+            if line.number == 1 and line.text.lstrip().startswith("["):
+                raise DataError(f"{path}: one JSON array; write one object a line instead (`jq -c '.[]'`)")
+            if line.fault:
+                gathered.refuse(line, line.fault)
+            elif not line.text.isspace():
+                _add_json(gathered, line)
+            if gathered.full(batch_rows):
+                yield gathered.take()
+    yield gathered.take()
+
+
+def _add_json(gathered: Gatherer, line: Line) -> None:
+    try:
+        row = json.loads(line.text)
+    except (ValueError, RecursionError):
+        gathered.refuse(line, "not JSON (cut short?)")
+        return
+    if not isinstance(row, dict):
+        gathered.refuse(line, "not a JSON object")
+        return
+    values: list[str | None] = []
+    for name in COLUMNS:
+        value = row.get(name)
+        numeric = name != "text" and isinstance(value, int) and not isinstance(value, bool)
+        if numeric or (name == "posted_at" and isinstance(value, float)):
+            value = str(value)
+        if not (value is None or isinstance(value, str)):
+            gathered.refuse(line, f"a JSON {_JSON_TYPES[type(value)]}, not a string", name)
+            return
+        if value is not None and "\\u" in line.text and not _encodable(value):
+            gathered.refuse(line, "half a surrogate pair, which is no Unicode text", name)
+            return
+        values.append(value)
+    gathered.add(line.number, values)
+
+
+_JSON_TYPES = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
+
+
+def _encodable(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _open(path: Path) -> io.BufferedIOBase:
+    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
+    """Batches of a Parquet file; ids may be numbers, posted_at a date, a timestamp, a number or a string.
+
+    Raises:
+        DataError: no Parquet file, a column is missing, or one holds a type that cannot be meant.
+    """
+    with path.open("rb") as stream:
+        try:
+            file = pq.ParquetFile(stream)
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(
+                f"{path}: not a readable Parquet file (cut short or damaged?); export it again"
+            ) from error
+        columns = _parquet_columns(path, file.schema_arrow)
+        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
+        row_bytes = sum(group.total_byte_size for group in groups) // max(file.metadata.num_rows, 1)
+        row = 1
+        try:
+            for part in file.iter_batches(
+                max(1, min(batch_rows, BATCH_BYTES // (row_bytes + 1))), columns=columns
+            ):
+                yield _parquet_batch(part, row)
+                row += part.num_rows
+        except (pa.ArrowException, OSError):
+            damaged = Fault(row, None, "the file is damaged from here on", None)
+            yield Batch(Gatherer().take().rows, [damaged])
+
+
+def _parquet_columns(path: Path, schema: pa.Schema) -> list[str]:
+    """Which of COLUMNS the file has, once their types are known to make sense."""
+    if not all(name in schema.names for name in REQUIRED):
+        raise missing_columns(path, schema.names)
+    columns = [name for name in COLUMNS if name in schema.names]
+    for name in columns:
+        if schema.names.count(name) > 1:
+            raise DataError(f"{path}: two columns are called {name}; keep one")
+        kind = schema.field(name).type
+        if pa.types.is_dictionary(kind):
+            kind = kind.value_type
+        string = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+        number = name != "text" and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
+        time = name == "posted_at" and (pa.types.is_date(kind) or pa.types.is_timestamp(kind))
+        if not (string or number or time or pa.types.is_null(kind)):
+            raise DataError(f"{path}: column {name} holds {kind}; export it as a string")
+    return columns
+
+
+def _parquet_batch(part: pa.RecordBatch, first_row: int) -> Batch:
+    """Strings that are not UTF-8 become faults: unchecked they would break whatever touches them later."""
+    bad: dict[int, str] = {}
+    for name in part.schema.names:
+        try:
+            part.column(name).validate(full=True)
+        except pa.ArrowInvalid:
+            values = part.column(name).cast(pa.large_binary()).to_pylist()
+            bad |= {i: name for i, value in enumerate(values) if value is not None and not _is_utf8(value)}
+    if bad:
+        part = part.take(pa.array([i for i in range(part.num_rows) if i not in bad], pa.int64()))
+    rows = pl.DataFrame({name: pl.Series(part.column(name)) for name in part.schema.names})
+    numbers = [first_row + i for i in range(rows.height + len(bad)) if i not in bad]
+    whole = [  # a number column with gaps comes as floats: 7.0 is the id 7
+        pl.when(pl.col(name).is_finite()).then(pl.col(name)).cast(pl.Int64, strict=False)
+        for name, kind in rows.schema.items()
+        if kind.is_float() and name != "posted_at"
+    ]
+    strings = [
+        pl.col(name).cast(pl.String)
+        for name, kind in rows.schema.items()
+        if name != "posted_at" or kind == pl.Categorical
+    ]
+    absent = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
+    rows = rows.with_columns(whole).with_columns(*strings, *absent, row=pl.Series(numbers, dtype=pl.Int64))
+    faults = [Fault(first_row + i, name, "not UTF-8", None) for i, name in sorted(bad.items())]
+    return Batch(rows.select("row", *COLUMNS), faults)
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
