@@ -1,0 +1,137 @@
+"""What an unattended run needs to know: risk-monitor.toml, and RISK_MONITOR_* variables, which win over it.
+
+Unknown keys and variables fail, so that a misspelt one is not silently the default. Paths in the file are
+relative to the file's folder, for cron runs anywhere; paths in variables are relative to where the run starts.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+
+from monitor.errors import ConfigError
+from monitor.labels import DEFAULT_RULES, RiskMap
+
+DEFAULT_FILE = Path("risk-monitor.toml")
+PREFIX = "RISK_MONITOR_"
+_OTHER_VARIABLES = {"RISK_MONITOR_DATA"}  # where the tests find real data
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseSettings):
+    """One run's settings; see each field's description.
+
+    Raises:
+        pydantic.ValidationError: a value is wrong; load_settings makes one clear line of it.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    db: Path = Field(Path("risk-monitor.duckdb"), description="the database file; created when missing")
+    inbox: Path = Field(Path("inbox"), description="folder whose CSV, JSONL and Parquet files are read")
+    out: Path = Field(Path("out/report"), description="folder of the report")
+    model: str = Field("embedded", description='"embedded", a model folder, or a hub id')
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model computes")
+    chunk_rows: Count = Field(5_000, description="texts scored between two commits: what a crash can cost")
+    time_zone: str = Field("UTC", description="zone of the times that a run prints")
+    threshold: Probability = Field(0.5, description="alert line: a subject's mean P(high risk) over 7 days")
+    min_texts: Count = Field(3, description="texts in a week that a subject needs to be held to the line")
+    min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
+    show_subjects: bool = Field(False, description="name subjects by their ids in the report")
+    risk_map: dict[str, str] = Field(dict(DEFAULT_RULES), description="risk level of each emotion")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over arguments (which are the file's), and nothing else is read."""
+        return env_settings, init_settings
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (OSError, KeyError, ValueError) as error:
+            raise ValueError(f"no time zone {value!r}; use a name such as Asia/Taipei") from error
+        return value
+
+    @field_validator("risk_map")
+    @classmethod
+    def _whole_map(cls, value: dict[str, str]) -> dict[str, str]:
+        try:
+            RiskMap(value)
+        except ConfigError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+
+def load_settings(config: Path | None = None) -> Settings:
+    """Settings of a file (default: risk-monitor.toml where the run starts, if there is one) and the variables.
+
+    Raises:
+        ConfigError: the file cannot be read, or a key or value in it or in a variable is wrong.
+    """
+    given = _read(config or DEFAULT_FILE) if config or DEFAULT_FILE.exists() else {}
+    _refuse_unknown_variables()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [_explain(fault["loc"], fault["type"], fault["msg"], config) for fault in error.errors()]
+        raise ConfigError("; ".join(lines)) from error
+    except SettingsError as error:
+        raise ConfigError(f"{PREFIX}*: {error}; write tables as JSON") from error
+
+
+def _read(config: Path) -> dict[str, Any]:
+    """The file's keys, paths made absolute."""
+    try:
+        given = tomllib.loads(config.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{config}: cannot read this settings file ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{config}: not TOML ({error})") from error
+    folder = config.resolve().parent
+    for key in ("db", "inbox", "out"):
+        if isinstance(given.get(key), str):
+            given[key] = folder / Path(given[key]).expanduser()
+    model = given.get("model")
+    if isinstance(model, str) and (folder / Path(model).expanduser()).is_dir():
+        given["model"] = str(folder / Path(model).expanduser())
+    return given
+
+
+def _refuse_unknown_variables() -> None:
+    for name in map(str.upper, os.environ):
+        key = name.removeprefix(PREFIX).lower()
+        if name.startswith(PREFIX) and name not in _OTHER_VARIABLES and key not in Settings.model_fields:
+            raise ConfigError(f"variable {name}: no such setting{_suggest(key)}")
+
+
+def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path | None) -> str:
+    """One fault as `where: key: what`, where being the variable if the value came from one."""
+    key = ".".join(map(str, place))
+    variable = f"{PREFIX}{place[0]}".upper()
+    source = f"variable {variable}" if variable in map(str.upper, os.environ) else str(config or DEFAULT_FILE)
+    if kind == "extra_forbidden":
+        return f"{source}: no such setting: {key}{_suggest(key)}"
+    return f"{source}: {key}: {message.removeprefix('Value error, ')}"
+
+
+def _suggest(key: str) -> str:
+    close = get_close_matches(key, Settings.model_fields, n=1)
+    return f" (did you mean {close[0]}?)" if close else f" (there are: {', '.join(Settings.model_fields)})"
