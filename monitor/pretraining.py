@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,15 +25,10 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from monitor.nf4_rounding import decoder_matrices, nf4_forward
+
 Tokens = npt.NDArray[np.uint16]
 PAD, BOS, TEXT, EMOTION = "<pad>", "<s>", "<|text|>", "<|emotion|>"
-NF4_BLOCK = 64
-NF4_LEVELS = (
-    -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
-    -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
-    0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941, 0.7229568362236023,
-    1.0,
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -131,34 +126,6 @@ def new_base(shape: BaseShape, tokenizer: PreTrainedTokenizerFast, seed: int = 0
         use_cache=False,
     )
     return LlamaForCausalLM(config).float()
-
-
-def round_to_nf4(weight: torch.Tensor) -> torch.Tensor:
-    """The nearest NF4 values of a weight, in blocks of 64 scaled by their absolute maximum; same shape."""
-    levels = torch.tensor(NF4_LEVELS, device=weight.device, dtype=torch.float32)
-    blocks = weight.detach().float().reshape(-1, NF4_BLOCK)
-    scale = blocks.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
-    nearest = torch.bucketize(blocks / scale, (levels[1:] + levels[:-1]) / 2)
-    return (levels[nearest] * scale).reshape(weight.shape).to(weight.dtype)
-
-
-@contextmanager
-def nf4_forward(network: nn.Module) -> Iterator[None]:
-    """Inside, the decoder's matrices hold their NF4 values; gradients pass straight through to their own."""
-    matrices = decoder_matrices(network)
-    kept = [matrix.data for matrix in matrices]
-    for matrix in matrices:
-        matrix.data = round_to_nf4(matrix.data)
-    try:
-        yield
-    finally:
-        for matrix, data in zip(matrices, kept, strict=True):
-            matrix.data = data
-
-
-def decoder_matrices(network: nn.Module) -> list[nn.Parameter]:
-    """Weights of the decoder's linear layers, the ones that are stored in NF4."""
-    return [p for name, p in network.named_parameters() if p.ndim == 2 and "layers." in name]
 
 
 def optimizers(network: nn.Module, settings: PretrainSettings) -> list[torch.optim.Optimizer]:
@@ -307,7 +274,7 @@ def instruct(
                 loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             for group in optim.param_groups:
-                group["lr"] = rate * min(1.0, (step + 1) / 50) * (1 - step / total)
+                group["lr"] = rate * min(1.0, (step + 1) / min(50, total / 10)) * (1 - step / total)
             optim.step()
             optim.zero_grad(set_to_none=True)
             if step % 50 == 0 or step == total - 1:

@@ -20,6 +20,7 @@ from torch import nn
 
 from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
+from monitor.likelihood import Row, label_log_likelihoods, prompt_row, token_scores
 from monitor.prompts import PromptEncoder
 
 Report = Callable[[dict[str, float]], None]
@@ -70,16 +71,6 @@ class TrainResult:
     best_f1: float = -1.0
     best_step: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Row:
-    """One training sequence: ids (length,), and what it must predict as (position, token, weight) triples."""
-
-    ids: npt.NDArray[np.int32]
-    positions: list[int]
-    tokens: list[int]
-    weights: list[float]
 
 
 def attach_adapter(network: Any, settings: TrainSettings) -> Any:
@@ -175,55 +166,7 @@ def validation_f1(
     return float(f1_score(examples.targets.argmax(axis=1), predicted, average="macro"))
 
 
-@torch.no_grad()
-def label_log_likelihoods(
-    network: Any, encoder: PromptEncoder, texts: Sequence[str], max_text_tokens: int = 256, batch: int = 64
-) -> npt.NDArray[np.float64]:
-    """ln P(label | prompt), the words of a label summed, in nats; n texts -> (n, 6).
-
-    The plain way, one sequence a (text, word) where words have several tokens; scoring proper is `scoring`.
-    """
-    network.eval()
-    bodies, _, _ = encoder.encode_texts(texts, max_text_tokens)
-    words = [(label, word) for label, group in enumerate(encoder.label_ids) for word in group]
-    single = all(len(word) == 1 for _, word in words)
-    rows = []
-    for body in bodies:
-        if single:
-            rows.append(_row(encoder, body, (), [(word[0], 1.0) for _, word in words]))
-        else:
-            rows += [_row(encoder, body, word, [(token, 1.0) for token in word]) for _, word in words]
-    order = np.argsort([-len(row.ids) for row in rows], kind="stable")
-    values = np.empty((len(rows), len(words) if single else 1))
-    for chunk in np.array_split(order, math.ceil(len(rows) / batch)) if len(rows) else []:
-        scores, owner = _token_scores(network, [rows[i] for i in chunk])
-        if single:
-            values[chunk] = scores.reshape(len(chunk), len(words)).cpu().double().numpy()
-        else:
-            sums = torch.zeros(len(chunk), device=scores.device, dtype=scores.dtype).index_add_(
-                0, owner, scores
-            )
-            values[chunk, 0] = sums.cpu().double().numpy()
-    values = values.reshape(len(texts), len(words))
-    columns = [[k for k, (label, _) in enumerate(words) if label == index] for index in range(len(EMOTIONS))]
-    return np.stack([np.logaddexp.reduce(values[:, column], axis=1) for column in columns], axis=1)
-
-
-def _row(
-    encoder: PromptEncoder,
-    body: npt.NDArray[np.int32],
-    word: tuple[int, ...],
-    wanted: Sequence[tuple[int, float]],
-) -> _Row:
-    """Prompt and word; `wanted` tokens are read off the prompt's end if `word` is empty, else along the word."""
-    head = [np.array(encoder.prefix_ids, np.int32), body, np.array(encoder.suffix_ids, np.int32)]
-    ids = np.concatenate([*head, np.array(word[:-1], np.int32)])
-    last = sum(map(len, head)) - 1
-    positions = [last + k if word else last for k in range(len(wanted))]
-    return _Row(ids, positions, [token for token, _ in wanted], [weight for _, weight in wanted])
-
-
-def _rows(encoder: PromptEncoder, examples: Examples, max_text_tokens: int) -> list[_Row]:
+def _rows(encoder: PromptEncoder, examples: Examples, max_text_tokens: int) -> list[Row]:
     if not len(examples.texts):
         raise DataError("training: the epoch holds no example; check the train split")
     bodies, _, _ = encoder.encode_texts(examples.texts, max_text_tokens)
@@ -235,9 +178,9 @@ def _rows(encoder: PromptEncoder, examples: Examples, max_text_tokens: int) -> l
             wanted = [
                 (encoder.label_ids[k][0][0], float(share)) for k, share in enumerate(target) if share > 0
             ]
-            rows.append(_row(encoder, body, (), wanted))
+            rows.append(prompt_row(encoder, body, (), wanted))
         elif target[label] == 1.0:
-            rows.append(_row(encoder, body, word, [(token, 1.0) for token in word]))
+            rows.append(prompt_row(encoder, body, word, [(token, 1.0) for token in word]))
         else:
             raise DataError(
                 f"training: example {index + 1} has a soft target, which needs labels of one token; "
@@ -246,7 +189,7 @@ def _rows(encoder: PromptEncoder, examples: Examples, max_text_tokens: int) -> l
     return rows
 
 
-def _groups(rows: list[_Row], size: int, random: np.random.Generator, count: int) -> Iterator[list[_Row]]:
+def _groups(rows: list[Row], size: int, random: np.random.Generator, count: int) -> Iterator[list[Row]]:
     """`count` random groups of rows; lengths alike within a group, so that padding costs little."""
     order = random.permutation(len(rows))
     groups: list[npt.NDArray[np.int64]] = []
@@ -259,7 +202,7 @@ def _groups(rows: list[_Row], size: int, random: np.random.Generator, count: int
 
 def _step(
     network: Any,
-    group: list[_Row],
+    group: list[Row],
     batch: int,
     optimizer: torch.optim.Optimizer,
     parameters: list[nn.Parameter],
@@ -269,7 +212,7 @@ def _step(
     total = 0.0
     for start in range(0, len(group), batch):
         rows = group[start : start + batch]
-        scores, _ = _token_scores(network, rows)
+        scores, _ = token_scores(network, rows)
         weights = torch.tensor([w for row in rows for w in row.weights], device=scores.device)
         loss = -(scores * weights).sum() / len(group)
         loss.backward()
@@ -280,25 +223,6 @@ def _step(
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return total
-
-
-def _token_scores(network: Any, rows: list[_Row]) -> tuple[torch.Tensor, torch.Tensor]:
-    """ln P of every wanted token of a right-padded batch, and the row each belongs to; both (wanted,).
-
-    Causal attention makes padding behind a text invisible to it, so no mask is needed.
-    """
-    device = next(network.parameters()).device
-    ids = torch.zeros(len(rows), max(len(row.ids) for row in rows), dtype=torch.long)
-    for index, row in enumerate(rows):
-        ids[index, : len(row.ids)] = torch.from_numpy(row.ids)
-    owner = torch.tensor([index for index, row in enumerate(rows) for _ in row.positions], device=device)
-    place = torch.tensor([p for row in rows for p in row.positions], device=device)
-    token = torch.tensor([t for row in rows for t in row.tokens], device=device)
-    causal = network.get_base_model() if hasattr(network, "get_base_model") else network
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
-        hidden = causal.model(input_ids=ids.to(device), use_cache=False).last_hidden_state
-        logits = causal.lm_head(hidden[owner, place])
-    return torch.log_softmax(logits.float(), dim=-1).gather(1, token[:, None])[:, 0], owner
 
 
 def _optimizer(parameters: list[nn.Parameter], settings: TrainSettings, device: str) -> torch.optim.Optimizer:

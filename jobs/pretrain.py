@@ -1,0 +1,111 @@
+"""Rebuild the base of the embedded model from the data folder.
+
+    risk-monitor pretrain --data DATA --out base
+
+DATA holds pretrain/*.parquet (text), emotion/ (train, val, test, unsplit_extra.parquet) and
+external/goemotions_train_dev.parquet. The shipped base took ten minutes on one H100; on two cores, lower --steps.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from jobs.cli import run
+from monitor.corpus import load_splits
+from monitor.errors import DataError
+from monitor.mixture import Comments, instruction_pairs, read_comments, read_extra, read_texts, without_twins
+
+FIRST_PERSON = re.compile(r"\b(?:i|im|ive|id|ill|me|my|myself)\b", re.IGNORECASE)
+PUNCTUATION = re.compile(r"[^\w\s]+")
+LONGEST = 4000
+
+
+def command(
+    data: Annotated[Path, typer.Option(help="Folder with pretrain/, emotion/ and external/.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the NF4 base and its tokenizer to.")],
+    steps: Annotated[int, typer.Option(min=1, help="Pretraining steps of batch x 256 tokens.")] = 4000,
+    batch: Annotated[int, typer.Option(min=1, help="Windows of 256 tokens a step.")] = 384,
+    hidden: Annotated[int, typer.Option(min=64, help="Hidden size; a multiple of 64.")] = 384,
+    layers: Annotated[int, typer.Option(min=1, help="Decoder layers.")] = 6,
+    mlp: Annotated[int, typer.Option(min=64, help="Inner size of the MLP; a multiple of 64.")] = 1024,
+    texts: Annotated[int | None, typer.Option(help="Use only so many pretraining texts.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+) -> None:
+    """Rebuild the base of the built-in model: tokenizer, pretraining, instruction tuning, NF4."""
+    from monitor import pretraining
+    from monitor.models import pick_device, save_base
+
+    console = Console()
+    device = pick_device(device)
+    posts, unlabelled, comments = read_corpora(data, texts)
+    console.print(
+        f"read {len(posts):,} posts, {len(unlabelled):,} short texts, {len(comments.texts):,} comments"
+    )
+    plain = [PUNCTUATION.sub(" ", post) for post in posts]
+    half = len(posts) // 2
+    tokenizer = pretraining.build_tokenizer([*posts[:half], *plain[half:], *unlabelled])
+    streams = [pretraining.encode_corpus(tokenizer, part) for part in (posts, plain, unlabelled)]
+    console.print(f"tokenizer of {len(tokenizer):,} pieces; {sum(map(len, streams)) / 1e6:.1f} M tokens")
+    shape = pretraining.BaseShape(hidden=hidden, layers=layers, heads=hidden // 64, mlp=mlp)
+    network = pretraining.new_base(shape, tokenizer, seed)
+    settings = pretraining.PretrainSettings(steps=steps, batch=batch, warmup=min(200, steps), seed=seed)
+    sources = list(zip(streams, (0.47, 0.47, 0.06), strict=True))
+    pretraining.pretrain(network, sources, settings, device=device, report=_line(console, "pretrain"))
+    pairs = instruction_pairs(comments, np.random.default_rng(seed))
+    pretraining.instruct(
+        network,
+        tokenizer,
+        pairs,
+        batch=32,
+        rate=6e-4,
+        seed=seed,
+        device=device,
+        report=_line(console, "instruct"),
+    )
+    save_base(network.cpu(), tokenizer, out)
+    console.print(f"base written to {out}")
+
+
+def read_corpora(data: Path, limit: int | None) -> tuple[list[str], list[str], Comments]:
+    """First-person posts, short texts of the emotion corpus and of GoEmotions, and the comments with labels.
+
+    No text of the validation or test split, nor a twin of one, is among them.
+
+    Raises:
+        DataError: a file is missing.
+    """
+    files = sorted((data / "pretrain").glob("*.parquet"))
+    if not files:
+        raise DataError(f"{data / 'pretrain'}: no Parquet file; give the data folder (see its README)")
+    splits = load_splits(data / "emotion")
+    held_out = [splits["validation"], splits["test"]]
+    corpus = [splits["train"], read_extra(data / "emotion" / "unsplit_extra.parquet")]
+    comments = read_comments(data / "external" / "goemotions_train_dev.parquet")
+    short = [text for split in corpus for text in without_twins(split, held_out).texts]
+    posts = [post[:LONGEST] for file in files for post in read_texts(file)]
+    posts = [post for post in posts if FIRST_PERSON.search(post)][:limit]
+    return posts, [*short, *comments.texts], comments
+
+
+def _line(console: Console, stage: str) -> Any:
+    def show(record: dict[str, float]) -> None:
+        speed = f", {record['tokens_per_s']:,.0f} tokens/s" if "tokens_per_s" in record else ""
+        console.print(f"{stage}: step {record['step']:,.0f}, loss {record['loss']:.3f}{speed}")
+
+    return show
+
+
+def main() -> None:
+    """Run as `python -m jobs.pretrain`."""
+    run(command)
+
+
+if __name__ == "__main__":
+    main()
