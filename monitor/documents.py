@@ -132,7 +132,7 @@ def read_documents(path: Path, chunk_rows: int = CHUNK_ROWS) -> Generator[Chunk,
     """
     try:
         for batch in _reader(path)(path, chunk_rows):
-            yield _sort_out(_name(path), batch)
+            yield _sort_out(display_name(path), batch)
     except OSError as error:
         raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
 
@@ -146,12 +146,13 @@ def check(path: Path) -> None:
 
 def refused_file(path: Path, reason: str) -> Chunk:
     """A chunk that only says why a whole file was refused: one row read, one rejected, and no row number."""
-    file = _name(path)
+    file = display_name(path)
     faults = [Fault(None, None, reason, None)]
     return Chunk(file, pl.DataFrame(schema=DOCUMENT_SCHEMA), _rejects(file, faults), 0)
 
 
-def _name(path: Path) -> str:
+def display_name(path: Path) -> str:
+    """The path as the database names it: absolute, and always Unicode."""
     return os.fsencode(path.resolve()).decode("utf-8", "replace")
 
 

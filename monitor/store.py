@@ -58,6 +58,16 @@ def count_unscored(con: duckdb.DuckDBPyConnection, model_id: str) -> int:
     return _number(_run(con, "count_unscored", model_id=model_id))
 
 
+def is_known_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str) -> bool:
+    """Whether a file with this path and content was read to its end before."""
+    return _number(_run(con, "known_file", path=path, sha256=sha256)) > 0
+
+
+def add_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str, size: int, run_id: str) -> None:
+    """Remember a file, of so many bytes, that was read to its end."""
+    _run(con, "add_file", path=path, sha256=sha256, size=size, run_id=run_id, now=utc_now())
+
+
 def add_model(
     con: duckdb.DuckDBPyConnection,
     model_id: str,

@@ -1,0 +1,155 @@
+"""Read texts into the database and score those that the model has not scored yet.
+
+risk-monitor score feed.csv more/ "archive/2026-*.parquet" --db risk.duckdb
+
+Running it again appends nothing; running it after a crash completes what the crash left out.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Protocol
+
+import polars as pl
+import typer
+
+from jobs.cli import run
+from jobs.ingest import Tally, ingest, ledger
+from jobs.progress import note, progress
+from jobs.summary import print_summary
+from monitor import store
+from monitor.database import connect, only_writer, reading, writing
+from monitor.documents import check, find_inputs
+from monitor.labels import score_columns
+
+if TYPE_CHECKING:
+    from monitor.models import LoadedModel
+    from monitor.scoring import Scores
+
+FETCH_ROWS = 50_000
+FETCH_BYTES = 256 * 2**20
+CHUNK_ROWS = 5_000
+
+
+class Scorer(Protocol):
+    """What scores texts: `scoring.LabelScorer`."""
+
+    model: LoadedModel
+
+    def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
+        """P(emotion) of each text, in their order."""
+
+
+def open_scorer(model: str, device: str = "auto") -> Scorer:
+    """Load a model; this is where torch is imported.
+
+    Raises:
+        ModelError: no such model, or its parts do not fit.
+    """
+    note(f"loading model {model}")
+    from monitor.models import load_model
+    from monitor.scoring import LabelScorer
+
+    return LabelScorer(load_model(model, device=device))
+
+
+def remember_model(db: Path, model: LoadedModel) -> None:
+    """Put what stands behind the model_id into `models`."""
+    with writing(db) as con:
+        store.add_model(
+            con,
+            model.model_id,
+            name=model.name,
+            base=model.base,
+            adapter=model.adapter,
+            quantisation=model.quantisation,
+            prompt=model.prompt.to_json(),
+            temperature=model.temperature,
+            risk_map=model.risk_map.rules,
+        )
+
+
+def score_pending(db: Path, scorer: Scorer, run_id: str, tally: Tally, chunk_rows: int = CHUNK_ROWS) -> None:
+    """Score every document that this model has not scored, committing every chunk_rows texts."""
+    model_id = scorer.model.model_id
+    with reading(db) as con:
+        pending = store.count_unscored(con, model_id)
+    began = time.monotonic()
+    with progress("scoring", "texts", pending) as advance:
+        while True:
+            with reading(db) as con:
+                batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
+            if batch.is_empty():
+                break
+            for rows in batch.iter_slices(chunk_rows):
+                scores = score_rows(rows, scorer, advance)
+                with writing(db) as con:
+                    n_scored = store.append_scores(con, scores, run_id)
+                    store.count_in_run(con, run_id, n_scored=n_scored)
+                tally.n_scored += n_scored
+    tally.scoring_s += time.monotonic() - began
+
+
+def score_rows(
+    rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None
+) -> pl.DataFrame:
+    """Rows of `scores` (but run_id and scored_at) for documents (doc_id, text), in the same order."""
+    result = scorer.score(rows["text"].to_list(), progress=advance)
+    return pl.DataFrame(
+        {
+            "doc_id": rows["doc_id"],
+            "model_id": [scorer.model.model_id] * rows.height,
+            **score_columns(result.probabilities, scorer.model.risk_map),
+            "n_tokens": result.n_tokens,
+            "truncated": result.truncated,
+        }
+    )
+
+
+def score_files(
+    inputs: Sequence[str | Path], db: Path, load: Callable[[], Scorer], chunk_rows: int = CHUNK_ROWS
+) -> Tally:
+    """Ingest the inputs and score; nothing is begun before inputs, database and model are known to be readable.
+
+    Raises:
+        DataError, StoreError, ModelError: the one that is not.
+    """
+    files = find_inputs(inputs)
+    for path in files:
+        check(path)
+    tally = Tally()
+    with only_writer(db):
+        connect(db).close()
+        scorer = load()
+        remember_model(db, scorer.model)
+        with ledger(db, "score", scorer.model.model_id) as run_id:
+            ingest(db, files, run_id, tally)
+            score_pending(db, scorer, run_id, tally, chunk_rows)
+    print_summary(tally, db, scorer.model)
+    return tally
+
+
+def command(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT...", help="Files, folders or quoted patterns: CSV, JSONL (.gz), Parquet."
+        ),
+    ],
+    db: Annotated[Path, typer.Option(help="The database file; made where there is none.")],
+    model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Read texts into the database and score the new ones.
+
+    Each input row needs subject_id, posted_at (ISO 8601 or epoch; without a zone it is UTC) and text; doc_id and
+    source are optional. Rows that cannot be used are kept in the table rejects with the reason. Running it
+    again appends nothing; after a crash it completes the rest.
+    """
+    score_files(inputs, db, lambda: open_scorer(model, device))
+
+
+if __name__ == "__main__":
+    run(command)

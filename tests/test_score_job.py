@@ -1,0 +1,220 @@
+"""The score job on a real database: every row once, whatever happens in between."""
+
+import datetime as dt
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.ingest import Tally, ingest, ledger, new_files
+from jobs.score import score_files, score_rows
+from monitor import store
+from monitor.database import only_writer, reading, writing
+from monitor.errors import DataError, StoreError
+from monitor.labels import EMOTIONS
+from tests.inputs import write
+from tests.keyword_scorer import KeywordModel, KeywordScorer
+
+HEADER = "doc_id,subject_id,posted_at,text\n"
+FEED = HEADER + "".join(
+    f"d{i},s{i % 3},2026-01-{i + 1:02d},today is all {EMOTIONS[i % 6]}\n" for i in range(10)
+)
+
+
+def ask(db: Path, sql: str) -> list[tuple[Any, ...]]:
+    with reading(db) as con:
+        return con.execute(sql).fetchall()
+
+
+def score(db: Path, *inputs: Path, scorer: KeywordScorer | None = None, chunk_rows: int = 4) -> Tally:
+    return score_files(inputs, db, lambda: scorer or KeywordScorer(), chunk_rows)
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return tmp_path / "risk.duckdb"
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Path:
+    return write(tmp_path / "feed.csv", FEED)
+
+
+def test_each_text_gets_its_own_scores(db: Path, feed: Path) -> None:
+    tally = score(db, feed)
+    assert (tally.n_read, tally.n_rejected, tally.n_appended, tally.n_scored) == (10, 0, 10, 10)
+    rows = ask(
+        db,
+        "SELECT text, emotion, risk, p_sadness, p_high, n_tokens FROM documents JOIN scores USING (doc_id)",
+    )
+    assert len(rows) == 10
+    for text, emotion, risk, p_sadness, p_high, n_tokens in rows:
+        assert text == f"today is all {emotion}"
+        assert risk == KeywordModel().risk_map.rules[emotion]
+        assert p_sadness == p_high == pytest.approx(8 / 13 if emotion == "sadness" else 1 / 13)
+        assert n_tokens == 4
+
+
+def test_the_ledger_the_model_and_the_file_are_remembered(db: Path, feed: Path) -> None:
+    score(db, feed)
+    ((status, n_read, n_rejected, n_duplicate, n_appended, n_scored, message),) = ask(
+        db, "SELECT status, n_read, n_rejected, n_duplicate, n_appended, n_scored, message FROM runs"
+    )
+    assert (status, n_read, n_rejected, n_duplicate, n_appended, n_scored, message) == (
+        "done",
+        10,
+        0,
+        0,
+        10,
+        10,
+        None,
+    )
+    assert ask(db, "SELECT name, risk_map->>'joy' FROM models") == [("keywords", "low_risk")]
+    assert ask(db, "SELECT path, size FROM files") == [(str(feed), feed.stat().st_size)]
+    assert ask(
+        db, "SELECT count(*) FROM scores s JOIN runs r USING (run_id) JOIN documents d USING (doc_id, run_id)"
+    ) == [(10,)]
+
+
+def test_a_second_run_appends_nothing_and_scores_nothing(db: Path, feed: Path) -> None:
+    score(db, feed)
+    before = (
+        ask(db, "SELECT * FROM scores ORDER BY doc_id"),
+        ask(db, "SELECT * FROM documents ORDER BY doc_id"),
+    )
+    again = KeywordScorer()
+    tally = score(db, feed, scorer=again)
+    assert (tally.n_read, tally.n_duplicate, tally.n_appended, tally.n_scored) == (10, 10, 0, 0)
+    assert again.seen == []
+    assert before == (
+        ask(db, "SELECT * FROM scores ORDER BY doc_id"),
+        ask(db, "SELECT * FROM documents ORDER BY doc_id"),
+    )
+
+
+def test_a_new_model_scores_beside_the_old_one(db: Path, feed: Path) -> None:
+    score(db, feed)
+    tally = score(db, feed, scorer=KeywordScorer(KeywordModel(model_id="keywords-2")))
+    assert tally.n_scored == 10
+    assert ask(db, "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL") == [
+        ("keywords-1", 10),
+        ("keywords-2", 10),
+    ]
+
+
+def test_after_a_crash_the_next_run_completes_the_rest(db: Path, feed: Path) -> None:
+    with pytest.raises(RuntimeError):
+        score(db, feed, scorer=KeywordScorer(die_after=8))
+    assert ask(db, "SELECT count(*) FROM scores") == [(8,)]
+    assert ask(db, "SELECT status, n_scored, message FROM runs") == [("failed", 8, "RuntimeError")]
+    rest = KeywordScorer()
+    tally = score(db, feed, scorer=rest)
+    assert len(rest.seen) == tally.n_scored == 2
+    assert ask(db, "SELECT count(*), count(DISTINCT doc_id) FROM scores") == [(10, 10)]
+
+
+def test_a_run_that_died_without_a_word_is_closed_by_the_next(db: Path, feed: Path) -> None:
+    score(db, feed)
+    with writing(db) as con:
+        con.execute("UPDATE runs SET status = 'running', finished_at = NULL")
+    score(db, feed)
+    statuses = ask(db, "SELECT status, finished_at IS NOT NULL FROM runs ORDER BY run_id")
+    assert statuses == [("failed", True), ("done", True)]
+
+
+def test_rejects_are_kept_with_their_place_and_do_not_double(db: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "feed.csv", FEED + "d10,s1,someday,text\nd0,s1,2026-01-01,changed\nd11,s1\n")
+    tally = score(db, path)
+    assert (tally.n_read, tally.n_rejected, tally.n_appended, tally.n_scored) == (13, 3, 10, 10)
+    score(db, path)
+    rejects = ask(db, 'SELECT file, "row", "column", raw FROM rejects ORDER BY "row"')
+    assert [(file, row, column) for file, row, column, _ in rejects] == [
+        (str(path), 12, "posted_at"),
+        (str(path), 13, "doc_id"),
+        (str(path), 14, None),
+    ]
+    assert json.loads(rejects[0][3])["posted_at"] == "someday"
+    assert rejects[2][3] == "d11,s1"
+
+
+def test_a_doc_id_of_an_earlier_file_with_other_content_is_a_reject(
+    db: Path, feed: Path, tmp_path: Path
+) -> None:
+    score(db, feed)
+    later = write(
+        tmp_path / "later.csv", HEADER + "d3,s0,2026-01-04,edited\nd4,s1,2026-01-05,today is all fear\n"
+    )
+    tally = score(db, later)
+    assert (tally.n_read, tally.n_rejected, tally.n_duplicate, tally.n_appended) == (2, 1, 1, 0)
+    assert tally.reasons == {"doc_id: used before for another subject, time or text": 1}
+    assert ask(db, "SELECT text FROM documents WHERE doc_id = 'd3'") == [("today is all anger",)]
+
+
+def test_nothing_is_begun_when_one_input_cannot_be_read(db: Path, feed: Path, tmp_path: Path) -> None:
+    bad = write(tmp_path / "bad.csv", "when,text\n")
+    with pytest.raises(DataError, match=r"bad\.csv: no column subject_id, posted_at"):
+        score(db, feed, bad)
+    assert not db.exists()
+
+
+def test_two_runs_at_once_are_refused(db: Path, feed: Path) -> None:
+    with only_writer(db), pytest.raises(StoreError, match="another run is working on this database"):
+        score(db, feed)
+    assert score(db, feed).n_appended == 10
+
+
+def test_a_forgotten_document_gets_no_score(db: Path, feed: Path) -> None:
+    score(db, feed)
+    rows = pl.DataFrame({"doc_id": ["d1", "gone"], "text": ["a", "b"]})
+    scores = score_rows(rows, KeywordScorer(KeywordModel(model_id="late")))
+    with writing(db) as con:
+        assert store.append_scores(con, pl.concat([scores, scores]), "run") == 1
+
+
+def test_an_inbox_reads_new_files_once_and_refuses_bad_ones_without_stopping(
+    db: Path, tmp_path: Path
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    write(inbox / "1.csv", "when,text\n")
+    write(inbox / "2.csv", FEED)
+    write(inbox / ".3.csv", FEED)
+    with writing(db):
+        pass
+    for expected in ((11, 1, 10), (1, 1, 0)):
+        tally = Tally()
+        with ledger(db, "nightly", None) as run_id:
+            ingest(db, new_files(db, inbox, tally), run_id, tally, refuse_bad_files=True)
+        assert (tally.n_read, tally.n_rejected, tally.n_appended) == expected
+    assert tally.n_known_files == 1
+    ((file, row, reason),) = ask(db, 'SELECT file, "row", reason FROM rejects')
+    assert (file, row) == (str(inbox / "1.csv"), None)
+    assert "no column subject_id" in reason
+
+
+def test_large_texts_are_fetched_few_at_a_time_and_none_is_left(
+    db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jobs.score.FETCH_BYTES", 1000)
+    rows = "".join(f"s1,{dt.date(2026, 1, 1 + i)},{'x' * 900} joy {i}\n" for i in range(5))
+    tally = score(db, write(tmp_path / "a.csv", "subject_id,posted_at,text\n" + rows))
+    assert tally.n_scored == 5
+
+
+def test_the_messages_of_a_bug_stay_out_of_the_ledger(db: Path, feed: Path) -> None:
+    with pytest.raises(RuntimeError):
+        score(db, feed, scorer=KeywordScorer(die_after=0))
+    assert ask(db, "SELECT message FROM runs") == [("RuntimeError",)]
+
+
+def test_the_real_feed_is_read_whole(db: Path, data_dir: Path) -> None:
+    path = data_dir / "timelines" / "blogs_2004.parquet"
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    tally = score(db, path, chunk_rows=10_000)
+    assert tally.n_read == 43_617
+    assert tally.n_appended + tally.n_duplicate + tally.n_rejected == 43_617
+    assert tally.n_scored == tally.n_appended
+    assert score(db, path).n_appended == 0
