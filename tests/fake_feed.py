@@ -4,17 +4,16 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import polars as pl
 
+from monitor.database import migrate
 from monitor.labels import EMOTIONS, RiskMap, score_columns
 
 MODEL = "model-a"
 START = dt.date(2026, 1, 5)  # a Monday
-SCHEMA = Path(__file__).resolve().parents[1] / "sql" / "schema"
 COURSES = ("stable", "declining", "drop", "recovering", "episodic")
 
 
@@ -23,8 +22,7 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty in-memory database with the tables."""
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
-    for path in sorted(SCHEMA.glob("*.sql")):
-        con.execute(path.read_text(encoding="utf-8"))
+    migrate(con)
     yield con
     con.close()
 
@@ -63,7 +61,8 @@ def insert(
     con.execute(
         "INSERT INTO models BY NAME SELECT $id AS model_id, 'emotion-' || $id AS name, 'base' AS base,"
         " 'adapter' AS adapter, 'nf4-dq' AS quantisation, '{}' AS prompt, 1.0 AS temperature,"
-        " $rules AS risk_map, TIMESTAMP '2026-06-01' AS first_seen WHERE NOT EXISTS (FROM models WHERE model_id = $id)",
+        " $rules AS risk_map, TIMESTAMP '2026-06-01' AS first_seen"
+        " WHERE NOT EXISTS (FROM models WHERE model_id = $id)",
         {"id": model, "rules": pl.Series([dict(RiskMap().rules)]).struct.json_encode()[0]},
     )
     scores = pl.DataFrame({"doc_id": documents["doc_id"], **score_columns(np.asarray(p, float), RiskMap())})
