@@ -40,10 +40,10 @@ def command(
 ) -> None:
     """Rebuild the base of the built-in model: tokenizer, pretraining, instruction tuning, NF4."""
     from monitor import pretraining
-    from monitor.models import pick_device, save_base
+    from monitor.trainable import pick_device, save_base
 
     console = Console()
-    device = pick_device(device)
+    target = pick_device(device).type
     posts, unlabelled, comments = read_corpora(data, texts)
     console.print(
         f"read {len(posts):,} posts, {len(unlabelled):,} short texts, {len(comments.texts):,} comments"
@@ -57,7 +57,7 @@ def command(
     network = pretraining.new_base(shape, tokenizer, seed)
     settings = pretraining.PretrainSettings(steps=steps, batch=batch, warmup=min(200, steps), seed=seed)
     sources = list(zip(streams, (0.47, 0.47, 0.06), strict=True))
-    pretraining.pretrain(network, sources, settings, device=device, report=_line(console, "pretrain"))
+    pretraining.pretrain(network, sources, settings, device=target, report=_line(console, "pretrain"))
     pairs = instruction_pairs(comments, np.random.default_rng(seed))
     pretraining.instruct(
         network,
@@ -69,7 +69,7 @@ def command(
         device=device,
         report=_line(console, "instruct"),
     )
-    save_base(network.cpu(), tokenizer, out)
+    save_base(network.cpu(), tokenizer, out, "emotion-llama-base")
     console.print(f"base written to {out}")
 
 
