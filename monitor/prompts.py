@@ -32,18 +32,8 @@ INSTRUCTION = (
 _FENCE = "\ufdd0"
 _BLANK_FENCE = str.maketrans({_FENCE: None})
 # Texts whose ends differ as much as texts can: what the prompts of all of them share is the template's.
-_PROBES = (
-    "",
-    " ",
-    "\n",
-    "the end",
-    "I'm",
-    "你好",
-    "été",
-    "\U0001f642",
-    *(f"{mark}b" for mark in string.printable),
-    *(f"b{mark}" for mark in string.printable),
-)
+_WORDS = ("", " ", "\n", "the end", "I'm", "你好", "été", "\U0001f642")
+_PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for mark in string.printable))
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,26 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
-    {"errors"},
-    {"settings", "labels"},
-    {"prompts", "documents", "privacy", "batching", "metrics", "store", "corpus", "demo_feed"},
-    {"models", "materialise", "attention", "windows", "calibration"},
+    {"errors", "lines", "times"},
+    {"settings", "labels", "readers", "database"},
+    {"prompts", "documents", "privacy", "batching", "label_tree", "metrics", "store", "corpus", "demo_feed"},
+    {"kernels", "windows", "calibration"},
+    {"attention"},
+    {"network", "model_folder"},
+    {"materialise"},
+    {"models"},
     {"scoring", "training", "pretraining", "alerts"},
 )
 LAYERS = {f"monitor.{name}": number for number, names in enumerate(FLOORS) for name in names}
-LAYERS |= {"monitor": 0, "reports": 5, "jobs": 6}
+LAYERS |= {"monitor": 0, "reports": len(FLOORS), "jobs": len(FLOORS) + 1}
 HEAVY = {"torch", "transformers", "peft", "bitsandbytes"}
 TABLES = {"duckdb", "polars"}
 MODEL_CODE = {
-    "monitor." + name for name in ("models", "materialise", "attention", "scoring", "training", "pretraining")
+    f"monitor.{name}"
+    for name in (
+        *("models", "model_folder", "materialise", "network", "attention", "kernels", "scoring"),
+        *("training", "pretraining"),
+    )
 }
 
 

@@ -86,7 +86,7 @@ def tiny_llama(vocab_size: int, seed: int = 0, **shape: Any) -> LlamaForCausalLM
             "num_key_value_heads": 2,
             "max_position_embeddings": 512,
             "tie_word_embeddings": True,
-            "initializer_range": 0.2,
+            "initializer_range": 0.1,
             **shape,
         }
     )

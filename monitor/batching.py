@@ -1,0 +1,109 @@
+"""Which texts go into a batch together, and their tokens laid end to end without padding.
+
+A batch holds one block a text: its own tokens, then the prompt's suffix, then the branch tokens of labels that
+are several tokens long (see `label_tree`). The prompt's prefix is in no block: its keys and values are computed
+once and shared. Texts are sorted longest first, so that a batch holds few different lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What surrounds every text of a run: the tokens after it and the number of positions before it.
+
+    Attributes:
+        suffix_ids: (s,) tokens between the text and its label.
+        branch_ids: (b,) first tokens of the labels that are several tokens long, each fed after the suffix.
+        branch_depths: (b,) how many label tokens end with each branch token, 1 for a first token.
+        prefix_length: tokens of the prompt in front of every text.
+    """
+
+    suffix_ids: Ints
+    branch_ids: Ints
+    branch_depths: Ints
+    prefix_length: int
+
+    @property
+    def extra(self) -> int:
+        """Tokens that a block holds beside the text's own."""
+        return len(self.suffix_ids) + len(self.branch_ids)
+
+
+@dataclass(frozen=True)
+class PackedBatch:
+    """Texts laid end to end.
+
+    Attributes:
+        token_ids: (tokens,) the blocks, one after the other.
+        positions: (tokens,) the position of each in its prompt, prefix included.
+        starts: (texts + 1,) where each block begins; the last is the number of tokens.
+        n_scored: how many rows at the end of each block carry label scores: the last suffix token, then the
+            branch tokens.
+    """
+
+    token_ids: Ints
+    positions: Ints
+    starts: Ints
+    n_scored: int
+
+    @property
+    def lengths(self) -> Ints:
+        """(texts,) tokens of each block."""
+        return np.diff(self.starts)
+
+
+def plan_batches(lengths: npt.ArrayLike, max_tokens: int) -> list[npt.NDArray[np.int64]]:
+    """Split texts into batches of at most `max_tokens` tokens, longest first.
+
+    Texts of one length stay in input order; a text longer than the budget has a batch of its own.
+
+    Args:
+        lengths: (n,) tokens of each text.
+        max_tokens: the budget of a batch, in tokens.
+
+    Returns:
+        Indices into `lengths`, one array a batch, each index in exactly one of them.
+    """
+    tokens = np.asarray(lengths, dtype=np.int64)
+    order = np.argsort(-tokens, kind="stable")
+    ends = np.cumsum(tokens[order])
+    batches, first = [], 0
+    while first < len(order):
+        before = int(ends[first - 1]) if first else 0
+        last = max(int(np.searchsorted(ends, before + max_tokens, side="right")), first + 1)
+        batches.append(order[first:last])
+        first = last
+    return batches
+
+
+def pack(texts: Sequence[Ints], frame: Frame) -> PackedBatch:
+    """Lay texts end to end, each followed by the frame's suffix and branch tokens.
+
+    Args:
+        texts: n arrays of token ids, shapes (length,).
+        frame: what follows and precedes them.
+    """
+    own = np.array([len(text) for text in texts], dtype=np.int32)
+    lengths = own + frame.extra
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    offset = np.arange(starts[-1], dtype=np.int32) - np.repeat(starts[:-1], lengths)
+    after = offset - np.repeat(own, lengths)  # from 0 in the suffix, negative in the text
+    closing = after >= 0
+    token_ids = np.empty(int(starts[-1]), dtype=np.int32)
+    if own.any():
+        token_ids[~closing] = np.concatenate(texts)
+    token_ids[closing] = np.concatenate([frame.suffix_ids, frame.branch_ids])[after[closing]]
+    # A branch token stands as many places after the suffix as its label has tokens up to it.
+    n_suffix = len(frame.suffix_ids)
+    places = np.concatenate([np.arange(n_suffix), n_suffix - 1 + frame.branch_depths]).astype(np.int32)
+    offset[closing] += places[after[closing]] - after[closing]
+    return PackedBatch(token_ids, offset + frame.prefix_length, starts, 1 + len(frame.branch_ids))

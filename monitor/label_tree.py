@@ -1,0 +1,76 @@
+"""Labels of one or several tokens as a token tree, and their likelihoods from the logits at its nodes.
+
+P(label) is the product of P(token | prompt, label's earlier tokens). All labels begin at the same place, the
+prompt's last token, so there the normaliser over the vocabulary cancels and only the rows of the labels' first
+tokens matter. A label that goes on needs its earlier tokens fed as well: each distinct beginning is one branch
+token. With the Llama-2 tokenizer the six emotions (s·ad·ness, jo·y, lo·ve, anger, f·ear, sur·prise) make six.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int32]
+
+
+class LabelTree:
+    """The token tree of the label words.
+
+    Attributes:
+        first_ids: (f,) distinct first tokens of the words.
+        branch_ids: (b,) token fed at each branch; parents come before children.
+        branch_depths: (b,) label tokens up to and including the branch's, 1 for a first token.
+        visible: (b, b) whether branch i sees branch j: itself and its ancestors.
+        step_branches, step_ids: (steps,) the transitions: at branch `step_branches[i]`, token `step_ids[i]`.
+    """
+
+    def __init__(self, label_ids: Sequence[Sequence[Sequence[int]]]) -> None:
+        words = [(label, tuple(word)) for label, group in enumerate(label_ids) for word in group]
+        beginnings = sorted(
+            {word[:n] for _, word in words for n in range(1, len(word))}, key=lambda w: (len(w), w)
+        )
+        steps = sorted({word[:n] for _, word in words for n in range(2, len(word) + 1)})
+        firsts = sorted({word[0] for _, word in words})
+        self.first_ids = np.array(firsts, dtype=np.int32)
+        self.branch_ids = np.array([path[-1] for path in beginnings], dtype=np.int32)
+        self.branch_depths = np.array([len(path) for path in beginnings], dtype=np.int32)
+        self.visible = np.array(
+            [[path[: len(other)] == other for other in beginnings] for path in beginnings], dtype=np.bool_
+        ).reshape(len(beginnings), len(beginnings))
+        self.step_branches = np.array([beginnings.index(path[:-1]) for path in steps], dtype=np.int64)
+        self.step_ids = np.array([path[-1] for path in steps], dtype=np.int64)
+        self._word_labels = np.array([label for label, _ in words], dtype=np.int64)
+        self._word_firsts = np.array([firsts.index(word[0]) for _, word in words], dtype=np.int64)
+        self._word_steps = np.array(
+            [[word[: len(path)] == path for path in steps] for _, word in words], dtype=np.float64
+        ).reshape(len(words), len(steps))
+        self._n_labels = len(label_ids)
+
+    def log_likelihoods(
+        self, first_logits: npt.NDArray[np.floating], step_log_probs: npt.NDArray[np.floating]
+    ) -> npt.NDArray[np.float64]:
+        """Log-likelihood of each label, up to one constant a text.
+
+        Args:
+            first_logits: (n, f) logits of `first_ids` at the prompt's last token.
+            step_log_probs: (n, steps) log P of each step's token at its branch.
+
+        Returns:
+            (n, labels): for a label of several words, the log of the sum of their likelihoods.
+        """
+        words = first_logits.astype(np.float64)[:, self._word_firsts]
+        words = words + step_log_probs.astype(np.float64) @ self._word_steps.T
+        labels = np.full((len(words), self._n_labels), -np.inf)
+        for word, label in enumerate(self._word_labels):
+            labels[:, label] = np.logaddexp(labels[:, label], words[:, word])
+        return labels
+
+
+def probabilities(log_likelihoods: npt.NDArray[np.floating], temperature: float) -> npt.NDArray[np.float64]:
+    """Softmax over labels of log-likelihoods divided by the temperature; (n, labels) -> rows that sum to 1."""
+    scaled = np.asarray(log_likelihoods, dtype=np.float64) / temperature
+    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -1,0 +1,264 @@
+"""From stored weights to a network: NF4 read or made, the adapter merged in fp32, matrices fused.
+
+The stored form is NF4 with double quantisation; the form that scores is dense, dequantised once. The adapter's
+update B·A·(alpha / r) is added to the dequantised matrix in fp32 and the sum rounded once: merging into 4-bit
+weights would quantise the update away. The norms' weights are folded into the matrices that follow them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from monitor.attention import Heads
+from monitor.errors import ModelError
+from monitor.network import Layer, LlamaNetwork, LlamaShape
+
+BLOCK_SIZE = 64
+PROJECTIONS = {
+    "self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"),
+    "mlp": ("gate_proj", "up_proj", "down_proj"),
+}
+
+
+@dataclass(frozen=True)
+class Nf4:
+    """A matrix in NF4: two 4-bit codes a byte, one scale a block of values.
+
+    Attributes:
+        packed: (values / 2,) uint8, the earlier value in the high half.
+        scales: (blocks,) fp32, the doubly quantised scales restored.
+        codebook: (16,) fp32.
+        shape: (out, in).
+    """
+
+    packed: Tensor
+    scales: Tensor
+    codebook: Tensor
+    shape: tuple[int, int]
+
+    @classmethod
+    def read(cls, parts: Mapping[str, Tensor]) -> Nf4:
+        """The matrix from the tensors bitsandbytes stores for it: "" the codes, then its quantisation state."""
+        state = json.loads(bytes(parts["quant_state.bitsandbytes__nf4"].tolist()))
+        scales = parts["absmax"]
+        if "nested_absmax" in parts:
+            outer = parts["nested_absmax"].repeat_interleave(state["nested_blocksize"])[: len(scales)]
+            scales = parts["nested_quant_map"][scales.int()] * outer + state["nested_offset"]
+        return cls(parts[""].reshape(-1), scales.float(), parts["quant_map"].float(), tuple(state["shape"]))
+
+    @classmethod
+    def quantise(cls, weight: Tensor) -> Nf4:
+        """The matrix that bitsandbytes' loader would store for a dense (out, in) weight."""
+        from bitsandbytes import functional
+
+        packed, state = functional.quantize_4bit(
+            weight.contiguous(), blocksize=BLOCK_SIZE, compress_statistics=True, quant_type="nf4"
+        )
+        scales = functional.dequantize_blockwise(state.absmax, state.state2) + state.offset
+        return cls(packed.reshape(-1), scales.float(), state.code.float(), (weight.shape[0], weight.shape[1]))
+
+    def dequantise(self) -> Tensor:
+        """The dense (out, in) matrix in fp32."""
+        codes = torch.stack((self.packed >> 4, self.packed & 15), dim=1).reshape(len(self.scales), -1)
+        return (self.codebook[codes.int()] * self.scales[:, None]).reshape(self.shape)
+
+
+class Adapter:
+    """The low-rank updates of a peft LoRA folder, by the name of the matrix they change.
+
+    Raises:
+        ModelError: a file is missing or damaged, or the adapter is of a kind that cannot be merged exactly.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        config, self._tensors = _read_adapter(folder)
+        odd = [key for key in ("use_dora", "modules_to_save", "fan_in_fan_out") if config.get(key)]
+        odd += [key for key in ("rank_pattern", "alpha_pattern") if config.get(key)]
+        if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or odd:
+            raise ModelError(
+                f"{folder}: only a plain LoRA adapter can be merged, not one with {odd or 'biases'}"
+            )
+        rank = config["r"] ** 0.5 if config.get("use_rslora") else config["r"]
+        self.scale = config["lora_alpha"] / rank
+        self.names = sorted(
+            name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
+            for name in self._tensors
+            if name.endswith(".lora_A.weight")
+        )
+
+    def update(self, name: str, shape: tuple[int, int], device: torch.device) -> Tensor | None:
+        """B·A·scale in fp32 for the matrix `name`, or None where the adapter leaves it alone."""
+        if name not in self.names:
+            return None
+        down = self._tensors[f"base_model.model.{name}.lora_A.weight"].to(device, torch.float32)
+        up = self._tensors[f"base_model.model.{name}.lora_B.weight"].to(device, torch.float32)
+        if (up.shape[0], down.shape[1]) != shape:
+            raise ModelError(
+                f"{self.folder}: the adapter changes {name} of shape {(up.shape[0], down.shape[1])}, but the "
+                f"base's is {shape}; give the base this adapter was trained on"
+            )
+        update: Tensor = (up @ down) * self.scale
+        return update
+
+
+def _read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    weights = folder / "adapter_model.safetensors"
+    for path in (folder / "adapter_config.json", weights):
+        if not path.is_file():
+            raise ModelError(f"{path}: missing; copy the adapter there, or train it again")
+    try:
+        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+        with safe_open(weights, framework="pt") as file:
+            return config, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (ValueError, SafetensorError) as fault:
+        raise ModelError(f"{folder}: the adapter is damaged ({fault}); copy or train it again") from fault
+
+
+class StoredWeights:
+    """The tensors of a Hugging Face folder, read one at a time.
+
+    Raises:
+        ModelError: there is no safetensors file, or one is damaged.
+    """
+
+    def __init__(self, folder: Path, device: torch.device) -> None:
+        self.folder, self.device = folder, device
+        self.files = sorted(folder.glob("model*.safetensors"))
+        if not self.files:
+            raise ModelError(f"{folder}: no model*.safetensors; give a folder with weights in that format")
+        self._where: dict[str, Any] = {}
+        for path in self.files:
+            try:
+                file: Any = safe_open(path, framework="pt", device=str(device))
+            except SafetensorError as fault:
+                raise ModelError(f"{path}: damaged ({fault}); copy or download it again") from fault
+            self._where.update(dict.fromkeys(file.keys(), file))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._where
+
+    def tensor(self, name: str) -> Tensor:
+        """One tensor as stored."""
+        if name not in self:
+            raise ModelError(f"{self.folder}: no tensor {name}; the files are not those of this config.json")
+        tensor: Tensor = self._where[name].get_tensor(name)
+        return tensor
+
+    def matrix(self, name: str, shape: tuple[int, int], *, quantise: bool) -> Tensor | Nf4:
+        """One projection: NF4 where it is stored so or `quantise`, else dense in fp32."""
+        stem = f"{name}.weight"
+        if f"{stem}.quant_state.bitsandbytes__nf4" in self:
+            parts = {
+                key[len(stem) :].lstrip("."): self.tensor(key) for key in self._where if key.startswith(stem)
+            }
+            matrix: Tensor | Nf4 = Nf4.read(parts)
+        else:
+            matrix = self.tensor(stem)
+        if tuple(matrix.shape) != shape:
+            raise ModelError(f"{self.folder}: {name} is {tuple(matrix.shape)}, but config.json says {shape}")
+        if isinstance(matrix, Tensor):
+            return Nf4.quantise(matrix) if quantise else matrix.float()
+        return matrix
+
+
+def read_shape(folder: Path) -> LlamaShape:
+    """The dimensions in a folder's config.json.
+
+    Raises:
+        ModelError: the file is missing or damaged, or the model is not a plain Llama or Mistral.
+    """
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise ModelError(f"{path}: missing or not JSON; give a Hugging Face model folder") from fault
+    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    biased = config.get("attention_bias") or config.get("mlp_bias")
+    if config.get("model_type") not in ("llama", "mistral") or kind != "default" or biased:
+        raise ModelError(
+            f"{path}: a {config.get('model_type')!r} with {kind!r} positions{' and biases' if biased else ''}; "
+            "only Llama and Mistral models with plain rotary positions can be scored"
+        )
+    heads = config["num_attention_heads"]
+    size = config.get("head_dim") or config["hidden_size"] // heads
+    base = rope.get("rope_theta", config.get("rope_theta", 10000.0))
+    return LlamaShape(
+        vocab_size=config["vocab_size"],
+        hidden_size=config["hidden_size"],
+        intermediate_size=config["intermediate_size"],
+        layers=config["num_hidden_layers"],
+        heads=Heads(heads, config.get("num_key_value_heads") or heads, size),
+        norm_eps=config["rms_norm_eps"],
+        inverse_frequencies=tuple(float(base) ** (-2 * i / size) for i in range(size // 2)),
+        max_positions=config["max_position_embeddings"],
+    )
+
+
+def materialise(
+    weights: StoredWeights, shape: LlamaShape, adapter: Adapter | None, dtype: torch.dtype, *, quantise: bool
+) -> LlamaNetwork:
+    """A network of dense, fused weights in `dtype`, on the device of `weights`.
+
+    Args:
+        weights: the base.
+        shape: its dimensions.
+        adapter: updates to merge, if any.
+        dtype: of the matrices; sums are fp32 before the one rounding to it.
+        quantise: put matrices that are stored dense through NF4 first, as the 4-bit loader would.
+
+    Raises:
+        ModelError: a tensor is missing or of another shape, or the adapter changes matrices the base lacks.
+    """
+    if adapter:
+        _check_names(adapter, weights, shape)
+
+    def dense(name: str, out: int, into: int) -> Tensor:
+        stored = weights.matrix(name, (out, into), quantise=quantise)
+        matrix = stored.dequantise() if isinstance(stored, Nf4) else stored
+        update = adapter.update(name, (out, into), weights.device) if adapter else None
+        return matrix if update is None else matrix + update
+
+    h, inner, heads = shape.hidden_size, shape.intermediate_size, shape.heads
+    n, k = heads.query * heads.size, heads.key * heads.size
+    layers = []
+    for stem in (f"model.layers.{index}" for index in range(shape.layers)):
+        qkv = [dense(f"{stem}.self_attn.{name}_proj", out, h) for name, out in (("q", n), ("k", k), ("v", k))]
+        gate_up = [dense(f"{stem}.mlp.{name}_proj", inner, h) for name in ("gate", "up")]
+        first = weights.tensor(f"{stem}.input_layernorm.weight").float()
+        second = weights.tensor(f"{stem}.post_attention_layernorm.weight").float()
+        layers.append(
+            Layer(
+                qkv=(torch.cat(qkv) * first).to(dtype),
+                output=dense(f"{stem}.self_attn.o_proj", h, n).to(dtype),
+                gate_up=(torch.cat(gate_up) * second).to(dtype),
+                down=dense(f"{stem}.mlp.down_proj", h, inner).to(dtype),
+            )
+        )
+    embedding = weights.tensor("model.embed_tokens.weight")
+    head = weights.tensor("lm_head.weight") if "lm_head.weight" in weights else embedding
+    return LlamaNetwork(shape, embedding.to(dtype), layers, weights.tensor("model.norm.weight"), head)
+
+
+def _check_names(adapter: Adapter, weights: StoredWeights, shape: LlamaShape) -> None:
+    known = {
+        f"model.layers.{index}.{block}.{name}"
+        for index in range(shape.layers)
+        for block, names in PROJECTIONS.items()
+        for name in names
+    }
+    strange = [name for name in adapter.names if name not in known]
+    if strange:
+        raise ModelError(
+            f"{adapter.folder}: the adapter changes {strange[0]}, which the base {weights.folder} does not have; "
+            "give the base this adapter was trained on"
+        )

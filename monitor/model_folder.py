@@ -1,0 +1,284 @@
+"""Model folders: where they are, what they hold, and the hash that names their scores.
+
+    monitor.json    base, adapter, prompt, temperature, risk map (`Manifest`)
+    base/           Hugging Face folder: config.json, model.safetensors, tokenizer.json; or a path, or a hub id
+    adapter/        peft folder: adapter_config.json, adapter_model.safetensors
+    README.md       the model card
+
+A folder with config.json but no monitor.json is a plain base: no adapter, the default prompt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from monitor.errors import ConfigError, ModelError
+from monitor.labels import RiskMap
+from monitor.prompts import PromptTemplate, default_template
+
+EMBEDDED = "embedded"
+EMBEDDED_FOLDER = Path(__file__).parent / "assets" / "emotion-llama"
+MANIFEST = "monitor.json"
+QUANTISATIONS = ("nf4-dq", "none")
+MAX_TEXT_TOKENS = 256
+_REQUIRED = ("name", "base", "base_hash", "quantisation", "adapter", "prompt", "temperature", "risk_map")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What monitor.json says: all that a score depends on beside the weights themselves.
+
+    Attributes:
+        base: "base" (inside the folder), another path, or a hub id.
+        base_hash: see `base_hash`; None is not checked.
+        quantisation: "nf4-dq" (NF4 with double quantisation) or "none".
+        adapter: folder of the adapter, relative to monitor.json, or None.
+        temperature: divides the label log-likelihoods.
+        max_text_tokens: longer texts are cut.
+    """
+
+    name: str
+    base: str
+    base_hash: str | None
+    quantisation: str
+    adapter: str | None
+    prompt: PromptTemplate
+    temperature: float
+    risk_map: RiskMap
+    max_text_tokens: int = MAX_TEXT_TOKENS
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as plain JSON values."""
+        return {
+            "format": 1,
+            "name": self.name,
+            "base": self.base,
+            "base_hash": self.base_hash,
+            "quantisation": self.quantisation,
+            "adapter": self.adapter,
+            "prompt": self.prompt.to_json(),
+            "temperature": self.temperature,
+            "max_text_tokens": self.max_text_tokens,
+            "risk_map": dict(self.risk_map.rules),
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write monitor.json into `folder`, which is made if need be."""
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self.to_json(), indent=2, ensure_ascii=False)
+        (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Manifest:
+        """The manifest that `to_json` wrote.
+
+        Raises:
+            ConfigError: a key is missing, unknown or of a wrong value.
+        """
+        missing = [key for key in _REQUIRED if key not in value]
+        unknown = sorted(set(value) - {"format", "max_text_tokens", *_REQUIRED})
+        if value.get("format") != 1 or missing or unknown:
+            raise ConfigError(
+                f"format {value.get('format')!r} (this version reads 1), missing keys {missing}, "
+                f"unknown keys {unknown}"
+            )
+        temperature, limit = value["temperature"], value.get("max_text_tokens", MAX_TEXT_TOKENS)
+        if not isinstance(temperature, int | float) or not temperature > 0:
+            raise ConfigError(f"temperature {temperature!r}: it must be a number above 0")
+        if not isinstance(limit, int) or limit < 1:
+            raise ConfigError(f"max_text_tokens {limit!r}: it must be a whole number above 0")
+        if value["quantisation"] not in QUANTISATIONS:
+            raise ConfigError(
+                f"quantisation {value['quantisation']!r}: use one of {', '.join(QUANTISATIONS)}"
+            )
+        return cls(
+            name=str(value["name"]),
+            base=str(value["base"]),
+            base_hash=value["base_hash"],
+            quantisation=value["quantisation"],
+            adapter=value["adapter"],
+            prompt=PromptTemplate.from_json(value["prompt"]),
+            temperature=float(temperature),
+            risk_map=RiskMap(value["risk_map"]),
+            max_text_tokens=limit,
+        )
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """A model on disk: its manifest, the folder of its base, and that of its adapter, if any."""
+
+    path: Path
+    manifest: Manifest
+    base: Path
+    adapter: Path | None
+
+
+def read_tokenizer(base: Path) -> Tokenizer:
+    """The tokenizer.json of a base folder.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
+    path = base / "tokenizer.json"
+    if not path.is_file():
+        raise ModelError(f"{path}: missing; save the tokenizer in the fast format (tokenizer.json) there")
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as fault:  # tokenizers raises bare Exception for a damaged file
+        raise ModelError(f"{path}: damaged ({fault}); copy or download it again") from fault
+
+
+def find_folder(name: str | Path) -> Path:
+    """The folder of a model: "embedded", a local folder, or a hub id, downloaded if need be.
+
+    Raises:
+        ModelError: there is no such model, or it is not here and cannot be downloaded.
+    """
+    if name == EMBEDDED:
+        if not EMBEDDED_FOLDER.is_dir():
+            raise ModelError(f"{EMBEDDED_FOLDER}: the embedded model is missing; install the package again")
+        return EMBEDDED_FOLDER
+    path = Path(name)
+    if path.is_dir():
+        return path
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) or str(name).startswith("."):
+        raise ModelError(
+            f"no model {str(name)!r}: give {EMBEDDED!r}, a folder that exists, or a hub id (owner/name)"
+        )
+    return _download(str(name))
+
+
+def _download(hub_id: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    wanted = ["*.json", "*.safetensors", "*.jinja"]
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=wanted))
+    except (LocalEntryNotFoundError, OSError) as fault:
+        if isinstance(fault, HfHubHTTPError) and fault.response is not None:
+            raise ModelError(
+                f"{hub_id}: the hub answered {fault.response.status_code}; check the name, and that you may read it"
+            ) from fault
+        raise ModelError(
+            f"{hub_id}: not on this machine, and the hub cannot be reached; give a local folder, "
+            f"use {EMBEDDED!r}, or download it first with: hf download {hub_id}"
+        ) from fault
+    except HFValidationError as fault:
+        raise ModelError(f"{hub_id}: not a hub id ({fault}); give owner/name or a folder") from fault
+
+
+def open_folder(path: Path) -> ModelFolder:
+    """Read what a model folder says of itself.
+
+    Raises:
+        ModelError: it is no model folder, monitor.json is wrong, or the base or adapter it names is missing.
+    """
+    source = path / MANIFEST
+    if not source.is_file():
+        if not (path / "config.json").is_file():
+            raise ModelError(f"{path}: neither {MANIFEST} nor config.json; give a model folder")
+        return ModelFolder(path, _plain_manifest(path), path, None)
+    try:
+        manifest = Manifest.from_json(json.loads(source.read_text(encoding="utf-8")))
+    except (ConfigError, ValueError, AttributeError) as fault:
+        raise ModelError(f"{source}: {fault}") from fault
+    inside = path / manifest.base
+    base = inside if inside.is_dir() else find_folder(manifest.base)
+    if manifest.adapter is None:
+        return ModelFolder(path, manifest, base, None)
+    adapter = path / manifest.adapter
+    if not adapter.is_dir():
+        raise ModelError(
+            f"{adapter}: missing, though {source.name} names it; copy the adapter there, train it again, "
+            'or set "adapter" to null to score the base alone'
+        )
+    return ModelFolder(path, manifest, base, adapter)
+
+
+def _plain_manifest(path: Path) -> Manifest:
+    from transformers import AutoTokenizer
+
+    prompt = default_template(AutoTokenizer.from_pretrained(path))
+    name = path.resolve().name
+    return Manifest(name, str(path), None, "nf4-dq", None, prompt, 1.0, RiskMap())
+
+
+def base_hash(base: Path) -> str:
+    """Hash of a base's weight files: sha256 of the file, or of the files' hashes where there are several.
+
+    Raises:
+        ModelError: there are no weight files.
+    """
+    files = sorted(base.glob("model*.safetensors"))
+    if not files:
+        raise ModelError(f"{base}: no model*.safetensors; give a folder with weights in that format")
+    hashes = [_file_hash(path) for path in files]
+    return hashes[0] if len(hashes) == 1 else _text_hash("".join(hashes))
+
+
+def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | None]:
+    """The model's id and its adapter's hash.
+
+    The id covers base weights, shape and tokenizer, quantisation, adapter, prompt with verbalizers, temperature,
+    text limit and risk map; neither paths nor the device nor the order of keys change it.
+
+    Raises:
+        ModelError: the base is not the one the manifest was written for.
+    """
+    manifest = folder.manifest
+    weights = base_hash(folder.base)
+    if manifest.base_hash is not None and manifest.base_hash != weights:
+        raise ModelError(
+            f"{folder.path}: the base {folder.base} does not match its adapter (hash {weights[:12]}, expected "
+            f"{manifest.base_hash[:12]}); give the base this model was trained on"
+        )
+    adapter = None
+    if folder.adapter and with_adapter:
+        config = json.loads((folder.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+        scale = {key: config.get(key) for key in ("r", "lora_alpha", "use_rslora")}
+        adapter = _text_hash(_canonical(scale) + _file_hash(folder.adapter / "adapter_model.safetensors"))
+    parts = {
+        "base": weights,
+        "config": _shape_of(folder.base),
+        "tokenizer": _file_hash(folder.base / "tokenizer.json"),
+        "quantisation": manifest.quantisation,
+        "adapter": adapter,
+        "prompt": manifest.prompt.to_json(),
+        "temperature": format(manifest.temperature, ".9g"),
+        "max_text_tokens": manifest.max_text_tokens,
+        "risk_map": dict(manifest.risk_map.rules),
+    }
+    return _text_hash(_canonical(parts))[:16], adapter
+
+
+def _shape_of(base: Path) -> dict[str, Any]:
+    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    keys = ("model_type", "num_attention_heads", "num_key_value_heads", "rms_norm_eps", "rope_theta")
+    return {key: config.get(key) for key in (*keys, "rope_parameters", "rope_scaling")}
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+
+
+def _text_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    # The hub's cache names a large file by its sha256: a snapshot links to blobs/<sha256>.
+    target = path.resolve()
+    if target.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", target.name):
+        return target.name
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,109 @@
+"""Load a model by name: a hub id, a local folder, or the embedded model.
+
+Three kinds of folder are understood: one of ours (`monitor.json`, see `model_folder`), and a plain Hugging Face
+folder with dense or NF4 weights, which is scored zero-shot with the default prompt. Dense weights are put
+through NF4 at loading, so that a model scores the same however it was stored.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from monitor.errors import ModelError
+from monitor.labels import RiskMap
+from monitor.materialise import Adapter, StoredWeights, materialise, read_shape
+from monitor.model_folder import EMBEDDED, find_folder, fingerprint, open_folder, read_tokenizer
+from monitor.network import LlamaNetwork
+from monitor.prompts import PromptTemplate
+
+logger = logging.getLogger(__name__)
+__all__ = ["EMBEDDED", "LoadedModel", "load_model"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to score: weights, prompt and all else that its scores depend on.
+
+    Attributes:
+        model_id: content hash of everything a score depends on, the same on every device.
+        base: the base's name; quantisation: "nf4-dq" or "none".
+        adapter: hash of the merged adapter, or None.
+        max_text_tokens: texts are cut to this many tokens.
+    """
+
+    network: LlamaNetwork
+    tokenizer: Any
+    prompt: PromptTemplate
+    temperature: float
+    risk_map: RiskMap
+    model_id: str
+    name: str
+    base: str
+    quantisation: str
+    adapter: str | None
+    max_text_tokens: int
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.network.device
+
+
+def load_model(
+    name: str | Path, *, device: str = "auto", weights: str = "auto", adapter: bool = True
+) -> LoadedModel:
+    """Load a model for scoring.
+
+    Args:
+        name: "embedded", a folder, or a hub id.
+        device: "auto" (CUDA where there is one), "cpu" or "cuda".
+        weights: "dense" dequantises once at loading; "auto" is dense where it fits.
+        adapter: False scores the base without its adapter.
+
+    Raises:
+        ModelError: the model is not found, damaged, or its parts do not belong together.
+    """
+    folder = open_folder(find_folder(name))
+    manifest, tokenizer = folder.manifest, read_tokenizer(folder.base)
+    shape = read_shape(folder.base)
+    lora = Adapter(folder.adapter) if adapter and folder.adapter else None
+    model_id, adapter_hash = fingerprint(folder, with_adapter=lora is not None)
+    target = _device(device)
+    stored = StoredWeights(folder.base, target)
+    network = materialise(stored, shape, lora, _dtype(target), quantise=manifest.quantisation == "nf4-dq")
+    return LoadedModel(
+        network=network,
+        tokenizer=tokenizer,
+        prompt=manifest.prompt,
+        temperature=manifest.temperature,
+        risk_map=manifest.risk_map,
+        model_id=model_id,
+        name=manifest.name,
+        base=manifest.base,
+        quantisation=manifest.quantisation,
+        adapter=adapter_hash,
+        max_text_tokens=manifest.max_text_tokens,
+    )
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("auto", "cpu", "cuda"):
+        raise ModelError(f"device {name!r}: use auto, cpu or cuda")
+    if name != "cpu" and torch.cuda.is_available():
+        return torch.device("cuda")
+    if name == "cuda":
+        logger.warning("no CUDA device was found: scoring on the CPU")
+    return torch.device("cpu")
+
+
+def _dtype(device: torch.device) -> torch.dtype:
+    """Bf16 where the processor multiplies it natively (twice the speed of fp32 and more), else fp32."""
+    if device.type == "cuda":
+        return torch.bfloat16
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.bfloat16 if native else torch.float32
