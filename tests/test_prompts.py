@@ -149,5 +149,5 @@ def test_a_broken_prompt_is_named() -> None:
         PromptTemplate("", "", {emotion: (emotion,) for emotion in EMOTIONS[:-1]})
     with pytest.raises(ConfigError, match="begins another"):
         PromptEncoder(PromptTemplate("<s>", "<|emotion|>", words | {"joy": ("sadnessy",)}), BYTE_LEVEL)
-    with pytest.raises(ConfigError, match="move the space"):
+    with pytest.raises(ConfigError, match="last space"):
         PromptEncoder(PromptTemplate("<s>", " it is sa", words), BYTE_LEVEL)
