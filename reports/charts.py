@@ -137,7 +137,6 @@ def heat_subject_week(
     frame: pl.DataFrame, palette: Palette, *, width: Width = "container", row: int = 17
 ) -> alt.Chart:
     """Mean high risk of each subject (a row, the highest first) and week (a column); `row` in pixels."""
-    labels = frame["label"].unique(maintain_order=True).to_list()
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
     chart: alt.Chart = (
         alt.Chart(frame)
@@ -145,7 +144,12 @@ def heat_subject_week(
         .encode(
             x=time_axis("week", frame),
             x2="week_end:T",
-            y=alt.Y("label:N", sort=labels, axis=axis, scale=alt.Scale(padding=0)),
+            y=alt.Y(
+                "label:N",
+                sort=alt.EncodingSortField("place", op="min"),
+                axis=axis,
+                scale=alt.Scale(padding=0),
+            ),
             color=heat_colours("p_high", frame, palette),
             tooltip=tooltips(
                 [
@@ -157,7 +161,7 @@ def heat_subject_week(
                 ]
             ),
         )
-        .properties(width=width, height=row * len(labels))
+        .properties(width=width, height=row * frame["label"].n_unique())
     )
     return chart
 

@@ -164,8 +164,9 @@ def subject_week(inputs: Inputs) -> Figure:
     rated = heat.filter((pl.col("week") == week) & (pl.col("n") >= options.min_texts))
     above = rated.filter(pl.col("p_high") >= options.threshold).height
     most = "" if shown >= known else f" The {shown} highest of {count(known, 'subject')} are shown."
+    noun = "subject" if shown >= known else "shown subject"
     summary = (
-        f"In the week of {day(week)}, {count(above)} of {count(rated.height, 'subject')} with "
+        f"In the week of {day(week)}, {count(above)} of {count(rated.height, noun)} with "
         f"{options.min_texts} or more texts were at or above {exact(options.threshold)}.{most}"
         if rated.height
         else f"In the week of {day(week)} no subject wrote {options.min_texts} or more texts.{most}"
@@ -193,6 +194,10 @@ def weekday_hour(inputs: Inputs) -> Figure:
     why = _too_little(heat, "p_high", inputs, 1, "hour")
     if why:
         return words(why)
+    if heat["hour"].to_list() == [0] * heat.height and heat.height > 1:
+        return words(
+            "Not drawn: every text is dated to hour 0 of its day, as when a feed tells days but no hours."
+        )
     known = heat.drop_nulls("p_high").sort("p_high", "n", descending=True)
     top, low = known.row(0, named=True), known.row(-1, named=True)
     hidden = heat.height - known.height
