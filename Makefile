@@ -40,7 +40,7 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 	@touch $@
 
 $(VENV)/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 		{ echo "error: $(PYTHON) is missing or older than 3.11; install Python 3.11 or newer, or name one: make $(or $(MAKECMDGOALS),demo) PYTHON=/path/to/python3.12"; exit 2; }
 	@echo "==> install: a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)

@@ -108,7 +108,7 @@ def evaluate(
         ) from error
     risk_map: RiskMap | None = None
     scored = []
-    for name in models:
+    for name in dict.fromkeys(models):
         scorer = load(name)
         risk_map = risk_map or scorer.model.risk_map
         if scorer.model.risk_map != risk_map:
@@ -130,7 +130,8 @@ def _measured(scorer: Scorer, ruler: Ruler) -> Method:
     rate = len(ruler.test) / max(time.monotonic() - began, 1e-9)
     note("measuring, with bootstrap intervals")
     emotion, risk = ruler.measure(Answers(probabilities.argmax(axis=1), probabilities), model.risk_map)
-    return Method(model.name, emotion, risk, model_id=model.model_id, texts_per_second=rate)
+    name = f"{model.name} {model.model_id[:8]}"  # folders may share a name, models never an id
+    return Method(name, emotion, risk, model_id=model.model_id, texts_per_second=rate)
 
 
 def _floor(name: str, splits: Mapping[str, Split], ruler: Ruler, risk_map: RiskMap) -> Method:

@@ -73,6 +73,7 @@ def read_test(data: str) -> tuple[list[str], np.ndarray]:
 
 def test_every_number_of_the_model_can_be_derived_again(data: str, found: dict[str, Any]) -> None:
     method = found["methods"][-1]
+    assert method["name"] == "keywords keywords"
     assert method["model_id"] == "keywords-1"
     assert method["texts_per_second"] > 0
     texts, labels = read_test(data)
