@@ -20,6 +20,7 @@ import numpy.typing as npt
 from monitor.corpus import Split
 from monitor.errors import DataError
 from monitor.labels import EMOTIONS
+from monitor.overlap import Overlap
 
 Targets = npt.NDArray[np.float32]
 FLAT = np.full(len(EMOTIONS), 1 / len(EMOTIONS), dtype=np.float32)
@@ -51,12 +52,16 @@ SHORTER = re.compile(r"\bi (?:feel|am feeling|was feeling|felt)(?: like)?\b|\bim
 class MixtureSettings:
     """Sizes and shares of one epoch.
 
-    extra: use the rest of the corpus, resampled to the natural mix. neutral, emotional: GoEmotions comments an
+    extra: use the rest of the corpus, resampled to the natural mix. trust: what a label is worth where a word
+    stands for two emotions (`overlap`); 1 takes it as it is. balance: 0 draws the natural mix of emotions, 1 all
+    emotions alike. neutral, emotional: GoEmotions comments an
     epoch. soften: share of the flat answer in an emotional comment's target. punctuate, shorten, surround: share
     of corpus texts rewritten in each way. surround_weight: share of the flat answer for a surrounded text.
     """
 
     extra: bool = True
+    trust: float = 1.0
+    balance: float = 0.0
     neutral: int = 8000
     emotional: int = 8000
     soften: float = 0.1
@@ -163,12 +168,17 @@ class Mixture:
         used = list(splits) if settings.extra else list(splits[:1])
         self.texts = [text for split in used for text in split.texts]
         self.labels = np.concatenate([split.labels for split in used])
+        self.targets = np.eye(len(EMOTIONS), dtype=np.float32)[self.labels]
+        if settings.trust < 1:
+            overlap, first = Overlap(used[0]), len(used[0])
+            overlap.soften_canonical(self.targets[:first], (1 + settings.trust) / 2)
+            overlap.soften(self.targets[first:], self.texts[first:], settings.trust)
 
     def epoch(self, index: int) -> tuple[list[str], Targets]:
         """Texts and targets (n, 6) of one epoch; the same for the same seed and index."""
         random = np.random.default_rng([self.settings.seed, index])
         rows = self._draw_corpus(random)
-        targets = np.eye(len(EMOTIONS), dtype=np.float32)[self.labels[rows]]
+        targets = self.targets[rows]
         texts = []
         for position, row in enumerate(rows):
             text, share = self._rewrite(self.texts[row], random)
@@ -181,14 +191,17 @@ class Mixture:
         return texts, targets
 
     def _draw_corpus(self, random: np.random.Generator) -> npt.NDArray[np.int64]:
-        if not self.settings.extra:
+        if not self.settings.extra and not self.settings.balance:
             return np.arange(len(self.texts))
+        mix = np.array(NATURAL_MIX) ** (1 - self.settings.balance)
+        mix /= mix.sum()
         counts = np.bincount(self.labels, minlength=len(EMOTIONS))
-        total = min(count / share for count, share in zip(counts, NATURAL_MIX, strict=True))
-        quotas = [int(total * share) for share in NATURAL_MIX]
+        total = min(counts / mix) if self.settings.extra else len(self.texts)
         drawn = [
-            random.choice(np.flatnonzero(self.labels == k), quota, replace=False)
-            for k, quota in enumerate(quotas)
+            random.choice(
+                np.flatnonzero(self.labels == k), int(total * share), replace=total * share > counts[k]
+            )
+            for k, share in enumerate(mix)
         ]
         return np.concatenate(drawn)
 
