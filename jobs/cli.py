@@ -56,6 +56,7 @@ def new_app(help_text: str | None = None) -> typer.Typer:
         help=help_text,
         add_completion=False,
         no_args_is_help=True,
+        rich_markup_mode="markdown",
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

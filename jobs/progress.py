@@ -53,8 +53,10 @@ def numbers(done: float, total: float | None, unit: str, rate: float | None) -> 
 
 
 def duration(seconds: float) -> str:
-    """Seconds for people: `8 s`, `2 min 5 s`, `1 h 12 min`."""
+    """Seconds for people: `0.8 s`, `12 s`, `2 min 5 s`, `1 h 12 min`."""
     whole = round(seconds)
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

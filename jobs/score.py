@@ -8,7 +8,7 @@ Running it again appends nothing; running it after a crash completes what the cr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
@@ -22,7 +22,7 @@ from jobs.summary import print_summary
 from monitor import store
 from monitor.database import connect, only_writer, reading, writing
 from monitor.documents import check, find_inputs
-from monitor.labels import score_columns
+from monitor.labels import RiskMap, score_columns
 
 if TYPE_CHECKING:
     from monitor.models import LoadedModel
@@ -42,8 +42,13 @@ class Scorer(Protocol):
         """P(emotion) of each text, in their order."""
 
 
-def open_scorer(model: str, device: str = "auto") -> Scorer:
+def open_scorer(model: str, device: str = "auto", risk_map: Mapping[str, str] | None = None) -> Scorer:
     """Load a model; this is where torch is imported.
+
+    Args:
+        model: "embedded", a model folder, or a hub id.
+        device: "auto", "cpu" or "cuda".
+        risk_map: the risk level of each emotion; None: the model's own.
 
     Raises:
         ModelError: no such model, or its parts do not fit.
@@ -52,7 +57,8 @@ def open_scorer(model: str, device: str = "auto") -> Scorer:
     from monitor.models import load_model
     from monitor.scoring import LabelScorer
 
-    return LabelScorer(load_model(model, device=device))
+    rules = None if risk_map is None else RiskMap(risk_map)
+    return LabelScorer(load_model(model, device=device, risk_map=rules))
 
 
 def remember_model(db: Path, model: LoadedModel) -> None:
@@ -110,11 +116,17 @@ def score_rows(
 
 def score_files(
     inputs: Sequence[str | Path], db: Path, load: Callable[[], Scorer], chunk_rows: int = CHUNK_ROWS
-) -> Tally:
+) -> tuple[Tally, LoadedModel]:
     """Ingest the inputs and score; nothing is begun before inputs, database and model are known to be readable.
 
+    Args:
+        inputs: files, folders and patterns.
+        db: the database; made where there is none.
+        load: opens the model.
+        chunk_rows: texts scored between two commits.
+
     Raises:
-        DataError, StoreError, ModelError: the one that is not.
+        DataError, StoreError, ModelError: the one that is not readable.
     """
     files = find_inputs(inputs)
     for path in files:
@@ -127,16 +139,13 @@ def score_files(
         with ledger(db, "score", scorer.model.model_id) as run_id:
             ingest(db, files, run_id, tally)
             score_pending(db, scorer, run_id, tally, chunk_rows)
-    print_summary(tally, db, scorer.model)
-    return tally
+    return tally, scorer.model
 
 
 def command(
     inputs: Annotated[
         list[str],
-        typer.Argument(
-            metavar="INPUT...", help="Files, folders or quoted patterns: CSV, JSONL (.gz), Parquet."
-        ),
+        typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns: CSV, JSONL (.gz), Parquet."),
     ],
     db: Annotated[Path, typer.Option(help="The database file; made where there is none.")],
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
@@ -148,7 +157,8 @@ def command(
     source are optional. Rows that cannot be used are kept in the table rejects with the reason. Running it
     again appends nothing; after a crash it completes the rest.
     """
-    score_files(inputs, db, lambda: open_scorer(model, device))
+    tally, scored_by = score_files(inputs, db, lambda: open_scorer(model, device))
+    print_summary(tally, db, scored_by)
 
 
 if __name__ == "__main__":

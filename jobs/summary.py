@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TOP_REASONS = 5
 
 
-def print_summary(tally: Tally, db: Path, model: LoadedModel) -> None:
+def print_summary(tally: Tally, db: Path, model: LoadedModel, report: Path | None = None) -> None:
     """Counts of a run that read and scored; the reasons of its rejects, the most frequent first."""
     plural = "" if tally.n_files == 1 else "s"
     lines = [("read", tally.n_read, f"rows of {tally.n_files:,} file{plural}")]
@@ -40,8 +40,10 @@ def print_summary(tally: Tally, db: Path, model: LoadedModel) -> None:
     width = max(len(f"{count:,}") for _, count, _ in lines)
     for name, count, remark in lines:
         line = Text(f"  {name:<10}  {count:>{width},}")
-        line.append(f"  {remark}", style="dim")
+        line.append(f"  {remark}" if remark else "", style="dim")
         console.print(line, soft_wrap=True)
     console.print(f"  {'model':<10}  {model.name} {model.model_id[:12]}", markup=False, highlight=False)
     console.print(f"  {'database':<10}  {db}", markup=False, highlight=False, soft_wrap=True)
+    if report is not None:
+        console.print(f"  {'report':<10}  {report}", markup=False, highlight=False, soft_wrap=True)
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)

@@ -22,23 +22,27 @@ from filelock import FileLock, Timeout
 from monitor.errors import StoreError
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
-LOCK_WAIT_S = 10.0
+READ_WAIT_S = 10.0
+WRITE_WAIT_S = 300.0  # a long question of an analyst must not end a night's run
 _LOCK_POLL_S = 0.05
+_FILE_ERRORS = (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException)
 _BUSY = ("Could not set lock", "different configuration than existing connections")
 
 
-def connect(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S) -> duckdb.DuckDBPyConnection:
+def connect(path: Path, *, read_only: bool = False, wait_s: float | None = None) -> duckdb.DuckDBPyConnection:
     """Open a database of this project; to write, create it (mode 600) or bring its schema up to date.
 
     Args:
         path: the database file.
         read_only: refuse every change, to the file and to any other (no COPY TO, ATTACH or read_csv either).
-        wait_s: seconds to wait for another process that is writing.
+        wait_s: seconds to wait for another process; default: READ_WAIT_S or WRITE_WAIT_S.
 
     Raises:
         StoreError: missing, locked for longer than wait_s, damaged, foreign, or of a newer schema.
     """
     _check_place(path, read_only)
+    if wait_s is None:
+        wait_s = READ_WAIT_S if read_only else WRITE_WAIT_S
     with _explained(path):
         if not path.exists():
             _create(path)
@@ -55,7 +59,7 @@ def connect(path: Path, *, read_only: bool = False, wait_s: float = LOCK_WAIT_S)
 
 
 @contextmanager
-def reading(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+def reading(path: Path, *, wait_s: float = READ_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection for the length of a block; errors as `connect`."""
     con = connect(path, read_only=True, wait_s=wait_s)
     with _explained(path):
@@ -66,7 +70,7 @@ def reading(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckD
 
 
 @contextmanager
-def writing(path: Path, *, wait_s: float = LOCK_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+def writing(path: Path, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
     """One transaction on a connection of its own: committed at the end of the block, or nothing happened.
 
     Raises:
@@ -173,7 +177,7 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
                 raise
             if time.monotonic() > deadline:
                 raise StoreError(
-                    f"{path}: another process has been writing for {wait_s:g} s; try again when it is done"
+                    f"{path}: in use by another process for {wait_s:g} s and longer; try again when it is done"
                 ) from error
         time.sleep(_LOCK_POLL_S)
 
@@ -184,24 +188,29 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        reason = str(error).splitlines()[0].strip()
-        remedy = _remedy(reason)
+        reason = " ".join(str(error).split())
+        about_file = isinstance(error, _FILE_ERRORS) or type(error) is duckdb.Error
+        remedy = _remedy(path, reason) if about_file else None
         if remedy is None:
             raise
-        raise StoreError(f"{path}: {remedy} (DuckDB: {reason})") from error
+        raise StoreError(f"{path}: {remedy} (DuckDB: {reason[:200]})") from error
 
 
-def _remedy(reason: str) -> str | None:
+def _remedy(path: Path, reason: str) -> str | None:
     """What to do about a DuckDB error, or None where the file is not at fault."""
+    wal = (
+        f"the log beside it is damaged; move {path.name}.wal away (what it alone held is lost) and run again"
+    )
     for signs, remedy in (
         (("not a valid DuckDB database",), "not a DuckDB database; name another file with --db"),
         (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
         (
             ("No space left", "Out of disk"),
-            "the disk is full; what was committed is kept: make room, run again",
+            "the disk is full; make room and run again, committed rows are kept",
         ),
         (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
-        (("Corrupt", "checksum", "enough bytes", "WAL"), "the file is damaged; restore it from a backup"),
+        (("WAL file",), wal),
+        (("Corrupt", "checksum", "enough bytes"), "the file is damaged; restore it from a backup"),
     ):
         if any(sign in reason for sign in signs):
             return remedy

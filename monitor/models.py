@@ -8,7 +8,7 @@ through NF4 at loading, so that a model scores the same however it was stored.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,12 @@ class LoadedModel:
 
 
 def load_model(
-    name: str | Path, *, device: str = "auto", weights: str = "auto", adapter: bool = True
+    name: str | Path,
+    *,
+    device: str = "auto",
+    weights: str = "auto",
+    adapter: bool = True,
+    risk_map: RiskMap | None = None,
 ) -> LoadedModel:
     """Load a model for scoring.
 
@@ -64,11 +69,14 @@ def load_model(
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
         weights: "dense" dequantises once at loading; "auto" is dense where it fits.
         adapter: False scores the base without its adapter.
+        risk_map: replaces the model's own, and so changes its model_id.
 
     Raises:
         ModelError: the model is not found, damaged, or its parts do not belong together.
     """
     folder = open_folder(find_folder(name))
+    if risk_map is not None:
+        folder = replace(folder, manifest=replace(folder.manifest, risk_map=risk_map))
     manifest, tokenizer = folder.manifest, read_tokenizer(folder.base)
     shape = read_shape(folder.base)
     lora = Adapter(folder.adapter) if adapter and folder.adapter else None

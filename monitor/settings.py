@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from monitor.errors import ConfigError
-from monitor.labels import DEFAULT_RULES, RiskMap
+from monitor.labels import RiskMap
 
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     min_texts: Count = Field(3, description="texts in a week that a subject needs to be held to the line")
     min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")
-    risk_map: dict[str, str] = Field(dict(DEFAULT_RULES), description="risk level of each emotion")
+    risk_map: dict[str, str] | None = Field(None, description="risk level of each emotion; default: the model's")
 
     @classmethod
     def settings_customise_sources(
@@ -72,9 +72,10 @@ class Settings(BaseSettings):
 
     @field_validator("risk_map")
     @classmethod
-    def _whole_map(cls, value: dict[str, str]) -> dict[str, str]:
+    def _whole_map(cls, value: dict[str, str] | None) -> dict[str, str] | None:
         try:
-            RiskMap(value)
+            if value is not None:
+                RiskMap(value)
         except ConfigError as error:
             raise ValueError(str(error)) from error
         return value
@@ -93,8 +94,6 @@ def load_settings(config: Path | None = None) -> Settings:
     except ValidationError as error:
         lines = [_explain(fault["loc"], fault["type"], fault["msg"], config) for fault in error.errors()]
         raise ConfigError("; ".join(lines)) from error
-    except SettingsError as error:
-        raise ConfigError(f"{PREFIX}*: {error}; write tables as JSON") from error
 
 
 def _read(config: Path) -> dict[str, Any]:
@@ -129,6 +128,8 @@ def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path
     source = f"variable {variable}" if variable in map(str.upper, os.environ) else str(config or DEFAULT_FILE)
     if kind == "extra_forbidden":
         return f"{source}: no such setting: {key}{_suggest(key)}"
+    if kind == "dict_type":
+        message = "give each emotion's risk level, in a table of the file or as JSON in the variable"
     return f"{source}: {key}: {message.removeprefix('Value error, ')}"
 
 

@@ -10,6 +10,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -58,6 +59,12 @@ def count_unscored(con: duckdb.DuckDBPyConnection, model_id: str) -> int:
     return _number(_run(con, "count_unscored", model_id=model_id))
 
 
+def totals(con: duckdb.DuckDBPyConnection, model_id: str) -> dict[str, Any]:
+    """How much this model has scored in all, and the shares of emotions and risks (see sql/queries/totals.sql)."""
+    frame: pl.DataFrame = con.sql(_statement("totals"), params={"model_id": model_id}).pl()
+    return frame.row(0, named=True)
+
+
 def is_known_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str) -> bool:
     """Whether a file with this path and content was read to its end before."""
     return _number(_run(con, "known_file", path=path, sha256=sha256)) > 0
@@ -102,7 +109,7 @@ def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) ->
     The caller holds `only_writer`.
     """
     now = utc_now()
-    run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    run_id = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}-{secrets.token_hex(2)}"
     _run(con, "abandon_runs", now=now)
     _run(con, "start_run", run_id=run_id, job=job, model_id=model_id, now=now)
     return run_id

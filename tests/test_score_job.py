@@ -29,7 +29,7 @@ def ask(db: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def score(db: Path, *inputs: Path, scorer: KeywordScorer | None = None, chunk_rows: int = 4) -> Tally:
-    return score_files(inputs, db, lambda: scorer or KeywordScorer(), chunk_rows)
+    return score_files(inputs, db, lambda: scorer or KeywordScorer(), chunk_rows)[0]
 
 
 @pytest.fixture

@@ -1,0 +1,87 @@
+"""Score the built-in synthetic feed with the built-in model and write its report: what the project does, in a minute.
+
+risk-monitor demo --out out
+
+Each run starts anew: DIR/demo.duckdb is made again, and the report is in DIR/report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from jobs.cli import run
+from jobs.progress import duration, note
+from jobs.report import write_report
+from jobs.score import Scorer, open_scorer, score_files
+from monitor import NOT_A_DIAGNOSIS, store, windows
+from monitor.database import only_writer, reading
+from monitor.demo_feed import demo_feed_path
+from monitor.labels import EMOTIONS
+from reports.inputs import Options
+
+
+def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
+    """Make DIR/demo.duckdb and DIR/report, and say what is in them.
+
+    Raises:
+        StoreError: another demo is running in this folder, or it cannot be written.
+    """
+    db, options = out / "demo.duckdb", Options()
+    with only_writer(db):
+        for old in (db, db.with_name("demo.duckdb.wal")):
+            old.unlink(missing_ok=True)
+    tally, model = score_files([demo_feed_path()], db, load)
+    note("writing the report")
+    page = write_report(db, out / "report", model=model.model_id, options=options)
+    with reading(db) as con:
+        totals = store.totals(con, model.model_id)
+        week, before = windows.run(
+            con,
+            "headline",
+            model_id=model.model_id,
+            as_of=totals["last_posted"],
+            threshold=options.threshold,
+            min_texts=options.min_texts,
+        ).to_dicts()
+    mix = sorted(EMOTIONS, key=lambda emotion: -totals[emotion])
+    _print(
+        {
+            "feed": f"{totals['n']:,} synthetic texts by {totals['n_subjects']} people who do not exist",
+            "days": f"{totals['first_posted']:%Y-%m-%d} to {totals['last_posted']:%Y-%m-%d}",
+            "model": f"{model.name} {model.model_id[:12]} ({model.quantisation})",
+            "scored": f"in {duration(tally.scoring_s)}, {tally.n_scored / tally.scoring_s:,.0f} texts/s",
+            "emotions": ", ".join(f"{emotion} {totals[emotion]:.0%}" for emotion in mix),
+            "risk": ", ".join(f"{level} {totals[f'share_{level}']:.0%}" for level in ("high", "mid", "low")),
+            "last week": f"{week['share_high']:.0%} of {week['n']} texts at high risk; "
+            f"{before['share_high']:.0%} the week before",
+            "alert line": f"{week['n_above']} of {week['n_rated']} people average P(high risk) "
+            f"{options.threshold:g} or more; {before['n_above']} the week before",
+            "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {db}',
+        },
+        page,
+    )
+
+
+def _print(lines: dict[str, str], page: Path) -> None:
+    console = Console()
+    for name, value in lines.items():
+        console.print(Text.assemble((f"  {name:<10}  ", "dim"), value), soft_wrap=True)
+    console.print(Text(f"  {NOT_A_DIAGNOSIS}", style="dim"), soft_wrap=True)
+    console.print(Text(str(page.resolve()), style="bold"), soft_wrap=True)
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for the database and the report.")] = Path("out"),
+) -> None:
+    """Score the built-in synthetic feed with the built-in model and write its report."""
+    demonstrate(out, lambda: open_scorer("embedded"))
+
+
+if __name__ == "__main__":
+    run(command)

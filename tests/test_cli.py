@@ -1,0 +1,147 @@
+"""The command line as a user meets it: help, exit codes, one line for a mistake."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from jobs import cli
+from monitor import NOT_A_DIAGNOSIS
+from monitor.database import SQL, connect
+from monitor.errors import DataError
+
+ROOT = SQL.parent
+
+
+def risk_monitor(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1", **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment,
+    )
+
+
+def leave(call: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit code and error stream of a call that ends the program."""
+    with pytest.raises(SystemExit) as caught:
+        call()  # type: ignore[operator]
+    return int(caught.value.code or 0), capsys.readouterr().err
+
+
+def test_help_names_every_command_says_it_is_no_diagnosis_and_loads_none() -> None:
+    done = risk_monitor("--help", PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
+    for name, summary in cli.COMMANDS.items():
+        assert f" {name} " in done.stdout
+        assert summary in done.stdout
+    assert "Not a diagnosis" in done.stdout
+    loaded = {
+        line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time")
+    }
+    assert not loaded & {"torch", "duckdb", "polars", "jobs.score"}
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_has_help_and_starts_in_both_ways_without_torch(name: str) -> None:
+    code = (
+        f"import runpy, sys; sys.argv = ['jobs/{name}.py', '--help']; from jobs import cli\n"
+        f"try: cli.main([{name!r}, '--help'])\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "assert 'torch' not in sys.modules, 'torch'\n"
+        f"del sys.modules['jobs.{name}']; runpy.run_module('jobs.{name}', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert f"risk-monitor {name}" in done.stdout
+    assert f"python -m jobs.{name}" in done.stdout
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    for words in (
+        ["query", "SELECT 1", "--db", "no.duckdb"],
+        ["score", "no.csv", "--db", "x.duckdb"],
+        ["nightly", "--config", "no.toml"],
+        ["query", "SELECT", "--db", str(tmp_path)],
+    ):
+        done = risk_monitor(*words, folder=tmp_path)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith("risk-monitor: ")
+        assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_command_or_option_is_exit_code_2_and_suggests() -> None:
+    done = risk_monitor("scroe", "x.csv")
+    assert done.returncode == 2
+    assert "score" in done.stderr
+    assert risk_monitor("query").returncode == 2
+
+
+def test_no_words_print_the_help() -> None:
+    done = risk_monitor()
+    assert "Usage: risk-monitor" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_exit_codes_of_a_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["x"])
+
+    def mistake() -> None:
+        raise DataError("feed.csv:\n row 3: not a date")
+
+    def gate() -> None:
+        raise typer.Exit(cli.GATE_FIRED)
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    def bug() -> None:
+        raise ZeroDivisionError("a bug")
+
+    def fine() -> None:
+        """Do nothing."""
+
+    assert leave(lambda: cli.run(mistake), capsys) == (2, "risk-monitor: feed.csv: row 3: not a date\n")
+    assert leave(lambda: cli.run(gate), capsys)[0] == 3
+    assert leave(lambda: cli.run(stopped), capsys)[0] == 130
+    assert leave(lambda: cli.run(fine), capsys)[0] == 0
+    with pytest.raises(ZeroDivisionError):
+        cli.run(bug)
+
+
+def test_a_bug_exits_with_1_and_shows_no_variables(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "from jobs.cli import run\n"
+        "def command() -> None:\n"
+        "    text = 'somebody' + 's words'\n"
+        "    raise KeyError\n"
+        "run(command)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "broken.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 1
+    assert "KeyError" in done.stderr
+    assert "somebodys words" not in done.stderr
+
+
+def test_query_prints_a_table_and_says_it_is_no_diagnosis(tmp_path: Path) -> None:
+    connect(tmp_path / "risk.duckdb").close()
+    done = risk_monitor("query", "SELECT 1 AS one, 'x' AS letter", "--db", "risk.duckdb", folder=tmp_path)
+    assert [line.split() for line in done.stdout.splitlines()][::2] == [["one", "letter"], ["1", "x"]]
+    assert done.stderr == f"1 row · {NOT_A_DIAGNOSIS}\n"
+    csv = risk_monitor("query", "SELECT 1 AS one", "--db", "risk.duckdb", "--format", "csv", folder=tmp_path)
+    assert csv.stdout == "one\n1\n"

@@ -1,0 +1,202 @@
+"""Opening the database: whole or not at all, refused when it is not ours, and locked no longer than needed."""
+
+import datetime as dt
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from monitor import database, store
+from monitor.database import connect, only_writer, reading, writing
+from monitor.errors import StoreError
+from tests.rows import count, documents
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    path = tmp_path / "risk.duckdb"
+    with writing(path) as connection:
+        store.append_documents(connection, documents("a", "b"), "run")
+    return path
+
+
+def elsewhere(code: str) -> subprocess.Popen[str]:
+    """Python code in another process, which prints `ready` when it holds what it should."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=database.SQL.parent
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_new_database_is_whole_private_and_opens_again(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "risk.duckdb"
+    connect(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [file.name for file in path.parent.iterdir()] == ["risk.duckdb"]
+    with reading(path) as con:
+        assert con.sql("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
+        tables = {name for (name,) in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+    assert tables >= {"documents", "scores", "models", "runs", "files", "rejects", "schema_version"}
+
+
+def test_a_block_that_raises_leaves_nothing(db: Path) -> None:
+    with pytest.raises(duckdb.CatalogException), writing(db) as con:
+        store.append_documents(con, documents("c"), "run") and con.execute("FROM no_such_table")
+    with reading(db) as con:
+        assert count(con, "documents") == 2
+
+
+def test_reading_changes_nothing_anywhere(db: Path, tmp_path: Path) -> None:
+    with reading(db) as con:
+        for sql in ("DELETE FROM documents", f"COPY documents TO '{tmp_path}/x.csv'", "FROM '/etc/passwd'"):
+            with pytest.raises(duckdb.Error):
+                con.execute(sql)
+    assert not (tmp_path / "x.csv").exists()
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_what_is_no_database_of_ours_is_refused_and_left_as_it_is(tmp_path: Path, read_only: bool) -> None:
+    text, foreign, other = tmp_path / "notes.txt", tmp_path / "foreign.duckdb", tmp_path / "other.duckdb"
+    text.write_text("not a database " * 1000)
+    with duckdb.connect(foreign) as con:
+        con.execute("CREATE TABLE customers (id INTEGER)")
+    with duckdb.connect(other) as con:
+        con.execute("CREATE TABLE schema_version (version INTEGER, name VARCHAR)")
+        con.execute("INSERT INTO schema_version VALUES (1, '001_customers')")
+    before = [path.read_bytes() for path in (text, foreign, other)]
+    for path, words in (
+        (text, "not a DuckDB database"),
+        (foreign, "another program"),
+        (other, "another program"),
+    ):
+        with pytest.raises(StoreError, match=words) as caught:
+            connect(path, read_only=read_only)
+        assert str(caught.value).startswith(str(path))
+    assert before == [path.read_bytes() for path in (text, foreign, other)]
+
+
+def test_a_folder_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="this is a folder"):
+        connect(tmp_path)
+    with pytest.raises(StoreError, match="no such database"):
+        connect(tmp_path / "no.duckdb", read_only=True)
+    with pytest.raises(StoreError, match="not a regular file"):
+        connect(Path(os.devnull))
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot make this folder"):
+        connect(tmp_path / "file" / "risk.duckdb")
+
+
+def test_a_newer_schema_is_refused_and_an_older_one_is_migrated(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = database._migrations()
+    monkeypatch.setattr(database, "_migrations", lambda: known[:-1])
+    with pytest.raises(
+        StoreError, match=rf"newer risk-monitor \(schema {len(known)}, this one knows {len(known) - 1}\)"
+    ):
+        connect(db)
+    old = db.with_name("old.duckdb")
+    connect(old).close()
+    monkeypatch.setattr(database, "_migrations", lambda: known)
+    with pytest.raises(StoreError, match=r"schema \d is older"):
+        connect(old, read_only=True)
+    connect(old).close()
+    with reading(old) as con:
+        assert count(con, "schema_version") == len(known)
+        assert count(con, known[-1].stem[4:]) == 0
+
+
+def test_a_damaged_database_is_named_with_a_remedy(db: Path) -> None:
+    raw = bytearray(db.read_bytes())
+    db.write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(StoreError, match="the file is damaged; restore it"), reading(db) as con:
+        con.execute("SELECT sum(strlen(text)) FROM documents").fetchall()
+    raw[4096 + 8 : 4096 + 16] = raw[8192 + 8 : 8192 + 16] = b"\xff" * 8
+    db.write_bytes(raw)
+    with pytest.raises(StoreError, match="the file is damaged; restore it"):
+        connect(db)
+
+
+def test_an_error_in_a_statement_is_not_blamed_on_the_file(db: Path) -> None:
+    with pytest.raises(duckdb.CatalogException), reading(db) as con:
+        con.execute("FROM corrupt_WAL_file")
+
+
+def test_a_reader_waits_for_a_short_write(db: Path) -> None:
+    writer = elsewhere(
+        "import pathlib, time\nfrom monitor.database import writing\n"
+        f"with writing(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); time.sleep(0.5)\n"
+    )
+    with reading(db, wait_s=30) as con:
+        assert count(con, "documents") == 2
+    assert writer.wait() == 0
+
+
+def test_a_writer_waits_for_a_reader_and_gives_up_with_one_line(db: Path) -> None:
+    reader = elsewhere(
+        "import pathlib, time\nfrom monitor.database import reading\n"
+        f"with reading(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); input()\n".replace(
+            "input()", "__import__('time').sleep(60)"
+        )
+    )
+    try:
+        with pytest.raises(StoreError, match="in use by another process"):
+            connect(db, wait_s=0.2)
+    finally:
+        reader.kill()
+        reader.wait()
+    connect(db, wait_s=30).close()
+
+
+def test_only_one_run_at_a_time_but_readers_come_in(db: Path) -> None:
+    with only_writer(db):
+        with pytest.raises(StoreError, match="another run is working"), only_writer(db):
+            pytest.fail("two runs at once")
+        with reading(db) as con:
+            assert count(con, "documents") == 2
+    with only_writer(db):
+        pass
+
+
+def test_the_lock_of_a_dead_run_is_free(db: Path) -> None:
+    holder = elsewhere(
+        "import pathlib, time\nfrom monitor.database import only_writer\n"
+        f"with only_writer(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); time.sleep(60)\n"
+    )
+    with pytest.raises(StoreError), only_writer(db):
+        pytest.fail("the lock did not hold")
+    holder.kill()
+    holder.wait()
+    with only_writer(db):
+        pass
+
+
+def test_two_creators_at_once_make_one_database(tmp_path: Path) -> None:
+    path = tmp_path / "risk.duckdb"
+    faults: list[BaseException] = []
+
+    def create() -> None:
+        try:
+            database._create(path)
+        except BaseException as error:
+            faults.append(error)
+
+    database._create(path)
+    with duckdb.connect(path) as con:
+        con.execute("UPDATE schema_version SET applied_at = TIMESTAMP '2000-01-01'")
+    late = threading.Thread(target=create)
+    late.start()
+    late.join()
+    assert not faults
+    with reading(path) as con:  # the first one's file is the one that stays
+        assert con.execute("SELECT DISTINCT applied_at FROM schema_version").fetchall() == [
+            (dt.datetime(2000, 1, 1),)
+        ]

@@ -1,0 +1,116 @@
+"""The unattended run and the demo, from files to a report, with a small scorer in the model's place."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.demo import demonstrate
+from jobs.nightly import night
+from jobs.query import ask
+from monitor import NOT_A_DIAGNOSIS
+from monitor.database import only_writer
+from monitor.errors import DataError, StoreError
+from monitor.settings import Settings
+from tests.inputs import write
+from tests.keyword_scorer import KeywordModel, KeywordScorer
+
+HEADER = "doc_id,subject_id,posted_at,text\n"
+
+
+def rows(first: int, n: int) -> str:
+    return "".join(
+        f"d{i},s{i % 14},2026-01-{i % 28 + 1:02d},some {'sadness' if i % 3 else 'joy'} today {i}\n"
+        for i in range(first, first + n)
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "inbox").mkdir()
+    return Settings(
+        db=tmp_path / "risk.duckdb",
+        inbox=tmp_path / "inbox",
+        out=tmp_path / "out",
+        time_zone="Asia/Taipei",
+        chunk_rows=50,
+    )
+
+
+def test_nights_add_what_is_new_and_write_the_report(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 120) + "d0,s1\n")
+    night(settings, KeywordScorer)
+    shown = capsys.readouterr()
+    assert "CST" in shown.err
+    assert NOT_A_DIAGNOSIS in shown.out
+    page = (settings.out / "index.html").read_text()
+    assert "keywords" in page
+    write(settings.inbox / "tuesday.csv", HEADER + rows(120, 30))
+    second = KeywordScorer()
+    night(settings, lambda: second)
+    assert len(second.seen) == 30
+    assert ask(
+        settings.db, "SELECT status, n_read, n_rejected, n_appended, n_scored FROM runs ORDER BY run_id"
+    ).rows == [
+        ("done", 121, 1, 120, 120),
+        ("done", 30, 0, 30, 30),
+    ]
+
+
+def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 120))
+    with pytest.raises(RuntimeError):
+        night(settings, lambda: KeywordScorer(die_after=60))
+    assert not settings.out.exists()
+    night(settings, KeywordScorer)
+    assert ask(settings.db, "SELECT status, n_appended, n_scored FROM runs ORDER BY run_id").rows == [
+        ("failed", 120, 50),
+        ("done", 0, 70),
+    ]
+    assert (settings.out / "index.html").is_file()
+
+
+def test_an_empty_inbox_is_a_quiet_night(settings: Settings) -> None:
+    night(settings, KeywordScorer)
+    assert ask(settings.db, "SELECT status, n_read FROM runs").rows == [("done", 0)]
+
+
+def test_two_nights_never_overlap(settings: Settings) -> None:
+    with only_writer(settings.db), pytest.raises(StoreError, match="another run is working"):
+        night(settings, KeywordScorer)
+
+
+def test_an_inbox_that_is_not_there_is_a_failed_run_with_a_clear_line(
+    settings: Settings, tmp_path: Path
+) -> None:
+    lost = settings.model_copy(update={"inbox": tmp_path / "lost"})
+    with pytest.raises(DataError, match="the inbox is no folder"):
+        night(lost, KeywordScorer)
+    ((status, message),) = ask(settings.db, "SELECT status, message FROM runs").rows
+    assert status == "failed"
+    assert message.startswith("DataError: ")
+
+
+def test_another_risk_map_is_another_model(settings: Settings) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
+    for name in ("one", "two"):
+        night(settings, lambda name=name: KeywordScorer(KeywordModel(model_id=name)))  # type: ignore[misc]
+    assert ask(settings.db, "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL").rows == [
+        ("one", 30),
+        ("two", 30),
+    ]
+
+
+def test_the_demo_ends_with_ten_lines_and_the_path_and_starts_anew_each_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        demonstrate(tmp_path / "out", KeywordScorer)
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 11
+        assert "synthetic" in lines[0]
+        assert NOT_A_DIAGNOSIS in lines[9]
+        assert lines[10] == str(tmp_path / "out" / "report" / "index.html")
+        assert Path(lines[10]).is_file()
+    assert ask(tmp_path / "out" / "demo.duckdb", "SELECT count(*) FROM runs").rows == [(1,)]
