@@ -1,0 +1,160 @@
+"""The train job end to end on a tiny base, and the folders it writes."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import PreTrainedTokenizerFast
+from typer.testing import CliRunner
+
+from jobs.cli import build_app
+from jobs.train import read_recipe
+from monitor.errors import ConfigError, ModelError
+from monitor.labels import EMOTIONS
+from monitor.likelihood import label_log_likelihoods
+from monitor.model_folder import open_folder, read_tokenizer
+from monitor.models import load_model
+from monitor.prompts import PromptEncoder
+from monitor.scoring import LabelScorer
+from monitor.trainable import load_trainable, pick_device, save_base, save_model
+from monitor.training import TrainSettings, attach_adapter
+from tests.tiny_models import byte_level_tokenizer, tiny_llama
+
+WORDS = {
+    "sadness": "lost",
+    "joy": "sun",
+    "love": "heart",
+    "anger": "angry",
+    "fear": "afraid",
+    "surprise": "what",
+}
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("base")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=byte_level_tokenizer(), bos_token="<s>", pad_token="<pad>"
+    )
+    save_base(tiny_llama(500, initializer_range=0.2), tokenizer, folder, "tiny-base")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    for name, count, start in (("train", 120, 0), ("val", 30, 200), ("test", 30, 300)):
+        rows = [(f"i am {WORDS[EMOTIONS[i % 6]]} on day {i + start}", EMOTIONS[i % 6]) for i in range(count)]
+        (folder / f"{name}.txt").write_text(
+            "".join(f"{text};{label}\n" for text, label in rows), encoding="utf-8"
+        )
+    return folder
+
+
+def run(*words: str) -> str:
+    result = CliRunner().invoke(build_app(words), list(words), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def recipe(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_base_is_trained_calibrated_and_scores_the_same_from_its_folder(
+    base: Path, corpus: Path, tmp_path: Path
+) -> None:
+    quick = recipe(
+        tmp_path, "[adapter]\nr = 8\nalpha = 16\nepochs = 5\nbatch = 8\naccumulation = 1\nrate = 1e-2\n"
+    )
+    out = tmp_path / "model"
+    output = run(
+        "train", "--data", str(corpus), "--base", str(base), "--out", str(out), "--recipe", str(quick)
+    )
+    assert "best validation macro-F1" in output
+    assert "Not a diagnosis" in output
+    manifest = json.loads((out / "monitor.json").read_text())
+    assert manifest["adapter"] == "adapter"
+    assert manifest["base"] == "base"
+    assert manifest["temperature"] > 0
+    assert (out / "training_curve.png").read_bytes()[:4] == b"\x89PNG"
+    assert len(np.load(out / "training_list.npy")) == 120
+    texts = [f"i am {WORDS[emotion]} on day 900" for emotion in EMOTIONS]
+    probabilities = LabelScorer(load_model(out, device="cpu")).score(texts).probabilities
+    assert (probabilities.argmax(axis=1) == np.arange(6)).mean() > 0.8
+
+
+def test_saving_after_an_evaluation_keeps_what_was_evaluated(base: Path, tmp_path: Path) -> None:
+    """bitsandbytes on AVX512 CPUs repacked the weights that save_pretrained then wrote."""
+    source = open_folder(base)
+    network = attach_adapter(load_trainable(source.base, CPU, dense=False), TrainSettings(r=4))
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.05, generator=torch.Generator().manual_seed(0))
+    encoder = PromptEncoder(source.manifest.prompt, read_tokenizer(source.base))
+    texts = ["i am lost", "the sun is out today", "what a surprise"]
+    before = label_log_likelihoods(network, encoder, texts)
+    save_model(network, source, tmp_path / "model", name="tiny", temperature=1.0)
+    after = LabelScorer(load_model(tmp_path / "model", device="cpu")).log_likelihoods(texts)
+
+    def shares(values: np.ndarray) -> np.ndarray:
+        return np.exp(values - np.logaddexp.reduce(values, axis=1, keepdims=True))
+
+    assert shares(after) == pytest.approx(shares(before), abs=0.03)
+
+
+def test_dense_training_sees_the_same_values_as_four_bits(base: Path) -> None:
+    source = open_folder(base)
+    encoder = PromptEncoder(source.manifest.prompt, read_tokenizer(source.base))
+    settings = TrainSettings(r=4)
+    ways = [
+        label_log_likelihoods(
+            attach_adapter(load_trainable(source.base, CPU, dense=dense), settings),
+            encoder,
+            ["i am lost", "sun"],
+        )
+        for dense in (False, True)
+    ]
+    assert ways[0] == pytest.approx(ways[1], abs=0.05)
+
+
+def test_the_notebooks_settings_are_the_defaults() -> None:
+    settings, mixture, files = read_recipe("notebook", {})
+    assert (settings.r, settings.alpha, settings.dropout) == (16, 32, 0.05)
+    assert settings.targets == ("q_proj", "k_proj", "v_proj", "o_proj")
+    assert (settings.epochs, settings.batch, settings.accumulation) == (3, 4, 4)
+    assert (settings.rate, settings.warmup) == (2e-4, 0.05)
+    assert mixture is None
+    assert not files
+
+
+def test_the_embedded_recipe_is_read_and_options_override_it() -> None:
+    settings, mixture, files = read_recipe("embedded", {"epochs": 1, "seed": 7})
+    assert settings.epochs == 1
+    assert mixture is not None
+    assert mixture.seed == 7
+    assert set(files) == {"extra_texts", "comments"}
+
+
+def test_wrong_recipes_are_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown keys adapter\.rank"):
+        read_recipe(str(recipe(tmp_path, "[adapter]\nrank = 8\n")), {})
+    with pytest.raises(ConfigError, match="give notebook, embedded or a TOML file"):
+        read_recipe("nowhere", {})
+
+
+def test_a_device_that_is_not_there_is_named() -> None:
+    with pytest.raises(ConfigError, match="tpu"):
+        pick_device("tpu")
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
+    with pytest.raises(ModelError, match="not a causal language model"):
+        load_trainable(tmp_path, CPU, dense=True)
