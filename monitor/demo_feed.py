@@ -21,17 +21,17 @@ from monitor.demo_grammar import INTENTS, Occasion, invent_person, pick, weighte
 ASSETS = Path(__file__).parent / "assets"
 SOURCE = "synthetic-demo"
 SEED = 2026
-FIRST_DAY = date(2026, 3, 2)  # a Monday
+FIRST_DAY = date(2026, 3, 1)  # a Sunday, so that 120 days end with a whole week
 COURSES = {"stable": 0.4, "declining": 1 / 6, "drop": 1 / 6, "recovering": 2 / 15, "episodic": 2 / 15}
 ARCS = ("breakup", "jobloss", "grief", "loneliness", "nothing", "illness")
 LOW_MIX = {
-    "neutral": 0.15,
-    "sadness": 0.58,
-    "joy": 0.04,
+    "neutral": 0.10,
+    "sadness": 0.68,
+    "joy": 0.03,
     "love": 0.03,
-    "anger": 0.08,
-    "fear": 0.10,
-    "surprise": 0.02,
+    "anger": 0.06,
+    "fear": 0.09,
+    "surprise": 0.01,
 }
 
 

@@ -28,7 +28,7 @@ CHOICE = re.compile(r"\[([^\[\]]*)\]")
 SLOT = re.compile(r"\{(\w+)\}")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
-LONGEST = 60  # words
+LONGEST_BODY = 40  # words; opener, closer and emoji add up to 20
 
 
 @functools.cache
@@ -142,7 +142,7 @@ class Occasion:
 def write_text(rng: Random, person: Person, occasion: Occasion) -> str:
     """One text of 4 to 60 words by `person`, who remembers what was said lately."""
     intent = occasion.intent
-    target = max(4.0, person.voice.words * (0.1 + 1.4 * rng.random() * (0.5 + rng.random())))
+    target = max(4.0, person.voice.words * (0.18 + 1.4 * rng.random() * (0.5 + rng.random())))
     around = _surroundings(rng, person, occasion)
     pools: list[tuple[str, str]] = []
     lines: list[str] = []
@@ -156,7 +156,7 @@ def write_text(rng: Random, person: Person, occasion: Occasion) -> str:
         head = clause.split(", ")[0]
         if target < 8 and len(head.split()) >= 4 and (pool[1] == "neutral" or pool[0] in INSIDE):
             clause = head  # but the tail of an event is often what carries its emotion
-        if words and (words >= target or words + len(clause.split()) > LONGEST - 16):
+        if words and (words >= target or words + len(clause.split()) > LONGEST_BODY):
             break
         pools.append(pool)
         lines.append(line)

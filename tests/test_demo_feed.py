@@ -70,7 +70,7 @@ def test_the_shipped_feed_has_the_promised_shape() -> None:
 def test_texts_are_varied_and_of_human_length(seed: int) -> None:
     texts = [text.text for text in generate(seed).texts]
     assert 1 - len(set(texts)) / len(texts) < 0.02
-    assert all(4 <= len(text.split()) <= 61 for text in texts)  # an emoji may follow the sixtieth word
+    assert all(4 <= len(text.split()) <= 60 for text in texts)
     assert len(Counter(word for text in texts for word in words_of(text))) > 2000
     grams = Counter(
         tuple(words[at : at + 8]) for words in map(words_of, texts) for at in range(len(words) - 7)
