@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobs.progress import progress
+from jobs.progress import note, progress
 from monitor import documents, store
 from monitor.database import reading, writing
 from monitor.errors import DataError, MonitorError, StoreError
@@ -47,6 +47,8 @@ def ledger(db: Path, job: str, model_id: str | None) -> Iterator[str]:
         )
         with suppress(StoreError), writing(db) as con:  # the first error is the one to report
             store.finish_run(con, run_id, failed=message)
+        if isinstance(error, KeyboardInterrupt):
+            note("stopped; what was committed is kept, and the next run completes the rest")
         raise
     with writing(db) as con:
         store.finish_run(con, run_id)

@@ -33,7 +33,8 @@ def night(settings: Settings, load: Callable[[], Scorer]) -> None:
     note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     tally, db = Tally(), settings.db
     with only_writer(db):
-        connect(db).close()
+        if db.exists():
+            connect(db).close()
         scorer = load()
         remember_model(db, scorer.model)
         with ledger(db, "nightly", scorer.model.model_id) as run_id:

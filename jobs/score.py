@@ -133,7 +133,8 @@ def score_files(
         check(path)
     tally = Tally()
     with only_writer(db):
-        connect(db).close()
+        if db.exists():
+            connect(db).close()
         scorer = load()
         remember_model(db, scorer.model)
         with ledger(db, "score", scorer.model.model_id) as run_id:

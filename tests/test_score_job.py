@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,13 @@ import polars as pl
 import pytest
 
 from jobs.ingest import Tally, ingest, ledger, new_files
-from jobs.score import score_files, score_rows
+from jobs.score import open_scorer, score_files, score_rows
 from monitor import store
 from monitor.database import only_writer, reading, writing
 from monitor.errors import DataError, StoreError
 from monitor.labels import EMOTIONS
 from tests.inputs import write
-from tests.keyword_scorer import KeywordModel, KeywordScorer
+from tests.keyword_scorer import KeywordModel, KeywordScorer, KeywordScores
 
 HEADER = "doc_id,subject_id,posted_at,text\n"
 FEED = HEADER + "".join(
@@ -218,3 +219,34 @@ def test_the_real_feed_is_read_whole(db: Path, data_dir: Path) -> None:
     assert tally.n_appended + tally.n_duplicate + tally.n_rejected == 43_617
     assert tally.n_scored == tally.n_appended
     assert score(db, path).n_appended == 0
+
+
+class Interrupted(KeywordScorer):
+    """A user who presses Ctrl-C while the second chunk is scored."""
+
+    def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> KeywordScores:
+        if self.seen:
+            raise KeyboardInterrupt
+        return super().score(texts, progress)
+
+
+def test_an_interrupted_run_says_that_nothing_is_lost(
+    db: Path, feed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        score(db, feed, scorer=Interrupted())
+    assert "the next run completes the rest" in capsys.readouterr().err
+    assert ask(db, "SELECT status, n_scored, message FROM runs") == [("failed", 4, "KeyboardInterrupt")]
+    assert score(db, feed).n_scored == 6
+
+
+def test_the_embedded_model_scores_and_another_risk_map_is_another_model(db: Path, feed: Path) -> None:
+    scorer = open_scorer("embedded", "cpu")
+    tally, model = score_files([feed], db, lambda: scorer)
+    assert tally.n_scored == 10
+    assert ask(db, "SELECT DISTINCT model_id FROM scores") == ask(db, "SELECT model_id FROM models")
+    rules = {**model.risk_map.rules, "surprise": "mid_risk"}
+    other = open_scorer("embedded", "cpu", rules).model
+    assert other.risk_map.rules == rules
+    assert other.model_id != model.model_id
+    assert open_scorer("embedded", "cpu", dict(model.risk_map.rules)).model.model_id == model.model_id

@@ -7,5 +7,5 @@ UPDATE runs
 SET
     status = 'failed',
     finished_at = CAST($now AS TIMESTAMP),
-    message = 'stopped before it was done (killed, or the machine went down); the next run completed its rows'
+    message = 'stopped before it was done (killed, or the machine went down); the next run completes its rows'
 WHERE status = 'running'
