@@ -47,7 +47,9 @@ class Settings(BaseSettings):
     min_texts: Count = Field(3, description="texts in a week that a subject needs to be held to the line")
     min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")
-    risk_map: dict[str, str] | None = Field(None, description="risk level of each emotion; default: the model's")
+    risk_map: dict[str, str] | None = Field(
+        None, description="risk level of each emotion; default: the model's"
+    )
 
     @classmethod
     def settings_customise_sources(
