@@ -214,3 +214,12 @@ def test_charts_hold_the_counts_and_the_bins() -> None:
     assert bins["confidence"].to_list() == [pytest.approx(0.8)]
     marks = reliability(bins, LIGHT, "risk").to_dict()["vconcat"]
     assert [layer["mark"]["type"] for layer in marks[0]["layer"]] == ["bar", "line", "point"]
+
+
+@pytest.mark.slow
+def test_the_embedded_model_beats_the_floor_on_the_real_test_split(data_dir: Path, tmp_path: Path) -> None:
+    methods = evaluate(str(data_dir / "emotion"), ["embedded"], tmp_path, resamples=0)
+    _, floor, model = (method.emotion["canonical"].metrics["macro_f1"].value or 0 for method in methods)
+    assert 0.80 < floor < 0.86
+    assert model > max(floor, 0.85)
+    assert methods[-1].emotion["deduplicated"].n == 1986
