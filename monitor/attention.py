@@ -90,7 +90,6 @@ class GroupedAttention:
         n_prefix: P, tokens of the shared prefix.
         branches: (b, b) visibility among the branch tokens at the end of each block.
         dtype: of queries, keys and values.
-        device: where they are.
     """
 
     def __init__(
@@ -105,6 +104,7 @@ class GroupedAttention:
         self.heads = heads
         device = rotary.cos.device
         self.n_scored = batch.n_scored
+        self.token_ids = torch.from_numpy(batch.token_ids).to(device)
         ends = batch.starts[1:, None]
         rows = (ends - batch.n_scored + np.arange(batch.n_scored)).reshape(-1)
         self.scored_rows = torch.from_numpy(rows.astype(np.int64)).to(device)

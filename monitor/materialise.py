@@ -8,8 +8,7 @@ weights would quantise the update away. The norms' weights are folded into the m
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from torch import Tensor
 
 from monitor.attention import Heads
 from monitor.errors import ModelError
+from monitor.matrices import Dense, Float8, LowRank, Matrix, Nf4, Scratch, StoredNf4
 from monitor.network import Layer, LlamaNetwork, LlamaShape
 
 BLOCK_SIZE = 64
@@ -28,47 +28,25 @@ PROJECTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Nf4:
-    """A matrix in NF4: two 4-bit codes a byte, one scale a block of values.
+def read_nf4(parts: Mapping[str, Tensor]) -> Nf4:
+    """A matrix from the tensors bitsandbytes stores for it: "" the codes, then its quantisation state."""
+    state = json.loads(bytes(parts["quant_state.bitsandbytes__nf4"].tolist()))
+    scales = parts["absmax"]
+    if "nested_absmax" in parts:
+        outer = parts["nested_absmax"].repeat_interleave(state["nested_blocksize"])[: len(scales)]
+        scales = parts["nested_quant_map"][scales.int()] * outer + state["nested_offset"]
+    return Nf4(parts[""].reshape(-1), scales.float(), parts["quant_map"].float(), tuple(state["shape"]))
 
-    Attributes:
-        packed: (values / 2,) uint8, the earlier value in the high half.
-        scales: (blocks,) fp32, the doubly quantised scales restored.
-        codebook: (16,) fp32.
-        shape: (out, in).
-    """
 
-    packed: Tensor
-    scales: Tensor
-    codebook: Tensor
-    shape: tuple[int, int]
+def quantise_nf4(weight: Tensor) -> Nf4:
+    """The matrix that bitsandbytes' loader would store for a dense (out, in) weight."""
+    from bitsandbytes import functional
 
-    @classmethod
-    def read(cls, parts: Mapping[str, Tensor]) -> Nf4:
-        """The matrix from the tensors bitsandbytes stores for it: "" the codes, then its quantisation state."""
-        state = json.loads(bytes(parts["quant_state.bitsandbytes__nf4"].tolist()))
-        scales = parts["absmax"]
-        if "nested_absmax" in parts:
-            outer = parts["nested_absmax"].repeat_interleave(state["nested_blocksize"])[: len(scales)]
-            scales = parts["nested_quant_map"][scales.int()] * outer + state["nested_offset"]
-        return cls(parts[""].reshape(-1), scales.float(), parts["quant_map"].float(), tuple(state["shape"]))
-
-    @classmethod
-    def quantise(cls, weight: Tensor) -> Nf4:
-        """The matrix that bitsandbytes' loader would store for a dense (out, in) weight."""
-        from bitsandbytes import functional
-
-        packed, state = functional.quantize_4bit(
-            weight.contiguous(), blocksize=BLOCK_SIZE, compress_statistics=True, quant_type="nf4"
-        )
-        scales = functional.dequantize_blockwise(state.absmax, state.state2) + state.offset
-        return cls(packed.reshape(-1), scales.float(), state.code.float(), (weight.shape[0], weight.shape[1]))
-
-    def dequantise(self) -> Tensor:
-        """The dense (out, in) matrix in fp32."""
-        codes = torch.stack((self.packed >> 4, self.packed & 15), dim=1).reshape(len(self.scales), -1)
-        return (self.codebook[codes.int()] * self.scales[:, None]).reshape(self.shape)
+    packed, state = functional.quantize_4bit(
+        weight.contiguous(), blocksize=BLOCK_SIZE, compress_statistics=True, quant_type="nf4"
+    )
+    scales = functional.dequantize_blockwise(state.absmax, state.state2) + state.offset
+    return Nf4(packed.reshape(-1), scales.float(), state.code.float(), (weight.shape[0], weight.shape[1]))
 
 
 class Adapter:
@@ -95,8 +73,8 @@ class Adapter:
             if name.endswith(".lora_A.weight")
         )
 
-    def update(self, name: str, shape: tuple[int, int], device: torch.device) -> Tensor | None:
-        """B·A·scale in fp32 for the matrix `name`, or None where the adapter leaves it alone."""
+    def update(self, name: str, shape: tuple[int, int], device: torch.device) -> LowRank | None:
+        """The update of the matrix `name` in fp32, or None where the adapter leaves it alone."""
         if name not in self.names:
             return None
         down = self._tensors[f"base_model.model.{name}.lora_A.weight"].to(device, torch.float32)
@@ -106,8 +84,7 @@ class Adapter:
                 f"{self.folder}: the adapter changes {name} of shape {(up.shape[0], down.shape[1])}, but the "
                 f"base's is {shape}; give the base this adapter was trained on"
             )
-        update: Tensor = (up @ down) * self.scale
-        return update
+        return LowRank(up * self.scale, down)
 
 
 def _read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -160,13 +137,13 @@ class StoredWeights:
             parts = {
                 key[len(stem) :].lstrip("."): self.tensor(key) for key in self._where if key.startswith(stem)
             }
-            matrix: Tensor | Nf4 = Nf4.read(parts)
+            matrix: Tensor | Nf4 = read_nf4(parts)
         else:
             matrix = self.tensor(stem)
         if tuple(matrix.shape) != shape:
             raise ModelError(f"{self.folder}: {name} is {tuple(matrix.shape)}, but config.json says {shape}")
         if isinstance(matrix, Tensor):
-            return Nf4.quantise(matrix) if quantise else matrix.float()
+            return quantise_nf4(matrix) if quantise else matrix.float()
         return matrix
 
 
@@ -205,48 +182,76 @@ def read_shape(folder: Path) -> LlamaShape:
 
 
 def materialise(
-    weights: StoredWeights, shape: LlamaShape, adapter: Adapter | None, dtype: torch.dtype, *, quantise: bool
+    weights: StoredWeights,
+    shape: LlamaShape,
+    adapter: Adapter | None,
+    dtype: torch.dtype,
+    *,
+    quantise: bool,
+    form: str = "dense",
 ) -> LlamaNetwork:
-    """A network of dense, fused weights in `dtype`, on the device of `weights`.
+    """A network of fused matrices, on the device of `weights`.
 
     Args:
         weights: the base.
         shape: its dimensions.
         adapter: updates to merge, if any.
-        dtype: of the matrices; sums are fp32 before the one rounding to it.
+        dtype: of the products.
         quantise: put matrices that are stored dense through NF4 first, as the 4-bit loader would.
+        form: "dense" (decoded once, merged in fp32, rounded once), "nf4" (decoded at each use) or "fp8".
 
     Raises:
         ModelError: a tensor is missing or of another shape, or the adapter changes matrices the base lacks.
     """
     if adapter:
         _check_names(adapter, weights, shape)
+    scratch = Scratch()
 
-    def dense(name: str, out: int, into: int) -> Tensor:
-        stored = weights.matrix(name, (out, into), quantise=quantise)
-        matrix = stored.dequantise() if isinstance(stored, Nf4) else stored
-        update = adapter.update(name, (out, into), weights.device) if adapter else None
-        return matrix if update is None else matrix + update
-
-    h, inner, heads = shape.hidden_size, shape.intermediate_size, shape.heads
-    n, k = heads.query * heads.size, heads.key * heads.size
-    layers = []
-    for stem in (f"model.layers.{index}" for index in range(shape.layers)):
-        qkv = [dense(f"{stem}.self_attn.{name}_proj", out, h) for name, out in (("q", n), ("k", k), ("v", k))]
-        gate_up = [dense(f"{stem}.mlp.{name}_proj", inner, h) for name in ("gate", "up")]
-        first = weights.tensor(f"{stem}.input_layernorm.weight").float()
-        second = weights.tensor(f"{stem}.post_attention_layernorm.weight").float()
-        layers.append(
-            Layer(
-                qkv=(torch.cat(qkv) * first).to(dtype),
-                output=dense(f"{stem}.self_attn.o_proj", h, n).to(dtype),
-                gate_up=(torch.cat(gate_up) * second).to(dtype),
-                down=dense(f"{stem}.mlp.down_proj", h, inner).to(dtype),
-            )
+    def matrix(names: tuple[str, ...], outs: tuple[int, ...], into: int, norm: str | None = None) -> Matrix:
+        stored = [
+            weights.matrix(name, (out, into), quantise=quantise)
+            for name, out in zip(names, outs, strict=True)
+        ]
+        updates = [
+            adapter.update(name, (out, into), weights.device) if adapter else None
+            for name, out in zip(names, outs, strict=True)
+        ]
+        columns = (
+            weights.tensor(f"{norm}.weight").float() if norm else torch.ones(into, device=weights.device)
         )
+        packed = [part for part in stored if isinstance(part, Nf4)]
+        if form == "nf4" and len(packed) == len(stored):
+            return StoredNf4(packed, updates, columns, scratch, dtype)
+        merged = torch.cat([_merged(part, update) for part, update in zip(stored, updates, strict=True)])
+        return (Float8 if form == "fp8" else Dense)((merged * columns).to(dtype))
+
+    layers = [_layer(f"model.layers.{index}", shape, matrix) for index in range(shape.layers)]
     embedding = weights.tensor("model.embed_tokens.weight")
     head = weights.tensor("lm_head.weight") if "lm_head.weight" in weights else embedding
-    return LlamaNetwork(shape, embedding.to(dtype), layers, weights.tensor("model.norm.weight"), head)
+    norm = weights.tensor("model.norm.weight")
+    fused = weights.device.type == "cuda"
+    return LlamaNetwork(shape, embedding.to(dtype), layers, norm, head, fused=fused)
+
+
+def _merged(stored: Tensor | Nf4, update: LowRank | None) -> Tensor:
+    """The dense fp32 matrix with its update added."""
+    matrix = stored.dequantise() if isinstance(stored, Nf4) else stored
+    return matrix if update is None else torch.addmm(matrix, update.up, update.down)
+
+
+def _layer(stem: str, shape: LlamaShape, matrix: Callable[..., Matrix]) -> Layer:
+    h, inner, heads = shape.hidden_size, shape.intermediate_size, shape.heads
+    n, k = heads.query * heads.size, heads.key * heads.size
+    attn, mlp = f"{stem}.self_attn", f"{stem}.mlp"
+    qkv = (f"{attn}.q_proj", f"{attn}.k_proj", f"{attn}.v_proj")
+    return Layer(
+        qkv=matrix(qkv, (n, k, k), h, f"{stem}.input_layernorm"),
+        output=matrix((f"{attn}.o_proj",), (h,), n),
+        gate_up=matrix(
+            (f"{mlp}.gate_proj", f"{mlp}.up_proj"), (inner, inner), h, f"{stem}.post_attention_layernorm"
+        ),
+        down=matrix((f"{mlp}.down_proj",), (h,), inner),
+    )
 
 
 def _check_names(adapter: Adapter, weights: StoredWeights, shape: LlamaShape) -> None:

@@ -18,10 +18,11 @@ from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.materialise import Adapter, StoredWeights, materialise, read_shape
 from monitor.model_folder import EMBEDDED, find_folder, fingerprint, open_folder, read_tokenizer
-from monitor.network import LlamaNetwork
+from monitor.network import LlamaNetwork, LlamaShape
 from monitor.prompts import PromptTemplate
 
 logger = logging.getLogger(__name__)
+BATCH_MEMORY = 6 * 2**30  # bytes kept free for the activations of a batch
 __all__ = ["EMBEDDED", "LoadedModel", "load_model"]
 
 
@@ -67,7 +68,8 @@ def load_model(
     Args:
         name: "embedded", a folder, or a hub id.
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
-        weights: "dense" dequantises once at loading; "auto" is dense where it fits.
+        weights: "dense" decodes once at loading, "nf4" at each use (a quarter of the memory), "fp8" rounds
+            products to 8 bits (CUDA alone); "auto" is dense where it fits.
         adapter: False scores the base without its adapter.
         risk_map: replaces the model's own, and so changes its model_id.
 
@@ -83,7 +85,14 @@ def load_model(
     model_id, adapter_hash = fingerprint(folder, with_adapter=lora is not None)
     target = _device(device)
     stored = StoredWeights(folder.base, target)
-    network = materialise(stored, shape, lora, _dtype(target), quantise=manifest.quantisation == "nf4-dq")
+    network = materialise(
+        stored,
+        shape,
+        lora,
+        _dtype(target),
+        quantise=manifest.quantisation == "nf4-dq",
+        form=_form(weights, shape, target),
+    )
     return LoadedModel(
         network=network,
         tokenizer=tokenizer,
@@ -107,6 +116,19 @@ def _device(name: str) -> torch.device:
     if name == "cuda":
         logger.warning("no CUDA device was found: scoring on the CPU")
     return torch.device("cpu")
+
+
+def _form(weights: str, shape: LlamaShape, device: torch.device) -> str:
+    if weights not in ("auto", "dense", "nf4", "fp8"):
+        raise ModelError(f"weights {weights!r}: use auto, dense, nf4 or fp8")
+    if weights == "fp8" and (device.type == "cpu" or torch.cuda.get_device_capability(device) < (8, 9)):
+        raise ModelError("weights 'fp8': no GPU here multiplies 8-bit floats; use dense")
+    if weights != "auto":
+        return weights
+    if device.type == "cpu":
+        return "dense"
+    free, _ = torch.cuda.mem_get_info(device)
+    return "dense" if 2 * shape.matrix_values + BATCH_MEMORY < free else "nf4"
 
 
 def _dtype(device: torch.device) -> torch.dtype:

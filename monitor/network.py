@@ -2,13 +2,16 @@
 
 Nothing is computed that a score does not need: no padding, no prompt prefix (its keys and values are cached),
 in the last layer keys and values for all tokens but queries, output and MLP for the scored rows alone. Queries,
-keys and values are one matrix product, gate and up another, with the norm's weights folded into both.
+keys and values are one matrix product, gate and up another, with the norm's weights folded into both. On CUDA the
+steps between the products are fused kernels.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +21,7 @@ from torch import Tensor
 
 from monitor.attention import GroupedAttention, Heads, Rotary
 from monitor.batching import Frame, PackedBatch, pack
+from monitor.matrices import Matrix, Rows
 
 
 @dataclass(frozen=True)
@@ -33,15 +37,21 @@ class LlamaShape:
     inverse_frequencies: tuple[float, ...]
     max_positions: int
 
+    @property
+    def matrix_values(self) -> int:
+        """Values in the matrices of all layers: half the multiply-adds' operations a token."""
+        attention = 2 * (self.heads.query + self.heads.key) * self.heads.size
+        return self.layers * self.hidden_size * (attention + 3 * self.intermediate_size)
+
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer's weights, (out, in): qkv ((H + 2K) D, hidden), output, gate_up (2 inner, hidden), down."""
+    """One layer's matrices, (out, in): qkv ((H + 2K) D, hidden), output, gate_up (2 inner, hidden), down."""
 
-    qkv: Tensor
-    output: Tensor
-    gate_up: Tensor
-    down: Tensor
+    qkv: Matrix
+    output: Matrix
+    gate_up: Matrix
+    down: Matrix
 
 
 @dataclass(frozen=True)
@@ -59,24 +69,33 @@ class PrefixCache:
 class LlamaNetwork:
     """The weights of a Llama in the form that scoring wants, and its forward pass.
 
-    Attributes:
-        embedding: (vocabulary, hidden).
+    Args:
+        shape: the dimensions.
+        embedding: (vocabulary, hidden), in the dtype of the products.
+        layers: the matrices.
         norm: (hidden,), the final norm's weight.
         head: (vocabulary, hidden), which makes logits of what `hidden` returns.
+        fused: run the Triton kernels (CUDA alone); otherwise plain torch operations on any device.
     """
 
     def __init__(
-        self, shape: LlamaShape, embedding: Tensor, layers: Sequence[Layer], norm: Tensor, head: Tensor
+        self,
+        shape: LlamaShape,
+        embedding: Tensor,
+        layers: Sequence[Layer],
+        norm: Tensor,
+        head: Tensor,
+        *,
+        fused: bool,
     ) -> None:
-        self.shape = shape
-        self.embedding = embedding
-        self.layers = tuple(layers)
-        self.norm = norm.float()
-        self.head = head
-        self.dtype = layers[0].qkv.dtype
-        self.device = embedding.device
+        self.shape, self.layers = shape, tuple(layers)
+        self.embedding, self.norm, self.head = embedding, norm.float(), head
+        self.dtype, self.device = embedding.dtype, embedding.device
+        self.eight = layers[0].qkv.eight
         self._frequencies = torch.tensor(shape.inverse_frequencies, device=self.device)
         self._rotary = Rotary.of(self._frequencies, 512)
+        self._kernels: Any = importlib.import_module("monitor.kernels") if fused else None
+        self._packed: Any = importlib.import_module("monitor.packed_attention") if fused else None
 
     def prefix_cache(self, prefix_ids: Sequence[int]) -> PrefixCache:
         """Keys and values of the prompt tokens that all texts share."""
@@ -103,43 +122,65 @@ class LlamaNetwork:
     ) -> Tensor:
         """Final normalised hidden states of the scored rows, (texts * n_scored, hidden) in fp32.
 
+        On CUDA the call returns before the GPU is done.
+
         Args:
             batch: packed texts.
             prefix: what `prefix_cache` gave for the tokens in front of them.
             branches: (b, b) visibility among each block's branch tokens.
             keep: a list to which each layer's rotated keys and values are appended.
         """
-        heads = self.shape.heads
-        n_query = heads.query * heads.size
-        attention = GroupedAttention(
-            batch, heads, self._positions(int(batch.positions.max()) + 1), prefix.length, branches, self.dtype
-        )
-        x = self.embedding[torch.from_numpy(batch.token_ids).to(self.device, torch.int64)].float()
-        for index, layer in enumerate(self.layers):
+        n_query = self.shape.heads.query * self.shape.heads.size
+        attention = self._attention(batch, prefix.length, branches)
+        x = F.embedding(attention.token_ids, self.embedding)
+        if self.device.type == "cpu":
+            x = x.float()  # sums over layers stay exact where that costs little
+        for layer, cache in zip(self.layers, prefix.layers, strict=True):
             normal = self._norm(x)
-            if index == len(self.layers) - 1:
-                x = x[attention.scored_rows]
-                kv = F.linear(normal, layer.qkv[n_query:])
-                queries = F.linear(normal[attention.scored_rows], layer.qkv[:n_query])
-                mixed = attention.last(queries, kv, prefix.layers[index])
+            if layer is self.layers[-1]:
+                x, kv = x[attention.scored_rows], layer.qkv.times(normal, first=n_query)
+                queries = layer.qkv.times(_pick(normal, attention.scored_rows), last=n_query)
+                mixed = attention.last(queries, kv, cache)
             else:
-                qkv = F.linear(normal, layer.qkv)
-                kv = qkv[:, n_query:]
-                mixed = attention(qkv, prefix.layers[index])
+                qkv = layer.qkv.times(normal)
+                kv, mixed = qkv[:, n_query:], attention(qkv, cache)
             if keep is not None:
-                keys, values = kv.view(len(kv), 2, heads.key, heads.size).unbind(1)
-                keep.append((attention.rotated(keys), values))
-            x += F.linear(mixed, layer.output)
-            gate, up = F.linear(self._norm(x), layer.gate_up).chunk(2, dim=-1)
-            x += F.linear(F.silu(gate).mul_(up), layer.down)
-        return self._norm(x, torch.float32) * self.norm
+                keys, values = kv.reshape(len(kv), 2, self.shape.heads.key, -1).unbind(1)
+                keep.append((attention.rotated(keys).contiguous(), values.contiguous()))
+            layer.output.add_to(x, self._rounded(mixed))
+            layer.down.add_to(x, self._swiglu(layer.gate_up.times(self._norm(x))))
+        x = x.float()
+        return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.shape.norm_eps) * self.norm
 
-    def _norm(self, x: Tensor, dtype: torch.dtype | None = None) -> Tensor:
-        """RMS norm without its weight, which is folded into the matrix that follows."""
-        scale = torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self.shape.norm_eps)
-        return (x * scale).to(dtype or self.dtype)
-
-    def _positions(self, needed: int) -> Rotary:
+    def _attention(self, batch: PackedBatch, n_prefix: int, branches: npt.NDArray[np.bool_]) -> Any:
+        needed = int(batch.positions.max()) + 1
         if needed > len(self._rotary.cos):
             self._rotary = Rotary.of(self._frequencies, 2 * needed)
-        return self._rotary
+        heads = self.shape.heads
+        if self._packed and self._packed.can_pack(heads, batch.n_scored):
+            return self._packed.PackedAttention(batch, heads, self._rotary, branches)
+        return GroupedAttention(batch, heads, self._rotary, n_prefix, branches, self.dtype)
+
+    def _norm(self, x: Tensor) -> Rows:
+        """RMS norm without its weight, which is folded into the matrix that follows."""
+        if self._kernels:
+            norm = self._kernels.rms_norm_eight if self.eight else self._kernels.rms_norm
+            normal: Rows = norm(x, self.shape.norm_eps)
+            return normal
+        scale = torch.rsqrt(x.float().square().mean(dim=-1, keepdim=True) + self.shape.norm_eps)
+        return (x * scale).to(self.dtype)
+
+    def _swiglu(self, gate_up: Tensor) -> Rows:
+        if self._kernels:
+            inner: Rows = (self._kernels.swiglu_eight if self.eight else self._kernels.swiglu)(gate_up)
+            return inner
+        gate, up = gate_up.chunk(2, dim=-1)
+        return F.silu(gate).mul_(up)
+
+    def _rounded(self, x: Tensor) -> Rows:
+        rounded: Rows = self._kernels.round_eight(x) if self.eight else x
+        return rounded
+
+
+def _pick(rows: Rows, index: Tensor) -> Rows:
+    return rows[index] if isinstance(rows, Tensor) else (rows[0][index], rows[1][index])

@@ -205,22 +205,19 @@ class PromptEncoder:
         self._trail = self._after[: max(offsets[-tail][0] - len(self._before), 0)]
 
     def _encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
-        prefix = np.array(self.prefix_ids, dtype=np.int32)
-        suffix = np.array(self.suffix_ids, dtype=np.int32)
-        head, tail = len(prefix), len(suffix)
+        head, tail = len(self.prefix_ids), len(self.suffix_ids)
+        prefix = np.array(self.prefix_ids, dtype=np.int32).tobytes()
+        suffix = np.array(self.suffix_ids, dtype=np.int32).tobytes()
+        wholes = self._tokenizer.encode_batch_fast([self._before + text + self._after for text in texts])
         rows = []
-        for text, encoding in zip(
-            texts,
-            self._tokenizer.encode_batch_fast([self._before + text + self._after for text in texts]),
-            strict=True,
-        ):
+        for text, encoding in zip(texts, wholes, strict=True):
             ids = np.array(encoding.ids, dtype=np.int32)
-            if not (np.array_equal(ids[:head], prefix) and np.array_equal(ids[-tail:], suffix)):
-                # The text would merge into the template: its tokens are then those it has by itself.
-                ids = np.array(self._tokenizer.encode(self._lead + text + self._trail).ids, dtype=np.int32)
-                rows.append(ids)
-            else:
+            if ids[:head].tobytes() == prefix and ids[-tail:].tobytes() == suffix:
                 rows.append(ids[head : len(ids) - tail])
+            else:
+                # The text would merge into the template: its tokens are then those it has by itself.
+                alone = self._tokenizer.encode(self._lead + text + self._trail).ids
+                rows.append(np.array(alone, dtype=np.int32))
         return rows
 
     def _cut(self, text: str, max_text_tokens: int) -> npt.NDArray[np.int32]:

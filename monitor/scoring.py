@@ -6,7 +6,10 @@ its label words, normalised over the six emotions.
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,8 +23,12 @@ from monitor.label_tree import LabelTree, probabilities
 from monitor.models import LoadedModel
 from monitor.prompts import PromptEncoder
 
+logger = logging.getLogger(__name__)
 CPU_TOKENS = 2048  # the activations of a batch stay in the cache
 CUDA_TOKENS = 16384
+MIN_TOKENS = 256
+WINDOW = 4096  # texts that are tokenised, and sorted by length, together
+Encoded = tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.bool_], npt.NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,17 @@ class LabelScorer:
                 f"the prompt ({self._prefix.length} + {self._frame.extra} tokens) leaves no room for a text; "
                 "shorten the prompt or raise the token budget"
             )
-        self._first_rows = self._network.head[torch.from_numpy(self._tree.first_ids).long()].float()
+        self._halved = False
+        self._head = self._network.head
+        device = self._network.device
+        self._first_rows = self._head[torch.from_numpy(self._tree.first_ids).to(device)].float()
+        self._step_branches = torch.from_numpy(self._tree.step_branches).to(device)
+        self._step_rows = self._head[torch.from_numpy(self._tree.step_ids).to(device)].float()
+
+    @property
+    def tokens_beside_text(self) -> int:
+        """Tokens computed for each text beside its own: the suffix and the label branches."""
+        return self._frame.extra
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
         """P(emotion) of each text; identical texts are scored once.
@@ -94,32 +111,107 @@ class LabelScorer:
         distinct = {text: index for index, text in enumerate(dict.fromkeys(texts))}
         inverse = np.array([distinct[text] for text in texts], dtype=np.int64)
         copies = np.bincount(inverse, minlength=len(distinct))
-        ids, truncated, n_tokens = self._encoder.encode_texts(list(distinct), self.max_text_tokens)
         log_likelihoods = np.empty((len(distinct), len(self._encoder.label_ids)))
-        for rows, values in self._batches(ids):
-            log_likelihoods[rows] = values
-            if progress is not None:
-                progress(int(copies[rows].sum()))
+        n_tokens = np.empty(len(distinct), dtype=np.int32)
+        truncated = np.empty(len(distinct), dtype=np.bool_)
+        for first, (ids, cut, lengths) in self._encoded(list(distinct)):
+            window = slice(first, first + len(ids))
+            n_tokens[window], truncated[window] = lengths, cut
+            for rows, values in self._batches(ids):
+                log_likelihoods[first + rows] = values
+                if progress is not None:
+                    progress(int(copies[first + rows].sum()))
         return log_likelihoods[inverse], n_tokens[inverse], truncated[inverse]
+
+    def _encoded(self, texts: list[str]) -> Iterator[tuple[int, Encoded]]:
+        """Windows of texts as tokens, the next made in a thread while the one before is scored."""
+        firsts = range(0, len(texts), WINDOW)
+        with ThreadPoolExecutor(1) as pool:
+
+            def submit(first: int) -> Future[Encoded]:
+                return pool.submit(
+                    self._encoder.encode_texts, texts[first : first + WINDOW], self.max_text_tokens
+                )
+
+            ahead = submit(0) if texts else None
+            for first in firsts:
+                assert ahead is not None
+                ids = ahead.result()
+                ahead = submit(first + WINDOW) if first + WINDOW < len(texts) else None
+                yield first, ids
 
     def _batches(
         self, ids: list[npt.NDArray[np.int32]]
     ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
+        """Rows of `ids` and their label log-likelihoods; the next batch is launched before one is fetched."""
         lengths = np.array([len(row) for row in ids], dtype=np.int64) + self._frame.extra
-        for rows in plan_batches(lengths, self.max_tokens):
-            batch = pack([ids[row] for row in rows], self._frame)
-            hidden = self._network.hidden(batch, self._prefix, self._tree.visible)
-            yield rows, self._tree.log_likelihoods(*self._label_scores(hidden, len(rows)))
+        waiting = deque(plan_batches(lengths, self.max_tokens))
+        running: deque[_Running] = deque()
+        while waiting or running:
+            if waiting and len(running) < 2:
+                rows = waiting.popleft()
+                try:
+                    running.append(self._launch(ids, rows))
+                except torch.OutOfMemoryError as fault:
+                    self._halve(fault)
+                    left = np.concatenate([rows, *waiting])
+                    waiting = deque(left[part] for part in plan_batches(lengths[left], self.max_tokens))
+            else:
+                done = running.popleft()
+                yield done.rows, self._tree.log_likelihoods(*done.fetch())
 
-    def _label_scores(
-        self, hidden: Tensor, n: int
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    def _launch(self, ids: list[npt.NDArray[np.int32]], rows: npt.NDArray[np.int64]) -> _Running:
+        batch = pack([ids[row] for row in rows], self._frame)
+        hidden = self._network.hidden(batch, self._prefix, self._tree.visible)
+        return _Running(rows, *self._label_scores(hidden, len(rows)))
+
+    def _halve(self, fault: Exception) -> None:
+        if self.max_tokens // 2 < MIN_TOKENS:
+            raise ModelError(
+                "the GPU has too little free memory for this model; free some, or use weights='nf4' or the CPU"
+            ) from fault
+        if not self._halved:
+            logger.warning("out of GPU memory: going on with batches of %d tokens", self.max_tokens // 2)
+        self._halved = True
+        self.max_tokens //= 2
+        torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _label_scores(self, hidden: Tensor, n: int) -> tuple[Tensor, Tensor]:
         """Logits of the labels' first tokens (n, f) and log-probabilities of the later ones (n, steps)."""
         nodes = hidden.view(n, 1 + len(self._tree.branch_ids), -1)
         first = nodes[:, 0] @ self._first_rows.T
         if not len(self._tree.branch_ids):
-            return first.cpu().numpy(), np.empty((n, 0), dtype=np.float32)
-        logits = nodes[:, 1:] @ self._network.head.float().T
-        steps = logits[:, self._tree.step_branches, self._tree.step_ids]
-        totals = logits.logsumexp(dim=-1)[:, self._tree.step_branches]
-        return first.cpu().numpy(), (steps - totals).cpu().numpy()
+            return first, first.new_empty((n, 0))
+        later = nodes[:, 1:].reshape(-1, hidden.shape[1])
+        if hidden.is_cuda:
+            logits = torch.mm(later.to(self._head.dtype), self._head.T, out_dtype=torch.float32)
+        else:
+            logits = later @ self._head.float().T
+        totals = logits.logsumexp(dim=-1).view(n, -1)
+        steps = (nodes[:, 1 + self._step_branches] * self._step_rows).sum(dim=-1)
+        return first, steps - totals[:, self._step_branches]
+
+
+class _Running:
+    """A batch on its way: its rows, and label scores that are being copied to the host."""
+
+    def __init__(self, rows: npt.NDArray[np.int64], first: Tensor, steps: Tensor) -> None:
+        self.rows = rows
+        self._event = torch.cuda.Event() if first.is_cuda else None  # type: ignore[no-untyped-call]
+        self._parts = [_to_host(first), _to_host(steps)]
+        if self._event:
+            self._event.record()
+
+    def fetch(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """The label scores, once they are there."""
+        if self._event:
+            self._event.synchronize()
+        return self._parts[0].numpy(), self._parts[1].numpy()
+
+
+def _to_host(tensor: Tensor) -> Tensor:
+    if not tensor.is_cuda:
+        return tensor
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return host.copy_(tensor, non_blocking=True)

@@ -15,6 +15,7 @@ FLOORS = (  # a module imports only from floors below its own
     {"settings", "documents", "privacy", "store", "windows"},
     {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar"},
     {"baselines", "mixture", "demo_feed", "likelihood", "attention", "kernels", "model_folder"},
+    {"packed_attention", "matrices"},
     {"network"},
     {"materialise"},
     {"models"},
@@ -27,8 +28,17 @@ TABLES = {"duckdb", "polars"}
 MODEL_CODE = {
     f"monitor.{name}"
     for name in (
-        *("attention", "kernels", "likelihood", "materialise", "model_folder", "models", "network"),
-        *("nf4_rounding", "pretraining", "scoring", "trainable", "training"),
+        *(
+            "attention",
+            "kernels",
+            "likelihood",
+            "materialise",
+            "matrices",
+            "model_folder",
+            "models",
+            "network",
+        ),
+        *("nf4_rounding", "packed_attention", "pretraining", "scoring", "trainable", "training"),
     )
 }
 

@@ -19,7 +19,8 @@ from transformers import PreTrainedTokenizerFast
 from monitor.batching import Frame, pack
 from monitor.errors import ModelError
 from monitor.labels import RiskMap
-from monitor.materialise import Adapter, Nf4, StoredWeights, materialise, read_shape
+from monitor.materialise import Adapter, StoredWeights, materialise, quantise_nf4, read_shape
+from monitor.matrices import Nf4
 from monitor.model_folder import MANIFEST, base_hash, open_folder
 from monitor.models import load_model
 from monitor.scoring import LabelScorer
@@ -85,7 +86,7 @@ def test_nf4_is_read_and_made_as_bitsandbytes_does(original: Path) -> None:
     )
     dense = torch.randn(96, 64)
     packed, state = bnb.quantize_4bit(dense, blocksize=64, compress_statistics=True, quant_type="nf4")
-    torch.testing.assert_close(Nf4.quantise(dense).dequantise(), bnb.dequantize_4bit(packed, state))
+    torch.testing.assert_close(quantise_nf4(dense).dequantise(), bnb.dequantize_4bit(packed, state))
 
 
 def test_a_dense_base_scores_as_its_nf4_copy(original: Path, tmp_path: Path) -> None:
@@ -98,8 +99,8 @@ def test_a_dense_base_scores_as_its_nf4_copy(original: Path, tmp_path: Path) -> 
     stored = original / "base"
     packed = materialise(StoredWeights(stored, CPU), read_shape(stored), None, torch.float32, quantise=False)
     for ours, theirs in zip(dense.layers, packed.layers, strict=True):
-        torch.testing.assert_close(ours.qkv, theirs.qkv)
-        torch.testing.assert_close(ours.down, theirs.down)
+        torch.testing.assert_close(ours.qkv.weight, theirs.qkv.weight)
+        torch.testing.assert_close(ours.down.weight, theirs.down.weight)
 
 
 @torch.no_grad()
@@ -126,7 +127,7 @@ def test_the_adapter_is_merged_as_peft_adds_it(original: Path) -> None:
     got = merged.hidden(batch, merged.prefix_cache((1, 2)), np.empty((0, 0), bool))[0]
     torch.testing.assert_close(got, want, atol=1e-5, rtol=1e-5)
     plain = materialise(stored, shape, None, torch.float32, quantise=True)
-    assert (plain.layers[0].qkv - merged.layers[0].qkv).abs().max() > 0.01
+    assert (plain.layers[0].qkv.weight - merged.layers[0].qkv.weight).abs().max() > 0.01
 
 
 def test_a_loaded_model_scores_and_says_what_it_is(original: Path) -> None:
