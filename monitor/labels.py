@@ -66,7 +66,8 @@ class RiskMap:
 def confidence(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     """One minus the entropy over its maximum ln 6: 0 for a flat answer, 1 for a sure one; (n, 6) -> (n,)."""
     p = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-12, 1.0)
-    return np.clip(1.0 + (p * np.log(p)).sum(axis=1) / np.log(p.shape[1]), 0.0, 1.0)
+    flatness = -(p * np.log(p)).sum(axis=1) / np.log(p.shape[1])
+    return np.asarray(np.clip(1.0 - flatness, 0.0, 1.0), dtype=np.float64)
 
 
 def score_columns(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,7 +57,7 @@ def token_scores(network: Any, rows: list[Row]) -> tuple[torch.Tensor, torch.Ten
     place = torch.tensor([p for row in rows for p in row.positions], device=device)
     token = torch.tensor([t for row in rows for t in row.tokens], device=device)
     causal = network.get_base_model() if hasattr(network, "get_base_model") else network
-    with torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda"):
+    with torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext():
         hidden = causal.model(input_ids=ids.to(device), use_cache=False).last_hidden_state
         logits = causal.lm_head(hidden[owner, place])
     return torch.log_softmax(logits.float(), dim=-1).gather(1, token[:, None])[:, 0], owner

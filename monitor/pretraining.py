@@ -192,7 +192,7 @@ def pretrain(
         with nf4_forward(network) if rounded else nullcontext():
             with torch.autocast(device.split(":")[0], dtype=torch.bfloat16, enabled=cuda):
                 loss = loss_of(network, ids)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         for group, peak in zip((g for o in optims for g in o.param_groups), peaks, strict=True):
             group["lr"] = peak * rate_at(step, settings)
@@ -271,7 +271,7 @@ def instruct(
                     logits.flatten(0, 1).float(), ids[:, 1:].flatten(), reduction="none"
                 )
                 loss = (token * weights).sum() / weights.sum()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             for group in optim.param_groups:
                 group["lr"] = rate * min(1.0, (step + 1) / min(50, total / 10)) * (1 - step / total)

@@ -212,10 +212,11 @@ def _step(
     total = 0.0
     for start in range(0, len(group), batch):
         rows = group[start : start + batch]
-        scores, _ = token_scores(network, rows)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_multiplies_bf16()):
+            scores, _ = token_scores(network, rows)
         weights = torch.tensor([w for row in rows for w in row.weights], device=scores.device)
         loss = -(scores * weights).sum() / len(group)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         total += float(loss.detach())
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     for settings in optimizer.param_groups:
@@ -225,17 +226,23 @@ def _step(
     return total
 
 
+def _multiplies_bf16() -> bool:
+    """Whether the CPU has bf16 matrix instructions: training is three times faster with them."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
 def _optimizer(parameters: list[nn.Parameter], settings: TrainSettings, device: str) -> torch.optim.Optimizer:
     name = settings.optimizer
     if name == "auto":
         name = "paged_adamw_8bit" if device == "cuda" else "adamw_torch"
-    keywords = {"lr": settings.rate, "weight_decay": settings.weight_decay}
     if name == "adamw_torch":
-        return torch.optim.AdamW(parameters, **keywords)
+        return torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.weight_decay)
     if name == "paged_adamw_8bit":
         import bitsandbytes
 
-        optimizer: torch.optim.Optimizer = bitsandbytes.optim.PagedAdamW8bit(parameters, **keywords)
+        optimizer: torch.optim.Optimizer = bitsandbytes.optim.PagedAdamW8bit(
+            parameters, lr=settings.rate, weight_decay=settings.weight_decay
+        )
         return optimizer
     raise ConfigError(f"optimizer {name!r} is unknown; use auto, adamw_torch or paged_adamw_8bit")
 
