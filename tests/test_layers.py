@@ -14,12 +14,14 @@ FLOORS = (  # a module imports only from floors below its own
     {"labels", "readers", "database"},
     {"settings", "documents", "privacy", "store", "windows"},
     {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar"},
-    {"baselines", "mixture", "demo_feed", "likelihood", "attention", "kernels", "model_folder"},
-    {"packed_attention", "matrices"},
+    {"baselines", "overlap", "demo_feed", "likelihood", "attention", "kernels", "model_folder"},
+    {"mixture", "packed_attention", "matrices"},
     {"network"},
     {"materialise"},
     {"models"},
     {"scoring", "training", "trainable", "pretraining", "alerts"},
+    {"speed", "speed_baselines"},
+    {"speed_table"},
 )
 LAYERS = {f"monitor.{name}": number for number, names in enumerate(FLOORS) for name in names}
 LAYERS |= {"monitor": 0, "reports": len(FLOORS), "jobs": len(FLOORS) + 1}
@@ -28,17 +30,9 @@ TABLES = {"duckdb", "polars"}
 MODEL_CODE = {
     f"monitor.{name}"
     for name in (
-        *(
-            "attention",
-            "kernels",
-            "likelihood",
-            "materialise",
-            "matrices",
-            "model_folder",
-            "models",
-            "network",
-        ),
-        *("nf4_rounding", "packed_attention", "pretraining", "scoring", "trainable", "training"),
+        *("attention", "kernels", "likelihood", "matrices", "nf4_rounding", "network", "packed_attention"),
+        *("materialise", "model_folder", "models", "pretraining", "scoring", "trainable", "training"),
+        *("speed", "speed_baselines", "speed_table"),
     )
 }
 
