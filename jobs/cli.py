@@ -37,6 +37,7 @@ COMMANDS = MappingProxyType(
         "query": "Ask the database a read-only SQL question.",
         "train": "Fine-tune a base model on labelled texts (QLoRA).",
         "evaluate": "Measure models on labelled texts.",
+        "transfer": "Measure a model on text unlike its corpus.",
         "pretrain": "Rebuild the base of the built-in model.",
         "benchmark": "Time reading, scoring and reporting on this machine.",
     }

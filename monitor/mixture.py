@@ -131,6 +131,16 @@ def read_texts(path: Path) -> list[str]:
     return _columns(path, "text")[0]
 
 
+def read_stress(path: Path) -> tuple[list[str], npt.NDArray[np.bool_]]:
+    """DREADDIT: a Parquet file with columns text and label (1: stress); n texts and whether each is stressed, (n,).
+
+    Raises:
+        DataError: the file or a column is missing.
+    """
+    texts, labels = _columns(path, "text", "label")
+    return texts, np.array([int(label) == 1 for label in labels])
+
+
 def read_comments(path: Path, split: str = "train") -> Comments:
     """GoEmotions: a Parquet file with columns split, text and labels (names joined by commas).
 

@@ -1,0 +1,101 @@
+"""Measure a model on text that does not look like its corpus: GoEmotions comments and DREADDIT posts.
+
+    risk-monitor transfer --data ../shared/data/external --model embedded --out out/transfer
+
+Most real text is neutral, so the first question is how often a neutral comment is called high risk.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import typer
+from rich.console import Console
+from rich.table import Table
+from sklearn.metrics import roc_auc_score
+
+from jobs.cli import run
+from jobs.score import open_scorer
+from monitor import NOT_A_DIAGNOSIS
+from monitor.labels import confidence
+from monitor.mixture import GOEMOTIONS, read_comments, read_stress
+
+Value = tuple[float, float, float]
+DRAWS = 1000
+HIGH = 0.5
+
+
+def command(
+    data: Annotated[
+        Path, typer.Option(help="Folder with goemotions_train_dev.parquet and dreaddit_train.parquet.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for transfer.json.")],
+    model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Measure a model on text unlike its corpus: neutral comments, sad ones, and posts about stress."""
+    comments = read_comments(data / "goemotions_train_dev.parquet", "dev")
+    posts, stressed = read_stress(data / "dreaddit_train.parquet")
+    scorer = open_scorer(model, device)
+    risks = scorer.model.risk_map.risk_probabilities
+    spoken = scorer.score(comments.texts).probabilities
+    high = risks(spoken)[:, 2]
+    strain = risks(scorer.score(posts).probabilities)[:, 1:].sum(axis=1)
+    sad = np.array([bool(set(GOEMOTIONS["sadness"]) & set(names)) for names in comments.labels])
+    values: dict[str, Value] = {
+        "neutral comments with P(high) above 0.5": interval(high[comments.neutral] > HIGH),
+        "mean confidence on neutral comments": interval(confidence(spoken)[comments.neutral]),
+        "mean confidence on other comments": interval(confidence(spoken)[~comments.neutral]),
+        "AUROC of P(high) for the sad group": ranking(sad, high),
+        "AUROC of P(mid) + P(high) for stress": ranking(stressed, strain),
+    }
+    sizes = {
+        "neutral": int(comments.neutral.sum()),
+        "sad": int(sad.sum()),
+        "comments": len(sad),
+        "posts": len(posts),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    record = {"model_id": scorer.model.model_id, "n": sizes, "values": values, "note": NOT_A_DIAGNOSIS}
+    (out / "transfer.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    table = Table("measure", "value (95% interval)", box=None)
+    for name, (value, low, high_end) in values.items():
+        table.add_row(name, f"{value:.3f} ({low:.3f}\N{EN DASH}{high_end:.3f})")
+    console = Console()
+    console.print(
+        f"{scorer.model.name} {scorer.model.model_id[:8]}: "
+        + ", ".join(f"{v:,} {k}" for k, v in sizes.items())
+    )
+    console.print(table)
+    console.print(NOT_A_DIAGNOSIS)
+    console.print(out / "transfer.json")
+
+
+def interval(values: npt.NDArray[np.generic]) -> Value:
+    """Mean and its 95% bootstrap interval over rows, shape (n,)."""
+    values = values.astype(np.float64)
+    draws = np.random.default_rng(0).integers(0, len(values), (DRAWS, len(values)))
+    low, high = np.percentile(values[draws].mean(axis=1), (2.5, 97.5))
+    return float(values.mean()), float(low), float(high)
+
+
+def ranking(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> Value:
+    """AUROC and its 95% bootstrap interval; positive and scores (n,)."""
+    random = np.random.default_rng(0)
+    rows = (random.integers(0, len(scores), len(scores)) for _ in range(DRAWS // 5))
+    draws = [roc_auc_score(positive[row], scores[row]) for row in rows]
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return float(roc_auc_score(positive, scores)), float(low), float(high)
+
+
+def main() -> None:
+    """Run as `python -m jobs.transfer`."""
+    run(command)
+
+
+if __name__ == "__main__":
+    main()
