@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_models import byte_level_tokenizer, tiny_llama
 from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
@@ -20,7 +21,6 @@ from monitor.prompts import PromptEncoder
 from monitor.scoring import LabelScorer
 from monitor.trainable import load_trainable, pick_device, save_base, save_model
 from monitor.training import TrainSettings, attach_adapter
-from tests.tiny_models import byte_level_tokenizer, tiny_llama
 
 WORDS = {
     "sadness": "lost",

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_models import byte_level_tokenizer, one_token_template, tiny_llama, tree_template
 from transformers import BitsAndBytesConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from monitor.errors import ConfigError, DataError
@@ -12,7 +13,6 @@ from monitor.labels import EMOTIONS
 from monitor.likelihood import label_log_likelihoods
 from monitor.prompts import PromptEncoder
 from monitor.training import Examples, TrainSettings, attach_adapter, fit
-from tests.tiny_models import byte_level_tokenizer, one_token_template, tiny_llama, tree_template
 
 WORDS = {
     "sadness": "lost",

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from keyword_scorer import KeywordScorer
 
 from jobs import transfer
 from monitor.errors import DataError
-from tests.keyword_scorer import KeywordScorer
 
 
 @pytest.fixture
