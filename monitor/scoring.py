@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +28,9 @@ logger = logging.getLogger(__name__)
 CPU_TOKENS = 2048  # the activations of a batch stay in the cache
 CUDA_TOKENS = 16384
 MIN_TOKENS = 256
-WINDOW = 4096  # texts that are tokenised, and sorted by length, together
-Encoded = tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.bool_], npt.NDArray[np.int32]]
+FIRST_WINDOW, WINDOW = 1024, 4096  # texts that are tokenised, and sorted by length, together
+Rows = list[npt.NDArray[np.int32]]
+Encoded = tuple[Rows, npt.NDArray[np.bool_], npt.NDArray[np.int32]]
 
 
 @dataclass(frozen=True)
@@ -124,43 +126,57 @@ class LabelScorer:
         return log_likelihoods[inverse], n_tokens[inverse], truncated[inverse]
 
     def _encoded(self, texts: list[str]) -> Iterator[tuple[int, Encoded]]:
-        """Windows of texts as tokens, the next made in a thread while the one before is scored."""
-        firsts = range(0, len(texts), WINDOW)
+        """Windows of texts as tokens, the next made in a thread while the one before is scored.
+
+        The first is small, so that scoring starts at once.
+        """
+        edges = [0, *range(min(FIRST_WINDOW, len(texts)), len(texts), WINDOW), len(texts)]
+        windows = [slice(first, last) for first, last in pairwise(edges) if last > first]
         with ThreadPoolExecutor(1) as pool:
+            tasks = (
+                pool.submit(self._encoder.encode_texts, texts[window], self.max_text_tokens)
+                for window in windows
+            )
+            ahead = next(tasks, None)
+            for window in windows:
+                ready, ahead = ahead, next(tasks, None)
+                assert ready is not None
+                yield window.start, ready.result()
 
-            def submit(first: int) -> Future[Encoded]:
-                return pool.submit(
-                    self._encoder.encode_texts, texts[first : first + WINDOW], self.max_text_tokens
-                )
-
-            ahead = submit(0) if texts else None
-            for first in firsts:
-                assert ahead is not None
-                ids = ahead.result()
-                ahead = submit(first + WINDOW) if first + WINDOW < len(texts) else None
-                yield first, ids
-
-    def _batches(
-        self, ids: list[npt.NDArray[np.int32]]
-    ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
-        """Rows of `ids` and their label log-likelihoods; the next batch is launched before one is fetched."""
+    def _batches(self, ids: Rows) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
+        """Rows of `ids` and their label log-likelihoods, batch by batch, longest texts first."""
         lengths = np.array([len(row) for row in ids], dtype=np.int64) + self._frame.extra
+        run = self._on_gpu if self._network.device.type == "cuda" else self._on_cpu
+        for done in run(ids, lengths):
+            yield done.rows, self._tree.log_likelihoods(*done.fetch())
+
+    def _on_cpu(self, ids: Rows, lengths: npt.NDArray[np.int64]) -> Iterator[_Running]:
+        """A batch a core at a time: small matrices scale better so than one matrix over all cores."""
+        cores = torch.get_num_threads()
+        budget = min(self.max_tokens, max(MIN_TOKENS, int(lengths.sum()) // cores + 1))
+        try:
+            with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                yield from pool.map(lambda rows: self._launch(ids, rows), plan_batches(lengths, budget))
+        finally:
+            torch.set_num_threads(cores)
+
+    def _on_gpu(self, ids: Rows, lengths: npt.NDArray[np.int64]) -> Iterator[_Running]:
+        """One batch is launched before the one before it is fetched, so that the GPU does not wait."""
         waiting = deque(plan_batches(lengths, self.max_tokens))
         running: deque[_Running] = deque()
         while waiting or running:
-            if waiting and len(running) < 2:
-                rows = waiting.popleft()
-                try:
-                    running.append(self._launch(ids, rows))
-                except torch.OutOfMemoryError as fault:
-                    self._halve(fault)
-                    left = np.concatenate([rows, *waiting])
-                    waiting = deque(left[part] for part in plan_batches(lengths[left], self.max_tokens))
-            else:
-                done = running.popleft()
-                yield done.rows, self._tree.log_likelihoods(*done.fetch())
+            if not waiting or len(running) == 2:
+                yield running.popleft()
+                continue
+            rows = waiting.popleft()
+            try:
+                running.append(self._launch(ids, rows))
+            except torch.OutOfMemoryError as fault:
+                self._halve(fault)
+                left = np.concatenate([rows, *waiting])
+                waiting = deque(left[part] for part in plan_batches(lengths[left], self.max_tokens))
 
-    def _launch(self, ids: list[npt.NDArray[np.int32]], rows: npt.NDArray[np.int64]) -> _Running:
+    def _launch(self, ids: Rows, rows: npt.NDArray[np.int64]) -> _Running:
         batch = pack([ids[row] for row in rows], self._frame)
         hidden = self._network.hidden(batch, self._prefix, self._tree.visible)
         return _Running(rows, *self._label_scores(hidden, len(rows)))

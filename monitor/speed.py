@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,16 +47,20 @@ class Speed:
 
     Attributes:
         way: what was measured.
-        texts_per_s: texts a second, from strings to probabilities.
+        own: whether it is this project's engine, or a way it replaces.
+        texts_per_s: texts a second, from strings to probabilities; None where it was not measured.
         mfu: operations of the matrix products that the texts' own tokens need in all layers, as a share of the
             measured peak of one large product; None where that is not compared.
         memory_gb: peak memory on the GPU, or None.
+        reason: why it was not measured.
     """
 
     way: str
-    texts_per_s: float
+    own: bool
+    texts_per_s: float | None
     mfu: float | None = None
     memory_gb: float | None = None
+    reason: str | None = None
 
     def to_json(self) -> dict[str, object]:
         """The row as plain JSON values."""
@@ -121,7 +126,7 @@ def random_model(
 
 
 def texts_per_second(
-    score: Callable[[Sequence[str]], object], texts: Sequence[str], repeats: int = 3
+    score: Callable[[Sequence[Any]], object], texts: Sequence[Any], repeats: int = 3
 ) -> float:
     """The median rate of `score` over `texts`, after one run to warm up."""
     score(texts[: len(texts) // 4 + 1])
@@ -164,7 +169,7 @@ def engine_speed(
     rate = texts_per_second(scorer.score, texts)
     own = float(np.mean([len(text.split()) for text in texts])) + scorer.tokens_beside_text
     mfu = rate * own * 2 * shape.matrix_values / peak
-    return Speed(way, rate, mfu, torch.cuda.max_memory_allocated() / 2**30)
+    return Speed(way, True, rate, mfu, torch.cuda.max_memory_allocated() / 2**30)
 
 
 def time_by_kind(scorer: LabelScorer, texts: Sequence[str]) -> dict[str, float]:

@@ -97,10 +97,17 @@ def generate_one_at_a_time(network: Any, prompts: Ids) -> None:
 
 
 @torch.inference_mode()
-def padded_llama(network: Any, prompts: Ids, batch: int, *, ordered: bool, last_only: bool) -> None:
-    """Forward of padded batches: in input order or sorted by length, all logits or the last ones alone."""
+def padded_llama(
+    network: Any, prompts: Ids, batch: int, *, ordered: bool, last_only: bool
+) -> npt.NDArray[np.float32]:
+    """Forward of padded batches: in input order or sorted by length, all logits or the last ones alone.
+
+    Returns:
+        (n, vocabulary) logits after each prompt, in input order.
+    """
     order = np.argsort([-len(ids) for ids in prompts]) if ordered else np.arange(len(prompts))
     device = next(network.parameters()).device
+    found: list[torch.Tensor] = []
     for start in range(0, len(prompts), batch):
         rows = [prompts[i] for i in order[start : start + batch]]
         ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
@@ -112,14 +119,19 @@ def padded_llama(network: Any, prompts: Ids, batch: int, *, ordered: bool, last_
         logits = network(
             input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, **keep
         ).logits
-        logits[:, -1].float().cpu()
+        found.append(logits[:, -1].float().cpu())
+    in_order = np.empty((len(prompts), found[0].shape[1]), dtype=np.float32)
+    in_order[order] = torch.cat(found).numpy()
+    return in_order
 
 
 def distilbert(layers: int = 6) -> Any:
     """A random encoder of DistilBERT's shape: 66 million parameters, in fp32 on the CPU."""
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
-    return DistilBertForSequenceClassification(DistilBertConfig(vocab_size=32000, n_layers=layers, num_labels=6)).eval()
+    return DistilBertForSequenceClassification(
+        DistilBertConfig(vocab_size=32000, n_layers=layers, num_labels=6)
+    ).eval()
 
 
 @torch.inference_mode()

@@ -1,113 +1,160 @@
-"""The rows of the GPU benchmark: the ways this project replaces, and its own."""
+"""The rows of the benchmark: the ways this project replaces, and its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import torch
 
+from monitor.matrices import Dense
+from monitor.models import LoadedModel
+from monitor.network import Layer, LlamaNetwork
 from monitor.prompts import PromptEncoder
+from monitor.scoring import LabelScorer
 from monitor.speed import (
     MEAN_TEXT_TOKENS,
     SHAPES,
     SUFFIX_TOKENS,
     Speed,
     engine_speed,
+    matmul_peak,
+    random_model,
     texts_per_second,
+    time_by_kind,
     word_prompt,
     word_texts,
     word_tokenizer,
 )
 from monitor.speed_baselines import (
+    as_transformers,
+    distilbert,
     generate_one_at_a_time,
     notebook_llama,
+    padded_encoder,
     padded_llama,
     whole_prompts,
 )
 
 ZERO_SHOT, FEW_SHOT = 60, 300  # tokens of the prompt in front of the text
 TINY = SHAPES["TinyLlama 1.1B"]
-Way = tuple[str, Callable[[float], Speed]]
+OWN = (  # name, prompt tokens, labels, form of the weights
+    ("ours, one-token labels", ZERO_SHOT, "one token", "dense"),
+    ("ours, exact label tree", ZERO_SHOT, "tree", "dense"),
+    ("ours, one-token labels, few-shot", FEW_SHOT, "one token", "dense"),
+    ("ours, exact label tree, few-shot", FEW_SHOT, "tree", "dense"),
+    ("ours, one-token labels, fp8", ZERO_SHOT, "one token", "fp8"),
+    ("ours, exact label tree, fp8", ZERO_SHOT, "tree", "fp8"),
+    ("ours, one-token labels, NF4 as stored", ZERO_SHOT, "one token", "nf4"),
+)
+LARGER = (
+    ("Llama 2 7B", "nf4", "NF4 as stored"),
+    ("Llama 2 7B", "dense", "decoded once"),
+    ("Mistral 7B", "nf4", "NF4 as stored"),
+    ("Mistral 7B", "dense", "decoded once"),
+)
 
 
-def own_ways(n_texts: int) -> list[Way]:
-    """This project's engine on TinyLlama's shape: (name, measure) where `measure` takes the peak rate."""
+def device_name(device: str) -> str:
+    """The device as a report names it, with its threads where it is the CPU."""
+    if device == "cuda":
+        return str(torch.cuda.get_device_name())
+    return f"CPU, {torch.get_num_threads()} threads"
+
+
+def has_cuda() -> bool:
+    """Whether there is a GPU to measure."""
+    return torch.cuda.is_available()
+
+
+def gpu_peak() -> float:
+    """Operations a second of one large bf16 product on the GPU."""
+    return matmul_peak(torch.device("cuda"))
+
+
+def gpu_time(n_texts: int) -> dict[str, float]:
+    """Where a run's wall time goes on the GPU: see `speed.time_by_kind`."""
+    model = random_model(TINY, word_prompt(ZERO_SHOT), torch.device("cuda"))
+    return time_by_kind(LabelScorer(model), word_texts(n_texts))
+
+
+def gpu_rows(n_texts: int, peak: float) -> Iterator[Speed]:
+    """Every way on TinyLlama's shape, and ours on those of larger models; random weights, 22 tokens a text."""
+    yield from _replaced(peak)
     texts = word_texts(n_texts)
-    few = texts[: n_texts // 8]
-    opening = word_prompt(ZERO_SHOT).before
-
-    def way(name: str, prefix: int, labels: str, form: str = "dense") -> Way:
+    few, opening = texts[: n_texts // 8], word_prompt(ZERO_SHOT).before
+    name = "packed, prefix not shared"
+    unshared = [opening + text for text in few]
+    yield _measured(name, True, partial(engine_speed, name, TINY, word_prompt(0), unshared, peak))
+    for name, prefix, labels, form in OWN:
         prompt = word_prompt(prefix, labels)
-        return name, lambda peak: engine_speed(name, TINY, prompt, texts, peak, form)
-
-    unshared = "packed, prefix not shared"
-    return [
-        way("ours, one-token labels", ZERO_SHOT, "one token"),
-        way("ours, exact label tree", ZERO_SHOT, "tree"),
-        way("ours, one-token labels, few-shot", FEW_SHOT, "one token"),
-        way("ours, exact label tree, few-shot", FEW_SHOT, "tree"),
-        way("ours, one-token labels, fp8", ZERO_SHOT, "one token", "fp8"),
-        way("ours, exact label tree, fp8", ZERO_SHOT, "tree", "fp8"),
-        way("ours, one-token labels, NF4 as stored", ZERO_SHOT, "one token", "nf4"),
-        (
-            unshared,
-            lambda peak: engine_speed(unshared, TINY, word_prompt(0), [opening + text for text in few], peak),
-        ),
-    ]
+        yield _measured(name, True, partial(engine_speed, name, TINY, prompt, texts, peak, form))
+    for model, form, label in LARGER:
+        name = f"{model}, {label}"
+        prompt = word_prompt(ZERO_SHOT)
+        yield _measured(name, True, partial(engine_speed, name, SHAPES[model], prompt, few, peak, form))
 
 
-def larger_ways(n_texts: int) -> list[Way]:
-    """The same engine on the shapes of larger models, decoded once and NF4 as stored."""
-    texts = word_texts(n_texts)
-
-    def way(name: str, form: str, label: str) -> Way:
-        title = f"{name}, {label}"
-        return title, lambda peak: engine_speed(
-            title, SHAPES[name], word_prompt(ZERO_SHOT), texts, peak, form
-        )
-
-    return [
-        way(name, form, label)
-        for name in ("Llama 2 7B", "Mistral 7B")
-        for form, label in (("nf4", "NF4 as stored"), ("dense", "decoded once"))
-    ]
-
-
-def replaced_ways() -> list[Way]:
+def _replaced(peak: float) -> Iterator[Speed]:
     """transformers with NF4 and an unmerged adapter: the notebook's generation, and padded batches."""
     prompts = whole_prompts(PromptEncoder(word_prompt(ZERO_SHOT), word_tokenizer(32000)), word_texts(1024))
-    held: list[object] = []
+    networks: list[Any] = []
 
-    def network() -> object:
-        if not held:
-            held.append(notebook_llama(TINY))
-        return held[0]
+    def measure(name: str, score: Callable[..., object], n: int, repeats: int) -> Speed:
+        networks[:] = networks or [notebook_llama(TINY)]
+        torch.cuda.reset_peak_memory_stats()
+        rate = texts_per_second(partial(score, networks[0]), prompts[:n], repeats)
+        mfu = rate * (MEAN_TEXT_TOKENS + SUFFIX_TOKENS) * 2 * TINY.matrix_values / peak
+        return Speed(name, False, rate, mfu, torch.cuda.max_memory_allocated() / 2**30)
 
-    def way(name: str, score: Callable[[Sequence[object]], object], n: int, repeats: int) -> Way:
-        def measure(peak: float) -> Speed:
-            torch.cuda.reset_peak_memory_stats()
-            rate = texts_per_second(score, prompts[:n], repeats)  # type: ignore[arg-type]
-            mfu = rate * (MEAN_TEXT_TOKENS + SUFFIX_TOKENS) * 2 * TINY.matrix_values / peak
-            return Speed(name, rate, mfu, torch.cuda.max_memory_allocated() / 2**30)
+    batches = partial(padded_llama, batch=64, ordered=False, last_only=False)
+    sorted_batches = partial(padded_llama, batch=256, ordered=True, last_only=True)
+    for name, score, n, repeats in (
+        ("notebook: generate 10 tokens, one text at a time", generate_one_at_a_time, 4, 1),
+        ("padded, batches of 64, all logits", batches, 512, 2),
+        ("padded, batches of 256, sorted, last logits", sorted_batches, 1024, 2),
+    ):
+        yield _measured(name, False, partial(measure, name, score, n, repeats))
 
-        return name, measure
 
-    def padded(batch: int, *, ordered: bool) -> Callable[[Sequence[object]], object]:
-        return lambda rows: padded_llama(
-            network(),
-            list(rows),
-            batch,
-            ordered=ordered,
-            last_only=ordered,  # type: ignore[arg-type]
-        )
+def cpu_rows(model: LoadedModel, texts: Sequence[str]) -> Iterator[Speed]:
+    """An encoder of DistilBERT's size, the model padded and unsorted in transformers, and ours."""
+    prompts = whole_prompts(PromptEncoder(model.prompt, model.tokenizer), texts, model.max_text_tokens)
+    few = prompts[: max(64, len(prompts) // 8)]
 
-    return [
-        way("padded, batches of 256, sorted, last logits", padded(256, ordered=True), 1024, 2),
-        way("padded, batches of 64, all logits", padded(64, ordered=False), 512, 2),
-        way(
-            "notebook: generate 10 tokens, one text at a time",
-            lambda rows: generate_one_at_a_time(network(), list(rows)),  # type: ignore[arg-type]
-            4,
-            1,
-        ),
-    ]
+    def measure(name: str, own: bool, score: Callable[..., object], work: Sequence[object]) -> Speed:
+        return Speed(name, own, texts_per_second(score, work))
+
+    exact = in_float32(model)
+    name = "encoder of DistilBERT's size, fp32, padded, sorted"
+    yield measure(name, False, partial(padded_encoder, distilbert()), few)
+    padded = partial(padded_llama, as_transformers(exact.network), batch=64, ordered=False, last_only=False)
+    yield measure(f"{model.name} in transformers, fp32, padded, unsorted", False, padded, few)
+    yield measure(f"ours, {model.name}, fp32", True, LabelScorer(exact).score, texts)
+    if model.network.dtype != torch.float32:
+        yield measure(f"ours, {model.name}, bf16", True, LabelScorer(model).score, texts)
+
+
+def in_float32(model: LoadedModel) -> LoadedModel:
+    """The model with the same dense weights in fp32."""
+    old = model.network
+
+    def wide(layer: Layer) -> Layer:
+        names = ("qkv", "output", "gate_up", "down")
+        return Layer(**{name: Dense(getattr(layer, name).weight.float()) for name in names})
+
+    layers = [wide(layer) for layer in old.layers]
+    network = LlamaNetwork(old.shape, old.embedding.float(), layers, old.norm, old.head, fused=False)
+    return replace(model, network=network)
+
+
+def _measured(name: str, own: bool, measure: Callable[[], Speed]) -> Speed:
+    """The row, or why it could not be measured: a library is missing, or the GPU is too small."""
+    try:
+        return measure()
+    except ImportError as fault:
+        return Speed(name, own, None, reason=f"{fault.name} is not installed")
+    except torch.OutOfMemoryError:
+        return Speed(name, own, None, reason="out of GPU memory")

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,30 @@ def test_a_loaded_model_scores_and_says_what_it_is(original: Path) -> None:
     assert bare.adapter is None
     assert bare.model_id != model.model_id
     assert np.abs(LabelScorer(bare).score(TEXTS).probabilities - scores.probabilities).max() > 1e-3
+
+
+def test_weights_as_stored_score_as_decoded_ones(original: Path) -> None:
+    shape, lora = read_shape(original / "base"), Adapter(original / "adapter")
+    stored = StoredWeights(original / "base", CPU)
+    model = load_model(original, device="cpu")
+    scores = [
+        LabelScorer(
+            replace(model, network=materialise(stored, shape, lora, torch.float32, quantise=True, form=form))
+        )
+        .score(TEXTS)
+        .probabilities
+        for form in ("nf4", "dense")
+    ]
+    np.testing.assert_allclose(*scores, atol=1e-5)
+
+
+def test_unknown_forms_of_weights_are_refused(original: Path) -> None:
+    with pytest.raises(ModelError, match="use auto, dense, nf4 or fp8"):
+        load_model(original, device="cpu", weights="int3")
+    with pytest.raises(ModelError, match="use auto, cpu or cuda"):
+        load_model(original, device="tpu")
+    with pytest.raises(ModelError, match="8-bit floats"):
+        load_model(original, device="cpu", weights="fp8")
 
 
 def test_the_id_follows_the_content_and_nothing_else(original: Path, folder: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from tokenizers import Tokenizer
 
+from monitor.batching import PackedBatch
 from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.materialise import StoredWeights, materialise, read_shape
@@ -187,3 +188,40 @@ def test_a_prompt_without_room_for_a_text_is_an_error(tmp_path: Path) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["long prefix"], max_position_embeddings=60)
     with pytest.raises(ModelError, match="no room"):
         LabelScorer(model)
+
+
+class Cramped:
+    """A network that runs out of memory above a number of tokens, as a small GPU does."""
+
+    def __init__(self, network: Any, tokens: int) -> None:
+        self._network, self._tokens = network, tokens
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._network, name)
+
+    def hidden(self, batch: PackedBatch, *rest: Any) -> torch.Tensor:
+        if len(batch.token_ids) > self._tokens:
+            raise torch.OutOfMemoryError("out of memory")
+        return self._network.hidden(batch, *rest)
+
+
+def test_out_of_memory_halves_the_batch_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["one token"])
+    texts = [f"{text} {number}" for number in range(30) for text in TEXTS]
+    want = LabelScorer(model).log_likelihoods(texts)
+    scorer = LabelScorer(replace(model, network=Cramped(model.network, 600)))
+    ids, _, _ = scorer._encoder.encode_texts(texts, 64)
+    lengths = np.array([len(row) + 1 for row in ids])
+    got = np.empty_like(want)
+    for done in scorer._on_gpu(ids, lengths):
+        got[done.rows] = scorer._tree.log_likelihoods(*done.fetch())
+    np.testing.assert_allclose(got, want, atol=1e-5)
+    assert scorer.max_tokens == 512
+    assert [record.getMessage() for record in caplog.records] == [
+        "out of GPU memory: going on with batches of 1024 tokens"
+    ]
+    hopeless = LabelScorer(replace(model, network=Cramped(model.network, 10)))
+    with pytest.raises(ModelError, match="too little free memory"):
+        list(hopeless._on_gpu(ids, lengths))

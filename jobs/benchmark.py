@@ -1,0 +1,149 @@
+"""Measure how fast scoring is on this machine, beside the ways it replaces.
+
+risk-monitor benchmark --device cuda --out out/benchmark
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import platform
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from jobs.cli import run
+from jobs.progress import note
+from monitor.corpus import load_splits
+from monitor.demo_feed import demo_feed_path
+from monitor.errors import ConfigError
+from reports.benchmark import write_picture
+
+FORMAT = 1  # of benchmark.json
+GPU_TEXTS = 24576
+NARROWEST = 118  # columns that the table needs where the width is nobody's choice
+
+
+def benchmark(
+    device: str, out: Path, *, model: str = "embedded", texts: list[str], n_gpu: int
+) -> dict[str, Any]:
+    """Measure every way on one device; write benchmark.json, after each row, and its chart into `out`.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+        model: what the CPU measures; the GPU measures shapes with random weights.
+        texts: what the CPU scores.
+        n_gpu: how many texts of words the GPU scores.
+
+    Raises:
+        ConfigError: the device is unknown, absent, or `out` cannot be written. ModelError: the model is not found.
+    """
+    from monitor import speed_table
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {device}: use auto, cpu or cuda")
+    if device == "cuda" and not speed_table.has_cuda():
+        raise ConfigError("--device cuda: no CUDA device was found; use --device cpu")
+    cuda = device != "cpu" and speed_table.has_cuda()
+    found: dict[str, Any] = {
+        "format": FORMAT,
+        "device": speed_table.device_name("cuda" if cuda else "cpu"),
+        "machine": platform.machine(),
+        "torch": version("torch"),
+        "rows": [],
+    }
+    _write(found, out)
+    if cuda:
+        peak = speed_table.gpu_peak()
+        found |= {"peak_tflops": peak / 1e12, "gpu_time": speed_table.gpu_time(n_gpu // 2)}
+        rows = speed_table.gpu_rows(n_gpu, peak)
+    else:
+        rows = _cpu_rows(model, texts)
+    for row in rows:
+        note(f"{row.way}: " + (row.reason or f"{row.texts_per_s:,.1f} texts/s"))
+        found["rows"].append(row.to_json())
+        _write(found, out)
+    write_picture(found, out)
+    return found
+
+
+def _cpu_rows(model: str, texts: list[str]) -> Iterator[Any]:
+    from monitor.models import load_model
+    from monitor.speed_table import cpu_rows
+
+    return cpu_rows(load_model(model, device="cpu", weights="dense"), texts)
+
+
+def _write(found: dict[str, Any], out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out}: cannot write there ({error.strerror}); name another folder"
+        ) from error
+
+
+def demo_texts() -> list[str]:
+    """The texts of the demo feed."""
+    with gzip.open(demo_feed_path(), "rt", encoding="utf-8", newline="") as file:
+        return [row["text"] for row in csv.DictReader(file)]
+
+
+def print_table(found: dict[str, Any], console: Console) -> None:
+    """A line a way: texts a second, how many times the first way, share of the peak, memory."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("way")
+    for heading in ("texts/s", "times the first", "MFU", "GPU memory"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    first = next((row["texts_per_s"] for row in found["rows"] if row["texts_per_s"]), None)
+    for row in found["rows"]:
+        rate = row["texts_per_s"]
+        if rate is None:
+            table.add_row(row["way"], f"not measured: {row['reason']}")
+            continue
+        table.add_row(
+            row["way"],
+            f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}",
+            f"{rate / first:,.1f}" if first else "",
+            "" if row["mfu"] is None else f"{row['mfu']:.0%}",
+            "" if row["memory_gb"] is None else f"{row['memory_gb']:.1f} GB",
+        )
+    console.print(table)
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for benchmark.json and its chart.")] = Path(
+        "out/benchmark"
+    ),
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    model: Annotated[
+        str, typer.Option(help="What the CPU measures: embedded, a folder or a hub id.")
+    ] = "embedded",
+    data: Annotated[
+        str | None,
+        typer.Option(help="Score the test split of this folder or hub id; otherwise the demo feed."),
+    ] = None,
+) -> None:
+    """Measure how fast scoring is, beside padded batches, an encoder, and one text at a time.
+
+    On a GPU the models have random weights in the shapes of TinyLlama, Llama 2 7B and Mistral 7B, and every text
+    22 tokens on average; on a CPU it is the model itself.
+    """
+    texts = load_splits(data, required=("test",))["test"].texts if data else demo_texts()
+    found = benchmark(device, out, model=model, texts=list(texts), n_gpu=GPU_TEXTS)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(console.width, NARROWEST))
+    print_table(found, console)
+    console.print(str(out / "benchmark.json"), highlight=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run(command)

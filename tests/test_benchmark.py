@@ -1,0 +1,110 @@
+"""The benchmark: its ways give equal probabilities, its texts the lengths it says; its job writes all of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+from test_models import write_model
+
+from jobs.benchmark import benchmark, demo_texts, print_table
+from monitor.attention import Heads
+from monitor.errors import ConfigError
+from monitor.models import load_model
+from monitor.prompts import PromptEncoder
+from monitor.scoring import LabelScorer
+from monitor.speed import LABEL_TOKENS, Speed, _shape, random_model, word_prompt, word_texts, word_tokenizer
+from monitor.speed_baselines import as_transformers, padded_llama, whole_prompts
+from monitor.speed_table import in_float32
+from reports.benchmark import speed_chart, speed_frame
+from reports.palette import LIGHT
+
+SMALL = _shape(1000, 64, 128, 2, Heads(4, 2, 32), 1e4)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
+def test_texts_and_prompts_have_the_lengths_they_are_said_to_have() -> None:
+    lengths = [len(text.split()) for text in word_texts(5000)]
+    assert 21 < np.mean(lengths) < 23
+    assert (min(lengths), max(lengths) <= 80) == (3, True)
+    for labels, tokens in LABEL_TOKENS.items():
+        encoder = PromptEncoder(word_prompt(60, labels), word_tokenizer(32000))
+        assert (len(encoder.prefix_ids), len(encoder.suffix_ids)) == (60, 12)
+        assert tuple(len(words[0]) for words in encoder.label_ids) == tokens
+        (ids,), _, _ = encoder.encode_texts(["w300 w301 w302"], 100)
+        assert ids.tolist() == [300, 301, 302]
+
+
+def test_the_padded_way_gives_the_same_probabilities_as_ours(folder: Path) -> None:
+    model = in_float32(load_model(folder, device="cpu"))
+    texts = demo_texts()[:40]
+    encoder = PromptEncoder(model.prompt, model.tokenizer)
+    prompts = whole_prompts(encoder, texts, model.max_text_tokens)
+    network = as_transformers(model.network)
+    labels = [words[0][0] for words in encoder.label_ids]
+    ours = LabelScorer(model).log_likelihoods(texts)
+    for ordered in (False, True):
+        logits = padded_llama(network, prompts, 16, ordered=ordered, last_only=ordered)[:, labels]
+        np.testing.assert_allclose(
+            ours - ours.mean(axis=1, keepdims=True),
+            logits - logits.mean(axis=1, keepdims=True),
+            atol=2e-5,
+        )
+
+
+def test_random_models_score_in_every_form() -> None:
+    texts = [" ".join(text.split()[:9]) for text in word_texts(6, vocabulary=900)]
+    for labels in LABEL_TOKENS:
+        for form in ("dense", "nf4"):
+            model = random_model(SMALL, word_prompt(20, labels), torch.device("cpu"), form)
+            scorer = LabelScorer(model)
+            assert scorer.tokens_beside_text == 12 + (6 if labels == "tree" else 0)
+            np.testing.assert_allclose(scorer.score(texts).probabilities.sum(axis=1), 1.0)
+
+
+def test_the_job_writes_rows_and_a_chart(folder: Path, tmp_path: Path) -> None:
+    found = benchmark("cpu", tmp_path, model=str(folder), texts=demo_texts()[:24], n_gpu=0)
+    assert json.loads((tmp_path / "benchmark.json").read_text()) == found
+    assert [row["own"] for row in found["rows"]][:3] == [False, False, True]
+    assert all(row["texts_per_s"] > 0 for row in found["rows"])
+    assert (tmp_path / "benchmark.png").stat().st_size > 1000
+    assert "ours, tiny, fp32" in (tmp_path / "benchmark.svg").read_text()
+
+
+def test_the_job_refuses_what_it_cannot_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="use auto, cpu or cuda"):
+        benchmark("tpu", tmp_path, texts=[], n_gpu=0)
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot write there"):
+        benchmark("cpu", tmp_path / "file", texts=[], n_gpu=0)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
+def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no CUDA device"):
+        benchmark("cuda", tmp_path, texts=[], n_gpu=0)
+
+
+def test_table_and_chart_leave_out_what_was_not_measured() -> None:
+    rows = [
+        Speed("slow", False, 1.5, 0.001, 2.0),
+        Speed("none", False, None, reason="bitsandbytes is not installed"),
+        Speed("ours", True, 8000.0, 0.7, 2.5),
+    ]
+    found = [row.to_json() for row in rows]
+    frame = speed_frame(found)
+    assert frame.rows() == [("slow", False, 1.5, "1.5"), ("ours", True, 8000.0, "8,000")]
+    assert speed_chart(frame, LIGHT, "a GPU").to_dict()["layer"]
+    console = Console(width=120, record=True)
+    print_table({"rows": found}, console)
+    text = console.export_text()
+    assert "not measured: bitsandbytes is not installed" in text
+    assert "5,333.3" in text
