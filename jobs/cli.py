@@ -39,7 +39,7 @@ COMMANDS = MappingProxyType(
         "evaluate": "Measure models on labelled texts.",
         "transfer": "Measure a model on text unlike its corpus.",
         "pretrain": "Rebuild the base of the built-in model.",
-        "benchmark": "Time reading, scoring and reporting on this machine.",
+        "benchmark": "Measure how fast scoring is, beside the ways it replaces.",
     }
 )
 """Each command, whose code is `command` in jobs/NAME.py, and its line in `risk-monitor --help`."""

@@ -2,7 +2,8 @@
 
 A program takes a block of one text's queries for one key head, all query heads of its group together, and walks
 over the prefix's keys and then the text's own. It rotates queries and keys as it reads them from the fused
-projection's output, so that nothing but the result is written. Imported on CUDA only.
+projection's output, so that nothing but the result is written. On an H100, with 16,384 tokens of TinyLlama's shape
+behind 60 of prefix, that takes 0.14 ms, a seventh of one product of the MLP. Imported on CUDA only.
 
 Letters in shapes as in `attention`.
 """
@@ -23,6 +24,7 @@ from torch import Tensor
 from monitor.attention import Heads, Rotary, rotate
 from monitor.batching import PackedBatch
 
+# Measured on an H100: 64 rows and 32 keys take 142 µs; 64 x 64, 180; 128 x 32, 162; 128 x 64, 170.
 ROWS = 64  # query rows of a program, all heads of a group together
 KEYS = 32  # keys of one step
 WARPS = 4

@@ -49,8 +49,8 @@ class Speed:
         way: what was measured.
         own: whether it is this project's engine, or a way it replaces.
         texts_per_s: texts a second, from strings to probabilities; None where it was not measured.
-        mfu: operations of the matrix products that the texts' own tokens need in all layers, as a share of the
-            measured peak of one large product; None where that is not compared.
+        mfu: operations of the matrix products over the tokens a way computes, padding left out and all layers
+            counted whole, as a share of the measured peak of one large product; None where not compared.
         memory_gb: peak memory on the GPU, or None.
         reason: why it was not measured.
     """

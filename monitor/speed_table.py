@@ -102,11 +102,14 @@ def _replaced(peak: float) -> Iterator[Speed]:
     prompts = whole_prompts(PromptEncoder(word_prompt(ZERO_SHOT), word_tokenizer(32000)), word_texts(1024))
     networks: list[Any] = []
 
+    tokens = ZERO_SHOT + MEAN_TEXT_TOKENS + SUFFIX_TOKENS
+
     def measure(name: str, score: Callable[..., object], n: int, repeats: int) -> Speed:
         networks[:] = networks or [notebook_llama(TINY)]
         torch.cuda.reset_peak_memory_stats()
         rate = texts_per_second(partial(score, networks[0]), prompts[:n], repeats)
-        mfu = rate * (MEAN_TEXT_TOKENS + SUFFIX_TOKENS) * 2 * TINY.matrix_values / peak
+        generated = score is generate_one_at_a_time
+        mfu = None if generated else rate * tokens * 2 * TINY.matrix_values / peak
         return Speed(name, False, rate, mfu, torch.cuda.max_memory_allocated() / 2**30)
 
     batches = partial(padded_llama, batch=64, ordered=False, last_only=False)
