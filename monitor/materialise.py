@@ -18,7 +18,7 @@ from torch import Tensor
 
 from monitor.attention import Heads
 from monitor.errors import ModelError
-from monitor.matrices import Dense, Float8, LowRank, Matrix, Nf4, Scratch, StoredNf4
+from monitor.matrices import Dense, Float8, LowRank, Matrix, Nf4, Scratch, StoredNf4, can_fuse
 from monitor.network import Layer, LlamaNetwork, LlamaShape
 
 BLOCK_SIZE = 64
@@ -229,7 +229,7 @@ def materialise(
     embedding = weights.tensor("model.embed_tokens.weight")
     head = weights.tensor("lm_head.weight") if "lm_head.weight" in weights else embedding
     norm = weights.tensor("model.norm.weight")
-    fused = weights.device.type == "cuda"
+    fused = can_fuse(weights.device)
     return LlamaNetwork(shape, embedding.to(dtype), layers, norm, head, fused=fused)
 
 

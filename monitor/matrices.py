@@ -8,12 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib.util import find_spec
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 Rows = Tensor | tuple[Tensor, Tensor]  # activations (T, in), or 8-bit ones with a scale a row (T, 1)
+
+
+@cache
+def can_fuse(device: torch.device) -> bool:
+    """Whether the Triton kernels run there: a CUDA device of compute capability 8.0 or more, and Triton."""
+    if device.type != "cuda" or find_spec("triton") is None:
+        return False
+    return torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 @dataclass(frozen=True)
@@ -121,7 +131,7 @@ class StoredNf4(Dense):
         return whole
 
     def _decode(self, part: Nf4, target: Tensor) -> None:
-        if target.is_cuda:
+        if can_fuse(target.device):
             from monitor.kernels import decode_nf4
 
             decode_nf4(part.packed, part.scales, part.codebook, self._columns, target)

@@ -17,6 +17,7 @@ import torch
 from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.materialise import Adapter, StoredWeights, materialise, read_shape
+from monitor.matrices import can_fuse
 from monitor.model_folder import EMBEDDED, find_folder, fingerprint, open_folder, read_tokenizer
 from monitor.network import LlamaNetwork, LlamaShape
 from monitor.prompts import PromptTemplate
@@ -84,6 +85,8 @@ def load_model(
     lora = Adapter(folder.adapter) if adapter and folder.adapter else None
     model_id, adapter_hash = fingerprint(folder, with_adapter=lora is not None)
     target = _device(device)
+    if target.type == "cuda" and not can_fuse(target):
+        logger.warning("this GPU or platform lacks the fused kernels: scoring with plain ones, more slowly")
     stored = StoredWeights(folder.base, target)
     network = materialise(
         stored,
@@ -121,7 +124,7 @@ def _device(name: str) -> torch.device:
 def _form(weights: str, shape: LlamaShape, device: torch.device) -> str:
     if weights not in ("auto", "dense", "nf4", "fp8"):
         raise ModelError(f"weights {weights!r}: use auto, dense, nf4 or fp8")
-    if weights == "fp8" and (device.type == "cpu" or torch.cuda.get_device_capability(device) < (8, 9)):
+    if weights == "fp8" and not (can_fuse(device) and torch.cuda.get_device_capability(device) >= (8, 9)):
         raise ModelError("weights 'fp8': no GPU here multiplies 8-bit floats; use dense")
     if weights != "auto":
         return weights
@@ -134,6 +137,6 @@ def _form(weights: str, shape: LlamaShape, device: torch.device) -> str:
 def _dtype(device: torch.device) -> torch.dtype:
     """Bf16 where the processor multiplies it natively (twice the speed of fp32 and more), else fp32."""
     if device.type == "cuda":
-        return torch.bfloat16
+        return torch.bfloat16 if can_fuse(device) else torch.float32
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.bfloat16 if native else torch.float32

@@ -200,7 +200,7 @@ class LabelScorer:
         if not len(self._tree.branch_ids):
             return first, first.new_empty((n, 0))
         later = nodes[:, 1:].reshape(-1, hidden.shape[1])
-        if hidden.is_cuda:
+        if hidden.is_cuda and self._head.dtype != torch.float32:
             logits = torch.mm(later.to(self._head.dtype), self._head.T, out_dtype=torch.float32)
         else:
             logits = later @ self._head.float().T

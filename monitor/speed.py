@@ -17,7 +17,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from monitor.attention import Heads
 from monitor.labels import EMOTIONS, RiskMap
-from monitor.matrices import Dense, Float8, Matrix, Nf4, Scratch, StoredNf4
+from monitor.matrices import Dense, Float8, Matrix, Nf4, Scratch, StoredNf4, can_fuse
 from monitor.models import LoadedModel
 from monitor.network import Layer, LlamaNetwork, LlamaShape
 from monitor.prompts import PromptTemplate
@@ -119,7 +119,7 @@ def random_model(
     ]
     table = torch.randn(shape.vocab_size, h, dtype=dtype, device=device) * 0.02
     norm = torch.ones(h, device=device)
-    network = LlamaNetwork(shape, table, layers, norm, table, fused=device.type == "cuda")
+    network = LlamaNetwork(shape, table, layers, norm, table, fused=can_fuse(device))
     tokenizer = word_tokenizer(shape.vocab_size)
     parts = (network, tokenizer, prompt, 1.0, RiskMap(), "random", "random", "random", form, None, 256)
     return LoadedModel(*parts)
