@@ -1,8 +1,10 @@
 """The house's rules, read from its syntax trees: who may import whom, and how long things may grow."""
 
 import ast
+import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,7 @@ LAYERS = {f"monitor.{name}": number for number, names in enumerate(FLOORS) for n
 LAYERS |= {"monitor": 0, "reports": len(FLOORS), "jobs": len(FLOORS) + 1}
 HEAVY = {"torch", "transformers", "peft", "bitsandbytes"}
 TABLES = {"duckdb", "polars"}
+RENAMED = {"sklearn": "scikit_learn", "vl_convert": "vl_convert_python"}  # modules unlike their packages
 MODEL_CODE = {
     f"monitor.{name}"
     for name in (
@@ -122,6 +125,21 @@ def test_files_and_functions_stay_short(module: str) -> None:
     assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) < 300
     functions = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.FunctionDef)]
     assert not {node.name: length for node in functions if (length := body_lines(node)) >= 40}
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    declared = {re.split(r"[<>=]", line)[0].replace("-", "_").lower() for line in wanted}
+    tests = {path.stem: path for path in (ROOT / "tests").rglob("*.py")}
+    trees = [*TREES.values(), *(ast.parse(path.read_text(encoding="utf-8")) for path in tests.values())]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    ours = {"monitor", "jobs", "reports", "tests", *tests, *sys.stdlib_module_names}
+    with_torch = {"triton"}  # comes with builds of torch for CUDA
+    missing = {RENAMED.get(name.split(".")[0], name.split(".")[0]) for name in names} - ours - with_torch
+    assert not missing - declared
 
 
 @pytest.mark.parametrize("command", [["--help"], ["report", "--help"], ["query", "--help"]])
