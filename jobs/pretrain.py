@@ -3,7 +3,8 @@
     risk-monitor pretrain --data DATA --out base
 
 DATA holds pretrain/*.parquet (text), emotion/ (train, val, test, unsplit_extra.parquet) and
-external/goemotions_train_dev.parquet. The shipped base took ten minutes on one H100; on two cores, lower --steps.
+external/goemotions_train_dev.parquet. The defaults are the shipped base's: ten minutes on one H100; on two cores,
+lower --steps.
 """
 
 from __future__ import annotations
@@ -19,9 +20,14 @@ from rich.console import Console
 from jobs.cli import run
 from monitor.corpus import load_splits
 from monitor.errors import DataError
+from monitor.labels import EMOTIONS
 from monitor.mixture import Comments, instruction_pairs, read_comments, read_extra, read_texts, without_twins
 
-FIRST_PERSON = re.compile(r"\b(?:i|im|ive|id|ill|me|my|myself)\b", re.IGNORECASE)
+FIRST_PERSON = re.compile(r"\b(?:i|im|ive|id|ill|me|my|myself)\b")
+FIRST_PERSON_SHARE = 0.0526  # of all words: 85 of 100 posts have more
+APOSTROPHES = str.maketrans("", "", "'\u2019")
+TOKENIZER_POSTS = 30_000
+WORD_REPEATS = 2000  # enough for every emotion word to become one token
 PUNCTUATION = re.compile(r"[^\w\s]+")
 LONGEST = 4000
 
@@ -29,11 +35,11 @@ LONGEST = 4000
 def command(
     data: Annotated[Path, typer.Option(help="Folder with pretrain/, emotion/ and external/.")],
     out: Annotated[Path, typer.Option(help="Folder to write the NF4 base and its tokenizer to.")],
-    steps: Annotated[int, typer.Option(min=1, help="Pretraining steps of batch x 256 tokens.")] = 4000,
+    steps: Annotated[int, typer.Option(min=1, help="Pretraining steps of batch x 256 tokens.")] = 5791,
     batch: Annotated[int, typer.Option(min=1, help="Windows of 256 tokens a step.")] = 384,
-    hidden: Annotated[int, typer.Option(min=64, help="Hidden size; a multiple of 64.")] = 384,
+    hidden: Annotated[int, typer.Option(min=64, help="Hidden size; a multiple of 64.")] = 256,
     layers: Annotated[int, typer.Option(min=1, help="Decoder layers.")] = 6,
-    mlp: Annotated[int, typer.Option(min=64, help="Inner size of the MLP; a multiple of 64.")] = 1024,
+    mlp: Annotated[int, typer.Option(min=64, help="Inner size of the MLP; a multiple of 64.")] = 768,
     texts: Annotated[int | None, typer.Option(help="Use only so many pretraining texts.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
@@ -45,12 +51,10 @@ def command(
     console = Console()
     target = pick_device(device).type
     posts, unlabelled, comments = read_corpora(data, texts)
-    console.print(
-        f"read {len(posts):,} posts, {len(unlabelled):,} short texts, {len(comments.texts):,} comments"
-    )
+    console.print(f"read {len(posts):,} posts and {len(unlabelled):,} short texts, comments among them")
     plain = [PUNCTUATION.sub(" ", post) for post in posts]
-    half = len(posts) // 2
-    tokenizer = pretraining.build_tokenizer([*posts[:half], *plain[half:], *unlabelled])
+    sample = posts[:TOKENIZER_POSTS] + plain[TOKENIZER_POSTS : 2 * TOKENIZER_POSTS]
+    tokenizer = pretraining.build_tokenizer([*sample, *unlabelled, *_label_words(comments)])
     streams = [pretraining.encode_corpus(tokenizer, part) for part in (posts, plain, unlabelled)]
     console.print(f"tokenizer of {len(tokenizer):,} pieces; {sum(map(len, streams)) / 1e6:.1f} M tokens")
     shape = pretraining.BaseShape(hidden=hidden, layers=layers, heads=hidden // 64, mlp=mlp)
@@ -59,16 +63,8 @@ def command(
     sources = list(zip(streams, (0.47, 0.47, 0.06), strict=True))
     pretraining.pretrain(network, sources, settings, device=target, report=_line(console, "pretrain"))
     pairs = instruction_pairs(comments, np.random.default_rng(seed))
-    pretraining.instruct(
-        network,
-        tokenizer,
-        pairs,
-        batch=32,
-        rate=6e-4,
-        seed=seed,
-        device=device,
-        report=_line(console, "instruct"),
-    )
+    tuned = {"batch": 32, "rate": 6e-4, "seed": seed, "device": target}
+    pretraining.instruct(network, tokenizer, pairs, **tuned, report=_line(console, "instruct"))
     save_base(network.cpu(), tokenizer, out, "emotion-llama-base")
     console.print(f"base written to {out}")
 
@@ -89,9 +85,19 @@ def read_corpora(data: Path, limit: int | None) -> tuple[list[str], list[str], C
     corpus = [splits["train"], read_extra(data / "emotion" / "unsplit_extra.parquet")]
     comments = read_comments(data / "external" / "goemotions_train_dev.parquet")
     short = [text for split in corpus for text in without_twins(split, held_out).texts]
-    posts = [post[:LONGEST] for file in files for post in read_texts(file)]
-    posts = [post for post in posts if FIRST_PERSON.search(post)][:limit]
-    return posts, [*short, *comments.texts], comments
+    posts = [post for file in files for post in read_texts(file) if _in_first_person(post)]
+    np.random.default_rng(0).shuffle(posts)
+    return [post[:LONGEST] for post in posts[:limit]], [*short, *comments.texts], comments
+
+
+def _in_first_person(post: str) -> bool:
+    words = post.lower().translate(APOSTROPHES)
+    return len(FIRST_PERSON.findall(words)) > FIRST_PERSON_SHARE * len(words.split())
+
+
+def _label_words(comments: Comments) -> list[str]:
+    names = sorted({name for group in comments.labels for name in group} | {*EMOTIONS})
+    return [" ".join(names)] * WORD_REPEATS
 
 
 def _line(console: Console, stage: str) -> Any:

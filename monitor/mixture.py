@@ -177,13 +177,13 @@ class Mixture:
         self.comments = comments
         overlap = Overlap(splits[0]) if settings.trust < 1 else None
         used = list(splits) if settings.extra else list(splits[:1])
-        if overlap:
-            used[1:] = [split.take(overlap.clear(split)) for split in used[1:]]
         self.texts = [text for split in used for text in split.texts]
         self.labels = np.concatenate([split.labels for split in used])
         self.targets = np.eye(len(EMOTIONS), dtype=np.float32)[self.labels]
         if overlap:
-            overlap.soften_canonical(self.targets[: len(used[0])], settings.trust)
+            first = len(used[0])
+            overlap.soften_canonical(self.targets[:first], (1 + settings.trust) / 2)
+            overlap.soften(self.targets[first:], self.texts[first:], settings.trust)
 
     def epoch(self, index: int) -> tuple[list[str], Targets]:
         """Texts and targets (n, 6) of one epoch; the same for the same seed and index."""

@@ -23,7 +23,6 @@ from monitor.labels import EMOTIONS
 
 OVERLAPPING = (("joy", "love"), ("fear", "surprise"))
 FOLDS = 5
-CLEAR = 0.8
 
 
 class Overlap:
@@ -54,16 +53,6 @@ class Overlap:
             if len(rows):
                 share = model.predict_proba([texts[int(row)] for row in rows])[:, 1]
                 self._mix(targets, rows, a, b, share, trust)
-
-    def clear(self, split: Split) -> npt.NDArray[np.bool_]:
-        """Mask of the rows of another split whose label no overlapping word puts in doubt, shape (n,)."""
-        keep = np.ones(len(split), dtype=np.bool_)
-        for a, b, model in self.pairs:
-            rows = np.flatnonzero(np.isin(split.labels, (a, b)))
-            if len(rows):
-                share = model.predict_proba([split.texts[int(row)] for row in rows])[:, 1]
-                keep[rows] = np.abs(share - (split.labels[rows] == b)) < 1 - CLEAR
-        return keep
 
     def soften_canonical(self, targets: npt.NDArray[np.float32], trust: float) -> None:
         """The same for the canonical split itself, each text judged by a classifier that did not see it."""

@@ -139,7 +139,7 @@ def test_the_embedded_recipe_is_read_and_options_override_it() -> None:
     assert settings.epochs == 1
     assert mixture is not None
     assert mixture.seed == 7
-    assert set(files) == {"comments"}
+    assert set(files) == {"extra_texts", "comments"}
 
 
 def test_wrong_recipes_are_one_clear_line(tmp_path: Path) -> None:
