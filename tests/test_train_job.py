@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_models import byte_level_tokenizer, tiny_llama
+from tiny_models import WORDS, byte_level_tokenizer, tiny_llama
 from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
@@ -22,14 +22,6 @@ from monitor.scoring import LabelScorer
 from monitor.trainable import load_trainable, pick_device, save_base, save_model
 from monitor.training import TrainSettings, attach_adapter
 
-WORDS = {
-    "sadness": "lost",
-    "joy": "sun",
-    "love": "heart",
-    "anger": "angry",
-    "fear": "afraid",
-    "surprise": "what",
-}
 CPU = torch.device("cpu")
 
 

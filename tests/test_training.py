@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import byte_level_tokenizer, one_token_template, tiny_llama, tree_template
+from tiny_models import WORDS, byte_level_tokenizer, one_token_template, tiny_llama, tree_template
 from transformers import BitsAndBytesConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from monitor.errors import ConfigError, DataError
@@ -14,14 +14,6 @@ from monitor.likelihood import label_log_likelihoods
 from monitor.prompts import PromptEncoder
 from monitor.training import Examples, TrainSettings, attach_adapter, fit
 
-WORDS = {
-    "sadness": "lost",
-    "joy": "sun",
-    "love": "heart",
-    "anger": "angry",
-    "fear": "afraid",
-    "surprise": "what",
-}
 SETTINGS = TrainSettings(
     r=8, alpha=16, dropout=0.0, epochs=5, batch=8, accumulation=1, rate=1e-2, optimizer="adamw_torch"
 )

@@ -14,6 +14,15 @@ from monitor.labels import EMOTIONS
 from monitor.prompts import PromptTemplate
 
 SPECIAL_TOKENS = ["<pad>", "<s>", "<|text|>", "<|emotion|>"]
+# A word for each emotion, by which the texts of a training test can be told apart.
+WORDS = {
+    "sadness": "lost",
+    "joy": "sun",
+    "love": "heart",
+    "anger": "angry",
+    "fear": "afraid",
+    "surprise": "what",
+}
 SENTENCES = [
     "i feel so very sad and alone today",
     "i am full of joy and love for the summer",
