@@ -18,8 +18,9 @@ import typer
 from rich.console import Console
 
 from jobs.cli import run
+from monitor import NOT_A_DIAGNOSIS
 from monitor.corpus import load_splits
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
 from monitor.mixture import Comments, instruction_pairs, read_comments, read_extra, read_texts, without_twins
 
@@ -48,6 +49,10 @@ def command(
     from monitor import pretraining
     from monitor.trainable import pick_device, save_base
 
+    if hidden % 64 or mlp % 64:
+        raise ConfigError(
+            f"--hidden {hidden} --mlp {mlp}: both must be multiples of 64, the block size of NF4"
+        )
     console = Console()
     target = pick_device(device).type
     posts, unlabelled, comments = read_corpora(data, texts)
@@ -67,6 +72,7 @@ def command(
     pretraining.instruct(network, tokenizer, pairs, **tuned, report=_line(console, "instruct"))
     save_base(network.cpu(), tokenizer, out, "emotion-llama-base")
     console.print(f"base written to {out}")
+    console.print(NOT_A_DIAGNOSIS)
 
 
 def read_corpora(data: Path, limit: int | None) -> tuple[list[str], list[str], Comments]:

@@ -65,7 +65,7 @@ def command(
     """Fine-tune a base on labelled texts (QLoRA), calibrate it and write a model folder."""
     from monitor.calibration import fit_temperature
     from monitor.likelihood import label_log_likelihoods
-    from monitor.model_folder import find_folder, open_folder, read_tokenizer
+    from monitor.model_folder import find_folder, fingerprint, open_folder, read_tokenizer
     from monitor.prompts import PromptEncoder
     from monitor.trainable import load_trainable, pick_device, save_model
     from monitor.training import Examples, attach_adapter, fit
@@ -75,6 +75,8 @@ def command(
     settings, mixture, files = read_recipe(recipe, {k: v for k, v in changes.items() if v is not None})
     prepared = prepare(data, mixture, files, texts)
     source, target = open_folder(find_folder(base)), pick_device(device)
+    fingerprint(source, with_adapter=False)  # refuses a base that is not the one its folder was written for
+    _claim(out)
     if weights not in ("auto", "nf4", "dense"):
         raise ConfigError(f"--weights {weights!r}: use auto, nf4 or dense")
     dense = weights == "dense" or (weights == "auto" and target.type == "cpu")
@@ -155,6 +157,16 @@ def prepare(data: str, mixture: MixtureSettings | None, files: dict[str, str], l
         return Examples(texts[:limit], targets[:limit])
 
     return Prepared(epoch, splits["validation"], [*drawn.texts, *(comments.texts if comments else ())])
+
+
+def _claim(out: Path) -> None:
+    """Make the folder to write to before hours are spent on what goes there."""
+    if (out / "monitor.json").exists():
+        raise ConfigError(f"--out {out}: holds a model already; name another folder, or move that one away")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ConfigError(f"--out {out}: cannot be made ({fault.strerror}); name another folder") from fault
 
 
 def _reporter(console: Console) -> Callable[[dict[str, float]], None]:

@@ -27,6 +27,7 @@ SPLITS = ("train", "validation", "test")
 SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
     ("val", "validation", "valid", "dev"), "validation"
 )
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 SHARD = re.compile(r"^(?P<split>[a-z]+)(-\d+-of-\d+)?$")
 Row = tuple[int, Any, Any]  # 1-based row in the file, text, label; as read, not yet checked
 
@@ -67,6 +68,8 @@ def load_splits(source: str | Path, required: Sequence[str] = SPLITS) -> dict[st
     folder = Path(source)
     if folder.is_file():
         raise DataError(f"{folder}: is a file; give the folder that holds train, val and test files")
+    if not folder.is_dir() and not HUB_ID.fullmatch(str(source)):
+        raise DataError(f"{source}: no such folder, and no hub id (owner/name); check the path")
     found = _read_folder(folder) if folder.is_dir() else read_hub(str(source))
     missing = [name for name in required if name not in found]
     if missing:

@@ -25,7 +25,12 @@ SQL = Path(__file__).resolve().parents[1] / "sql"
 READ_WAIT_S = 10.0
 WRITE_WAIT_S = 300.0  # a long question of an analyst must not end a night's run
 _LOCK_POLL_S = 0.05
-_FILE_ERRORS = (duckdb.OperationalError, duckdb.InternalError, duckdb.FatalException)
+_FILE_ERRORS = (
+    duckdb.OperationalError,
+    duckdb.InternalError,
+    duckdb.FatalException,
+    duckdb.PermissionException,
+)
 _BUSY = ("Could not set lock", "different configuration than existing connections")
 
 
@@ -202,7 +207,10 @@ def _remedy(path: Path, reason: str) -> str | None:
         f"the log beside it is damaged; move {path.name}.wal away (what it alone held is lost) and run again"
     )
     for signs, remedy in (
-        (("not a valid DuckDB database",), "not a DuckDB database; name another file with --db"),
+        (
+            ("not a valid DuckDB database", "Loading external extensions"),
+            "not a DuckDB database; name another file with --db",
+        ),
         (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
         (
             ("No space left", "Out of disk"),

@@ -65,6 +65,12 @@ class Adapter:
             raise ModelError(
                 f"{folder}: only a plain LoRA adapter can be merged, not one with {odd or 'biases'}"
             )
+        ranks = {t.shape[0] for name, t in self._tensors.items() if name.endswith(".lora_A.weight")}
+        if ranks - {config["r"]}:
+            raise ModelError(
+                f"{folder}: adapter_config.json says rank {config['r']}, the weights have {sorted(ranks)}; "
+                "copy both files of the adapter anew"
+            )
         rank = config["r"] ** 0.5 if config.get("use_rslora") else config["r"]
         self.scale = config["lora_alpha"] / rank
         self.names = sorted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from monitor.errors import ConfigError, ModelError
@@ -67,9 +69,9 @@ def load_trainable(base: Path, device: torch.device, *, dense: bool) -> Any:
             dtype=torch.float32 if device.type == "cpu" else torch.bfloat16,
             device_map={"": str(device)},
         )
-    except (OSError, ValueError) as fault:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as fault:
         raise ModelError(
-            f"{base}: not a causal language model ({' '.join(str(fault).split())[:160]})"
+            f"{base}: not a causal language model, or damaged ({' '.join(str(fault).split())[:160]})"
         ) from fault
     return network.dequantize().float() if dense else network
 
@@ -106,6 +108,10 @@ def save_model(adapted: Any, source: ModelFolder, out: Path, *, name: str, tempe
     }
     save_file(dict(halved), weights, metadata={"format": "pt"})
     (out / "adapter" / "README.md").unlink(missing_ok=True)
+    config = out / "adapter" / "adapter_config.json"
+    # peft writes where the base lay at training, a path that means nothing elsewhere; monitor.json names the base.
+    unplaced = json.loads(config.read_text(encoding="utf-8")) | {"base_model_name_or_path": None}
+    config.write_text(json.dumps(unplaced, indent=2) + "\n", encoding="utf-8")
     base = source.manifest.base
     size = sum(file.stat().st_size for file in source.base.glob("*.safetensors"))
     if size <= COPIED_UP_TO:

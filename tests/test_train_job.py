@@ -1,6 +1,7 @@
 """The train job end to end on a tiny base, and the folders it writes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from jobs.train import read_recipe
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS
 from monitor.likelihood import label_log_likelihoods
-from monitor.model_folder import open_folder, read_tokenizer
+from monitor.model_folder import EMBEDDED_FOLDER, open_folder, read_tokenizer
 from monitor.models import load_model
 from monitor.prompts import PromptEncoder
 from monitor.scoring import LabelScorer
@@ -150,3 +151,42 @@ def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}', encoding="utf-8")
     with pytest.raises(ModelError, match="not a causal language model"):
         load_trainable(tmp_path, CPU, dense=True)
+
+
+def refused(*words: str) -> str:
+    return str(CliRunner().invoke(build_app(words), list(words)).exception)
+
+
+def test_a_place_that_cannot_be_written_or_is_taken_is_refused_before_training(
+    base: Path, corpus: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    call = ("train", "--data", str(corpus), "--base", str(base), "--out")
+    assert "cannot be made" in refused(*call, str(tmp_path / "file"))
+    assert "holds a model already" in refused(*call, str(base))
+
+
+def test_a_base_other_than_its_manifest_names_is_refused_before_training(
+    base: Path, corpus: Path, tmp_path: Path
+) -> None:
+    damaged = tmp_path / "damaged"
+    shutil.copytree(base, damaged)
+    weights = damaged / "base" / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    message = refused("train", "--data", str(corpus), "--base", str(damaged), "--out", str(tmp_path / "out"))
+    assert "does not match" in message
+
+
+def test_an_adapter_of_another_rank_than_it_says_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(EMBEDDED_FOLDER, tmp_path / "model")
+    config = tmp_path / "model" / "adapter" / "adapter_config.json"
+    config.write_text(config.read_text().replace('"r": 32', '"r": 16'))
+    with pytest.raises(ModelError, match="rank 16"):
+        load_model(tmp_path / "model", device="cpu")
+
+
+def test_the_shipped_adapter_names_no_path() -> None:
+    config = json.loads((EMBEDDED_FOLDER / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] is None
