@@ -44,6 +44,7 @@ GOEMOTIONS = {
     "fear": ("fear", "nervousness"),
     "surprise": ("surprise", "confusion", "curiosity", "realization"),
 }
+EMOTION_OF = {name: emotion for emotion, names in GOEMOTIONS.items() for name in names}
 ENDINGS = (".", ".", "!", "...", "!!", " :(", " :)", ", you know.", ". anyway.")
 SHORTER = re.compile(r"\bi (?:feel|am feeling|was feeling|felt)(?: like)?\b|\bim feeling\b")
 
@@ -54,9 +55,9 @@ class MixtureSettings:
 
     extra: use the rest of the corpus, resampled to the natural mix. trust: what a label is worth where a word
     stands for two emotions (`overlap`); 1 takes it as it is. balance: 0 draws the natural mix of emotions, 1 all
-    emotions alike. neutral, emotional: GoEmotions comments an
-    epoch. soften: share of the flat answer in an emotional comment's target. punctuate, shorten, surround: share
-    of corpus texts rewritten in each way. surround_weight: share of the flat answer for a surrounded text.
+    emotions alike. neutral, emotional: GoEmotions comments an epoch. soften: share of the flat answer in an
+    emotional comment's target. punctuate, shorten, surround: share of corpus texts rewritten in each way.
+    surround_weight: share of the flat answer for a surrounded text.
     """
 
     extra: bool = True
@@ -149,11 +150,12 @@ def read_comments(path: Path, split: str = "train") -> Comments:
     Raises:
         DataError: the file or a column is missing.
     """
-    group = {name: index for index, emotion in enumerate(EMOTIONS) for name in GOEMOTIONS[emotion]}
     texts, targets, neutral, kept = [], [], [], []
     for part, text, joined in zip(*_columns(path, "split", "text", "labels"), strict=True):
         names = tuple(joined.split(","))
-        shares = [np.eye(len(EMOTIONS))[group[name]] for name in names if name in group]
+        shares = [
+            np.eye(len(EMOTIONS))[EMOTIONS.index(EMOTION_OF[name])] for name in names if name in EMOTION_OF
+        ]
         shares += [FLAT for name in names if name == "neutral"]
         if part != split or not shares:
             continue
@@ -260,11 +262,10 @@ def instruction_pairs(comments: Comments, random: np.random.Generator) -> list[t
 
     Half of the neutral comments are left out, so that the word "neutral" does not crowd out the others.
     """
-    group = {name: emotion for emotion in EMOTIONS for name in GOEMOTIONS[emotion]}
     pairs = []
     for text, names in zip(comments.texts, comments.labels, strict=True):
         name = str(random.choice(list(names)))
-        word = group.get(name, name) if random.random() < 0.7 else name
+        word = EMOTION_OF.get(name, name) if random.random() < 0.7 else name
         if word != "neutral" or random.random() < 0.5:
             pairs.append((text, f" {word}"))
     return pairs

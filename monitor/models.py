@@ -24,7 +24,7 @@ from monitor.prompts import PromptTemplate
 
 logger = logging.getLogger(__name__)
 BATCH_MEMORY = 6 * 2**30  # bytes kept free for the activations of a batch
-__all__ = ["EMBEDDED", "LoadedModel", "load_model"]
+__all__ = ["EMBEDDED", "LoadedModel", "load_model", "multiplies_bf16"]
 
 
 @dataclass(frozen=True)
@@ -138,5 +138,9 @@ def _dtype(device: torch.device) -> torch.dtype:
     """Bf16 where the processor multiplies it natively (twice the speed of fp32 and more), else fp32."""
     if device.type == "cuda":
         return torch.bfloat16 if can_fuse(device) else torch.float32
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if native else torch.float32
+    return torch.bfloat16 if multiplies_bf16() else torch.float32
+
+
+def multiplies_bf16() -> bool:
+    """Whether this CPU has bf16 matrix instructions."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

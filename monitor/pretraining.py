@@ -173,7 +173,7 @@ def pretrain(
     device: str = "cpu",
     report: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> list[float]:
-    """Train the base on packed windows in place; the training loss of each step, in nats a token.
+    """Train the base on packed windows in place; the training loss of every 50th step and the last, in nats a token.
 
     `sources` are token streams with their sampling weights. bf16 autocast and torch.compile on CUDA.
     """

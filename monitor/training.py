@@ -21,6 +21,7 @@ from torch import nn
 from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
 from monitor.likelihood import Row, label_log_likelihoods, prompt_row, token_scores
+from monitor.models import multiplies_bf16
 from monitor.prompts import PromptEncoder
 
 Report = Callable[[dict[str, float]], None]
@@ -212,7 +213,8 @@ def _step(
     total = 0.0
     for start in range(0, len(group), batch):
         rows = group[start : start + batch]
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=_multiplies_bf16()):
+        # Three times as fast on two cores as fp32.
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=multiplies_bf16()):
             scores, _ = token_scores(network, rows)
         weights = torch.tensor([w for row in rows for w in row.weights], device=scores.device)
         loss = -(scores * weights).sum() / len(group)
@@ -224,11 +226,6 @@ def _step(
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return total
-
-
-def _multiplies_bf16() -> bool:
-    """Whether the CPU has bf16 matrix instructions: training is three times faster with them."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def _optimizer(parameters: list[nn.Parameter], settings: TrainSettings, device: str) -> torch.optim.Optimizer:
