@@ -21,7 +21,8 @@ from monitor.labels import RiskMap
 
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
-_OTHER_VARIABLES = {"RISK_MONITOR_DATA"}  # where the tests find real data
+_OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real data; the key of privacy.py
+_PATHS = ("db", "inbox", "out", "key_file")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -47,6 +48,11 @@ class Settings(BaseSettings):
     min_texts: Count = Field(3, description="texts in a week that a subject needs to be held to the line")
     min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")
+    pseudonyms: bool = Field(True, description="keep keyed hashes of subject and document ids, not the ids")
+    key_file: Path | None = Field(None, description="key of the pseudonyms; default: beside the database")
+    text_days: Count | None = Field(
+        None, description="days that texts are kept; scores stay; default: always"
+    )
     risk_map: dict[str, str] | None = Field(
         None, description="risk level of each emotion; default: the model's"
     )
@@ -107,7 +113,7 @@ def _read(config: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{config}: not TOML ({error})") from error
     folder = config.resolve().parent
-    for key in ("db", "inbox", "out"):
+    for key in _PATHS:
         if isinstance(given.get(key), str):
             given[key] = folder / Path(given[key]).expanduser()
     model = given.get("model")

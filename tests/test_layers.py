@@ -13,8 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (  # a module imports only from floors below its own
     {"errors", "lines", "times", "nf4_rounding"},
-    {"labels", "readers", "database"},
-    {"settings", "documents", "privacy", "store", "windows"},
+    {"labels", "privacy", "readers", "database"},
+    {"settings", "documents", "store", "windows"},
     {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar"},
     {"baselines", "overlap", "demo_feed", "likelihood", "attention", "kernels", "model_folder"},
     {"mixture", "packed_attention", "matrices"},

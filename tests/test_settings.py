@@ -98,8 +98,9 @@ def test_a_fault_in_a_variable_is_one_line_with_its_name(
         assert part in str(caught.value)
 
 
-def test_the_variable_of_the_tests_is_no_unknown_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tests_variable_and_the_key_are_no_unknown_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RISK_MONITOR_DATA", "/data")
+    monkeypatch.setenv("RISK_MONITOR_KEY", "a secret that no setting may hold")
     assert load_settings() == Settings()
 
 
