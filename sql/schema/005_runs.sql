@@ -1,5 +1,5 @@
 -- name: runs
--- purpose: the ledger; a run's counts grow in the same transaction as the rows they count
+-- purpose: the ledger; a run's counts grow in the same transaction as the rows they count; findings is a JSON list
 -- grain: one row per run of a job; valid rows are n_read - n_rejected, and n_duplicate of them were known already
 -- frame: none
 -- params: none
@@ -10,10 +10,14 @@ CREATE TABLE runs (
     finished_at TIMESTAMP,
     status VARCHAR NOT NULL CHECK (status IN ('running', 'done', 'failed')),
     model_id VARCHAR,
+    n_files BIGINT NOT NULL DEFAULT 0,
+    n_refused_files BIGINT NOT NULL DEFAULT 0,
     n_read BIGINT NOT NULL DEFAULT 0,
     n_rejected BIGINT NOT NULL DEFAULT 0,
     n_duplicate BIGINT NOT NULL DEFAULT 0,
     n_appended BIGINT NOT NULL DEFAULT 0,
     n_scored BIGINT NOT NULL DEFAULT 0,
+    quality VARCHAR CHECK (quality IN ('green', 'yellow', 'red')),
+    findings VARCHAR,
     message VARCHAR
 )
