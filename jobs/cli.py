@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from jobs.progress import printable
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import MonitorError
 
@@ -98,7 +99,7 @@ def _exit_well(call: Callable[[], object]) -> None:
     try:
         call()
     except MonitorError as error:
-        line = " ".join(str(error).split())
+        line = " ".join(printable(str(error)).split())
         Console(stderr=True).print(Text(f"risk-monitor: {line}", style="red"), soft_wrap=True)
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
+from jobs.inbox import look
 from jobs.progress import note, progress
 from monitor import documents, store
 from monitor.database import reading, writing
 from monitor.errors import DataError, MonitorError, StoreError
+from monitor.privacy import Pseudonyms
 
 
 @dataclass
 class Tally:
-    """What a run did; valid rows (n_read - n_rejected) are appended or duplicates."""
+    """What a run did; valid rows (n_read - n_rejected) are appended or duplicates.
+
+    Attributes:
+        reasons: how many rejects there were of each `column: reason`.
+        places: the first file and row of each of these.
+        barren: each file without one valid row, and why.
+    """
 
     n_files: int = 0
     n_known_files: int = 0
+    n_refused_files: int = 0
     n_read: int = 0
     n_rejected: int = 0
     n_duplicate: int = 0
@@ -28,6 +39,15 @@ class Tally:
     n_scored: int = 0
     scoring_s: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
+    places: dict[str, str] = field(default_factory=dict)
+    barren: list[str] = field(default_factory=list)
+
+    def reject(self, rejects: pl.DataFrame) -> None:
+        """Count rejects by their reasons."""
+        for file, row, column, reason in rejects.select("file", "row", "column", "reason").iter_rows():
+            key = f"{column}: {reason}" if column else reason
+            self.reasons[key] += 1
+            self.places.setdefault(key, Path(file).name + ("" if row is None else f" row {row:,}"))
 
 
 @contextmanager
@@ -54,25 +74,14 @@ def ledger(db: Path, job: str, model_id: str | None) -> Iterator[str]:
         store.finish_run(con, run_id)
 
 
-def new_files(db: Path, inbox: Path, tally: Tally) -> list[Path]:
-    """The input files of a folder that were not read before as they are now.
-
-    Raises:
-        DataError: the inbox is no folder, or a file in it cannot be opened.
-    """
-    if not inbox.is_dir():
-        raise DataError(f"{inbox}: the inbox is no folder; make it, or name another in the settings")
-    files = sorted(filter(documents.is_input, inbox.iterdir()))
-    with reading(db) as con:
-        known = [
-            file for file in files if store.is_known_file(con, documents.display_name(file), _sha256(file))
-        ]
-    tally.n_known_files += len(known)
-    return [file for file in files if file not in known]
-
-
 def ingest(
-    db: Path, files: Sequence[Path], run_id: str, tally: Tally, *, refuse_bad_files: bool = False
+    db: Path,
+    files: Sequence[Path],
+    run_id: str,
+    tally: Tally,
+    *,
+    unattended: bool = False,
+    pseudonyms: Pseudonyms | None = None,
 ) -> None:
     """Read every row of these files into documents and rejects.
 
@@ -81,26 +90,56 @@ def ingest(
         files: the input files.
         run_id: the run whose ledger line counts the rows.
         tally: counts the same, and the reasons of the rejects.
-        refuse_bad_files: keep a file that cannot be read at all as one reject, and read the others.
+        unattended: pass over files that were read before as they are now, and go on after one that cannot be
+            read, which becomes one reject without a row number.
+        pseudonyms: what replaces the ids of subjects and documents; None: they stay.
 
     Raises:
         DataError: a file cannot be read at all; those before it are in.
     """
+    known = set[tuple[str, int, str]]()
+    if unattended:
+        with reading(db) as con:
+            known = store.known_files(con)
+    sizes = {(path, size) for path, size, _ in known}
     with progress("reading", "rows") as advance:
         for path in files:
+            before, name = look(path), documents.display_name(path)
             try:
+                if before and (name, before[0]) in sizes and (name, before[0], _sha256(path)) in known:
+                    tally.n_known_files += 1
+                    continue
                 digest = _sha256(path)
-                for chunk in documents.read_documents(path):
-                    append_chunk(db, chunk, run_id, tally)
-                    advance(chunk.n_read)
+                _read_file(db, path, run_id, tally, pseudonyms, advance)
             except DataError as error:
-                if not refuse_bad_files:
+                if not unattended:
                     raise
-                append_chunk(db, documents.refused_file(path, str(error)), run_id, tally)
+                _refuse(db, documents.refusal(path, str(error)), run_id, tally)
                 continue
             tally.n_files += 1
+            if look(path) != before:
+                note(f"{path.name} changed while it was read; the next run reads it again")
+                continue
             with writing(db) as con:
-                store.add_file(con, documents.display_name(path), digest, path.stat().st_size, run_id)
+                store.add_file(con, name, digest, path.stat().st_size, run_id)
+                store.count_in_run(con, run_id, n_files=1)
+
+
+def _read_file(
+    db: Path,
+    path: Path,
+    run_id: str,
+    tally: Tally,
+    pseudonyms: Pseudonyms | None,
+    advance: Callable[[int], None],
+) -> None:
+    n_read = n_valid = 0
+    for chunk in documents.read_documents(path, pseudonyms=pseudonyms):
+        append_chunk(db, chunk, run_id, tally)
+        advance(chunk.n_read)
+        n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid
+    if not n_valid:
+        tally.barren.append(f"{path.name}: " + ("every row was rejected" if n_read else "no rows"))
 
 
 def append_chunk(db: Path, chunk: documents.Chunk, run_id: str, tally: Tally) -> None:
@@ -123,8 +162,16 @@ def append_chunk(db: Path, chunk: documents.Chunk, run_id: str, tally: Tally) ->
     tally.n_rejected += chunk.rejects.height
     tally.n_duplicate += chunk.n_valid - n_appended
     tally.n_appended += n_appended
-    for column, reason in chunk.rejects.select("column", "reason").iter_rows():
-        tally.reasons[f"{column}: {reason}" if column else reason] += 1
+    tally.reject(chunk.rejects)
+
+
+def _refuse(db: Path, rejects: pl.DataFrame, run_id: str, tally: Tally) -> None:
+    """Keep the one reject of a file that cannot be read; it is no row, and counts as none."""
+    with writing(db) as con:
+        store.append_rejects(con, rejects, run_id)
+        store.count_in_run(con, run_id, n_refused_files=1)
+    tally.n_refused_files += 1
+    tally.reject(rejects)
 
 
 def _sha256(path: Path) -> str:

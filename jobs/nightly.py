@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 import typer
 
 from jobs.cli import run
-from jobs.ingest import Tally, ingest, ledger, new_files
+from jobs.inbox import whole_files
+from jobs.ingest import Tally, ingest
 from jobs.progress import note
 from jobs.report import write_report
-from jobs.score import Scorer, open_scorer, remember_model, score_pending
+from jobs.score import Scorer, open_scorer, score_pending, scoring_run
 from jobs.summary import print_summary
-from monitor.database import connect, only_writer
 from monitor.settings import Settings, load_settings
 from reports.inputs import Options
 
@@ -32,16 +32,11 @@ def night(settings: Settings, load: Callable[[], Scorer]) -> None:
     """One run; `load` opens the model. A file of the inbox that cannot be read is kept as one reject."""
     note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     tally, db = Tally(), settings.db
-    with only_writer(db):
-        if db.exists():
-            connect(db).close()
-        scorer = load()
-        remember_model(db, scorer.model)
-        with ledger(db, "nightly", scorer.model.model_id) as run_id:
-            ingest(db, new_files(db, settings.inbox, tally), run_id, tally, refuse_bad_files=True)
-            score_pending(db, scorer, run_id, tally, settings.chunk_rows)
-            options = Options(**settings.model_dump(include=REPORT_SETTINGS))
-            page = write_report(db, settings.out, model=scorer.model.model_id, options=options)
+    with scoring_run(db, "nightly", load) as (scorer, run_id):
+        ingest(db, whole_files(settings.inbox, settings.settle_s), run_id, tally, unattended=True)
+        score_pending(db, scorer, run_id, tally, settings.chunk_rows)
+        options = Options(**settings.model_dump(include=REPORT_SETTINGS))
+        page = write_report(db, settings.out, model=scorer.model.model_id, options=options)
     print_summary(tally, db, scorer.model, page)
 
 

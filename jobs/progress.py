@@ -37,7 +37,18 @@ def progress(doing: str, unit: str, total: int | None = None) -> Iterator[Advanc
 
 def note(message: str) -> None:
     """One line about what is done now."""
-    Console(stderr=True).print(message, style="dim", markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(printable(message), style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """One line about what somebody should look into."""
+    line = Text(printable(message), style="yellow")
+    Console(stderr=True).print(line, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """The text without the control characters by which it could take over a terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def numbers(done: float, total: float | None, unit: str, rate: float | None) -> str:

@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.cli import run
+from jobs.progress import printable
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import READ_WAIT_S, reading
 from monitor.errors import DataError
@@ -115,7 +116,7 @@ def _cell(value: object) -> Text:
         return Text("-", style="dim")
     if isinstance(value, float):
         return Text(f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}")
-    line = "".join(character if character.isprintable() else " " for character in str(value))
+    line = printable(str(value))
     return Text(line if len(line) <= CELL_CHARACTERS else line[: CELL_CHARACTERS - 1] + "…")
 
 

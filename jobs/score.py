@@ -8,7 +8,8 @@ Running it again appends nothing; running it after a crash completes what the cr
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol
 
@@ -22,6 +23,7 @@ from jobs.summary import print_summary
 from monitor import store
 from monitor.database import connect, only_writer, reading, writing
 from monitor.documents import check, find_inputs
+from monitor.errors import DataError
 from monitor.labels import RiskMap, score_columns
 
 if TYPE_CHECKING:
@@ -59,6 +61,24 @@ def open_scorer(model: str, device: str = "auto", risk_map: Mapping[str, str] | 
 
     rules = None if risk_map is None else RiskMap(risk_map)
     return LabelScorer(load_model(model, device=device, risk_map=rules))
+
+
+@contextmanager
+def scoring_run(db: Path, job: str, load: Callable[[], Scorer]) -> Iterator[tuple[Scorer, str]]:
+    """The opened model and the run_id of a run that is alone on this database, with a line in the ledger.
+
+    Nothing is begun before database and model are known to be readable.
+
+    Raises:
+        StoreError, ModelError: the one that is not readable.
+    """
+    with only_writer(db):
+        if db.exists():
+            connect(db).close()
+        scorer = load()
+        remember_model(db, scorer.model)
+        with ledger(db, job, scorer.model.model_id) as run_id:
+            yield scorer, run_id
 
 
 def remember_model(db: Path, model: LoadedModel) -> None:
@@ -132,14 +152,9 @@ def score_files(
     for path in files:
         check(path)
     tally = Tally()
-    with only_writer(db):
-        if db.exists():
-            connect(db).close()
-        scorer = load()
-        remember_model(db, scorer.model)
-        with ledger(db, "score", scorer.model.model_id) as run_id:
-            ingest(db, files, run_id, tally)
-            score_pending(db, scorer, run_id, tally, chunk_rows)
+    with scoring_run(db, "score", load) as (scorer, run_id):
+        ingest(db, files, run_id, tally)
+        score_pending(db, scorer, run_id, tally, chunk_rows)
     return tally, scorer.model
 
 
@@ -156,10 +171,13 @@ def command(
 
     Each input row needs subject_id, posted_at (ISO 8601 or epoch; without a zone it is UTC) and text; doc_id and
     source are optional. Rows that cannot be used are kept in the table rejects with the reason. Running it
-    again appends nothing; after a crash it completes the rest.
+    again appends nothing; after a crash it completes the rest. Input without a single row that can be used is
+    an error.
     """
     tally, scored_by = score_files(inputs, db, lambda: open_scorer(model, device))
     print_summary(tally, db, scored_by)
+    if tally.n_read == tally.n_rejected:
+        raise DataError("no row of the input could be used" if tally.n_read else "the input holds no rows")
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import polars as pl
 
 from monitor.errors import DataError
 from monitor.lines import COLUMNS, RAW_CHARACTERS, REQUIRED, Batch, Fault
+from monitor.privacy import Pseudonyms
 from monitor.readers import read_csv, read_jsonl, read_parquet
 from monitor.times import UTC_TIME, YEARS, parse_times
 
@@ -124,15 +125,23 @@ def is_input(path: Path) -> bool:
     return path.name.lower().endswith(tuple(READERS)) and not path.name.startswith(".") and path.is_file()
 
 
-def read_documents(path: Path, chunk_rows: int = CHUNK_ROWS) -> Generator[Chunk, None, None]:
+def read_documents(
+    path: Path, chunk_rows: int = CHUNK_ROWS, pseudonyms: Pseudonyms | None = None
+) -> Generator[Chunk, None, None]:
     """Read a file in chunks of at most chunk_rows rows and about 64 MiB of text.
+
+    Args:
+        path: the file.
+        chunk_rows: the most rows of a chunk.
+        pseudonyms: what replaces the ids of subjects and documents, in rejects too; of a row that cannot be
+            parsed nothing is kept then, for its id is somewhere in it. None: the ids stay.
 
     Raises:
         DataError: the file as a whole cannot be read (missing, no permission, wrong kind, a column missing).
     """
     try:
         for batch in _reader(path)(path, chunk_rows):
-            yield _sort_out(display_name(path), batch)
+            yield _sort_out(display_name(path), batch, pseudonyms)
     except OSError as error:
         raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
 
@@ -144,11 +153,9 @@ def check(path: Path) -> None:
     chunks.close()
 
 
-def refused_file(path: Path, reason: str) -> Chunk:
-    """A chunk that only says why a whole file was refused: one row read, one rejected, and no row number."""
-    file = display_name(path)
-    faults = [Fault(None, None, reason, None)]
-    return Chunk(file, pl.DataFrame(schema=DOCUMENT_SCHEMA), _rejects(file, faults), 0)
+def refusal(path: Path, reason: str) -> pl.DataFrame:
+    """The one reject, without a row number, that says why a whole file was refused; columns of REJECT_SCHEMA."""
+    return _rejects(display_name(path), [Fault(None, None, reason, None)])
 
 
 def display_name(path: Path) -> str:
@@ -177,16 +184,22 @@ def _reader(path: Path) -> Reader:
     return READERS[kind]
 
 
-def _sort_out(file: str, batch: Batch) -> Chunk:
+def _sort_out(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
     """Validate a batch's rows, give each an id, and part documents, repeats and rejects."""
-    rows = _checked(batch.rows)
-    valid = _with_ids(rows.filter(pl.col("reason").is_null()))
+    rows, unread = _checked(batch.rows), batch.faults
+    if pseudonyms is not None:
+        rows = rows.with_columns(
+            _mapped(rows["subject_id"], pseudonyms.of), _mapped(rows["doc_id"], pseudonyms.of_document)
+        )
+        unread = [fault._replace(raw=None) for fault in unread]
+    hashed = _hash if pseudonyms is None else pseudonyms.of_document
+    valid = _with_ids(rows.filter(pl.col("reason").is_null()), hashed)
     first = valid.filter(pl.col("doc_id").is_first_distinct())
     kept = first.select("doc_id", *(pl.col(name).alias(f"{name}_kept") for name in REQUIRED))
     again = valid.filter(~pl.col("doc_id").is_first_distinct()).join(kept, on="doc_id", maintain_order="left")
     same = pl.all_horizontal(pl.col(name) == pl.col(f"{name}_kept") for name in REQUIRED)
     differing = again.filter(~same).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
-    faults = batch.faults + _faults(rows.filter(pl.col("reason").is_not_null())) + _faults(differing)
+    faults = unread + _faults(rows.filter(pl.col("reason").is_not_null())) + _faults(differing)
     return Chunk(
         file,
         first.select(DOCUMENT_SCHEMA.keys()),
@@ -221,12 +234,20 @@ def _checked(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.coalesce(broken).alias("fault")).unnest("fault")
 
 
-def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
+def _mapped(values: pl.Series, function: Callable[[str], str]) -> pl.Series:
+    """Every string (not the nulls) through a function, which is asked once for each that differs."""
+    distinct = values.drop_nulls().unique()
+    return values.replace_strict(
+        distinct, [function(value) for value in distinct], default=None, return_dtype=pl.String
+    )
+
+
+def _with_ids(rows: pl.DataFrame, hashed: Callable[..., str]) -> pl.DataFrame:
     """The rows with a doc_id: theirs, or the hash of subject, time (microseconds since 1970) and text."""
     numbered = rows.with_row_index("place")
     bare = numbered.filter(pl.col("doc_id").is_null())
     keys = zip(bare["subject_id"], bare["posted_at"].dt.timestamp("us"), bare["text"], strict=True)
-    hashes = pl.Series([_hash(*key) for key in keys], dtype=pl.String)
+    hashes = pl.Series([hashed(*key) for key in keys], dtype=pl.String)
     return rows.with_columns(doc_id=rows["doc_id"].scatter(bare["place"], hashes))
 
 

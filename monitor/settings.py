@@ -26,6 +26,7 @@ _PATHS = ("db", "inbox", "out", "key_file")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
 
 
 class Settings(BaseSettings):
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     model: str = Field("embedded", description='"embedded", a model folder, or a hub id')
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model computes")
     chunk_rows: Count = Field(5_000, description="texts scored between two commits: what a crash can cost")
+    settle_s: Seconds = Field(5.0, description="a file that changes while this is waited is left for later")
     time_zone: str = Field("UTC", description="zone of the times that a run prints")
     threshold: Probability = Field(0.5, description="alert line: a subject's mean P(high risk) over 7 days")
     min_texts: Count = Field(3, description="texts in a week that a subject needs to be held to the line")

@@ -65,9 +65,9 @@ def totals(con: duckdb.DuckDBPyConnection, model_id: str) -> dict[str, Any]:
     return frame.row(0, named=True)
 
 
-def is_known_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str) -> bool:
-    """Whether a file with this path and content was read to its end before."""
-    return _number(_run(con, "known_file", path=path, sha256=sha256)) > 0
+def known_files(con: duckdb.DuckDBPyConnection) -> set[tuple[str, int, str]]:
+    """The manifest: path, bytes and SHA-256 of every file that was read to its end."""
+    return set(_run(con, "known_files").fetchall())
 
 
 def add_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str, size: int, run_id: str) -> None:
@@ -119,6 +119,8 @@ def count_in_run(
     con: duckdb.DuckDBPyConnection,
     run_id: str,
     *,
+    n_files: int = 0,
+    n_refused_files: int = 0,
     n_read: int = 0,
     n_rejected: int = 0,
     n_duplicate: int = 0,
@@ -130,6 +132,8 @@ def count_in_run(
         con,
         "count_in_run",
         run_id=run_id,
+        n_files=n_files,
+        n_refused_files=n_refused_files,
         n_read=n_read,
         n_rejected=n_rejected,
         n_duplicate=n_duplicate,

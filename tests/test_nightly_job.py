@@ -33,6 +33,7 @@ def settings(tmp_path: Path) -> Settings:
         out=tmp_path / "out",
         time_zone="Asia/Taipei",
         chunk_rows=50,
+        settle_s=0,
     )
 
 

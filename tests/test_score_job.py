@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.ingest import Tally, ingest, ledger, new_files
+from jobs.inbox import whole_files
+from jobs.ingest import Tally, ingest, ledger
 from jobs.score import open_scorer, score_files, score_rows
 from monitor import store
 from monitor.database import only_writer, reading, writing
@@ -184,12 +185,13 @@ def test_an_inbox_reads_new_files_once_and_refuses_bad_ones_without_stopping(
     write(inbox / ".3.csv", FEED)
     with writing(db):
         pass
-    for expected in ((11, 1, 10), (1, 1, 0)):
+    for expected in ((10, 10, 1), (0, 0, 1)):
         tally = Tally()
         with ledger(db, "nightly", None) as run_id:
-            ingest(db, new_files(db, inbox, tally), run_id, tally, refuse_bad_files=True)
-        assert (tally.n_read, tally.n_rejected, tally.n_appended) == expected
-    assert tally.n_known_files == 1
+            ingest(db, whole_files(inbox, settle_s=0), run_id, tally, unattended=True)
+        assert (tally.n_read, tally.n_appended, tally.n_refused_files) == expected
+    assert (tally.n_known_files, tally.n_rejected) == (1, 0)
+    assert ask(db, "SELECT n_files, n_refused_files FROM runs ORDER BY run_id") == [(1, 1), (0, 1)]
     ((file, row, reason),) = ask(db, 'SELECT file, "row", reason FROM rejects')
     assert (file, row) == (str(inbox / "1.csv"), None)
     assert "no column subject_id" in reason

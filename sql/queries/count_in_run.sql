@@ -1,10 +1,12 @@
 -- name: count_in_run
--- purpose: add a chunk to the ledger line of its run, in the chunk's own transaction
+-- purpose: add a chunk or a file to the ledger line of its run, in the transaction that appends it
 -- grain: the row of this run
 -- frame: none
--- params: run_id, n_read, n_rejected, n_duplicate, n_appended, n_scored
+-- params: run_id, n_files, n_refused_files, n_read, n_rejected, n_duplicate, n_appended, n_scored
 UPDATE runs
 SET
+    n_files = n_files + $n_files,
+    n_refused_files = n_refused_files + $n_refused_files,
     n_read = n_read + $n_read,
     n_rejected = n_rejected + $n_rejected,
     n_duplicate = n_duplicate + $n_duplicate,
