@@ -16,13 +16,14 @@ FLOORS = (  # a module imports only from floors below its own
     {"labels", "privacy", "readers", "database"},
     {"settings", "documents", "store", "windows"},
     {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar"},
-    {"baselines", "overlap", "demo_feed", "likelihood", "attention", "kernels", "model_folder"},
+    {"baselines", "comparison", "curves", "segments", "shots", "overlap", "demo_feed"}
+    | {"likelihood", "attention", "kernels", "model_folder"},
     {"mixture", "packed_attention", "matrices"},
     {"network"},
     {"materialise"},
     {"models"},
     {"scoring", "training", "trainable", "pretraining", "alerts"},
-    {"speed", "speed_baselines"},
+    {"speed", "speed_baselines", "generation"},
     {"speed_table"},
 )
 LAYERS = {f"monitor.{name}": number for number, names in enumerate(FLOORS) for name in names}
@@ -35,7 +36,7 @@ MODEL_CODE = {
     for name in (
         *("attention", "kernels", "likelihood", "matrices", "nf4_rounding", "network", "packed_attention"),
         *("materialise", "model_folder", "models", "pretraining", "scoring", "trainable", "training"),
-        *("speed", "speed_baselines", "speed_table"),
+        *("generation", "speed", "speed_baselines", "speed_table"),
     )
 }
 
