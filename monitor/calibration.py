@@ -1,4 +1,8 @@
-"""Making probabilities mean what they say: one temperature, fitted on held-out texts (Guo et al. 2017)."""
+"""Making probabilities mean what they say.
+
+Fine-tuned: one temperature, fitted on held-out texts (Guo et al. 2017). Zero- and few-shot: the answers to texts that
+say nothing are divided out (Zhao et al. 2021).
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from scipy.special import log_softmax
 from monitor.errors import DataError
 
 COLDEST, HOTTEST = 0.05, 20.0
+CONTENT_FREE = ("N/A", "[MASK]", "")
+"""The texts without content of Zhao et al."""
 
 
 def fit_temperature(log_likelihoods: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:
@@ -30,3 +36,15 @@ def fit_temperature(log_likelihoods: npt.NDArray[np.floating], labels: npt.NDArr
 
     found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
     return float(np.exp(found.x))
+
+
+def contextual(
+    probabilities: npt.NDArray[np.float64], content_free: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """P(label) divided by its mean over content-free texts, normalised anew; (n, 6) and (m, 6) -> (n, 6).
+
+    Contextual calibration (Zhao et al. 2021, "Calibrate before use") with W = diag(p_cf)^-1 and b = 0. The paper's
+    softmax over W p keeps the order but flattens the probabilities; dividing by the sum keeps p where p_cf is flat.
+    """
+    weighed = probabilities / np.maximum(content_free.mean(axis=0), np.finfo(np.float64).tiny)
+    return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))

@@ -8,7 +8,7 @@ is undefined is None with a reason, never 0.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,21 +23,26 @@ LEAST_DEFINED = 0.95  # share of draws that must define a metric before their pe
 LEAST_PROBABILITY = 1e-12  # log-loss would be infinite for one sure and wrong answer
 ROOM = 20_000_000  # weights held at once
 RATES = ("accuracy", "macro_f1", "weighted_f1")
+CLASS_RATES = ("precision", "recall", "f1")
 SOFT = ("auroc", "pr_auc", "ece", "brier", "log_loss")
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A value with its 95% interval, or None with the reason why there is none."""
+    """A value with its 95% interval, or None with the reason why there is none.
+
+    spread: standard deviation over the draws of few-shot examples that the value is the mean of.
+    """
 
     value: float | None
     low: float | None = None
     high: float | None = None
     reason: str | None = None
+    spread: float | None = None
 
     def to_json(self) -> dict[str, float | str | None]:
-        """Only what is known: value, low and high, or value None and the reason."""
-        known = {"low": self.low, "high": self.high, "reason": self.reason}
+        """Only what is known: value, low, high and spread, or value None and the reason."""
+        known = {"low": self.low, "high": self.high, "spread": self.spread, "reason": self.reason}
         return {"value": self.value} | {key: item for key, item in known.items() if item is not None}
 
 
@@ -46,8 +51,10 @@ class Measurement:
     """Everything measured about one set of predictions.
 
     names: the k classes. n: rows. metrics: by name. per_class: precision, recall, f1 and support by class.
-    confusion: counts, shape (k, k), a row a true class. reliability: for each confidence bin its count, mean
-    confidence and accuracy, shape (bins, 3), or None without probabilities.
+    confusion: counts, shape (k, k), a row a true class. unanswered: texts of each class without an answer, (k,).
+    reliability: for each confidence bin its count, mean confidence and accuracy, shape (bins, 3), or None without
+    probabilities. resampled: by metric (those of a class as `f1_joy`), the value and then each bootstrap draw's,
+    (1 + resamples,); measurements of the same texts with the same seed can be compared draw by draw.
     """
 
     names: tuple[str, ...]
@@ -55,11 +62,13 @@ class Measurement:
     metrics: Mapping[str, Metric]
     per_class: Mapping[str, Mapping[str, Metric]]
     confusion: Ints
-    reliability: Floats | None = field(default=None)
+    unanswered: Ints
+    reliability: Floats | None = None
+    resampled: Mapping[str, Floats] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, strings and lists, as metrics.json holds them."""
-        support = self.confusion.sum(axis=1)
+        support = self.confusion.sum(axis=1) + self.unanswered
         return {
             "n": self.n,
             "metrics": {name: metric.to_json() for name, metric in self.metrics.items()},
@@ -69,6 +78,7 @@ class Measurement:
             },
             "classes": list(self.names),
             "confusion": self.confusion.tolist(),
+            "unanswered": self.unanswered.tolist(),
             "reliability": None if self.reliability is None else _plain(self.reliability),
         }
 
@@ -86,32 +96,70 @@ def measure(
 
     Args:
         labels: true class of each text, indices into names, shape (n,).
-        predicted: predicted class, shape (n,).
+        predicted: predicted class, shape (n,); k where a method gave no answer, which counts as wrong.
         names: the k classes.
         probabilities: P(class), shape (n, k), or None where a method gives labels only.
         resamples: bootstrap draws; 0 leaves the intervals out.
         seed: of the draws; equal seeds draw the same texts, so that methods can be compared draw by draw.
     """
     k, n = len(names), len(labels)
-    counts = np.zeros((k, k), dtype=np.int64)
+    counts = np.zeros((k, k + 1), dtype=np.int64)
     np.add.at(counts, (labels, predicted), 1)
-    draws: dict[str, list[Floats]] = {}
+    parts: dict[str, list[Floats]] = {}
     if n:
         for weights in _weights(n, resamples, seed):
             for name, values in _all_metrics(weights, labels, predicted, probabilities, k).items():
-                draws.setdefault(name, []).append(values)
-    joined = {name: np.concatenate(parts) for name, parts in draws.items()}
+                parts.setdefault(name, []).append(values)
+    joined = {name: np.concatenate(values) for name, values in parts.items()}
+    for rate in CLASS_RATES:
+        columns = joined.pop(rate, np.empty((0, k))).T
+        joined |= {f"{rate}_{name}": column for name, column in zip(names, columns, strict=True)}
     reasons = _reasons(counts, names, probabilities is not None)
-    metrics = {name: _metric(joined.get(name), reasons[name]) for name in (*RATES, *SOFT)}
-    per_class = {
-        name: {
-            rate: _metric(joined[rate][:, row] if n else None, reasons[f"{rate}:{name}"])
-            for rate in ("precision", "recall", "f1")
-        }
-        for row, name in enumerate(names)
-    }
+    found = {name: _metric(joined.get(name, np.empty(0)), reason) for name, reason in reasons.items()}
     reliability = None if probabilities is None else reliability_bins(labels, probabilities)
-    return Measurement(tuple(names), n, metrics, per_class, counts, reliability)
+    return Measurement(
+        tuple(names),
+        n,
+        {name: found[name] for name in (*RATES, *SOFT)},
+        {name: {rate: found[f"{rate}_{name}"] for rate in CLASS_RATES} for name in names},
+        counts[:, :k],
+        counts[:, k],
+        reliability,
+        joined,
+    )
+
+
+def average(draws: Sequence[Measurement], shown: int) -> Measurement:
+    """The mean of measurements of the same texts, with each metric's spread; the counts are those of draws[shown].
+
+    An interval is that of the mean, over the bootstrap draws that the measurements share. A metric that one of
+    them leaves undefined is undefined.
+    """
+
+    def mean(name: str, metrics: Sequence[Metric]) -> Metric:
+        values = [metric.value for metric in metrics if metric.value is not None]
+        undefined = [metric.reason for metric in metrics if metric.value is None]
+        if undefined:
+            where = f", in {len(undefined)} of {len(metrics)} draws" if values else ""
+            return Metric(None, reason=f"{undefined[0]}{where}")
+        together = _metric(np.mean([draw.resampled[name] for draw in draws], axis=0), None)
+        return replace(together, spread=float(np.std(values, ddof=1)) if len(values) > 1 else None)
+
+    whole = draws[shown]
+    return replace(
+        whole,
+        metrics={name: mean(name, [draw.metrics[name] for draw in draws]) for name in whole.metrics},
+        per_class={
+            label: {
+                rate: mean(f"{rate}_{label}", [draw.per_class[label][rate] for draw in draws])
+                for rate in CLASS_RATES
+            }
+            for label in whole.names
+        },
+        resampled={
+            name: np.mean([draw.resampled[name] for draw in draws], axis=0) for name in whole.resampled
+        },
+    )
 
 
 def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> Floats:
@@ -140,8 +188,8 @@ def _all_metrics(
     weights: Floats, labels: Ints, predicted: Ints, probabilities: Floats | None, k: int
 ) -> dict[str, Floats]:
     """Each metric for each row of weights: (b, n) -> (b,), or (b, k) for those of a class."""
-    cells = np.eye(k * k)[labels * k + predicted]
-    found = _rates((weights @ cells).reshape(-1, k, k))
+    cells = np.eye(k * (k + 1))[labels * (k + 1) + predicted]
+    found = _rates((weights @ cells).reshape(-1, k, k + 1))
     if probabilities is None:
         return found
     chosen = np.clip(probabilities[np.arange(len(labels)), labels], LEAST_PROBABILITY, 1.0)
@@ -158,9 +206,9 @@ def _all_metrics(
 
 
 def _rates(confusion: Floats) -> dict[str, Floats]:
-    """Accuracy, precision, recall and F1 of confusion matrices (b, k, k), a row a true class."""
+    """Accuracy, precision, recall and F1 of counts (b, k, k + 1), a row a true class, the last column no answer."""
     hits = np.diagonal(confusion, axis1=1, axis2=2)
-    support, calls = confusion.sum(axis=2), confusion.sum(axis=1)
+    support, calls = confusion.sum(axis=2), confusion.sum(axis=1)[:, :-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         precision, recall = hits / calls, hits / support
         f1 = 2 * hits / (support + calls)
@@ -206,8 +254,8 @@ def _ranking(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floats) -
 
 
 def _reasons(counts: Ints, names: Sequence[str], soft: bool) -> dict[str, str | None]:
-    """Why each metric is undefined, or None where it is defined; those of a class under `metric:class`."""
-    support, calls = counts.sum(axis=1), counts.sum(axis=0)
+    """Why each metric is undefined, or None where it is defined; counts (k, k + 1)."""
+    support, calls = counts.sum(axis=1), counts.sum(axis=0)[:-1]
     absent = [name for name, count in zip(names, support, strict=True) if not count]
     everything = None if counts.sum() else "no rows"
     missing = everything or (f"no example of {', '.join(absent)}" if absent else None)
@@ -216,9 +264,9 @@ def _reasons(counts: Ints, names: Sequence[str], soft: bool) -> dict[str, str | 
     reasons |= {name: labels_only or (missing if name in ("auroc", "pr_auc") else None) for name in SOFT}
     for name, examples, called in zip(names, support, calls, strict=True):
         no_example = None if examples else f"no example of {name}"
-        reasons[f"recall:{name}"] = no_example
-        reasons[f"precision:{name}"] = None if called else f"{name} was never predicted"
-        reasons[f"f1:{name}"] = None if examples or called else no_example
+        reasons[f"recall_{name}"] = no_example
+        reasons[f"precision_{name}"] = None if called else f"{name} was never predicted"
+        reasons[f"f1_{name}"] = None if examples or called else no_example
     return reasons
 
 
@@ -227,8 +275,8 @@ def _plain(table: Floats) -> list[list[float | None]]:
     return [[None if np.isnan(number) else float(number) for number in row] for row in table]
 
 
-def _metric(draws: Floats | None, reason: str | None) -> Metric:
-    if draws is None or reason is not None:
+def _metric(draws: Floats, reason: str | None) -> Metric:
+    if reason is not None:
         return Metric(None, reason=reason)
     value = float(draws[0])
     defined = draws[1:][~np.isnan(draws[1:])]
