@@ -16,6 +16,8 @@ import duckdb
 import polars as pl
 
 from monitor.database import SQL, utc_now
+from monitor.errors import StoreError
+from monitor.privacy import PLAIN
 
 
 def conflicting_rows(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[int]:
@@ -100,6 +102,27 @@ def add_model(
         temperature=temperature,
         risk_map=json.dumps(dict(risk_map)),
         now=utc_now(),
+    )
+
+
+def agree_on_pseudonyms(con: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
+    """Hold every run to the key (or to PLAIN ids) of the first, or a person's course would break in two.
+
+    Raises:
+        StoreError: this database was begun with another key, or with plain ids, or without.
+    """
+    _run(con, "agree_on_pseudonyms", fingerprint=fingerprint, now=utc_now())
+    ((kept,),) = con.execute("SELECT fingerprint FROM pseudonyms").fetchall()
+    if kept == fingerprint:
+        return
+    if PLAIN not in (kept, fingerprint):
+        raise StoreError(
+            "another key made the pseudonyms of this database; bring back that key, or name a new database"
+        )
+    held, asked = ("plain ids", "pseudonyms") if kept == PLAIN else ("pseudonyms", "plain ids")
+    raise StoreError(
+        f"this database was begun with {held} and cannot take {asked}; name a new database, or set pseudonyms = "
+        f"{'false' if kept == PLAIN else 'true'}"
     )
 
 

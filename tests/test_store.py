@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from monitor import store
 from monitor.database import migrate
+from monitor.errors import StoreError
 from monitor.labels import RiskMap
+from monitor.privacy import PLAIN
 from tests.rows import count, documents, scores
 
 
@@ -105,6 +107,18 @@ def test_the_ledger_adds_up_and_run_ids_sort_by_time(con: duckdb.DuckDBPyConnect
     assert con.execute("SELECT status, message FROM runs WHERE run_id = ?", [second]).fetchall() == [
         ("failed", "StoreError: the disk is full")
     ]
+
+
+def test_a_database_keeps_to_the_key_that_it_was_begun_with(con: duckdb.DuckDBPyConnection) -> None:
+    store.agree_on_pseudonyms(con, "one")
+    store.agree_on_pseudonyms(con, "one")
+    with pytest.raises(StoreError, match="another key made the pseudonyms"):
+        store.agree_on_pseudonyms(con, "two")
+    with pytest.raises(StoreError, match="begun with pseudonyms and cannot take plain ids"):
+        store.agree_on_pseudonyms(con, PLAIN)
+    con.execute("UPDATE pseudonyms SET fingerprint = 'plain'")
+    with pytest.raises(StoreError, match=r"begun with plain ids .* set pseudonyms = false"):
+        store.agree_on_pseudonyms(con, "one")
 
 
 def test_totals_are_of_one_model(con: duckdb.DuckDBPyConnection) -> None:

@@ -8,7 +8,7 @@ CREATE TABLE runs (
     job VARCHAR NOT NULL,
     started_at TIMESTAMP NOT NULL,
     finished_at TIMESTAMP,
-    status VARCHAR NOT NULL CHECK (status IN ('running', 'done', 'failed')),
+    status VARCHAR NOT NULL CHECK (status IN ('running', 'done', 'stopped', 'failed')),
     model_id VARCHAR,
     n_files BIGINT NOT NULL DEFAULT 0,
     n_refused_files BIGINT NOT NULL DEFAULT 0,
