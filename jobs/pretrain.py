@@ -41,7 +41,9 @@ def command(
     hidden: Annotated[int, typer.Option(min=64, help="Hidden size; a multiple of 64.")] = 256,
     layers: Annotated[int, typer.Option(min=1, help="Decoder layers.")] = 6,
     mlp: Annotated[int, typer.Option(min=64, help="Inner size of the MLP; a multiple of 64.")] = 768,
-    texts: Annotated[int | None, typer.Option(help="Use only so many pretraining texts.")] = None,
+    texts: Annotated[
+        int | None, typer.Option(min=60, help="Use only so many texts of each kind (for a try).")
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ) -> None:
@@ -91,6 +93,8 @@ def read_corpora(data: Path, limit: int | None) -> tuple[list[str], list[str], C
     corpus = [splits["train"], read_extra(data / "emotion" / "unsplit_extra.parquet")]
     comments = read_comments(data / "external" / "goemotions_train_dev.parquet")
     short = [text for split in corpus for text in without_twins(split, held_out).texts]
+    if limit is not None:
+        short, comments = short[:limit], comments.take(limit)
     posts = [post for file in files for post in read_texts(file) if _in_first_person(post)]
     np.random.default_rng(0).shuffle(posts)
     return [post[:LONGEST] for post in posts[:limit]], [*short, *comments.texts], comments

@@ -56,7 +56,7 @@ def command(
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Texts a forward pass.")] = None,
     accumulation: Annotated[int | None, typer.Option(min=1, help="Forward passes an optimizer step.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.0, help="Peak learning rate.")] = None,
+    rate: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Peak learning rate.")] = None,
     texts: Annotated[int | None, typer.Option(min=6, help="Train on only so many texts an epoch.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     weights: Annotated[str, typer.Option(help="auto, nf4, or dense: NF4 values dequantised once.")] = "auto",

@@ -84,9 +84,10 @@ def interval(values: npt.NDArray[np.generic]) -> Value:
 
 
 def ranking(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> Value:
-    """AUROC and its 95% bootstrap interval; positive and scores (n,)."""
+    """AUROC and its 95% bootstrap interval, drawn within each class; positive and scores (n,)."""
     random = np.random.default_rng(0)
-    rows = (random.integers(0, len(scores), len(scores)) for _ in range(DRAWS // 5))
+    classes = [np.flatnonzero(positive == value) for value in (True, False)]
+    rows = (np.concatenate([random.choice(rows, len(rows)) for rows in classes]) for _ in range(DRAWS // 5))
     draws = [roc_auc_score(positive[row], scores[row]) for row in rows]
     low, high = np.percentile(draws, (2.5, 97.5))
     return float(roc_auc_score(positive, scores)), float(low), float(high)

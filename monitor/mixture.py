@@ -82,6 +82,10 @@ class Comments:
     neutral: npt.NDArray[np.bool_]
     labels: tuple[tuple[str, ...], ...]
 
+    def take(self, count: int) -> Comments:
+        """The first `count` comments."""
+        return Comments(self.texts[:count], self.targets[:count], self.neutral[:count], self.labels[:count])
+
 
 def twin_key(text: str) -> str:
     """The first 60 letters and digits in lower case; texts that share it count as twins."""
@@ -247,6 +251,8 @@ def _columns(path: Path, *names: str) -> list[list[str]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; name the data's folder with --data (see the data's README)")
     try:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:

@@ -33,12 +33,12 @@ PAD, BOS, TEXT, EMOTION = "<pad>", "<s>", "<|text|>", "<|emotion|>"
 
 @dataclass(frozen=True)
 class BaseShape:
-    """Size of the Llama-architecture base; embeddings are tied."""
+    """Size of the Llama-architecture base (default: the shipped one's); embeddings are tied."""
 
-    hidden: int = 384
+    hidden: int = 256
     layers: int = 6
-    heads: int = 6
-    mlp: int = 1024
+    heads: int = 4
+    mlp: int = 768
     vocabulary: int = 8192
     context: int = 512
 
@@ -47,13 +47,13 @@ class BaseShape:
 class PretrainSettings:
     """Recipe of one pretraining run. Rates are peak learning rates; `batch` counts windows."""
 
-    steps: int = 4000
+    steps: int = 5791
     batch: int = 384
     window: int = 256
     muon_rate: float = 0.02
     adam_rate: float = 3e-3
     weight_decay: float = 0.05
-    warmup: int = 100
+    warmup: int = 200
     decay: float = 0.5
     quantised: float = 0.25
     seed: int = 0

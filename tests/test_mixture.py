@@ -136,8 +136,11 @@ def test_full_trust_changes_no_target() -> None:
 
 
 def test_a_missing_file_or_column_or_unknown_emotion_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"extra\.parquet: not a readable Parquet file"):
+    with pytest.raises(DataError, match=r"extra\.parquet: no such file"):
         read_extra(tmp_path / "extra.parquet")
+    (tmp_path / "text.parquet").write_text("no table")
+    with pytest.raises(DataError, match=r"text\.parquet: not a readable Parquet file"):
+        read_extra(tmp_path / "text.parquet")
     with pytest.raises(DataError, match="column emotion: missing"):
         read_extra(comments_file(tmp_path))
     pl.DataFrame({"text": ["a"], "emotion": ["disgust"]}).write_parquet(tmp_path / "odd.parquet")

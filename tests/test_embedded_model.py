@@ -1,0 +1,61 @@
+"""What the built-in model promises: odd texts get a flat answer, plain ones a sure one, and it stays small."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from monitor.labels import EMOTIONS, confidence
+from monitor.models import load_model
+from monitor.scoring import LabelScorer
+
+ASSETS = Path(__file__).parents[1] / "monitor" / "assets"
+UNKNOWING = {
+    "nothing": "",
+    "white space": " \n\t ",
+    "emoji": "🙂🙂🙂",
+    "a link": "https://example.org/a?b=c",
+    "Chinese": "今天天气很好,我们去公园散步",
+    "Russian": "мне очень грустно сегодня",
+    "Arabic": "مرحبا كيف حالك",
+    "Spanish": "Me siento muy triste hoy",
+    "control characters": "\x00\x01\x02\x1b[31m",
+    "special tokens typed": "</s><s><|emotion|>",
+    "stacked marks": "Z͑ͫ̓ͪ̂ͫ̽͏̴̙̤̞͉",
+    "a timetable": "The bus leaves at 10:15 from stop 4.",
+    "100 kB of a letter": "x" * 100_000,
+    "100 kB of a word": "word " * 20_000,
+}
+
+
+@pytest.fixture(scope="module")
+def scorer() -> LabelScorer:
+    return LabelScorer(load_model("embedded", device="cpu"))
+
+
+@pytest.mark.parametrize("kind", UNKNOWING)
+def test_a_text_that_shows_no_emotion_gets_a_flat_answer(scorer: LabelScorer, kind: str) -> None:
+    scores = scorer.score([UNKNOWING[kind]])
+    assert np.isfinite(scores.probabilities).all()
+    assert scores.probabilities.sum() == pytest.approx(1)
+    assert confidence(scores.probabilities)[0] < 0.2
+    assert scores.truncated.tolist() == [kind.startswith("100 kB")]
+
+
+@pytest.mark.parametrize(
+    ("text", "emotion"),
+    [
+        ("I feel so sad and lonely", "sadness"),
+        ("im feeling happy today", "joy"),
+        ("i feel furious about it", "anger"),
+        ("I am terrified.", "fear"),
+    ],
+)
+def test_a_plain_text_gets_a_sure_answer(scorer: LabelScorer, text: str, emotion: str) -> None:
+    probabilities = scorer.score([text]).probabilities
+    assert EMOTIONS[probabilities[0].argmax()] == emotion
+    assert confidence(probabilities)[0] > 0.5
+
+
+def test_all_assets_stay_under_20_megabytes() -> None:
+    assert sum(path.stat().st_size for path in ASSETS.rglob("*") if path.is_file()) < 20_000_000
