@@ -9,7 +9,9 @@ The schema is in sql/schema, one statement a file, applied in the order of their
 from __future__ import annotations
 
 import datetime as dt
+import glob
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +22,11 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from monitor.errors import StoreError
+from monitor.gate import POLL_S, Gate
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 READ_WAIT_S = 10.0
 WRITE_WAIT_S = 300.0  # a long question of an analyst must not end a night's run
-_LOCK_POLL_S = 0.05
 _FILE_ERRORS = (
     duckdb.OperationalError,
     duckdb.InternalError,
@@ -48,7 +50,7 @@ def connect(path: Path, *, read_only: bool = False, wait_s: float | None = None)
     _check_place(path, read_only)
     if wait_s is None:
         wait_s = READ_WAIT_S if read_only else WRITE_WAIT_S
-    with _explained(path):
+    with explained(path):
         if not path.exists():
             _create(path)
         con = _open(path, read_only, wait_s)
@@ -67,7 +69,7 @@ def connect(path: Path, *, read_only: bool = False, wait_s: float | None = None)
 def reading(path: Path, *, wait_s: float = READ_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
     """A read-only connection for the length of a block; errors as `connect`."""
     con = connect(path, read_only=True, wait_s=wait_s)
-    with _explained(path):
+    with explained(path):
         try:
             yield con
         finally:
@@ -81,7 +83,7 @@ def writing(path: Path, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.Duck
     Raises:
         StoreError: as `connect`; also when the disk is full.
     """
-    with _private_files(), _explained(path):
+    with private_files(), explained(path):
         con = connect(path, wait_s=wait_s)
         try:
             con.execute("BEGIN")
@@ -101,14 +103,19 @@ def only_writer(path: Path) -> Iterator[None]:
     _check_place(path, read_only=False)
     lock = FileLock(f"{path}.lock", timeout=0)
     try:
-        lock.acquire()
+        with private_files(), open(lock.lock_file, "ab"):  # noqa: PTH123  (FileLock calls no permission a timeout)
+            lock.acquire()
     except Timeout as error:
         raise StoreError(
             f"{path}: another run is working on this database; start again when it is done"
         ) from error
     except OSError as error:
-        raise StoreError(f"{path}.lock: cannot make this lock file ({error.strerror})") from error
+        raise StoreError(
+            f"{path}.lock: cannot make this lock file ({error.strerror}); name a database elsewhere"
+        ) from error
     try:
+        for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
+            unfinished.unlink(missing_ok=True)  # of a run that was killed
         yield
     finally:
         lock.release()
@@ -132,7 +139,7 @@ def utc_now() -> dt.datetime:
 
 
 @contextmanager
-def _private_files() -> Iterator[None]:
+def private_files() -> Iterator[None]:
     """Files made inside the block (database, write-ahead log) are readable by their owner alone."""
     before = os.umask(0o077)
     try:
@@ -162,7 +169,7 @@ def _create(path: Path) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
     unfinished.unlink(missing_ok=True)
     try:
-        with _private_files(), duckdb.connect(unfinished) as con:
+        with private_files(), duckdb.connect(unfinished) as con:
             migrate(con)
         with suppress(FileExistsError):  # another process was faster
             os.link(unfinished, path)
@@ -173,22 +180,26 @@ def _create(path: Path) -> None:
 def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
     """Open the file, waiting while another process writes."""
     deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            with _private_files():
+    with private_files(), Gate(path, read_only=read_only) as gate:
+        while True:
+            if read_only:
+                gate.wait(deadline)
+            try:
                 return duckdb.connect(path, read_only=read_only, config={"enable_external_access": "false"})
-        except (duckdb.IOException, duckdb.ConnectionException) as error:
-            if not any(sign in str(error) for sign in _BUSY):
-                raise
-            if time.monotonic() > deadline:
-                raise StoreError(
-                    f"{path}: in use by another process for {wait_s:g} s and longer; try again when it is done"
-                ) from error
-        time.sleep(_LOCK_POLL_S)
+            except (duckdb.IOException, duckdb.ConnectionException) as error:
+                if not any(sign in str(error) for sign in _BUSY):
+                    raise
+                if time.monotonic() > deadline:
+                    raise StoreError(
+                        f"{path}: in use by another process for {wait_s:g} s and longer; try again when it is done"
+                    ) from error
+            if not read_only:
+                gate.turn()
+            time.sleep(POLL_S)
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn DuckDB's errors about the file (not those about a statement) into a StoreError with a remedy."""
     try:
         yield
@@ -203,9 +214,13 @@ def _explained(path: Path) -> Iterator[None]:
 
 def _remedy(path: Path, reason: str) -> str | None:
     """What to do about a DuckDB error, or None where the file is not at fault."""
-    wal = (
-        f"the log beside it is damaged; move {path.name}.wal away (what it alone held is lost) and run again"
-    )
+    end = re.search(r"at byte position (\d+)", reason)
+    wal = f"the log beside it is damaged; move {path}.wal away"
+    if end:
+        wal = (
+            f"the log beside it is damaged at its end; `truncate -s {end[1]} {path}.wal` cuts the damage off"
+        )
+    wal += " and run again: all that was committed before it is kept, and the run adds what is missing"
     for signs, remedy in (
         (
             ("not a valid DuckDB database", "Loading external extensions"),
@@ -213,8 +228,8 @@ def _remedy(path: Path, reason: str) -> str | None:
         ),
         (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
         (
-            ("No space left", "Out of disk"),
-            "the disk is full; make room and run again, committed rows are kept",
+            ("No space left", "Out of disk", "File too large"),
+            "the disk is full, or this user may write no more; make room and run again, committed rows are kept",
         ),
         (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
         (("WAL file",), wal),

@@ -1,6 +1,7 @@
 """Opening the database: whole or not at all, refused when it is not ours, and locked no longer than needed."""
 
 import datetime as dt
+import fcntl
 import os
 import stat
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from monitor import database, store
+from monitor import database, gate, store
 from monitor.database import connect, only_writer, reading, writing
 from monitor.errors import StoreError
 from tests.rows import count, documents
@@ -38,8 +39,8 @@ def elsewhere(code: str) -> subprocess.Popen[str]:
 def test_a_new_database_is_whole_private_and_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "risk.duckdb"
     connect(path).close()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert [file.name for file in path.parent.iterdir()] == ["risk.duckdb"]
+    made = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert made == {"risk.duckdb": 0o600, "risk.duckdb.gate": 0o600}
     with reading(path) as con:
         assert con.sql("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
         tables = {name for (name,) in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
@@ -154,6 +155,37 @@ def test_a_writer_waits_for_a_reader_and_gives_up_with_one_line(db: Path) -> Non
         reader.kill()
         reader.wait()
     connect(db, wait_s=30).close()
+
+
+def test_a_waiting_writer_keeps_new_readers_out_but_not_for_good(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with gate.Gate(db, read_only=False) as writer, gate.Gate(db, read_only=True) as reader:
+        assert reader._locked(fcntl.LOCK_SH)  # whoever asks, while no writer waits
+        reader._locked(fcntl.LOCK_UN)
+        monkeypatch.setattr(gate, "SHUT_S", 1e9)
+        writer.turn()
+        assert not reader._locked(fcntl.LOCK_SH)
+        monkeypatch.setattr(gate, "SHUT_S", 0)
+        writer.turn()
+        assert reader._locked(fcntl.LOCK_SH)
+    with gate.Gate(db, read_only=True) as reader:  # and a gate goes with the process that shut it
+        assert reader._locked(fcntl.LOCK_SH)
+
+
+def test_readers_without_end_do_not_keep_a_writer_out(db: Path) -> None:
+    code = (
+        "import pathlib, time\nfrom monitor.database import reading\nprint('ready', flush=True)\n"
+        f"while True:\n    with reading(pathlib.Path({str(db)!r})):\n        time.sleep(0.2)\n"
+    )
+    readers = [elsewhere(code) for _ in range(6)]
+    try:
+        with writing(db, wait_s=60) as con:
+            store.append_documents(con, documents("c"), "run")
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.wait()
 
 
 def test_only_one_run_at_a_time_but_readers_come_in(db: Path) -> None:
