@@ -12,10 +12,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (  # a module imports only from floors below its own
-    {"errors", "lines", "times", "nf4_rounding"},
+    {"errors", "gate", "lines", "times", "nf4_rounding"},
     {"labels", "privacy", "readers", "database"},
     {"settings", "documents", "store", "windows"},
-    {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar"},
+    {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar", "retention"},
     {"baselines", "comparison", "curves", "segments", "shots", "overlap", "demo_feed"}
     | {"likelihood", "attention", "kernels", "model_folder"},
     {"mixture", "packed_attention", "matrices"},
