@@ -1,0 +1,8 @@
+-- name: count_old_texts
+-- purpose: how many texts, and rejects with something of a row in them, were taken in before a time
+-- grain: one row
+-- frame: none
+-- params: before
+SELECT
+    (SELECT count(*) FROM documents WHERE text IS NOT NULL AND ingested_at < CAST($before AS TIMESTAMP)) AS n_texts,
+    (SELECT count(*) FROM rejects WHERE raw IS NOT NULL AND rejected_at < CAST($before AS TIMESTAMP)) AS n_rejects

@@ -1,0 +1,8 @@
+-- name: keep_scores
+-- purpose: copy the scores of the attached database `old`, of the documents that were copied before
+-- grain: one new row per score kept
+-- frame: none
+-- params: none
+INSERT INTO scores BY NAME
+FROM old.scores
+SEMI JOIN documents USING (doc_id)
