@@ -126,6 +126,13 @@ def agree_on_pseudonyms(con: duckdb.DuckDBPyConnection, fingerprint: str) -> Non
     )
 
 
+def replace_evaluations(con: duckdb.DuckDBPyConnection, metrics: pl.DataFrame) -> None:
+    """Keep the metrics (the columns of `evaluations`) in place of all that their models had."""
+    con.register("incoming", metrics)
+    _run(con, "replace_evaluations")
+    _run(con, "drop_old_evaluations")
+
+
 def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) -> str:
     """Open a line in the ledger, close those of runs that died, and return the new run_id (sorts by time).
 

@@ -1,0 +1,20 @@
+-- name: evaluations
+-- purpose: how good a model is: the newest evaluation of each on labelled texts, and of what it was held against
+-- grain: one row per model, split, method and metric; value is null where the metric is undefined, and reason says why
+-- frame: none
+-- params: none
+CREATE TABLE evaluations (
+    model_id VARCHAR NOT NULL,
+    split VARCHAR NOT NULL CHECK (split IN ('test', 'test_deduplicated')),
+    method VARCHAR NOT NULL,
+    metric VARCHAR NOT NULL,
+    value DOUBLE,
+    lo DOUBLE,
+    hi DOUBLE,
+    reason VARCHAR,
+    n BIGINT NOT NULL,
+    data VARCHAR NOT NULL,
+    evaluated_at TIMESTAMP NOT NULL,
+    PRIMARY KEY (model_id, split, method, metric),
+    CHECK ((value IS NULL) = (reason IS NOT NULL))
+)
