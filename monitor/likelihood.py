@@ -7,9 +7,10 @@ off the prompt's last place; a label of several tokens is followed along its own
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import torch
 
 from monitor.labels import EMOTIONS
 from monitor.prompts import PromptEncoder
+
+TokenScores = Callable[["list[Row]"], tuple[torch.Tensor, torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,20 @@ def token_scores(network: Any, rows: list[Row]) -> tuple[torch.Tensor, torch.Ten
 
 @torch.no_grad()
 def label_log_likelihoods(
-    network: Any, encoder: PromptEncoder, texts: Sequence[str], max_text_tokens: int = 256, batch: int = 64
+    network: Any,
+    encoder: PromptEncoder,
+    texts: Sequence[str],
+    max_text_tokens: int = 256,
+    batch: int = 64,
+    scores: TokenScores | None = None,
 ) -> npt.NDArray[np.float64]:
     """ln P(label | prompt), the words of a label summed, in nats; n texts -> (n, 6).
 
-    The plain way, one sequence a (text, word) where words have several tokens; scoring proper is `scoring`.
+    The plain way, one sequence a (text, word) where words have several tokens; scoring proper is `scoring`. `scores`
+    replaces `token_scores` of the network.
     """
     network.eval()
+    read = scores or partial(token_scores, network)
     bodies, _, _ = encoder.encode_texts(texts, max_text_tokens)
     words = [(label, word) for label, group in enumerate(encoder.label_ids) for word in group]
     single = all(len(word) == 1 for _, word in words)
@@ -84,13 +94,11 @@ def label_log_likelihoods(
     order = np.argsort([-len(row.ids) for row in rows], kind="stable")
     values = np.empty((len(rows), len(words) if single else 1))
     for chunk in np.array_split(order, math.ceil(len(rows) / batch)) if len(rows) else []:
-        scores, owner = token_scores(network, [rows[i] for i in chunk])
+        found, owner = read([rows[i] for i in chunk])
         if single:
-            values[chunk] = scores.reshape(len(chunk), len(words)).cpu().double().numpy()
+            values[chunk] = found.reshape(len(chunk), len(words)).cpu().double().numpy()
         else:
-            sums = torch.zeros(len(chunk), device=scores.device, dtype=scores.dtype).index_add_(
-                0, owner, scores
-            )
+            sums = torch.zeros(len(chunk), device=found.device, dtype=found.dtype).index_add_(0, owner, found)
             values[chunk, 0] = sums.cpu().double().numpy()
     values = values.reshape(len(texts), len(words))
     columns = [[k for k, (label, _) in enumerate(words) if label == index] for index in range(len(EMOTIONS))]

@@ -1,6 +1,7 @@
 """QLoRA fine-tuning (Dettmers et al. 2023): low-rank adapters on a frozen 4-bit base, loss on the label alone.
 
-The prompt is the one scoring uses (`prompts.PromptEncoder`); only the tokens of the label word carry loss.
+The prompt is the one scoring uses (`prompts.PromptEncoder`); only the tokens of the label word carry loss. On CUDA
+steps are packed (`packed_training`); elsewhere they are batches of texts of like length, little padded.
 Targets may be soft: a distribution over the six emotions, such as a flat one for a text that shows none.
 """
 
@@ -10,18 +11,20 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.metrics import f1_score
-from torch import nn
+from torch import Tensor, nn
 
 from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
-from monitor.likelihood import Row, label_log_likelihoods, prompt_row, token_scores
+from monitor.likelihood import Row, TokenScores, label_log_likelihoods, prompt_row, token_scores
 from monitor.models import multiplies_bf16
+from monitor.packed_training import PackedTrainer, can_pack
 from monitor.prompts import PromptEncoder
 
 Report = Callable[[dict[str, float]], None]
@@ -32,8 +35,8 @@ class TrainSettings:
     """Recipe of one adapter; the defaults are those of the notebook this project replaces.
 
     A step sees `batch` x `accumulation` texts. `rate` is the peak of a cosine schedule whose warm-up takes
-    the share `warmup` of all steps. `evaluations` counts validations an epoch. `optimizer` "auto" is
-    paged_adamw_8bit on CUDA and adamw_torch elsewhere.
+    the share `warmup` of all steps. `evaluations` counts validations an epoch. `optimizer` is adamw_torch or
+    paged_adamw_8bit; an adapter's moments are so small that 8 bits save nothing worth their rounding.
     """
 
     r: int = 16
@@ -46,7 +49,7 @@ class TrainSettings:
     rate: float = 2e-4
     warmup: float = 0.05
     weight_decay: float = 0.0
-    optimizer: str = "auto"
+    optimizer: str = "adamw_torch"
     evaluations: int = 1
     max_text_tokens: int = 256
     seed: int = 0
@@ -130,12 +133,15 @@ def fit(
     random = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)
     parameters = [p for p in network.parameters() if p.requires_grad]
-    device = parameters[0].device
-    optimizer = _optimizer(parameters, settings, device.type)
+    optimizer = _optimizer(parameters, settings, parameters[0].device.type)
+    packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16) if can_pack(network) else None
+    gradients = packed.add_gradients if packed else partial(_padded_gradients, network, settings.batch)
+    scores = packed.token_scores if packed else None
     group_size = settings.batch * settings.accumulation
     steps_an_epoch = math.ceil(len(epoch(0).texts) / group_size)
     total = steps_an_epoch * settings.epochs
-    result, best, step, started = TrainResult(), _state(network), 0, time.monotonic()
+    result, best, started = TrainResult(), _state(network), time.monotonic()
+    under_way: list[tuple[dict[str, float], Tensor]] = []
     for index in range(settings.epochs):
         rows = _rows(encoder, epoch(index), settings.max_text_tokens)
         marks = {
@@ -143,28 +149,46 @@ def fit(
         }
         network.train()
         for done, group in enumerate(_groups(rows, group_size, random, steps_an_epoch), start=1):
-            rate = settings.rate * _schedule(step, total, settings.warmup)
-            loss = _step(network, group, settings.batch, optimizer, parameters, rate)
-            step += 1
-            record = {"step": step, "of": total, "loss": loss, "rate": rate, "s": time.monotonic() - started}
+            rate = settings.rate * _schedule(len(result.curve), total, settings.warmup)
+            loss = gradients(group)
+            _update(optimizer, parameters, rate)
+            step = len(result.curve) + 1
+            record = {"step": step, "of": total, "rate": rate, "s": time.monotonic() - started}
+            result.curve.append(record)
             if done in marks:
-                record["macro_f1"] = validation_f1(network, encoder, validation, settings.max_text_tokens)
+                network.eval()
+                record["macro_f1"] = validation_f1(
+                    network, encoder, validation, settings.max_text_tokens, scores
+                )
                 network.train()
                 if record["macro_f1"] > result.best_f1:
                     result.best_f1, result.best_step, best = record["macro_f1"], step, _state(network)
-            result.curve.append(record)
-            report(record)
+            _settle(under_way, report)
+            under_way.append((record, loss))
+    _settle(under_way, report)
     _restore(network, best)
     network.eval()
     return result
 
 
 def validation_f1(
-    network: Any, encoder: PromptEncoder, examples: Examples, max_text_tokens: int = 256
+    network: Any,
+    encoder: PromptEncoder,
+    examples: Examples,
+    max_text_tokens: int = 256,
+    scores: TokenScores | None = None,
 ) -> float:
     """Macro-F1 of the most likely label on hard-labelled examples."""
-    predicted = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens).argmax(axis=1)
-    return float(f1_score(examples.targets.argmax(axis=1), predicted, average="macro"))
+    found = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens, scores=scores)
+    return float(f1_score(examples.targets.argmax(axis=1), found.argmax(axis=1), average="macro"))
+
+
+def _settle(under_way: list[tuple[dict[str, float], Tensor]], report: Report) -> None:
+    """Fetch the loss of the step before and report it: by now the next is launched, so that a GPU does not wait."""
+    while under_way:
+        record, loss = under_way.pop()
+        record["loss"] = float(loss)
+        report(record)
 
 
 def _rows(encoder: PromptEncoder, examples: Examples, max_text_tokens: int) -> list[Row]:
@@ -201,16 +225,9 @@ def _groups(rows: list[Row], size: int, random: np.random.Generator, count: int)
         yield [rows[i] for i in groups[index]]
 
 
-def _step(
-    network: Any,
-    group: list[Row],
-    batch: int,
-    optimizer: torch.optim.Optimizer,
-    parameters: list[nn.Parameter],
-    rate: float,
-) -> float:
-    """One optimizer step over a group in micro-batches; the mean loss a text, in nats."""
-    total = 0.0
+def _padded_gradients(network: Any, batch: int, group: list[Row]) -> Tensor:
+    """Add the gradients of a group's mean loss in micro-batches; the loss in nats."""
+    total = torch.zeros(())
     for start in range(0, len(group), batch):
         rows = group[start : start + batch]
         # Three times as fast on two cores as fp32.
@@ -219,29 +236,32 @@ def _step(
         weights = torch.tensor([w for row in rows for w in row.weights], device=scores.device)
         loss = -(scores * weights).sum() / len(group)
         loss.backward()  # type: ignore[no-untyped-call]
-        total += float(loss.detach())
+        total = total.to(loss.device) + loss.detach()
+    return total
+
+
+def _update(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], rate: float) -> None:
+    """One clipped optimizer step at this rate, after which the gradients are zero."""
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     for settings in optimizer.param_groups:
         settings["lr"] = rate
     optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    return total
+    optimizer.zero_grad(set_to_none=False)  # recorded steps add to them where they are
 
 
 def _optimizer(parameters: list[nn.Parameter], settings: TrainSettings, device: str) -> torch.optim.Optimizer:
-    name = settings.optimizer
-    if name == "auto":
-        name = "paged_adamw_8bit" if device == "cuda" else "adamw_torch"
-    if name == "adamw_torch":
-        return torch.optim.AdamW(parameters, lr=settings.rate, weight_decay=settings.weight_decay)
-    if name == "paged_adamw_8bit":
+    if settings.optimizer == "adamw_torch":
+        return torch.optim.AdamW(
+            parameters, lr=settings.rate, weight_decay=settings.weight_decay, fused=device == "cuda"
+        )
+    if settings.optimizer == "paged_adamw_8bit":
         import bitsandbytes
 
         optimizer: torch.optim.Optimizer = bitsandbytes.optim.PagedAdamW8bit(
             parameters, lr=settings.rate, weight_decay=settings.weight_decay
         )
         return optimizer
-    raise ConfigError(f"optimizer {name!r} is unknown; use auto, adamw_torch or paged_adamw_8bit")
+    raise ConfigError(f"optimizer {settings.optimizer!r} is unknown; use adamw_torch or paged_adamw_8bit")
 
 
 def _schedule(step: int, total: int, warmup: float) -> float:

@@ -13,13 +13,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (  # a module imports only from floors below its own
     {"errors", "gate", "lines", "times", "nf4_rounding"},
-    {"labels", "privacy", "readers", "database"},
+    {"labels", "cron", "privacy", "readers", "database"},
     {"settings", "documents", "store", "windows"},
     {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar", "retention"},
     {"baselines", "comparison", "curves", "segments", "shots", "overlap", "demo_feed"}
     | {"likelihood", "attention", "kernels", "model_folder"},
     {"mixture", "packed_attention", "matrices"},
-    {"network"},
+    {"network", "packed_training"},
     {"materialise"},
     {"models"},
     {"scoring", "training", "trainable", "pretraining", "alerts"},
@@ -35,6 +35,7 @@ MODEL_CODE = {
     f"monitor.{name}"
     for name in (
         *("attention", "kernels", "likelihood", "matrices", "nf4_rounding", "network", "packed_attention"),
+        "packed_training",
         *("materialise", "model_folder", "models", "pretraining", "scoring", "trainable", "training"),
         *("generation", "speed", "speed_baselines", "speed_table"),
     )
