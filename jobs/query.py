@@ -9,12 +9,18 @@ scores, models, runs, files and rejects.
 from __future__ import annotations
 
 import csv
+import itertools
 import json
+import math
+import shutil
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import SpooledTemporaryFile
+from typing import Annotated, Any, TextIO, cast
 
 import duckdb
 import typer
@@ -30,6 +36,8 @@ from monitor.database import READ_WAIT_S, reading
 from monitor.errors import DataError
 
 TABLE_ROWS = 100
+FETCH_ROWS = 10_000
+SPOOL_BYTES = 16 * 2**20  # of an answer in memory; the rest waits in a file without a name
 CELL_CHARACTERS = 200
 PIPE_COLUMNS = 10_000  # a pipe has no width; do not fold what goes through it
 
@@ -44,51 +52,104 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """Column names, and the rows as Python values."""
+    """Column names, and the rows as Python values: all of them, or as many as were asked for."""
 
     names: list[str]
     rows: list[tuple[Any, ...]]
 
 
-def ask(db: Path, sql: str, wait_s: float = READ_WAIT_S) -> Answer:
-    """The answer to a statement that only reads.
+def ask(db: Path, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1) -> Answer:
+    """The answer to a statement that only reads, cut to max_rows.
 
     Args:
         db: the database.
         sql: the question.
         wait_s: seconds to wait while another process writes.
+        max_rows: the most rows to fetch.
 
     Raises:
-        DataError: the SQL is wrong, or would change something.
+        DataError: the SQL is wrong, is several statements, or would change something.
         StoreError: the database cannot be read.
     """
+    with _asked(db, sql, wait_s) as (names, result):
+        return Answer(names, result.fetchmany(max_rows))
+
+
+def write_answer(db: Path, sql: str, style: Format, out: TextIO, wait_s: float = READ_WAIT_S) -> int:
+    """Write a whole answer as CSV or JSON, whatever its size; returns the number of rows.
+
+    The rows go through a temporary file: the database is free again before `out`, which may be a pager or a slow
+    pipe, takes the first of them. Errors as `ask`.
+    """
+    with SpooledTemporaryFile(SPOOL_BYTES, "w+", encoding="utf-8", errors="replace", newline="") as spool:
+        with _asked(db, sql, wait_s) as (names, result):
+            n = _write(names, iter(lambda: result.fetchmany(FETCH_ROWS), []), style, cast(TextIO, spool))
+        spool.seek(0)
+        shutil.copyfileobj(spool, out)
+    return n
+
+
+@contextmanager
+def _asked(db: Path, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+    """Column names and the open result of the one statement."""
     try:
         with reading(db, wait_s=wait_s) as con:
-            result = con.execute(sql)
-            if result is None:  # nothing but spaces and comments
+            statements = con.extract_statements(sql)
+            if not statements:  # nothing but spaces and comments
                 raise DataError("no SQL to answer; ask with SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE")
-            return Answer([column[0] for column in result.description], result.fetchall())
+            if len(statements) > 1:
+                raise DataError(f"{len(statements)} statements; ask one at a time")
+            result = con.execute(statements[0])
+            yield _distinct([column[0] for column in result.description]), result
     except duckdb.Error as error:
         message = str(error).split("\n\nLINE ")[0]  # what follows draws the place with spaces
         raise DataError(" ".join(message.split())) from error
 
 
-def show(answer: Answer, style: Format) -> None:
-    """Print an answer on standard output; a table is cut to what a screen can hold, CSV and JSON are whole."""
-    if style is Format.TABLE:
-        _show_table(answer)
-    elif style is Format.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(answer.names)
-        writer.writerows(answer.rows)
-    else:
-        rows = [dict(zip(answer.names, row, strict=True)) for row in answer.rows]
-        json.dump(rows, sys.stdout, ensure_ascii=False, indent=1, default=str)
-        sys.stdout.write("\n")
+def _distinct(names: list[str]) -> list[str]:
+    """The names, a second `n` being n_1 as in DuckDB's own subqueries: JSON would keep only one of them."""
+    taken: dict[str, None] = {}
+    for name in names:
+        fresh = name
+        for number in itertools.count(1):
+            if fresh not in taken:
+                break
+            fresh = f"{name}_{number}"
+        taken[fresh] = None
+    return list(taken)
 
 
-def _show_table(answer: Answer) -> None:
-    """A table where it fits the screen, otherwise a block of lines for each row."""
+def _write(names: list[str], parts: Iterable[list[tuple[Any, ...]]], style: Format, out: TextIO) -> int:
+    n = 0
+    if style is Format.CSV:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(names)
+        for rows in parts:
+            writer.writerows(rows)
+            n += len(rows)
+        return n
+    for row in itertools.chain.from_iterable(parts):
+        held = {name: _json(value) for name, value in zip(names, row, strict=True)}
+        out.write(",\n" if n else "[\n")
+        json.dump(held, out, ensure_ascii=False, allow_nan=False, default=str)
+        n += 1
+    out.write("\n]\n" if n else "[]\n")
+    return n
+
+
+def _json(value: object) -> object:
+    """A value as JSON can hold it: it has no NaN and no infinity, and its keys are strings."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, list | tuple):
+        return [_json(part) for part in value]
+    if isinstance(value, dict):
+        return {str(key): _json(part) for key, part in value.items()}
+    return value
+
+
+def show(answer: Answer) -> None:
+    """Print an answer's first rows: a table where it fits the screen, otherwise a block of lines for each row."""
     console = Console()
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
@@ -130,12 +191,15 @@ def command(
     Tables: documents, scores, models, runs, files, rejects. For example:
     "SELECT risk, count(*) FROM scores GROUP BY risk"
     """
-    answer = ask(db, sql)
-    show(answer, style)
-    n = len(answer.rows)
+    if style is Format.TABLE:
+        answer = ask(db, sql)
+        show(answer)
+        n, cut = min(len(answer.rows), TABLE_ROWS), len(answer.rows) > TABLE_ROWS
+    else:
+        n, cut = write_answer(db, sql, style, sys.stdout), False
     rows = f"{n:,} row{'' if n == 1 else 's'}"
-    if style is Format.TABLE and n > TABLE_ROWS:
-        rows += f", the first {TABLE_ROWS} shown (--format csv prints all)"
+    if cut:
+        rows = f"the first {TABLE_ROWS} rows (--format csv or json prints all)"
     Console(stderr=True).print(f"{rows} · {NOT_A_DIAGNOSIS}", style="dim", highlight=False, soft_wrap=True)
 
 

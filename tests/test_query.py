@@ -1,13 +1,14 @@
 """The query job: read-only, every type of answer, errors in one line."""
 
+import io
 import json
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from jobs.query import Answer, Format, ask, show
-from monitor.database import writing
+from jobs.query import Answer, Format, ask, show, write_answer
+from monitor.database import connect, writing
 from monitor.errors import DataError, StoreError
 
 
@@ -38,6 +39,7 @@ def test_a_question_is_answered(db: Path) -> None:
         ("FROM read_text('/etc/hostname')", "disabled"),
         ("INSTALL httpfs", ""),
         ("  -- nothing", "no SQL to answer"),
+        ("SELECT 1; SELECT 2", "one at a time"),
         ("SELECT 'a'::INTEGER", "Conversion Error"),
     ],
 )
@@ -62,33 +64,59 @@ def test_variables_of_the_program_are_no_tables(db: Path) -> None:
 
 
 EVERY_TYPE = (
-    "SELECT NULL AS n, 1.5::DECIMAL(5, 2) AS d, INTERVAL 1 DAY AS i, [1, 2] AS l, {'a': 1} AS s, 'x'::BLOB AS b, "
-    "DATE '2026-01-05' AS day, 'nan'::DOUBLE AS x, uuid() AS u, TRUE AS t, 'a\tb\x1b[31m' AS hostile, '[red]' AS tag"
+    "SELECT NULL AS n, 1.5::DECIMAL(5, 2) AS d, INTERVAL 1 DAY AS i, [1, 'inf'::DOUBLE] AS l, {'a': 1} AS s, "
+    "'x'::BLOB AS b, DATE '2026-01-05' AS day, 'nan'::DOUBLE AS x, uuid() AS u, TRUE AS t, "
+    "'a\tb\x1b[31m' AS hostile, '[red]' AS tag, MAP {1: {'a': '-inf'::DOUBLE}} AS deep"
 )
+
+
+def written(db: Path, sql: str, style: Format) -> str:
+    out = io.StringIO()
+    write_answer(db, sql, style, out)
+    return out.getvalue()
 
 
 def test_every_type_can_be_printed_and_no_text_steers_the_terminal(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = ask(db, EVERY_TYPE)
-    show(answer, Format.TABLE)
+    show(ask(db, EVERY_TYPE))
     table = capsys.readouterr().out
     assert "\x1b" not in table
     assert "[red]" in table
-    show(answer, Format.JSON)
-    assert json.loads(capsys.readouterr().out.replace("NaN", "null"))[0]["day"] == "2026-01-05"
-    show(answer, Format.CSV)
-    assert capsys.readouterr().out.startswith("n,d,i,l,s,b,day,x,u,t,hostile,tag\n")
+    (row,) = json.loads(written(db, EVERY_TYPE, Format.JSON))
+    assert (row["day"], row["x"], row["l"], row["deep"]) == (
+        "2026-01-05",
+        None,
+        [1, None],
+        {"1": {"a": None}},
+    )
+    assert written(db, EVERY_TYPE, Format.CSV).startswith("n,d,i,l,s,b,day,x,u,t,hostile,tag,deep\n")
 
 
 def test_a_table_is_cut_and_csv_is_whole(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    answer = ask(db, "SELECT range AS i, repeat('x', 500) AS long FROM range(300)")
-    show(answer, Format.TABLE)
+    many = "SELECT range AS i, repeat('x', 500) AS long FROM range(300)"
+    show(ask(db, many))
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 2 + 100
     assert table[-1].split() == ["99", "x" * 199 + "…"]
-    show(answer, Format.CSV)
-    assert capsys.readouterr().out.count("x" * 500) == 300
+    assert written(db, many, Format.CSV).count("x" * 500) == 300
+    assert len(json.loads(written(db, many, Format.JSON))) == 300
+
+
+def test_columns_of_one_name_are_all_kept_and_no_rows_are_still_json(db: Path) -> None:
+    sql = "SELECT 1 AS n, 2 AS n, 3 AS n_1 FROM documents"
+    assert json.loads(written(db, sql, Format.JSON)) == [{"n": 1, "n_1": 2, "n_1_1": 3}]
+    assert json.loads(written(db, sql + " WHERE FALSE", Format.JSON)) == []
+    assert written(db, sql + " WHERE FALSE", Format.CSV) == "n,n_1,n_1_1\n"
+
+
+def test_the_database_is_free_before_anybody_takes_the_answer(db: Path) -> None:
+    class Pager(io.StringIO):
+        def write(self, text: str) -> int:
+            connect(db, wait_s=0).close()  # a writer gets in
+            return super().write(text)
+
+    assert write_answer(db, "SELECT repeat('x', 1000) FROM range(30_000)", Format.CSV, Pager()) == 30_000
 
 
 def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
@@ -96,7 +124,7 @@ def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    show(ask(db, "FROM documents"), Format.TABLE)
+    show(ask(db, "FROM documents"))
     lines = capsys.readouterr().out.splitlines()
     assert "row 1" in lines[0]
     assert len(lines) == 1 + 7
