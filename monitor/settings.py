@@ -13,9 +13,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
+from monitor.cron import Cron
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
 
@@ -27,6 +34,62 @@ _PATHS = ("db", "inbox", "out", "key_file")
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
+Hours = Annotated[float, Field(gt=0)]
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (OSError, KeyError, ValueError) as error:
+        raise ValueError(f"no time zone {value!r}; use a name such as Asia/Taipei") from error
+    return value
+
+
+def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < limits[0] <= limits[1]:
+        raise ValueError(f"[yellow, red] are two numbers above 0, yellow not above red, not {list(limits)}")
+    return limits
+
+
+Zone = Annotated[str, AfterValidator(_known_zone)]
+Limits = Annotated[tuple[float, float], AfterValidator(_in_order)]
+
+
+class Schedule(BaseModel):
+    """The table [schedule]: when the jobs run, and which."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    cron: str = Field("15 2 * * *", description="minute hour day month weekday, as cron reads it")
+    time_zone: Zone | None = Field(None, description="zone of these times; default: time_zone")
+    jobs: tuple[str, ...] = Field(("nightly",), min_length=1, description="command lines, one after another")
+
+    @field_validator("cron")
+    @classmethod
+    def _a_schedule(cls, value: str) -> str:
+        try:
+            Cron.parse(value, "UTC")
+        except ConfigError as error:
+            raise ValueError(str(error).removeprefix("cron ")) from error
+        return value
+
+
+class Quality(BaseModel):
+    """The table [quality]: from where on a measure of a run's input makes the run yellow, and red."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rejected: Limits = Field((0.05, 0.25), description="share of the rows read that were rejected")
+    duplicates: Limits = Field((0.5, 1.0), description="share of the valid rows that were known already")
+    copies: Limits = Field(
+        (0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
+    )
+    language: Limits = Field((0.1, 0.25), description="share of letters that moved between kinds of words")
+    length: Limits = Field(
+        (0.5, 1.0), description="shift of the median length, in robust standard deviations"
+    )
+    unread_files: Limits = Field((1, 3), description="files that could not be read at all")
+    min_rows: Count = Field(50, description="rows, and texts before, under which nothing but files is judged")
 
 
 class Settings(BaseSettings):
@@ -45,7 +108,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model computes")
     chunk_rows: Count = Field(5_000, description="texts scored between two commits: what a crash can cost")
     settle_s: Seconds = Field(5.0, description="a file that changes while this is waited is left for later")
-    time_zone: str = Field("UTC", description="zone of the times that a run prints")
+    time_zone: Zone = Field("UTC", description="zone of the times that a run prints")
     threshold: Probability = Field(0.5, description="alert line: a subject's mean P(high risk) over 7 days")
     min_texts: Count = Field(3, description="texts in a week that a subject needs to be held to the line")
     min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
@@ -55,6 +118,14 @@ class Settings(BaseSettings):
     text_days: Count | None = Field(
         None, description="days that texts are kept; scores stay; default: always"
     )
+    notify: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        (), description="Apprise URLs told of alerts and failed runs"
+    )
+    late_hours: Hours = Field(
+        26.0, description="hours since the last finished run from which status says late"
+    )
+    schedule: Schedule = Field(default_factory=Schedule, description="when jobs run, and which")
+    quality: Quality = Field(default_factory=Quality, description="limits of the input's quality")
     risk_map: dict[str, str] | None = Field(
         None, description="risk level of each emotion; default: the model's"
     )
@@ -71,14 +142,10 @@ class Settings(BaseSettings):
         """Variables win over arguments (which are the file's), and nothing else is read."""
         return env_settings, init_settings
 
-    @field_validator("time_zone")
+    @field_validator("notify", mode="before")
     @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (OSError, KeyError, ValueError) as error:
-            raise ValueError(f"no time zone {value!r}; use a name such as Asia/Taipei") from error
-        return value
+    def _split(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
 
     @field_validator("risk_map")
     @classmethod
@@ -101,6 +168,9 @@ def load_settings(config: Path | None = None) -> Settings:
     _refuse_unknown_variables()
     try:
         return Settings(**given)
+    except SettingsError as error:  # a table that a variable should hold as JSON
+        field = str(error).split('"')[1]
+        raise ConfigError(f"variable {PREFIX}{field.upper()}: not JSON") from error
     except ValidationError as error:
         lines = [_explain(fault["loc"], fault["type"], fault["msg"], config) for fault in error.errors()]
         raise ConfigError("; ".join(lines)) from error
@@ -137,12 +207,16 @@ def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path
     variable = f"{PREFIX}{place[0]}".upper()
     source = f"variable {variable}" if variable in map(str.upper, os.environ) else str(config or DEFAULT_FILE)
     if kind == "extra_forbidden":
-        return f"{source}: no such setting: {key}{_suggest(key)}"
+        table = next((kind for name, kind in _TABLES.items() if place[0] == name), Settings)
+        return f"{source}: no such setting: {key}{_suggest(str(place[-1]), table)}"
     if kind == "dict_type":
         message = "give each emotion's risk level, in a table of the file or as JSON in the variable"
     return f"{source}: {key}: {message.removeprefix('Value error, ')}"
 
 
-def _suggest(key: str) -> str:
-    close = get_close_matches(key, Settings.model_fields, n=1)
-    return f" (did you mean {close[0]}?)" if close else f" (there are: {', '.join(Settings.model_fields)})"
+_TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality}
+
+
+def _suggest(key: str, table: type[BaseModel] = Settings) -> str:
+    close = get_close_matches(key, table.model_fields, n=1)
+    return f" (did you mean {close[0]}?)" if close else f" (there are: {', '.join(table.model_fields)})"

@@ -66,6 +66,13 @@ def test_a_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monke
         ("db = [1]", ["db", "path"]),
         ("min_texts = 3\ndb = here", ["not TOML", "line 2"]),
         ("min_cohort = 0\nmin_texts = 0", ["min_cohort", "min_texts"]),
+        ('[schedule]\ncron = "61 2 * * *"', ["schedule.cron", "'61' is no minute"]),
+        ('[schedule]\ntime_zone = "Mars"', ["schedule.time_zone", "no time zone 'Mars'"]),
+        ('[schedule]\ncrom = "1 2 * * *"', ["schedule.crom", "did you mean cron?"]),
+        ("[schedule]\njobs = []", ["schedule.jobs"]),
+        ("[quality]\nrejected = [0.5, 0.1]", ["quality.rejected", "yellow not above red"]),
+        ("[quality]\nlength = 3", ["quality.length"]),
+        ("text_days = 0", ["text_days"]),
     ],
 )
 def test_a_fault_in_the_file_is_one_line_with_file_and_key(
@@ -86,6 +93,7 @@ def test_a_fault_in_the_file_is_one_line_with_file_and_key(
         ("RISK_MONITOR_CHUNK_ROWS", "many", ["variable RISK_MONITOR_CHUNK_ROWS", "integer"]),
         ("RISK_MONITOR_CHUNK_ROW", "5", ["RISK_MONITOR_CHUNK_ROW:", "did you mean chunk_rows?"]),
         ("RISK_MONITOR_RISK_MAP", "{joy", ["risk_map", "JSON"]),
+        ("RISK_MONITOR_QUALITY", "{joy", ["RISK_MONITOR_QUALITY", "not JSON"]),
     ],
 )
 def test_a_fault_in_a_variable_is_one_line_with_its_name(
@@ -102,6 +110,16 @@ def test_the_tests_variable_and_the_key_are_no_unknown_settings(monkeypatch: pyt
     monkeypatch.setenv("RISK_MONITOR_DATA", "/data")
     monkeypatch.setenv("RISK_MONITOR_KEY", "a secret that no setting may hold")
     assert load_settings() == Settings()
+
+
+def test_addresses_of_notifications_are_a_list_or_words_and_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(config(tmp_path, 'notify = ["json://user:secret@host"]'))
+    assert "secret" not in repr(settings)
+    assert [url.get_secret_value() for url in settings.notify] == ["json://user:secret@host"]
+    monkeypatch.setenv("RISK_MONITOR_NOTIFY", "json://a json://b")
+    assert len(load_settings().notify) == 2
 
 
 def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path) -> None:
