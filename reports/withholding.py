@@ -1,0 +1,119 @@
+"""Small cells: what a report may show, so that no common number is about fewer than min_cohort subjects.
+
+The rule, for means and shares of everyone and of cohorts (k stands for min_cohort):
+
+1. A number about fewer than k subjects is withheld.
+2. Longer windows may not give a withheld day away. A day stands on its own only in a week whose every day with texts
+   has k subjects; any other week counts as a whole. A 7- or 28-day mean is shown only where it is made of whole
+   such pieces, none of them withheld.
+3. Neither may a total. In a week where some cohort has a day of fewer than k subjects, every cohort is shown by the
+   whole week; and where a cohort's week is withheld, the smallest cohort that could be shown is withheld with it, so
+   that everyone less the cohorts shown is about k subjects or more. The hours of a weekday are treated the same.
+
+Everything shown is thus made of pieces of at least k subjects each, and so is whatever can be computed from it. Weeks
+end on the weekday of the report's last day, so the rule holds within a report, not between those of two nights. Rows
+and pages about one subject each are no common numbers: they carry no name instead. After Hundepool et al.,
+"Statistical Disclosure Control" (2012), on secondary suppression.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import polars as pl
+
+MEASURES = (
+    *("n", "n_days", "n_high", "n_subjects", "share_high", "share_high_lo", "share_high_hi"),
+    *("p_low", "p_mid", "p_high", "p_sadness", "p_joy", "p_love", "p_anger", "p_fear", "p_surprise"),
+)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """How time is cut for one series. Weeks are numbered back from as_of, the newest 0.
+
+    whole: weeks whose days may not be told apart.
+    hidden: weeks that are withheld altogether.
+    """
+
+    as_of: dt.date
+    whole: frozenset[int] = frozenset()
+    hidden: frozenset[int] = frozenset()
+
+    def shows(self, day: dt.date, length: int) -> bool:
+        """Whether the window of `length` days that ends on `day` is made of whole pieces, all of them shown."""
+        before = day - dt.timedelta(days=length)
+        weeks = range(self._week(day), self._week(before + dt.timedelta(days=1)) + 1)
+        return self._cut(day) and self._cut(before) and self.hidden.isdisjoint(weeks)
+
+    def days_by_day(self, most: int) -> int:
+        """How many of the newest `most` days, without a break, may be told apart."""
+        first = min(self.whole | self.hidden, default=most)
+        return min(most, 7 * first)
+
+    def _week(self, day: dt.date) -> int:
+        return (self.as_of - day).days // 7
+
+    def _cut(self, day: dt.date) -> bool:
+        """Whether one piece ends on `day` and the next begins after it."""
+        return (self.as_of - day).days % 7 == 0 or self._week(day) not in self.whole
+
+
+def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: int) -> dict[str, Pieces]:
+    """The pieces of each of several cohorts that together make up everyone; of everyone, if it is the only one.
+
+    Args:
+        daily: columns cohort, day, n_subjects; one row a cohort and day with texts.
+        weekly: columns cohort, day (the week's last), n, n_subjects; of the same texts.
+        as_of: the last day of the newest week.
+        min_cohort: the fewest subjects that a number may be about.
+    """
+    week = (pl.lit(as_of) - pl.col("day")).dt.total_days() // 7
+    small_days = daily.filter(pl.col("n_subjects") < min_cohort)
+    whole = frozenset(small_days.select(week).to_series().to_list())
+    cells = weekly.with_columns(week=week, small=pl.col("n_subjects") < min_cohort)
+    size = pl.col("n").sum().over("cohort")
+    beside = (
+        cells.with_columns(size=size, any_small=pl.col("small").any().over("week"))
+        .filter(pl.col("any_small") & ~pl.col("small"))
+        .sort("size", "cohort")
+        .unique("week", keep="first", maintain_order=True)
+    )
+    withheld = pl.concat([frame.select("cohort", "week") for frame in (cells.filter("small"), beside)])
+    hidden = {
+        cohort: frozenset(weeks) for cohort, weeks in withheld.group_by("cohort").agg("week").iter_rows()
+    }
+    return {
+        cohort: Pieces(as_of, whole, hidden.get(cohort, frozenset())) for cohort in weekly["cohort"].unique()
+    }
+
+
+def windows(frame: pl.DataFrame, pieces: Pieces, length: int) -> pl.DataFrame:
+    """The rows of a frame of windows of `length` days (column day: their last) that may be shown."""
+    shown = [pieces.shows(day, length) for day in frame["day"]]
+    return frame.filter(pl.Series(shown, dtype=pl.Boolean))
+
+
+def weeks(weekly: pl.DataFrame, pieces: Pieces) -> pl.DataFrame:
+    """All weeks of one series, with `withheld`; a withheld week's measures are empty."""
+    shown = pl.Series([pieces.shows(day, 7) for day in weekly["day"]], dtype=pl.Boolean)
+    return _emptied(weekly.with_columns(withheld=~shown))
+
+
+def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
+    """All cells of heat_weekday_hour, with `withheld`; beside a small hour, its weekday's smallest other is withheld.
+
+    Nothing else may be known of hours: the days that they come from must be shown one by one.
+    """
+    small = pl.col("n_subjects") < min_cohort
+    rank = pl.when(~small).then(pl.struct("n", "hour")).rank("ordinal").over("weekday")
+    beside = small.any().over("weekday") & (rank == 1)
+    return _emptied(heat.with_columns(withheld=small | beside.fill_null(False)))
+
+
+def _emptied(frame: pl.DataFrame) -> pl.DataFrame:
+    measures = [name for name in frame.columns if name in MEASURES or name == "p"]
+    return frame.with_columns(
+        pl.when("withheld").then(None).otherwise(pl.col(name)).alias(name) for name in measures
+    )
