@@ -40,20 +40,27 @@ def insert(
     p: Sequence[Sequence[float]] | np.ndarray,
     model: str | None = MODEL,
     truncated: Sequence[bool] | None = None,
+    cohorts: Sequence[str | None] | None = None,
 ) -> None:
-    """Documents and, unless model is None, their scores; rows n, p of shape (n, 6)."""
+    """Documents and, unless model is None, their scores; rows n, p of shape (n, 6); cohorts "test" unless given."""
     first = con.sql("SELECT count(*) FROM documents").fetchall()[0][0]
     documents = pl.DataFrame(
         {
             "doc_id": [f"doc-{first + i}" for i in range(len(subjects))],
             "subject_id": subjects,
             "posted_at": posted,
+            "source": cohorts or ["test"] * len(subjects),
         },
-        schema={"doc_id": pl.String, "subject_id": pl.String, "posted_at": pl.Datetime("us")},
+        schema={
+            "doc_id": pl.String,
+            "subject_id": pl.String,
+            "posted_at": pl.Datetime("us"),
+            "source": pl.String,
+        },
     )
     con.register("new_documents", documents)
     con.execute(
-        "INSERT INTO documents BY NAME SELECT *, 'text' AS text, 'test' AS source, 'run-1' AS run_id,"
+        "INSERT INTO documents BY NAME SELECT *, 'text' AS text, 'run-1' AS run_id,"
         " TIMESTAMP '2026-06-01' AS ingested_at FROM new_documents"
     )
     if model is None or not len(subjects):
@@ -65,27 +72,30 @@ def insert(
         " WHERE NOT EXISTS (FROM models WHERE model_id = $id)",
         {"id": model, "rules": pl.Series([dict(RiskMap().rules)]).struct.json_encode()[0]},
     )
-    scores = pl.DataFrame({"doc_id": documents["doc_id"], **score_columns(np.asarray(p, float), RiskMap())})
+    scores = documents.hstack(pl.DataFrame(score_columns(np.asarray(p, float), RiskMap())))
     scores = scores.with_columns(
         model_id=pl.lit(model),
+        cohort=pl.col("source").fill_null("unnamed"),
         n_tokens=pl.lit(12),
         truncated=pl.Series(truncated or [False] * len(subjects)),
         run_id=pl.lit("run-1"),
         scored_at=pl.lit(dt.datetime(2026, 6, 1)),
     )
-    con.register("new_scores", scores)
+    con.register("new_scores", scores.drop("source"))
     con.execute("INSERT INTO scores BY NAME SELECT * FROM new_scores")
 
 
 def add(con: duckdb.DuckDBPyConnection, texts: Iterable[Sequence], model: str | None = MODEL) -> None:
-    """Texts as (subject, "YYYY-MM-DD HH:MM", p_high[, p_mid])."""
+    """Texts as (subject or subject@cohort, "YYYY-MM-DD HH:MM", p_high[, p_mid])."""
     rows = list(texts)
+    who = [row[0].partition("@") for row in rows]
     insert(
         con,
-        [row[0] for row in rows],
+        [subject for subject, _, _ in who],
         [dt.datetime.fromisoformat(row[1]) for row in rows],
         [probabilities(*row[2:]) for row in rows],
         model,
+        cohorts=[cohort or "test" for _, _, cohort in who],
     )
 
 

@@ -6,8 +6,11 @@
 INSERT INTO scores BY NAME
 SELECT
     i.*,
+    d.subject_id,
+    coalesce(d.source, 'unnamed') AS cohort,
+    d.posted_at,
     $run_id AS run_id,
     CAST($now AS TIMESTAMP) AS scored_at
 FROM incoming AS i
-SEMI JOIN documents USING (doc_id)
+JOIN documents AS d USING (doc_id)
 ANTI JOIN scores USING (doc_id, model_id)

@@ -1,11 +1,16 @@
 -- name: scores
--- purpose: what a model made of a document; a new model scores beside the old one, never over it
+-- purpose: what a model made of a document; a new model scores beside the old one, never over it. Whose text it was,
+--          in which cohort (the source; 'unnamed' where there is none) and when is copied from `documents`, which never
+--          change, so that windows over a hundred million scores need no join
 -- grain: one row per doc_id and model_id
 -- frame: none
 -- params: none
 CREATE TABLE scores (
     doc_id VARCHAR NOT NULL,
     model_id VARCHAR NOT NULL,
+    subject_id VARCHAR NOT NULL,
+    cohort VARCHAR NOT NULL,
+    posted_at TIMESTAMP NOT NULL,
     emotion VARCHAR NOT NULL CHECK (emotion IN ('sadness', 'joy', 'love', 'anger', 'fear', 'surprise')),
     risk VARCHAR NOT NULL CHECK (risk IN ('low_risk', 'mid_risk', 'high_risk')),
     p_sadness DOUBLE NOT NULL CHECK (p_sadness BETWEEN 0 AND 1),

@@ -3,24 +3,26 @@
 -- grain: one row per UTC calendar day with at least one scored text
 -- frame: the calendar day; every day up to and including the day of as_of
 -- params: model_id, as_of
+WITH daily AS (
+    SELECT day, count(DISTINCT subject_id) AS n_subjects, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day)))
+    FROM daily_cells
+    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
+    GROUP BY day
+)
 SELECT
-    CAST(d.posted_at AS DATE) AS day,
-    count(*) AS n,
-    count(DISTINCT d.subject_id) AS n_subjects,
-    count(*) FILTER (s.risk = 'high_risk') AS n_high,
-    avg(CAST(s.risk = 'high_risk' AS INTEGER)) AS share_high,
-    avg(s.p_low) AS p_low,
-    avg(s.p_mid) AS p_mid,
-    avg(s.p_high) AS p_high,
-    avg(s.p_sadness) AS p_sadness,
-    avg(s.p_joy) AS p_joy,
-    avg(s.p_love) AS p_love,
-    avg(s.p_anger) AS p_anger,
-    avg(s.p_fear) AS p_fear,
-    avg(s.p_surprise) AS p_surprise
-FROM scores AS s
-JOIN documents AS d USING (doc_id)
-WHERE s.model_id = $model_id
-  AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
-GROUP BY ALL
+    day,
+    CAST(n AS BIGINT) AS n,
+    n_subjects,
+    CAST(n_high AS BIGINT) AS n_high,
+    n_high / n AS share_high,
+    low / n AS p_low,
+    mid / n AS p_mid,
+    high / n AS p_high,
+    sadness / n AS p_sadness,
+    joy / n AS p_joy,
+    love / n AS p_love,
+    anger / n AS p_anger,
+    fear / n AS p_fear,
+    surprise / n AS p_surprise
+FROM daily
 ORDER BY day

@@ -5,10 +5,10 @@
 -- params: model_id, as_of, days
 WITH weekly AS (
     SELECT
-        CAST(date_trunc('week', d.posted_at) AS DATE) AS week,
+        CAST(date_trunc('week', s.posted_at) AS DATE) AS week,
         count(*) AS n,
-        count(DISTINCT d.subject_id) AS n_subjects,
-        count(DISTINCT CAST(d.posted_at AS DATE)) AS n_days,
+        count(DISTINCT s.subject_id) AS n_subjects,
+        count(DISTINCT CAST(s.posted_at AS DATE)) AS n_days,
         avg(s.p_sadness) AS sadness,
         avg(s.p_joy) AS joy,
         avg(s.p_love) AS love,
@@ -16,10 +16,9 @@ WITH weekly AS (
         avg(s.p_fear) AS fear,
         avg(s.p_surprise) AS surprise
     FROM scores AS s
-    JOIN documents AS d USING (doc_id)
     WHERE s.model_id = $model_id
-      AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
-      AND d.posted_at >= date_trunc('week', CAST($as_of AS DATE) - to_days(CAST($days AS INTEGER) - 1))
+      AND s.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
+      AND s.posted_at >= date_trunc('week', CAST($as_of AS DATE) - to_days(CAST($days AS INTEGER) - 1))
     GROUP BY ALL
 )
 UNPIVOT weekly ON sadness, joy, love, anger, fear, surprise INTO NAME emotion VALUE p

@@ -13,15 +13,14 @@ WITH periods AS (
 subjects AS (
     SELECT
         p.period,
-        d.subject_id,
+        s.subject_id,
         count(*) AS n,
         count(*) FILTER (s.risk = 'high_risk') AS n_high,
         sum(s.p_low) AS low,
         sum(s.p_mid) AS mid,
         sum(s.p_high) AS high
     FROM scores AS s
-    JOIN documents AS d USING (doc_id)
-    JOIN periods AS p ON CAST(d.posted_at AS DATE) BETWEEN p.first_day AND p.last_day
+    JOIN periods AS p ON CAST(s.posted_at AS DATE) BETWEEN p.first_day AND p.last_day
     WHERE s.model_id = $model_id
     GROUP BY ALL
 )

@@ -7,16 +7,15 @@
 -- params: model_id, as_of, days, top
 WITH texts AS (
     SELECT
-        CAST(d.posted_at AS DATE) AS day,
-        d.subject_id,
+        CAST(s.posted_at AS DATE) AS day,
+        s.subject_id,
         s.p_high,
         s.risk,
-        d.posted_at >= CAST($as_of AS DATE) - to_days(27) AS is_recent
+        s.posted_at >= CAST($as_of AS DATE) - to_days(27) AS is_recent
     FROM scores AS s
-    JOIN documents AS d USING (doc_id)
     WHERE s.model_id = $model_id
-      AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
-      AND d.posted_at >= date_trunc('week', CAST($as_of AS DATE) - to_days(CAST($days AS INTEGER) - 1))
+      AND s.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
+      AND s.posted_at >= date_trunc('week', CAST($as_of AS DATE) - to_days(CAST($days AS INTEGER) - 1))
 ),
 everyone AS (SELECT avg(p_high) AS p_high FROM texts),
 subjects AS (

@@ -11,13 +11,11 @@ SELECT
     m.quantisation,
     m.temperature,
     m.risk_map,
-    count(d.doc_id) AS n,
-    min(d.posted_at) AS first_posted,
-    max(d.posted_at) AS last_posted,
+    count(s.doc_id) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS n,
+    min(s.posted_at) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS first_posted,
+    max(s.posted_at) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS last_posted,
     max(s.scored_at) AS last_scored
 FROM models AS m
 LEFT JOIN scores AS s USING (model_id)
-LEFT JOIN documents AS d
-    ON d.doc_id = s.doc_id AND d.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY
 GROUP BY ALL
 ORDER BY last_scored DESC NULLS LAST, m.model_id

@@ -1,31 +1,15 @@
 -- name: rolling_overall
--- purpose: everyone's recent past on each day: means weighted by texts, and how many subjects stand behind them
+-- purpose: everyone's recent past on each day: means weighted by texts, and how many subjects stand behind them;
+--          share_high_lo and _hi are Wilson's 95% interval, which takes texts for independent
 -- grain: one row per UTC calendar day with at least one scored text; a day of silence has no row
 -- frame: window_days calendar days ending on and including day. It counts days, not rows: silence shrinks n, it never
 --        stretches the window. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would let an eighth day in
 -- params: model_id, as_of, window_days
 WITH cells AS (
-    SELECT
-        CAST(d.posted_at AS DATE) AS day,
-        d.subject_id,
-        count(*) AS n,
-        count(*) FILTER (s.risk = 'high_risk') AS n_high,
-        sum(s.p_low) AS low,
-        sum(s.p_mid) AS mid,
-        sum(s.p_high) AS high,
-        sum(s.p_sadness) AS sadness,
-        sum(s.p_joy) AS joy,
-        sum(s.p_love) AS love,
-        sum(s.p_anger) AS anger,
-        sum(s.p_fear) AS fear,
-        sum(s.p_surprise) AS surprise
-    FROM scores AS s
-    JOIN documents AS d USING (doc_id)
-    WHERE s.model_id = $model_id
-      AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
-    GROUP BY ALL
+    FROM daily_cells
+    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
 ),
-daily AS (SELECT day, sum(COLUMNS(* EXCLUDE (day, subject_id))) FROM cells GROUP BY day),
+daily AS (SELECT day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day))) FROM cells GROUP BY day),
 -- distinct subjects cannot be added up over days, so they are counted on the cells
 subjects AS (
     SELECT DISTINCT day, count(DISTINCT subject_id) OVER recent AS n_subjects
@@ -34,27 +18,33 @@ subjects AS (
         ORDER BY day
         RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
     )
+),
+windows AS (
+    SELECT day, count(*) OVER recent AS n_days, sum(COLUMNS(* EXCLUDE (day))) OVER recent
+    FROM daily
+    WINDOW recent AS (
+        ORDER BY day
+        RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+    )
 )
 SELECT
     day,
-    CAST(sum(n) OVER recent AS BIGINT) AS n,
-    count(*) OVER recent AS n_days,
+    CAST(n AS BIGINT) AS n,
+    n_days,
     n_subjects,
-    CAST(sum(n_high) OVER recent AS BIGINT) AS n_high,
-    sum(n_high) OVER recent / sum(n) OVER recent AS share_high,
-    sum(low) OVER recent / sum(n) OVER recent AS p_low,
-    sum(mid) OVER recent / sum(n) OVER recent AS p_mid,
-    sum(high) OVER recent / sum(n) OVER recent AS p_high,
-    sum(sadness) OVER recent / sum(n) OVER recent AS p_sadness,
-    sum(joy) OVER recent / sum(n) OVER recent AS p_joy,
-    sum(love) OVER recent / sum(n) OVER recent AS p_love,
-    sum(anger) OVER recent / sum(n) OVER recent AS p_anger,
-    sum(fear) OVER recent / sum(n) OVER recent AS p_fear,
-    sum(surprise) OVER recent / sum(n) OVER recent AS p_surprise
-FROM daily
+    CAST(n_high AS BIGINT) AS n_high,
+    n_high / n AS share_high,
+    greatest(0, (n_high + 1.9208 - 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_lo,
+    least(1, (n_high + 1.9208 + 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_hi,
+    low / n AS p_low,
+    mid / n AS p_mid,
+    high / n AS p_high,
+    sadness / n AS p_sadness,
+    joy / n AS p_joy,
+    love / n AS p_love,
+    anger / n AS p_anger,
+    fear / n AS p_fear,
+    surprise / n AS p_surprise
+FROM windows
 JOIN subjects USING (day)
-WINDOW recent AS (
-    ORDER BY day
-    RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-)
 ORDER BY day

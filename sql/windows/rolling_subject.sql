@@ -1,50 +1,82 @@
 -- name: rolling_subject
--- purpose: each subject's recent past on each day they wrote: means weighted by texts, never means of daily means
+-- purpose: each subject's recent past on each day they wrote: means weighted by texts, never means of daily means.
+--          variability = standard deviation of the texts' p_high (from 2 texts on); inertia = correlation of a day's mean
+--          p_high with that of the day before, over the window's pairs of neighbouring days (from 5 pairs on, NULL
+--          where either does not vary). baseline_mean = mean p_high of the subject's own past (from 10 texts on), and
+--          baseline_lo to _hi where the mean of n further texts like those would lie 95 times in 100 (normal
+--          approximation); share_high_lo and _hi are Wilson's 95% interval. Both take texts for independent
 -- grain: one row per subject and UTC calendar day with at least one scored text; a day of silence has no row
 -- frame: window_days calendar days ending on and including day. It counts days, not rows: silence shrinks n, it never
---        stretches the window. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would let an eighth day in
+--        stretches the window. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would let an eighth day in. The own past
+--        is the 56 days before the window. A pair's both days lie in the window
 -- params: model_id, as_of, window_days
 WITH daily AS (
+    SELECT subject_id, day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day)))
+    FROM daily_cells
+    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
+    GROUP BY subject_id, day
+),
+pairs AS (
     SELECT
-        CAST(d.posted_at AS DATE) AS day,
-        d.subject_id,
-        count(*) AS n,
-        count(*) FILTER (s.risk = 'high_risk') AS n_high,
-        sum(s.p_low) AS low,
-        sum(s.p_mid) AS mid,
-        sum(s.p_high) AS high,
-        sum(s.p_sadness) AS sadness,
-        sum(s.p_joy) AS joy,
-        sum(s.p_love) AS love,
-        sum(s.p_anger) AS anger,
-        sum(s.p_fear) AS fear,
-        sum(s.p_surprise) AS surprise
-    FROM scores AS s
-    JOIN documents AS d USING (doc_id)
-    WHERE s.model_id = $model_id
-      AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
-    GROUP BY ALL
+        *,
+        CASE WHEN lag(day) OVER own = day - 1 THEN lag(high / n) OVER own END AS before,
+        CASE WHEN before IS NOT NULL THEN high / n END AS after
+    FROM daily
+    WINDOW own AS (PARTITION BY subject_id ORDER BY day)
+),
+windows AS (
+    SELECT
+        subject_id,
+        day,
+        count(*) OVER recent AS n_days,
+        sum(COLUMNS(* EXCLUDE (subject_id, day, before, after))) OVER recent,
+        count(after) OVER inside AS n_pairs,
+        corr(before, after) OVER inside AS correlation,
+        least(var_pop(before) OVER inside, var_pop(after) OVER inside) AS pair_variance,
+        sum(n) OVER past AS past_n,
+        sum(high) OVER past / past_n AS past_mean,
+        greatest(0, (sum(high_squared) OVER past - past_n * past_mean * past_mean) / (past_n - 1)) AS past_variance
+    FROM pairs
+    WINDOW
+        recent AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+        ),
+        inside AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(greatest(CAST($window_days AS INTEGER) - 2, 0)) PRECEDING AND CURRENT ROW
+        ),
+        past AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(CAST($window_days AS INTEGER) + 55) PRECEDING
+            AND to_days(CAST($window_days AS INTEGER)) PRECEDING
+        )
 )
 SELECT
     day,
     subject_id,
-    CAST(sum(n) OVER recent AS BIGINT) AS n,
-    count(*) OVER recent AS n_days,
-    CAST(sum(n_high) OVER recent AS BIGINT) AS n_high,
-    sum(n_high) OVER recent / sum(n) OVER recent AS share_high,
-    sum(low) OVER recent / sum(n) OVER recent AS p_low,
-    sum(mid) OVER recent / sum(n) OVER recent AS p_mid,
-    sum(high) OVER recent / sum(n) OVER recent AS p_high,
-    sum(sadness) OVER recent / sum(n) OVER recent AS p_sadness,
-    sum(joy) OVER recent / sum(n) OVER recent AS p_joy,
-    sum(love) OVER recent / sum(n) OVER recent AS p_love,
-    sum(anger) OVER recent / sum(n) OVER recent AS p_anger,
-    sum(fear) OVER recent / sum(n) OVER recent AS p_fear,
-    sum(surprise) OVER recent / sum(n) OVER recent AS p_surprise
-FROM daily
-WINDOW recent AS (
-    PARTITION BY subject_id
-    ORDER BY day
-    RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-)
+    CAST(n AS BIGINT) AS n,
+    n_days,
+    CAST(n_high AS BIGINT) AS n_high,
+    n_high / n AS share_high,
+    greatest(0, (n_high + 1.9208 - 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_lo,
+    least(1, (n_high + 1.9208 + 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_hi,
+    low / n AS p_low,
+    mid / n AS p_mid,
+    high / n AS p_high,
+    sadness / n AS p_sadness,
+    joy / n AS p_joy,
+    love / n AS p_love,
+    anger / n AS p_anger,
+    fear / n AS p_fear,
+    surprise / n AS p_surprise,
+    CASE WHEN n > 1 THEN sqrt(greatest(0, (high_squared - high * high / n) / (n - 1))) END AS variability,
+    CASE WHEN n_pairs >= 5 AND pair_variance > 1e-12 THEN correlation END AS inertia,
+    CASE WHEN past_n >= 10 THEN past_mean END AS baseline_mean,
+    CASE WHEN past_n >= 10 THEN greatest(0, past_mean - 1.96 * sqrt(past_variance * (1 / n + 1 / past_n))) END AS baseline_lo,
+    CASE WHEN past_n >= 10 THEN least(1, past_mean + 1.96 * sqrt(past_variance * (1 / n + 1 / past_n))) END AS baseline_hi
+FROM windows
 ORDER BY day, subject_id

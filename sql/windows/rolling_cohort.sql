@@ -1,0 +1,55 @@
+-- name: rolling_cohort
+-- purpose: each cohort's recent past on each day: means weighted by texts, and how many subjects stand behind them;
+--          share_high_lo and _hi are Wilson's 95% interval, which takes texts for independent
+-- grain: one row per cohort (the source of the texts) and UTC calendar day with at least one scored text; a day of silence has no row
+-- frame: window_days calendar days ending on and including day. It counts days, not rows: silence shrinks n, it never
+--        stretches the window. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would let an eighth day in
+-- params: model_id, as_of, window_days
+WITH cells AS (
+    FROM daily_cells
+    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
+),
+daily AS (
+    SELECT cohort, day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day))) FROM cells GROUP BY cohort, day
+),
+-- distinct subjects cannot be added up over days, so they are counted on the cells
+subjects AS (
+    SELECT DISTINCT cohort, day, count(DISTINCT subject_id) OVER recent AS n_subjects
+    FROM cells
+    WINDOW recent AS (
+        PARTITION BY cohort
+        ORDER BY day
+        RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+    )
+),
+windows AS (
+    SELECT cohort, day, count(*) OVER recent AS n_days, sum(COLUMNS(* EXCLUDE (cohort, day))) OVER recent
+    FROM daily
+    WINDOW recent AS (
+        PARTITION BY cohort
+        ORDER BY day
+        RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+    )
+)
+SELECT
+    day,
+    cohort,
+    CAST(n AS BIGINT) AS n,
+    n_days,
+    n_subjects,
+    CAST(n_high AS BIGINT) AS n_high,
+    n_high / n AS share_high,
+    greatest(0, (n_high + 1.9208 - 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_lo,
+    least(1, (n_high + 1.9208 + 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_hi,
+    low / n AS p_low,
+    mid / n AS p_mid,
+    high / n AS p_high,
+    sadness / n AS p_sadness,
+    joy / n AS p_joy,
+    love / n AS p_love,
+    anger / n AS p_anger,
+    fear / n AS p_fear,
+    surprise / n AS p_surprise
+FROM windows
+JOIN subjects USING (cohort, day)
+ORDER BY day, cohort

@@ -1,0 +1,253 @@
+"""The window queries once more, text by text in plain Python: slow, and too simple to be wrong in the same way."""
+
+import datetime as dt
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
+from typing import NamedTuple
+
+DAY = dt.timedelta(days=1)
+Row = dict[str, object]
+
+
+class Text(NamedTuple):
+    """One text; mid and low share what high leaves."""
+
+    subject: str
+    cohort: str | None
+    at: dt.datetime
+    high: float
+    mid: float
+    scored: bool = True
+
+    @property
+    def day(self) -> dt.date:
+        return self.at.date()
+
+    @property
+    def low(self) -> float:
+        return 1.0 - self.high - self.mid
+
+    @property
+    def is_high(self) -> bool:
+        return self.high > self.mid and self.high > self.low
+
+
+def mean(values: Iterable[float]) -> float:
+    return statistics.fmean(values)
+
+
+def measures(texts: Sequence[Text]) -> Row:
+    """What every query says of a set of texts."""
+    n_high = sum(text.is_high for text in texts)
+    low, mid, high = (mean(getattr(text, name) for text in texts) for name in ("low", "mid", "high"))
+    others = {f"p_{name}": 0.0 for name in ("love", "fear", "surprise")}
+    return {
+        "n": len(texts),
+        "n_high": n_high,
+        "share_high": n_high / len(texts),
+        "p_low": low,
+        "p_mid": mid,
+        "p_high": high,
+        **({"p_joy": low, "p_anger": mid, "p_sadness": high} | others),
+    }
+
+
+def wilson(k: int, n: int) -> Row:
+    """The two shares p at which k lies just 1.96 standard errors from n * p, found by halving."""
+
+    def end(inside: float, outside: float) -> float:
+        for _ in range(60):
+            p = (inside + outside) / 2
+            if abs(k / n - p) <= 1.96 * (p * (1 - p) / n) ** 0.5:
+                inside = p
+            else:
+                outside = p
+        return inside
+
+    return {"share_high_lo": end(k / n, 0.0), "share_high_hi": end(k / n, 1.0)}
+
+
+def course(subject: str, day: dt.date, days: int, texts: Sequence[Text]) -> Row:
+    """Variability, inertia and the band of the own past, for the window of `days` ending on `day`."""
+    own = [text for text in texts if text.subject == subject]
+    seen = [text for text in own if day - days * DAY < text.day <= day]
+    daily = {text.day: mean(other.high for other in seen if other.day == text.day) for text in seen}
+    pairs = [(daily[one - DAY], daily[one]) for one in daily if one - DAY in daily]
+    varied = len(pairs) >= 5 and all(statistics.pvariance(side) > 1e-12 for side in zip(*pairs, strict=True))
+    past = [text.high for text in own if 0 <= (day - days * DAY - text.day).days < 56]
+    centre = mean(past) if len(past) >= 10 else None
+    spread = statistics.stdev(past) if len(past) >= 10 else 0.0
+    reach = 1.96 * spread * (1 / len(seen) + 1 / len(past)) ** 0.5 if past else 0.0
+    return {
+        "variability": statistics.stdev(text.high for text in seen) if len(seen) > 1 else None,
+        "inertia": statistics.correlation(*zip(*pairs, strict=True)) if varied else None,
+        "baseline_mean": centre,
+        "baseline_lo": None if centre is None else max(0.0, centre - reach),
+        "baseline_hi": None if centre is None else min(1.0, centre + reach),
+    }
+
+
+def rolling(texts: Sequence[Text], days: int, key: Callable[[Text], str], name: str | None) -> list[Row]:
+    rows = []
+    for day, group in sorted({(text.day, key(text)) for text in texts}):
+        seen = [text for text in texts if key(text) == group and day - days * DAY < text.day <= day]
+        row = {"day": day} | ({name: group} if name else {}) | measures(seen)
+        row |= wilson(sum(text.is_high for text in seen), len(seen))
+        row["n_days"] = len({text.day for text in seen})
+        if name == "subject_id":
+            row |= course(group, day, days, texts)
+        else:
+            row["n_subjects"] = len({text.subject for text in seen})
+        rows.append(row)
+    return rows
+
+
+def daily(texts: Sequence[Text], key: Callable[[Text], str], name: str | None) -> list[Row]:
+    rows = []
+    for day, group in sorted({(text.day, key(text)) for text in texts}):
+        seen = [text for text in texts if (text.day, key(text)) == (day, group)]
+        counted = {} if name else {"n_subjects": len({text.subject for text in seen})}
+        rows.append({"day": day} | ({name: group} if name else {}) | measures(seen) | counted)
+    return rows
+
+
+def monday(day: dt.date) -> dt.date:
+    return day - day.weekday() * DAY
+
+
+def headline(texts: Sequence[Text], as_of: dt.date, threshold: float, min_texts: int) -> list[Row]:
+    rows = []
+    for period, last in (("now", as_of), ("before", as_of - 7 * DAY)):
+        seen = [text for text in texts if last - 7 * DAY < text.day <= last]
+        means = [
+            mean(text.high for text in seen if text.subject == subject)
+            for subject in {text.subject for text in seen}
+            if sum(text.subject == subject for text in seen) >= min_texts
+        ]
+        rows.append(
+            {"period": period, "first_day": last - 6 * DAY, "last_day": last, "n": len(seen)}
+            | {"n_subjects": len({text.subject for text in seen}), "n_rated": len(means)}
+            | {"n_above": sum(value >= threshold for value in means)}
+            | {"p_high": mean(text.high for text in seen) if seen else None}
+        )
+    return rows
+
+
+def heat_subject_week(texts: Sequence[Text], as_of: dt.date, days: int, top: int) -> list[Row]:
+    seen = [text for text in texts if text.day >= monday(as_of - (days - 1) * DAY)]
+    if not seen:
+        return []
+    everyone = mean(text.high for text in seen)
+    ranks = []
+    for subject in {text.subject for text in seen}:
+        recent = [t.high for t in seen if t.subject == subject and t.day > as_of - 28 * DAY]
+        ranks.append((not recent, -(sum(recent) + 5 * everyone) / (len(recent) + 5), subject))
+    rows = []
+    for place, (*_, subject) in enumerate(sorted(ranks)[:top], start=1):
+        for week in sorted({monday(text.day) for text in seen if text.subject == subject}):
+            cell = [text for text in seen if text.subject == subject and monday(text.day) == week]
+            known = {key: measures(cell)[key] for key in ("n", "n_high", "share_high", "p_high")}
+            rows.append({"week": week, "subject_id": subject, "place": place} | known)
+    return rows
+
+
+def heat_weekday_hour(texts: Sequence[Text], as_of: dt.date, days: int) -> list[Row]:
+    seen = [text for text in texts if text.day > as_of - days * DAY]
+    rows = []
+    for weekday, hour in product(range(1, 8), range(24)):
+        cell = [text for text in seen if (text.at.isoweekday(), text.at.hour) == (weekday, hour)]
+        if cell:
+            known = {key: measures(cell)[key] for key in ("n", "n_high", "share_high", "p_high")}
+            subjects = len({text.subject for text in cell})
+            rows.append({"weekday": weekday, "hour": hour, "n_subjects": subjects} | known)
+    return rows
+
+
+def emotion_mix(texts: Sequence[Text], as_of: dt.date, days: int) -> list[Row]:
+    seen = [text for text in texts if text.day >= monday(as_of - (days - 1) * DAY)]
+    rows: list[Row] = []
+    for week in sorted({monday(text.day) for text in seen}):
+        cell = [text for text in seen if monday(text.day) == week]
+        for emotion in sorted(("sadness", "joy", "love", "anger", "fear", "surprise")):
+            rows.append(
+                {"week": week, "emotion": emotion, "n": len(cell), "p": measures(cell)[f"p_{emotion}"]}
+                | {"n_days": len({text.day for text in cell})}
+                | {"n_subjects": len({text.subject for text in cell})}
+            )
+    return rows
+
+
+def data_quality(every: Sequence[Text], as_of: dt.date) -> list[Row]:
+    until = [text for text in every if text.day <= as_of]
+    scored = [text for text in until if text.scored]
+    return [
+        {
+            "n_documents": len(until),
+            "n_scored": len(scored),
+            "n_unscored": len(until) - len(scored),
+            "n_subjects": len({text.subject for text in scored}),
+            "n_after": len(every) - len(until),
+            "last_posted": max((text.at for text in scored), default=None),
+        }
+    ]
+
+
+def missing_nights(every: Sequence[Text], as_of: dt.date) -> list[Row]:
+    scored = {text.day for text in every if text.scored and text.day <= as_of}
+    rows: list[Row] = []
+    day = min(scored, default=as_of)
+    while day <= as_of and scored:
+        if day not in scored:
+            rows.append({"day": day, "n_unscored": sum(text.day == day for text in every)})
+        day += DAY
+    return rows
+
+
+def model_coverage(every: Sequence[Text], as_of: dt.date) -> list[Row]:
+    if not any(text.scored for text in every):
+        return []
+    until = [text.at for text in every if text.scored and text.day <= as_of]
+    ends = {
+        "first_posted": min(until, default=None),
+        "last_posted": max(until, default=None),
+    }
+    return [{"n": len(until)} | ends]
+
+
+def answers(
+    every: Sequence[Text],
+    as_of: dt.date,
+    *,
+    window_days: int,
+    days: int,
+    top: int,
+    threshold: float,
+    min_texts: int,
+) -> dict[str, list[Row]]:
+    """Query name -> the rows it should give, with the columns that are held against it."""
+    texts = [text for text in every if text.scored and text.day <= as_of]
+
+    def subject(text: Text) -> str:
+        return text.subject
+
+    def cohort(text: Text) -> str:
+        return text.cohort or "unnamed"
+
+    def everyone(_: Text) -> str:
+        return ""
+
+    return {
+        "daily_overall": daily(texts, everyone, None),
+        "daily_subject": daily(texts, subject, "subject_id"),
+        "rolling_overall": rolling(texts, window_days, everyone, None),
+        "rolling_cohort": rolling(texts, window_days, cohort, "cohort"),
+        "rolling_subject": rolling(texts, window_days, subject, "subject_id"),
+        "headline": headline(texts, as_of, threshold, min_texts),
+        "heat_subject_week": heat_subject_week(texts, as_of, days, top),
+        "heat_weekday_hour": heat_weekday_hour(texts, as_of, days),
+        "emotion_mix": emotion_mix(texts, as_of, days),
+        "data_quality": data_quality(every, as_of),
+        "missing_nights": missing_nights(every, as_of),
+        "model_coverage": model_coverage(every, as_of),
+    }
