@@ -1,4 +1,4 @@
-"""Measure how fast scoring is on this machine, beside the ways it replaces.
+"""Measure how fast scoring and training are on this machine, beside the ways they replace.
 
 risk-monitor benchmark --device cuda --out out/benchmark
 """
@@ -9,10 +9,10 @@ import csv
 import gzip
 import json
 import platform
-from collections.abc import Iterator
+import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,18 +20,26 @@ from rich.table import Table
 
 from jobs.cli import run
 from jobs.progress import note
-from monitor.corpus import load_splits
 from monitor.demo_feed import demo_feed_path
 from monitor.errors import ConfigError
-from reports.benchmark import write_picture
 
-FORMAT = 1  # of benchmark.json
+if TYPE_CHECKING:
+    from monitor.models import LoadedModel
+
+FORMAT = 2  # of benchmark.json
 GPU_TEXTS = 24576
+TRAINING_TEXTS, EPOCHS = 16000, 3
 NARROWEST = 118  # columns that the table needs where the width is nobody's choice
 
 
 def benchmark(
-    device: str, out: Path, *, model: str = "embedded", texts: list[str], n_gpu: int
+    device: str,
+    out: Path,
+    *,
+    model: str = "embedded",
+    texts: list[str],
+    n_gpu: int = GPU_TEXTS,
+    n_training: int = TRAINING_TEXTS,
 ) -> dict[str, Any]:
     """Measure every way on one device; write benchmark.json, after each row, and its chart into `out`.
 
@@ -40,6 +48,7 @@ def benchmark(
         model: what the CPU measures; the GPU measures shapes with random weights.
         texts: what the CPU scores.
         n_gpu: how many texts of words the GPU scores.
+        n_training: how many it trains on.
 
     Raises:
         ConfigError: the device is unknown, absent, or `out` cannot be written. ModelError: the model is not found.
@@ -57,27 +66,44 @@ def benchmark(
         "machine": platform.machine(),
         "torch": version("torch"),
         "rows": [],
+        "training": [],
     }
     _write(found, out)
     if cuda:
         peak = speed_table.gpu_peak()
         found |= {"peak_tflops": peak / 1e12, "gpu_time": speed_table.gpu_time(n_gpu // 2)}
-        rows = speed_table.gpu_rows(n_gpu, peak)
+        ways = {
+            "rows": speed_table.gpu_rows(n_gpu, peak),
+            "training": speed_table.gpu_training_rows(n_training, peak),
+        }
     else:
-        rows = _cpu_rows(model, texts)
-    for row in rows:
-        note(f"{row.way}: " + (row.reason or f"{row.texts_per_s:,.1f} texts/s"))
-        found["rows"].append(row.to_json())
-        _write(found, out)
-    write_picture(found, out)
+        loaded, found["load_s"] = _timed_load(model)
+        ways = {"rows": speed_table.cpu_rows(loaded, texts)}
+    for kind, rows in ways.items():
+        for row in rows:
+            note(f"{row.way}: " + (row.reason or f"{row.texts_per_s:,.1f} texts/s"))
+            found[kind].append(row.to_json())
+            _write(found, out)
+    _draw(found, out)
     return found
 
 
-def _cpu_rows(model: str, texts: list[str]) -> Iterator[Any]:
+def _timed_load(model: str) -> tuple[LoadedModel, float]:
+    """The model on the CPU, and the seconds it took to load, as the first model of this process."""
     from monitor.models import load_model
-    from monitor.speed_table import cpu_rows
 
-    return cpu_rows(load_model(model, device="cpu", weights="dense"), texts)
+    started = time.perf_counter()
+    loaded = load_model(model, device="cpu", weights="dense")
+    return loaded, time.perf_counter() - started
+
+
+def _draw(found: dict[str, Any], out: Path) -> None:
+    try:
+        from reports.benchmark import write_picture
+    except ImportError as fault:  # a bare GPU machine holds torch alone
+        note(f"no chart: {fault.name} is not installed here")
+    else:
+        write_picture(found, out)
 
 
 def _write(found: dict[str, Any], out: Path) -> None:
@@ -90,6 +116,13 @@ def _write(found: dict[str, Any], out: Path) -> None:
         ) from error
 
 
+def split_texts(data: str) -> list[str]:
+    """The texts of the test split of a folder or hub id."""
+    from monitor.corpus import load_splits
+
+    return list(load_splits(data, required=("test",))["test"].texts)
+
+
 def demo_texts() -> list[str]:
     """The texts of the demo feed."""
     with gzip.open(demo_feed_path(), "rt", encoding="utf-8", newline="") as file:
@@ -97,13 +130,27 @@ def demo_texts() -> list[str]:
 
 
 def print_table(found: dict[str, Any], console: Console) -> None:
-    """A line a way: texts a second, how many times the first way, share of the peak, memory."""
+    """A line a way: texts a second, how many times the first way, share of the peak, memory; then training's."""
+    console.print(_table(found["rows"]))
+    if found["training"]:
+        console.print(_table(found["training"]))
+        for row in found["training"]:
+            if row["texts_per_s"]:
+                seconds = EPOCHS * TRAINING_TEXTS / row["texts_per_s"]
+                console.print(
+                    f"{row['way']}: {EPOCHS} epochs of {TRAINING_TEXTS:,} texts take {seconds:,.0f} s"
+                )
+    if "load_s" in found:
+        console.print(f"loading the model took {found['load_s']:.1f} s")
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("way")
     for heading in ("texts/s", "times the first", "MFU", "GPU memory"):
         table.add_column(heading, justify="right", no_wrap=True)
-    first = next((row["texts_per_s"] for row in found["rows"] if row["texts_per_s"]), None)
-    for row in found["rows"]:
+    first = next((row["texts_per_s"] for row in rows if row["texts_per_s"]), None)
+    for row in rows:
         rate = row["texts_per_s"]
         if rate is None:
             table.add_row(row["way"], f"not measured: {row['reason']}")
@@ -115,7 +162,7 @@ def print_table(found: dict[str, Any], console: Console) -> None:
             "" if row["mfu"] is None else f"{row['mfu']:.0%}",
             "" if row["memory_gb"] is None else f"{row['memory_gb']:.1f} GB",
         )
-    console.print(table)
+    return table
 
 
 def command(
@@ -131,13 +178,12 @@ def command(
         typer.Option(help="Score the test split of this folder or hub id; otherwise the demo feed."),
     ] = None,
 ) -> None:
-    """Measure how fast scoring is, beside padded batches, an encoder, and one text at a time.
+    """Measure how fast scoring is, beside padded batches, an encoder, and one text at a time; on a GPU training too.
 
     On a GPU the models have random weights in the shapes of TinyLlama, Llama 2 7B and Mistral 7B, and every text
     22 tokens on average; on a CPU it is the model itself.
     """
-    texts = load_splits(data, required=("test",))["test"].texts if data else demo_texts()
-    found = benchmark(device, out, model=model, texts=list(texts), n_gpu=GPU_TEXTS)
+    found = benchmark(device, out, model=model, texts=split_texts(data) if data else demo_texts())
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, NARROWEST))

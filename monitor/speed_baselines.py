@@ -52,9 +52,16 @@ def transformers_llama(shape: LlamaShape) -> Any:
 
 
 def notebook_llama(shape: LlamaShape) -> Any:
-    """The same on the GPU as the notebook held it: NF4 linear layers, bf16 products, LoRA beside q, k, v, o."""
-    from bitsandbytes.nn import Linear4bit, Params4bit
+    """The same on the GPU as the notebook held it: NF4 linear layers, LoRA beside q, k, v, o."""
     from peft import LoraConfig, get_peft_model
+
+    names = ["q_proj", "k_proj", "v_proj", "o_proj"]
+    return get_peft_model(nf4_llama(shape), LoraConfig(r=16, lora_alpha=32, target_modules=names)).eval()
+
+
+def nf4_llama(shape: LlamaShape) -> Any:
+    """A random transformers Llama on the GPU, its linear layers in NF4 with bf16 products."""
+    from bitsandbytes.nn import Linear4bit, Params4bit
 
     with torch.device("cuda"):
         torch.set_default_dtype(torch.bfloat16)
@@ -76,8 +83,7 @@ def notebook_llama(shape: LlamaShape) -> Any:
                     child.weight.data, requires_grad=False, compress_statistics=True, quant_type="nf4"
                 ).cuda()
                 setattr(parent, name, packed)
-    names = ["q_proj", "k_proj", "v_proj", "o_proj"]
-    return get_peft_model(network, LoraConfig(r=16, lora_alpha=32, target_modules=names)).eval()
+    return network
 
 
 @torch.inference_mode()

@@ -37,6 +37,7 @@ from monitor.speed_baselines import (
     padded_llama,
     whole_prompts,
 )
+from monitor.speed_training import training_speed
 
 ZERO_SHOT, FEW_SHOT = 60, 300  # tokens of the prompt in front of the text
 TINY = SHAPES["TinyLlama 1.1B"]
@@ -95,6 +96,12 @@ def gpu_rows(n_texts: int, peak: float) -> Iterator[Speed]:
         name = f"{model}, {label}"
         prompt = word_prompt(ZERO_SHOT)
         yield _measured(name, True, partial(engine_speed, name, SHAPES[model], prompt, few, peak, form))
+
+
+def gpu_training_rows(n_texts: int, peak: float) -> Iterator[Speed]:
+    """Three epochs over `n_texts` with TinyLlama's shape: the recipe that this project replaces, and ours."""
+    for name, own in (("training: the replaced recipe, some of its steps", False), ("training: ours", True)):
+        yield _measured(name, own, partial(training_speed, name, own, TINY, ZERO_SHOT, n_texts, peak))
 
 
 def _replaced(peak: float) -> Iterator[Speed]:

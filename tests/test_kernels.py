@@ -16,7 +16,9 @@ from monitor.labels import RiskMap
 from monitor.materialise import StoredWeights, materialise, read_shape
 from monitor.matrices import Float8, LowRank, Nf4, Scratch, StoredNf4
 from monitor.models import LoadedModel
+from monitor.network import LlamaShape
 from monitor.scoring import LabelScorer
+from monitor.speed import random_model, word_prompt, word_texts
 from tests import tiny_models
 
 pytestmark = [
@@ -114,24 +116,57 @@ def test_an_8_bit_product_is_near_the_exact_one() -> None:
     close(got, x.float() @ weight[32:96].T, 0.06)
 
 
+def scorer(folder: Path, prompt: str, device: str, dtype: torch.dtype, form: str = "dense") -> LabelScorer:
+    """A tiny random model; the folder is written at its first use."""
+    if not (folder / "config.json").exists():
+        shape = {"head_dim": 32, "num_attention_heads": 4, "num_key_value_heads": 2}
+        tiny_models.tiny_llama(512, **shape).save_pretrained(folder)
+    template = tiny_models.one_token_template() if prompt == "one token" else tiny_models.tree_template()
+    weights = StoredWeights(folder, torch.device(device))
+    network = materialise(weights, read_shape(folder), None, dtype, quantise=False, form=form)
+    tokenizer = tiny_models.byte_level_tokenizer()
+    parts = (network, tokenizer, template, 1.0, RiskMap(), "id", "tiny", "tiny", "none", None, 64)
+    return LabelScorer(LoadedModel(*parts))
+
+
 @pytest.mark.parametrize("form", ["dense", "nf4", "fp8"])
 @pytest.mark.parametrize("prompt", ["one token", "tree"])
 def test_scores_on_the_gpu_equal_those_on_the_cpu(tmp_path: Path, prompt: str, form: str) -> None:
-    tokenizer = tiny_models.byte_level_tokenizer()
-    shape = {"head_dim": 32, "num_attention_heads": 4, "num_key_value_heads": 2}
-    tiny_models.tiny_llama(512, **shape).save_pretrained(tmp_path)
-    template = tiny_models.one_token_template() if prompt == "one token" else tiny_models.tree_template()
-
-    def scorer(device: str, dtype: torch.dtype, form: str) -> LabelScorer:
-        weights = StoredWeights(tmp_path, torch.device(device))
-        network = materialise(weights, read_shape(tmp_path), None, dtype, quantise=False, form=form)
-        parts = (network, tokenizer, template, 1.0, RiskMap(), "id", "tiny", "tiny", "none", None, 64)
-        return LabelScorer(LoadedModel(*parts))
-
-    want = scorer("cpu", torch.float32, "dense").score(TEXTS).probabilities
+    want = scorer(tmp_path, prompt, "cpu", torch.float32).score(TEXTS).probabilities
     if form != "fp8":
-        exact = scorer("cuda", torch.float32, form).score(TEXTS).probabilities
+        exact = scorer(tmp_path, prompt, "cuda", torch.float32, form).score(TEXTS).probabilities
         np.testing.assert_allclose(exact, want, atol=2e-5)
-    rounded = scorer("cuda", torch.bfloat16, form).score(TEXTS * 50).probabilities
+    rounded = scorer(tmp_path, prompt, "cuda", torch.bfloat16, form).score(TEXTS * 50).probabilities
     np.testing.assert_allclose(rounded[: len(TEXTS)], want, atol=0.1 if form == "fp8" else 0.03)
     np.testing.assert_allclose(rounded[: len(TEXTS)], rounded[-len(TEXTS) :], atol=1e-3)
+
+
+@pytest.mark.parametrize("form", ["dense", "nf4"])
+@pytest.mark.parametrize("prompt", ["one token", "tree"])
+def test_a_gpu_without_the_kernels_scores_the_same(
+    tmp_path: Path, prompt: str, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    want = scorer(tmp_path, prompt, "cpu", torch.float32).score(TEXTS).probabilities
+    for module in ("materialise", "matrices"):
+        monkeypatch.setattr(f"monitor.{module}.can_fuse", lambda _: False)
+    plain = scorer(tmp_path, prompt, "cuda", torch.float32, form)
+    assert plain._network._kernels is None
+    np.testing.assert_allclose(plain.score(TEXTS).probabilities, want, atol=2e-5)
+
+
+def test_batches_are_halved_until_they_fit_into_the_memory_there_is(caplog: pytest.LogCaptureFixture) -> None:
+    wide = LlamaShape(2000, 1024, 8192, 2, Heads(16, 4, 64), 1e-5, tuple([0.1] * 32), 4096)
+    model = random_model(wide, word_prompt(60), torch.device("cuda"))
+    texts = word_texts(3000, vocabulary=2000)
+    want = LabelScorer(model).score(texts).probabilities
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_allocated() + 200 * 2**20) / total)
+    try:
+        cramped = LabelScorer(model)
+        got = cramped.score(texts).probabilities
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert cramped.max_tokens < 16384
+    assert len(caplog.records) == 1
+    np.testing.assert_allclose(got, want, atol=0.02)
