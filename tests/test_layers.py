@@ -16,7 +16,7 @@ FLOORS = (  # a module imports only from floors below its own
     {"labels", "cron", "privacy", "readers", "database"},
     {"settings", "documents", "store", "windows"},
     {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar", "retention"},
-    {"baselines", "comparison", "curves", "segments", "shots", "overlap", "demo_feed"}
+    {"baselines", "comparison", "curves", "segments", "shots", "overlap", "demo_feed", "snapshot"}
     | {"likelihood", "attention", "kernels", "model_folder"},
     {"mixture", "packed_attention", "matrices"},
     {"network", "packed_training"},
@@ -24,6 +24,7 @@ FLOORS = (  # a module imports only from floors below its own
     {"models"},
     {"scoring", "training", "trainable", "pretraining", "alerts"},
     {"speed", "speed_baselines", "generation"},
+    {"speed_training"},
     {"speed_table"},
 )
 LAYERS = {f"monitor.{name}": number for number, names in enumerate(FLOORS) for name in names}
@@ -37,7 +38,7 @@ MODEL_CODE = {
         *("attention", "kernels", "likelihood", "matrices", "nf4_rounding", "network", "packed_attention"),
         "packed_training",
         *("materialise", "model_folder", "models", "pretraining", "scoring", "trainable", "training"),
-        *("generation", "speed", "speed_baselines", "speed_table"),
+        *("generation", "speed", "speed_baselines", "speed_table", "speed_training"),
     )
 }
 
