@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import mmap
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +61,25 @@ def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | Non
     Raises:
         StoreError: the database cannot be read or the copy cannot be written; nothing has changed then.
     """
-    connect(db).close()  # empties the log into the file
     new = db.with_name(f".{db.name}.rewrite")
+    with copied(db, new, subjects=subjects, before=before) as gone:
+        new.replace(db)
+    return gone
+
+
+@contextmanager
+def copied(
+    db: Path, new: Path, *, subjects: Sequence[str] = (), before: dt.datetime | None = None
+) -> Iterator[dict[str, int]]:
+    """A copy of a database in the file `new`, mode 600, and, as `rewrite`, how many rows of each table it lacks.
+
+    For the length of the block nobody else writes to `db`; after it `new` is gone, unless the block moved it.
+    The caller holds `database.only_writer`.
+
+    Raises:
+        StoreError: the database cannot be read or the copy cannot be written.
+    """
+    connect(db).close()  # empties the log into the file
     for left in (new, new.with_name(f"{new.name}.wal")):  # of a run that was killed
         left.unlink(missing_ok=True)
     with private_files(), explained(db):
@@ -69,9 +87,7 @@ def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | Non
             with duckdb.connect(new) as con:
                 migrate(con)
             with duckdb.connect() as con:
-                con.execute(
-                    f"ATTACH {_quoted(db)} AS old (READ_ONLY)"
-                )  # keeps writers off until it is replaced
+                con.execute(f"ATTACH {_quoted(db)} AS old (READ_ONLY)")
                 if db.with_name(f"{db.name}.wal").exists():  # it would be taken for the log of the new file
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
                 con.execute(f"ATTACH {_quoted(new)} AS new")
@@ -79,10 +95,9 @@ def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | Non
                 gone = _copy(con, list(subjects), before)
                 con.execute("USE memory")
                 con.execute("DETACH new")  # all of it is in the file now
-                new.replace(db)
+                yield gone
         finally:
             new.unlink(missing_ok=True)
-    return gone
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from monitor.labels import RiskMap
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
 _OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real data; the key of privacy.py
-_PATHS = ("db", "inbox", "out", "key_file")
+_PATHS = ("db", "inbox", "out", "snapshot", "key_file")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -60,9 +60,11 @@ class Schedule(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    cron: str = Field("15 2 * * *", description="minute hour day month weekday, as cron reads it")
-    time_zone: Zone | None = Field(None, description="zone of these times; default: time_zone")
-    jobs: tuple[str, ...] = Field(("nightly",), min_length=1, description="command lines, one after another")
+    cron: str = Field(default="15 2 * * *", description="minute hour day month weekday, as cron reads it")
+    time_zone: Zone | None = Field(default=None, description="zone of these times; default: time_zone")
+    jobs: tuple[str, ...] = Field(
+        default=("nightly",), min_length=1, description="command lines, one after another"
+    )
 
     @field_validator("cron")
     @classmethod
@@ -79,17 +81,23 @@ class Quality(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rejected: Limits = Field((0.05, 0.25), description="share of the rows read that were rejected")
-    duplicates: Limits = Field((0.5, 1.0), description="share of the valid rows that were known already")
+    rejected: Limits = Field(default=(0.05, 0.25), description="share of the rows read that were rejected")
+    duplicates: Limits = Field(
+        default=(0.5, 1.0), description="share of the valid rows that were known already"
+    )
     copies: Limits = Field(
-        (0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
+        default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
     )
-    language: Limits = Field((0.1, 0.25), description="share of letters that moved between kinds of words")
+    language: Limits = Field(
+        default=(0.1, 0.25), description="share of letters that moved between kinds of words"
+    )
     length: Limits = Field(
-        (0.5, 1.0), description="shift of the median length, in robust standard deviations"
+        default=(0.5, 1.0), description="shift of the median length, in robust standard deviations"
     )
-    unread_files: Limits = Field((1, 3), description="files that could not be read at all")
-    min_rows: Count = Field(50, description="rows, and texts before, under which nothing but files is judged")
+    unread_files: Limits = Field(default=(1, 3), description="files that could not be read at all")
+    min_rows: Count = Field(
+        default=50, description="rows, and texts before, under which nothing but files is judged"
+    )
 
 
 class Settings(BaseSettings):
@@ -106,6 +114,9 @@ class Settings(BaseSettings):
     out: Path = Field(Path("out/report"), description="folder of the report")
     model: str = Field("embedded", description='"embedded", a model folder, or a hub id')
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model computes")
+    snapshot: Path = Field(Path("out/snapshot"), description="folder of the read-only copy for analysts")
+    snapshot_texts: bool = Field(False, description="keep texts in the read-only copy")
+    snapshot_parquet: bool = Field(False, description="publish the scores by month as Parquet, too")
     chunk_rows: Count = Field(5_000, description="texts scored between two commits: what a crash can cost")
     settle_s: Seconds = Field(5.0, description="a file that changes while this is waited is left for later")
     time_zone: Zone = Field("UTC", description="zone of the times that a run prints")
