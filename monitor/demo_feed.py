@@ -2,7 +2,7 @@
 
     python -m monitor.demo_feed          rewrites assets/demo_feed.csv.gz and its two truth files
 
-Every row says `synthetic-demo` in its source column. Nobody in it exists.
+Every row says so in its source column, `synthetic-demo-a` or `-b`: two cohorts, by turns. Nobody in it exists.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from random import Random
 from monitor.demo_grammar import INTENTS, Occasion, invent_person, pick, weighted, write_text
 
 ASSETS = Path(__file__).parent / "assets"
-SOURCE = "synthetic-demo"
+SOURCES = ("synthetic-demo-a", "synthetic-demo-b")
 SEED = 2026
 FIRST_DAY = date(2026, 3, 1)  # a Sunday, so that 120 days end with a whole week
 COURSES = {"stable": 0.4, "declining": 1 / 6, "drop": 1 / 6, "recovering": 2 / 15, "episodic": 2 / 15}
@@ -43,7 +43,7 @@ class DemoText:
     subject_id: str
     posted_at: str  # ISO 8601, UTC
     text: str
-    source: str = SOURCE
+    source: str
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,8 @@ def generate(seed: int = SEED, *, subjects: int = 30, days: int = 120, texts: in
         subject = f"demo-{number:02d}"
         found = _periods(own, subject, course, days)
         periods += found
-        rows += _texts_of(own, subject, found, days, texts * rates[number - 1] / sum(rates))
+        source = SOURCES[number % len(SOURCES)]
+        rows += _texts_of(own, subject, source, found, days, texts * rates[number - 1] / sum(rates))
     rows.sort(key=lambda row: (row[0].posted_at, row[0].doc_id))
     return DemoFeed(tuple(text for text, _ in rows), tuple(periods), tuple(intent for _, intent in rows))
 
@@ -184,7 +185,7 @@ def _date(day: int) -> str:
 
 
 def _texts_of(
-    rng: Random, subject: str, periods: Sequence[DemoPeriod], days: int, expected: float
+    rng: Random, subject: str, source: str, periods: Sequence[DemoPeriod], days: int, expected: float
 ) -> Iterable[tuple[DemoText, DemoIntent]]:
     """One subject's texts, in order: a usual mix of emotions, bent by mood and by the periods."""
     person = invent_person(rng, periods[0].cause)
@@ -203,7 +204,7 @@ def _texts_of(
             doc_id = f"{subject}-{number:04d}"
             posted_at = f"{at:%Y-%m-%dT%H:%M:%SZ}"
             yield (
-                DemoText(doc_id, subject, posted_at, text),
+                DemoText(doc_id, subject, posted_at, text, source),
                 DemoIntent(doc_id, occasion.intent, round(low, 3)),
             )
 

@@ -15,6 +15,7 @@ from monitor.demo_feed import (
     ASSETS,
     COURSES,
     FIRST_DAY,
+    SOURCES,
     DemoFeed,
     DemoPeriod,
     demo_feed_path,
@@ -60,7 +61,8 @@ def test_the_shipped_feed_has_the_promised_shape() -> None:
     assert 4800 <= len(rows) <= 5200
     assert len({row["doc_id"] for row in rows}) == len(rows)
     assert len({row["subject_id"] for row in rows}) == 30
-    assert {row["source"] for row in rows} == {"synthetic-demo"}
+    cohorts = {row["subject_id"]: row["source"] for row in rows}
+    assert Counter(cohorts.values()) == dict.fromkeys(SOURCES, 15)
     stamps = [datetime.fromisoformat(row["posted_at"]) for row in rows]
     assert stamps == sorted(stamps)
     assert (stamps[-1] - stamps[0]).days == 119
