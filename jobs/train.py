@@ -7,6 +7,7 @@ risk-monitor train --data dair-ai/emotion --base TinyLlama/TinyLlama-1.1B-Chat-v
 
 from __future__ import annotations
 
+import json
 import time
 import tomllib
 from collections.abc import Callable
@@ -188,6 +189,8 @@ def _reporter(console: Console) -> Callable[[dict[str, float]], None]:
 def _draw(curve: list[dict[str, float]], out: Path) -> None:
     from reports.training_curve import training_curve
 
+    kept = [{key: record[key] for key in ("step", "loss", "macro_f1") if key in record} for record in curve]
+    (out / "training_curve.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
     training_curve(curve, f"Training of {out.resolve().name}").save(out / "training_curve.png", ppi=144)
 
 
