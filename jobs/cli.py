@@ -21,7 +21,8 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from jobs.progress import printable
+from jobs.progress import note, printable
+from jobs.stopping import Stopped
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import MonitorError
 
@@ -35,6 +36,7 @@ COMMANDS = MappingProxyType(
         "score": "Read texts into the database and score the new ones.",
         "report": "Write the offline risk report of a database.",
         "nightly": "The unattended run: read the inbox, score, report.",
+        "schedule": "Run the nightly job when it is due.",
         "query": "Ask the database a read-only SQL question.",
         "train": "Fine-tune a base model on labelled texts (QLoRA).",
         "evaluate": "Measure models on labelled texts.",
@@ -98,6 +100,9 @@ def _exit_well(call: Callable[[], object]) -> None:
     """Exit with 2 and one red line for what the user can mend; let bugs through with their traceback."""
     try:
         call()
+    except Stopped:
+        note("stopped as it was asked; what was committed is kept, and the next run completes the rest")
+        sys.exit(0)
     except MonitorError as error:
         line = " ".join(printable(str(error)).split())
         Console(stderr=True).print(Text(f"risk-monitor: {line}", style="red"), soft_wrap=True)

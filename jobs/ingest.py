@@ -13,6 +13,7 @@ import polars as pl
 
 from jobs.inbox import look
 from jobs.progress import note, progress
+from jobs.stopping import Stopped, checkpoint
 from monitor import documents, store
 from monitor.database import reading, writing
 from monitor.errors import DataError, MonitorError, StoreError
@@ -26,7 +27,7 @@ class Tally:
     Attributes:
         reasons: how many rejects there were of each `column: reason`.
         places: the first file and row of each of these.
-        barren: each file without one valid row, and why.
+        warnings: what somebody should look into: files that were refused, or gave nothing.
     """
 
     n_files: int = 0
@@ -40,7 +41,7 @@ class Tally:
     scoring_s: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     places: dict[str, str] = field(default_factory=dict)
-    barren: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def reject(self, rejects: pl.DataFrame) -> None:
         """Count rejects by their reasons."""
@@ -52,7 +53,7 @@ class Tally:
 
 @contextmanager
 def ledger(db: Path, job: str, model_id: str | None) -> Iterator[str]:
-    """A line in `runs` for the length of a block: done at its end, failed if it raises.
+    """A line in `runs` for the length of a block: done at its end, failed if it raises, stopped if it was asked to.
 
     The line names the error's kind, and its message only where that is the user's to mend: any other message
     could hold somebody's text. The caller holds `database.only_writer`.
@@ -61,12 +62,18 @@ def ledger(db: Path, job: str, model_id: str | None) -> Iterator[str]:
         run_id = store.start_run(con, job, model_id)
     try:
         yield run_id
+    except Stopped:
+        with writing(db) as con:
+            store.finish_run(
+                con, run_id, "stopped", "stopped as it was asked; the next run completes its rows"
+            )
+        raise
     except BaseException as error:
         message = (
             f"{type(error).__name__}: {error}" if isinstance(error, MonitorError) else type(error).__name__
         )
         with suppress(StoreError), writing(db) as con:  # the first error is the one to report
-            store.finish_run(con, run_id, failed=message)
+            store.finish_run(con, run_id, "failed", message)
         if isinstance(error, KeyboardInterrupt):
             note("stopped; what was committed is kept, and the next run completes the rest")
         raise
@@ -139,7 +146,8 @@ def _read_file(
         advance(chunk.n_read)
         n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid
     if not n_valid:
-        tally.barren.append(f"{path.name}: " + ("every row was rejected" if n_read else "no rows"))
+        why = "every row was rejected" if n_read else "it holds no rows"
+        tally.warnings.append(f"{path}: nothing was taken from this file; {why}")
 
 
 def append_chunk(db: Path, chunk: documents.Chunk, run_id: str, tally: Tally) -> None:
@@ -163,6 +171,7 @@ def append_chunk(db: Path, chunk: documents.Chunk, run_id: str, tally: Tally) ->
     tally.n_duplicate += chunk.n_valid - n_appended
     tally.n_appended += n_appended
     tally.reject(chunk.rejects)
+    checkpoint()
 
 
 def _refuse(db: Path, rejects: pl.DataFrame, run_id: str, tally: Tally) -> None:
@@ -171,7 +180,7 @@ def _refuse(db: Path, rejects: pl.DataFrame, run_id: str, tally: Tally) -> None:
         store.append_rejects(con, rejects, run_id)
         store.count_in_run(con, run_id, n_refused_files=1)
     tally.n_refused_files += 1
-    tally.reject(rejects)
+    tally.warnings += rejects["reason"].to_list()
 
 
 def _sha256(path: Path) -> str:

@@ -1,7 +1,8 @@
 """What an unattended run needs to know: risk-monitor.toml, and RISK_MONITOR_* variables, which win over it.
 
-Unknown keys and variables fail, so that a misspelt one is not silently the default. Paths in the file are
-relative to the file's folder, for cron runs anywhere; paths in variables are relative to where the run starts.
+Unknown keys and variables fail, so that a misspelt one is not silently the default. Paths in the file, and those it
+leaves to their defaults, are relative to the file's folder, for cron runs anywhere; paths in variables are relative
+to where the run starts.
 """
 
 from __future__ import annotations
@@ -197,8 +198,9 @@ def _read(config: Path) -> dict[str, Any]:
         raise ConfigError(f"{config}: not TOML ({error})") from error
     folder = config.resolve().parent
     for key in _PATHS:
-        if isinstance(given.get(key), str):
-            given[key] = folder / Path(given[key]).expanduser()
+        path = given.get(key, Settings.model_fields[key].default)
+        if isinstance(path, str | Path):
+            given[key] = folder / Path(path).expanduser()
     model = given.get("model")
     if isinstance(model, str) and (folder / Path(model).expanduser()).is_dir():
         given["model"] = str(folder / Path(model).expanduser())

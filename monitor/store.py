@@ -6,6 +6,7 @@ or commits; that is monitor.database. The statements are in sql/queries, one a f
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import secrets
 from collections.abc import Mapping
@@ -172,16 +173,17 @@ def count_in_run(
     )
 
 
-def finish_run(con: duckdb.DuckDBPyConnection, run_id: str, *, failed: str | None = None) -> None:
-    """Close a run's line: done, or failed with this message (which holds no text and no subject)."""
-    _run(
-        con,
-        "finish_run",
-        run_id=run_id,
-        status="done" if failed is None else "failed",
-        message=failed,
-        now=utc_now(),
-    )
+def finish_run(
+    con: duckdb.DuckDBPyConnection, run_id: str, status: str = "done", message: str | None = None
+) -> None:
+    """Close a run's line: done, stopped or failed, with a message (which holds no text and no subject)."""
+    _run(con, "finish_run", run_id=run_id, status=status, message=message, now=utc_now())
+
+
+def last_night(con: duckdb.DuckDBPyConnection, job: str) -> dt.datetime | None:
+    """When the last run of a job that was done began, UTC; where none was, the first; None where it never ran."""
+    row = _run(con, "last_night", job=job).fetchone()
+    return row[0] if row else None
 
 
 @cache

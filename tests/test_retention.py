@@ -43,7 +43,7 @@ def fill(db: Path, subject: str = "alice", other: str = "bob") -> None:
         store.append_scores(con, scores("d-one", "d-two", "d-three"), "r")
         store.append_scores(con, scores("d-one", "d-four", model="m2"), "r")
         run = store.start_run(con, "nightly", "m")
-        store.finish_run(con, run, failed=f"DataError: /inbox/{subject}.csv: no column text")
+        store.finish_run(con, run, "failed", f"DataError: /inbox/{subject}.csv: no column text")
         rejects = [
             ("1", "/inbox/a.csv", pl.Series([{"subject_id": subject, "text": "half a secret"}])),
             ("2", f"/inbox/{subject}.csv", None),

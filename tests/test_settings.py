@@ -41,6 +41,7 @@ def test_paths_are_relative_to_the_file_and_a_hub_id_is_no_path(tmp_path: Path) 
     settings = load_settings(path)
     assert settings.db == tmp_path / "data" / "risk.duckdb"
     assert settings.inbox == Path("/srv/inbox")
+    assert settings.out == tmp_path / "out" / "report", "what the file leaves out is beside it, too"
     assert settings.model == str(tmp_path / "my-model")
     assert load_settings(config(tmp_path, 'model = "org/name"')).model == "org/name"
 

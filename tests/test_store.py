@@ -103,7 +103,7 @@ def test_the_ledger_adds_up_and_run_ids_sort_by_time(con: duckdb.DuckDBPyConnect
         "FROM runs ORDER BY job DESC"
     ).fetchall()
     assert rows == [(first, "done", 7, 1, 2, 4, 3, True), (second, "running", 0, 0, 0, 0, 0, None)]
-    store.finish_run(con, second, failed="StoreError: the disk is full")
+    store.finish_run(con, second, "failed", "StoreError: the disk is full")
     assert con.execute("SELECT status, message FROM runs WHERE run_id = ?", [second]).fetchall() == [
         ("failed", "StoreError: the disk is full")
     ]

@@ -1,0 +1,235 @@
+"""Run the nightly job when it is due, for machines without cron; or print the same for cron or systemd.
+
+risk-monitor schedule --config risk-monitor.toml
+
+Each job is a process of its own, so that it gives its memory back, that of the GPU too. Nights that were missed
+are made up for by one run at the start. SIGTERM or Ctrl-C lets the job end the chunk it is in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import inspect
+import logging
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from apscheduler.schedulers.blocking import BlockingScheduler
+from apscheduler.triggers.base import BaseTrigger
+
+from jobs.cli import COMMANDS, run
+from jobs.progress import note, warn
+from monitor import store
+from monitor.cron import Cron
+from monitor.database import reading
+from monitor.errors import ConfigError
+from monitor.settings import DEFAULT_FILE, Settings, load_settings
+
+LOOK_EVERY_S = 60  # a clock that was set, or a machine that slept, is noticed after so long
+NIGHTLY = "nightly"
+PROGRAM = (sys.executable, "-m", "jobs.cli")
+INSTALLED = (str(Path(sys.executable).with_name("risk-monitor")),)  # works from any folder
+
+
+class Due(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """The times of a Cron, as APScheduler asks for them."""
+
+    def __init__(self, cron: Cron) -> None:
+        self._cron = cron
+
+    def get_next_fire_time(self, previous: dt.datetime | None, now: dt.datetime) -> dt.datetime:
+        """The time after the previous one, which may be past: a missed night."""
+        return self._cron.after(previous or now)
+
+
+class Scheduler(BlockingScheduler):  # type: ignore[misc]
+    """Looks at the clock at least once a minute."""
+
+    def _process_jobs(self) -> float:
+        return min(super()._process_jobs() or LOOK_EVERY_S, LOOK_EVERY_S)
+
+
+class Jobs:
+    """Runs command lines of risk-monitor one after another, each in a process of its own, until told to stop."""
+
+    def __init__(self, commands: list[list[str]]) -> None:
+        self._commands = commands
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._stopping = False
+
+    def __call__(self) -> None:
+        """One night; a command that fails ends it, for the next ones may build on it."""
+        for command in self._commands:
+            with self._lock:
+                if self._stopping:
+                    return
+                # In a session of its own, Ctrl-C reaches it by way of us alone.
+                self._child = subprocess.Popen([*PROGRAM, *command], start_new_session=True)
+            code = self._child.wait()
+            if code:
+                how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                warn(f"{command[0]} {how}")
+                return
+
+    def stop(self) -> None:
+        """Ask the command that runs, if any, to end its chunk."""
+        with self._lock:
+            self._stopping = True
+            if self._child is not None and self._child.poll() is None:
+                self._child.send_signal(signal.SIGTERM)
+
+
+def build(cron: Cron, jobs: Any, last: dt.datetime | None) -> Scheduler:
+    """The scheduler, not started yet.
+
+    Args:
+        cron: when.
+        jobs: what is called, in a thread; never twice at once.
+        last: UTC, when the last night that was done began; None: no night was missed.
+    """
+    scheduler = Scheduler(timezone=cron.zone)
+    first = cron.after((last or utc()).replace(tzinfo=dt.UTC))
+    scheduler.add_job(
+        jobs, Due(cron), next_run_time=first, misfire_grace_time=None, coalesce=True, max_instances=1
+    )
+    return scheduler
+
+
+def utc() -> dt.datetime:
+    """The time now."""
+    return dt.datetime.now(dt.UTC)
+
+
+def last_night(db: Path) -> dt.datetime | None:
+    """When the last nightly run that was done began, UTC; None where there was none."""
+    if not db.exists():
+        return None
+    with reading(db) as con:
+        return store.last_night(con, NIGHTLY)
+
+
+def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
+    """The words of each job; --config is added for those that take it.
+
+    Raises:
+        ConfigError: a job is no command of risk-monitor.
+    """
+    lines = []
+    for line in settings.schedule.jobs:
+        words = shlex.split(line)
+        if not words or words[0] not in COMMANDS or words[0] == "schedule":
+            raise ConfigError(f"schedule.jobs: {line!r} is no command to schedule, such as {NIGHTLY!r}")
+        takes = inspect.signature(import_module(f"jobs.{words[0]}").command).parameters
+        if config is not None and "config" in takes and "--config" not in words:
+            words += ["--config", str(config)]
+        lines.append(words)
+    return lines
+
+
+def keep_running(settings: Settings, cron: Cron, commands: list[list[str]]) -> None:
+    """Run the scheduler until SIGTERM or Ctrl-C."""
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    jobs, last = Jobs(commands), last_night(settings.db)
+    scheduler = build(cron, jobs, last)
+
+    def stop() -> None:
+        jobs.stop()
+        scheduler.shutdown(wait=True)
+
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # a thread, for the handler may interrupt whoever holds a lock
+        signal.signal(number, lambda *_: threading.Thread(target=stop).start())
+    due = cron.after(last.replace(tzinfo=dt.UTC)) if last else None
+    if due and due < utc():
+        note(f"the run of {due:%Y-%m-%d %H:%M %Z} was missed; it is made up for now")
+    note(
+        f"next run at {cron.after(utc()):%Y-%m-%d %H:%M %Z}: {', then '.join(words[0] for words in commands)}"
+    )
+    scheduler.start()
+    note("stopped")
+
+
+def crontab(cron: str, zone: str, commands: list[list[str]], folder: Path) -> str:
+    """Lines for `crontab -e`."""
+    program = " && ".join(shlex.join([*INSTALLED, *words]) for words in commands)
+    call = f"{{ {program}; }} >> {shlex.quote(str(folder / 'nightly.log'))} 2>&1"
+    return (
+        "# Times are those of the machine; cronie reads CRON_TZ, Debian's cron does not.\n"
+        f"CRON_TZ={zone}\n{cron}  {call.replace('%', chr(92) + '%')}\n"
+    )
+
+
+def systemd(cron: Cron, commands: list[list[str]]) -> str:
+    """A service and the timer that starts it."""
+    starts = "\n".join(f"ExecStart={_systemd_words([*INSTALLED, *words])}" for words in commands)
+    return f"""\
+# /etc/systemd/system/risk-monitor.service
+[Unit]
+Description=Risk monitor, nightly run
+
+[Service]
+Type=oneshot
+User={os.environ.get("USER", "risk-monitor")}
+UMask=0077
+TimeoutStopSec=300
+{starts}
+
+# /etc/systemd/system/risk-monitor.timer     systemctl enable --now risk-monitor.timer
+# A time that the clocks jump over in spring is left out that night; the next run makes up for it.
+[Unit]
+Description=Risk monitor, when its nightly run is due
+
+[Timer]
+OnCalendar={cron.on_calendar()}
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def _systemd_words(words: list[str]) -> str:
+    return " ".join(f'"{_escaped(word)}"' if set(word) & set(" \"'\\;") else _escaped(word) for word in words)
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+
+
+def command(
+    config: Annotated[
+        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
+    ] = None,
+    print_cron: Annotated[
+        bool, typer.Option("--print-cron", help="Print crontab lines, run nothing.")
+    ] = False,
+    print_systemd: Annotated[
+        bool, typer.Option("--print-systemd", help="Print a systemd service and timer, run nothing.")
+    ] = False,
+) -> None:
+    """Run the nightly job when it is due, and make up for missed nights."""
+    settings = load_settings(config)
+    file = (config or DEFAULT_FILE).resolve()
+    commands = command_lines(settings, file if file.exists() else None)
+    zone = settings.schedule.time_zone or settings.time_zone
+    cron = Cron.parse(settings.schedule.cron, zone)
+    if print_cron or print_systemd:
+        text = crontab(settings.schedule.cron, zone, commands, file.parent) if print_cron else ""
+        typer.echo(text + (systemd(cron, commands) if print_systemd else ""), nl=False)
+    else:
+        keep_running(settings, cron, commands)
+
+
+if __name__ == "__main__":
+    run(command)
