@@ -67,12 +67,14 @@ class Chunk:
         documents: the valid rows, each doc_id once; columns of DOCUMENT_SCHEMA.
         rejects: the others; columns of REJECT_SCHEMA.
         n_repeated: valid rows that repeat a document of this chunk.
+        hidden: its ids are pseudonyms, and rejects hold nothing else of their rows.
     """
 
     file: str
     documents: pl.DataFrame
     rejects: pl.DataFrame
     n_repeated: int
+    hidden: bool = False
 
     @property
     def n_valid(self) -> int:
@@ -88,8 +90,8 @@ class Chunk:
         """This chunk with the documents of these row numbers moved to the rejects."""
         moved = pl.col("row").is_in(list(rows))
         refused = self.documents.filter(moved).with_columns(column=pl.lit(column), reason=pl.lit(reason))
-        rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused))])
-        return Chunk(self.file, self.documents.filter(~moved), rejects, self.n_repeated)
+        rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused, self.hidden))])
+        return Chunk(self.file, self.documents.filter(~moved), rejects, self.n_repeated, self.hidden)
 
 
 def find_inputs(inputs: Iterable[str | Path]) -> list[Path]:
@@ -133,8 +135,8 @@ def read_documents(
     Args:
         path: the file.
         chunk_rows: the most rows of a chunk.
-        pseudonyms: what replaces the ids of subjects and documents, in rejects too; of a row that cannot be
-            parsed nothing is kept then, for its id is somewhere in it. None: the ids stay.
+        pseudonyms: what replaces the ids of subjects and documents; rejects then hold only these of their row,
+            and nothing of one that cannot be parsed. None: the ids stay.
 
     Raises:
         DataError: the file as a whole cannot be read (missing, no permission, wrong kind, a column missing).
@@ -188,8 +190,11 @@ def _sort_out(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
     """Validate a batch's rows, give each an id, and part documents, repeats and rejects."""
     rows, unread = _checked(batch.rows), batch.faults
     if pseudonyms is not None:
+        subject = _mapped(rows["subject_id"], pseudonyms.of)
         rows = rows.with_columns(
-            _mapped(rows["subject_id"], pseudonyms.of), _mapped(rows["doc_id"], pseudonyms.of_document)
+            subject,
+            _mapped(rows["doc_id"], pseudonyms.of_document),
+            source=pl.when(pl.col("source") == pl.col("subject_id")).then(subject).otherwise("source"),
         )
         unread = [fault._replace(raw=None) for fault in unread]
     hashed = _hash if pseudonyms is None else pseudonyms.of_document
@@ -199,12 +204,16 @@ def _sort_out(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
     again = valid.filter(~pl.col("doc_id").is_first_distinct()).join(kept, on="doc_id", maintain_order="left")
     same = pl.all_horizontal(pl.col(name) == pl.col(f"{name}_kept") for name in REQUIRED)
     differing = again.filter(~same).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
-    faults = unread + _faults(rows.filter(pl.col("reason").is_not_null())) + _faults(differing)
+    hidden = pseudonyms is not None
+    faults = (
+        unread + _faults(rows.filter(pl.col("reason").is_not_null()), hidden) + _faults(differing, hidden)
+    )
     return Chunk(
         file,
         first.select(DOCUMENT_SCHEMA.keys()),
         _rejects(file, sorted(faults, key=lambda fault: fault.row or 0)),
         again.height - differing.height,
+        hidden,
     )
 
 
@@ -256,13 +265,20 @@ def _hash(*parts: object) -> str:
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _faults(rows: pl.DataFrame) -> list[Fault]:
-    """Faults of rows that could be read, given their `column` and `reason`; raw is the row as JSON, cut."""
+def _faults(rows: pl.DataFrame, hidden: bool) -> list[Fault]:
+    """Faults of rows that could be read, given their `column` and `reason`; raw is the row as JSON, cut.
+
+    Where ids are hidden raw holds only these: in a row whose columns are swapped, any other may be a plain one.
+    """
     faults = []
-    shown = ["subject_id", "given" if "given" in rows.columns else "posted_at", "text", "doc_id", "source"]
-    cut = rows.with_columns(pl.col(shown).cast(pl.String).str.slice(0, RAW_CHARACTERS))
+    shown = dict(zip(COLUMNS, COLUMNS, strict=True))
+    if hidden:
+        shown = {name: name for name in ("subject_id", "doc_id")}
+    elif "given" in rows.columns:
+        shown["posted_at"] = "given"
+    cut = rows.with_columns(pl.col(list(shown.values())).cast(pl.String).str.slice(0, RAW_CHARACTERS))
     for row in cut.iter_rows(named=True):
-        held = {name: row[key] for name, key in zip(COLUMNS, shown, strict=True) if row[key] is not None}
+        held = {name: row[key] for name, key in shown.items() if row[key] is not None}
         raw = json.dumps(held, ensure_ascii=False)[:RAW_CHARACTERS]
         faults.append(Fault(row["row"], row["column"], row["reason"], raw))
     return faults

@@ -125,11 +125,15 @@ def _csv_header(path: Path, line: Line) -> tuple[list[str], str]:
 
 
 def missing_columns(path: Path, names: Iterable[str]) -> DataError:
-    """The error for a file without the required columns, given those it has."""
+    """The error for a file without the required columns, given those it has.
+
+    Where it has none of the known ones, what stands there may be a row, which belongs in no message.
+    """
     has = [name[:40] for name in names]
     missing = [name for name in REQUIRED if name not in has]
+    shown = ", ".join(has[:12]) if set(has) & set(COLUMNS) else "none of these; is its first line a header?"
     return DataError(
-        f"{path}: no column {', '.join(missing)} (it has: {', '.join(has[:12]) or 'none'}); "
+        f"{path}: no column {', '.join(missing)} (it has: {shown}); "
         f"needed are {', '.join(REQUIRED)}, and may be doc_id, source"
     )
 

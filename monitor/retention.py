@@ -24,6 +24,7 @@ from monitor.privacy import Pseudonyms
 ORDER = ("documents", "scores", "alerts", "files", "rejects", "runs")  # scores are those of documents kept
 NOTHING = "^\\b$"  # a pattern that no name fits
 SOUGHT = 20  # documents whose id and text are looked for afterwards; the ids of the subject always are
+SOUGHT_BYTES = 8  # what is shorter stands in any file by chance
 
 
 def drop_old_texts(db: Path, days: int, now: dt.datetime | None = None) -> int:
@@ -107,12 +108,12 @@ class Forgotten:
     Attributes:
         removed: rows of each table that went.
         sought: ids and texts that may stand nowhere any more.
-        shared: how many of the strings looked for also stand in rows of others, which stay.
+        unsought: how many would prove nothing, for they are short, or stand in rows of others, which stay.
     """
 
     removed: dict[str, int]
     sought: tuple[str, ...]
-    shared: int
+    unsought: int
 
 
 def names_of(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]:
@@ -131,8 +132,9 @@ def forget(db: Path, names: Sequence[str]) -> Forgotten:
     removed = rewrite(db, subjects=names)
     candidates = {*names, *(value for row in rows for value in row if value)}
     with reading(db) as con:
-        shared = candidates & _held(con, sorted(candidates))
-    return Forgotten(removed, tuple(sorted(candidates - shared)), len(shared))
+        shared = _held(con, sorted(candidates))
+    sought = sorted(text for text in candidates - shared if len(text.encode()) >= SOUGHT_BYTES)
+    return Forgotten(removed, tuple(sought), len(candidates) - len(sought))
 
 
 def files_holding(files: Iterable[Path], sought: Sequence[str]) -> list[Path]:
