@@ -10,6 +10,7 @@ import gzip
 import json
 import platform
 import time
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,10 +21,14 @@ from rich.table import Table
 
 from jobs.cli import run
 from jobs.progress import note
+from monitor.corpus import load_splits
 from monitor.demo_feed import demo_feed_path
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from monitor.models import LoadedModel
 
 FORMAT = 2  # of benchmark.json
@@ -37,7 +42,8 @@ def benchmark(
     out: Path,
     *,
     model: str = "embedded",
-    texts: list[str],
+    texts: Sequence[str],
+    labels: npt.NDArray[np.int64] | None = None,
     n_gpu: int = GPU_TEXTS,
     n_training: int = TRAINING_TEXTS,
 ) -> dict[str, Any]:
@@ -45,8 +51,8 @@ def benchmark(
 
     Args:
         device: "auto", "cpu" or "cuda".
-        model: what the CPU measures; the GPU measures shapes with random weights.
-        texts: what the CPU scores.
+        model: what the CPU measures; the GPU's speed is that of shapes with random weights.
+        texts: what the CPU scores; labels: of the texts, by which a GPU's 8-bit products are judged.
         n_gpu: how many texts of words the GPU scores.
         n_training: how many it trains on.
 
@@ -84,6 +90,9 @@ def benchmark(
             note(f"{row.way}: " + (row.reason or f"{row.texts_per_s:,.1f} texts/s"))
             found[kind].append(row.to_json())
             _write(found, out)
+    if cuda and labels is not None:
+        found["eight_bit"] = speed_table.eight_bit_effect(model, texts, labels)
+        _write(found, out)
     _draw(found, out)
     return found
 
@@ -116,13 +125,6 @@ def _write(found: dict[str, Any], out: Path) -> None:
         ) from error
 
 
-def split_texts(data: str) -> list[str]:
-    """The texts of the test split of a folder or hub id."""
-    from monitor.corpus import load_splits
-
-    return list(load_splits(data, required=("test",))["test"].texts)
-
-
 def demo_texts() -> list[str]:
     """The texts of the demo feed."""
     with gzip.open(demo_feed_path(), "rt", encoding="utf-8", newline="") as file:
@@ -140,6 +142,12 @@ def print_table(found: dict[str, Any], console: Console) -> None:
                 console.print(
                     f"{row['way']}: {EPOCHS} epochs of {TRAINING_TEXTS:,} texts take {seconds:,.0f} s"
                 )
+    if "eight_bit" in found:
+        eight = found["eight_bit"]
+        console.print(
+            f"8-bit products change {eight['changed']} of {eight['texts']:,} answers: "
+            f"macro-F1 {eight['macro_f1']:.4f} becomes {eight['macro_f1_fp8']:.4f}"
+        )
     if "load_s" in found:
         console.print(f"loading the model took {found['load_s']:.1f} s")
 
@@ -171,7 +179,7 @@ def command(
     ),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     model: Annotated[
-        str, typer.Option(help="What the CPU measures: embedded, a folder or a hub id.")
+        str, typer.Option(help="The model, where weights matter: embedded, a folder or a hub id.")
     ] = "embedded",
     data: Annotated[
         str | None,
@@ -181,9 +189,13 @@ def command(
     """Measure how fast scoring is, beside padded batches, an encoder, and one text at a time; on a GPU training too.
 
     On a GPU the models have random weights in the shapes of TinyLlama, Llama 2 7B and Mistral 7B, and every text
-    22 tokens on average; on a CPU it is the model itself.
+    22 tokens on average; on a CPU it is the model itself. With --data a GPU also tells what 8-bit products change.
     """
-    found = benchmark(device, out, model=model, texts=split_texts(data) if data else demo_texts())
+    if data:
+        split = load_splits(data, required=("test",))["test"]
+        found = benchmark(device, out, model=model, texts=split.texts, labels=split.labels)
+    else:
+        found = benchmark(device, out, model=model, texts=demo_texts())
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, NARROWEST))

@@ -7,10 +7,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
+from sklearn.metrics import f1_score
 
 from monitor.matrices import Dense
-from monitor.models import LoadedModel
+from monitor.models import LoadedModel, load_model
 from monitor.network import Layer, LlamaNetwork
 from monitor.prompts import PromptEncoder
 from monitor.scoring import LabelScorer
@@ -127,6 +130,17 @@ def _replaced(peak: float) -> Iterator[Speed]:
         ("padded, batches of 256, sorted, last logits", sorted_batches, 1024, 2),
     ):
         yield _measured(name, False, partial(measure, name, score, n, repeats))
+
+
+def eight_bit_effect(model: str, texts: Sequence[str], labels: npt.NDArray[np.int64]) -> dict[str, float]:
+    """What 8-bit products change on the GPU: texts, answers changed, macro-F1 in bf16 and in 8 bits."""
+    found = [
+        LabelScorer(load_model(model, device="cuda", weights=form)).score(texts).probabilities.argmax(axis=1)
+        for form in ("dense", "fp8")
+    ]
+    exact, eight = (float(f1_score(labels, answers, average="macro")) for answers in found)
+    changed = int((found[0] != found[1]).sum())
+    return {"texts": len(texts), "changed": changed, "macro_f1": exact, "macro_f1_fp8": eight}
 
 
 def cpu_rows(model: LoadedModel, texts: Sequence[str]) -> Iterator[Speed]:

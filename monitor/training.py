@@ -179,7 +179,8 @@ def validation_f1(
     scores: TokenScores | None = None,
 ) -> float:
     """Macro-F1 of the most likely label on hard-labelled examples."""
-    found = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens, scores=scores)
+    batch = 1024 if scores else 64  # packed rows are not padded to the longest
+    found = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens, batch, scores)
     return float(f1_score(examples.targets.argmax(axis=1), found.argmax(axis=1), average="macro"))
 
 

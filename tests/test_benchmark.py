@@ -104,8 +104,11 @@ def test_table_and_chart_leave_out_what_was_not_measured() -> None:
     assert frame.rows() == [("slow", False, 1.5, "1.5"), ("ours", True, 8000.0, "8,000")]
     assert speed_chart(frame, LIGHT, "a GPU").to_dict()["layer"]
     console = Console(width=120, record=True)
-    print_table({"rows": found, "training": [Speed("ours", True, 2000.0).to_json()], "load_s": 0.44}, console)
+    training = [Speed("ours", True, 2000.0).to_json()]
+    eight_bit = {"texts": 2000, "changed": 12, "macro_f1": 0.9081, "macro_f1_fp8": 0.9076}
+    print_table({"rows": found, "training": training, "load_s": 0.44, "eight_bit": eight_bit}, console)
     text = console.export_text()
+    assert "change 12 of 2,000 answers: macro-F1 0.9081 becomes 0.9076" in text
     assert "ours: 3 epochs of 16,000 texts take 24 s" in text
     assert "loading the model took 0.4 s" in text
     assert "not measured: bitsandbytes is not installed" in text
