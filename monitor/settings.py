@@ -90,10 +90,10 @@ class Quality(BaseModel):
         default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
     )
     language: Limits = Field(
-        default=(0.1, 0.25), description="share of letters that moved between kinds of words"
+        default=(0.06, 0.14), description="share of letters that moved between kinds of words"
     )
     length: Limits = Field(
-        default=(0.5, 1.0), description="shift of the median length, in robust standard deviations"
+        default=(0.75, 2.0), description="shift of the median length, in robust standard deviations"
     )
     unread_files: Limits = Field(default=(1, 3), description="files that could not be read at all")
     min_rows: Count = Field(
