@@ -22,7 +22,10 @@ from jobs.progress import note
 from jobs.report import write_report
 from jobs.score import Scorer, open_scorer, score_pending, scoring_run
 from jobs.summary import print_summary
+from monitor.privacy import key_file_of
+from monitor.retention import drop_old_texts
 from monitor.settings import Settings, load_settings
+from monitor.snapshot import publish
 from reports.inputs import Options
 
 REPORT_SETTINGS = {"threshold", "min_cohort", "min_texts", "show_subjects"}
@@ -32,12 +35,21 @@ def night(settings: Settings, load: Callable[[], Scorer]) -> None:
     """One run; `load` opens the model. A file of the inbox that cannot be read is kept as one reject."""
     note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     tally, db = Tally(), settings.db
-    with scoring_run(db, "nightly", load) as (scorer, run_id):
-        ingest(db, whole_files(settings.inbox, settings.settle_s), run_id, tally, unattended=True)
+    key_file = (settings.key_file or key_file_of(db)) if settings.pseudonyms else None
+    with scoring_run(db, "nightly", load, key_file) as (scorer, run_id, pseudonyms):
+        files = whole_files(settings.inbox, settings.settle_s)
+        ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
         score_pending(db, scorer, run_id, tally, settings.chunk_rows)
-        options = Options(**settings.model_dump(include=REPORT_SETTINGS))
-        page = write_report(db, settings.out, model=scorer.model.model_id, options=options)
+        if settings.text_days is not None:
+            drop_old_texts(db, settings.text_days)
+        publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
+        page = write_report(db, settings.out, model=scorer.model.model_id, options=options(settings))
     print_summary(tally, db, scorer.model, page)
+
+
+def options(settings: Settings) -> Options:
+    """What the report is told of the settings."""
+    return Options(**settings.model_dump(include=REPORT_SETTINGS))
 
 
 def command(

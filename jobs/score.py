@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 
 import polars as pl
 import typer
@@ -19,12 +19,14 @@ import typer
 from jobs.cli import run
 from jobs.ingest import Tally, ingest, ledger
 from jobs.progress import note, progress
+from jobs.stopping import checkpoint, stoppable
 from jobs.summary import print_summary
 from monitor import store
 from monitor.database import connect, only_writer, reading, writing
 from monitor.documents import check, find_inputs
 from monitor.errors import DataError
 from monitor.labels import RiskMap, score_columns
+from monitor.privacy import PLAIN, Pseudonyms, key_file_of, open_pseudonyms
 
 if TYPE_CHECKING:
     from monitor.models import LoadedModel
@@ -63,22 +65,39 @@ def open_scorer(model: str, device: str = "auto", risk_map: Mapping[str, str] | 
     return LabelScorer(load_model(model, device=device, risk_map=rules))
 
 
-@contextmanager
-def scoring_run(db: Path, job: str, load: Callable[[], Scorer]) -> Iterator[tuple[Scorer, str]]:
-    """The opened model and the run_id of a run that is alone on this database, with a line in the ledger.
+class Run(NamedTuple):
+    """A run that has begun: its model, its line in the ledger, and what replaces ids (None: they stay)."""
 
-    Nothing is begun before database and model are known to be readable.
+    scorer: Scorer
+    run_id: str
+    pseudonyms: Pseudonyms | None
+
+
+@contextmanager
+def scoring_run(db: Path, job: str, load: Callable[[], Scorer], key_file: Path | None) -> Iterator[Run]:
+    """A run that is alone on this database for the length of a block.
+
+    Nothing is begun before database, key and model are known to be readable.
+
+    Args:
+        db: the database; made where there is none.
+        job: its name in the ledger.
+        load: opens the model.
+        key_file: the key of the pseudonyms, made where there is none; None: ids stay as they come.
 
     Raises:
-        StoreError, ModelError: the one that is not readable.
+        StoreError, ConfigError, ModelError: the one that is not readable, or is not the database's key.
     """
-    with only_writer(db):
+    with stoppable(), only_writer(db):
         if db.exists():
             connect(db).close()
         scorer = load()
+        pseudonyms = None if key_file is None else open_pseudonyms(key_file)
+        with writing(db) as con:
+            store.agree_on_pseudonyms(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
         remember_model(db, scorer.model)
         with ledger(db, job, scorer.model.model_id) as run_id:
-            yield scorer, run_id
+            yield Run(scorer, run_id, pseudonyms)
 
 
 def remember_model(db: Path, model: LoadedModel) -> None:
@@ -115,6 +134,7 @@ def score_pending(db: Path, scorer: Scorer, run_id: str, tally: Tally, chunk_row
                     n_scored = store.append_scores(con, scores, run_id)
                     store.count_in_run(con, run_id, n_scored=n_scored)
                 tally.n_scored += n_scored
+                checkpoint()
     tally.scoring_s += time.monotonic() - began
 
 
@@ -135,7 +155,11 @@ def score_rows(
 
 
 def score_files(
-    inputs: Sequence[str | Path], db: Path, load: Callable[[], Scorer], chunk_rows: int = CHUNK_ROWS
+    inputs: Sequence[str | Path],
+    db: Path,
+    load: Callable[[], Scorer],
+    chunk_rows: int = CHUNK_ROWS,
+    key_file: Path | None = None,
 ) -> tuple[Tally, LoadedModel]:
     """Ingest the inputs and score; nothing is begun before inputs, database and model are known to be readable.
 
@@ -144,6 +168,7 @@ def score_files(
         db: the database; made where there is none.
         load: opens the model.
         chunk_rows: texts scored between two commits.
+        key_file: the key of the pseudonyms; None: ids stay as they come.
 
     Raises:
         DataError, StoreError, ModelError: the one that is not readable.
@@ -152,8 +177,8 @@ def score_files(
     for path in files:
         check(path)
     tally = Tally()
-    with scoring_run(db, "score", load) as (scorer, run_id):
-        ingest(db, files, run_id, tally)
+    with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
+        ingest(db, files, run_id, tally, pseudonyms=pseudonyms)
         score_pending(db, scorer, run_id, tally, chunk_rows)
     return tally, scorer.model
 
@@ -166,6 +191,9 @@ def command(
     db: Annotated[Path, typer.Option(help="The database file; made where there is none.")],
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    plain_ids: Annotated[
+        bool, typer.Option("--plain-ids", help="Keep the ids as they are: the feed holds no real ones.")
+    ] = False,
 ) -> None:
     """Read texts into the database and score the new ones.
 
@@ -173,8 +201,12 @@ def command(
     source are optional. Rows that cannot be used are kept in the table rejects with the reason. Running it
     again appends nothing; after a crash it completes the rest. Input without a single row that can be used is
     an error.
+
+    Ids of subjects and documents are replaced by keyed hashes, with the key in RISK_MONITOR_KEY or beside the
+    database; without that key nobody can make or undo them, so keep it.
     """
-    tally, scored_by = score_files(inputs, db, lambda: open_scorer(model, device))
+    key_file = None if plain_ids else key_file_of(db)
+    tally, scored_by = score_files(inputs, db, lambda: open_scorer(model, device), key_file=key_file)
     print_summary(tally, db, scored_by)
     if tally.n_read == tally.n_rejected:
         raise DataError("no row of the input could be used" if tally.n_read else "the input holds no rows")

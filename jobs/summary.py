@@ -49,8 +49,10 @@ def print_summary(tally: Tally, db: Path, model: LoadedModel, report: Path | Non
     console.print(f"  {'database':<10}  {db}", markup=False, highlight=False, soft_wrap=True)
     if report is not None:
         console.print(f"  {'report':<10}  {report}", markup=False, highlight=False, soft_wrap=True)
-    for file in tally.barren:
-        warn(f"nothing was taken from {file}")
+    for warning in tally.warnings[:TOP_REASONS]:
+        warn(warning)
+    if len(tally.warnings) > TOP_REASONS:
+        warn(f"and {len(tally.warnings) - TOP_REASONS:,} more such files")
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
 
 

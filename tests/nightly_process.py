@@ -1,0 +1,79 @@
+"""A night in a process of its own, which says on standard output what it is about to do; tests kill it there.
+
+Arguments: settings as JSON, and the id of the model.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import duckdb
+
+import jobs.ingest
+import jobs.nightly
+from monitor import database, documents
+from monitor.settings import Settings
+from tests.keyword_scorer import KeywordModel, KeywordScorer
+
+INGEST_ROWS = 60  # of a chunk: small, so that there are many moments between them
+
+
+def run_night(settings: Settings, model_id: str) -> None:
+    """A night in small chunks with the scorer of the tests."""
+    documents.read_documents, whole = (
+        partial(documents.read_documents, chunk_rows=INGEST_ROWS),
+        documents.read_documents,
+    )
+    try:
+        jobs.nightly.night(settings, lambda: KeywordScorer(KeywordModel(model_id=model_id)))
+    finally:
+        documents.read_documents = whole
+
+
+def say(step: str) -> None:
+    print("*", step, time.monotonic(), flush=True)
+
+
+def told(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, saying so before it begins."""
+
+    def telling(*args: Any, **kwargs: Any) -> Any:
+        say(step)
+        return function(*args, **kwargs)
+
+    return telling
+
+
+class Telling:
+    """A connection that says when it commits and when it closes, which moves the log into the file."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._con, name)
+
+    def execute(self, sql: str, *args: Any) -> Any:
+        if sql == "COMMIT":
+            say("commit")
+        return self._con.execute(sql, *args)
+
+    def close(self) -> None:
+        say("close")
+        self._con.close()
+
+
+if __name__ == "__main__":
+    connect = database.connect
+    database.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[assignment, return-value]
+    jobs.ingest.append_chunk = told("ingest", jobs.ingest.append_chunk)
+    KeywordScorer.score = told("score", KeywordScorer.score)  # type: ignore[method-assign]
+    for step, name in (("publish", "publish"), ("report", "write_report")):
+        setattr(jobs.nightly, name, told(step, getattr(jobs.nightly, name)))
+    run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2])
+    say("end")
