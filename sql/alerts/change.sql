@@ -1,0 +1,76 @@
+-- name: change
+-- purpose: change rule: a one-sided CUSUM of a subject's p_high over their own baseline, in texts: by how many texts' worth
+--          of certain high risk they wrote more than their own mean and an allowance. Page's recursion
+--          S = max(0, S + x - baseline - allowance) is the cumulative sum less its running minimum (the Skorokhod map), so
+--          plain windows give it; the minimum is taken over the last change_days days only, so that old trouble is
+--          forgotten (window-limited CUSUM, Lai 1995). Page 1954, Biometrika 41(1/2)
+-- grain: one row per day with texts and a baseline, of the subjects who were ever at the limit (`hit`); `calm` = below
+--        calm_share of it. The evidence is the stretch of days that makes the sum
+-- frame: baseline: baseline_days calendar days that end baseline_gap days before day, from baseline_texts texts on;
+--        cumulative sums: all days before and day; running minimum: change_days calendar days ending on and including day
+-- params: model_id, as_of, change_limit, change_allowance, change_days, baseline_days, baseline_gap, baseline_texts, calm_share
+WITH daily AS (
+    SELECT subject_id, day, sum(n) AS n, sum(high) AS high
+    FROM daily_cells
+    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
+    GROUP BY subject_id, day
+),
+excess AS (
+    SELECT
+        subject_id,
+        day,
+        n,
+        high - n * (sum(high) OVER past / sum(n) OVER past + $change_allowance) AS step
+    FROM daily
+    WINDOW past AS (
+        PARTITION BY subject_id
+        ORDER BY day
+        RANGE BETWEEN to_days(CAST($baseline_gap + $baseline_days AS INTEGER) - 1) PRECEDING
+        AND to_days(CAST($baseline_gap AS INTEGER)) PRECEDING
+    )
+    QUALIFY sum(n) OVER past >= $baseline_texts
+),
+sums AS (
+    SELECT
+        subject_id,
+        day,
+        sum(n) OVER so_far AS texts,
+        texts - n AS texts_before,
+        sum(step) OVER so_far AS total,
+        total - step AS total_before
+    FROM excess
+    WINDOW so_far AS (PARTITION BY subject_id ORDER BY day ROWS UNBOUNDED PRECEDING)
+),
+cusum AS (
+    SELECT *, greatest(0, total - min(total_before) OVER recent) AS value
+    FROM sums
+    WINDOW recent AS (
+        PARTITION BY subject_id
+        ORDER BY day
+        RANGE BETWEEN to_days(CAST($change_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+    )
+),
+reached AS (
+    SELECT *, value >= $change_limit AS hit
+    FROM cusum
+    QUALIFY bool_or(hit) OVER (PARTITION BY subject_id)
+),
+-- the lowest sum, and of equal ones the latest, is where the evidence begins
+starts AS (
+    SELECT *, min({'total': total_before, 'age': -epoch(day), 'texts': texts_before, 'day': day}) OVER recent AS start
+    FROM reached
+    WINDOW recent AS (
+        PARTITION BY subject_id
+        ORDER BY day
+        RANGE BETWEEN to_days(CAST($change_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+    )
+)
+SELECT
+    subject_id,
+    day,
+    start.day AS evidence_from,
+    CAST(texts - start.texts AS INTEGER) AS n,
+    value,
+    hit,
+    value < $calm_share * $change_limit AS calm
+FROM starts

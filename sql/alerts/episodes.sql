@@ -1,0 +1,63 @@
+-- name: episodes
+-- purpose: from the days of one rule (the table `signals`) to its episodes: one begins when the rule was hit on
+--          confirm_days days with texts in a row (confirmation), lasts through days that are neither hit nor calm
+--          (hysteresis), and ends when cooldown_days days have passed since its last day; what comes sooner belongs to it
+--          (cool-down). Everything looks back alone: a later day changes no earlier opened_on
+-- grain: one row per subject and episode, with the evidence of the day it was opened on; closed_on is NULL while it lasts
+-- frame: confirmation: confirm_days rows ending on and including the day; state: the last hit or calm day of the
+--        cooldown_days days before day, and day; numbering: all rows before
+-- params: as_of, confirm_days, cooldown_days
+WITH confirmed AS (
+    SELECT
+        *,
+        count(*) FILTER (hit) OVER latest = $confirm_days AS is_on,
+        lead(day) OVER own AS next_day
+    FROM signals
+    WINDOW
+        own AS (PARTITION BY subject_id ORDER BY day),
+        latest AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            ROWS BETWEEN CAST($confirm_days AS INTEGER) - 1 PRECEDING AND CURRENT ROW
+        )
+),
+states AS (
+    SELECT
+        *,
+        last_value(CASE WHEN is_on THEN true WHEN calm THEN false END IGNORE NULLS) OVER (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(CAST($cooldown_days AS INTEGER)) PRECEDING AND CURRENT ROW
+        ) AS state
+    FROM confirmed
+),
+starts AS (
+    SELECT *, coalesce(day - lag(day) OVER own > $cooldown_days, true) AS is_start
+    FROM states
+    WHERE state
+    WINDOW own AS (PARTITION BY subject_id ORDER BY day)
+),
+numbered AS (
+    SELECT *, count(*) FILTER (is_start) OVER (PARTITION BY subject_id ORDER BY day ROWS UNBOUNDED PRECEDING) AS number
+    FROM starts
+),
+found AS (
+    SELECT
+        subject_id,
+        min(day) AS opened_on,
+        arg_min(evidence_from, day) AS evidence_from,
+        opened_on AS evidence_to,
+        arg_min(n, day) AS n,
+        round(arg_min(value, day), 9) AS value,  -- what the order of a sum moves is no change
+        max(day) AS last_day,
+        last_day + CAST($cooldown_days AS INTEGER) + 1 AS ends_on,
+        coalesce(arg_max_null(next_day, day) < ends_on, false) AS spoke_again
+    FROM numbered
+    GROUP BY subject_id, number
+)
+SELECT
+    * EXCLUDE (ends_on, spoke_again),
+    CASE WHEN ends_on <= CAST($as_of AS DATE) THEN ends_on END AS closed_on,
+    CASE WHEN closed_on IS NOT NULL THEN if(spoke_again, 'calm again', 'silent') END AS closed_because
+FROM found
+ORDER BY subject_id, opened_on
