@@ -37,6 +37,7 @@ COMMANDS = MappingProxyType(
         "report": "Write the offline risk report of a database.",
         "nightly": "The unattended run: read the inbox, score, report.",
         "schedule": "Run the nightly job when it is due.",
+        "forget": "Remove every trace of a subject.",
         "query": "Ask the database a read-only SQL question.",
         "train": "Fine-tune a base model on labelled texts (QLoRA).",
         "evaluate": "Measure models on labelled texts.",

@@ -1,0 +1,143 @@
+"""Forget a subject: no row, no snapshot, no report and no byte of them stays.
+
+risk-monitor forget SUBJECT --config risk-monitor.toml
+
+SUBJECT is the id as the feed has it, or the pseudonym that stands in the database for it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from jobs.cli import run
+from jobs.nightly import options
+from jobs.progress import note, progress, warn
+from jobs.report import write_report
+from monitor import documents, store
+from monitor.database import connect, only_writer, reading
+from monitor.errors import ConfigError, DataError, StoreError
+from monitor.privacy import KEY_VARIABLE, Pseudonyms, key_file_of, open_pseudonyms
+from monitor.retention import Forgotten, files_holding, forget, names_of
+from monitor.settings import Settings, load_settings
+from monitor.snapshot import publish
+
+
+def forget_everywhere(db: Path, subject: str, settings: Settings | None) -> None:
+    """Remove every trace of a subject, say what went, and look for what is left of it.
+
+    Args:
+        db: the database.
+        subject: the plain id, or the pseudonym.
+        settings: of the nightly run, which name snapshot, report, inbox and key; None: there is only the database.
+
+    Raises:
+        StoreError: a file that this project wrote still holds a trace. DataError: there was nobody to forget.
+    """
+    connect(db, read_only=True).close()
+    key_file = (settings and settings.key_file) or key_file_of(db)
+    known = KEY_VARIABLE in os.environ or key_file.exists()
+    pseudonyms = open_pseudonyms(key_file, create=False) if known else None
+    names = names_of(subject, pseudonyms)
+    with only_writer(db):
+        done = forget(db, names)
+        written = [db, *_written_anew(db, settings)]
+        left = files_holding(written, done.sought)
+    _say(done, written, settings)
+    for path in _inputs_naming(db, settings, set(names), pseudonyms):
+        warn(
+            f"{path} is yours and still names this subject; take the rows out, or they come back when it is read"
+        )
+    if left:
+        raise StoreError(
+            f"{', '.join(map(str, left))}: still holds traces of this subject; this is a fault, report it"
+        )
+    if not done.removed:
+        key = (
+            ""
+            if pseudonyms
+            else f" (no {key_file} and no {KEY_VARIABLE}: only what the database itself calls them)"
+        )
+        raise DataError(f"{db}: nothing about this subject{key}")
+
+
+def _written_anew(db: Path, settings: Settings | None) -> Iterator[Path]:
+    """Publish snapshot and report again where there are any; their files."""
+    if settings is None:
+        return
+    if settings.snapshot.is_dir():
+        months = any(settings.snapshot.glob("scores-*.parquet"))
+        publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months)
+    if (settings.out / "index.html").exists():
+        write_report(db, settings.out, options=options(settings))
+    for folder in (settings.snapshot, settings.out):
+        yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def _say(done: Forgotten, written: Sequence[Path], settings: Settings | None) -> None:
+    console = Console()
+    lines = {
+        "removed": ", ".join(f"{n:,} {table}" for table, n in done.removed.items()) or "nothing",
+        "searched": f"{sum(path.stat().st_size for path in written):,} bytes of {len(written):,} files, "
+        f"for {len(done.sought):,} ids and texts",
+    }
+    if done.unsought:
+        lines["not"] = f"for {done.unsought:,} that are short or stand in what others wrote, too"
+    for name, value in lines.items():
+        console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
+    if settings is None:
+        note("without --config only the database was looked at: no snapshot, no report, no inbox")
+
+
+def _inputs_naming(
+    db: Path, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None
+) -> list[Path]:
+    """The user's input files, of the inbox and of the manifest, with rows of a subject of these names."""
+    with reading(db) as con:
+        files = {Path(path) for path, _, _ in store.known_files(con)}
+    if settings is not None and settings.inbox.is_dir():
+        files |= {path for path in settings.inbox.iterdir() if documents.is_input(path)}
+    found = []
+    with progress("searching your input files", "files", len(files)) as advance:
+        for path in sorted(path for path in files if path.is_file()):
+            try:
+                if any(
+                    not names.isdisjoint(chunk.documents["subject_id"])
+                    for chunk in documents.read_documents(path, pseudonyms=pseudonyms)
+                ):
+                    found.append(path)
+            except DataError:
+                warn(f"{path} cannot be read, so look yourself whether it names this subject")
+            advance(1)
+    return found
+
+
+def command(
+    subject: Annotated[str, typer.Argument(help="The subject's id in the feed, or their pseudonym.")],
+    db: Annotated[
+        Path | None, typer.Option(help="The database file (default: that of the settings).")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings in TOML, which name snapshot, report, inbox and key.")
+    ] = None,
+) -> None:
+    """Forget a subject: documents, scores, alerts, rejects, snapshot and report, and look whether it is so.
+
+    Your own input files are named where they hold the subject, and left as they are.
+    """
+    if db is None and config is None:
+        raise ConfigError("name the database with --db, or the settings with --config")
+    if not subject.strip():
+        raise ConfigError("SUBJECT is empty; give the id of one subject")
+    settings = None if config is None else load_settings(config)
+    forget_everywhere(db or settings.db, subject.strip(), settings)  # type: ignore[union-attr]
+
+
+if __name__ == "__main__":
+    run(command)
