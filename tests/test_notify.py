@@ -1,0 +1,111 @@
+"""Notifications: what they say, what they never say, and that their addresses stay secret."""
+
+import http.server
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from jobs.notify import tell_of_night, telling_of_failure
+from jobs.stopping import Stopped
+from monitor import NOT_A_DIAGNOSIS
+from monitor.errors import ConfigError, DataError
+
+QUIET = {"raised": 0, "closed": 3, "still_open": 2, "quality": "yellow"}
+REFUSING = SecretStr("json://user:hunter2@127.0.0.1:9/")  # nobody listens at the port of `discard`
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[list[SecretStr], list[dict[str, Any]]]]:
+    """An address on this machine, and what was sent to it."""
+    received: list[dict[str, Any]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield [SecretStr(f"json://user:hunter2@127.0.0.1:{server.server_port}/")], received
+    server.shutdown()
+    server.server_close()
+
+
+Inbox = tuple[list[SecretStr], list[dict[str, Any]]]
+
+
+def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox) -> None:
+    urls, received = inbox
+    tell_of_night(urls, raised=2, closed=1, still_open=5, quality="red")
+    (message,) = received
+    assert message["title"] == "Risk monitor"
+    assert message["message"].splitlines() == [
+        "New alerts: 2; closed: 1; open: 5. The quality of the input is red. The report says more.",
+        NOT_A_DIAGNOSIS,
+    ]
+
+
+def test_of_a_quiet_night_nothing_is_told(inbox: Inbox) -> None:
+    urls, received = inbox
+    tell_of_night(urls, **QUIET)
+    assert received == []
+
+
+def test_a_failed_run_is_told_by_the_kind_of_its_error(inbox: Inbox) -> None:
+    urls, received = inbox
+    with pytest.raises(DataError, match="alice"), telling_of_failure(urls, "nightly"):
+        raise DataError("inbox/alice.csv: no column text")
+    assert "nightly run failed (DataError)" in received[0]["message"]
+    assert "alice" not in json.dumps(received)
+
+
+def test_a_run_that_was_stopped_or_done_has_not_failed(inbox: Inbox) -> None:
+    urls, received = inbox
+    with telling_of_failure(urls, "nightly"):
+        pass
+    with pytest.raises(Stopped), telling_of_failure(urls, "nightly"):
+        raise Stopped
+    assert received == []
+
+
+def test_an_address_that_takes_nothing_is_an_error_and_never_hides_the_first(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ConfigError, match="did not take the message; the run itself is done") as caught:
+        tell_of_night([REFUSING], **QUIET | {"raised": 1})
+    with pytest.raises(DataError), telling_of_failure([REFUSING], "nightly"):
+        raise DataError("the first")
+    shown = "".join(capfd.readouterr()) + caplog.text + str(caught.value)
+    assert "did not take the message about this failure" in shown
+    assert "hunter2" not in shown
+    assert "127.0.0.1" not in shown
+
+
+def test_addresses_that_cannot_be_used_are_refused_before_the_run_and_not_shown(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = [REFUSING, SecretStr("nosuch://hunter2@host")]
+    with (
+        pytest.raises(ConfigError, match="address 2 is no URL") as caught,
+        telling_of_failure(wrong, "nightly"),
+    ):
+        pytest.fail("it began")
+    assert "hunter2" not in str(caught.value) + "".join(capfd.readouterr())
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    monkeypatch.setattr("jobs.notify.find_spec", lambda _: None)
+    with (
+        pytest.raises(ConfigError, match=r"pip install 'risk-monitor\[notify\]'"),
+        telling_of_failure(wrong, "nightly"),
+    ):
+        pytest.fail("it began")
+    with telling_of_failure([], "nightly"):
+        tell_of_night([], **QUIET | {"raised": 1})
