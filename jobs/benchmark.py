@@ -77,7 +77,7 @@ def benchmark(
     _write(found, out)
     if cuda:
         peak = speed_table.gpu_peak()
-        found |= {"peak_tflops": peak / 1e12, "gpu_time": speed_table.gpu_time(n_gpu // 2)}
+        found |= {"peak_tflops": peak / 1e12, "gpu_time": speed_table.gpu_time(n_gpu // 4)}
         ways = {
             "rows": speed_table.gpu_rows(n_gpu, peak),
             "training": speed_table.gpu_training_rows(n_training, peak),

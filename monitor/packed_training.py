@@ -62,8 +62,11 @@ class PackedRows:
         self.weights: npt.NDArray[np.float32] = np.pad(weights, (0, fill))
 
     def to(self, device: torch.device) -> list[Tensor]:
-        """tokens, wanted and weights there."""
-        return [torch.from_numpy(part).to(device) for part in (self.tokens, self.wanted, self.weights)]
+        """tokens, wanted and weights there; the copies to a GPU do not wait for what it is at."""
+        parts = [torch.from_numpy(part) for part in (self.tokens, self.wanted, self.weights)]
+        if device.type == "cpu":
+            return parts
+        return [part.pin_memory().to(device, non_blocking=True) for part in parts]
 
 
 class _Frozen(torch.autograd.Function):
@@ -218,8 +221,7 @@ class PackedTrainer:
         visible &= positions <= positions[:, None]
         mask = torch.zeros(visible.shape, dtype=self._dtype, device=visible.device)
         mask.masked_fill_(~visible, -torch.inf)
-        frequencies = self._model.rotary_emb.inv_freq
-        angles = positions[:, None, None] * frequencies.float()
+        angles = positions[:, None, None] * self._model.rotary_emb.inv_freq.float()
         cos, sin = angles.cos().to(self._dtype), angles.sin().to(self._dtype)
         turn = (torch.cat((cos, cos), dim=-1), torch.cat((-sin, sin), dim=-1))
         model, training = self._model, self._network.training
@@ -239,8 +241,7 @@ class PackedTrainer:
         h, k = self._heads
         # Splits, not slices: the slope of a slice is a whole array of zeros.
         both, values = torch.split(qkv.view(len(qkv), h + 2 * k, -1), [h + k, k], dim=1)
-        cos, sin = turn
-        turned = torch.addcmul(both * cos, both.roll(both.shape[2] // 2, -1), sin)
+        turned = torch.addcmul(both * turn[0], both.roll(both.shape[2] // 2, -1), turn[1])
         queries, keys = torch.split(turned, [h, k], dim=1)
         keys, values = (
             part[:, :, None].expand(-1, -1, h // k, -1).flatten(1, 2).transpose(0, 1)[None]
