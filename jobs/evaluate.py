@@ -1,77 +1,43 @@
-"""Measure models on the test split of a labelled data set, beside two floors.
+"""Measure models on labelled texts: zero-shot, few-shot and fine-tuned, beside two floors.
 
-risk-monitor evaluate --data data/emotion --model embedded --out out/evaluation
+risk-monitor evaluate --data ../shared/data/emotion --model embedded --out out/evaluation
 """
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
-import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from jobs.cli import run
+from jobs.cli import GATE_FIRED, run
+from jobs.gate import failing, gate, read_gate
+from jobs.measuring import Measured, Ruler, analyse, compare, describe, main_of, new_ruler, shown_of
+from jobs.peak import peak_memory
 from jobs.progress import note, progress
-from jobs.score import Scorer, open_scorer
+from jobs.ways import SHOTS, WAYS, Answered, Engine, ask_model, open_engine
 from monitor import NOT_A_DIAGNOSIS
-from monitor.baselines import Answers, majority, tfidf_svm
-from monitor.corpus import Split, load_splits, unseen
+from monitor.baselines import majority, tfidf_svm
+from monitor.calibration import CONTENT_FREE
+from monitor.corpus import load_splits
 from monitor.errors import ConfigError
-from monitor.labels import EMOTIONS, RISKS, RiskMap
-from monitor.metrics import Measurement, measure
-from reports.evaluation import CANONICAL, DEDUPLICATED, Method, compact, summary_text, write_pictures
+from monitor.labels import RiskMap
+from reports import evaluation as report
+from reports.evaluation_tables import headline
 
-FORMAT = 1  # of metrics.json
-FLOORS = {"majority class": majority, "TF-IDF + LinearSVC": tfidf_svm}
+FORMAT = 2  # of metrics.json
+FLOORS = {"majority": majority, "tfidf_svm": tfidf_svm}
+ADAPTER = "lora_emotion_final"
 NARROWEST = 118  # columns that the table needs where the width is nobody's choice
-
-
-@dataclass(frozen=True)
-class Ruler:
-    """What every method of one evaluation is measured with.
-
-    rows: by split name, a mask over the test texts, shape (n,).
-    """
-
-    test: Split
-    rows: Mapping[str, npt.NDArray[np.bool_]]
-    resamples: int
-    seed: int
-
-    def measure(
-        self, answers: Answers, risk_map: RiskMap
-    ) -> tuple[dict[str, Measurement], dict[str, Measurement]]:
-        """Emotion and risk by split name. Risk follows the summed probabilities, or the predicted emotion."""
-        p = answers.probabilities
-        p_risk = None if p is None else risk_map.risk_probabilities(p)
-        risk = risk_map.risk_of(answers.predicted) if p_risk is None else p_risk.argmax(axis=1)
-        kinds = (
-            (self.test.labels, answers.predicted, EMOTIONS, p),
-            (risk_map.risk_of(self.test.labels), risk, RISKS, p_risk),
-        )
-        emotion, by_risk = (
-            {
-                split: measure(
-                    labels[keep],
-                    predicted[keep],
-                    names,
-                    None if probabilities is None else probabilities[keep],
-                    resamples=self.resamples,
-                    seed=self.seed,
-                )
-                for split, keep in self.rows.items()
-            }
-            for labels, predicted, names, probabilities in kinds
-        )
-        return emotion, by_risk
+Json = dict[str, Any]
 
 
 def evaluate(
@@ -79,26 +45,84 @@ def evaluate(
     models: Sequence[str],
     out: Path,
     *,
-    load: Callable[[str], Scorer] = open_scorer,
+    engine: Callable[[], Engine] = open_engine,
+    ways: Sequence[str] = WAYS,
+    draws: int = 5,
     resamples: int = 1000,
     seed: int = 0,
-) -> list[Method]:
-    """Measure the floors and each model; write metrics.json, summary.txt and the pictures into `out`.
+    show_texts: bool = False,
+    limits: dict[str, float] | None = None,
+    db: Path | None = None,
+) -> Json:
+    """Measure the floors and each model in each way; write everything into `out` and return what metrics.json holds.
 
     Args:
         data: a folder of train, val and test files, or a hub id.
-        models: names for `load`, which opens them one after another.
-        resamples: bootstrap draws for the 95% intervals.
-        seed: of the draws.
+        models: names of models, opened one after another.
+        engine: opens models and scores.
+        ways: of WAYS, those to ask.
+        draws: of few-shot examples, for each number of them.
+        resamples: bootstrap draws for the 95% intervals; seed: of those.
+        show_texts: tell the texts of the most confident mistakes, not their rows alone.
+        limits: least or most values of metrics that the gate asks of the fine-tuned models.
+        db: a database to keep the metrics in.
 
     Raises:
         DataError: the data cannot be read. ModelError: a model cannot. ConfigError: two models map emotions to
-            risks differently, or `out` cannot be written.
+            risks differently, or `out` cannot be written. StoreError: the database cannot be written.
     """
     splits = load_splits(data, required=("train", "test"))
-    keep = unseen(splits["test"], [split for name, split in splits.items() if name != "test"])
-    rows = {CANONICAL: np.ones_like(keep), DEDUPLICATED: keep}
-    ruler = Ruler(splits["test"], rows, resamples, seed)
+    _claim(out)
+    asked: list[tuple[Answered, Any]] = [(_floor(name, splits), None) for name in FLOORS]
+    running, opened = engine(), []
+    for name in dict.fromkeys(models):
+        model, answers = ask_model(running, name, splits, ways, draws)
+        if opened and opened[0].risk_map != model.risk_map:
+            raise ConfigError(
+                f"model {name} maps emotions to risks unlike {models[0]}; evaluate it by itself"
+            )
+        # The network is as large as the model, and no longer needed.
+        opened.append(replace(model, network=None))
+        asked += [(answered, model) for answered in answers]
+    ruler = new_ruler(splits, opened[0].risk_map if opened else RiskMap(), resamples, seed)
+    methods = []
+    with progress("measuring, with bootstrap intervals", "methods", len(asked)) as advance:
+        for answered, model in asked:
+            methods.append(ruler.measure(answered, *((model.name, model.model_id) if model else ())))
+            advance(1)
+    found = {
+        "format": FORMAT,
+        "note": NOT_A_DIAGNOSIS,
+        "data": {"source": data, **describe(splits, ruler)},
+        "settings": {"resamples": resamples, "seed": seed, "draws": draws, "ways": list(ways)}
+        | {"shots": list(SHOTS), "content_free": list(CONTENT_FREE), "versions": _versions()},
+        "models": [_about(model) for model in opened],
+        **_findings(methods, ruler, show_texts),
+        "training": _training_curves(models),
+    }
+    found["gate"] = gate(found["methods"], limits or {})
+    _write(found, out)
+    if models:
+        keep_adapter(models[0], out)
+    if db:
+        from jobs.evaluations import write_evaluations
+
+        note(f"{write_evaluations(db, found, opened):,} metrics written to {db}")
+    return found
+
+
+def _findings(methods: Sequence[Measured], ruler: Ruler, show_texts: bool) -> Json:
+    main, shown = main_of(methods), shown_of(methods)
+    return {
+        "methods": [method.to_json() for method in methods],
+        "shown": [method.id for method in shown],
+        "curves": {method.id: ruler.curves(method.shown) for method in shown if method.shown},
+        "comparisons": compare(methods, ruler),
+        "analysis": analyse(main, ruler, show_texts) if main else None,
+    }
+
+
+def _claim(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "metrics.json").touch()
@@ -106,103 +130,143 @@ def evaluate(
         raise ConfigError(
             f"--out {out}: cannot write there ({error.strerror}); name another folder"
         ) from error
-    risk_map: RiskMap | None = None
-    scored = []
-    for name in dict.fromkeys(models):
-        scorer = load(name)
-        risk_map = risk_map or scorer.model.risk_map
-        if scorer.model.risk_map != risk_map:
-            raise ConfigError(
-                f"model {name} maps emotions to risks unlike {models[0]}; evaluate it by itself"
-            )
-        scored.append(_measured(scorer, ruler))
-    methods = [_floor(name, splits, ruler, risk_map or RiskMap()) for name in FLOORS] + scored
-    kept = {"n_train": len(splits["train"]), CANONICAL: len(keep), DEDUPLICATED: int(keep.sum())}
-    _write(methods, {"data": {"source": data, **kept}, "resamples": resamples, "seed": seed}, out)
-    return methods
 
 
-def _measured(scorer: Scorer, ruler: Ruler) -> Method:
-    model = scorer.model
-    began = time.monotonic()
-    with progress(f"scoring with {model.name}", "texts", len(ruler.test)) as advance:
-        probabilities = scorer.score(ruler.test.texts, progress=advance).probabilities
-    rate = len(ruler.test) / max(time.monotonic() - began, 1e-9)
-    note("measuring, with bootstrap intervals")
-    emotion, risk = ruler.measure(Answers(probabilities.argmax(axis=1), probabilities), model.risk_map)
-    name = f"{model.name} {model.model_id[:8]}"  # folders may share a name, models never an id
-    return Method(name, emotion, risk, model_id=model.model_id, texts_per_second=rate)
-
-
-def _floor(name: str, splits: Mapping[str, Split], ruler: Ruler, risk_map: RiskMap) -> Method:
+def _floor(name: str, splits: Any) -> Answered:
     note(f"fitting {name}")
     try:
-        answers = FLOORS[name](splits["train"], splits["test"])
+        with peak_memory("cpu") as peak:
+            answers = FLOORS[name](splits["train"], splits["test"])
     except ValueError as error:  # a train split that scikit-learn cannot learn from; the report says so
-        return Method(name, {}, {}, reason=" ".join(str(error).split()))
-    emotion, risk = ruler.measure(answers, risk_map)
-    return Method(name, emotion, risk)
+        return Answered(name, reason=" ".join(str(error).split()))
+    return Answered(name, (answers,), peak_bytes=peak.bytes, peak_where=peak.where)
 
 
-def _write(methods: Sequence[Method], about: Mapping[str, Any], out: Path) -> None:
-    found = {"format": FORMAT, **about, "methods": [method.to_json() for method in methods]}
-    (out / "metrics.json").write_text(json.dumps(found, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    data = about["data"]
-    lines = [
-        f"Data: {data['source']}: {data['n_train']:,} training texts, {data[CANONICAL]:,} test texts, of which "
-        f"{data[DEDUPLICATED]:,} stand nowhere else.",
-        f"In brackets: 95% intervals from {about['resamples']:,} bootstrap draws, seed {about['seed']}.",
-    ]
-    (out / "summary.txt").write_text(summary_text(methods, lines), encoding="utf-8")
-    write_pictures(methods, out)
+def _about(model: Any) -> Json:
+    names = ("name", "model_id", "base", "quantisation", "adapter", "temperature", "max_text_tokens")
+    return {name: getattr(model, name) for name in names} | {
+        "prompt": model.prompt.to_json(),
+        "risk_map": dict(model.risk_map.rules),
+    }
 
 
-def print_table(methods: Sequence[Method], console: Console) -> None:
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("torch", "numpy", "scikit-learn", "altair")}
+
+
+def _training_curves(models: Sequence[str]) -> list[Json]:
+    """What `train` wrote beside each model about its own course."""
+    from monitor.model_folder import find_folder
+
+    found = []
+    for name in dict.fromkeys(models):
+        path = find_folder(name) / "training_curve.json"
+        if path.is_file():
+            found.append({"model": str(name), "curve": json.loads(path.read_text(encoding="utf-8"))})
+    return found
+
+
+def _write(found: Json, out: Path) -> None:
+    note("writing the report")
+    text = json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False)
+    (out / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    report.write(found, out)
+
+
+def print_table(found: Json, console: Console) -> None:
     """The headline numbers on the canonical test split, a line a method."""
+    whole = headline(found)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("method")
-    headings = ("macro F1 (95%)", "accuracy", "ECE", "risk macro F1", "risk AUROC", "risk PR-AUC", "texts/s")
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
-    for method in methods:
-        if method.reason:
-            table.add_row(method.name, f"not measured: {method.reason}")
-            continue
-        emotion, risk = method.emotion[CANONICAL].metrics, method.risk[CANONICAL].metrics
-        table.add_row(
-            method.name,
-            compact(emotion["macro_f1"], interval=True),
-            compact(emotion["accuracy"]),
-            compact(emotion["ece"]),
-            *(compact(risk[name]) for name in ("macro_f1", "auroc", "pr_auc")),
-            f"{method.texts_per_second:,.0f}" if method.texts_per_second else "",
-        )
+    for place, name in enumerate(whole.columns):
+        table.add_column(name, justify="right" if place else "left", no_wrap=bool(place))
+    for row in whole.rows:
+        table.add_row(*row)
     console.print(table)
+
+
+def keep_adapter(model: str, out: Path) -> None:
+    """Write the model's adapter into out/lora_emotion_final, a model folder whose base stays where it is.
+
+    A model without an adapter leaves nothing there.
+    """
+    from monitor.model_folder import find_folder, open_folder
+
+    folder, target = open_folder(find_folder(model)), out / ADAPTER
+    if folder.adapter is None or folder.adapter.resolve() == target.resolve():
+        return
+    shutil.copytree(folder.adapter, target, dirs_exist_ok=True)
+    base = folder.manifest.base
+    if (folder.path / base).is_dir() or Path(base).is_dir():
+        base = os.path.relpath(folder.base.resolve(), target.resolve())
+    replace(folder.manifest, base=base, adapter=".").save(target)
+    (target / "README.md").write_text(
+        f"# {folder.manifest.name}\n\nThe LoRA adapter that was evaluated, in peft's format, over the base `{base}`. "
+        f"Use it with `risk-monitor score INPUT --db FILE --model {target}`.\n\n{NOT_A_DIAGNOSIS}\n",
+        encoding="utf-8",
+    )
 
 
 def command(
     data: Annotated[str, typer.Option(help="Folder of train, val and test files, or a hub id.")],
-    out: Annotated[Path, typer.Option(help="Folder for metrics.json, summary.txt and the pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for metrics.json, the report and its pictures.")],
     model: Annotated[
         list[str] | None, typer.Option(help='"embedded", a model folder or a hub id; may be repeated.')
     ] = None,
+    ways: Annotated[str, typer.Option(help="Which of these to measure.")] = ",".join(WAYS),
+    draws: Annotated[
+        int, typer.Option(min=1, help="Draws of few-shot examples, each 1, 2 and 4 a label.")
+    ] = 5,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap draws for the 95% intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the draws.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap draws.")] = 0,
+    show_texts: Annotated[
+        bool, typer.Option("--show-texts", help="Quote the most confident mistakes in the report.")
+    ] = False,
+    gate: Annotated[
+        str | None, typer.Option(help="Limits such as macro_f1=0.90,ece=0.02; exit 3 where one is not kept.")
+    ] = None,
+    db: Annotated[
+        Path | None, typer.Option(help="Keep the metrics in this database, for its reports.")
+    ] = None,
+    readme: Annotated[
+        Path | None, typer.Option(help="Put the table between the evaluation marks of this Markdown file.")
+    ] = None,
 ) -> None:
-    """Measure models on labelled texts, beside the majority class and TF-IDF + LinearSVC.
+    """Measure models on labelled texts: zero-shot, few-shot and fine-tuned, with one base and one scorer.
 
-    The whole test split is measured, and again without the texts that stand in train, in validation or twice.
+    Beside them stand the majority class, TF-IDF + LinearSVC, and labels parsed from generated text. The whole test
+    split is measured, and again without the texts that stand in train, in validation or twice.
     """
-    names = model or ["embedded"]
-    methods = evaluate(
-        data, names, out, load=lambda name: open_scorer(name, device), resamples=resamples, seed=seed
+    chosen = [way.strip() for way in ways.split(",")]
+    if set(chosen) - set(WAYS):
+        raise ConfigError(f"--ways {ways}: choose from {', '.join(WAYS)}")
+    if readme:
+        report.check_readme(readme)
+    found = evaluate(
+        data,
+        model or ["embedded"],
+        out,
+        engine=lambda: open_engine(device),
+        ways=chosen,
+        draws=draws,
+        resamples=resamples,
+        seed=seed,
+        show_texts=show_texts,
+        limits=read_gate(gate) if gate else None,
+        db=db,
     )
+    if readme:
+        report.write_readme(found, readme)
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, NARROWEST))
-    print_table(methods, console)
-    console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'summary.txt'}", highlight=False, soft_wrap=True)
+    print_table(found, console)
+    console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}", highlight=False, soft_wrap=True)
+    lines = failing(found["gate"])
+    for line in lines:
+        Console(stderr=True).print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    if lines:
+        raise typer.Exit(GATE_FIRED)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""The floors that a model has to clear: the train split's class shares, and TF-IDF with a linear SVM."""
+"""What a model has to beat: the train split's class shares, TF-IDF with a linear SVM, and parsed answers."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.svm import LinearSVC
 
 from monitor.corpus import Split
 from monitor.labels import EMOTIONS
+from monitor.prompts import PromptTemplate
 
 
 @dataclass(frozen=True)
@@ -45,3 +47,14 @@ def tfidf_svm(train: Split, test: Split) -> Answers:
     pipeline = make_pipeline(words, LinearSVC(C=0.5, class_weight="balanced", random_state=0))
     pipeline.fit(train.texts, train.labels)
     return Answers(np.asarray(pipeline.predict(test.texts), dtype=np.int64))
+
+
+def parse(answer: str, template: PromptTemplate) -> int:
+    """The emotion whose label word an answer names first, letter case aside, or 6 where it names none."""
+    words = {
+        word.strip().casefold(): label
+        for label, emotion in enumerate(EMOTIONS)
+        for word in template.verbalizers[emotion]
+    }
+    found = re.search(rf"\b(?:{'|'.join(map(re.escape, words))})\b", answer.casefold())
+    return words[found[0]] if found else len(EMOTIONS)

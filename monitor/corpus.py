@@ -86,16 +86,25 @@ def unseen(split: Split, others: Iterable[Split]) -> npt.NDArray[np.bool_]:
     A row goes when its text stands in one of `others`, or more than once in `split` with different labels;
     of repeats with the same label the first stays. Case and spacing make no difference.
     """
-    elsewhere = {_key(text) for other in others for text in other.texts}
-    pairs = {(_key(text), int(label)) for text, label in zip(split.texts, split.labels, strict=True)}
+    elsewhere = {text_key(text) for other in others for text in other.texts}
+    pairs = {(text_key(text), int(label)) for text, label in zip(split.texts, split.labels, strict=True)}
     disputed = {key for key, count in Counter(key for key, _ in pairs).items() if count > 1}
     seen = elsewhere | disputed
     keep = np.zeros(len(split), dtype=np.bool_)
     for row, text in enumerate(split.texts):
-        key = _key(text)
+        key = text_key(text)
         keep[row] = key not in seen
         seen.add(key)
     return keep
+
+
+def repeats(split: Split) -> tuple[int, int]:
+    """How many texts stand in a split more than once, and how many of those with different labels."""
+    labels: dict[str, list[int]] = {}
+    for text, label in zip(split.texts, split.labels, strict=True):
+        labels.setdefault(text_key(text), []).append(int(label))
+    repeated = [found for found in labels.values() if len(found) > 1]
+    return len(repeated), sum(len(set(found)) > 1 for found in repeated)
 
 
 def read_hub(hub_id: str) -> dict[str, Split]:
@@ -250,7 +259,8 @@ def _read_parquet(path: Path) -> Iterator[Row]:
     yield from zip(range(1, table.num_rows + 1), *columns, strict=True)
 
 
-def _key(text: str) -> str:
+def text_key(text: str) -> str:
+    """What two texts have in common that count as the same: all but letter case and spacing."""
     return " ".join(text.casefold().split())
 
 

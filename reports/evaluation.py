@@ -1,219 +1,201 @@
-"""What an evaluation looks like: its charts, and its numbers as text."""
+"""The report of an evaluation, written from what metrics.json holds: page, pictures, summary, technical report."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import altair as alt
-import polars as pl
 import vl_convert
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
 
 from monitor import NOT_A_DIAGNOSIS
-from monitor.metrics import Measurement, Metric
+from monitor.errors import ConfigError
 from reports import axes
-from reports.palette import LIGHT, Palette
+from reports.evaluation_figures import Picture, all_figures
+from reports.evaluation_tables import all_tables, headline
+from reports.page import FONT as PAGE_FONT
+from reports.page import inert, library, policy
+from reports.palette import DARK, FOR_CSS, LIGHT
+from reports.tables import Json, Table, as_markdown, as_text, measured, name_of, number
+from reports.wording import count, percent
 
-CANONICAL, DEDUPLICATED = "canonical", "deduplicated"
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
-TITLES = {
-    "accuracy": "accuracy",
-    "macro_f1": "macro F1",
-    "weighted_f1": "weighted F1",
-    "auroc": "AUROC (one against the rest, weighted)",
-    "pr_auc": "PR-AUC (weighted)",
-    "ece": "calibration error (ECE, 15 bins)",
-    "brier": "Brier score (0 to 2)",
-    "log_loss": "log-loss (nats)",
-}
+WIDTH = 1180
+MARKS = ("<!-- evaluation -->", "<!-- end of evaluation -->")
 
 
-@dataclass(frozen=True)
-class Method:
-    """What was measured about one method.
+def write(found: Json, out: Path) -> None:
+    """Write index.html, a page and pictures of each figure, Summary_Report.txt and Technical_Report.md into `out`.
 
-    emotion and risk: by split, CANONICAL and DEDUPLICATED. texts_per_second: of the scoring. reason: why there
-    are no measurements, where there are none.
+    Args:
+        found: what metrics.json holds.
+        out: a folder that exists.
     """
-
-    name: str
-    emotion: Mapping[str, Measurement]
-    risk: Mapping[str, Measurement]
-    model_id: str | None = None
-    texts_per_second: float | None = None
-    reason: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As metrics.json holds it."""
-        return {
-            "name": self.name,
-            "model_id": self.model_id,
-            "texts_per_second": self.texts_per_second,
-            "reason": self.reason,
-            "emotion": {split: found.to_json() for split, found in self.emotion.items()},
-            "risk": {split: found.to_json() for split, found in self.risk.items()},
-        }
+    figures, tables = all_figures(found), all_tables(found)
+    for figure in figures:
+        for suffix in ("html", "png", "svg"):
+            (out / f"{figure.key}.{suffix}").unlink(missing_ok=True)
+        if figure.panels:
+            _save_pictures(figure, found, out)
+            _save(page(found, [figure], ()), out / f"{figure.key}.html")
+    _save(page(found, figures, tables), out / "index.html")
+    _save(summary(found, tables), out / "Summary_Report.txt")
+    _save(technical_report(found, tables, figures), out / "Technical_Report.md")
 
 
-def confusion_frame(found: Measurement) -> pl.DataFrame:
-    """One row a cell: true, predicted, n, share of its true class (null where that class has no example)."""
-    cells = [
-        (name, other, int(found.confusion[row, column]), int(found.confusion[row].sum()))
-        for row, name in enumerate(found.names)
-        for column, other in enumerate(found.names)
+def page(found: Json, figures: Sequence[Picture], tables: Sequence[Table]) -> str:
+    """Figures and tables as one HTML page that asks nothing of the network."""
+    specs = {
+        f"{figure.key}-{place}": axes.spec(panel.draw(FOR_CSS, width="container"), FOR_CSS, PAGE_FONT)
+        for figure in figures
+        for place, panel in enumerate(figure.panels)
+    }
+    dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {DARK.css()} }} }}"
+    css = f":root {{ {LIGHT.css()} }}\n{dark}\n{_file('page.css')}\n{_file('evaluation.css')}"
+    scripts = [library(), _file("page.js")] if specs else []
+    return _render(
+        "evaluation.html",
+        autoescape=True,
+        title="Evaluation" if tables else figures[0].title,
+        lead=lead(found),
+        not_a_diagnosis=NOT_A_DIAGNOSIS,
+        policy=policy(scripts, [css]),
+        css=Markup(css),
+        specs=inert(specs) if specs else "",
+        scripts=[Markup(script) for script in scripts],
+        figures=figures,
+        tables=tables,
+        facts=_facts(found),
+    )
+
+
+def lead(found: Json) -> str:
+    """The result in a sentence or two: each shown way's macro-F1 on the canonical test split."""
+    test = found["data"]["splits"]["test"]["n"]
+    words = [
+        f"{name_of(found, method)} {number(method['emotion']['test']['metrics']['macro_f1'], interval=True)}"
+        for method in measured(found)
+        if method["id"] in found["shown"] or method["model_id"] is None
     ]
-    frame = pl.DataFrame(cells, schema=["true", "predicted", "n", "of"], orient="row")
-    share = pl.when(pl.col("of") > 0).then(pl.col("n") / pl.col("of"))
-    return frame.with_columns(share=share, label=_cell_label(share))
+    return f"Macro-F1 on {count(test, 'test text')}: {'; '.join(words)}."
 
 
-def confusion_matrix(
-    frame: pl.DataFrame, names: Sequence[str], palette: Palette, title: str
-) -> alt.LayerChart | alt.FacetChart:
-    """True class by predicted class; a cell's colour is its share of the true class, its text share and count."""
-    side = max(40 * len(names), 190)
-    base = alt.Chart(frame, width=side * 1.25, height=side).encode(
-        x=alt.X(
-            "predicted:N", sort=list(names), title="predicted", axis=alt.Axis(orient="bottom", labelAngle=0)
-        ),
-        y=alt.Y("true:N", sort=list(names), title="labelled"),
-        tooltip=axes.tooltips(
-            [
-                ("true", "Labelled", None),
-                ("predicted", "Predicted", None),
-                ("n", "Texts", ",d"),
-                ("share", "Share", ".1%"),
-            ]
-        ),
+def summary(found: Json, tables: Sequence[Table]) -> str:
+    """Every table as plain text."""
+    facts = [f"{name}: {value}" for name, value in _facts(found)]
+    head = ["Evaluation", "==========", "", NOT_A_DIAGNOSIS, "", lead(found), "", *facts, ""]
+    return "\n".join([*head, *map(as_text, tables)])
+
+
+def technical_report(found: Json, tables: Sequence[Table], figures: Sequence[Picture]) -> str:
+    """The report that a paper's methods and results sections can be written from."""
+    return _render(
+        "technical_report.md",
+        found=found,
+        tables={table.key: table for table in tables},
+        figures=[figure for figure in figures if figure.panels],
+        lead=lead(found),
+        facts=_facts(found),
+        not_a_diagnosis=NOT_A_DIAGNOSIS,
     )
-    ramp = alt.Scale(domain=[0, 1], range=[palette.paper, *palette.heat])
-    cells = base.mark_rect(stroke=palette.line).encode(color=alt.Color("share:Q", scale=ramp, legend=None))
-    pale = alt.when("datum.share > 0.55").then(alt.value(palette.paper)).otherwise(alt.value(palette.ink))
-    text = base.mark_text(lineBreak="\n", fontSize=11, dy=-7).encode(text="label:N", color=pale)
-    return alt.layer(cells, text).properties(title=title)
 
 
-def reliability_frame(found: Measurement) -> pl.DataFrame:
-    """One row a filled bin: low and high edge, n, mean confidence, accuracy, and zero for the bars to stand on."""
-    assert found.reliability is not None
-    bins = len(found.reliability)
-    rows = [
-        (at / bins, (at + 1) / bins, int(n), confidence, accuracy)
-        for at, (n, confidence, accuracy) in enumerate(found.reliability.tolist())
-        if n
-    ]
-    return pl.DataFrame(
-        rows, schema=["low", "high", "n", "confidence", "accuracy"], orient="row"
-    ).with_columns(zero=0)
+def check_readme(file: Path) -> tuple[str, str]:
+    """What stands before and after the marks of a Markdown file.
 
-
-def reliability(frame: pl.DataFrame, palette: Palette, title: str) -> alt.VConcatChart:
-    """Accuracy against confidence with the diagonal of a perfect scorer, and how many texts each bin holds."""
-    x = alt.X("low:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5), title=None)
-    told = axes.tooltips(
-        [("confidence", "Mean confidence", ".1%"), ("accuracy", "Accuracy", ".1%"), ("n", "Texts", ",d")]
-    )
-    base = alt.Chart(frame, width=300).encode(x=x, x2="high:Q", tooltip=told)
-    bars = base.mark_bar(color=palette.low[1], stroke=palette.paper).encode(
-        y=alt.Y("accuracy:Q", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title="right"),
-        y2="zero:Q",
-    )
-    points = alt.Chart(frame).mark_point(color=palette.accent, filled=True, size=44, opacity=1)
-    ends = pl.DataFrame({"at": [0.0, 1.0]})
-    diagonal = alt.Chart(ends).mark_line(color=palette.ink, strokeDash=[5, 4], strokeWidth=1.2)
-    upper = alt.layer(
-        bars,
-        diagonal.encode(x="at:Q", y="at:Q"),
-        points.encode(x="confidence:Q", y="accuracy:Q", tooltip=told),
-    ).properties(height=260)
-    under = base.mark_bar(color=palette.muted, stroke=palette.paper).encode(
-        x=x.title("confidence"),
-        y=alt.Y("n:Q", title="texts", axis=alt.Axis(tickCount=3, domain=False, ticks=False)),
-        y2="zero:Q",
-    )
-    return alt.vconcat(upper, under.properties(height=70), spacing=10).properties(title=title)
-
-
-def write_pictures(methods: Sequence[Method], out: Path) -> list[str]:
-    """confusion_matrices and reliability, each as PNG and SVG, a row a method; returns the names written.
-
-    A method without probabilities has no reliability diagram; where none has, that picture is not written.
+    Raises:
+        ConfigError: it cannot be read or lacks the marks.
     """
-    matrices, diagrams = [], []
-    for method in methods:
-        pair = [
-            (kind, found[CANONICAL])
-            for kind, found in (("emotion", method.emotion), ("risk", method.risk))
-            if found
-        ]
-        titled = [(f"{method.name}: {kind}", found) for kind, found in pair]
-        matrices.append(
-            [confusion_matrix(confusion_frame(found), found.names, LIGHT, title) for title, found in titled]
+    try:
+        before, rest = file.read_text(encoding="utf-8").split(MARKS[0])
+        return before, rest.split(MARKS[1])[1]
+    except (OSError, ValueError, IndexError) as error:
+        raise ConfigError(
+            f"--readme {file}: no readable file with {MARKS[0]} and after it {MARKS[1]}; add both lines once"
+        ) from error
+
+
+def write_readme(found: Json, file: Path) -> None:
+    """Put the three-way table between the marks of a Markdown file."""
+    before, after = check_readme(file)
+    table = as_markdown(headline(found))
+    _save(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", file)
+
+
+def _facts(found: Json) -> list[tuple[str, str]]:
+    """What the numbers rest on."""
+    data, settings = found["data"], found["settings"]
+    sizes = ", ".join(f"{count(split['n'])} {name}" for name, split in data["splits"].items())
+    facts = [
+        (
+            "Data",
+            f"{data['source']}: {sizes}; {count(data['test_deduplicated'])} test texts stand nowhere else",
+        ),
+        ("Intervals", f"95%, {count(settings['resamples'], 'bootstrap draw')}, seed {settings['seed']}"),
+        (
+            "Few-shot",
+            f"{', '.join(map(str, settings['shots']))} examples a label, {settings['draws']} draws each",
+        ),
+    ]
+    for model in found["models"]:
+        adapter = "with a LoRA adapter" if model["adapter"] else "without adapter"
+        facts.append(
+            (
+                f"Model {model['name']}",
+                f"model_id {model['model_id']}, {model['quantisation']}, {adapter}, "
+                f"temperature {model['temperature']:g}",
+            )
         )
-        drawn = [(title, found) for title, found in titled if found.reliability is not None and found.n]
-        diagrams.append([reliability(reliability_frame(found), LIGHT, title) for title, found in drawn])
-    names: list[str] = []
-    for name, rows in (("confusion_matrices", matrices), ("reliability", diagrams)):
-        filled = [alt.hconcat(*row, spacing=36) for row in rows if row]
-        for suffix in ("png", "svg"):
-            (out / f"{name}.{suffix}").unlink(missing_ok=True)
-        if filled:
-            whole = alt.vconcat(*filled, spacing=36, background=LIGHT.paper, padding=28)
-            names += _save(whole.resolve_scale(color="independent"), name, out)
-    return names
+    return facts
 
 
-def summary_text(methods: Sequence[Method], about: Sequence[str]) -> str:
-    """Every number of the evaluation as plain text; `about` are lines on the data, put first."""
-    lines = ["Evaluation", "==========", "", *about, NOT_A_DIAGNOSIS, ""]
-    for method in methods:
-        lines += [method.name, "-" * len(method.name)]
-        if method.model_id:
-            lines.append(f"model_id {method.model_id}")
-        if method.texts_per_second:
-            lines.append(f"{method.texts_per_second:,.0f} texts/s")
-        if method.reason:
-            lines.append(f"not measured: {method.reason}")
-        for kind, splits in (("emotion", method.emotion), ("risk", method.risk)):
-            for split, found in splits.items():
-                lines += ["", f"{kind}, {split} test split ({found.n:,} texts)", *_lines(found)]
-        lines.append("")
-    return "\n".join(lines)
-
-
-def compact(metric: Metric, digits: int = 3, interval: bool = False) -> str:
-    """`0.913`, `0.913 (0.898–0.926)`, or a dash where it is undefined."""
-    if metric.value is None:
-        return "–"
-    text = f"{metric.value:.{digits}f}"
-    if interval and metric.low is not None and metric.high is not None:
-        text += f" ({metric.low:.{digits}f}–{metric.high:.{digits}f})"
-    return text
-
-
-def _lines(found: Measurement) -> Iterator[str]:
-    for name, metric in found.metrics.items():
-        told = f"undefined: {metric.reason}" if metric.value is None else compact(metric, 4, interval=True)
-        yield f"  {TITLES[name]:<40}{told}"
-    width = max(map(len, found.names)) + 2
-    yield f"  {'class':<{width}}{'precision':>10}{'recall':>10}{'F1':>10}{'texts':>8}"
-    support = found.confusion.sum(axis=1)
-    for row, name in enumerate(found.names):
-        rates = (compact(found.per_class[name][rate]) for rate in ("precision", "recall", "f1"))
-        yield f"  {name:<{width}}" + "".join(f"{rate:>10}" for rate in rates) + f"{support[row]:>8,}"
-
-
-def _cell_label(share: pl.Expr) -> pl.Expr:
-    percent = (100 * share).round().cast(pl.Int64).cast(pl.String) + "%\n" + pl.col("n").cast(pl.String)
-    return pl.when(pl.col("n") > 0).then(percent).otherwise(pl.lit(""))
-
-
-def _save(chart: alt.TopLevelMixin, name: str, out: Path) -> list[str]:
-    spec = axes.spec(chart, LIGHT, FONT)
-    (out / f"{name}.png").write_bytes(vl_convert.vegalite_to_png(spec, vl_version=axes.VEGA_LITE, scale=2))
-    (out / f"{name}.svg").write_text(
-        vl_convert.vegalite_to_svg(spec, vl_version=axes.VEGA_LITE), encoding="utf-8"
+def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
+    """The figure as PNG and SVG, light, its panels side by side over a line that says what they are."""
+    width = (WIDTH - 190 * figure.columns) // figure.columns
+    panels: list[Any] = [
+        panel.draw(LIGHT, width=width).properties(  # type: ignore[attr-defined]
+            title=alt.TitleParams(panel.title, fontSize=14)
+        )
+        for panel in figure.panels
+    ]
+    note = f"{'; '.join(f'{name}: {value}' for name, value in _facts(found)[-len(found['models']) :])}"
+    whole = alt.concat(*panels, columns=figure.columns, spacing=36)
+    whole = whole.resolve_scale(color="independent", x="independent", y="independent", size="independent")
+    titled = alt.vconcat(whole, background=LIGHT.paper, padding=28).properties(
+        title=alt.TitleParams(
+            [note, NOT_A_DIAGNOSIS],
+            orient="bottom",
+            fontSize=12,
+            fontWeight="normal",
+            color=LIGHT.muted,
+            offset=20,
+        )
     )
-    return [f"{name}.png", f"{name}.svg"]
+    spec = axes.spec(titled, LIGHT, FONT)
+    png: bytes = vl_convert.vegalite_to_png(spec, vl_version=axes.VEGA_LITE, scale=2)
+    (out / f"{figure.key}.png").write_bytes(png)
+    _save(vl_convert.vegalite_to_svg(spec, vl_version=axes.VEGA_LITE), out / f"{figure.key}.svg")
+
+
+def _render(name: str, *, autoescape: bool = False, **parts: object) -> str:
+    environment = Environment(
+        autoescape=autoescape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": percent, "count": count, "markdown": as_markdown}
+    return environment.from_string(_file(name)).render(**parts)
+
+
+def _save(text: str, file: Path) -> None:
+    file.write_text(text, encoding="utf-8")
+
+
+def _file(name: str) -> str:
+    return files("reports").joinpath(name).read_text(encoding="utf-8")

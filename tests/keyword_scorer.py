@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -25,6 +26,9 @@ class KeywordModel:
         )
     )
     risk_map: RiskMap = field(default_factory=RiskMap)
+    max_text_tokens: int = 256
+    network: object = None
+    device: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(type="cpu"))
 
 
 @dataclass(frozen=True)

@@ -2,224 +2,415 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
-import polars as pl
 import pytest
-from keyword_scorer import KeywordModel, KeywordScorer
+from evaluated import Evaluated, evaluate_tiny_chat, keyword_engine, read_test, rows_of, run, write_data
+from keyword_scorer import KeywordModel
 from rich.console import Console
 from sklearn import metrics as sk
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
 from jobs.evaluate import evaluate, print_table
+from jobs.gate import read_gate
+from monitor import NOT_A_DIAGNOSIS
+from monitor.baselines import parse
 from monitor.errors import ConfigError, DataError
 from monitor.labels import DEFAULT_RULES, EMOTIONS, RISKS, RiskMap
-from monitor.metrics import Metric, measure
-from reports.evaluation import Method, confusion_frame, confusion_matrix, reliability, reliability_frame
-from reports.palette import LIGHT
+from monitor.models import load_model
+from monitor.prompts import plain_template
+from monitor.scoring import LabelScorer
+from reports.evaluation_tables import all_tables
 
-RISK_OF = [RISKS.index(DEFAULT_RULES[emotion]) for emotion in EMOTIONS]
-
-
-def write_data(folder: Path, rows: dict[str, list[tuple[str, str]]]) -> str:
-    folder.mkdir()
-    for name, pairs in rows.items():
-        (folder / f"{name}.txt").write_text("".join(f"{text};{label}\n" for text, label in pairs))
-    return str(folder)
-
-
-def rows_of(n: int, seed: int) -> list[tuple[str, str]]:
-    """Texts that name their emotion three times in four, and another one otherwise."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for number in range(n):
-        label = EMOTIONS[number % 6]
-        named = label if rng.random() < 0.75 else EMOTIONS[rng.integers(6)]
-        rows.append(
-            (f"{rng.choice(['today', 'again', 'still'])} much {named} at place {seed}-{number}", label)
-        )
-    return rows
+RISK_OF = np.array([RISKS.index(DEFAULT_RULES[emotion]) for emotion in EMOTIONS])
+KEYS = [
+    *("majority", "tfidf_svm", "zero_shot", "zero_shot_calibrated", "few_shot_1", "few_shot_1_calibrated"),
+    *("few_shot_2", "few_shot_2_calibrated", "few_shot_4", "few_shot_4_calibrated", "fine_tuned", "generate"),
+    "generate_fine_tuned",
+]
+FIGURES = ("method_comparison", "confusion_matrices", "roc_pr", "reliability", "per_class", "training_curve")
 
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> str:
-    train, test = rows_of(120, 1), rows_of(90, 2)
-    test += [train[0], train[1]]  # two texts of train, to be dropped from the de-duplicated split
-    folder = tmp_path_factory.mktemp("labelled") / "data"
-    return write_data(folder, {"train": train, "val": rows_of(12, 3), "test": test})
-
-
-@pytest.fixture(scope="module")
-def done(data: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Method]]:
-    """The folder that a run wrote, and what it returned."""
-    out = tmp_path_factory.mktemp("evaluated") / "deep" / "out"
-    return out, evaluate(data, ["keywords"], out, load=lambda _: KeywordScorer(), resamples=20)
+def done(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
+    return evaluate_tiny_chat(tmp_path_factory.mktemp("evaluated"))
 
 
 @pytest.fixture
-def found(done: tuple[Path, list[Method]]) -> dict[str, Any]:
-    numbers: dict[str, Any] = json.loads((done[0] / "metrics.json").read_text())
-    return numbers
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take seconds, and say nothing that a test of numbers needs."""
+    monkeypatch.setattr("reports.evaluation._save_pictures", lambda *_: None)
 
 
-def read_test(data: str) -> tuple[list[str], np.ndarray]:
-    pairs = [line.rsplit(";", 1) for line in (Path(data) / "test.txt").read_text().splitlines()]
-    return [text for text, _ in pairs], np.array([EMOTIONS.index(label) for _, label in pairs])
+@pytest.fixture
+def found(done: Evaluated) -> dict[str, Any]:
+    return done.found
 
 
-def test_every_number_of_the_model_can_be_derived_again(data: str, found: dict[str, Any]) -> None:
-    method = found["methods"][-1]
-    assert method["name"] == "keywords keywords"
-    assert method["model_id"] == "keywords-1"
-    assert method["texts_per_second"] > 0
-    texts, labels = read_test(data)
-    p = KeywordScorer().score(texts).probabilities
-    emotion = {name: entry["value"] for name, entry in method["emotion"]["canonical"]["metrics"].items()}
+def words_alone(data: Path, out: Path, **options: Any) -> dict[str, Any]:
+    """An evaluation whose only model answers by words."""
+    options = {"engine": keyword_engine(), "ways": ["fine_tuned"], "resamples": 0} | options
+    return evaluate(str(data), ["embedded"], out, **options)
+
+
+def test_every_way_is_measured_with_one_base_in_tinyllamas_shape_and_chat_format(done: Evaluated) -> None:
+    assert [method["key"] for method in done.found["methods"]] == KEYS
+    assert all(method["emotion"]["test"]["n"] == 93 for method in done.found["methods"])
+    (model,) = done.found["models"]
+    assert "<|user|>" in model["prompt"]["before"]
+    assert model["prompt"]["after"].rstrip().endswith("<|assistant|>")
+    assert {method["model_id"] for method in done.found["methods"]} == {None, model["model_id"]}
+    for method in done.found["methods"][2:]:
+        assert method["texts_per_second"] > 0
+        assert method["peak_memory_mb"] > 10
+
+
+def test_training_is_what_makes_the_difference(done: Evaluated) -> None:
+    zero, fine = (done.method(key)["emotion"]["test"]["metrics"] for key in ("zero_shot", "fine_tuned"))
+    assert fine["macro_f1"]["low"] > zero["macro_f1"]["high"]
+    row = next(row for row in done.found["comparisons"] if row["second"].startswith("zero_shot@"))
+    assert row["emotion"]["mcnemar"]["p"] < 0.001
+    assert row["emotion"]["macro_f1"]["low"] > 0
+
+
+@pytest.mark.parametrize("key", ["fine_tuned", "zero_shot"])
+def test_the_numbers_can_be_derived_again_with_scikit_learn(done: Evaluated, key: str) -> None:
+    texts, labels = read_test(done.data)
+    model = load_model(done.model, device="cpu", adapter=key == "fine_tuned")
+    if key == "zero_shot":
+        model = replace(model, temperature=1.0)
+    p = LabelScorer(model).score(texts).probabilities
+    values = {name: m["value"] for name, m in done.method(key)["emotion"]["test"]["metrics"].items()}
     predicted = p.argmax(axis=1)
-    assert emotion["accuracy"] == pytest.approx(sk.accuracy_score(labels, predicted))
-    assert emotion["macro_f1"] == pytest.approx(sk.f1_score(labels, predicted, average="macro"))
-    assert emotion["weighted_f1"] == pytest.approx(sk.f1_score(labels, predicted, average="weighted"))
-    risk = {name: entry["value"] for name, entry in method["risk"]["canonical"]["metrics"].items()}
-    membership = np.eye(3)[RISK_OF]
-    truth, p_risk = np.array(RISK_OF)[labels], p @ membership
+    assert values["accuracy"] == pytest.approx(sk.accuracy_score(labels, predicted))
+    assert values["macro_f1"] == pytest.approx(sk.f1_score(labels, predicted, average="macro"))
+    assert values["weighted_f1"] == pytest.approx(sk.f1_score(labels, predicted, average="weighted"))
+    assert values["log_loss"] == pytest.approx(sk.log_loss(labels, p), abs=1e-5)
+    assert values["auroc"] == pytest.approx(
+        sk.roc_auc_score(labels, p, multi_class="ovr", average="weighted"), abs=1e-5
+    )
+    risk = {name: m["value"] for name, m in done.method(key)["risk"]["test"]["metrics"].items()}
+    truth, p_risk = RISK_OF[labels], p @ np.eye(3)[RISK_OF]
     assert risk["macro_f1"] == pytest.approx(sk.f1_score(truth, p_risk.argmax(axis=1), average="macro"))
-    assert risk["auroc"] == pytest.approx(
-        sk.roc_auc_score(truth, p_risk, multi_class="ovr", average="weighted")
-    )
-    assert risk["pr_auc"] == pytest.approx(
-        sk.average_precision_score(np.eye(3)[truth], p_risk, average="weighted")
-    )
+    area = sk.average_precision_score(np.eye(3)[truth], p_risk, average="weighted")
+    assert risk["pr_auc"] == pytest.approx(area, abs=1e-5)
     matrix = sk.confusion_matrix(truth, p_risk.argmax(axis=1))
-    assert method["risk"]["canonical"]["confusion"] == matrix.tolist()
+    assert done.method(key)["risk"]["test"]["confusion"] == matrix.tolist()
 
 
-def test_the_floors_are_what_scikit_learn_makes_of_them(data: str, found: dict[str, Any]) -> None:
-    majority, svm = found["methods"][:2]
-    texts, labels = read_test(data)
-    train = [line.rsplit(";", 1) for line in (Path(data) / "train.txt").read_text().splitlines()]
+def test_the_floors_are_what_scikit_learn_makes_of_them(done: Evaluated) -> None:
+    texts, labels = read_test(done.data)
+    train = [line.rsplit(";", 1) for line in (done.data / "train.txt").read_text().splitlines()]
     vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     model = LinearSVC(C=0.5, class_weight="balanced", random_state=0)
     model.fit(vectors.fit_transform([text for text, _ in train]), [label for _, label in train])
     predicted = model.predict(vectors.transform(texts))
     f1 = sk.f1_score([EMOTIONS[label] for label in labels], predicted, average="macro")
-    assert svm["emotion"]["canonical"]["metrics"]["macro_f1"]["value"] == pytest.approx(f1)
-    assert svm["risk"]["canonical"]["metrics"]["auroc"] == {
-        "value": None,
-        "reason": "the method gives labels only, no probabilities",
+    svm, majority = done.method("tfidf_svm"), done.method("majority")
+    assert svm["emotion"]["test"]["metrics"]["macro_f1"]["value"] == pytest.approx(f1)
+    reason = "the method gives labels only, no probabilities"
+    assert svm["risk"]["test"]["metrics"]["auroc"] == {"value": None, "reason": reason}
+    assert majority["emotion"]["test"]["metrics"]["auroc"]["value"] == pytest.approx(0.5)
+
+
+def test_few_shot_is_the_mean_of_its_draws_with_spread(done: Evaluated) -> None:
+    for key in KEYS[4:10]:
+        method = done.method(key)
+        values = [draw["macro_f1"] for draw in method["draws"]]
+        metric = method["emotion"]["test"]["metrics"]["macro_f1"]
+        assert [draw["seed"] for draw in method["draws"]] == [0, 1, 2]
+        assert metric["value"] == pytest.approx(np.mean(values))
+        assert metric["spread"] == pytest.approx(np.std(values, ddof=1))
+        (shown,) = (draw["macro_f1"] for draw in method["draws"] if draw["shown"])
+        assert shown == np.median(values)
+    tokens = [np.mean([d["prompt_tokens"] for d in done.method(f"few_shot_{k}")["draws"]]) for k in (1, 2, 4)]
+    assert tokens[0] * 1.5 < tokens[1] < tokens[2] < 2048
+    for shown in done.found["shown"][:2]:  # of each way the best variant stands in the charts
+        best = next(m for m in done.found["methods"] if m["id"] == shown)["emotion"]["test"]["metrics"][
+            "macro_f1"
+        ]
+        family = [m for m in done.found["methods"] if m["key"].startswith(shown[:8])]
+        assert best["value"] == max(m["emotion"]["test"]["metrics"]["macro_f1"]["value"] for m in family)
+
+
+def test_generated_answers_without_a_label_are_counted_and_wrong(done: Evaluated) -> None:
+    base, tuned = done.method("generate"), done.method("generate_fine_tuned")
+    assert base["unparseable"] == sum(base["emotion"]["test"]["unanswered"]) > 0
+    assert base["unparseable_share"] == base["unparseable"] / 93
+    assert base["emotion"]["test"]["metrics"]["accuracy"]["value"] <= 1 - base["unparseable_share"]
+    assert tuned["unparseable"] < base["unparseable"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "label"),
+    [
+        (" Sadness.", "sadness"),
+        ("I would say anger, not joy", "anger"),
+        ("The emotion is LOVE", "love"),
+        ("a lovely gloves", None),
+        ("", None),
+    ],
+)
+def test_an_answer_is_its_first_label_word(answer: str, label: str | None) -> None:
+    assert parse(answer, plain_template()) == (EMOTIONS.index(label) if label else len(EMOTIONS))
+
+
+def test_the_deduplicated_split_and_the_faults_of_the_data(done: Evaluated) -> None:
+    data = done.found["data"]
+    assert data["splits"]["test"]["n"] == 93
+    assert data["test_deduplicated"] == 90
+    assert data["seen_elsewhere"] == 2
+    assert (data["splits"]["test"]["repeated"], data["splits"]["test"]["disputed"]) == (1, 0)
+    assert data["splits"]["train"]["classes"]["joy"] == {"n": 40, "share": pytest.approx(1 / 6)}
+    assert done.method("fine_tuned")["risk"]["test_deduplicated"]["n"] == 90
+
+
+def test_the_folder_holds_every_page_picture_and_report(done: Evaluated) -> None:
+    names = {path.name for path in done.out.iterdir()}
+    pictures = {f"{name}.{suffix}" for name in FIGURES for suffix in ("html", "png", "svg")}
+    assert names == pictures | {
+        *("index.html", "metrics.json", "Summary_Report.txt", "Technical_Report.md", "lora_emotion_final")
     }
-    assert majority["emotion"]["canonical"]["metrics"]["auroc"]["value"] == pytest.approx(0.5)
-    assert majority["emotion"]["canonical"]["metrics"]["accuracy"]["value"] == (labels == 0).mean()
+    for name in FIGURES:
+        assert (done.out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert NOT_A_DIAGNOSIS in (done.out / f"{name}.svg").read_text().replace("&amp;", "&")
+        assert NOT_A_DIAGNOSIS in (done.out / f"{name}.html").read_text()
+    for name in ("index.html", "Summary_Report.txt", "Technical_Report.md", "metrics.json"):
+        assert NOT_A_DIAGNOSIS in (done.out / name).read_text()
 
 
-def test_the_deduplicated_split_leaves_out_the_texts_of_train(data: str, found: dict[str, Any]) -> None:
-    assert found["data"] == {"source": data, "n_train": 120, "canonical": 92, "deduplicated": 90}
-    for method in found["methods"]:
-        assert method["emotion"]["canonical"]["n"] == 92
-        assert method["risk"]["deduplicated"]["n"] == 90
+def numbers_of(value: Any) -> list[float]:
+    if isinstance(value, dict | list):
+        return [
+            n for item in (value.values() if isinstance(value, dict) else value) for n in numbers_of(item)
+        ]
+    return [value] if isinstance(value, int | float) and not isinstance(value, bool) else []
 
 
-def test_folder_holds_numbers_text_and_pictures(
-    done: tuple[Path, list[Method]], found: dict[str, Any]
+def test_every_number_of_the_tables_is_in_metrics_json(done: Evaluated, found: dict[str, Any]) -> None:
+    known = np.array(numbers_of(found))
+    summary, report = (
+        (done.out / name).read_text() for name in ("Summary_Report.txt", "Technical_Report.md")
+    )
+    page = (done.out / "index.html").read_text()
+    checked = 0
+    for table in all_tables(found):
+        assert table.title in summary
+        assert table.title in report
+        for cell in [cell for row in table.rows for cell in row[1:]]:
+            assert cell.replace("|", "\\|") in report
+            for number in re.findall(r"(?<![\w.@])[+-]?[\d,]+(?:\.\d+)?(?:e-\d+)?%?", cell):
+                value = float(number.strip("+%").replace(",", "")) / (100 if number.endswith("%") else 1)
+                digits = len(number.strip("%").partition(".")[2].partition("e")[0]) + 2 * number.endswith("%")
+                slack = 0.501 * 10.0**-digits if "e" not in number else 0.06 * value
+                assert np.abs(known - value).min() <= slack, (table.key, cell)
+                checked += 1
+    assert checked > 400
+    assert "<table" in page
+
+
+def test_the_adapter_folder_scores_like_the_model(done: Evaluated) -> None:
+    folder = done.out / "lora_emotion_final"
+    assert {path.name for path in folder.iterdir()} >= {"adapter_config.json", "adapter_model.safetensors"}
+    assert load_model(folder, device="cpu").model_id == load_model(done.model, device="cpu").model_id
+    assert NOT_A_DIAGNOSIS in (folder / "README.md").read_text()
+
+
+def test_the_gate_exits_3_with_the_lines_that_fail(done: Evaluated, found: dict[str, Any]) -> None:
+    value = done.method("fine_tuned")["emotion"]["test"]["metrics"]["macro_f1"]["value"]
+    name = f"fine_tuned@{found['models'][0]['model_id'][:8]}"
+    assert f"gate: {name}: macro_f1 is {value:.4f}, and the limit is at least 0.999" in done.printed
+    assert "log_loss is" not in done.printed
+    assert [row["passed"] for row in found["gate"]] == [False, True]
+
+
+@pytest.mark.parametrize("text", ["macro_f1", "macro=0.9", "ece=low", "f1_envy=0.5", "ece=nan", ""])
+def test_a_gate_that_names_no_metric_or_number_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="METRIC=NUMBER"):
+        read_gate(text)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_gates_reach_classes_and_risk_and_fail_where_a_metric_is_undefined(tmp_path: Path) -> None:
+    test = [row for row in rows_of(30, 2) if row[1] != "surprise"]
+    data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": test})
+    limits = read_gate("macro_f1=0.1, risk_f1_high_risk=0.1,recall_joy=0.2")
+    held = words_alone(data, tmp_path / "out", limits=limits)["gate"]
+    assert [row["passed"] for row in held] == [False, True, True]
+    assert held[0]["reason"] == "no example of surprise"
+
+
+def test_the_metrics_are_kept_in_the_database_beside_their_model(
+    done: Evaluated, found: dict[str, Any]
 ) -> None:
-    out, _ = done
-    assert {path.name for path in out.iterdir()} == {
-        *("metrics.json", "summary.txt", "confusion_matrices.png", "confusion_matrices.svg"),
-        *("reliability.png", "reliability.svg"),
-    }
-    assert (out / "reliability.png").read_bytes().startswith(b"\x89PNG")
-    summary = (out / "summary.txt").read_text()
-    for method in found["methods"]:
-        assert method["name"] in summary
-        for kind in ("emotion", "risk"):
-            for metric in method[kind]["canonical"]["metrics"].values():
-                assert (
-                    f"undefined: {metric['reason']}" if metric["value"] is None else f"{metric['value']:.4f}"
-                ) in summary
+    with duckdb.connect(done.db, read_only=True) as con:
+        rows = con.execute(
+            "SELECT value, lo, hi FROM evaluations JOIN models USING (model_id) "
+            "WHERE split = 'test' AND method = 'fine_tuned' AND metric = 'risk_f1_high_risk'"
+        ).fetchall()
+        undefined = con.execute(
+            "SELECT reason FROM evaluations WHERE method = 'tfidf_svm' AND metric = 'ece' AND value IS NULL"
+        ).fetchall()
+        methods = con.execute("SELECT DISTINCT method FROM evaluations ORDER BY method").fetchall()
+    metric = done.method("fine_tuned")["risk"]["test"]["per_class"]["high_risk"]["f1"]
+    assert rows == [(metric["value"], metric["low"], metric["high"])]
+    assert undefined == [("the method gives labels only, no probabilities",)] * 2
+    assert [name for (name,) in methods] == sorted(KEYS)
 
 
+@pytest.mark.usefixtures("no_pictures")
+def test_a_second_evaluation_takes_the_place_of_the_first(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(30, 2)})
+    for test in (rows_of(30, 2), rows_of(18, 4)):
+        (data / "test.txt").write_text("".join(f"{text};{label}\n" for text, label in test))
+        words_alone(data, tmp_path / "out", db=tmp_path / "risk.duckdb")
+    with duckdb.connect(tmp_path / "risk.duckdb", read_only=True) as con:
+        sizes = con.execute("SELECT DISTINCT n FROM evaluations").fetchall()
+    assert sizes == [(18,)]
+
+
+def test_the_table_in_a_readme_is_replaced_between_its_marks(done: Evaluated) -> None:
+    text = done.readme.read_text()
+    assert text.startswith("# Mine\n\n<!-- evaluation -->\n| method | macro-F1 (95%) |")
+    assert text.endswith("<!-- end of evaluation -->\n\nmore\n")
+    assert "old" not in text
+    assert "| fine-tuned (LoRA) |" in text
+
+
+def test_weak_parts_and_confident_mistakes_are_shown(done: Evaluated, found: dict[str, Any]) -> None:
+    analysis = found["analysis"]
+    assert sum(part["worst"] for part in analysis["segments"]) == 5
+    assert sum(part["n"] for part in analysis["segments"] if part["by"] == "negation") == 93
+    texts, labels = read_test(done.data)
+    sure = [mistake["p_predicted"] for mistake in analysis["mistakes"]]
+    assert sure == sorted(sure, reverse=True)
+    first = analysis["mistakes"][0]
+    assert first["text"] == texts[first["row"] - 1]
+    assert first["labelled"] == EMOTIONS[labels[first["row"] - 1]] != first["predicted"]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_texts_are_told_only_where_asked_for(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(60, 2)})
+    words_alone(data, tmp_path / "out")
+    texts, _ = read_test(data)
+    written = "".join(
+        path.read_text()
+        for path in (tmp_path / "out").iterdir()
+        if path.suffix in (".json", ".md", ".txt", ".html")
+    )
+    assert not [text for text in texts if text in written]
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_a_class_without_examples_makes_macro_f1_undefined_not_zero(tmp_path: Path) -> None:
     test = [row for row in rows_of(30, 2) if row[1] != "surprise"]
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": test})
-    methods = evaluate(data, ["k"], tmp_path / "out", load=lambda _: KeywordScorer(), resamples=0)
-    metrics = methods[-1].emotion["canonical"].metrics
-    assert metrics["macro_f1"] == Metric(None, reason="no example of surprise")
-    assert (metrics["weighted_f1"].value or 0) > 0
+    found = words_alone(data, tmp_path / "out")
+    metrics = found["methods"][-1]["emotion"]["test"]["metrics"]
+    assert metrics["macro_f1"] == {"value": None, "reason": "no example of surprise"}
+    assert metrics["weighted_f1"]["value"] > 0
+    assert "no example of surprise" in (tmp_path / "out" / "Summary_Report.txt").read_text()
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_one_row_and_a_train_split_of_one_class_are_told_not_hidden(tmp_path: Path) -> None:
     rows = {"train": [("only joy here", "joy")], "test": [("so much joy", "joy")]}
-    out = tmp_path / "out"
     data = write_data(tmp_path / "data", rows)
-    _, svm, model = evaluate(data, ["k"], out, load=lambda _: KeywordScorer(), resamples=20)
-    assert svm.emotion == {}
-    assert "class" in (svm.reason or "")
-    assert f"not measured: {svm.reason}" in (out / "summary.txt").read_text()
-    assert model.emotion["canonical"].metrics["accuracy"] == Metric(1.0, 1.0, 1.0)
-    assert model.emotion["canonical"].metrics["auroc"].value is None
+    found = words_alone(data, tmp_path / "out", resamples=20)
+    _, svm, model = found["methods"]
+    assert svm["emotion"] == {}
+    assert "class" in svm["reason"]
+    assert model["emotion"]["test"]["metrics"]["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    assert model["emotion"]["test"]["metrics"]["macro_f1"]["reason"].startswith("no example of sadness")
+    summary = (tmp_path / "out" / "Summary_Report.txt").read_text()
+    assert "not measured" in summary
+    assert svm["reason"][:40] in " ".join(summary.split())
+    console = Console(width=160, record=True, file=io.StringIO())
+    print_table(found, console)
+    assert "undefined" in console.export_text()
 
 
-def test_models_with_another_risk_map_are_not_compared(data: str, tmp_path: Path) -> None:
-    other = RiskMap({**DEFAULT_RULES, "fear": "high_risk"})
-    scorers = {
-        "a": KeywordScorer(),
-        "b": KeywordScorer(replace(KeywordModel(), risk_map=other)),
-    }
+@pytest.mark.usefixtures("no_pictures")
+def test_few_shot_without_enough_examples_and_a_model_without_adapter_say_why(tmp_path: Path) -> None:
+    rows = {"train": [*rows_of(12, 1), ("x", "joy")], "test": rows_of(6, 2)}
+    data = write_data(tmp_path / "data", rows)
+    found = evaluate(
+        str(data), ["embedded"], tmp_path / "out", ways=["few_shot", "fine_tuned"], draws=1, resamples=0
+    )
+    reasons = {method["key"]: method["reason"] for method in found["methods"]}
+    assert reasons["few_shot_2"] is None
+    assert "train has too few texts for 4 examples a label: sadness 2" in reasons["few_shot_4_calibrated"]
+    engine = keyword_engine(KeywordModel())
+    plain = words_alone(data, tmp_path / "plain", engine=engine)["methods"][-1]
+    assert plain["reason"] == "the model has no adapter: train one"
+
+
+def test_an_empty_test_split_or_a_label_outside_the_map_is_refused(tmp_path: Path) -> None:
+    empty = write_data(tmp_path / "empty", {"train": rows_of(6, 1), "test": []})
+    with pytest.raises(DataError, match="holds no rows"):
+        words_alone(empty, tmp_path / "out")
+    strange = write_data(tmp_path / "strange", {"train": rows_of(6, 1), "test": [("hm", "envy")]})
+    with pytest.raises(DataError, match=r"test.txt, row 1, column label: unknown label 'envy'"):
+        words_alone(strange, tmp_path / "out")
+
+
+def test_models_with_another_risk_map_are_not_compared(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"train": rows_of(12, 1), "test": rows_of(6, 2)})
+    usual = replace(KeywordModel(), adapter="words")
+    other = replace(usual, risk_map=RiskMap({**DEFAULT_RULES, "fear": "high_risk"}))
     with pytest.raises(ConfigError, match="model b maps emotions to risks unlike a"):
-        evaluate(data, ["a", "b"], tmp_path / "out", load=scorers.__getitem__, resamples=0)
+        evaluate(
+            str(data), ["a", "b"], tmp_path / "out", engine=keyword_engine(usual, other), ways=["fine_tuned"]
+        )
 
 
 def test_out_that_is_a_file_and_data_without_train_are_refused_before_a_model_is_loaded(
-    data: str, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    def never(name: str) -> KeywordScorer:
-        raise AssertionError(f"{name} was loaded")
+    def never() -> Any:
+        raise AssertionError("a model was loaded")
 
+    data = write_data(tmp_path / "data", {"train": rows_of(12, 1), "test": rows_of(6, 2)})
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write there"):
-        evaluate(data, ["m"], tmp_path / "file", load=never)
+        evaluate(str(data), ["m"], tmp_path / "file", engine=never)
     lone = write_data(tmp_path / "lone", {"test": rows_of(6, 1)})
     with pytest.raises(DataError, match="no train split"):
-        evaluate(lone, ["m"], tmp_path / "out", load=never)
+        evaluate(str(lone), ["m"], tmp_path / "out", engine=never)
+    words = ("evaluate", "--data", str(data), "--out", str(tmp_path / "out"))
+    with pytest.raises(ConfigError, match="--ways zero: choose from"):
+        run(*words, "--ways", "zero")
+    with pytest.raises(ConfigError, match="add both lines once"):
+        run(*words, "--readme", str(tmp_path / "file"))
 
 
-def test_the_table_shows_each_method_with_a_dash_for_what_is_undefined(
-    done: tuple[Path, list[Method]],
-) -> None:
-    _, methods = done
-    console = Console(width=118, record=True, file=io.StringIO())
-    print_table(methods, console)
-    lines = console.export_text().splitlines()
-    assert len(lines) == 1 + len(methods)
-    assert "–" in lines[2]
-    macro = methods[-1].emotion["canonical"].metrics["macro_f1"]
-    assert f"{macro.value:.3f} ({macro.low:.3f}–{macro.high:.3f})" in lines[3]
+def test_an_evaluation_runs_where_duckdb_is_missing(tmp_path: Path) -> None:
+    import subprocess
+    import sys
 
-
-def test_charts_hold_the_counts_and_the_bins() -> None:
-    labels, p = np.array([0, 1, 2, 2]), np.eye(3)[[0, 1, 1, 2]] * 0.7 + 0.1
-    found = measure(labels, p.argmax(axis=1), RISKS, p, resamples=0)
-    cells = confusion_frame(found)
-    assert cells.filter(pl.col("true") == "high_risk")["share"].to_list() == [0.0, 0.5, 0.5]
-    assert cells["label"].to_list()[0] == "100%\n1"
-    spec = confusion_matrix(cells, RISKS, LIGHT, "risk").to_dict()
-    assert [layer["mark"]["type"] for layer in spec["layer"]] == ["rect", "text"]
-    assert spec["layer"][0]["encoding"]["y"]["sort"] == list(RISKS)
-    bins = reliability_frame(found)
-    assert bins["n"].to_list() == [4]
-    assert bins["accuracy"].to_list() == [0.75]
-    assert bins["confidence"].to_list() == [pytest.approx(0.8)]
-    marks = reliability(bins, LIGHT, "risk").to_dict()["vconcat"]
-    assert [layer["mark"]["type"] for layer in marks[0]["layer"]] == ["bar", "line", "point"]
+    data = write_data(tmp_path / "data", {"train": rows_of(12, 1), "test": rows_of(12, 2)})
+    code = (
+        "import sys\nsys.modules['duckdb'] = None\n"
+        "from jobs.cli import main\n"
+        f"main(['evaluate', '--data', {str(data)!r}, '--out', {str(tmp_path / 'out')!r}, '--draws', '1', "
+        "'--resamples', '0', '--device', 'cpu'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["format"] == 2
 
 
 @pytest.mark.slow
 def test_the_embedded_model_beats_the_floor_on_the_real_test_split(data_dir: Path, tmp_path: Path) -> None:
-    methods = evaluate(str(data_dir / "emotion"), ["embedded"], tmp_path, resamples=0)
-    _, floor, model = (method.emotion["canonical"].metrics["macro_f1"].value or 0 for method in methods)
-    assert 0.80 < floor < 0.86
-    assert model > max(floor, 0.85)
-    assert methods[-1].emotion["deduplicated"].n == 1986
+    found = evaluate(str(data_dir / "emotion"), ["embedded"], tmp_path, ways=["fine_tuned"], resamples=0)
+    values = [method["emotion"]["test"]["metrics"]["macro_f1"]["value"] for method in found["methods"]]
+    assert 0.80 < values[1] < 0.86
+    assert values[2] > max(values[1], 0.85)
+    assert found["data"]["test_deduplicated"] == 1986

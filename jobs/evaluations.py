@@ -1,0 +1,56 @@
+"""Results of an evaluation in the database, so that reports can show the score card of the model in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.gate import metrics_of
+from jobs.score import remember_model
+from monitor import store
+from monitor.database import utc_now, writing
+
+COLUMNS = {
+    "model_id": pl.String,
+    "split": pl.String,
+    "method": pl.String,
+    "metric": pl.String,
+    "value": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "reason": pl.String,
+    "n": pl.Int64,
+}
+
+
+def write_evaluations(db: Path, found: Mapping[str, Any], models: list[Any]) -> int:
+    """Put every metric of metrics.json into `evaluations`, in place of what this model had; returns how many.
+
+    The floors, which have no model, are written beside each model.
+
+    Raises:
+        StoreError: the database cannot be written.
+    """
+    now = utc_now()
+    for model in models:
+        remember_model(db, model)
+    rows = [row for model in models for row in _rows(found["methods"], model.model_id)]
+    frame = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(
+        evaluated_at=pl.lit(now), data=pl.lit(found["data"]["source"])
+    )
+    with writing(db) as con:
+        store.replace_evaluations(con, frame)
+    return frame.height
+
+
+def _rows(methods: list[dict[str, Any]], model_id: str) -> Iterator[tuple[Any, ...]]:
+    for method in methods:
+        if method["model_id"] in (None, model_id):
+            for split, metrics in metrics_of(method).items():
+                n = method["emotion"][split]["n"]
+                for name, metric in metrics.items():
+                    known = [metric.get(key) for key in ("value", "low", "high", "reason")]
+                    yield (model_id, split, method["key"], name, *known, n)

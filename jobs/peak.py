@@ -1,0 +1,59 @@
+"""The most memory that a block of work held: of the GPU where the model is there, else of this process."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import resource
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
+
+
+@dataclass
+class Peak:
+    """bytes: the peak, known when the block has ended. where: what it is the peak of."""
+
+    bytes: int | None = None
+    where: str = "process"
+
+
+@contextmanager
+def peak_memory(device: str) -> Iterator[Peak]:
+    """Watch the block's peak. On systems without /proc the peak is that of the process since it started.
+
+    Args:
+        device: "cuda" or "cpu", where the model computes.
+    """
+    cuda: Any = sys.modules["torch"].cuda if device == "cuda" else None
+    peak = Peak(where="GPU") if cuda else Peak()
+    if cuda:
+        cuda.reset_peak_memory_stats()
+    else:
+        _give_back()
+        try:
+            RESET.write_text("5")  # proc(5): resets VmHWM
+        except OSError:
+            peak.where = "process since its start"
+    yield peak
+    if cuda:
+        peak.bytes = int(cuda.max_memory_allocated())
+    elif peak.where == "process":
+        line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        peak.bytes = int(line.split()[1]) * 1024
+    else:
+        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+        peak.bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _give_back() -> None:
+    """Return freed memory to the system, or what was there before would count (glibc alone keeps and can return it)."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)
