@@ -10,7 +10,7 @@ import gzip
 import json
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from monitor.models import LoadedModel
+    from monitor.speed import Speed
 
 FORMAT = 2  # of benchmark.json
 GPU_TEXTS = 24576
@@ -44,8 +45,7 @@ def benchmark(
     model: str = "embedded",
     texts: Sequence[str],
     labels: npt.NDArray[np.int64] | None = None,
-    n_gpu: int = GPU_TEXTS,
-    n_training: int = TRAINING_TEXTS,
+    measure: str = "all",
 ) -> dict[str, Any]:
     """Measure every way on one device; write benchmark.json, after each row, and its chart into `out`.
 
@@ -53,8 +53,7 @@ def benchmark(
         device: "auto", "cpu" or "cuda".
         model: what the CPU measures; the GPU's speed is that of shapes with random weights.
         texts: what the CPU scores; labels: of the texts, by which a GPU's 8-bit products are judged.
-        n_gpu: how many texts of words the GPU scores.
-        n_training: how many it trains on.
+        measure: "all", or on a GPU "scoring" or "training" alone.
 
     Raises:
         ConfigError: the device is unknown, absent, or `out` cannot be written. ModelError: the model is not found.
@@ -63,6 +62,8 @@ def benchmark(
 
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"--device {device}: use auto, cpu or cuda")
+    if measure not in ("all", "scoring", "training"):
+        raise ConfigError(f"--measure {measure}: use all, scoring or training")
     if device == "cuda" and not speed_table.has_cuda():
         raise ConfigError("--device cuda: no CUDA device was found; use --device cpu")
     cuda = device != "cpu" and speed_table.has_cuda()
@@ -76,12 +77,7 @@ def benchmark(
     }
     _write(found, out)
     if cuda:
-        peak = speed_table.gpu_peak()
-        found |= {"peak_tflops": peak / 1e12, "gpu_time": speed_table.gpu_time(n_gpu // 4)}
-        ways = {
-            "rows": speed_table.gpu_rows(n_gpu, peak),
-            "training": speed_table.gpu_training_rows(n_training, peak),
-        }
+        ways = _gpu_ways(found, measure)
     else:
         loaded, found["load_s"] = _timed_load(model)
         ways = {"rows": speed_table.cpu_rows(loaded, texts)}
@@ -95,6 +91,20 @@ def benchmark(
         _write(found, out)
     _draw(found, out)
     return found
+
+
+def _gpu_ways(found: dict[str, Any], measure: str) -> dict[str, Iterator[Speed]]:
+    """The rows to measure on the GPU, whose peak and use of time are found at once."""
+    from monitor import speed_table
+
+    peak, ways = speed_table.gpu_peak(), {}
+    found["peak_tflops"] = peak / 1e12
+    if measure != "training":
+        found["gpu_time"] = speed_table.gpu_time(GPU_TEXTS // 4)
+        ways["rows"] = speed_table.gpu_rows(GPU_TEXTS, peak)
+    if measure != "scoring":
+        ways["training"] = speed_table.gpu_training_rows(TRAINING_TEXTS, peak)
+    return ways
 
 
 def _timed_load(model: str) -> tuple[LoadedModel, float]:
@@ -112,7 +122,8 @@ def _draw(found: dict[str, Any], out: Path) -> None:
     except ImportError as fault:  # a bare GPU machine holds torch alone
         note(f"no chart: {fault.name} is not installed here")
     else:
-        write_picture(found, out)
+        if found["rows"]:
+            write_picture(found, out)
 
 
 def _write(found: dict[str, Any], out: Path) -> None:
@@ -133,7 +144,8 @@ def demo_texts() -> list[str]:
 
 def print_table(found: dict[str, Any], console: Console) -> None:
     """A line a way: texts a second, how many times the first way, share of the peak, memory; then training's."""
-    console.print(_table(found["rows"]))
+    if found["rows"]:
+        console.print(_table(found["rows"]))
     if found["training"]:
         console.print(_table(found["training"]))
         for row in found["training"]:
@@ -185,6 +197,7 @@ def command(
         str | None,
         typer.Option(help="Score the test split of this folder or hub id; otherwise the demo feed."),
     ] = None,
+    measure: Annotated[str, typer.Option(help="all, or on a GPU scoring or training alone.")] = "all",
 ) -> None:
     """Measure how fast scoring is, beside padded batches, an encoder, and one text at a time; on a GPU training too.
 
@@ -193,9 +206,9 @@ def command(
     """
     if data:
         split = load_splits(data, required=("test",))["test"]
-        found = benchmark(device, out, model=model, texts=split.texts, labels=split.labels)
+        found = benchmark(device, out, model=model, texts=split.texts, labels=split.labels, measure=measure)
     else:
-        found = benchmark(device, out, model=model, texts=demo_texts())
+        found = benchmark(device, out, model=model, texts=demo_texts(), measure=measure)
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, NARROWEST))

@@ -71,7 +71,7 @@ def test_random_models_score_in_every_form() -> None:
 
 
 def test_the_job_writes_rows_and_a_chart(folder: Path, tmp_path: Path) -> None:
-    found = benchmark("cpu", tmp_path, model=str(folder), texts=demo_texts()[:24], n_gpu=0)
+    found = benchmark("cpu", tmp_path, model=str(folder), texts=demo_texts()[:24])
     assert json.loads((tmp_path / "benchmark.json").read_text()) == found
     assert [row["own"] for row in found["rows"]][:3] == [False, False, True]
     assert all(row["texts_per_s"] > 0 for row in found["rows"])
@@ -81,16 +81,18 @@ def test_the_job_writes_rows_and_a_chart(folder: Path, tmp_path: Path) -> None:
 
 def test_the_job_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="use auto, cpu or cuda"):
-        benchmark("tpu", tmp_path, texts=[], n_gpu=0)
+        benchmark("tpu", tmp_path, texts=[])
+    with pytest.raises(ConfigError, match="use all, scoring or training"):
+        benchmark("cpu", tmp_path, texts=[], measure="loading")
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot write there"):
-        benchmark("cpu", tmp_path / "file", texts=[], n_gpu=0)
+        benchmark("cpu", tmp_path / "file", texts=[])
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no CUDA device"):
-        benchmark("cuda", tmp_path, texts=[], n_gpu=0)
+        benchmark("cuda", tmp_path, texts=[])
 
 
 def test_table_and_chart_leave_out_what_was_not_measured() -> None:
