@@ -62,13 +62,13 @@ def command(
     ] = None,
     threshold: Annotated[
         float, typer.Option(help="Alert line: mean P(high risk) over 7 days, 0 to 1.")
-    ] = 0.5,
+    ] = Options.threshold,
     min_cohort: Annotated[
         int, typer.Option(help="Withhold common numbers about fewer subjects than this.")
     ] = 11,
     min_texts: Annotated[
         int, typer.Option(help="Texts a week that a subject needs to be held to the line.")
-    ] = 3,
+    ] = Options.min_texts,
     days: Annotated[int, typer.Option(help="How many days back the charts go.")] = 366,
     top: Annotated[int, typer.Option(help="How many subjects the heatmap shows.")] = 30,
     show_subjects: Annotated[

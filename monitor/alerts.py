@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 
 import duckdb
@@ -50,7 +50,7 @@ def find_episodes(
     con: duckdb.DuckDBPyConnection, model_id: str, as_of: dt.date, rules: AlertRules
 ) -> pl.DataFrame:
     """Every episode that a rule finds (sql/alerts/episodes.sql), with its rule and threshold; only reads."""
-    known = {**asdict(rules), "model_id": model_id, "as_of": as_of}
+    known = {**rules.model_dump(), "model_id": model_id, "as_of": as_of}
     frames = []
     for rule in RULES:
         signals = "CREATE OR REPLACE TEMP TABLE signals AS " + _statement(rule)

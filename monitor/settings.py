@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
+from monitor.alert_rules import AlertRules
 from monitor.cron import Cron
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
@@ -121,8 +122,8 @@ class Settings(BaseSettings):
     chunk_rows: Count = Field(5_000, description="texts scored between two commits: what a crash can cost")
     settle_s: Seconds = Field(5.0, description="a file that changes while this is waited is left for later")
     time_zone: Zone = Field("UTC", description="zone of the times that a run prints")
-    threshold: Probability = Field(0.5, description="alert line: a subject's mean P(high risk) over 7 days")
-    min_texts: Count = Field(3, description="texts in a week that a subject needs to be held to the line")
+    threshold: Probability = Field(0.40, description="alert line: a subject's mean P(high risk) over 7 days")
+    min_texts: Count = Field(5, description="texts in a week that a subject needs to be held to the line")
     min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")
     pseudonyms: bool = Field(True, description="keep keyed hashes of subject and document ids, not the ids")
@@ -137,6 +138,7 @@ class Settings(BaseSettings):
         26.0, description="hours since the last finished run from which status says late"
     )
     schedule: Schedule = Field(default_factory=Schedule, description="when jobs run, and which")
+    alerts: AlertRules = Field(default_factory=AlertRules, description="the early-warning rules")
     quality: Quality = Field(default_factory=Quality, description="limits of the input's quality")
     risk_map: dict[str, str] | None = Field(
         None, description="risk level of each emotion; default: the model's"
@@ -158,6 +160,20 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return value.split() if isinstance(value, str) else value
+
+    @field_validator("alerts", mode="before")
+    @classmethod
+    def _one_line(cls, value: object) -> object:
+        if isinstance(value, dict) and (twice := [key for key in ("threshold", "min_texts") if key in value]):
+            raise ValueError(
+                f"{', '.join(twice)} belongs above the tables: the rule and the report share one line"
+            )
+        return value
+
+    @property
+    def alert_rules(self) -> AlertRules:
+        """The table [alerts] with the alert line that the report draws."""
+        return self.alerts.model_copy(update={"threshold": self.threshold, "min_texts": self.min_texts})
 
     @field_validator("risk_map")
     @classmethod
@@ -227,7 +243,7 @@ def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path
     return f"{source}: {key}: {message.removeprefix('Value error, ')}"
 
 
-_TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality}
+_TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality, "alerts": AlertRules}
 
 
 def _suggest(key: str, table: type[BaseModel] = Settings) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from monitor.alert_rules import AlertRules
 from monitor.errors import ConfigError
 
 MOST_CELLS = 5_000  # what one chart may hold; Altair refuses more
@@ -29,9 +30,9 @@ class Options:
         ConfigError: a value is out of its range, or top subjects over days are more cells than a chart holds.
     """
 
-    threshold: float = 0.5
+    threshold: float = AlertRules().threshold
     min_cohort: int = 11
-    min_texts: int = 3
+    min_texts: int = AlertRules().min_texts
     days: int = 366
     top: int = 30
     show_subjects: bool = False

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.alert_rules import AlertRules
 from monitor.errors import ConfigError
 from monitor.settings import Settings, load_settings
 
@@ -74,6 +75,10 @@ def test_a_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monke
         ("[quality]\nrejected = [0.5, 0.1]", ["quality.rejected", "yellow not above red"]),
         ("[quality]\nlength = 3", ["quality.length"]),
         ("text_days = 0", ["text_days"]),
+        ("[alerts]\nchange_limit = 0", ["alerts.change_limit", "greater than 0"]),
+        ("[alerts]\nchange_limits = 2", ["alerts.change_limits", "did you mean change_limit?"]),
+        ("[alerts]\nsustained_days = 15", ["alerts", "cannot be more than all"]),
+        ("[alerts]\nthreshold = 0.3", ["alerts", "threshold belongs above the tables"]),
     ],
 )
 def test_a_fault_in_the_file_is_one_line_with_file_and_key(
@@ -105,6 +110,12 @@ def test_a_fault_in_a_variable_is_one_line_with_its_name(
         load_settings()
     for part in parts:
         assert part in str(caught.value)
+
+
+def test_the_alert_line_of_the_report_is_that_of_the_level_rule(tmp_path: Path) -> None:
+    settings = load_settings(config(tmp_path, "threshold = 0.3\nmin_texts = 4\n[alerts]\nlevel_days = 5"))
+    assert settings.alert_rules == AlertRules(threshold=0.3, min_texts=4, level_days=5)
+    assert load_settings(config(tmp_path, "")).alert_rules == AlertRules()
 
 
 def test_the_tests_variable_and_the_key_are_no_unknown_settings(monkeypatch: pytest.MonkeyPatch) -> None:
