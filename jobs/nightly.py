@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 from zoneinfo import ZoneInfo
 
 import typer
@@ -18,33 +18,64 @@ import typer
 from jobs.cli import run
 from jobs.inbox import whole_files
 from jobs.ingest import Tally, ingest
+from jobs.notify import tell_of_night, telling_of_failure
 from jobs.progress import note
 from jobs.report import write_report
 from jobs.score import Scorer, open_scorer, score_pending, scoring_run
 from jobs.summary import print_summary
 from monitor.privacy import key_file_of
+from monitor.quality import Judgement, judge
 from monitor.retention import drop_old_texts
 from monitor.settings import Settings, load_settings
 from monitor.snapshot import publish
 from reports.inputs import Options
 
+if TYPE_CHECKING:
+    from monitor.models import LoadedModel
+
 REPORT_SETTINGS = {"threshold", "min_cohort", "min_texts", "show_subjects"}
 
 
+class Night(NamedTuple):
+    """What a run did, and how its input was judged; the report's page where there was one."""
+
+    tally: Tally
+    model: LoadedModel
+    judged: Judgement
+    page: Path | None
+
+
 def night(settings: Settings, load: Callable[[], Scorer]) -> None:
-    """One run; `load` opens the model. A file of the inbox that cannot be read is kept as one reject."""
+    """One run, and what it did in a few lines; `load` opens the model."""
     note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
-    tally, db = Tally(), settings.db
+    done = run_once(settings, load)
+    print_summary(done.tally, settings.db, done.model, done.page, done.judged)
+    tell_of_night(settings.notify, raised=0, closed=0, still_open=0, quality=done.judged.level)
+
+
+def run_once(
+    settings: Settings, load: Callable[[], Scorer], job: str = "nightly", *, report: bool = True
+) -> Night:
+    """Ingest, score and judge, then publish and report unless that is left out.
+
+    A file of the inbox that cannot be read is kept as one reject. Failures are told of as the settings say.
+    """
+    tally, db, page = Tally(), settings.db, None
     key_file = (settings.key_file or key_file_of(db)) if settings.pseudonyms else None
-    with scoring_run(db, "nightly", load, key_file) as (scorer, run_id, pseudonyms):
+    with (
+        telling_of_failure(settings.notify, job),
+        scoring_run(db, job, load, key_file) as (scorer, run_id, pseudonyms),
+    ):
         files = whole_files(settings.inbox, settings.settle_s)
         ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
         score_pending(db, scorer, run_id, tally, settings.chunk_rows)
+        judged = judge(db, run_id, settings.quality)
         if settings.text_days is not None:
             drop_old_texts(db, settings.text_days)
-        publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
-        page = write_report(db, settings.out, model=scorer.model.model_id, options=options(settings))
-    print_summary(tally, db, scorer.model, page)
+        if report:
+            publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
+            page = write_report(db, settings.out, model=scorer.model.model_id, options=options(settings))
+    return Night(tally, scorer.model, judged, page)
 
 
 def options(settings: Settings) -> Options:

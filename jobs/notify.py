@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from jobs.progress import warn
 from jobs.stopping import Stopped
 from monitor import NOT_A_DIAGNOSIS
-from monitor.errors import ConfigError
+from monitor.errors import BusyError, ConfigError
 
 TITLE = "Risk monitor"
 
@@ -31,7 +31,7 @@ def telling_of_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
     _messenger(urls)
     try:
         yield
-    except Stopped:
+    except (Stopped, BusyError):
         raise
     except Exception as error:
         if not _sent(urls, f"The {job} run failed ({type(error).__name__}). Its log says what to do."):

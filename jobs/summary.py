@@ -11,6 +11,7 @@ from rich.text import Text
 from jobs.ingest import Tally
 from jobs.progress import duration, printable, warn
 from monitor import NOT_A_DIAGNOSIS
+from monitor.quality import Judgement
 
 if TYPE_CHECKING:
     from monitor.models import LoadedModel
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 TOP_REASONS = 5
 
 
-def print_summary(tally: Tally, db: Path, model: LoadedModel, report: Path | None = None) -> None:
+def print_summary(
+    tally: Tally, db: Path, model: LoadedModel, report: Path | None = None, judged: Judgement | None = None
+) -> None:
     """Counts of a run that read and scored; the reasons of its rejects, the most frequent first, with a place."""
     refused = f'see: risk-monitor query "FROM rejects" --db {db}'
     speed = f"in {duration(tally.scoring_s)}, {tally.n_scored / max(tally.scoring_s, 1e-9):,.0f} texts/s"
@@ -49,6 +52,10 @@ def print_summary(tally: Tally, db: Path, model: LoadedModel, report: Path | Non
     console.print(f"  {'database':<10}  {db}", markup=False, highlight=False, soft_wrap=True)
     if report is not None:
         console.print(f"  {'report':<10}  {report}", markup=False, highlight=False, soft_wrap=True)
+    if judged is not None:
+        console.print(f"  {'quality':<10}  {judged.level}", highlight=False)
+        for finding in judged.findings:
+            warn(finding)
     for warning in tally.warnings[:TOP_REASONS]:
         warn(warning)
     if len(tally.warnings) > TOP_REASONS:

@@ -21,7 +21,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
-from monitor.errors import StoreError
+from monitor.errors import BusyError, StoreError
 from monitor.gate import POLL_S, Gate
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
@@ -98,7 +98,7 @@ def only_writer(path: Path) -> Iterator[None]:
     """Keep every other run off this database for the length of a block; readers are not affected.
 
     Raises:
-        StoreError: another run holds it.
+        BusyError: another run holds it.
     """
     _check_place(path, read_only=False)
     lock = FileLock(f"{path}.lock", timeout=0)
@@ -106,7 +106,7 @@ def only_writer(path: Path) -> Iterator[None]:
         with private_files(), open(lock.lock_file, "ab"):  # noqa: PTH123  (FileLock calls no permission a timeout)
             lock.acquire()
     except Timeout as error:
-        raise StoreError(
+        raise BusyError(
             f"{path}: another run is working on this database; start again when it is done"
         ) from error
     except OSError as error:

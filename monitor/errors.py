@@ -5,6 +5,7 @@
     ├── DataError     an input file, row or column is wrong
     ├── ModelError    a model folder, adapter or tokenizer is wrong
     └── StoreError    the database is wrong, locked, foreign or of another schema
+        └── BusyError another run is working on it
 
 Each message is one line: what is wrong, where (file, row, column), and the remedy. The command line prints it
 and exits with 2; any other exception is a bug and exits with 1.
@@ -29,3 +30,7 @@ class ModelError(MonitorError):
 
 class StoreError(MonitorError):
     """The database is locked, damaged, foreign or of another schema version."""
+
+
+class BusyError(StoreError):
+    """Another run is working on the database."""

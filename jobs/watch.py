@@ -1,0 +1,89 @@
+"""Near real time: look at the inbox every few seconds, and run what the night runs on what has come.
+
+risk-monitor watch --config risk-monitor.toml --every 30
+
+The model stays in memory. A nightly run of the same settings may go on beside it: the one waits for the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.cli import run
+from jobs.inbox import look
+from jobs.nightly import run_once
+from jobs.notify import tell_of_night
+from jobs.progress import note
+from jobs.score import Scorer, open_scorer
+from jobs.stopping import sleep, stoppable
+from monitor import NOT_A_DIAGNOSIS
+from monitor.errors import BusyError, DataError
+from monitor.settings import Settings, load_settings
+
+
+def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, report: bool = False) -> None:
+    """Run whenever the inbox has changed, and once at the start, until SIGTERM or Ctrl-C.
+
+    Raises:
+        Stopped: it was asked to stop; what had come is scored up to its last chunk.
+    """
+    seen: dict[Path, tuple[int, float] | None] | None = None
+    with stoppable():
+        scorer = load()
+        note(f"watching {settings.inbox} every {every_s:g} s · {NOT_A_DIAGNOSIS}")
+        while True:
+            found = _files(settings.inbox)
+            if found != seen:
+                try:
+                    _take(settings, scorer, report)
+                    seen = found
+                except BusyError:
+                    note("another run is working on the database; waiting for it")
+            sleep(every_s)
+
+
+def _take(settings: Settings, scorer: Scorer, report: bool) -> None:
+    """One batch, in one line where it held anything."""
+    done = run_once(settings, lambda: scorer, "watch", report=report)
+    tally = done.tally
+    if tally.n_read or tally.n_scored or tally.n_refused_files:
+        note(
+            f"read {tally.n_read:,}, rejected {tally.n_rejected:,}, appended {tally.n_appended:,}, "
+            f"scored {tally.n_scored:,}; quality {done.judged.level}"
+        )
+    tell_of_night(settings.notify, raised=0, closed=0, still_open=0, quality=done.judged.level)
+
+
+def _files(inbox: Path) -> dict[Path, tuple[int, float] | None]:
+    """The files of the inbox, with size and time of the last change."""
+    try:
+        return {path: look(path) for path in inbox.iterdir()}
+    except OSError as error:
+        raise DataError(f"{inbox}: cannot read the inbox ({error.strerror})") from error
+
+
+def command(
+    config: Annotated[
+        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
+    ] = None,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the inbox.")] = 30.0,
+    report: Annotated[
+        bool, typer.Option("--report", help="Publish the snapshot and write the report each time, too.")
+    ] = False,
+) -> None:
+    """Read and score what comes into the inbox, all the time, in small batches."""
+    settings = load_settings(config)
+    watch(
+        settings,
+        lambda: open_scorer(settings.model, settings.device, settings.risk_map),
+        every,
+        report=report,
+    )
+
+
+if __name__ == "__main__":
+    run(command)

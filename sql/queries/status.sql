@@ -1,0 +1,45 @@
+-- name: status
+-- purpose: how the runs that score are doing: the last one, the last one that was done, and what has failed since
+-- grain: one row; nulls where nothing ever ran
+-- frame: none
+-- params: none
+WITH scoring AS (
+    FROM runs
+    WHERE job IN ('nightly', 'watch', 'score')
+),
+ended AS (
+    SELECT max_by(scoring, run_id) AS last
+    FROM scoring
+    WHERE status <> 'running'
+),
+done AS (
+    SELECT max_by(scoring, run_id) AS last
+    FROM scoring
+    WHERE status = 'done'
+)
+SELECT
+    ended.last.job AS last_job,
+    ended.last.status AS last_status,
+    ended.last.finished_at AS last_finished,
+    ended.last.message AS last_message,
+    done.last.finished_at AS done_finished,
+    done.last.quality AS quality,
+    done.last.findings AS findings,
+    (SELECT count(*) FROM scoring WHERE status = 'failed' AND run_id > coalesce(done.last.run_id, '')) AS n_failed_since,
+    (SELECT max(started_at) FROM scoring WHERE status = 'running') AS running_since,
+    (SELECT count(*) FROM documents) AS n_documents,
+    (SELECT count(*) FROM scores) AS n_scores,
+    (SELECT count(*) FROM rejects) AS n_rejects,
+    (SELECT count(*) FROM alerts WHERE state <> 'closed') AS n_open_alerts,
+    (
+        SELECT count(*)
+        FROM documents AS d
+        WHERE
+            d.text IS NOT NULL
+            AND NOT EXISTS (
+                FROM scores AS s
+                WHERE s.doc_id = d.doc_id AND s.model_id = (SELECT max_by(model_id, run_id) FROM scoring)
+            )
+    ) AS n_unscored
+FROM ended
+CROSS JOIN done
