@@ -37,6 +37,8 @@ COMMANDS = MappingProxyType(
         "report": "Write the offline risk report of a database.",
         "nightly": "The unattended run: read the inbox, score, report.",
         "schedule": "Run the nightly job when it is due.",
+        "watch": "Score what comes into the inbox, all the time.",
+        "status": "Say whether the runs are well.",
         "forget": "Remove every trace of a subject.",
         "query": "Ask the database a read-only SQL question.",
         "train": "Fine-tune a base model on labelled texts (QLoRA).",
