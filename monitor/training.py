@@ -36,7 +36,7 @@ class TrainSettings:
 
     A step sees `batch` x `accumulation` texts. `rate` is the peak of a cosine schedule whose warm-up takes
     the share `warmup` of all steps. `evaluations` counts validations an epoch. `optimizer` is adamw_torch or
-    paged_adamw_8bit; an adapter's moments are so small that 8 bits save nothing worth their rounding.
+    paged_adamw_8bit, whose updates of TinyLlama's adapter take 14 ms on an H100 against 3, to save 27 MB.
     """
 
     r: int = 16
@@ -137,13 +137,17 @@ def fit(
     packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16) if can_pack(network) else None
     gradients = packed.add_gradients if packed else partial(_padded_gradients, network, settings.batch)
     scores = packed.token_scores if packed else None
+    validate = partial(validation_f1, network, encoder, validation, settings.max_text_tokens, scores)
     group_size = settings.batch * settings.accumulation
     steps_an_epoch = math.ceil(len(epoch(0).texts) / group_size)
     total = steps_an_epoch * settings.epochs
     result, best, started = TrainResult(), _state(network), time.monotonic()
     under_way: list[tuple[dict[str, float], Tensor]] = []
+    examples, rows = None, list[Row]()
     for index in range(settings.epochs):
-        rows = _rows(encoder, epoch(index), settings.max_text_tokens)
+        before, examples = examples, epoch(index)
+        if examples is not before:
+            rows = _rows(encoder, examples, settings.max_text_tokens)
         marks = {
             math.ceil(steps_an_epoch * (k + 1) / settings.evaluations) for k in range(settings.evaluations)
         }
@@ -156,10 +160,7 @@ def fit(
             record = {"step": step, "of": total, "rate": rate, "s": time.monotonic() - started}
             result.curve.append(record)
             if done in marks:
-                network.eval()
-                record["macro_f1"] = validation_f1(
-                    network, encoder, validation, settings.max_text_tokens, scores
-                )
+                record["macro_f1"] = validate()
                 network.train()
                 if record["macro_f1"] > result.best_f1:
                     result.best_f1, result.best_step, best = record["macro_f1"], step, _state(network)
