@@ -136,8 +136,7 @@ def fit(
     optimizer = _optimizer(parameters, settings, parameters[0].device.type)
     packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16) if can_pack(network) else None
     gradients = packed.add_gradients if packed else partial(_padded_gradients, network, settings.batch)
-    scores = packed.token_scores if packed else None
-    validate = partial(validation_f1, network, encoder, validation, settings.max_text_tokens, scores)
+    held_out = (encoder, validation, settings.max_text_tokens, packed.token_scores if packed else None)
     group_size = settings.batch * settings.accumulation
     steps_an_epoch = math.ceil(len(epoch(0).texts) / group_size)
     total = steps_an_epoch * settings.epochs
@@ -160,7 +159,7 @@ def fit(
             record = {"step": step, "of": total, "rate": rate, "s": time.monotonic() - started}
             result.curve.append(record)
             if done in marks:
-                record["macro_f1"] = validate()
+                record["macro_f1"] = validation_f1(network, *held_out)
                 network.train()
                 if record["macro_f1"] > result.best_f1:
                     result.best_f1, result.best_step, best = record["macro_f1"], step, _state(network)
