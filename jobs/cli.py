@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Callable, Sequence
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import typer
@@ -112,6 +113,25 @@ def _exit_well(call: Callable[[], object]) -> None:
         sys.exit(USER_ERROR)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except Exception:
+        if not sys.stderr.isatty():
+            sys.excepthook = print_without_messages
+        raise
+
+
+def print_without_messages(
+    _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
+) -> None:
+    """The traceback of a bug for a log: without messages, which may quote somebody's text."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    for fault in reversed(chain):
+        frames = "".join(traceback.format_tb(fault.__traceback__))
+        print(f"Traceback (most recent call last):\n{frames}{type(fault).__name__}", file=sys.stderr)
+    print("The message is left out, for it may quote a text; a terminal shows it.", file=sys.stderr)
 
 
 def _not_asked() -> None:

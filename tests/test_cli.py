@@ -117,12 +117,13 @@ def test_exit_codes_of_a_command(capsys: pytest.CaptureFixture[str], monkeypatch
         cli.run(bug)
 
 
-def test_a_bug_exits_with_1_and_shows_no_variables(tmp_path: Path) -> None:
+def test_a_bug_exits_with_1_and_a_log_gets_no_variables_and_no_messages(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(
         "from jobs.cli import run\n"
         "def command() -> None:\n"
         "    text = 'somebody' + 's words'\n"
-        "    raise KeyError\n"
+        "    try:\n        raise KeyError(text)\n"
+        "    except KeyError as error:\n        raise ValueError(text) from error\n"
         "run(command)\n"
     )
     done = subprocess.run(
@@ -134,7 +135,9 @@ def test_a_bug_exits_with_1_and_shows_no_variables(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 1
+    assert "line 5, in command" in done.stderr
     assert "KeyError" in done.stderr
+    assert "ValueError" in done.stderr
     assert "somebodys words" not in done.stderr
 
 
