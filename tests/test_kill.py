@@ -58,7 +58,7 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> list[World]:
 
 
 def start(chosen: Settings) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.nightly_process", chosen.model_dump_json(), NEW]
+    command = [sys.executable, "-m", "tests.nightly_process", chosen.model_dump_json(exclude_unset=True), NEW]
     return subprocess.Popen(
         command, cwd=SQL.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
