@@ -25,7 +25,7 @@ from monitor.database import connect, only_writer, reading
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.privacy import KEY_VARIABLE, Pseudonyms, key_file_of, open_pseudonyms
 from monitor.retention import Forgotten, files_holding, forget, names_of
-from monitor.settings import Settings, load_settings
+from monitor.settings import DEFAULT_FILE, Settings, load_settings
 from monitor.snapshot import publish
 
 
@@ -92,7 +92,9 @@ def _say(done: Forgotten, written: Sequence[Path], settings: Settings | None) ->
     for name, value in lines.items():
         console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
     if settings is None:
-        note("without --config only the database was looked at: no snapshot, no report, no inbox")
+        note(
+            "without the settings of its nights only the database was looked at: no snapshot, no report, no inbox"
+        )
 
 
 def _inputs_naming(
@@ -124,19 +126,25 @@ def command(
         Path | None, typer.Option(help="The database file (default: that of the settings).")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Settings in TOML, which name snapshot, report, inbox and key.")
+        Path | None,
+        typer.Option(
+            help="Settings in TOML, which name snapshot, report, inbox and key (default: risk-monitor.toml here)."
+        ),
     ] = None,
 ) -> None:
     """Forget a subject: documents, scores, alerts, rejects, snapshot and report, and look whether it is so.
 
     Your own input files are named where they hold the subject, and left as they are.
     """
-    if db is None and config is None:
-        raise ConfigError("name the database with --db, or the settings with --config")
     if not subject.strip():
         raise ConfigError("SUBJECT is empty; give the id of one subject")
-    settings = None if config is None else load_settings(config)
-    forget_everywhere(db or settings.db, subject.strip(), settings)  # type: ignore[union-attr]
+    settings = load_settings(config) if config or DEFAULT_FILE.exists() else None
+    if settings is not None and db is not None and db.resolve() != settings.db.resolve():
+        settings = None  # those of another database
+    place = db or (settings and settings.db)
+    if place is None:
+        raise ConfigError("name the database with --db, or the settings with --config")
+    forget_everywhere(place, subject.strip(), settings)
 
 
 if __name__ == "__main__":
