@@ -36,7 +36,7 @@ from reports.evaluation_tables import headline
 FORMAT = 2  # of metrics.json
 FLOORS = {"majority": majority, "tfidf_svm": tfidf_svm}
 ADAPTER = "lora_emotion_final"
-NARROWEST = 118  # columns that the table needs where the width is nobody's choice
+NARROWEST = 136  # columns that the table needs where the width is nobody's choice
 Json = dict[str, Any]
 
 
@@ -86,10 +86,11 @@ def evaluate(
         asked += [(answered, model) for answered in answers]
     ruler = new_ruler(splits, opened[0].risk_map if opened else RiskMap(), resamples, seed)
     methods = []
-    with progress("measuring, with bootstrap intervals", "methods", len(asked)) as advance:
+    total = len(splits["test"]) * sum(len(answered.draws) for answered, _ in asked)
+    with progress("measuring, with bootstrap intervals", "answers", total) as advance:
         for answered, model in asked:
-            methods.append(ruler.measure(answered, *((model.name, model.model_id) if model else ())))
-            advance(1)
+            about = (model.name, model.model_id) if model else ("", None)
+            methods.append(ruler.measure(answered, *about, progress=advance))
     found = {
         "format": FORMAT,
         "note": NOT_A_DIAGNOSIS,

@@ -5,7 +5,7 @@ All that leaves this module is plain JSON, which metrics.json holds and every pa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -98,11 +98,20 @@ class Ruler:
     resamples: int
     seed: int
 
-    def measure(self, answered: Answered, model: str = "", model_id: str | None = None) -> Measured:
+    def measure(
+        self,
+        answered: Answered,
+        model: str,
+        model_id: str | None,
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> Measured:
         """Measure one method; several draws become their mean, with spread."""
         if not answered.draws:
             return Measured(answered, model, model_id)
-        each = [self._draw(answers) for answers in answered.draws]
+        each = []
+        for answers in answered.draws:
+            each.append(self._draw(answers))
+            progress(len(self.test))
         heads = [draw["emotion"][TEST].metrics for draw in each]
         ranks = [
             metrics["accuracy"].value if metrics["macro_f1"].value is None else metrics["macro_f1"].value

@@ -18,7 +18,7 @@ def headline(found: Json, split: str = TEST) -> Table:
     """The three-way table: a line a method."""
 
     def metric(kind: str, name: str, *, interval: bool = False) -> Callable[[Json], str]:
-        return lambda method: number(method[kind][split]["metrics"][name], interval=interval)
+        return lambda method: number(method[kind][split]["metrics"][name], interval=interval, spread=interval)
 
     columns: list[Column] = [
         ("macro-F1 (95%)", metric("emotion", "macro_f1", interval=True)),
@@ -152,7 +152,9 @@ def _comparisons(found: Json) -> Table:
         return f"{gap['value']:+.3f}{interval}"
 
     def p(found: Json) -> str:
-        return f"{found['p']:.2g}" if "p" in found else UNDEFINED
+        if "p" not in found:
+            return UNDEFINED
+        return f"{found['p']:.2g}" if found["p"] > 1e-300 else "<1e-300"
 
     rows = []
     for row in found["comparisons"]:

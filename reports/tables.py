@@ -24,12 +24,12 @@ class Table:
     rows: Sequence[tuple[str, ...]]
 
 
-def number(metric: Json | None, digits: int = 3, *, interval: bool = False) -> str:
+def number(metric: Json, digits: int = 3, *, interval: bool = False, spread: bool = True) -> str:
     """`0.913`, `0.913 (0.898–0.926)`, `0.351 ± 0.020` with a spread, or "undefined"."""
-    if metric is None or metric["value"] is None:
+    if metric["value"] is None:
         return UNDEFINED
     text = f"{metric['value']:.{digits}f}"
-    if "spread" in metric:
+    if spread and "spread" in metric:
         text += f" ± {metric['spread']:.{digits}f}"
     if interval and "low" in metric:
         text += f" ({metric['low']:.{digits}f}–{metric['high']:.{digits}f})"
