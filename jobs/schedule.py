@@ -17,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -54,7 +55,8 @@ class Scheduler(BlockingScheduler):  # type: ignore[misc]
     """Looks at the clock at least once a minute."""
 
     def _process_jobs(self) -> float:
-        return min(super()._process_jobs() or LOOK_EVERY_S, LOOK_EVERY_S)
+        wait_s = super()._process_jobs()
+        return LOOK_EVERY_S if wait_s is None else min(wait_s, LOOK_EVERY_S)
 
 
 class Jobs:
@@ -143,6 +145,8 @@ def keep_running(settings: Settings, cron: Cron, commands: list[list[str]]) -> N
 
     def stop() -> None:
         jobs.stop()
+        while not scheduler.running:  # told to stop before it began
+            time.sleep(0.05)
         scheduler.shutdown(wait=True)
 
     for number in (
