@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tomllib
 from difflib import get_close_matches
+from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -79,13 +80,13 @@ class Schedule(BaseModel):
 
 
 class Quality(BaseModel):
-    """The table [quality]: from where on a measure of a run's input makes the run yellow, and red."""
+    """The table [quality]: from where on a measure of a run's input makes the run yellow, and red (inf: never)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rejected: Limits = Field(default=(0.05, 0.25), description="share of the rows read that were rejected")
     duplicates: Limits = Field(
-        default=(0.5, 1.0), description="share of the valid rows that were known already"
+        default=(0.5, inf), description="share of the valid rows that were known already"
     )
     copies: Limits = Field(
         default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
