@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.base import BaseTrigger
 
@@ -103,6 +104,9 @@ def build(cron: Cron, jobs: Any, last: dt.datetime | None) -> Scheduler:
     scheduler.add_job(
         jobs, Due(cron), next_run_time=first, misfire_grace_time=None, coalesce=True, max_instances=1
     )
+    scheduler.add_listener(
+        lambda _: note("the run before still goes on, so this one is left out"), EVENT_JOB_MAX_INSTANCES
+    )
     return scheduler
 
 
@@ -139,7 +143,7 @@ def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
 
 def keep_running(settings: Settings, cron: Cron, commands: list[list[str]]) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C."""
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # what it warns of we say ourselves
     jobs, last = Jobs(commands), last_night(settings.db)
     scheduler = build(cron, jobs, last)
 

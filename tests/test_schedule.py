@@ -143,7 +143,9 @@ def test_a_machine_that_slept_runs_once_when_it_wakes(monkeypatch: pytest.Monkey
     assert ran[1] == "01-09 02:15"
 
 
-def test_a_night_that_is_longer_than_a_day_is_never_doubled(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_night_that_is_longer_than_a_day_is_never_doubled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     clock, began, go_on = Clock("2026-01-05T00:00", monkeypatch), Ran(), threading.Event()
     running = threading.Semaphore(1)
 
@@ -167,6 +169,7 @@ def test_a_night_that_is_longer_than_a_day_is_never_doubled(monkeypatch: pytest.
     clock.tick = tick
     clock.run(build(Cron.parse("15 2 * * *", "UTC"), long, None), "2026-01-07T12:00")
     assert [day[:5] for day in began] == ["01-05", "01-07"]
+    assert "so this one is left out" in capsys.readouterr().err
 
 
 def test_the_last_night_is_the_last_that_was_done(tmp_path: Path) -> None:
