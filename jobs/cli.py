@@ -35,6 +35,8 @@ COMMANDS = MappingProxyType(
     {
         "demo": "Score the built-in synthetic feed and write its report.",
         "score": "Read texts into the database and score the new ones.",
+        "alerts": "List the alerts, bring them up to date, acknowledge one.",
+        "evaluate-alerts": "Measure the early-warning rules on courses that are known.",
         "report": "Write the offline risk report of a database.",
         "nightly": "The unattended run: read the inbox, score, report.",
         "schedule": "Run the nightly job when it is due.",
@@ -49,7 +51,7 @@ COMMANDS = MappingProxyType(
         "benchmark": "Measure how fast scoring is, beside the ways it replaces.",
     }
 )
-"""Each command, whose code is `command` in jobs/NAME.py, and its line in `risk-monitor --help`."""
+"""Each command, whose code is `command` in jobs/NAME.py (`_` for `-`), and its line in `risk-monitor --help`."""
 
 HELP = f"""Score short texts for emotion and risk, keep every score, watch the trend.
 
@@ -79,7 +81,9 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     app = new_app(HELP)
     asked = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        function = importlib.import_module(f"jobs.{name}").command if name == asked else _not_asked
+        function = (
+            importlib.import_module(f"jobs.{name.replace('-', '_')}").command if name == asked else _not_asked
+        )
         app.command(name, short_help=summary)(function)
     return app
 

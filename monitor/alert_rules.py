@@ -28,23 +28,33 @@ class AlertRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    threshold: Probability = Field(0.40, description="level: mean P(high risk) of the last days")
-    min_texts: Count = Field(5, description="level: texts that these days need")
-    level_days: Count = Field(7, description="level: how many days")
-    confirm_days: Count = Field(2, description="level: days with texts in a row that must be at the line")
-    change_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        1.5, description="change: texts' worth of high risk beyond the own baseline and the allowance"
+    threshold: Probability = Field(default=0.40, description="level: mean P(high risk) of the last days")
+    min_texts: Count = Field(default=5, description="level: texts that these days need")
+    level_days: Count = Field(default=7, description="level: how many days")
+    confirm_days: Count = Field(
+        default=2, description="level: days with texts in a row that must be at the line"
     )
-    change_allowance: Probability = Field(0.10, description="change: what a text may lie above the baseline")
-    change_days: Count = Field(28, description="change: days over which the excess may add up")
-    baseline_days: Count = Field(180, description="change: days of the own past that are the baseline")
-    baseline_gap: Count = Field(7, description="change: days before a day that its baseline leaves out")
-    baseline_texts: Count = Field(15, description="change: texts that a baseline needs")
-    sustained_days: Count = Field(5, description="sustained: days at the line ...")
-    sustained_of: Count = Field(14, description="sustained: ... of so many")
-    sustained_line: Probability = Field(0.35, description="sustained: mean P(high risk) of such a day")
-    calm_share: Probability = Field(0.75, description="share of a limit below which a day is calm")
-    cooldown_days: Count = Field(14, description="days without risk after which an alert ends")
+    change_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=1.5, description="change: texts' worth of high risk beyond the own baseline and the allowance"
+    )
+    change_allowance: Probability = Field(
+        default=0.10, description="change: what a text may lie above the baseline"
+    )
+    change_days: Count = Field(default=28, description="change: days over which the excess may add up")
+    baseline_days: Count = Field(
+        default=180, description="change: days of the own past that are the baseline"
+    )
+    baseline_gap: Count = Field(
+        default=7, description="change: days before a day that its baseline leaves out"
+    )
+    baseline_texts: Count = Field(default=15, description="change: texts that a baseline needs")
+    sustained_days: Count = Field(default=5, description="sustained: days at the line ...")
+    sustained_of: Count = Field(default=14, description="sustained: ... of so many")
+    sustained_line: Probability = Field(
+        default=0.35, description="sustained: mean P(high risk) of such a day"
+    )
+    calm_share: Probability = Field(default=0.75, description="share of a limit below which a day is calm")
+    cooldown_days: Count = Field(default=14, description="days without risk after which an alert ends")
 
     @model_validator(mode="after")
     def _possible(self) -> AlertRules:

@@ -7,7 +7,7 @@ runs would have raised day by day, and running them again after late rows puts r
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -47,12 +47,16 @@ def update_alerts(
 
 
 def find_episodes(
-    con: duckdb.DuckDBPyConnection, model_id: str, as_of: dt.date, rules: AlertRules
+    con: duckdb.DuckDBPyConnection,
+    model_id: str,
+    as_of: dt.date,
+    rules: AlertRules,
+    only: Sequence[str] = RULES,
 ) -> pl.DataFrame:
-    """Every episode that a rule finds (sql/alerts/episodes.sql), with its rule and threshold; only reads."""
+    """Every episode that a rule (`only` these) finds (sql/alerts/episodes.sql), with its rule and threshold."""
     known = {**rules.model_dump(), "model_id": model_id, "as_of": as_of}
     frames = []
-    for rule in RULES:
+    for rule in only:
         signals = "CREATE OR REPLACE TEMP TABLE signals AS " + _statement(rule)
         con.execute(signals, _named(con, signals, known))
         # the two other rules need no confirmation: one sums up, the other counts days

@@ -11,7 +11,7 @@ import csv
 import gzip
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -52,7 +52,8 @@ class DemoPeriod:
 
     Days count from 0, the feed's first day; both ends belong to the period. `depth` is the greatest share,
     0 to 1, by which the texts move from the subject's own mix to the low mix. A `declining` subject gets
-    there gradually from the onset, a `recovering` one starts low and is back to normal at the end.
+    there gradually from the onset, a `recovering` one starts low and is back to normal at the end. `half` is the
+    first day at half the depth or lower: the onset itself, unless the subject gets there gradually.
     """
 
     subject_id: str
@@ -63,6 +64,7 @@ class DemoPeriod:
     onset: str | None
     end: str | None
     depth: float
+    half: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,10 +176,15 @@ def _periods(rng: Random, subject: str, course: str, days: int) -> list[DemoPeri
         spans = [(first, first + between(0.08, 0.13)), (second, second + between(0.08, 0.13))]
     if not spans:
         return [DemoPeriod(subject, course, None, None, None, None, None, 0.0)]
-    return [
+    drawn = (
         DemoPeriod(subject, course, cause, start, end, _date(start), _date(end), round(depth, 3))
         for start, end in spans
-    ]
+    )
+    return [replace(period, half=_date(_half_day(period, days))) for period in drawn]
+
+
+def _half_day(period: DemoPeriod, days: int) -> int:
+    return next(day for day in range(days) if lowness(period, day) >= period.depth / 2)
 
 
 def _date(day: int) -> str:

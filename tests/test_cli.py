@@ -50,17 +50,18 @@ def test_help_names_every_command_says_it_is_no_diagnosis_and_loads_none() -> No
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_command_has_help_and_starts_in_both_ways_without_torch(name: str) -> None:
+    module = name.replace("-", "_")
     code = (
-        f"import runpy, sys; sys.argv = ['jobs/{name}.py', '--help']; from jobs import cli\n"
+        f"import runpy, sys; sys.argv = ['jobs/{module}.py', '--help']; from jobs import cli\n"
         f"try: cli.main([{name!r}, '--help'])\n"
         "except SystemExit as stop: assert not stop.code\n"
         "assert 'torch' not in sys.modules, 'torch'\n"
-        f"del sys.modules['jobs.{name}']; runpy.run_module('jobs.{name}', run_name='__main__')\n"
+        f"del sys.modules['jobs.{module}']; runpy.run_module('jobs.{module}', run_name='__main__')\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     assert f"risk-monitor {name}" in done.stdout
-    assert f"python -m jobs.{name}" in done.stdout
+    assert f"python -m jobs.{module}" in done.stdout
 
 
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:

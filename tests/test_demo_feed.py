@@ -128,6 +128,9 @@ def test_each_course_has_its_share_and_its_shape() -> None:
         assert period.onset_day is not None
         assert period.end_day is not None
         assert max(curve) == period.depth >= 0.7
+        half = (date.fromisoformat(period.half or "") - FIRST_DAY).days
+        assert curve[half] >= period.depth / 2
+        assert all(depth < period.depth / 2 for depth in curve[:half])
         assert period.onset == (FIRST_DAY.fromordinal(FIRST_DAY.toordinal() + period.onset_day)).isoformat()
         if period.course == "declining":
             assert min(steps) >= 0

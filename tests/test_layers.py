@@ -22,7 +22,7 @@ FLOORS = (  # a module imports only from floors below its own
     {"network", "packed_training"},
     {"materialise"},
     {"models"},
-    {"scoring", "training", "trainable", "pretraining", "alerts"},
+    {"scoring", "training", "trainable", "pretraining", "alerts", "early_detection"},
     {"speed", "speed_baselines", "generation"},
     {"speed_training"},
     {"speed_table"},

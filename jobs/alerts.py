@@ -1,0 +1,149 @@
+"""List the alerts of a database, bring them up to date, or note that somebody has seen one.
+
+risk-monitor alerts --db risk.duckdb --update --fail-on-open
+
+The nightly run brings them up to date by itself; --update does it after settings changed or by hand.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs.cli import GATE_FIRED, run
+from jobs.ingest import ledger
+from jobs.progress import note, printable
+from monitor import NOT_A_DIAGNOSIS, windows
+from monitor.alert_rules import AlertRules
+from monitor.alerts import AlertCounts, acknowledge, find_episodes, keep_episodes
+from monitor.database import connect, only_writer, reading, utc_now, writing
+from monitor.settings import load_settings
+
+SHORT_ID = 8
+
+
+def refresh(db: Path, model_id: str, rules: AlertRules, run_id: str) -> AlertCounts:
+    """Bring the alerts of a model up to date with its scores up to today; the write lock is held for a moment only.
+
+    The last day looked at is the last with a scored text, so that a feed that stopped closes nothing.
+    The caller holds `database.only_writer`.
+    """
+    today = utc_now().date()
+    with reading(db) as con:
+        coverage = windows.run(con, "model_coverage", until=today).to_dicts()
+        last: dt.datetime | None = next(
+            (row["last_posted"] for row in coverage if row["model_id"] == model_id), None
+        )
+        as_of = last.date() if last else today
+        episodes = find_episodes(con, model_id, as_of, rules)
+    with writing(db) as con:
+        return keep_episodes(con, episodes, model_id, as_of, run_id)
+
+
+def newest_model(db: Path) -> str | None:
+    """model_id of the model that scored last; None where nothing is scored."""
+    with reading(db) as con:
+        rows = windows.run(con, "model_coverage", until=utc_now().date()).to_dicts()
+    return next((row["model_id"] for row in rows if row["last_scored"]), None)
+
+
+def update(db: Path, rules: AlertRules) -> None:
+    """Refresh the alerts of the model that scored last, as a run of its own, and say what came of it."""
+    with only_writer(db):
+        model_id = newest_model(db)
+        if model_id is None:
+            note("nothing is scored in this database yet")
+            return
+        with ledger(db, "alerts", model_id) as run_id:
+            counts = refresh(db, model_id, rules, run_id)
+    note(f"{counts.raised} raised, {counts.closed} closed, {counts.open} not closed")
+
+
+def listed(db: Path, *, closed: bool = False) -> list[dict[str, Any]]:
+    """The alerts of the model that scored last, newest first: those not closed, or all of them."""
+    model_id = newest_model(db)
+    if model_id is None:
+        return []
+    with reading(db) as con:
+        rows = windows.run(con, "alerts", model_id=model_id, as_of=utc_now().date()).to_dicts()
+    return [row for row in rows if closed or row["state"] != "closed"]
+
+
+def reason(alert: dict[str, Any]) -> str:
+    """What an alert rests on, in a few words."""
+    value, threshold = alert["value"], alert["threshold"]
+    return {
+        "level": f"mean P(high risk) {value:.2f}, line {threshold:.2f}",
+        "change": f"{value:.1f} texts' worth above the own baseline, limit {threshold:.1f}",
+        "sustained": f"{value:.0f} high days, limit {threshold:.0f}",
+    }[alert["rule"]]
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    """Print alerts as a table on standard output."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 10_000
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in ("alert", "subject", "rule", "opened", "evidence", "texts", "because", "state"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        state = row["state"] + (f" ({row['closed_because']}, {row['closed_on']})" if row["closed_on"] else "")
+        cells = (
+            row["alert_id"][:SHORT_ID],
+            printable(row["subject_id"]),
+            row["rule"],
+            str(row["opened_on"]),
+            f"{row['evidence_from']} to {row['evidence_to']}",
+            str(row["n"]),
+            reason(row),
+            state,
+        )
+        table.add_row(*map(Text, cells))
+    console.print(table if rows else Text("no alerts"))
+
+
+def command(
+    db: Annotated[Path, typer.Option(help="The database file.")],
+    update_first: Annotated[
+        bool, typer.Option("--update", help="Bring the alerts up to date with the scores first.")
+    ] = False,
+    seen: Annotated[
+        str | None,
+        typer.Option("--acknowledge", metavar="ID", help="Note that somebody has seen this alert."),
+    ] = None,
+    closed: Annotated[bool, typer.Option("--all", help="List closed alerts, too.")] = False,
+    fail_on_open: Annotated[
+        bool, typer.Option("--fail-on-open", help="Exit with 3 when an alert is open (not yet acknowledged).")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings of the rules (default: risk-monitor.toml here, if any).")
+    ] = None,
+) -> None:
+    """List the alerts that wait for somebody, newest first; bring them up to date; acknowledge one.
+
+    An alert names the rule that raised it, the days and texts it rests on, its value and the limit it passed.
+    """
+    rules = load_settings(config).alert_rules
+    connect(db, read_only=True).close()  # a mistyped name must not become a new database
+    if update_first:
+        update(db, rules)
+    if seen is not None:
+        with only_writer(db), writing(db) as con:
+            note(f"acknowledged {acknowledge(con, seen)}")
+    rows = listed(db, closed=closed)
+    show(rows)
+    Console(stderr=True).print(NOT_A_DIAGNOSIS, style="dim", highlight=False, soft_wrap=True)
+    if fail_on_open and any(row["state"] == "open" for row in rows):
+        raise typer.Exit(GATE_FIRED)
+
+
+if __name__ == "__main__":
+    run(command)

@@ -1,0 +1,222 @@
+"""Measure the early-warning rules: replay a feed whose courses are known, and count what the alerts were worth.
+
+risk-monitor evaluate-alerts --out out/alerts                         the built-in feed and its truth
+risk-monitor evaluate-alerts --seeds 12 --out out/alerts              twelve other feeds of the same making
+risk-monitor evaluate-alerts --feed feed.csv --truth truth.csv --out out/alerts
+risk-monitor evaluate-alerts --db risk.duckdb --out out/alerts        without a truth: how often alerts come
+
+Writes alerts.json, and the curves over limits as alerts.png and alerts.svg. The defaults were chosen with --seeds 12.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+import polars as pl
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jobs.alerts import newest_model
+from jobs.cli import run
+from jobs.progress import note, progress
+from jobs.score import Scorer, open_scorer, score_files
+from monitor import NOT_A_DIAGNOSIS, windows
+from monitor.alert_rules import RULES, AlertRules
+from monitor.alerts import find_episodes
+from monitor.database import connect, reading
+from monitor.demo_feed import ASSETS, demo_feed_path, generate, to_csv
+from monitor.early_detection import CALM, Course, Feed, measure, read_truth
+from monitor.errors import ConfigError, DataError
+from monitor.settings import load_settings
+from reports import alert_curves
+
+GRIDS: Mapping[str, Sequence[float]] = {
+    "level": tuple(step / 100 for step in range(20, 66, 5)),
+    "change": tuple(step / 4 for step in range(2, 17)),
+    "sustained": tuple(range(1, 11)),
+}
+LAST_DAY = dt.date(9999, 12, 30)
+Found = dict[str, Any]
+
+
+def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, truth: Path | None) -> Found:
+    """What the rules would have done night by night, each alone over its limits, and all together as they are.
+
+    Args:
+        con: the database; read only.
+        model_id: whose scores.
+        rules: the numbers of the rules.
+        truth: the courses (`early_detection.read_truth`); None: nothing is known, alerts are only counted.
+
+    Raises:
+        DataError: nothing is scored, or the truth cannot be used.
+    """
+    daily = windows.run(con, "daily_subject", model_id=model_id, as_of=LAST_DAY)
+    if daily.is_empty():
+        raise DataError("nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
+    feed = Feed.of(daily)
+    courses = (
+        [Course(who, CALM, None, None) for who in feed.days] if truth is None else read_truth(truth, feed)
+    )
+
+    def worth(rules: AlertRules, only: Sequence[str]) -> Found:
+        return measure(_opened(find_episodes(con, model_id, LAST_DAY, rules, only)), courses, feed)
+
+    curves: dict[str, list[Found]] = {}
+    with progress("replaying", "limits", sum(map(len, GRIDS.values()))) as advance:
+        for rule, grid in GRIDS.items():
+            limits = sorted({*grid, rules.limit(rule)})
+            curves[rule] = []
+            for limit in limits:
+                if rule != "sustained" or limit <= rules.sustained_of:
+                    curves[rule].append({"limit": limit, **worth(rules.with_limit(rule, limit), [rule])})
+                advance(1)
+    return {
+        "model_id": model_id,
+        "known": truth is not None,
+        "n_subjects": len(feed.days),
+        "n_texts": sum(map(len, feed.days.values())),
+        "subject_years": feed.years(feed.days),
+        "rules": rules.model_dump(),
+        "all": worth(rules, RULES),
+        "curves": curves,
+    }
+
+
+def draw_feeds(seeds: Sequence[int], out: Path) -> tuple[Path, Path]:
+    """Write demo feeds of these seeds as one, subjects kept apart by their seed; returns feed and truth."""
+    feed, truth = out / "feed.csv", out / "truth.csv"
+    texts, periods = [], []
+    for seed in seeds:
+        drawn = generate(seed)
+        texts += [
+            replace(text, doc_id=f"{seed}-{text.doc_id}", subject_id=f"{seed}-{text.subject_id}")
+            for text in drawn.texts
+        ]
+        periods += [replace(period, subject_id=f"{seed}-{period.subject_id}") for period in drawn.periods]
+    feed.write_text(to_csv(texts), encoding="utf-8")
+    truth.write_text(to_csv(periods), encoding="utf-8")
+    return feed, truth
+
+
+def evaluate(
+    out: Path,
+    db: Path | None,
+    feed: Path | None,
+    truth: Path | None,
+    rules: AlertRules,
+    load: Callable[[], Scorer],
+) -> Found:
+    """Score the feed where it is not scored yet, replay it, and write alerts.json and the pictures into `out`."""
+    if db is None:
+        db = out / "alerts.duckdb"
+        _, model = score_files([feed or demo_feed_path()], db, load)
+        model_id: str | None = model.model_id
+    else:
+        connect(db, read_only=True).close()
+        model_id = newest_model(db)
+    note("replaying")
+    with reading(db) as con:
+        found = replay(con, model_id or "", rules, truth)
+    (out / "alerts.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    names = alert_curves.write_pictures(found, out)
+    note(f"wrote {', '.join(['alerts.json', *names])} into {out}")
+    return found
+
+
+def show(found: Found) -> None:
+    """Print what all rules together and each alone are worth as they are set: a column each, a line a measure."""
+    rules = AlertRules(**found["rules"])
+    columns = {"all rules": found["all"]} | {
+        f"{rule} {rules.limit(rule):g}": next(row for row in curve if row["limit"] == rules.limit(rule))
+        for rule, curve in found["curves"].items()
+    }
+    console = Console()
+    table = Table("", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right")
+    for kind in found["all"]["courses"]:
+        table.add_row(
+            f"{kind}: detected", *(f"{row['courses'][kind]['rate']:.0%}" for row in columns.values())
+        )
+        for key, since in (("median_delay", "onset"), ("median_delay_from_half", "half depth")):
+            days = (_number(row["courses"][kind][key], "g") for row in columns.values())
+            table.add_row(f"  median days from {since}", *days)
+    measures = {"alarms_per_calm_year": "alerts a subject-year"}
+    if found["known"]:
+        measures = {
+            "median_delay": "all: median days from onset",
+            "median_delay_from_half": "all: median days from half depth",
+            "alarms_per_calm_year": "false alarms a stable subject-year",
+            "alarms_per_year_outside": "false alarms a year, all subjects",
+            **{"erde5": "ERDE5", "erde50": "ERDE50", "f1": "F1", "latency_f1": "latency-weighted F1"},
+        }
+    for key, name in measures.items():
+        form = "g" if "median" in key else ".2f"
+        table.add_row(name, *(_number(row[key], form) for row in columns.values()))
+    console.print(table)
+    console.print(
+        f"{found['n_texts']:,} texts of {found['n_subjects']:,} subjects over {found['subject_years']:,.1f} "
+        f"subject-years\n{NOT_A_DIAGNOSIS}",
+        style="dim",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _opened(episodes: pl.DataFrame) -> dict[str, list[dt.date]]:
+    opened: dict[str, list[dt.date]] = defaultdict(list)
+    for subject, day in episodes.select("subject_id", "opened_on").sort("opened_on").iter_rows():
+        opened[subject].append(day)
+    return opened
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else f"{value:{form}}"
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for alerts.json and the pictures.")],
+    feed: Annotated[
+        Path | None, typer.Option(help="Texts to score and replay (default: the built-in feed).")
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(help="CSV: subject_id with course, onset, end; or with label (0, 1).")
+    ] = None,
+    db: Annotated[Path | None, typer.Option(help="A scored database to replay instead of a feed.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Draw so many other demo feeds and replay them.")] = None,
+    model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    config: Annotated[
+        Path | None, typer.Option(help="Settings of the rules (default: risk-monitor.toml here, if any).")
+    ] = None,
+) -> None:
+    """Measure the early-warning rules on courses that are known: detection, delay, false alarms, ERDE, latency-F1.
+
+    Each rule is replayed over a range of its limit, so that you can choose the limit that your false alarms allow.
+    Without a truth (--db or --feed alone) it says how often alerts come.
+    """
+    if sum(given is not None for given in (feed, db, seeds)) > 1:
+        raise ConfigError("--feed, --db and --seeds exclude each other; give one")
+    if seeds is not None and not (1 <= seeds <= 1000 and truth is None):
+        raise ConfigError("--seeds draws 1 to 1000 feeds and knows their truth; leave --truth out")
+    rules = load_settings(config).alert_rules
+    out.mkdir(parents=True, exist_ok=True)
+    if seeds is not None:
+        feed, truth = draw_feeds(range(1, seeds + 1), out)
+    elif feed is None and db is None:
+        truth = truth or ASSETS / "demo_truth.csv"
+    show(evaluate(out, db, feed, truth, rules, lambda: open_scorer(model, device)))
+
+
+if __name__ == "__main__":
+    run(command)

@@ -1,0 +1,233 @@
+"""How early, and how falsely, alerts came on a feed whose courses are known.
+
+A low period is detected by the first alert opened within it. An alert opened at another time is a false alarm.
+Delay is counted in days from the onset, and from the day at half the depth where the truth names one.
+
+ERDE (Losada & Crestani 2016, doi:10.1007/978-3-319-44564-9_3) and the latency-weighted F1 (Sadeque, Xu & Bethard
+2018, doi:10.1145/3159652.3159725) are of subjects: one with a low period should be alerted, one without should not.
+Both count the texts that a subject wrote from the onset (with a label alone: from the first text) to the alert.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import polars as pl
+
+from monitor.errors import DataError
+
+UNKNOWN, CALM = "low", "stable"  # courses of subjects who have a label alone
+YEAR = 365.25
+
+
+@dataclass(frozen=True)
+class Course:
+    """One low period of a subject, or, without onset, the whole feed of one who has none."""
+
+    subject_id: str
+    course: str
+    onset: dt.date | None
+    end: dt.date | None
+    half: dt.date | None = None
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Who wrote when: the days of each subject's texts in order, one entry a text."""
+
+    days: Mapping[str, Sequence[dt.date]]
+
+    @classmethod
+    def of(cls, daily: pl.DataFrame) -> Feed:
+        """From a frame with day, subject_id and n, such as that of daily_subject; at least one row."""
+        days: dict[str, list[dt.date]] = defaultdict(list)
+        for day, subject, n in daily.sort("day").select("day", "subject_id", "n").iter_rows():
+            days[subject] += [day] * n
+        return cls(days)
+
+    def years(self, subjects: Iterable[str]) -> float:
+        """Years from first to last text, summed over subjects."""
+        spans = (self.days[subject] for subject in subjects)
+        return sum((days[-1] - days[0]).days + 1 for days in spans) / YEAR
+
+
+def read_truth(path: Path, feed: Feed) -> list[Course]:
+    """The courses of a CSV: subject_id, course, onset and end (both empty for a subject without a low period), half.
+
+    A file with subject_id and label (1 or 0) alone says who is low, not when: then the whole feed is the period.
+
+    Raises:
+        DataError: the file cannot be read, a column is missing, a value is wrong, or nobody in it is in the feed.
+    """
+    try:
+        frame = pl.read_csv(path, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{path}: cannot read this file as CSV ({str(error).splitlines()[0]})") from error
+    labelled = {"subject_id", "label"} <= set(frame.columns)
+    missing = {"subject_id", "course", "onset", "end"} - set(frame.columns)
+    if missing and not labelled:
+        raise DataError(
+            f"{path}: lacks {', '.join(sorted(missing))}; give subject_id with course, onset and end, or with label"
+        )
+    courses = [
+        _course(path, number, row, feed, labelled)
+        for number, row in enumerate(frame.to_dicts(), start=2)
+        if row["subject_id"] in feed.days
+    ]
+    if not courses:
+        raise DataError(f"{path}: nobody in it wrote in this feed; its subject_id must be those of the feed")
+    return courses
+
+
+def _course(path: Path, number: int, row: dict[str, str | None], feed: Feed, labelled: bool) -> Course:
+    subject = row["subject_id"] or ""
+    days = feed.days[subject]
+    if labelled:
+        if row["label"] not in ("0", "1"):
+            raise DataError(f"{path}, row {number}, label: give 0 or 1, not {row['label']!r}")
+        low = row["label"] == "1"
+        return Course(subject, UNKNOWN if low else CALM, *((days[0], days[-1]) if low else (None, None)))
+    dates = []
+    for name in ("onset", "end", "half"):
+        value = row.get(name)
+        try:
+            dates.append(dt.date.fromisoformat(value) if value else None)
+        except ValueError as error:
+            raise DataError(
+                f"{path}, row {number}, {name}: {value!r} is no date such as 2026-03-01"
+            ) from error
+    onset, end, half = dates
+    if (onset is None) != (end is None) or (onset and end and onset > end):
+        raise DataError(f"{path}, row {number}: a low period needs an onset and an end that is not before it")
+    return Course(subject, row["course"] or UNKNOWN, onset, end, half)
+
+
+def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], feed: Feed) -> dict[str, Any]:
+    """What alerts were worth.
+
+    Args:
+        opened: subject -> days on which an alert was opened, in order.
+        courses: what is true of each subject.
+        feed: who wrote when.
+
+    Returns:
+        courses: course -> periods, detected, rate, and median delays in days; over all of them: periods, detected,
+        median_delay, median_delay_from_half; false alarms: n_calm subjects without a low period, their calm_years
+        and calm_alarms, alarms_per_calm_year, and alarms of all subjects outside low periods per year outside them;
+        erde5, erde50, precision, recall, f1, latency_f1. None where there is nothing to divide by.
+    """
+    periods = [course for course in courses if course.onset]
+    low = {course.subject_id for course in periods}
+    calm = {course.subject_id for course in courses} - low
+    found = [(period, _first_within(opened.get(period.subject_id, ()), period)) for period in periods]
+    kinds = sorted({period.course for period in periods})
+    calm_alarms = sum(len(opened.get(subject, ())) for subject in calm)
+    outside = sum(len(opened.get(subject, ())) for subject in low | calm) - sum(
+        _within(opened.get(period.subject_id, ()), period) for period in periods
+    )
+    years_outside = feed.years(low | calm) - sum(_days(period) for period in periods) / YEAR
+    return {
+        "courses": {kind: _detection([pair for pair in found if pair[0].course == kind]) for kind in kinds},
+        **_detection(found),
+        "n_calm": len(calm),
+        "calm_years": feed.years(calm),
+        "calm_alarms": calm_alarms,
+        "alarms_per_calm_year": _share(calm_alarms, feed.years(calm)),
+        "alarms_per_year_outside": _share(outside, years_outside),
+        **_subject_measures(opened, found, calm, feed),
+    }
+
+
+def _detection(found: Sequence[tuple[Course, dt.date | None]]) -> dict[str, Any]:
+    delays = [(day - period.onset).days for period, day in found if day and period.onset]
+    halves = [(day - (period.half or period.onset)).days for period, day in found if day and period.onset]
+    return {
+        "periods": len(found),
+        "detected": len(delays),
+        "rate": _share(len(delays), len(found)),
+        "median_delay": median(delays) if delays else None,
+        "median_delay_from_half": median(halves) if halves else None,
+    }
+
+
+def _subject_measures(
+    opened: Mapping[str, Sequence[dt.date]],
+    found: Sequence[tuple[Course, dt.date | None]],
+    calm: set[str],
+    feed: Feed,
+) -> dict[str, float | None]:
+    """ERDE and F1, a subject at a time: of several periods the first that was detected counts."""
+    seen: dict[str, int | None] = {}
+    for period, day in found:
+        if seen.get(period.subject_id) is None:
+            seen[period.subject_id] = (
+                None if day is None else _texts(feed.days[period.subject_id], period, day)
+            )
+    hits = [texts for texts in seen.values() if texts is not None]
+    false = sum(bool(opened.get(subject)) for subject in calm)
+    everyone = len(seen) + len(calm)
+    precision, recall = _share(len(hits), len(hits) + false), _share(len(hits), len(seen))
+    f1 = _share(2 * len(hits), 2 * len(hits) + false + len(seen) - len(hits))
+    typical = median(len(days) for days in feed.days.values())
+    speed = 1 - median(latency_penalty(texts, typical) for texts in hits) if hits else None
+    return {
+        **{
+            f"erde{o}": _share(
+                sum(erde_cost(texts, o) for texts in hits)
+                + len(seen)
+                - len(hits)
+                + false * len(seen) / max(1, everyone),
+                everyone,
+            )
+            for o in (5, 50)
+        },
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+        "latency_f1": None if f1 is None or speed is None else f1 * speed,
+    }
+
+
+def erde_cost(texts: int, o: int) -> float:
+    """Cost of a true alert after so many texts: near 0 at once, 0.5 after `o` of them, 1 at last.
+
+    A missed one costs 1, a false one the share of low subjects.
+    """
+    return 1.0 - 1.0 / (1.0 + math.exp(min(texts - o, 700)))
+
+
+def latency_penalty(texts: int, typical: float) -> float:
+    """Penalty of a true alert after so many texts, 0 for the first: 0.5 after as many as a subject usually writes."""
+    rate = math.log(3) / max(typical - 1, 1)
+    return -1.0 + 2.0 / (1.0 + math.exp(-rate * (texts - 1)))
+
+
+def _first_within(opened: Sequence[dt.date], period: Course) -> dt.date | None:
+    return next(
+        (day for day in opened if period.onset and period.end and period.onset <= day <= period.end), None
+    )
+
+
+def _within(opened: Sequence[dt.date], period: Course) -> int:
+    return sum(bool(period.onset and period.end and period.onset <= day <= period.end) for day in opened)
+
+
+def _days(period: Course) -> int:
+    return (period.end - period.onset).days + 1 if period.onset and period.end else 0
+
+
+def _texts(days: Sequence[dt.date], period: Course, alert: dt.date) -> int:
+    """Texts from the onset to the day of the alert."""
+    return bisect_right(days, alert) - bisect_left(days, period.onset or days[0])
+
+
+def _share(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
