@@ -30,6 +30,7 @@ from monitor.calibration import CONTENT_FREE
 from monitor.corpus import load_splits
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
+from monitor.model_folder import find_folder, fingerprint, open_folder
 from reports import evaluation as report
 from reports.evaluation_tables import headline
 
@@ -72,7 +73,7 @@ def evaluate(
             risks differently, or `out` cannot be written. StoreError: the database cannot be written.
     """
     splits = load_splits(data, required=("train", "test"))
-    _claim(out)
+    _claim(out, db)
     asked: list[tuple[Answered, Any]] = [(_floor(name, splits), None) for name in FLOORS]
     running, opened = engine(), []
     for name in dict.fromkeys(models):
@@ -123,7 +124,8 @@ def _findings(methods: Sequence[Measured], ruler: Ruler, show_texts: bool) -> Js
     }
 
 
-def _claim(out: Path) -> None:
+def _claim(out: Path, db: Path | None) -> None:
+    """Find out before minutes of work that its results could not be written."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         (out / "metrics.json").touch()
@@ -131,6 +133,10 @@ def _claim(out: Path) -> None:
         raise ConfigError(
             f"--out {out}: cannot write there ({error.strerror}); name another folder"
         ) from error
+    if db:
+        from monitor.database import connect
+
+        connect(db).close()
 
 
 def _floor(name: str, splits: Any) -> Answered:
@@ -157,8 +163,6 @@ def _versions() -> dict[str, str]:
 
 def _training_curves(models: Sequence[str]) -> list[Json]:
     """What `train` wrote beside each model about its own course."""
-    from monitor.model_folder import find_folder
-
     found = []
     for name in dict.fromkeys(models):
         path = find_folder(name) / "training_curve.json"
@@ -190,8 +194,6 @@ def keep_adapter(model: str, out: Path) -> None:
 
     A model without an adapter leaves nothing there.
     """
-    from monitor.model_folder import find_folder, open_folder
-
     folder, target = open_folder(find_folder(model)), out / ADAPTER
     if folder.adapter is None or folder.adapter.resolve() == target.resolve():
         return
@@ -243,9 +245,12 @@ def command(
         raise ConfigError(f"--ways {ways}: choose from {', '.join(WAYS)}")
     if readme:
         report.check_readme(readme)
+    # A model that cannot be opened is told before minutes are spent on another, one named twice is asked once.
+    folders = {name: open_folder(find_folder(name)) for name in reversed(model or ["embedded"])}
+    distinct = {fingerprint(folder, with_adapter=True): name for name, folder in folders.items()}
     found = evaluate(
         data,
-        model or ["embedded"],
+        list(reversed(distinct.values())),
         out,
         engine=lambda: open_engine(device),
         ways=chosen,

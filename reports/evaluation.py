@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -133,7 +134,7 @@ def _facts(found: Json) -> list[tuple[str, str]]:
     facts = [
         (
             "Data",
-            f"{data['source']}: {sizes}; {count(data['test_deduplicated'])} test texts stand nowhere else",
+            f"{data['source']}: {sizes}; {count(data['test_deduplicated'], 'test text')} found nowhere else",
         ),
         ("Intervals", f"95%, {count(settings['resamples'], 'bootstrap draw')}, seed {settings['seed']}"),
         (
@@ -162,12 +163,12 @@ def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
         )
         for panel in figure.panels
     ]
-    note = f"{'; '.join(f'{name}: {value}' for name, value in _facts(found)[-len(found['models']) :])}"
+    models = [f"{name}: {value}" for name, value in _facts(found) if name.startswith("Model ")]
     whole = alt.concat(*panels, columns=figure.columns, spacing=36)
     whole = whole.resolve_scale(color="independent", x="independent", y="independent", size="independent")
     titled = alt.vconcat(whole, background=LIGHT.paper, padding=28).properties(
         title=alt.TitleParams(
-            [note, NOT_A_DIAGNOSIS],
+            [*models, NOT_A_DIAGNOSIS],
             orient="bottom",
             fontSize=12,
             fontWeight="normal",
@@ -189,8 +190,12 @@ def _render(name: str, *, autoescape: bool = False, **parts: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent, "count": count, "markdown": as_markdown}
+    environment.filters |= {"percent": percent, "count": count, "markdown": as_markdown, "json": _json}
     return environment.from_string(_file(name)).render(**parts)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False)
 
 
 def _save(text: str, file: Path) -> None:

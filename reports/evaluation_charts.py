@@ -30,7 +30,8 @@ def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: st
     Frame: method, value, low, high, draws (a list), main (of the models' own way), in the order to show.
     """
     order = frame["method"].to_list()
-    y = alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=210, grid=True, ticks=False))
+    limit = 210 if width == "container" else 340  # a picture has room for long names, a telephone has not
+    y = alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=limit, grid=True, ticks=False))
     scale = alt.Scale(zero=False, nice=True)
     base = alt.Chart(frame).encode(y=y)
     colour = alt.when("datum.main").then(alt.value(palette.accent)).otherwise(alt.value(palette.low[0]))
@@ -108,7 +109,9 @@ def curve(
     """A line a method: ROC or precision-recall. Frame: method, rank, and the two columns `axes_of`."""
     unit = alt.Scale(domain=[0, 1])
     colours = alt.Scale(domain=list(names), range=method_colours(names, palette))
-    legend = alt.Legend(**axes.legend(1).to_dict() | {"symbolStrokeWidth": 3, "symbolType": "stroke"})
+    legend = alt.Legend(
+        **axes.legend(1).to_dict() | {"symbolStrokeWidth": 3, "symbolType": "stroke", "labelLimit": 300}
+    )
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_line(strokeWidth=2)
@@ -187,7 +190,9 @@ def per_class(
     base = alt.Chart(frame).encode(
         y=alt.Y("class:N", sort=list(classes), title=None, axis=alt.Axis(ticks=False)),
         yOffset=alt.YOffset("method:N", sort=list(names)),
-        color=alt.Color("method:N", scale=colours, legend=axes.legend(1)),
+        color=alt.Color(
+            "method:N", scale=colours, legend=alt.Legend(**axes.legend(1).to_dict() | {"labelLimit": 300})
+        ),
         tooltip=axes.tooltips(
             [
                 ("method", "Method", None),

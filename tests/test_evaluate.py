@@ -222,6 +222,23 @@ def test_the_adapter_folder_scores_like_the_model(done: Evaluated) -> None:
     assert NOT_A_DIAGNOSIS in (folder / "README.md").read_text()
 
 
+@pytest.mark.usefixtures("no_pictures")
+def test_several_models_stand_side_by_side_and_the_same_one_once(done: Evaluated, tmp_path: Path) -> None:
+    models = [done.model, done.out / "lora_emotion_final", done.data.parent / "base"]
+    words = [word for model in models for word in ("--model", str(model))]
+    options = ["--ways", "zero_shot,fine_tuned", "--resamples", "10", "--db", str(tmp_path / "risk.duckdb")]
+    run("evaluate", "--data", str(done.data), "--out", str(tmp_path / "out"), *words, *options)
+    found = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert [model["name"] for model in found["models"]] == ["model", "base"]
+    assert len({method["id"] for method in found["methods"]}) == len(found["methods"]) == 2 + 3 + 3
+    assert found["methods"][-1]["reason"] == "the model has no adapter: train one"
+    with duckdb.connect(tmp_path / "risk.duckdb", read_only=True) as con:
+        floors = con.execute(
+            "SELECT count(DISTINCT model_id) FROM evaluations WHERE method = 'majority'"
+        ).fetchone()
+    assert floors == (2,)
+
+
 def test_the_gate_exits_3_with_the_lines_that_fail(done: Evaluated, found: dict[str, Any]) -> None:
     value = done.method("fine_tuned")["emotion"]["test"]["metrics"]["macro_f1"]["value"]
     name = f"fine_tuned@{found['models'][0]['model_id'][:8]}"
