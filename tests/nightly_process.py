@@ -16,6 +16,7 @@ import duckdb
 
 import jobs.ingest
 import jobs.nightly
+from jobs import cli
 from monitor import database, documents
 from monitor.settings import Settings
 from tests.keyword_scorer import KeywordModel, KeywordScorer
@@ -75,5 +76,5 @@ if __name__ == "__main__":
     KeywordScorer.score = told("score", KeywordScorer.score)  # type: ignore[method-assign]
     for step, name in (("publish", "publish"), ("report", "write_report")):
         setattr(jobs.nightly, name, told(step, getattr(jobs.nightly, name)))
-    run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2])
+    cli._exit_well(lambda: run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2]))
     say("end")
