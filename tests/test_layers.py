@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (  # a module imports only from floors below its own
     {"errors", "gate", "lines", "times", "nf4_rounding"},
     {"labels", "alert_rules", "cron", "privacy", "readers", "database"},
-    {"settings", "documents", "store", "windows"},
+    {"settings", "documents", "forecast", "store", "windows"},
     {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar", "quality", "retention"},
     {"baselines", "comparison", "curves", "segments", "shots", "overlap", "demo_feed", "snapshot"}
     | {"likelihood", "attention", "kernels", "model_folder"},
