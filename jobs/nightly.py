@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from jobs.alerts import refresh
 from jobs.cli import run
 from jobs.inbox import whole_files
 from jobs.ingest import Tally, ingest
@@ -23,6 +24,7 @@ from jobs.progress import note
 from jobs.report import write_report
 from jobs.score import Scorer, open_scorer, score_pending, scoring_run
 from jobs.summary import print_summary
+from monitor.alerts import AlertCounts
 from monitor.privacy import key_file_of
 from monitor.quality import Judgement, judge
 from monitor.retention import drop_old_texts
@@ -41,6 +43,7 @@ class Night(NamedTuple):
 
     tally: Tally
     model: LoadedModel
+    alerts: AlertCounts
     judged: Judgement
     page: Path | None
 
@@ -49,14 +52,15 @@ def night(settings: Settings, load: Callable[[], Scorer]) -> None:
     """One run, and what it did in a few lines; `load` opens the model."""
     note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     done = run_once(settings, load)
-    print_summary(done.tally, settings.db, done.model, done.page, done.judged)
-    tell_of_night(settings.notify, raised=0, closed=0, still_open=0, quality=done.judged.level)
+    print_summary(done.tally, settings.db, done.model, done.page, done.judged, done.alerts)
+    counts = {"raised": done.alerts.raised, "closed": done.alerts.closed, "still_open": done.alerts.open}
+    tell_of_night(settings.notify, quality=done.judged.level, **counts)
 
 
 def run_once(
     settings: Settings, load: Callable[[], Scorer], job: str = "nightly", *, report: bool = True
 ) -> Night:
-    """Ingest, score and judge, then publish and report unless that is left out.
+    """Ingest, score, alert, judge, then publish and report unless that is left out.
 
     A file of the inbox that cannot be read is kept as one reject. Failures are told of as the settings say.
     """
@@ -69,13 +73,14 @@ def run_once(
         files = whole_files(settings.inbox, settings.settle_s)
         ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
         score_pending(db, scorer, run_id, tally, settings.chunk_rows)
+        alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
         judged = judge(db, run_id, settings.quality)
         if settings.text_days is not None:
             drop_old_texts(db, settings.text_days)
         if report:
             publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
             page = write_report(db, settings.out, model=scorer.model.model_id, options=options(settings))
-    return Night(tally, scorer.model, judged, page)
+    return Night(tally, scorer.model, alerts, judged, page)
 
 
 def options(settings: Settings) -> Options:

@@ -14,13 +14,19 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.quality import Judgement
 
 if TYPE_CHECKING:
+    from monitor.alerts import AlertCounts
     from monitor.models import LoadedModel
 
 TOP_REASONS = 5
 
 
 def print_summary(
-    tally: Tally, db: Path, model: LoadedModel, report: Path | None = None, judged: Judgement | None = None
+    tally: Tally,
+    db: Path,
+    model: LoadedModel,
+    report: Path | None = None,
+    judged: Judgement | None = None,
+    alerts: AlertCounts | None = None,
 ) -> None:
     """Counts of a run that read and scored; the reasons of its rejects, the most frequent first, with a place."""
     refused = f'see: risk-monitor query "FROM rejects" --db {db}'
@@ -52,6 +58,9 @@ def print_summary(
     console.print(f"  {'database':<10}  {db}", markup=False, highlight=False, soft_wrap=True)
     if report is not None:
         console.print(f"  {'report':<10}  {report}", markup=False, highlight=False, soft_wrap=True)
+    if alerts is not None:
+        counts = f"{alerts.raised:,} raised, {alerts.closed:,} closed, {alerts.open:,} not closed"
+        console.print(f"  {'alerts':<10}  {counts}", highlight=False)
     if judged is not None:
         console.print(f"  {'quality':<10}  {judged.level}", highlight=False)
         for finding in judged.findings:

@@ -55,7 +55,8 @@ def _take(settings: Settings, scorer: Scorer, report: bool) -> None:
             f"read {tally.n_read:,}, rejected {tally.n_rejected:,}, appended {tally.n_appended:,}, "
             f"scored {tally.n_scored:,}; quality {done.judged.level}"
         )
-    tell_of_night(settings.notify, raised=0, closed=0, still_open=0, quality=done.judged.level)
+    counts = {"raised": done.alerts.raised, "closed": done.alerts.closed, "still_open": done.alerts.open}
+    tell_of_night(settings.notify, quality=done.judged.level, **counts)
 
 
 def _files(inbox: Path) -> dict[Path, tuple[int, float] | None]:
