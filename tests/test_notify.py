@@ -1,19 +1,25 @@
 """Notifications: what they say, what they never say, and that their addresses stay secret."""
 
+import datetime as dt
 import http.server
 import json
+import re
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
+from jobs.nightly import night
 from jobs.notify import tell_of_night, telling_of_failure
 from jobs.stopping import Stopped
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import ConfigError, DataError
+from monitor.settings import load_settings
+from tests.keyword_scorer import KeywordScorer
 
 QUIET = {"raised": 0, "closed": 3, "still_open": 2, "quality": "yellow"}
 REFUSING = SecretStr("json://user:hunter2@127.0.0.1:9/")  # nobody listens at the port of `discard`
@@ -58,6 +64,34 @@ def test_of_a_quiet_night_nothing_is_told(inbox: Inbox) -> None:
     urls, received = inbox
     tell_of_night(urls, **QUIET)
     assert received == []
+
+
+def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
+    inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls, received = inbox
+    monkeypatch.setattr("jobs.nightly.write_report", lambda _, out, **__: out / "index.html")
+    today = dt.datetime.now(dt.UTC).date()
+    rows = [
+        f"{who},{today - dt.timedelta(days=day)},only {mood} today {day}\n"
+        for day in range(60)
+        for who, mood in (("alice@example.org", "sadness" if day < 20 else "joy"), ("bob@example.org", "joy"))
+    ]
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "alice.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
+    (tmp_path / "night.toml").write_text('db = "risk.duckdb"\nsettle_s = 0\n')
+    monkeypatch.setenv("RISK_MONITOR_NOTIFY", urls[0].get_secret_value())
+    settings = load_settings(tmp_path / "night.toml")
+    night(settings, KeywordScorer)
+    (message,) = received
+    assert re.match(r"New alerts: [1-9]\d*; closed: \d+; open: [1-9]", message["message"])
+    (tmp_path / "inbox" / "alice.csv").unlink()
+    (tmp_path / "inbox").rmdir()
+    with pytest.raises(DataError):
+        night(settings, KeywordScorer)
+    assert "nightly run failed (DataError)" in received[1]["message"]
+    for word in ("alice", "bob", "example", "only", str(tmp_path)):
+        assert word not in json.dumps(received)
 
 
 def test_a_failed_run_is_told_by_the_kind_of_its_error(inbox: Inbox) -> None:
