@@ -55,6 +55,8 @@ def fill(inbox: Path, night: int) -> None:
     (inbox / f"b{night}.jsonl").write_text("\n".join([*lines, "{", ""]))
     pl.DataFrame(rows(first + 200, 90)).write_parquet(inbox / f"c{night}.parquet")
     (inbox / f"d{night}.csv").write_text("subject_id,when,text\n")
+    sad = {"doc_id": "", "subject_id": f"sad-{night}", "text": "only sadness"}  # for the alert rules
+    write_csv(inbox / f"e{night}.csv", [sad | {"posted_at": f"2026-05-{day:02d}"} for day in range(8, 28)])
 
 
 def settings(folder: Path, inbox: Path, **others: Any) -> Settings:

@@ -49,6 +49,7 @@ class World:
         for (step, at), (_, until) in pairwise(said):
             self.moments[step].append(float(until) - float(at))
         self.expected = contents(whole / "risk.duckdb")
+        assert all(self.expected[table] for table in ("documents", "scores", "rejects", "files", "alerts"))
         self.files = files(whole)
 
 
