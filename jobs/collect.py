@@ -1,9 +1,11 @@
-"""What a report needs, asked of the database: which model, which day, and the frames of the window queries."""
+"""What a report needs, asked of the database: which model, which day, and what may be shown of the window queries."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+import math
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
@@ -13,11 +15,18 @@ from monitor import windows
 from monitor.database import utc_now
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
-from reports.inputs import Inputs, Model, Notice, Options
-from reports.wording import count, day
+from reports import withholding
+from reports.inputs import Inputs, Model, Notice, Options, Series
+from reports.withholding import Pieces
+from reports.wording import Words
 
 LAST_DAY = dt.date(9999, 12, 30)
+NEVER = dt.date.min  # an as_of before which nothing was posted: the frame of a question that was not asked
+LONGEST_WINDOW = 28
+EVERYONE = 1_000_000_000
+TEXTS_AN_ALERT = 3
 Row = dict[str, Any]
+Ask = Callable[..., pl.DataFrame]
 
 
 def collect(
@@ -37,7 +46,7 @@ def collect(
     rows = windows.run(con, "model_coverage", until=as_of or utc_now().date()).to_dicts()
     chosen = _choose(rows, model)
     if chosen is None or not chosen["n"]:
-        return _nothing(con, chosen, as_of)
+        return _nothing(con, chosen, as_of, Words(options.lang))
     until = as_of or chosen["last_posted"].date()
     known = Model(
         model_id=chosen["model_id"],
@@ -51,21 +60,83 @@ def collect(
     )
 
     def ask(name: str, **params: object) -> pl.DataFrame:
-        return windows.run(con, name, model_id=known.model_id, as_of=until, **params)
+        given = {"model_id": known.model_id, "as_of": until, **params}
+        return windows.run(con, name, **{key: given[key] for key in windows.load(name).params})
 
+    return _inputs(ask, until, known, options)
+
+
+def _inputs(ask: Ask, as_of: dt.date, model: Model, options: Options) -> Inputs:
+    weekly = ask("weekly_cohort", weeks=math.ceil(options.days / 7) + LONGEST_WINDOW // 7)
+    everyone, pieces = _everyone(ask, weekly.filter(pl.col("cohort").is_null()), as_of, options)
+    heat = ask("heat_subject_week", days=options.days, top=EVERYONE)
+    hour_days = pieces.days_by_day(options.days)
+    hours = ask("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
+    of_subjects = as_of if options.subject_pages else NEVER
+    run = ask("last_run").to_dicts()
     return Inputs(
-        as_of=until,
-        model=known,
+        as_of=as_of,
+        model=model,
         options=options,
+        everyone=everyone,
+        cohorts=_cohorts(ask, weekly.drop_nulls("cohort"), as_of, options),
+        n_cohorts=weekly["cohort"].drop_nulls().n_unique(),
         headline=ask("headline", threshold=options.threshold, min_texts=options.min_texts),
         data_quality=ask("data_quality"),
-        daily=ask("daily_overall"),
-        week=ask("rolling_overall", window_days=7),
-        month=ask("rolling_overall", window_days=28),
-        emotion_mix=ask("emotion_mix", days=options.days),
-        subject_week=ask("heat_subject_week", days=options.days, top=options.top),
-        weekday_hour=ask("heat_weekday_hour", days=options.days),
+        missing=ask("missing_nights")["day"].to_list(),
+        places=dict(heat.select("subject_id", "place").unique().sort("place").iter_rows()),
+        subject_week=heat.filter(pl.col("place") <= options.top),
+        weekday_hour=withholding.hours(hours, options.min_cohort),
+        hour_days=hour_days,
+        alerts=ask("alerts"),
+        evidence=ask("alert_evidence", top=TEXTS_AN_ALERT, as_of=as_of if options.evidence else NEVER),
+        run=run[0] if run else None,
+        score_card=ask("score_card"),
+        subject_day=ask("rolling_subject", window_days=1, as_of=of_subjects),
+        subject_7=ask("rolling_subject", window_days=7, as_of=of_subjects),
     )
+
+
+def _everyone(ask: Ask, weekly: pl.DataFrame, as_of: dt.date, options: Options) -> tuple[Series, Pieces]:
+    frames = [ask("rolling_overall", window_days=length) for length in (1, 7, 28)]
+    daily = frames[0].with_columns(cohort=pl.lit(None, pl.String))
+    pieces = withholding.cut(daily, weekly, as_of, options.min_cohort).get(None, Pieces(as_of))
+    return _series(None, frames, weekly, pieces), pieces
+
+
+def _cohorts(ask: Ask, weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
+    """The cohorts with something to show, by name; none where there is but one, which is everyone."""
+    if weekly["cohort"].n_unique() < 2:
+        return []
+    frames = [ask("rolling_cohort", window_days=length) for length in (1, 7, 28)]
+    pieces = withholding.cut(frames[0], weekly, as_of, options.min_cohort)
+    largest = weekly.group_by("cohort").agg(pl.col("n").sum()).sort("n", "cohort", descending=[True, False])
+    found = []
+    for cohort in sorted(largest["cohort"].head(options.top)):
+        own = [frame.filter(pl.col("cohort") == cohort).drop("cohort") for frame in frames]
+        series = _series(cohort, own, weekly.filter(pl.col("cohort") == cohort), pieces[cohort])
+        if not series.weeks["withheld"].all():
+            found.append(series)
+    return found
+
+
+def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame, pieces: Pieces) -> Series:
+    daily, week, month = (
+        withholding.windows(frame, pieces, length) for frame, length in zip(frames, (1, 7, 28), strict=True)
+    )
+    return Series(
+        cohort=cohort,
+        first=frames[0]["day"][0],
+        daily=daily,
+        week=week,
+        month=month,
+        weeks=withholding.weeks(weekly.drop("cohort"), pieces),
+        by_week=bool(pieces.whole),
+        forecast=NO_FORECAST,
+    )
+
+
+NO_FORECAST = pl.DataFrame(schema={"day": pl.Date, "p": pl.Float64, "lo": pl.Float64, "hi": pl.Float64})
 
 
 def _choose(rows: list[Row], model: str | None) -> Row | None:
@@ -82,33 +153,42 @@ def _choose(rows: list[Row], model: str | None) -> Row | None:
     raise ConfigError(f"--model {model}: several models fit; give one model_id of {known}")
 
 
-def _nothing(con: duckdb.DuckDBPyConnection, chosen: Row | None, as_of: dt.date | None) -> Notice:
+def _nothing(con: duckdb.DuckDBPyConnection, chosen: Row | None, as_of: dt.date | None, say: Words) -> Notice:
     if chosen is not None:
-        ever = next(
-            row
-            for row in windows.run(con, "model_coverage", until=LAST_DAY).to_dicts()
-            if row["model_id"] == chosen["model_id"]
-        )
+        rows = windows.run(con, "model_coverage", until=LAST_DAY).to_dicts()
+        ever = next(row for row in rows if row["model_id"] == chosen["model_id"])
         if ever["n"]:
-            return Notice(
-                "Nothing up to this day",
-                f"Model {chosen['name']} (model_id {chosen['model_id']}) has scored "
-                f"{count(ever['n'], 'text')}, but none posted up to {day(as_of or utc_now().date())}.",
-                f"The first was posted on {day(ever['first_posted'].date())}, the last on "
-                f"{day(ever['last_posted'].date())}; ask for a later --as-of.",
-            )
+            return _later(ever, as_of or utc_now().date(), say)
     quality = windows.run(con, "data_quality", model_id="", as_of=LAST_DAY).row(0, named=True)
-    rejected = (
-        f" {count(quality['n_rejected'], 'row')} were rejected at intake." if quality["n_rejected"] else ""
-    )
+    rejected = quality["n_rejected"]
+    more = say("{rows} rejected at intake.", rows=say.count(rejected, "row")) if rejected else ""
     if quality["n_documents"]:
+        texts = say.count(quality["n_documents"], "text")
         return Notice(
-            "Nothing scored yet",
-            f"{count(quality['n_documents'], 'text')} on record, none of them scored.{rejected}",
-            "Run risk-monitor score on the same database; it scores what is missing.",
+            say("Nothing scored yet"),
+            say.join(say("{texts} on record, none of them scored.", texts=texts), more),
+            say("Run risk-monitor score on the same database; it scores what is missing."),
         )
     return Notice(
-        "No texts yet",
-        f"This database holds no texts.{rejected}",
-        "Read and score some with: risk-monitor score INPUT --db FILE",
+        say("No texts yet"),
+        say.join(say("This database holds no texts."), more),
+        say("Read and score some with: risk-monitor score INPUT --db FILE"),
+    )
+
+
+def _later(ever: Row, day: dt.date, say: Words) -> Notice:
+    return Notice(
+        say("Nothing up to this day"),
+        say(
+            "Model {name} (model_id {id}) has scored {texts}, but none posted up to {day}.",
+            name=ever["name"],
+            id=ever["model_id"],
+            texts=say.count(ever["n"], "text"),
+            day=say.day(day),
+        ),
+        say(
+            "The first was posted on {first}, the last on {last}; ask for a later --as-of.",
+            first=say.day(ever["first_posted"].date()),
+            last=say.day(ever["last_posted"].date()),
+        ),
     )

@@ -1,4 +1,4 @@
-"""Write the offline risk report of a database: one page that asks nothing of the network, and its pictures.
+"""Write the offline risk report of a database: pages that ask nothing of the network, and their pictures.
 
 risk-monitor report --db risk.duckdb --out out/report
 """
@@ -6,19 +6,23 @@ risk-monitor report --db risk.duckdb --out out/report
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
 
 from jobs.cli import run
 from jobs.collect import collect
+from monitor import NOT_A_DIAGNOSIS
 from monitor.database import reading
 from monitor.errors import ConfigError
-from reports import page, pictures
-from reports.figures import all_figures
+from reports import page, pictures, site
 from reports.inputs import Notice, Options
+from reports.wording import Language, Words
+
+OURS = ("index.html", "alerts.html", "subjects.html", "cohort-*.html", "subjects/*.html")
 
 
 def write_report(
@@ -28,31 +32,45 @@ def write_report(
     model: str | None = None,
     options: Options | None = None,
 ) -> Path:
-    """Write index.html and the pictures into the folder `out`; returns the path of the page.
+    """Write the pages and the pictures into the folder `out`; returns the path of index.html.
 
     The database is only read, and closed before anything is drawn. See `jobs.collect.collect` for as_of and model.
 
     Raises:
         ConfigError: no such model, several that fit, or `out` cannot be written. StoreError: `db` cannot be read.
     """
+    asked = options or Options()
     with reading(db) as con:
-        inputs = collect(con, as_of, model, options or Options())
+        inputs = collect(con, as_of, model, asked)
+    written, say = set(), Words(asked.lang)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if isinstance(inputs, Notice):
-            pictures.clear(out)
-            return page.save(page.render_notice(inputs), out)
-        figures = all_figures(inputs)
-        return page.save(page.render(inputs, figures, pictures.write(inputs, figures, out)), out)
+        found = [site.notice(inputs)] if isinstance(inputs, Notice) else site.pages(inputs)
+        for one in found:
+            names = []
+            if not isinstance(inputs, Notice) and "/" not in one.file:
+                names = pictures.write(one, inputs, out)
+            written |= {page.save(replace(one, pictures=names), say, out), *(out / name for name in names)}
+        _clear(out, written)
     except OSError as error:
         raise ConfigError(
             f"--out {out}: cannot write there ({error.strerror}); name another folder"
         ) from error
+    return out / "index.html"
+
+
+def _clear(out: Path, written: set[Path]) -> None:
+    """Remove what an earlier report left: it would say what this one no longer says."""
+    patterns = [name.replace("html", suffix) for name in OURS for suffix in ("html", "png", "svg")]
+    patterns += [f"{name}.{suffix}" for name in pictures.INDEX for suffix in ("png", "svg")]
+    for pattern in patterns:
+        for file in set(out.glob(pattern)) - written:
+            file.unlink()
 
 
 def command(
     db: Annotated[Path, typer.Option(help="The database to read.")],
-    out: Annotated[Path, typer.Option(help="Folder for index.html and the pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for the pages and the pictures.")],
     as_of: Annotated[
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Last day of the report, UTC (default: of the data)."),
@@ -70,14 +88,35 @@ def command(
         int, typer.Option(help="Texts a week that a subject needs to be held to the line.")
     ] = Options.min_texts,
     days: Annotated[int, typer.Option(help="How many days back the charts go.")] = 366,
-    top: Annotated[int, typer.Option(help="How many subjects the heatmap shows.")] = 30,
+    top: Annotated[
+        int, typer.Option(help="How many subjects the heatmap shows, and cohorts have a page.")
+    ] = 30,
     show_subjects: Annotated[
         bool, typer.Option("--show-subjects", help="Name subjects by their ids.")
     ] = False,
+    subject_pages: Annotated[
+        bool, typer.Option("--subject-pages", help="Write a page a subject, too.")
+    ] = False,
+    evidence: Annotated[
+        bool, typer.Option("--evidence", help="Show the texts that open alerts rest on.")
+    ] = False,
+    lang: Annotated[str, typer.Option(help="Language of the report's own words: en or zh-TW.")] = "en",
 ) -> None:
-    """Write the offline risk report of a database: one HTML page, PNG and SVG."""
-    options = Options(threshold, min_cohort, min_texts, days, top, show_subjects)
-    Console().print(str(write_report(db, out, as_of and as_of.date(), model, options)), soft_wrap=True)
+    """Write the offline risk report of a database: HTML pages, PNG and SVG."""
+    options = Options(
+        threshold,
+        min_cohort,
+        min_texts,
+        days,
+        top,
+        show_subjects,
+        subject_pages,
+        evidence,
+        cast(Language, lang),
+    )
+    console = Console()
+    console.print(str(write_report(db, out, as_of and as_of.date(), model, options)), soft_wrap=True)
+    console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import altair as alt
 import polars as pl
 
 from reports.palette import Palette
+from reports.wording import Words
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 """The Vega-Lite that this Altair writes for, as vl-convert names it."""
@@ -79,15 +80,15 @@ def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
     return [day for day in days if day.day == 1 and (span < 750 or day.month % 3 == 1)]
 
 
-def time_axis(field: str, frame: pl.DataFrame) -> alt.X:
-    """A time axis in UTC with real dates; the year stands under the first mark and under each January."""
-    known = frame[field].str.to_date()
+def time_axis(field: str, days: pl.Series, say: Words) -> alt.X:
+    """A time axis in UTC over `days` (ISO); the year stands under the first mark and under each January."""
+    known = days.str.to_date()
     marks = ticks(known.min(), known.max())  # type: ignore[arg-type]
     year = "datum.index == 0 || (utcmonth(datum.value) == 0 && utcdate(datum.value) <= 7)"
     axis = alt.Axis(
         title=None,
         values=[alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True) for day in marks],
-        labelExpr=f"[utcFormat(datum.value, '%-d %b'), {year} ? utcFormat(datum.value, '%Y') : '']",
+        labelExpr=f"[utcFormat(datum.value, '{say('%-d %b')}'), {year} ? utcFormat(datum.value, '%Y') : '']",
         labelOverlap="greedy",
         labelSeparation=10,
         labelFlush=False,
@@ -108,18 +109,49 @@ def legend(columns: int) -> alt.Legend:
     )
 
 
+def line_key(lines: Mapping[str, tuple[str, list[int]]], columns: int) -> dict[str, Any]:
+    """Encodings of field `series`: each name's colour and dashes, told above the chart by a piece of each line."""
+    key = alt.Legend(
+        title=None,
+        orient="top",
+        columns=columns,
+        columnPadding=18,
+        rowPadding=4,
+        symbolType="stroke",
+        symbolSize=420,
+        symbolStrokeWidth=2.5,
+        offset=8,
+    )
+    colours, dashes = (
+        alt.Scale(domain=list(lines), range=list(looks)) for looks in zip(*lines.values(), strict=True)
+    )
+    return {
+        "color": alt.Color("series:N", scale=colours, legend=key),
+        "strokeDash": alt.StrokeDash("series:N", scale=dashes, legend=key),
+    }
+
+
 def stacked_colours(field: str, colours: Mapping[str, str]) -> alt.Color:
     """A colour for each name, in the order given."""
     scale = alt.Scale(domain=list(colours), range=list(colours.values()))
-    return alt.Color(f"{field}:N", scale=scale, legend=legend(3))
+    key = legend(3)
+    key["symbolType"] = "square"
+    return alt.Color(f"{field}:N", scale=scale, legend=key)
 
 
-def heat_colours(field: str, frame: pl.DataFrame, palette: Palette) -> alt.Color:
+def heat_colours(field: str, frame: pl.DataFrame, palette: Palette, say: Words) -> alt.Color:
     """The heat ramp in round steps that fit the frame's own values."""
     inner = breaks(frame[field], len(palette.heat))
     count, ramp = len(inner) + 1, palette.heat
     picks = [ramp[round(place * (len(ramp) - 1) / max(count - 1, 1))] for place in range(count)]
-    key = alt.Legend(title="Mean P(high risk)", orient="top", format=".0%", gradientLength=300, offset=8)
+    key = alt.Legend(
+        title=say("Mean P(high risk)"),
+        type="gradient",  # said outright, or Vega-Lite drops the length and the labels touch
+        orient="top",
+        format=".0%",
+        gradientLength=320,
+        offset=8,
+    )
     return alt.Color(f"{field}:Q", scale=alt.Scale(type="threshold", domain=inner, range=picks), legend=key)
 
 

@@ -1,21 +1,29 @@
-"""The figures of a report: for each, its words, its chart, and the same numbers as a table."""
+"""The figures about everyone and about cohorts: for each, its words, its chart, and the same numbers as a table."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 import altair as alt
 import polars as pl
 
 from reports import charts, frames
-from reports.inputs import Inputs
+from reports.inputs import Inputs, Series
 from reports.palette import LIGHT
-from reports.wording import WITHHELD, count, day, exact, percent, points
+from reports.wording import WEEKDAYS, Words, percent
 
 Draw = Callable[..., alt.TopLevelMixin]
+LEAST_HOUR_DAYS = 28
+
+
+class Link(NamedTuple):
+    """A table's cell that leads to another page of the report; href is never made of anyone's text."""
+
+    text: str
+    href: str
 
 
 @dataclass(frozen=True)
@@ -23,14 +31,14 @@ class Table:
     """Numbers as text; the first column heads its row."""
 
     columns: tuple[str, ...]
-    rows: Sequence[tuple[str, ...]]
+    rows: Sequence[tuple[str | Link, ...]]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure. Where there is nothing to draw, `draw` is None and `summary` says why.
+    """One section of a page. Where there is neither chart nor table, `summary` says why.
 
-    draw(palette, width=...) gives the chart.
+    draw(palette, width=...) gives the chart; a table without a chart is shown outright. The title leads to `href`.
     """
 
     key: str
@@ -40,202 +48,218 @@ class Figure:
     draw: Draw | None = None
     table: Table | None = field(default=None, repr=False)
     wide: bool = True
+    href: str = ""
 
 
-def all_figures(inputs: Inputs) -> list[Figure]:
-    """Every figure of the report, in the order of the page."""
-    options = inputs.options
-    trend = frames.trend(
-        inputs.daily,
-        inputs.week,
-        inputs.month,
-        min_cohort=options.min_cohort,
-        first_day=inputs.first_day,
-    )
+def of_series(series: Series, inputs: Inputs) -> list[Figure]:
+    """The figures about everyone, or about one cohort."""
+    trend = frames.trend(series, inputs.first_day, inputs.missing, inputs.say)
     return [
-        risk_trend(trend, inputs),
-        risk_levels(trend, inputs),
-        emotion_mix(inputs),
-        subject_week(inputs),
-        weekday_hour(inputs),
+        risk_trend(series, trend, inputs),
+        risk_levels(series, trend, inputs),
+        emotion_mix(series, inputs),
     ]
 
 
-def risk_trend(trend: pl.DataFrame, inputs: Inputs) -> Figure:
+def risk_trend(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
     """High risk over time."""
-    line = inputs.options.threshold
-    unit = (
-        "Mean probability of high risk, all subjects, by UTC day. A mean over 7 or 28 days begins once that many "
-        f"days are on record. The alert line, {exact(line)}, is what each subject's week is held to."
-    )
-    words = partial(Figure, "risk_trend", "High risk, day by day", unit)
-    why = _too_little(trend, "high", inputs, 2, "day")
-    if why:
-        return words(why)
-    known = trend.drop_nulls("high_7")
-    summary = f"{count(trend.height, 'day')} with texts; a 7-day mean needs 7 days on record."
-    if known.height:
-        last, top = known.row(-1, named=True), known.sort("high_7", descending=True).row(0, named=True)
-        above = known.filter(pl.col("high_7") >= line).height
-        summary = (
-            f"The 7-day mean was {percent(last['high_7'])} on {day(last['day'])}; its highest was "
-            f"{percent(top['high_7'])} on {day(top['day'])}. It was at or above the alert line on "
-            f"{count(above)} of {count(known.height, 'day')}."
-        )
+    say, gaps = inputs.say, frames.gaps(inputs.missing, inputs.first_day)
+    unit = _trend_unit(series, inputs, gaps.height > 0)
+    words = partial(Figure, "risk_trend", say("High risk, day by day"), unit)
+    known = trend.drop_nulls("share_7")
+    if max(trend["share"].drop_nulls().len(), known.height) < 2:
+        return words(too_little(series, inputs, say("at least 2 days, or 2 full weeks")))
+    summary = _trend_summary(known, series, inputs)
     rows = [
-        (row["day"], _n(row["n"]), percent(row["high"]), percent(row["high_7"]), percent(row["high_28"]))
+        (
+            row["day"],
+            "–" if row["n_7"] is None else f"{row['n_7']:,}",
+            percent(row["share"]),
+            percent(row["share_7"]),
+            "–" if row["lo"] is None else f"{percent(row['lo'])} – {percent(row['hi'])}",
+            percent(row["share_28"]),
+        )
         for row in reversed(trend.to_dicts())
     ]
-    table = Table(("Day", "Texts", "Daily mean", "7-day mean", "28-day mean"), rows)
-    return words(summary, partial(charts.risk_trend, trend, threshold=line), table)
-
-
-def risk_levels(trend: pl.DataFrame, inputs: Inputs) -> Figure:
-    """All three levels over time."""
-    unit = (
-        "Share of each risk level: mean probability over the 7 days to each day, all subjects. "
-        "The three add up to 100%."
+    columns = (
+        say("Day"),
+        say("Texts, 7 days"),
+        say("one day"),
+        say("7 days"),
+        say("95% interval"),
+        say("28 days"),
     )
-    words = partial(Figure, "risk_levels", "All three risk levels", unit, wide=False)
-    why = _too_little(trend, "high_7", inputs, 2, "full 7-day window")
-    if why:
-        return words(why)
-    known = trend.drop_nulls("high_7")
+    forecast = series.forecast.with_columns(pl.col("day").dt.to_string("%Y-%m-%d"))
+    draw = partial(charts.risk_trend, trend, say=say, gaps=gaps, forecast=forecast)
+    return words(summary, draw, Table(columns, rows))
+
+
+def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
+    say, least = inputs.say, inputs.options.min_cohort
+    return say.join(
+        say(
+            "Share of texts labelled high risk, by UTC day. Line: the 7 days to each day, in Wilson's 95% interval, "
+            "which takes texts for independent."
+        ),
+        say("Grey: days of which nothing is scored.") if with_gaps else "",
+        say("Where a day has fewer than {n} subjects, points stand for whole weeks.", n=least)
+        if series.by_week
+        else "",
+    )
+
+
+def _trend_summary(known: pl.DataFrame, series: Series, inputs: Inputs) -> str:
+    """Where the 7-day share stands, its highest, the gaps, and the forecast with its past coverage."""
+    say = inputs.say
+    if not known.height:
+        return say("A 7-day share needs 7 days on record.")
+    last, top = known.row(-1, named=True), known.sort("share_7", descending=True).row(0, named=True)
+    parts = [
+        say(
+            "In the 7 days to {day} it was {share} ({lo} to {hi}); its highest was {top} in those to {then}.",
+            day=say.day(last["day"]),
+            share=percent(last["share_7"]),
+            lo=percent(last["lo"]),
+            hi=percent(last["hi"]),
+            top=percent(top["share_7"]),
+            then=say.day(top["day"]),
+        )
+    ]
+    nights = sum(day >= inputs.first_day for day in inputs.missing)
+    if nights:
+        parts.append(say("{days} without a scored text.", days=say.count(nights, "day")))
+    if series.forecast.height:
+        ahead = series.forecast.sort("day").row(-1, named=True)
+        parts.append(
+            say(
+                "Forecast for {day}: {share} ({lo} to {hi}); {coverage} of past forecasts held.",
+                day=say.day(ahead["day"]),
+                share=percent(ahead["p"]),
+                lo=percent(ahead["lo"]),
+                hi=percent(ahead["hi"]),
+                coverage=percent(series.coverage, 0),
+            )
+        )
+    return say.join(*parts)
+
+
+def risk_levels(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
+    """All three levels over time."""
+    say = inputs.say
+    unit = say("Mean probability of each risk level over 7 days. The three add up to 100%.")
+    words = partial(Figure, "risk_levels", say("All three risk levels"), unit, wide=False)
+    known = trend.drop_nulls("share_7")
+    if known.height < 2:
+        return words(too_little(series, inputs, say("at least 2 full 7-day windows")))
     first, last = known.row(0, named=True), known.row(-1, named=True)
-    summary = (
-        f"On {day(last['day'])}: {percent(last['high_7'])} high, {percent(last['mid_7'])} mid, "
-        f"{percent(last['low_7'])} low. Since {day(first['day'])} high moved by "
-        f"{points(last['high_7'] - first['high_7'])}."
+    summary = say(
+        "On {day}: {high} high, {mid} mid, {low} low. Since {then} high moved by {points}.",
+        day=say.day(last["day"]),
+        then=say.day(first["day"]),
+        points=say.points(last["high"] - first["high"]),
+        **{level: percent(last[level]) for level in frames.LEVELS},
     )
     rows = [
-        (row["day"], _n(row["n_7"]), *(percent(row[f"{level}_7"]) for level in charts.LEVELS))
+        (row["day"], f"{row['n_7']:,}", *(percent(row[level]) for level in frames.LEVELS))
         for row in reversed(known.to_dicts())
     ]
-    table = Table(("7 days to", "Texts", "High", "Mid", "Low"), rows)
-    return words(summary, partial(charts.risk_levels, trend), table)
+    table = Table((say("7 days to"), say("Texts"), *(say(level) for level in frames.LEVELS)), rows)
+    return words(summary, partial(charts.risk_levels, trend, say=say), table)
 
 
-def emotion_mix(inputs: Inputs) -> Figure:
+def emotion_mix(series: Series, inputs: Inputs) -> Figure:
     """Emotions by week."""
-    unit = (
-        "Share of each emotion: mean probability by ISO week (Monday to Sunday, UTC), all subjects. "
-        "Colours follow the risk."
+    say = inputs.say
+    unit = say(
+        "Mean probability of each emotion by week; weeks end on the report's weekday. Colours follow the risk."
     )
-    words = partial(Figure, "emotion_mix", "The emotions behind it", unit, wide=False)
+    words = partial(Figure, "emotion_mix", say("The emotions behind it"), unit, wide=False)
     order = list(LIGHT.emotions(inputs.model.rules))
-    weeks = frames.emotion_weeks(inputs.emotion_mix, order, inputs.options.min_cohort)
-    why = _too_little(weeks, "p", inputs, 1, "week")
-    if why:
-        return words(why)
-    wide = weeks.pivot(on="emotion", index=["week", "n", "n_days"], values="p").sort("week")
-    known = wide.drop_nulls(order)
-    last = known.filter(pl.col("week") == _last_full_week(known["week"], inputs)).row(0, named=True)
-    ranked = sorted(order, key=lambda emotion: -last[emotion])
-    shares = ", ".join(f"{emotion} {percent(last[emotion], 0)}" for emotion in ranked)
-    over = last["week"] <= (inputs.as_of - dt.timedelta(days=6)).isoformat()
-    summary = f"Week of {day(last['week'])}{'' if over else ', not yet over'}: {shares}."
+    weeks = frames.emotion_weeks(shown_weeks(series, inputs), order, say)
+    if not weeks.height:
+        return words(too_little(series, inputs, say("at least 1 week")))
+    wide = weeks.pivot(on="emotion", index=["week", "n"], values="p").sort("week")
+    last = wide.row(-1, named=True)
+    shares = say(", ").join(
+        say("{name} {share}", name=say(emotion), share=percent(last[emotion], 0))
+        for emotion in sorted(order, key=lambda emotion: -last[emotion])
+    )
+    summary = say("Week from {day}: {shares}.", day=say.day(last["week"]), shares=shares)
     rows = [
-        (row["week"], _n(row["n"]), *(percent(row[emotion]) for emotion in order))
+        (row["week"], f"{row['n']:,}", *(percent(row[emotion]) for emotion in order))
         for row in reversed(wide.to_dicts())
     ]
-    table = Table(("Week from", "Texts", *(emotion.capitalize() for emotion in order)), rows)
-    return words(summary, partial(charts.emotion_mix, weeks, rules=inputs.model.rules), table)
+    table = Table((say("Week from"), say("Texts"), *(say(emotion) for emotion in order)), rows)
+    return words(summary, partial(charts.emotion_mix, weeks, say=say, rules=inputs.model.rules), table)
 
 
-def subject_week(inputs: Inputs) -> Figure:
-    """Subjects by weeks."""
-    options = inputs.options
-    heat = frames.subject_weeks(inputs.subject_week, options.show_subjects)
-    shown, known = heat["place"].n_unique(), inputs.data_quality["n_subjects"][0]
-    unit = (
-        "Mean probability of high risk by subject (row) and ISO week (column, from Monday, UTC). Rows are ordered "
-        "by the last 28 days, the highest first; blank: no texts."
-        + ("" if options.show_subjects else " Rows are numbered: this page names no one.")
-    )
-    words = partial(Figure, "subject_week", "Who, and since when", unit)
-    if not heat.height:
-        return words(f"No subject wrote in the {count(options.days, 'day')} to {day(inputs.as_of)}.")
-    if known < options.min_cohort and not options.show_subjects:
-        return words(
-            f"Withheld: among fewer than {options.min_cohort} subjects a row without a name hides no one "
-            "(--min-cohort; --show-subjects shows the rows with their ids)."
-        )
-    week = _last_full_week(heat["week"], inputs)
-    rated = heat.filter((pl.col("week") == week) & (pl.col("n") >= options.min_texts))
-    above = rated.filter(pl.col("p_high") >= options.threshold).height
-    most = "" if shown >= known else f" The {shown} highest of {count(known, 'subject')} are shown."
-    noun = "subject" if shown >= known else "shown subject"
-    summary = (
-        f"In the week of {day(week)}, {count(above)} of {count(rated.height, noun)} with "
-        f"{options.min_texts} or more texts were at or above {exact(options.threshold)}.{most}"
-        if rated.height
-        else f"In the week of {day(week)} no subject wrote {options.min_texts} or more texts.{most}"
-    )
-    weeks = sorted(heat["week"].unique().to_list(), reverse=True)
-    cells = {(row["label"], row["week"]): percent(row["p_high"], 0) for row in heat.to_dicts()}
-    labels = heat["label"].unique(maintain_order=True).to_list()
-    rows = [(label, *(cells.get((label, week), "") for week in weeks)) for label in labels]
-    return words(summary, partial(charts.heat_subject_week, heat), Table(("Subject", *weeks), rows))
+def shown_weeks(series: Series, inputs: Inputs) -> pl.DataFrame:
+    """The weeks that the charts reach back to."""
+    return series.weeks.filter(pl.col("day") >= inputs.first_day)
 
 
 def weekday_hour(inputs: Inputs) -> Figure:
     """Weekdays by hours."""
-    limit = inputs.options.min_cohort
-    unit = (
-        "Mean probability of high risk by weekday (row) and hour of the day (column, UTC), all subjects. "
-        + (
-            f"Grey: withheld, fewer than {limit} subjects; blank: no texts."
-            if limit > 1
-            else "Blank: no texts."
-        )
+    say, limit = inputs.say, inputs.options.min_cohort
+    unit = say(
+        "Mean probability of high risk by weekday (row) and hour of the day (column, UTC), over {days}.",
+        days=say.count(min(inputs.hour_days, inputs.days_on_record), "day"),
     )
-    words = partial(Figure, "weekday_hour", "At what hours", unit)
-    heat = frames.weekday_hours(inputs.weekday_hour, limit)
-    why = _too_little(heat, "p_high", inputs, 1, "hour")
-    if why:
-        return words(why)
-    if heat["hour"].to_list() == [0] * heat.height and heat.height > 1:
-        return words(
-            "Not drawn: every text is dated to hour 0 of its day, as when a feed tells days but no hours."
-        )
+    unit = say.join(unit, say("Grey: withheld for fewer than {n} subjects; blank: no texts.", n=limit))
+    words = partial(Figure, "weekday_hour", say("At what hours"), unit)
+    heat = frames.weekday_hours(inputs.weekday_hour, say)
     known = heat.drop_nulls("p_high").sort("p_high", "n", descending=True)
-    top, low = known.row(0, named=True), known.row(-1, named=True)
-    hidden = heat.height - known.height
-    summary = (
-        f"Highest on {top['weekday']} {top['hour']}:00 ({percent(top['p_high'], 0)} of {count(top['n'], 'text')}), "
-        f"lowest on {low['weekday']} {low['hour']}:00 ({percent(low['p_high'], 0)} of {count(low['n'], 'text')}); "
-        "single hours are noisy." + (f" {count(hidden, 'hour')} withheld." if hidden else "")
-    )
+    if inputs.hour_days < min(LEAST_HOUR_DAYS, inputs.options.days) or (heat.height and not known.height):
+        need = say("{days} in a row, each with {n} subjects", days=say.count(LEAST_HOUR_DAYS, "day"), n=limit)
+        return words(too_little(inputs.everyone, inputs, need))
+    if heat["hour"].to_list() == [0] * heat.height:
+        return words(
+            say(
+                "Not drawn: every text is dated to hour 0 of its day, as when a feed tells days but no hours."
+            )
+        )
+    summary = _hours_summary(known, heat.height - known.height, say)
     cells = {
-        (row["weekday"], row["hour"]): WITHHELD if row["withheld"] else percent(row["p_high"], 0)
+        (row["weekday"], row["hour"]): say("withheld") if row["withheld"] else percent(row["p_high"], 0)
         for row in heat.to_dicts()
     }
-    rows = [(name, *(cells.get((name, hour), "") for hour in range(24))) for name in frames.WEEKDAYS]
+    rows = [(say(name), *(cells.get((say(name), hour), "") for hour in range(24))) for name in WEEKDAYS]
     table = Table(("UTC", *(str(hour) for hour in range(24))), rows)
-    return words(summary, partial(charts.heat_weekday_hour, heat), table)
+    return words(summary, partial(charts.heat_weekday_hour, heat, say=say), table)
 
 
-def _last_full_week(weeks: pl.Series, inputs: Inputs) -> str:
-    """The last week (its Monday, ISO) that is over by as_of; where none is, the last."""
-    monday = (inputs.as_of - dt.timedelta(days=6)).isoformat()
-    return str(weeks.filter(weeks <= monday).max() or weeks.max())
+def _hours_summary(known: pl.DataFrame, n_hidden: int, say: Words) -> str:
+    top, low = known.row(0, named=True), known.row(-1, named=True)
+    summary = say(
+        "Highest on {day} {hour}:00 ({share} of {texts}), lowest on {low_day} {low_hour}:00 ({low_share} of "
+        "{low_texts}); single hours are noisy.",
+        day=top["weekday"],
+        hour=top["hour"],
+        share=percent(top["p_high"], 0),
+        texts=say.count(top["n"], "text"),
+        low_day=low["weekday"],
+        low_hour=low["hour"],
+        low_share=percent(low["p_high"], 0),
+        low_texts=say.count(low["n"], "text"),
+    )
+    return say.join(summary, say("{hours} withheld.", hours=say.count(n_hidden, "hour")) if n_hidden else "")
 
 
-def _too_little(frame: pl.DataFrame, column: str, inputs: Inputs, least: int, noun: str) -> str:
-    """Why this figure cannot be drawn, or nothing where it can."""
-    options = inputs.options
-    if not frame.height:
-        return f"No texts in the {count(options.days, 'day')} to {day(inputs.as_of)}."
-    known = frame[column].drop_nulls().len()
-    if known >= least:
-        return ""
-    if "withheld" in frame.columns and frame["withheld"].any():
-        return (
-            f"Withheld: too few cells have the {options.min_cohort} subjects that this report asks for "
-            f"(--min-cohort)."
+def too_little(series: Series, inputs: Inputs, need: str) -> str:
+    """Why a figure cannot be drawn."""
+    say, options = inputs.say, inputs.options
+    weeks = shown_weeks(series, inputs)
+    if not weeks.height:
+        return say(
+            "No texts in the {days} to {day}.",
+            days=say.count(options.days, "day"),
+            day=say.day(inputs.as_of),
         )
-    return f"Not drawn: this takes at least {count(least, noun)}, and there {'is' if known == 1 else 'are'} {known}."
-
-
-def _n(value: int | None) -> str:
-    return WITHHELD if value is None else count(value)
+    if series.by_week or weeks["withheld"].any():
+        return say(
+            "Withheld: this takes {need}, and too few days and weeks have the {n} subjects that this report asks "
+            "for (--min-cohort).",
+            need=need,
+            n=options.min_cohort,
+        )
+    return say("Not drawn: this takes {need}, and there is less.", need=need)

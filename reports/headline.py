@@ -1,14 +1,16 @@
-"""The numbers at the top of the page: the last 7 days against the 7 before."""
+"""The numbers at the top of a page: the last 7 days against the 7 before."""
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from reports.inputs import Inputs
-from reports.wording import WITHHELD, change, count, day, exact, percent, points
+from reports.inputs import Inputs, Series
+from reports.wording import Words, change, exact, percent
 
 Row = dict[str, Any]
+NONE: Row = {"n": 0, "n_subjects": 0, "withheld": False, "p_high": None, "share_high": None}
 
 
 @dataclass(frozen=True)
@@ -17,82 +19,109 @@ class Tile:
 
     value: str
     label: str
-    note: str
+    note: str = ""
     course: str = ""
+    muted: bool = False
 
 
-def lead(inputs: Inputs) -> str:
+def now_and_before(series: Series, inputs: Inputs) -> tuple[Row, Row]:
+    """The newest whole week and the one before it; a week without texts has n = 0."""
+    rows = {row["day"]: row for row in series.weeks.to_dicts()}
+    return rows.get(inputs.as_of, NONE), rows.get(inputs.as_of - dt.timedelta(days=7), NONE)
+
+
+def lead(series: Series, inputs: Inputs) -> str:
     """The page's first sentence: where high risk stands and where it is going."""
-    now, before = _rows(inputs)
-    if not now["n"]:
-        return f"No texts were scored for the 7 days to {day(inputs.as_of)}."
-    if _small(now, inputs):
-        return (
-            f"In the 7 days to {day(inputs.as_of)}, {count(now['n_subjects'], 'subject')} wrote "
-            f"{count(now['n'], 'text')}: fewer than {inputs.options.min_cohort} subjects, so the common numbers "
-            "are withheld."
+    say, (now, before) = inputs.say, now_and_before(series, inputs)
+    day = say.day(inputs.as_of)
+    if now["withheld"]:
+        return say(
+            "The numbers of the 7 days to {day} are withheld: they would tell of fewer than {n} subjects.",
+            day=day,
+            n=inputs.options.min_cohort,
         )
-    text = (
-        f"The mean probability of high risk was {percent(now['p_high'])} in the 7 days to {day(inputs.as_of)}"
-    )
+    if not now["n"]:
+        return say("No texts were scored for the 7 days to {day}.", day=day)
+    known = {"day": day, "share": percent(now["share_high"])}
+    if before["withheld"]:
+        return say(
+            "{share} of texts were labelled high risk in the 7 days to {day}; too few subjects wrote in the 7 days "
+            "before to compare.",
+            **known,
+        )
     if not before["n"]:
-        return f"{text}; nobody wrote in the 7 days before."
-    if _small(before, inputs):
-        return f"{text}; too few subjects wrote in the 7 days before to compare."
-    difference = now["p_high"] - before["p_high"]
+        return say(
+            "{share} of texts were labelled high risk in the 7 days to {day}; nobody wrote in the 7 days before.",
+            **known,
+        )
+    difference = now["share_high"] - before["share_high"]
     if abs(difference) < 0.0005:
-        return f"{text}, unchanged from the 7 days before."
-    return f"{text}, {'up' if difference > 0 else 'down'} {points(abs(difference))[1:]} on the 7 days before."
-
-
-def tiles(inputs: Inputs) -> list[Tile]:
-    """Mean high risk, share of texts labelled so, subjects above the alert line, texts."""
-    now, before = _rows(inputs)
-    return [
-        _share("p_high", "mean probability of high risk", now, before, inputs),
-        _share("share_high", "of texts labelled high risk", now, before, inputs),
-        _above(now, before, inputs),
-        Tile(
-            count(now["n"]),
-            f"{'text' if now['n'] == 1 else 'texts'} by {count(now['n_subjects'], 'subject')}",
-            f"{change(now['n'] - before['n'])} on the week before",
-        ),
-    ]
-
-
-def _rows(inputs: Inputs) -> tuple[Row, Row]:
-    rows = {row["period"]: row for row in inputs.headline.to_dicts()}
-    return rows["now"], rows["before"]
-
-
-def _small(row: Row, inputs: Inputs) -> bool:
-    return bool(row["n_subjects"] < inputs.options.min_cohort)
-
-
-def _above(now: Row, before: Row, inputs: Inputs) -> Tile:
-    noun = "subject" if now["n_above"] == 1 else "subjects"
-    label = f"{noun} at or above the alert line ({exact(inputs.options.threshold)})"
-    if now["n"] and _small(now, inputs):
-        return Tile(WITHHELD, label, f"fewer than {inputs.options.min_cohort} subjects")
-    difference = now["n_above"] - before["n_above"]
-    rated = f"{count(now['n_rated'])} wrote {inputs.options.min_texts} or more texts"
-    note = f"{change(difference)} on the week before; {rated}"
-    return Tile(count(now["n_above"]), label, note, _course(difference))
-
-
-def _share(field: str, label: str, now: Row, before: Row, inputs: Inputs) -> Tile:
-    if not now["n"]:
-        return Tile("–", label, "no texts in these 7 days")
-    if _small(now, inputs):
-        return Tile(WITHHELD, label, f"fewer than {inputs.options.min_cohort} subjects")
-    if not before["n"]:
-        return Tile(percent(now[field]), label, "no texts the week before")
-    if _small(before, inputs):
-        return Tile(
-            percent(now[field]), label, f"the week before had fewer than {inputs.options.min_cohort} subjects"
+        return say(
+            "{share} of texts were labelled high risk in the 7 days to {day}, unchanged from the 7 days before.",
+            **known,
         )
+    known["points"] = say.points(abs(difference))[1:]
+    if difference > 0:
+        return say(
+            "{share} of texts were labelled high risk in the 7 days to {day}, up {points} on the 7 days before.",
+            **known,
+        )
+    return say(
+        "{share} of texts were labelled high risk in the 7 days to {day}, down {points} on the 7 days before.",
+        **known,
+    )
+
+
+def tiles(series: Series, inputs: Inputs) -> list[Tile]:
+    """Share of texts labelled high risk, its mean probability, for everyone subjects above the alert line, texts."""
+    say, (now, before) = inputs.say, now_and_before(series, inputs)
+    found = [
+        _share("share_high", say("of texts labelled high risk"), now, before, say),
+        _share("p_high", say("mean probability of high risk"), now, before, say),
+    ]
+    if series.cohort is None:
+        found.append(_above(now, inputs))
+    if now["withheld"]:
+        return [*found, _withheld(say("texts"), say)]
+    texts = say("texts by {subjects}", subjects=say.count(now["n_subjects"], "subject"))
+    if before["withheld"]:
+        return [*found, Tile(f"{now['n']:,}", texts)]
+    note = say("{change} on the week before", change=change(now["n"] - before["n"]))
+    return [*found, Tile(f"{now['n']:,}", texts, note)]
+
+
+def _withheld(label: str, say: Words) -> Tile:
+    return Tile(say("withheld"), label, say("too few subjects"), muted=True)
+
+
+def _above(now: Row, inputs: Inputs) -> Tile:
+    say, rows = inputs.say, {row["period"]: row for row in inputs.headline.to_dicts()}
+    label = say("subjects at or above the alert line ({line})", line=exact(inputs.options.threshold))
+    if now["withheld"]:
+        return _withheld(label, say)
+    above, earlier = rows["now"]["n_above"], rows["before"]["n_above"]
+    note = say(
+        "{change} on the week before; {n} wrote {least} or more texts",
+        change=change(above - earlier),
+        n=f"{rows['now']['n_rated']:,}",
+        least=inputs.options.min_texts,
+    )
+    return Tile(f"{above:,}", label, note, _course(above - earlier))
+
+
+def _share(field: str, label: str, now: Row, before: Row, say: Words) -> Tile:
+    if now["withheld"]:
+        return _withheld(label, say)
+    if not now["n"]:
+        return Tile("–", label, say("no texts in these 7 days"))
+    if before["withheld"] or not before["n"]:
+        note = (
+            say("too few subjects the week before") if before["withheld"] else say("no texts the week before")
+        )
+        return Tile(percent(now[field]), label, note)
     difference = now[field] - before[field]
-    return Tile(percent(now[field]), label, f"{points(difference)} on the week before", _course(difference))
+    note = say("{change} on the week before", change=say.points(difference))
+    return Tile(percent(now[field]), label, note, _course(round(difference, 3)))
 
 
 def _course(difference: float) -> str:

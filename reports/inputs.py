@@ -1,16 +1,18 @@
-"""What a report is made from: options, the frames of the window queries, and the model they are about."""
+"""What a report is made from: options, what may be shown of the window queries, and the model they are about."""
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from monitor.alert_rules import AlertRules
 from monitor.errors import ConfigError
+from reports.wording import LANGUAGES, Language, Words
 
 MOST_CELLS = 5_000  # what one chart may hold; Altair refuses more
 
@@ -20,11 +22,14 @@ class Options:
     """What the reader may set.
 
     threshold: the alert line, a mean P(high risk) from 0 to 1.
-    min_cohort: cells about fewer subjects than this are withheld.
+    min_cohort: cells about fewer subjects than this are withheld, see reports.withholding.
     min_texts: texts a subject must have written in a week to be held against the alert line.
     days: how far back the charts go.
-    top: how many subjects the heatmap shows, the highest risk first.
-    show_subjects: name subjects by their ids; otherwise the page numbers them.
+    top: how many subjects the heatmap shows, the highest risk first, and how many cohorts have a page.
+    show_subjects: name subjects by their ids; otherwise the pages number them.
+    subject_pages: write a page a subject.
+    evidence: show the texts that alerts rest on.
+    lang: the language of the report's own words.
 
     Raises:
         ConfigError: a value is out of its range, or top subjects over days are more cells than a chart holds.
@@ -36,6 +41,9 @@ class Options:
     days: int = 366
     top: int = 30
     show_subjects: bool = False
+    subject_pages: bool = False
+    evidence: bool = False
+    lang: Language = "en"
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -50,6 +58,8 @@ class Options:
                 f"{self.top} subjects over {self.days} days are {cells:,} cells, and a chart holds "
                 f"{MOST_CELLS:,}; lower --top or --days"
             )
+        if self.lang not in LANGUAGES:
+            raise ConfigError(f"--lang {self.lang}: no such language here; there are {', '.join(LANGUAGES)}")
 
 
 @dataclass(frozen=True)
@@ -65,25 +75,83 @@ class Model:
 
 
 @dataclass(frozen=True)
+class Series:
+    """The course of everyone (cohort None) or of one cohort; rows that may not be shown are not in it.
+
+    first: the day of the first scored text.
+    daily, week, month: windows of 1, 7 and 28 days, columns as rolling_overall.
+    weeks: columns as weekly_cohort and `withheld`; withheld rows are there, their measures empty.
+    forecast: columns day, p, lo, hi; empty where there is none. coverage: how often its past intervals held.
+    by_week: whether some weeks are told as a whole only.
+    """
+
+    cohort: str | None
+    first: dt.date
+    daily: pl.DataFrame
+    week: pl.DataFrame
+    month: pl.DataFrame
+    weeks: pl.DataFrame
+    by_week: bool
+    forecast: pl.DataFrame
+    coverage: float | None = None
+
+
+@dataclass(frozen=True)
 class Inputs:
-    """All that the pages and pictures of one report need; frames as the queries of the same names give them."""
+    """All that the pages and pictures of one report need; frames as the queries of the same names give them.
+
+    cohorts: those with something to show, of n_cohorts in all.
+    places: a subject's place in the ranking by recent risk, 1 the highest; how pages number them.
+    hour_days: how many days weekday_hour is about; 0 where it may not be shown.
+    run: quality, findings and time of the newest run that was judged, if any.
+    subject_day, subject_7: windows of 1 and 7 days a subject; empty unless a page a subject was asked for.
+    """
 
     as_of: dt.date
     model: Model
     options: Options
+    everyone: Series
+    cohorts: Sequence[Series]
+    n_cohorts: int
     headline: pl.DataFrame
     data_quality: pl.DataFrame
-    daily: pl.DataFrame
-    week: pl.DataFrame
-    month: pl.DataFrame
-    emotion_mix: pl.DataFrame
+    missing: Sequence[dt.date]
+    places: Mapping[str, int]
     subject_week: pl.DataFrame
     weekday_hour: pl.DataFrame
+    hour_days: int
+    alerts: pl.DataFrame
+    evidence: pl.DataFrame
+    run: Mapping[str, Any] | None
+    score_card: pl.DataFrame
+    subject_day: pl.DataFrame
+    subject_7: pl.DataFrame
+
+    @property
+    def say(self) -> Words:
+        """The report's words."""
+        return Words(self.options.lang)
 
     @property
     def first_day(self) -> dt.date:
         """First day that the charts show."""
         return self.as_of - dt.timedelta(days=self.options.days - 1)
+
+    @property
+    def days_on_record(self) -> int:
+        """Days from the first scored text to as_of."""
+        return int((self.as_of - self.data_quality["first_posted"][0].date()).days) + 1
+
+    @property
+    def too_few(self) -> bool:
+        """Whether rows of single subjects would hide no one."""
+        return not self.options.show_subjects and len(self.places) < self.options.min_cohort
+
+    def label(self, subject_id: str) -> str:
+        """What pages call a subject."""
+        if self.options.show_subjects:
+            return subject_id
+        return self.say("Subject {place}", place=self.places.get(subject_id, "–"))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The page: one HTML file that asks nothing of the network and runs no script but its own two.
+"""A page: one HTML file that asks nothing of the network and runs no script but its own.
 
 What people wrote into ids or file names reaches the page as escaped text or as JSON that cannot end its script
 element; and should that ever fail, the Content-Security-Policy names the scripts that may run by their hashes.
@@ -7,6 +7,7 @@ element; and should that ever fail, the Content-Security-Policy names the script
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 from collections.abc import Sequence
@@ -16,77 +17,51 @@ from pathlib import Path
 from typing import Any
 
 import vl_convert
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from monitor import NOT_A_DIAGNOSIS
-from reports import axes, headline
-from reports.figures import Figure
-from reports.inputs import Inputs, Notice
+from reports import axes
+from reports.figures import Link
 from reports.palette import DARK, FOR_CSS, LIGHT
-from reports.wording import WITHHELD, count, day, exact
+from reports.site import Page
+from reports.wording import Words
 
-FONT = '"Segoe UI", "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif'
-Fact = tuple[str, str, str]
+FONT = (
+    '"Segoe UI", "Helvetica Neue", Helvetica, Arial, "Liberation Sans", "PingFang TC", "Microsoft JhengHei", '
+    '"Noto Sans TC", "Noto Sans CJK TC", sans-serif'
+)
 
 
-def render(inputs: Inputs, figures: Sequence[Figure], pictures: Sequence[str] = ()) -> str:
-    """The report as HTML.
-
-    Args:
-        inputs: what the report is made from.
-        figures: those of `reports.figures.all_figures`.
-        pictures: file names beside the page to link to.
-    """
+def render(page: Page, say: Words) -> str:
+    """The page as HTML."""
     specs = {
         figure.key: axes.spec(figure.draw(FOR_CSS, width="container"), FOR_CSS, FONT)
-        for figure in figures
+        for figure in page.figures
         if figure.draw
     }
-    return _page(
-        title=f"Week to {day(inputs.as_of)}",
-        lead=headline.lead(inputs),
-        tiles=headline.tiles(inputs),
-        figures=figures,
-        specs=specs,
-        facts=facts(inputs),
-        footer=_footer(inputs),
-        pictures=pictures,
+    scripts = [_file("page.js")] if specs else []
+    return _template().render(
+        page=page,
+        say=say,
+        not_a_diagnosis=say(NOT_A_DIAGNOSIS),
+        root="../" * page.file.count("/"),
+        is_link=lambda cell: isinstance(cell, Link),
+        policy=policy([*scripts, library()] if specs else [], [_css()]),
+        css=Markup(_css()),
+        specs=inert(specs) if specs else "",
+        library=_packed_library() if specs else "",
+        script=Markup(scripts[0]) if specs else "",
     )
 
 
-def render_notice(notice: Notice) -> str:
-    """A page that says why there is nothing to show, and what to do."""
-    return _page(title=notice.title, lead=notice.text, remedy=notice.remedy)
-
-
-def save(html: str, out: Path) -> Path:
+def save(page: Page, say: Words, out: Path) -> Path:
     """Put the page into the folder `out` in one step: a reader finds the old page or the new one, never half."""
-    file = out / "index.html"
-    unfinished = out / ".index.html.new"
-    unfinished.write_text(html, encoding="utf-8")
+    file = out / page.file
+    file.parent.mkdir(exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.new")
+    unfinished.write_text(render(page, say), encoding="utf-8")
     return unfinished.replace(file)
-
-
-def facts(inputs: Inputs) -> list[Fact]:
-    """Denominators and data quality: what, how much, and a remark."""
-    row, model, options = inputs.data_quality.row(0, named=True), inputs.model, inputs.options
-    share = f"{row['n_scored'] / row['n_documents']:.1%} of texts" if row["n_documents"] else ""
-    others = f"also in this database: {', '.join(model.others)}" if model.others else ""
-    return [
-        ("As of", f"{day(inputs.as_of)} (UTC)", "the whole day included"),
-        ("Texts on record", count(row["n_documents"]), "posted up to that day"),
-        ("Scored", count(row["n_scored"]), share),
-        ("Not yet scored", count(row["n_unscored"]), "by this model"),
-        ("Cut to length", count(row["n_truncated"]), "longer than the model reads"),
-        ("Subjects", count(row["n_subjects"]), "with a scored text"),
-        ("Rows rejected", count(row["n_rejected"]), "at intake, kept with their reasons in table rejects"),
-        ("Rows seen before", count(row["n_duplicate"]), "skipped, never scored twice"),
-        ("Posted later", count(row["n_after"]), "after the as-of day, in no number here"),
-        ("Model", model.name, f"{model.base}, {model.quantisation}. {others}".strip()),
-        ("Alert line", exact(options.threshold), "of mean P(high risk); set by --threshold"),
-        ("Smallest cohort", count(options.min_cohort, "subject"), "below it common numbers are withheld"),
-    ]
 
 
 def policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
@@ -115,44 +90,24 @@ def library() -> str:
     return bundle
 
 
-def _page(*, title: str, lead: str, specs: dict[str, Any] | None = None, **parts: object) -> str:
+@cache
+def _packed_library() -> Markup:
+    """The library in less than half its size; page.js unpacks it, and the policy knows it unpacked."""
+    return Markup(base64.b64encode(gzip.compress(library().encode(), 9, mtime=0)).decode())
+
+
+@cache
+def _css() -> str:
     dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {DARK.css()} }} }}"
-    css = f":root {{ {LIGHT.css()} }}\n{dark}\n{_file('page.css')}"
-    scripts = [library(), _file("page.js")] if specs else []
-    return (
-        Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-        .from_string(_file("page.html"))
-        .render(
-            title=title,
-            lead=lead,
-            not_a_diagnosis=NOT_A_DIAGNOSIS,
-            withheld=WITHHELD,
-            policy=policy(scripts, [css]),
-            css=Markup(css),
-            specs=inert(specs) if specs else "",
-            library=Markup(scripts[0]) if specs else "",
-            script=Markup(scripts[1]) if specs else "",
-            **{"remedy": "", "tiles": (), "figures": (), "facts": (), "footer": (), "pictures": (), **parts},
-        )
+    return f":root {{ {LIGHT.css()} }}\n{dark}\n{_file('page.css')}"
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-
-
-def _footer(inputs: Inputs) -> list[str]:
-    row = inputs.data_quality.row(0, named=True)
-    return [
-        f"As of {day(inputs.as_of)} (UTC) · model {inputs.model.name} · model_id {inputs.model.model_id}",
-        f"{count(row['n_scored'], 'scored text')} of {count(row['n_subjects'], 'subject')}; "
-        f"{count(row['n_rejected'], 'rejected row')}. High risk is the probability that a text voices "
-        f"{_voiced(inputs)}, as a language model reads it; it says nothing certain about any one person.",
-        "Aggregates only: no text is on this page. Charts: Vega (BSD-3-Clause), inlined.",
-    ]
-
-
-def _voiced(inputs: Inputs) -> str:
-    return (
-        " or ".join(emotion for emotion, risk in inputs.model.rules.items() if risk == "high_risk")
-        or "nothing"
-    )
+    return environment.from_string(_file("page.html"))
 
 
 def _file(name: str) -> str:

@@ -1,5 +1,6 @@
 """Charts and the frames they draw: what is in a specification, and what must never be."""
 
+import dataclasses
 import datetime as dt
 import json
 from collections.abc import Iterator
@@ -11,11 +12,13 @@ import polars as pl
 import pytest
 
 from jobs.collect import collect
+from monitor import windows
 from monitor.labels import DEFAULT_RULES, EMOTIONS
-from reports import axes, charts, frames
-from reports.figures import Figure, all_figures
-from reports.inputs import Inputs, Options
+from reports import axes, frames, site
+from reports.figures import Figure
+from reports.inputs import Inputs, Options, Series
 from reports.palette import DARK, FOR_CSS, LIGHT, Palette
+from reports.wording import Words
 from tests import fake_feed
 
 
@@ -31,6 +34,11 @@ def inputs(con: duckdb.DuckDBPyConnection) -> Inputs:
     found = collect(con, None, None, Options(show_subjects=True))
     assert isinstance(found, Inputs)
     return found
+
+
+def all_figures(inputs: Inputs) -> list[Figure]:
+    """The figures of the index."""
+    return list(next(site.pages(inputs)).figures)
 
 
 def specs(figures: list[Figure], palette: Palette = LIGHT) -> dict[str, dict[str, Any]]:
@@ -50,29 +58,34 @@ def rows(spec: dict[str, Any], column: str) -> list[dict[str, Any]]:
 def test_every_chart_draws_each_row_of_its_window_query(inputs: Inputs) -> None:
     found = specs(all_figures(inputs))
     assert list(found) == ["risk_trend", "risk_levels", "emotion_mix", "subject_week", "weekday_hour"]
-    assert len(rows(found["risk_trend"], "high")) == inputs.daily.height == 120
-    assert len(rows(found["risk_levels"], "high")) == 114  # a 7-day mean begins on the seventh day
-    assert len(rows(found["emotion_mix"], "emotion")) == inputs.emotion_mix.height
+    assert len(rows(found["risk_trend"], "share_7")) == inputs.everyone.daily.height == 120
+    assert len(rows(found["risk_levels"], "stretch")) == 114  # a 7-day mean begins on the seventh day
+    assert len(rows(found["emotion_mix"], "emotion")) == 6 * inputs.everyone.weeks.height
     assert len(rows(found["subject_week"], "label")) == inputs.subject_week.height
     assert len(rows(found["weekday_hour"], "hour")) == inputs.weekday_hour.height
 
 
-def test_the_alert_line_stands_where_the_parameter_says(con: duckdb.DuckDBPyConnection) -> None:
-    for threshold, label in ((0.375, "alert line 37.5%"), (0.0, "alert line 0%"), (1.0, "alert line 100%")):
-        found = collect(con, None, None, Options(threshold=threshold))
-        spec = specs(all_figures(found))["risk_trend"]
-        assert rows(spec, "at") == [{"at": threshold, "day": "2026-01-05", "label": label}]
-        domain = spec["layer"][0]["encoding"]["y"]["scale"]["domain"]
-        assert domain[0] <= threshold <= domain[1] <= 1
+def test_the_forecast_is_dashed_and_its_past_coverage_is_told(inputs: Inputs) -> None:
+    days = [inputs.as_of + dt.timedelta(days=step) for step in range(1, 15)]
+    ahead = pl.DataFrame({"day": days}).with_columns(p=pl.lit(0.3), lo=pl.lit(0.2), hi=pl.lit(0.45))
+    series = dataclasses.replace(inputs.everyone, forecast=ahead, coverage=0.93)
+    figure = all_figures(dataclasses.replace(inputs, everyone=series))[0]
+    assert "Forecast for 18 May 2026: 30.0% (20.0% to 45.0%); 93% of past forecasts held." in figure.summary
+    spec = specs([figure])["risk_trend"]
+    assert len(rows(spec, "p")) == 14
+    dashes = next(
+        layer["encoding"]["strokeDash"] for layer in spec["layer"] if "strokeDash" in layer["encoding"]
+    )
+    looks = dict(zip(dashes["scale"]["domain"], dashes["scale"]["range"], strict=True))
+    assert looks == {"one day": [3, 4], "7 days": [1, 0], "28 days": [2, 2], "forecast": [7, 4]}
+    assert dashes["legend"]["symbolType"] == "stroke"
 
 
 def test_days_are_dates_without_a_time_zone_to_move_them(inputs: Inputs) -> None:
     found = specs(all_figures(inputs))
-    assert rows(found["risk_trend"], "high")[0]["day"] == "2026-01-05"
-    assert (
-        rows(found["emotion_mix"], "week")[0] | {"week": "2026-01-05", "week_end": "2026-01-12"}
-        == rows(found["emotion_mix"], "week")[0]
-    )
+    assert rows(found["risk_trend"], "share")[0]["day"] == "2026-01-05"
+    first = rows(found["emotion_mix"], "week")[0]  # a week that ends on as_of's weekday, a Monday
+    assert (first["week"], first["week_end"]) == ("2025-12-30", "2026-01-06")
     for spec in found.values():
         assert "T00:00" not in json.dumps(spec)
 
@@ -93,41 +106,56 @@ def test_subjects_are_numbered_unless_asked_for(con: duckdb.DuckDBPyConnection) 
 
 
 def test_small_cohorts_are_withheld_from_chart_table_and_sentence(con: duckdb.DuckDBPyConnection) -> None:
+    raw = windows.run(con, "daily_overall", model_id=fake_feed.MODEL, as_of=dt.date(2026, 5, 4))
+    small = raw.filter(pl.col("n_subjects") < 20)
+    assert 0 < small.height < raw.height
     inputs = collect(con, None, None, Options(min_cohort=20))
     by_key = {figure.key: figure for figure in all_figures(inputs)}
-    small = inputs.daily.filter(pl.col("n_subjects") < 20)
-    assert 0 < small.height < inputs.daily.height
-    drawn = {row["day"]: row for row in rows(specs([by_key["risk_trend"]])["risk_trend"], "high")}
-    for row in small.to_dicts():
-        day = row["day"].isoformat()
-        assert drawn[day] | {"high": None, "n": None, "n_subjects": None, "share_high": None} == drawn[day]
-        assert (day, "withheld", "–") in [cells[:3] for cells in by_key["risk_trend"].table.rows]
-    hidden = inputs.weekday_hour.filter(pl.col("n_subjects") < 20).height
-    assert f"{hidden} hours withheld" in by_key["weekday_hour"].summary
-    table = by_key["weekday_hour"].table
-    assert sum(cells.count("withheld") for cells in table.rows) == hidden
+    drawn = {row["day"]: row for row in rows(specs([by_key["risk_trend"]])["risk_trend"], "share")}
+    for day in small["day"]:
+        assert drawn.get(day.isoformat(), {"share": None})["share"] is None
+    assert "points stand for whole weeks" in by_key["risk_trend"].unit
+    assert by_key["weekday_hour"].draw is None
+    assert "28 days in a row, each with 20 subjects" in by_key["weekday_hour"].summary
 
 
-def test_lines_break_over_a_silence_of_a_week_and_not_over_a_weekend() -> None:
-    days = [dt.date(2026, 1, day) for day in (1, 2, 5, 6, 13, 14)]
-    daily = overall(days)
-    trend = frames.trend(daily, daily, daily, min_cohort=1, first_day=days[0])
-    assert trend["stretch"].to_list() == [0, 0, 0, 0, 1, 1]
+def course(days: list[dt.date], missing: list[dt.date] | None = None) -> pl.DataFrame:
+    """The trend of a cohort that wrote on these days."""
+    measures = ("share_high", "share_high_lo", "share_high_hi", "p_high", "p_mid", "p_low")
+    daily = pl.DataFrame({"day": days}).with_columns(
+        *(pl.lit(0.4).alias(name) for name in measures), n=pl.lit(5), n_subjects=pl.lit(5)
+    )
+    weeks = daily.clear().with_columns(withheld=pl.lit(False))
+    ahead = pl.DataFrame(schema={"day": pl.Date, "p": pl.Float64, "lo": pl.Float64, "hi": pl.Float64})
+    series = Series(None, days[0], daily, daily, daily, weeks, False, ahead)
+    return frames.trend(series, days[0], missing or [], Words())
+
+
+def january(*days: int) -> list[dt.date]:
+    return [dt.date(2026, 1, day) for day in days]
+
+
+def test_lines_break_over_a_week_or_two_missing_nights_and_not_over_one() -> None:
+    days = january(*range(1, 12), 13, 14, 17, 18, 27, 29)
+    missing = january(12, 15, 16, *range(19, 27), 28)
+    trend = course(days, missing).filter(pl.col("share_7").is_not_null())
+    stretches = dict(zip(trend["day"].str.slice(8).cast(pl.Int64), trend["stretch"], strict=True))
+    assert stretches[11] == stretches[13] == stretches[14] == 0
+    assert stretches[17] == stretches[18] == 1
+    assert stretches[27] == stretches[29] == 2
+    assert trend.filter("alone")["day"].to_list() == ["2026-01-27", "2026-01-29"]
+
+
+def test_missing_nights_are_shaded_in_runs() -> None:
+    found = frames.gaps(january(3, 7, 8, 9), dt.date(2026, 1, 4))
+    assert found.rows() == [("2026-01-07", "2026-01-10", 3)]
 
 
 def test_a_mean_is_left_out_until_its_window_is_full() -> None:
-    daily = overall([dt.date(2026, 1, 1) + dt.timedelta(days=step) for step in range(30)])
-    trend = frames.trend(daily, daily, daily, min_cohort=1, first_day=dt.date(2026, 1, 1))
-    assert trend["high_7"].null_count() == 6
-    assert trend["high_28"].null_count() == 27
-    later = frames.trend(daily, daily, daily, min_cohort=1, first_day=dt.date(2026, 1, 10))
-    assert later["high_7"].null_count() == 0
-
-
-def overall(days: list[dt.date]) -> pl.DataFrame:
-    """A frame as daily_overall gives it, everyone at 0.4."""
-    measures = dict.fromkeys(("p_high", "p_mid", "p_low", "share_high"), 0.4)
-    return pl.DataFrame({"day": days}).with_columns(n=pl.lit(5), n_subjects=pl.lit(5), **measures)
+    days = [dt.date(2026, 1, 1) + dt.timedelta(days=step) for step in range(30)]
+    trend = course(days)
+    assert trend["share_7"].null_count() == 6
+    assert trend["share_28"].null_count() == 27
 
 
 @pytest.mark.parametrize(
@@ -207,7 +235,7 @@ def test_page_colours_are_names_that_both_themes_define() -> None:
 
 
 def test_high_risk_lies_at_the_bottom_of_the_stack(inputs: Inputs) -> None:
-    assert charts.LEVELS == ("high", "mid", "low")
+    assert frames.LEVELS == ("high", "mid", "low")
     first_week = rows(specs(all_figures(inputs))["emotion_mix"], "emotion")[:6]
     assert first_week[0]["emotion"] == "sadness"
     assert first_week[0]["base"] == 0

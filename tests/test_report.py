@@ -1,6 +1,7 @@
 """The report job: what a page says with much, little and no data, for which model, and what it refuses."""
 
 import datetime as dt
+import html
 import json
 import re
 from collections.abc import Callable
@@ -13,11 +14,12 @@ from typer.testing import CliRunner
 from jobs.cli import build_app
 from jobs.collect import collect
 from jobs.report import write_report
+from monitor import NOT_A_DIAGNOSIS
 from monitor.database import reading, writing
 from monitor.errors import ConfigError, StoreError
-from reports import page
-from reports.figures import all_figures
-from reports.inputs import Notice, Options
+from reports import page, site
+from reports.inputs import Inputs, Notice, Options
+from reports.wording import Words
 from tests import fake_feed
 
 DAY = "2026-01-05"
@@ -56,22 +58,22 @@ def said(html: str | Path) -> str:
 
 
 def rendered(db: Path, as_of: dt.date | None = None, model: str | None = None, **options: object) -> str:
-    """The page alone, without the seconds that pictures take."""
+    """The index alone, without the seconds that pictures take."""
     with reading(db) as con:
         inputs = collect(con, as_of, model, Options(**options))
-    return (
-        page.render_notice(inputs) if isinstance(inputs, Notice) else page.render(inputs, all_figures(inputs))
-    )
+    first = site.notice(inputs) if isinstance(inputs, Notice) else next(site.pages(inputs))
+    return page.render(first, Words(Options(**options).lang))
 
 
-def test_a_report_is_one_page_and_its_pictures(make: Callable[[Fill], Path], tmp_path: Path) -> None:
+def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     path = write_report(make(fake_feed.add_courses), out, options=Options(show_subjects=True))
     assert path == out / "index.html"
-    assert {file.name for file in out.iterdir()} == PICTURES | {"index.html"}
+    assert {file.name for file in out.iterdir()} == PICTURES | {"index.html", "alerts.html"}
     assert (out / "risk_trend.png").read_bytes().startswith(b"\x89PNG")
+    for picture in out.glob("*.svg"):
+        assert NOT_A_DIAGNOSIS in html.unescape(picture.read_text())
     assert "High risk, day by day" in (out / "risk_trend.svg").read_text()
-    assert path.stat().st_size < 2_000_000
     words = said(path)
     for fact in (
         "As of 4 May 2026 (UTC)",
@@ -81,7 +83,7 @@ def test_a_report_is_one_page_and_its_pictures(make: Callable[[Fill], Path], tmp
     ):
         assert fact in words
     assert re.search(
-        r"The mean probability of high risk was 2\d\.\d% in the 7 days to 4 May 2026, up ", words
+        r"2\d\.\d% of texts were labelled high risk in the 7 days to 4 May 2026, up \d\.\d points", words
     )
 
 
@@ -97,16 +99,16 @@ def test_a_report_is_one_page_and_its_pictures(make: Callable[[Fill], Path], tmp
         (
             cohort(1, 1),
             {},
-            "1 subject wrote 1 text: fewer than 11 subjects, so the common numbers are withheld",
+            "The numbers of the 7 days to 5 Jan 2026 are withheld: they would tell of fewer than 11 subjects",
         ),
-        (cohort(1, 1), {"min_cohort": 1}, "Not drawn: this takes at least 2 days, and there is 1"),
+        (cohort(1, 1), {"min_cohort": 1}, "Not drawn: this takes at least 2 days, or 2 full weeks"),
         (cohort(1, 1), {}, "among fewer than 11 subjects a row without a name hides no one"),
-        (cohort(11, 3), {}, "Not drawn: this takes at least 2 full 7-day windows, and there are 0"),
+        (cohort(11, 3), {}, "Not drawn: this takes at least 2 full 7-day windows"),
         (cohort(11, 20), {}, "unchanged from the 7 days before"),
         (lambda con: fake_feed.add(con, [("a", "2999-01-05 08:00", 0.5)]), {}, "none posted up to"),
         (
             lambda con: fake_feed.add(
-                con, [(f"s{n}", f"2026-01-{5 + n % 9:02d} 00:00", 0.5) for n in range(99)]
+                con, [(f"s{n // 9}", f"2026-01-{5 + n % 9:02d} 00:00", 0.5) for n in range(99)]
             ),
             {},
             "every text is dated to hour 0 of its day",
@@ -123,7 +125,7 @@ def test_a_page_with_little_data_says_so(
     assert "nan" not in words.split()
     drawn = re.findall(r'class="chart" id="(\w+)"', html)
     assert all(f'"{name}":' in html for name in drawn)
-    assert len(drawn) + html.count('class="nothing">') - html.count("<noscript>") in (0, 5)
+    assert len(drawn) + html.count('class="nothing">') - html.count("<noscript>") in (0, 7)
 
 
 def test_a_withheld_number_is_nowhere_in_the_files(make: Callable[[Fill], Path], tmp_path: Path) -> None:
@@ -147,7 +149,7 @@ def test_a_day_without_texts_is_no_error_and_old_pictures_do_not_stay(
     assert "No texts were scored for the 7 days to 1 Jan 2030" in said(
         write_report(db, out, dt.date(2030, 1, 1))
     )
-    assert [file.name for file in out.iterdir()] == ["index.html"]
+    assert {file.name for file in out.iterdir()} == {"index.html", "alerts.html"}
 
 
 def test_as_of_leaves_out_what_came_later_and_counts_it(make: Callable[[Fill], Path]) -> None:
@@ -198,6 +200,7 @@ def test_an_unknown_model_is_named_with_those_there_are(
         ({"days": -3}, "--days is -3"),
         ({"top": 500}, "500 subjects over 366 days are 27,000 cells"),
         ({"days": 9_000, "top": 1}, "a chart holds 5,000"),
+        ({"lang": "fr"}, "--lang fr: no such language here; there are en, zh-TW"),
     ],
 )
 def test_options_out_of_range_are_refused_with_a_remedy(options: dict, told: str) -> None:
@@ -227,7 +230,7 @@ def test_the_command_prints_the_path_of_the_page(make: Callable[[Fill], Path], t
     ]
     done = CliRunner().invoke(build_app(arguments), arguments)
     assert done.exit_code == 0, done.output
-    assert done.output.strip() == str(tmp_path / "out" / "index.html")
+    assert done.output.splitlines() == [str(tmp_path / "out" / "index.html"), NOT_A_DIAGNOSIS]
     assert "Week to 6 Jan 2026" in said(tmp_path / "out" / "index.html")
 
 

@@ -22,7 +22,12 @@ CASES = [
     for case in json.loads(path.read_text(encoding="utf-8"))
 ]
 AS_OF = dt.date(2026, 12, 31)
-OTHERS = {"alerts"}  # queries of other tables, tested with what fills these
+OTHERS = {
+    "alerts",
+    "alert_evidence",
+    "last_run",
+    "score_card",
+}  # queries of other tables, tested with what fills these
 HEADLINE = {"model_id": "m", "as_of": AS_OF, "threshold": 0.5, "min_texts": 3}
 
 
@@ -69,7 +74,7 @@ def test_header_agrees_with_the_statement(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "params", "told"),
     [
-        ("no_such", {}, "no window query 'no_such'; there are alerts, daily_overall, "),
+        ("no_such", {}, "no window query 'no_such'; there are alert_evidence, alerts, daily_overall, "),
         ("../schema/001", {}, "no window query"),
         ("daily_overall", {"model_id": "m"}, "missing as_of"),
         ("daily_overall", {"model_id": "m", "as_of": AS_OF, "day": 1}, "unknown day"),
@@ -177,6 +182,7 @@ feeds = st.lists(
             "window_days": st.sampled_from([1, 7, 28]),
             "days": st.sampled_from([1, 10, 366]),
             "top": st.sampled_from([1, 30]),
+            "weeks": st.sampled_from([1, 4, 60]),
             "threshold": st.sampled_from([0.0, 0.375, 1.0]),
             "min_texts": st.integers(1, 4),
         }

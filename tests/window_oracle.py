@@ -164,17 +164,22 @@ def heat_weekday_hour(texts: Sequence[Text], as_of: dt.date, days: int) -> list[
     return rows
 
 
-def emotion_mix(texts: Sequence[Text], as_of: dt.date, days: int) -> list[Row]:
-    seen = [text for text in texts if text.day >= monday(as_of - (days - 1) * DAY)]
+def weekly_cohort(texts: Sequence[Text], as_of: dt.date, weeks: int) -> list[Row]:
     rows: list[Row] = []
-    for week in sorted({monday(text.day) for text in seen}):
-        cell = [text for text in seen if monday(text.day) == week]
-        for emotion in sorted(("sadness", "joy", "love", "anger", "fear", "surprise")):
-            rows.append(
-                {"week": week, "emotion": emotion, "n": len(cell), "p": measures(cell)[f"p_{emotion}"]}
-                | {"n_days": len({text.day for text in cell})}
-                | {"n_subjects": len({text.subject for text in cell})}
-            )
+    for cohort in (None, *sorted({text.cohort or "unnamed" for text in texts})):
+        for last in (as_of - 7 * back * DAY for back in reversed(range(weeks))):
+            seen = [
+                text
+                for text in texts
+                if last - 7 * DAY < text.day <= last and cohort in (None, text.cohort or "unnamed")
+            ]
+            if seen:
+                known = measures(seen) | wilson(sum(text.is_high for text in seen), len(seen))
+                counts = {
+                    "n_days": len({text.day for text in seen}),
+                    "n_subjects": len({t.subject for t in seen}),
+                }
+                rows.append({"cohort": cohort, "day": last} | counts | known)
     return rows
 
 
@@ -224,6 +229,7 @@ def answers(
     top: int,
     threshold: float,
     min_texts: int,
+    weeks: int,
 ) -> dict[str, list[Row]]:
     """Query name -> the rows it should give, with the columns that are held against it."""
     texts = [text for text in every if text.scored and text.day <= as_of]
@@ -246,7 +252,7 @@ def answers(
         "headline": headline(texts, as_of, threshold, min_texts),
         "heat_subject_week": heat_subject_week(texts, as_of, days, top),
         "heat_weekday_hour": heat_weekday_hour(texts, as_of, days),
-        "emotion_mix": emotion_mix(texts, as_of, days),
+        "weekly_cohort": weekly_cohort(texts, as_of, weeks),
         "data_quality": data_quality(every, as_of),
         "missing_nights": missing_nights(every, as_of),
         "model_coverage": model_coverage(every, as_of),

@@ -1,0 +1,43 @@
+-- name: weekly_cohort
+-- purpose: whole weeks, which end on the weekday of as_of, of everyone and of each cohort: what small-cohort suppression
+--          falls back to where single days have too few subjects; share_high_lo and _hi are Wilson's 95% interval
+-- grain: one row per cohort (NULL: everyone) and week with at least one scored text; day is the week's last
+-- frame: the newest `weeks` weeks of 7 calendar days, counted back from as_of; none is ever a part week
+-- params: model_id, as_of, weeks
+WITH cells AS (
+    SELECT CAST($as_of AS DATE) - 7 * CAST(floor((CAST($as_of AS DATE) - day) / 7) AS INTEGER) AS week_end, *
+    FROM daily_cells
+    WHERE model_id = $model_id
+      AND day BETWEEN CAST($as_of AS DATE) - 7 * CAST($weeks AS INTEGER) + 1 AND CAST($as_of AS DATE)
+),
+totals AS (
+    SELECT
+        cohort,
+        week_end,
+        count(DISTINCT subject_id) AS n_subjects,
+        count(DISTINCT day) AS n_days,
+        sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day, week_end)))
+    FROM cells
+    GROUP BY GROUPING SETS ((week_end), (cohort, week_end))
+)
+SELECT
+    cohort,
+    week_end AS day,
+    CAST(n AS BIGINT) AS n,
+    n_days,
+    n_subjects,
+    CAST(n_high AS BIGINT) AS n_high,
+    n_high / n AS share_high,
+    greatest(0, (n_high + 1.9208 - 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_lo,
+    least(1, (n_high + 1.9208 + 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_hi,
+    low / n AS p_low,
+    mid / n AS p_mid,
+    high / n AS p_high,
+    sadness / n AS p_sadness,
+    joy / n AS p_joy,
+    love / n AS p_love,
+    anger / n AS p_anger,
+    fear / n AS p_fear,
+    surprise / n AS p_surprise
+FROM totals
+ORDER BY cohort NULLS FIRST, day

@@ -1,0 +1,58 @@
+"""A database with all that a report can show: two cohorts, alerts, a judged run, an evaluation, a missing night."""
+
+import datetime as dt
+
+import duckdb
+import polars as pl
+
+from monitor.alert_rules import AlertRules
+from monitor.alerts import update_alerts
+from tests import fake_feed
+
+LAST = fake_feed.START + dt.timedelta(days=119)
+MEASURED = {
+    "fine_tuned": {
+        "accuracy": 0.936,
+        "macro_f1": 0.908,
+        "risk_macro_f1": 0.968,
+        "risk_auroc": 0.999,
+        "ece": 0.023,
+    },
+    "majority": {
+        "accuracy": 0.348,
+        "macro_f1": 0.086,
+        "risk_macro_f1": 0.21,
+        "risk_auroc": None,
+        "ece": 0.012,
+    },
+}
+
+
+def fill(con: duckdb.DuckDBPyConnection, subjects: int = 40, south: str = "south") -> None:
+    """Courses of two cohorts of which every second subject is one, up to the day LAST."""
+    fake_feed.add_courses(con, subjects)
+    con.execute("UPDATE scores SET cohort = 'north'")
+    con.execute(
+        "UPDATE scores SET cohort = ? WHERE right(subject_id, 1) IN ('0', '2', '4', '6', '8')", [south]
+    )
+    con.execute("DELETE FROM scores WHERE CAST(posted_at AS DATE) IN (DATE '2026-03-10', DATE '2026-03-11')")
+    con.execute("UPDATE documents SET text = 'text of ' || doc_id")
+    update_alerts(con, fake_feed.MODEL, LAST, AlertRules(), "run-1")
+    con.execute(
+        "INSERT INTO runs BY NAME SELECT 'run-1' AS run_id, 'nightly' AS job, 'done' AS status, $model AS model_id,"
+        " TIMESTAMP '2026-05-05 02:15' AS started_at, 'yellow' AS quality,"
+        """ '["7.5% of the rows were rejected", "<b>bold</b>"]' AS findings""",
+        {"model": fake_feed.MODEL},
+    )
+    rows = [
+        (method, metric, value, "no probabilities" if value is None else None)
+        for method, metrics in MEASURED.items()
+        for metric, value in metrics.items()
+    ]
+    frame = pl.DataFrame(rows, schema=["method", "metric", "value", "reason"], orient="row")
+    con.register("measured", frame)
+    con.execute(
+        "INSERT INTO evaluations BY NAME SELECT *, $model AS model_id, 'test' AS split, value - 0.01 AS lo,"
+        " value + 0.01 AS hi, 2000 AS n, 'emotion' AS data, TIMESTAMP '2026-05-01' AS evaluated_at FROM measured",
+        {"model": fake_feed.MODEL},
+    )
