@@ -67,6 +67,8 @@ def benchmark(
     if device == "cuda" and not speed_table.has_cuda():
         raise ConfigError("--device cuda: no CUDA device was found; use --device cpu")
     cuda = device != "cpu" and speed_table.has_cuda()
+    if measure == "training" and not cuda:
+        raise ConfigError("--measure training: training is timed on a GPU alone; leave it out")
     found: dict[str, Any] = {
         "format": FORMAT,
         "device": speed_table.device_name("cuda" if cuda else "cpu"),
