@@ -25,7 +25,7 @@ from tests.nights import assert_ledger_adds_up, contents, fill, settings
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "10"))
-STEPS = ("ingest", "commit", "close", "score", "publish", "report")
+STEPS = ("ingest", "commit", "close", "score", "alerts", "publish", "report")
 OLD, NEW = "keywords-1", "keywords-2"
 Moments = dict[str, list[float]]
 
@@ -89,7 +89,7 @@ def test_a_killed_night_is_completed_by_the_next(
     worlds: list[World], tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
-    world, step = worlds[seed % 5 == 4], STEPS[seed % len(STEPS)]
+    world, step = worlds[seed % 3 == 2], STEPS[seed % len(STEPS)]
     shutil.copytree(world.before, tmp_path / "night")
     chosen = settings(tmp_path / "night", world.inbox)
     lasts = world.moments[step]
