@@ -54,17 +54,17 @@ def print_summary(
         line = Text(f"  {name:<10}  {count:>{width},}")
         line.append(f"  {printable(remark)}" if remark else "", style="dim")
         console.print(line, soft_wrap=True)
-    console.print(f"  {'model':<10}  {model.name} {model.model_id[:12]}", markup=False, highlight=False)
-    console.print(f"  {'database':<10}  {db}", markup=False, highlight=False, soft_wrap=True)
+    last = {"model": f"{model.name} {model.model_id[:12]}", "database": f"{db}"}
     if report is not None:
-        console.print(f"  {'report':<10}  {report}", markup=False, highlight=False, soft_wrap=True)
+        last["report"] = f"{report}"
     if alerts is not None:
-        counts = f"{alerts.raised:,} raised, {alerts.closed:,} closed, {alerts.open:,} not closed"
-        console.print(f"  {'alerts':<10}  {counts}", highlight=False)
+        last["alerts"] = f"{alerts.raised:,} raised, {alerts.closed:,} closed, {alerts.open:,} not closed"
     if judged is not None:
-        console.print(f"  {'quality':<10}  {judged.level}", highlight=False)
-        for finding in judged.findings:
-            warn(finding)
+        last["quality"] = judged.level
+    for name, value in last.items():
+        console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
+    for finding in judged.findings if judged else ():
+        warn(finding)
     for warning in tally.warnings[:TOP_REASONS]:
         warn(warning)
     if len(tally.warnings) > TOP_REASONS:
