@@ -30,6 +30,7 @@ def print_summary(
 ) -> None:
     """Counts of a run that read and scored; the reasons of its rejects, the most frequent first, with a place."""
     refused = f'see: risk-monitor query "FROM rejects" --db {db}'
+    again = "known already, or twice in the input"
     speed = f"in {duration(tally.scoring_s)}, {tally.n_scored / max(tally.scoring_s, 1e-9):,.0f} texts/s"
     lines = [
         ("read", tally.n_read, f"rows of {_files(tally.n_files)}"),
@@ -40,11 +41,7 @@ def print_summary(
             ("", n, f"{reason} (first: {tally.places[reason]})")
             for reason, n in tally.reasons.most_common(TOP_REASONS)
         ),
-        (
-            "duplicates",
-            tally.n_duplicate,
-            "known already, or twice in the input" if tally.n_duplicate else "",
-        ),
+        ("duplicates", tally.n_duplicate, again if tally.n_duplicate else ""),
         ("appended", tally.n_appended, ""),
         ("scored", tally.n_scored, speed if tally.n_scored else ""),
     ]
