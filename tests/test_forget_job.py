@@ -74,7 +74,7 @@ def holding(files: list[Path], *texts: str) -> list[tuple[str, str]]:
         for path in files
         for text in texts
         for form in {text, ascii(text)[1:-1]}
-        if form.encode() in path.read_bytes()
+        if form.encode() in path.read_bytes() or text in path.name
     ]
 
 
