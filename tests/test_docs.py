@@ -8,9 +8,11 @@ import pytest
 import typer
 from keyword_scorer import KeywordScorer
 
+from jobs.alerts import update
 from jobs.cli import COMMANDS, build_app
 from jobs.query import ask
 from jobs.score import score_files
+from monitor.alert_rules import AlertRules
 from monitor.demo_feed import demo_feed_path
 from monitor.settings import Settings, load_settings
 
@@ -56,15 +58,18 @@ def test_the_settings_example_is_valid(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The demo feed and a file with one bad row, scored by words."""
+    """The demo feed and a file with one bad row, scored by words, and the alerts of rules that words can raise."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "bad.csv").write_text("subject_id,posted_at,text\ns1,yesterday,hello\n")
     score_files([demo_feed_path(), folder / "bad.csv"], folder / "risk.duckdb", KeywordScorer)
+    update(folder / "risk.duckdb", AlertRules(threshold=0.1))
     return folder / "risk.duckdb"
 
 
-def test_there_are_three_queries() -> None:
-    assert len(QUERIES) == 3
+def test_there_are_ten_queries_and_they_use_every_view() -> None:
+    assert len(QUERIES) == 10
+    for view in ("latest_scores", "risk_daily", "risk_rolling", "open_alerts"):
+        assert any(f"FROM {view}" in sql for sql in QUERIES)
 
 
 @pytest.mark.parametrize("sql", QUERIES)
