@@ -52,7 +52,7 @@ def peak_memory(device: str) -> Iterator[Peak]:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system, or what was there before would count (glibc alone keeps and can return it)."""
+    """Return freed memory to the system (glibc keeps it), or what was there before would count."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:

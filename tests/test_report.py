@@ -18,7 +18,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database import reading, writing
 from monitor.errors import ConfigError, StoreError
 from reports import page, site
-from reports.inputs import Inputs, Notice, Options
+from reports.inputs import Notice, Options
 from reports.wording import Words
 from tests import fake_feed
 
