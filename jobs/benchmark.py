@@ -200,12 +200,23 @@ def command(
         typer.Option(help="Score the test split of this folder or hub id; otherwise the demo feed."),
     ] = None,
     measure: Annotated[str, typer.Option(help="all, or on a GPU scoring or training alone.")] = "all",
+    night: Annotated[
+        bool,
+        typer.Option("--night", help="Reading 1,000,000 rows, and a night of 100,000 texts, instead."),
+    ] = False,
 ) -> None:
     """Measure how fast scoring is, beside padded batches, an encoder, and one text at a time; on a GPU training too.
 
     On a GPU the models have random weights in the shapes of TinyLlama, Llama 2 7B and Mistral 7B, and every text
     22 tokens on average; on a CPU it is the model itself. With --data a GPU also tells what 8-bit products change.
+    --night measures what is not the model: how fast and in how much memory rows are read, and what share of a
+    night goes to anything but scoring.
     """
+    if night:
+        from jobs.benchmark_night import benchmark_night, print_night
+
+        print_night(benchmark_night(out, demo_texts(), model=model, device=device), Console())
+        return
     if data:
         split = load_splits(data, required=("test",))["test"]
         found = benchmark(device, out, model=model, texts=split.texts, labels=split.labels, measure=measure)
