@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -76,8 +77,12 @@ def curves(frame: pl.DataFrame, palette: Palette) -> alt.HConcatChart:
         alt.when("datum.is_set").then(alt.Color("rule:N", scale=colours)).otherwise(alt.value(palette.paper))
     )
 
-    def panel(field: str, title: str, form: str) -> alt.LayerChart | alt.FacetChart:
-        y = alt.Y(f"{field}:Q", title=None, axis=alt.Axis(format=form), scale=alt.Scale(zero=True, nice=True))
+    longest = 5 * math.ceil((frame["delay"].max() or 5) / 5)  # type: ignore[operator, arg-type]
+
+    def panel(field: str, title: str, form: str, top: float) -> alt.LayerChart | alt.FacetChart:
+        y = alt.Y(
+            f"{field}:Q", title=None, axis=alt.Axis(format=form), scale=alt.Scale(domain=[0, top], nice=False)
+        )
         return alt.layer(
             budget.mark_rule(color=palette.ink, strokeDash=[6, 4]),
             base.mark_line(strokeWidth=1.6).encode(y=y, order="place:Q"),
@@ -85,8 +90,8 @@ def curves(frame: pl.DataFrame, palette: Palette) -> alt.HConcatChart:
         ).properties(title=alt.TitleParams(title, fontSize=14))
 
     return alt.hconcat(
-        panel("rate", "Low periods detected", "%"),
-        panel("delay", "Median days from onset to alert", "d"),
+        panel("rate", "Low periods detected", "%", 1),
+        panel("delay", "Median days from onset to alert", "d", longest),
         spacing=40,
     )
 
