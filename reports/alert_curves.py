@@ -51,49 +51,40 @@ def curve_frame(found: Mapping[str, Any]) -> pl.DataFrame:
 
 def curves(frame: pl.DataFrame, palette: Palette) -> alt.HConcatChart:
     """Detection and delay over false alarms: a line a rule, a dot a limit, the limits in use filled."""
+    longest = 5 * math.ceil((frame["delay"].max() or 5) / 5)  # type: ignore[operator, arg-type]
+    return alt.hconcat(
+        _panel(frame, palette, "rate", "Low periods detected", "%", 1),
+        _panel(frame, palette, "delay", "Median days from onset to alert", "d", longest),
+        spacing=40,
+    )
+
+
+def _panel(
+    frame: pl.DataFrame, palette: Palette, field: str, title: str, form: str, top: float
+) -> alt.LayerChart | alt.FacetChart:
+    alarms = alt.X(
+        "alarms:Q",
+        title="false alarms a stable subject-year",
+        scale=alt.Scale(domain=[0, MOST]),
+        axis=alt.Axis(tickCount=6),
+    )
     colours = alt.Scale(
         domain=[*LIMITS, TOGETHER], range=[palette.high[0], palette.mid[0], palette.low[0], palette.ink]
     )
     base = alt.Chart(frame, width=WIDTH, height=HEIGHT).encode(
-        x=alt.X(
-            "alarms:Q",
-            title="false alarms a stable subject-year",
-            scale=alt.Scale(domain=[0, MOST]),
-            axis=alt.Axis(tickCount=6),
-        ),
+        x=alarms,
+        y=alt.Y(f"{field}:Q", title=None, axis=alt.Axis(format=form), scale=alt.Scale(domain=[0, top])),
         color=alt.Color("rule:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
-        tooltip=axes.tooltips(
-            [
-                ("rule", "Rule", None),
-                ("limit", "Limit", None),
-                ("rate", "Low periods detected", ".0%"),
-                ("delay", "Median delay, days", ".1f"),
-                ("alarms", "False alarms a year", ".2f"),
-            ]
-        ),
     )
-    budget = alt.Chart(pl.DataFrame({"alarms": [BUDGET]})).encode(x="alarms:Q")
     fill = (
         alt.when("datum.is_set").then(alt.Color("rule:N", scale=colours)).otherwise(alt.value(palette.paper))
     )
-
-    longest = 5 * math.ceil((frame["delay"].max() or 5) / 5)  # type: ignore[operator, arg-type]
-
-    def panel(field: str, title: str, form: str, top: float) -> alt.LayerChart | alt.FacetChart:
-        y = alt.Y(
-            f"{field}:Q", title=None, axis=alt.Axis(format=form), scale=alt.Scale(domain=[0, top], nice=False)
-        )
-        return alt.layer(
-            budget.mark_rule(color=palette.ink, strokeDash=[6, 4]),
-            base.mark_line(strokeWidth=1.6).encode(y=y, order="place:Q"),
-            base.mark_point(size=60, opacity=1, strokeWidth=1.6).encode(y=y, fill=fill),
-        ).properties(title=alt.TitleParams(title, fontSize=14))
-
-    return alt.hconcat(
-        panel("rate", "Low periods detected", "%", 1),
-        panel("delay", "Median days from onset to alert", "d", longest),
-        spacing=40,
-    )
+    budget = alt.Chart(pl.DataFrame({"alarms": [BUDGET]})).encode(x="alarms:Q")
+    return alt.layer(
+        budget.mark_rule(color=palette.ink, strokeDash=[6, 4]),
+        base.mark_line(strokeWidth=1.6).encode(order="place:Q"),
+        base.mark_point(size=60, opacity=1, strokeWidth=1.6).encode(fill=fill),
+    ).properties(title=alt.TitleParams(title, fontSize=14))
 
 
 def write_pictures(found: Mapping[str, Any], out: Path) -> list[str]:
