@@ -65,7 +65,8 @@ def device_name(device: str) -> str:
     """The device as a report names it, with its threads where it is the CPU."""
     if device == "cuda":
         return str(torch.cuda.get_device_name())
-    return f"CPU, {torch.get_num_threads()} threads"
+    count = torch.get_num_threads()
+    return f"CPU, {count} thread{'s' if count > 1 else ''}"
 
 
 def has_cuda() -> bool:
