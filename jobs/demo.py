@@ -15,11 +15,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from jobs.alerts import refresh
 from jobs.cli import run
+from jobs.ingest import Tally, ingest
 from jobs.progress import duration, note
 from jobs.report import write_report
-from jobs.score import Scorer, open_scorer, score_files
+from jobs.score import Scorer, open_scorer, score_pending, scoring_run
 from monitor import NOT_A_DIAGNOSIS, store, windows
+from monitor.alert_rules import AlertRules
 from monitor.database import only_writer, reading
 from monitor.demo_feed import demo_feed_path
 from monitor.labels import EMOTIONS
@@ -34,9 +37,14 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
     """
     db, options = out / "demo.duckdb", Options()
     with only_writer(db):
-        for old in (db, db.with_name("demo.duckdb.wal")):
+        for old in (db, *out.glob("demo.duckdb.wal*")):
             old.unlink(missing_ok=True)
-    tally, model = score_files([demo_feed_path()], db, load)
+    tally = Tally()
+    with scoring_run(db, "demo", load, key_file=None) as (scorer, run_id, _):
+        model = scorer.model
+        ingest(db, [demo_feed_path()], run_id, tally)
+        score_pending(db, scorer, run_id, tally)
+        alerts = refresh(db, model.model_id, AlertRules(), run_id)
     note("writing the report")
     page = write_report(db, out / "report", model=model.model_id, options=options)
     with reading(db) as con:
@@ -60,8 +68,8 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
             "risk": ", ".join(f"{level} {totals[f'share_{level}']:.0%}" for level in ("high", "mid", "low")),
             "last week": f"{week['share_high']:.0%} of {week['n']} texts at high risk; "
             f"{before['share_high']:.0%} the week before",
-            "alert line": f"{week['n_above']} of {week['n_rated']} people average P(high risk) "
-            f"{options.threshold:g} or more; {before['n_above']} the week before",
+            "alerts": f"{alerts.raised} raised, {alerts.open} not closed; {week['n_above']} of {week['n_rated']} "
+            f"people are over the line, {options.threshold:g}, this week",
             "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {db}',
         },
         page,
