@@ -9,10 +9,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
 import pytest
 from keyword_scorer import KeywordScorer
 
 from jobs import alerts as listing
+from jobs import benchmark_windows
 from jobs.cli import GATE_FIRED, USER_ERROR, main
 from jobs.evaluate_alerts import GRIDS, draw_feeds, evaluate
 from jobs.score import score_files
@@ -205,3 +207,21 @@ def test_a_wrong_call_of_evaluate_alerts_is_one_line(
 def test_the_list_of_alerts_starts_without_torch() -> None:
     code = "import sys, jobs.alerts; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_windows_of_many_scores_are_measured_and_again_on_the_same_scores(tmp_path: Path) -> None:
+    for _ in range(2):
+        found = benchmark_windows.measure(
+            tmp_path / "w.duckdb", rows=3_000, subjects=10, threads=1, memory="1GB"
+        )
+        assert found["rows_of_answer"] == 2 * sum(
+            len(days) for days in benchmarked_days(tmp_path / "w.duckdb").values()
+        )
+
+
+def benchmarked_days(db: Path) -> dict[str, set[dt.date]]:
+    days: dict[str, set[dt.date]] = defaultdict(set)
+    with duckdb.connect(db, read_only=True) as con:
+        for subject, day in con.execute("SELECT subject_id, CAST(posted_at AS DATE) FROM scores").fetchall():
+            days[subject].add(day)
+    return days

@@ -1,0 +1,94 @@
+"""Measure the 7- and 28-day windows of all subjects over many scores, in bounded memory.
+
+python -m jobs.benchmark_windows --rows 100000000 --subjects 100000 --out out/windows
+
+Draws the scores in SQL into a database in DIR (kept, and used again), and asks the view risk_rolling. The table has
+the columns that windows read, in their types and in the order of arrival; its other columns, which a column store
+does not read, and its primary key, which no window uses, are left out. Writes windows.json.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from pathlib import Path
+from typing import Annotated
+
+import duckdb
+import typer
+from rich.console import Console
+
+from jobs.cli import run
+from jobs.progress import note
+from monitor.database import SQL
+from monitor.errors import ConfigError
+
+DAYS = 365
+DRAW = f"""
+CREATE TABLE scores AS
+SELECT
+    'benchmark' AS model_id,
+    's' || hash(i) % $subjects AS subject_id,
+    'cohort-' || hash(i) % $subjects % 7 AS cohort,
+    TIMESTAMP '2025-01-01' + to_microseconds(CAST(i * ({DAYS * 86_400e6} / $rows) AS BIGINT)) AS posted_at,
+    CASE hash(i, 1) % 5 WHEN 0 THEN 'high_risk' WHEN 1 THEN 'mid_risk' ELSE 'low_risk' END AS risk,
+    hash(i, 2) % 1000000 / 1e6 AS p_high,
+    TIMESTAMP '2026-01-01' AS scored_at
+FROM range($rows) AS texts (i)
+"""
+ASK = """
+SELECT count(*) AS n_rows, sum(n), sum(n_days), sum(n_high), avg(p_high), avg(share_high_lo), avg(share_high_hi)
+FROM risk_rolling
+WHERE level = 'subject' AND window_days IN (7, 28)
+"""
+
+
+def measure(db: Path, rows: int, subjects: int, threads: int, memory: str) -> dict[str, object]:
+    """Seconds, peak memory of the process and rows of the answer; draws the scores first where there are none."""
+    is_new = not db.exists()
+    with duckdb.connect(db, config={"threads": threads, "memory_limit": memory}) as con:
+        if is_new:
+            note(f"drawing {rows:,} scores")
+            con.execute(DRAW, {"rows": rows, "subjects": subjects})
+        for view in ("latest_scores", "risk_rolling"):
+            (file,) = SQL.glob(f"schema/*_{view}.sql")
+            con.execute(f"DROP VIEW IF EXISTS {view}")
+            con.execute(file.read_text(encoding="utf-8"))
+    with duckdb.connect(db, read_only=True, config={"threads": threads, "memory_limit": memory}) as con:
+        note("asking for the 7- and 28-day windows of all subjects")
+        began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
+        ((n_rows, n, *_),) = con.execute(ASK).fetchall()
+        seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "rows": rows,
+        "subjects": subjects,
+        "threads": threads,
+        "memory_limit": memory,
+        "seconds": round(seconds, 1),
+        "cpu_seconds": round(after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime, 1),
+        "peak_gib": round(after.ru_maxrss / 2**20, 2),
+        "rows_of_answer": n_rows,
+        "texts_in_windows": int(n),
+        "file_gib": round(db.stat().st_size / 2**30, 2),
+    }
+
+
+def command(
+    out: Annotated[Path, typer.Option(help="Folder for the database and windows.json.")],
+    rows: Annotated[int, typer.Option(help="How many scores.")] = 100_000_000,
+    subjects: Annotated[int, typer.Option(help="Of how many subjects, over a year.")] = 100_000,
+    threads: Annotated[int, typer.Option(help="How many cores.")] = 2,
+    memory: Annotated[str, typer.Option(help="What DuckDB may hold in memory.")] = "6GB",
+) -> None:
+    """Measure the 7- and 28-day windows of all subjects over many scores."""
+    if min(rows, subjects, threads) < 1:
+        raise ConfigError("--rows, --subjects and --threads are whole numbers of at least 1")
+    out.mkdir(parents=True, exist_ok=True)
+    found = measure(out / f"windows-{rows}-{subjects}.duckdb", rows, subjects, threads, memory)
+    (out / "windows.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    Console().print_json(data=found)
+
+
+if __name__ == "__main__":
+    run(command)
