@@ -15,7 +15,17 @@ FLOORS = (  # a module imports only from floors below its own
     {"errors", "gate", "lines", "times", "nf4_rounding"},
     {"labels", "alert_rules", "cron", "privacy", "readers", "database"},
     {"settings", "documents", "forecast", "store", "windows"},
-    {"prompts", "batching", "label_tree", "metrics", "calibration", "corpus", "demo_grammar", "quality", "retention"},
+    {
+        "prompts",
+        "batching",
+        "label_tree",
+        "metrics",
+        "calibration",
+        "corpus",
+        "demo_grammar",
+        "quality",
+        "retention",
+    },
     {"baselines", "comparison", "curves", "segments", "shots", "overlap", "demo_feed", "snapshot"}
     | {"likelihood", "attention", "kernels", "model_folder"},
     {"mixture", "packed_attention", "matrices"},
