@@ -121,9 +121,13 @@ def _cohorts(ask: Ask, weekly: pl.DataFrame, as_of: dt.date, options: Options) -
 
 
 def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame, pieces: Pieces) -> Series:
+    from monitor import forecast  # statsmodels takes seconds to load
+
     daily, week, month = (
         withholding.windows(frame, pieces, length) for frame, length in zip(frames, (1, 7, 28), strict=True)
     )
+    known = frames[0] if pieces.shows(pieces.as_of, 7) else frames[0].clear()
+    ahead = forecast.forecast(known.with_columns(cohort=pl.lit(cohort or "")), pieces.as_of)
     return Series(
         cohort=cohort,
         first=frames[0]["day"][0],
@@ -132,11 +136,9 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
         month=month,
         weeks=withholding.weeks(weekly.drop("cohort"), pieces),
         by_week=bool(pieces.whole),
-        forecast=NO_FORECAST,
+        forecast=ahead.with_columns(pl.col("p", "lo", "hi").round(3)),  # no way back to single days
+        level=forecast.LEVEL,
     )
-
-
-NO_FORECAST = pl.DataFrame(schema={"day": pl.Date, "p": pl.Float64, "lo": pl.Float64, "hi": pl.Float64})
 
 
 def _choose(rows: list[Row], model: str | None) -> Row | None:

@@ -89,7 +89,7 @@ def risk_trend(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
         say("95% interval"),
         say("28 days"),
     )
-    forecast = series.forecast.with_columns(pl.col("day").dt.to_string("%Y-%m-%d"))
+    forecast = series.forecast.select(pl.col("day").dt.to_string("%Y-%m-%d"), "p", "lo", "hi")
     draw = partial(charts.risk_trend, trend, say=say, gaps=gaps, forecast=forecast)
     return words(summary, draw, Table(columns, rows))
 
@@ -104,6 +104,12 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
         say("Grey: days of which nothing is scored.") if with_gaps else "",
         say("Where a day has fewer than {n} subjects, points stand for whole weeks.", n=least)
         if series.by_week
+        else "",
+        say(
+            "Dashed: single days to come, in an interval that {level} of them should lie in.",
+            level=percent(series.level, 0),
+        )
+        if series.forecast.height
         else "",
     )
 
@@ -128,19 +134,32 @@ def _trend_summary(known: pl.DataFrame, series: Series, inputs: Inputs) -> str:
     nights = sum(day >= inputs.first_day for day in inputs.missing)
     if nights:
         parts.append(say("{days} without a scored text.", days=say.count(nights, "day")))
-    if series.forecast.height:
-        ahead = series.forecast.sort("day").row(-1, named=True)
-        parts.append(
-            say(
-                "Forecast for {day}: {share} ({lo} to {hi}); {coverage} of past forecasts held.",
-                day=say.day(ahead["day"]),
-                share=percent(ahead["p"]),
-                lo=percent(ahead["lo"]),
-                hi=percent(ahead["hi"]),
-                coverage=percent(series.coverage, 0),
-            )
-        )
+    parts.append(forecast_told(series, inputs))
     return say.join(*parts)
+
+
+def forecast_told(series: Series, inputs: Inputs) -> str:
+    """Where the forecast ends, and how often such forecasts held; nothing where there is none."""
+    say = inputs.say
+    if not series.forecast.height:
+        return ""
+    ahead = series.forecast.row(-1, named=True)
+    told = say(
+        "Forecast of single days to {day}: {share} ({lo} to {hi}).",
+        day=say.day(ahead["day"]),
+        share=percent(ahead["p"]),
+        lo=percent(ahead["lo"]),
+        hi=percent(ahead["hi"]),
+    )
+    if not ahead["n_checked"]:
+        return told
+    held = say(
+        "Of {days} forecast so before, {coverage} lay in the interval; {level} should.",
+        days=say.count(ahead["n_checked"], "day"),
+        coverage=percent(ahead["coverage"], 0),
+        level=percent(series.level, 0),
+    )
+    return say.join(told, held)
 
 
 def risk_levels(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:

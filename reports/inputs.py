@@ -81,7 +81,7 @@ class Series:
     first: the day of the first scored text.
     daily, week, month: windows of 1, 7 and 28 days, columns as rolling_overall.
     weeks: columns as weekly_cohort and `withheld`; withheld rows are there, their measures empty.
-    forecast: columns day, p, lo, hi; empty where there is none. coverage: how often its past intervals held.
+    forecast: columns of monitor.forecast; empty where there is none. level: how often its intervals should hold.
     by_week: whether some weeks are told as a whole only.
     """
 
@@ -93,7 +93,7 @@ class Series:
     weeks: pl.DataFrame
     by_week: bool
     forecast: pl.DataFrame
-    coverage: float | None = None
+    level: float
 
 
 @dataclass(frozen=True)

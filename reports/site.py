@@ -104,10 +104,13 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
     return page(
         "alerts.html",
         say("Alerts"),
-        say(
-            "{alerts} not closed on {day}. Who a number stands for: look the alert up in table alerts.",
-            alerts=say.count(waiting, "alert"),
-            day=say.day(inputs.as_of),
+        say.join(
+            say(
+                "{alerts} not closed on {day}.", alerts=say.count(waiting, "alert"), day=say.day(inputs.as_of)
+            ),
+            ""
+            if inputs.options.show_subjects or not waiting
+            else say("Who a number stands for: risk-monitor alerts --db FILE lists the same alerts."),
         ),
         tiles=subjects.alert_tiles(inputs),
         figures=shown,
@@ -221,8 +224,10 @@ def _small(number: int, series: Series, top: float, inputs: Inputs) -> Figure:
     trend = frames.trend(series, inputs.first_day, inputs.missing, inputs.say)
     figure = figures.risk_trend(series, trend, inputs)
     draw = figure.draw and partial(figure.draw, top=top, height=190)
+    told = figures.forecast_told(series, inputs) if draw else ""
     return replace(
         figure,
+        summary=told or figure.summary,
         key=f"cohort_{number}",
         title=str(series.cohort),
         unit="",

@@ -10,9 +10,11 @@ The rule, for means and shares of everyone and of cohorts (k stands for min_coho
    whole week; and where a cohort's week is withheld, the smallest cohort that could be shown is withheld with it, so
    that everyone less the cohorts shown is about k subjects or more. The hours of a weekday are treated the same.
 
-Everything shown is thus made of pieces of at least k subjects each, and so is whatever can be computed from it. Weeks
-end on the weekday of the report's last day, so the rule holds within a report, not between those of two nights. Rows
-and pages about one subject each are no common numbers: they carry no name instead. After Hundepool et al.,
+4. A forecast smooths over months; it is shown, rounded, where the newest week is.
+
+Everything else shown is thus made of pieces of at least k subjects each, and so is whatever can be computed from it.
+Weeks end on the weekday of the report's last day, so the rule holds within a report, not between those of two nights.
+Rows and pages about one subject each are no common numbers: they carry no name instead. After Hundepool et al.,
 "Statistical Disclosure Control" (2012), on secondary suppression.
 """
 

@@ -67,10 +67,13 @@ def test_every_chart_draws_each_row_of_its_window_query(inputs: Inputs) -> None:
 
 def test_the_forecast_is_dashed_and_its_past_coverage_is_told(inputs: Inputs) -> None:
     days = [inputs.as_of + dt.timedelta(days=step) for step in range(1, 15)]
-    ahead = pl.DataFrame({"day": days}).with_columns(p=pl.lit(0.3), lo=pl.lit(0.2), hi=pl.lit(0.45))
-    series = dataclasses.replace(inputs.everyone, forecast=ahead, coverage=0.93)
+    ahead = pl.DataFrame({"day": days}).with_columns(
+        p=pl.lit(0.3), lo=pl.lit(0.2), hi=pl.lit(0.45), coverage=pl.lit(0.93), n_checked=pl.lit(112)
+    )
+    series = dataclasses.replace(inputs.everyone, forecast=ahead, level=0.8)
     figure = all_figures(dataclasses.replace(inputs, everyone=series))[0]
-    assert "Forecast for 18 May 2026: 30.0% (20.0% to 45.0%); 93% of past forecasts held." in figure.summary
+    assert "Forecast of single days to 18 May 2026: 30.0% (20.0% to 45.0%)." in figure.summary
+    assert "Of 112 days forecast so before, 93% lay in the interval; 80% should." in figure.summary
     spec = specs([figure])["risk_trend"]
     assert len(rows(spec, "p")) == 14
     dashes = next(
@@ -127,7 +130,7 @@ def course(days: list[dt.date], missing: list[dt.date] | None = None) -> pl.Data
     )
     weeks = daily.clear().with_columns(withheld=pl.lit(False))
     ahead = pl.DataFrame(schema={"day": pl.Date, "p": pl.Float64, "lo": pl.Float64, "hi": pl.Float64})
-    series = Series(None, days[0], daily, daily, daily, weeks, False, ahead)
+    series = Series(None, days[0], daily, daily, daily, weeks, False, ahead, 0.8)
     return frames.trend(series, days[0], missing or [], Words())
 
 

@@ -57,10 +57,7 @@ def inputs() -> Inputs:
         full_report.fill(con)
         found = collect(con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True))
     assert isinstance(found, Inputs)
-    ahead = pl.date_range(found.as_of, found.as_of + pl.duration(days=13), eager=True)
-    forecast = pl.DataFrame({"day": ahead}).with_columns(p=pl.lit(0.2), lo=pl.lit(0.1), hi=pl.lit(0.35))
-    series = dataclasses.replace(found.everyone, forecast=forecast, coverage=0.95)
-    return dataclasses.replace(found, everyone=series)
+    return found
 
 
 def write(inputs: Inputs, out: Path) -> Path:
