@@ -37,11 +37,12 @@ SELECT
     TIMESTAMP '2026-01-01' AS scored_at
 FROM range($rows) AS texts (i)
 """
-ASK = """
-SELECT count(*) AS n_rows, sum(n), sum(n_days), sum(n_high), avg(p_high), avg(share_high_lo), avg(share_high_hi)
-FROM risk_rolling
-WHERE level = 'subject' AND window_days IN (7, 28)
-"""
+MEASURES = ("n", "n_days", "n_high", "p_high", "share_high", "share_high_lo", "share_high_hi")
+ASK = (
+    "SELECT count(*) AS n_rows, sum(n_7 + n_28) AS n_texts, "
+    + ", ".join(f"avg({name}_{days})" for days in (7, 28) for name in MEASURES)
+    + " FROM risk_rolling WHERE level = 'subject'"
+)
 
 
 def measure(db: Path, rows: int, subjects: int, threads: int, memory: str) -> dict[str, object]:
