@@ -13,18 +13,6 @@ from jobs.score import remember_model
 from monitor import store
 from monitor.database import utc_now, writing
 
-COLUMNS = {
-    "model_id": pl.String,
-    "split": pl.String,
-    "method": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "reason": pl.String,
-    "n": pl.Int64,
-}
-
 
 def write_evaluations(db: Path, found: Mapping[str, Any], models: list[Any]) -> int:
     """Put every metric of metrics.json into `evaluations`, in place of what this model had; returns how many.
@@ -38,9 +26,8 @@ def write_evaluations(db: Path, found: Mapping[str, Any], models: list[Any]) -> 
     for model in models:
         remember_model(db, model)
     rows = [row for model in models for row in _rows(found["methods"], model.model_id)]
-    frame = pl.DataFrame(rows, schema=COLUMNS, orient="row").with_columns(
-        evaluated_at=pl.lit(now), data=pl.lit(found["data"]["source"])
-    )
+    told = [(*row, found["data"]["source"], now) for row in rows]
+    frame = pl.DataFrame(told, schema=store.EVALUATION_COLUMNS, orient="row")
     with writing(db) as con:
         store.replace_evaluations(con, frame)
     return frame.height

@@ -114,6 +114,8 @@ def remember_model(db: Path, model: LoadedModel) -> None:
             temperature=model.temperature,
             risk_map=model.risk_map.rules,
         )
+        if model.evaluation is not None:
+            store.add_evaluations(con, model.model_id, model.evaluation)
 
 
 def score_pending(db: Path, scorer: Scorer, run_id: str, tally: Tally, chunk_rows: int = CHUNK_ROWS) -> None:

@@ -1,6 +1,7 @@
 """Model folders: where they are, what they hold, and the hash that names their scores.
 
     monitor.json    base, adapter, prompt, temperature, risk map (`Manifest`)
+    evaluation.csv  optional: the model's rows of the table `evaluations`, for the score card of reports
     base/           Hugging Face folder: config.json, model.safetensors, tokenizer.json; or a path, or a hub id
     adapter/        peft folder: adapter_config.json, adapter_model.safetensors
     README.md       the model card
@@ -27,6 +28,7 @@ from monitor.prompts import PromptTemplate, default_template
 EMBEDDED = "embedded"
 EMBEDDED_FOLDER = Path(__file__).parent / "assets" / "emotion-llama"
 MANIFEST = "monitor.json"
+EVALUATION = "evaluation.csv"
 QUANTISATIONS = ("nf4-dq", "none")
 MAX_TEXT_TOKENS = 256
 _REQUIRED = ("name", "base", "base_hash", "quantisation", "adapter", "prompt", "temperature", "risk_map")

@@ -18,7 +18,7 @@ from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.materialise import Adapter, StoredWeights, materialise, read_shape
 from monitor.matrices import can_fuse
-from monitor.model_folder import EMBEDDED, find_folder, fingerprint, open_folder, read_tokenizer
+from monitor.model_folder import EMBEDDED, EVALUATION, find_folder, fingerprint, open_folder, read_tokenizer
 from monitor.network import LlamaNetwork, LlamaShape
 from monitor.prompts import PromptTemplate
 
@@ -36,6 +36,7 @@ class LoadedModel:
         base: the base's name; quantisation: "nf4-dq" or "none".
         adapter: hash of the merged adapter, or None.
         max_text_tokens: texts are cut to this many tokens.
+        evaluation: the file of measurements that came with the model, or None.
     """
 
     network: LlamaNetwork
@@ -49,6 +50,7 @@ class LoadedModel:
     quantisation: str
     adapter: str | None
     max_text_tokens: int
+    evaluation: Path | None = None
 
     @property
     def device(self) -> torch.device:
@@ -108,6 +110,7 @@ def load_model(
         quantisation=manifest.quantisation,
         adapter=adapter_hash,
         max_text_tokens=manifest.max_text_tokens,
+        evaluation=path if (path := folder.path / EVALUATION).is_file() else None,
     )
 
 

@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -19,6 +20,20 @@ import polars as pl
 from monitor.database import SQL, utc_now
 from monitor.errors import StoreError
 from monitor.privacy import PLAIN
+
+EVALUATION_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
+    "model_id": pl.String,
+    "split": pl.String,
+    "method": pl.String,
+    "metric": pl.String,
+    "value": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "reason": pl.String,
+    "n": pl.Int64,
+    "data": pl.String,
+    "evaluated_at": pl.Datetime("us"),
+}
 
 
 def conflicting_rows(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[int]:
@@ -125,6 +140,21 @@ def agree_on_pseudonyms(con: duckdb.DuckDBPyConnection, fingerprint: str) -> Non
         f"this database was begun with {held} and cannot take {asked}; name a new database, or set pseudonyms = "
         f"{'false' if kept == PLAIN else 'true'}"
     )
+
+
+def add_evaluations(con: duckdb.DuckDBPyConnection, model_id: str, file: Path) -> None:
+    """Take the measurements that came with a model (a CSV of EVALUATION_COLUMNS), unless it has been measured here.
+
+    Raises:
+        StoreError: the file has other columns, or values that are none.
+    """
+    try:
+        frame = pl.read_csv(file, schema=EVALUATION_COLUMNS)
+    except (pl.exceptions.PolarsError, UnicodeDecodeError) as fault:
+        first = str(fault).splitlines()[0]
+        raise StoreError(f"{file}: not the table of evaluations ({first}); mend or remove it") from fault
+    con.register("incoming", frame)
+    _run(con, "add_evaluations", model_id=model_id)
 
 
 def replace_evaluations(con: duckdb.DuckDBPyConnection, metrics: pl.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -27,6 +28,7 @@ class KeywordModel:
     )
     risk_map: RiskMap = field(default_factory=RiskMap)
     max_text_tokens: int = 256
+    evaluation: Path | None = None
     network: object = None
     device: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(type="cpu"))
 

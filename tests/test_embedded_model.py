@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from monitor.labels import EMOTIONS, confidence
 from monitor.models import load_model
 from monitor.scoring import LabelScorer
+from monitor.store import EVALUATION_COLUMNS
 
 ASSETS = Path(__file__).parents[1] / "monitor" / "assets"
 UNKNOWING = {
@@ -55,6 +57,16 @@ def test_a_plain_text_gets_a_sure_answer(scorer: LabelScorer, text: str, emotion
     probabilities = scorer.score([text]).probabilities
     assert EMOTIONS[probabilities[0].argmax()] == emotion
     assert confidence(probabilities)[0] > 0.5
+
+
+def test_it_comes_with_its_own_measurements(scorer: LabelScorer) -> None:
+    assert scorer.model.evaluation is not None
+    measured = pl.read_csv(scorer.model.evaluation, schema=EVALUATION_COLUMNS)
+    assert set(measured["model_id"]) == {scorer.model.model_id}
+    own = measured.filter(method="fine_tuned", split="test").select("metric", "value")
+    found = dict(own.iter_rows())
+    assert found["accuracy"] == pytest.approx(0.936, abs=0.001)
+    assert found["macro_f1"] == pytest.approx(0.908, abs=0.001)
 
 
 def test_all_assets_stay_under_20_megabytes() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -89,6 +90,31 @@ def test_a_model_is_remembered_once(con: duckdb.DuckDBPyConnection) -> None:
     assert con.execute("SELECT name, prompt->>'before', risk_map->>'fear' FROM models").fetchall() == [
         ("first", "x", "mid_risk")
     ]
+
+
+def test_what_was_measured_with_a_model_is_taken_once_and_never_over_an_own_measurement(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path
+) -> None:
+    file = tmp_path / "evaluation.csv"
+    head = "model_id,split,method,metric,value,lo,hi,reason,n,data,evaluated_at\n"
+    file.write_text(
+        head + "m,test,fine_tuned,accuracy,0.9,0.8,0.95,,2000,d,2026-01-01 00:00:00\n"
+        "m,test,tfidf_svm,ece,,,,no probabilities,2000,d,2026-01-01 00:00:00\n"
+        "other,test,fine_tuned,accuracy,0.1,0,0.2,,2000,d,2026-01-01 00:00:00\n"
+    )
+    store.add_evaluations(con, "m", file)
+    store.add_evaluations(con, "m", file)
+    kept = "SELECT metric, value, reason FROM evaluations ORDER BY metric"
+    assert con.execute(kept).fetchall() == [("accuracy", 0.9, None), ("ece", None, "no probabilities")]
+    con.execute("DELETE FROM evaluations WHERE metric = 'ece'")
+    store.add_evaluations(con, "m", file)
+    assert count(con, "evaluations") == 1
+    for damaged in ("a,b\n1,2\n", head + "m,test,x,accuracy,high,,,,2,d,2026-01-01 00:00:00\n"):
+        file.write_text(damaged)
+        with pytest.raises(
+            StoreError, match=r"evaluation\.csv: not the table of evaluations .*; mend or remove it"
+        ):
+            store.add_evaluations(con, "n", file)
 
 
 def test_the_ledger_adds_up_and_run_ids_sort_by_time(con: duckdb.DuckDBPyConnection) -> None:
