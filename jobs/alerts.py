@@ -2,7 +2,7 @@
 
 risk-monitor alerts --db risk.duckdb --update --fail-on-open
 
-The nightly run brings them up to date by itself; --update does it after settings changed or by hand.
+`score` and the nightly run bring them up to date by themselves; --update does it after settings changed.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from rich.text import Text
 
 from jobs.cli import GATE_FIRED, run
 from jobs.ingest import ledger
-from jobs.progress import note, printable
+from jobs.progress import note, printable, warn
 from monitor import NOT_A_DIAGNOSIS, windows
 from monitor.alert_rules import AlertRules
 from monitor.alerts import AlertCounts, acknowledge, find_episodes, keep_episodes
 from monitor.database import connect, only_writer, reading, utc_now, writing
+from monitor.errors import StoreError
 from monitor.settings import load_settings
 
 SHORT_ID = 8
@@ -47,30 +48,26 @@ def refresh(db: Path, model_id: str, rules: AlertRules, run_id: str) -> AlertCou
         return keep_episodes(con, episodes, model_id, as_of, run_id)
 
 
-def newest_model(db: Path) -> str | None:
-    """model_id of the model that scored last; None where nothing is scored."""
+def in_use(db: Path) -> dict[str, Any] | None:
+    """The row of sql/windows/model_coverage.sql of the model that scored last; None where nothing is scored."""
     with reading(db) as con:
         rows = windows.run(con, "model_coverage", until=utc_now().date()).to_dicts()
-    return next((row["model_id"] for row in rows if row["last_scored"]), None)
+    return next((row for row in rows if row["last_scored"]), None)
 
 
 def update(db: Path, rules: AlertRules) -> None:
     """Refresh the alerts of the model that scored last, as a run of its own, and say what came of it."""
     with only_writer(db):
-        model_id = newest_model(db)
-        if model_id is None:
-            note("nothing is scored in this database yet")
+        model = in_use(db)
+        if model is None:
             return
-        with ledger(db, "alerts", model_id) as run_id:
-            counts = refresh(db, model_id, rules, run_id)
+        with ledger(db, "alerts", model["model_id"]) as run_id:
+            counts = refresh(db, model["model_id"], rules, run_id)
     note(f"{counts.raised} raised, {counts.closed} closed, {counts.open} not closed")
 
 
-def listed(db: Path, *, closed: bool = False) -> list[dict[str, Any]]:
-    """The alerts of the model that scored last, newest first: those not closed, or all of them."""
-    model_id = newest_model(db)
-    if model_id is None:
-        return []
+def listed(db: Path, model_id: str, *, closed: bool = False) -> list[dict[str, Any]]:
+    """The alerts of a model, newest first: those not closed, or all of them."""
     with reading(db) as con:
         rows = windows.run(con, "alerts", model_id=model_id, as_of=utc_now().date()).to_dicts()
     return [row for row in rows if closed or row["state"] != "closed"]
@@ -86,8 +83,8 @@ def reason(alert: dict[str, Any]) -> str:
     }[alert["rule"]]
 
 
-def show(rows: list[dict[str, Any]]) -> None:
-    """Print alerts as a table on standard output."""
+def show(rows: list[dict[str, Any]], otherwise: str) -> None:
+    """Print alerts as a table on standard output, or this line where there are none."""
     console = Console()
     if not console.is_terminal:
         console.width = 10_000
@@ -107,7 +104,7 @@ def show(rows: list[dict[str, Any]]) -> None:
             state,
         )
         table.add_row(*map(Text, cells))
-    console.print(table if rows else Text("no alerts"))
+    console.print(table if rows else Text(otherwise), soft_wrap=not rows)
 
 
 def command(
@@ -138,11 +135,19 @@ def command(
     if seen is not None:
         with only_writer(db), writing(db) as con:
             note(f"acknowledged {acknowledge(con, seen)}")
-    rows = listed(db, closed=closed)
-    show(rows)
+    model = in_use(db)
+    rows = listed(db, model["model_id"], closed=closed) if model else []
+    unseen = ""
+    if model and not model["alerts_current"]:
+        unseen = f"{db}: the alert rules have not looked at every score yet; alerts --update lets them"
+    show(rows, unseen or ("no alerts" if model else "nothing is scored in this database yet"))
     Console(stderr=True).print(NOT_A_DIAGNOSIS, style="dim", highlight=False, soft_wrap=True)
     if fail_on_open and any(row["state"] == "open" for row in rows):
         raise typer.Exit(GATE_FIRED)
+    if unseen and fail_on_open:
+        raise StoreError(unseen)
+    if unseen and rows:
+        warn(unseen)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,7 @@ def collect(
         others=tuple(
             f"{row['name']} ({row['model_id'][:12]})" for row in rows if row is not chosen and row["n"]
         ),
+        alerts_current=chosen["alerts_current"],
     )
 
     def ask(name: str, **params: object) -> pl.DataFrame:

@@ -25,7 +25,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jobs.alerts import newest_model
+from jobs.alerts import in_use
 from jobs.cli import run
 from jobs.progress import note, progress
 from jobs.score import Scorer, open_scorer, score_files
@@ -119,14 +119,13 @@ def evaluate(
     """Score the feed where it is not scored yet, replay it, and write alerts.json and the pictures into `out`."""
     if db is None:
         db = out / "alerts.duckdb"
-        _, model = score_files([feed or demo_feed_path()], db, load)
-        model_id: str | None = model.model_id
+        model_id: str = score_files([feed or demo_feed_path()], db, load, rules=rules).model.model_id
     else:
         connect(db, read_only=True).close()
-        model_id = newest_model(db)
+        model_id = (in_use(db) or {"model_id": ""})["model_id"]
     note("replaying")
     with reading(db) as con:
-        found = replay(con, model_id or "", rules, truth)
+        found = replay(con, model_id, rules, truth)
     (out / "alerts.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     names = alert_curves.write_pictures(found, out)
     note(f"wrote {', '.join(['alerts.json', *names])} into {out}")

@@ -16,17 +16,21 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 import polars as pl
 import typer
 
+from jobs.alerts import refresh
 from jobs.cli import run
 from jobs.ingest import Tally, ingest, ledger
 from jobs.progress import note, progress
 from jobs.stopping import checkpoint, stoppable
 from jobs.summary import print_summary
 from monitor import store
+from monitor.alert_rules import AlertRules
+from monitor.alerts import AlertCounts
 from monitor.database import connect, only_writer, reading, writing
 from monitor.documents import check, find_inputs
 from monitor.errors import DataError
 from monitor.labels import RiskMap, score_columns
 from monitor.privacy import PLAIN, Pseudonyms, key_file_of, open_pseudonyms
+from monitor.settings import load_settings
 
 if TYPE_CHECKING:
     from monitor.models import LoadedModel
@@ -63,6 +67,14 @@ def open_scorer(model: str, device: str = "auto", risk_map: Mapping[str, str] | 
 
     rules = None if risk_map is None else RiskMap(risk_map)
     return LabelScorer(load_model(model, device=device, risk_map=rules))
+
+
+class Scored(NamedTuple):
+    """What scoring some files came to."""
+
+    tally: Tally
+    model: LoadedModel
+    alerts: AlertCounts
 
 
 class Run(NamedTuple):
@@ -162,8 +174,9 @@ def score_files(
     load: Callable[[], Scorer],
     chunk_rows: int = CHUNK_ROWS,
     key_file: Path | None = None,
-) -> tuple[Tally, LoadedModel]:
-    """Ingest the inputs and score; nothing is begun before inputs, database and model are known to be readable.
+    rules: AlertRules | None = None,
+) -> Scored:
+    """Ingest the inputs, score, alert; nothing is begun before inputs, database and model are known to be readable.
 
     Args:
         inputs: files, folders and patterns.
@@ -171,6 +184,7 @@ def score_files(
         load: opens the model.
         chunk_rows: texts scored between two commits.
         key_file: the key of the pseudonyms; None: ids stay as they come.
+        rules: of the alerts; None: the defaults.
 
     Raises:
         DataError, StoreError, ModelError: the one that is not readable.
@@ -182,7 +196,8 @@ def score_files(
     with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
         ingest(db, files, run_id, tally, pseudonyms=pseudonyms)
         score_pending(db, scorer, run_id, tally, chunk_rows)
-    return tally, scorer.model
+        alerts = refresh(db, scorer.model.model_id, rules or AlertRules(), run_id)
+    return Scored(tally, scorer.model, alerts)
 
 
 def command(
@@ -197,7 +212,7 @@ def command(
         bool, typer.Option("--plain-ids", help="Keep the ids as they are: the feed holds no real ones.")
     ] = False,
 ) -> None:
-    """Read texts into the database and score the new ones.
+    """Read texts into the database, score the new ones, and bring the alerts up to date.
 
     Each input row needs subject_id, posted_at (ISO 8601 or epoch; without a zone it is UTC) and text; doc_id and
     source are optional. Rows that cannot be used are kept in the table rejects with the reason. Running it
@@ -207,9 +222,11 @@ def command(
     Ids of subjects and documents are replaced by keyed hashes, with the key in RISK_MONITOR_KEY or beside the
     database; without that key nobody can make or undo them, so keep it.
     """
+    rules = load_settings().alert_rules
     key_file = None if plain_ids else key_file_of(db)
-    tally, scored_by = score_files(inputs, db, lambda: open_scorer(model, device), key_file=key_file)
-    print_summary(tally, db, scored_by)
+    done = score_files(inputs, db, lambda: open_scorer(model, device), key_file=key_file, rules=rules)
+    print_summary(done.tally, db, done.model, alerts=done.alerts)
+    tally = done.tally
     if tally.n_read == tally.n_rejected:
         raise DataError("no row of the input could be used" if tally.n_read else "the input holds no rows")
 

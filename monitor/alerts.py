@@ -76,6 +76,7 @@ def keep_episodes(
     changes = _ask(con, "reconcile", known)
     con.register("changes", changes)
     con.execute(_statement("write_alerts"))
+    con.execute(_statement("note_update"), {"model_id": model_id, "run_id": run_id})
     is_open = pl.col("state") != "closed"
     ((n_open,),) = con.execute(
         "SELECT count(*) FROM alerts WHERE model_id = ? AND state <> 'closed'", [model_id]

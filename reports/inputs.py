@@ -64,7 +64,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Model:
-    """The scorer that a report is about, and which others have scores in the same database."""
+    """The scorer that a report is about, and which others have scores in the same database.
+
+    alerts_current: whether the alert rules have looked at all of its scores.
+    """
 
     model_id: str
     name: str
@@ -72,6 +75,7 @@ class Model:
     quantisation: str
     rules: Mapping[str, str]
     others: tuple[str, ...]
+    alerts_current: bool
 
 
 @dataclass(frozen=True)

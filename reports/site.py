@@ -111,6 +111,7 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
             ""
             if inputs.options.show_subjects or not waiting
             else say("Who a number stands for: risk-monitor alerts --db FILE lists the same alerts."),
+            subjects.unseen(inputs),
         ),
         tiles=subjects.alert_tiles(inputs),
         figures=shown,

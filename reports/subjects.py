@@ -110,6 +110,15 @@ def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
     return text
 
 
+def unseen(inputs: Inputs) -> str:
+    """What to say where the alert rules have not looked at every score; empty where they have."""
+    if inputs.model.alerts_current:
+        return ""
+    return inputs.say(
+        "The alert rules have not looked at every score yet; risk-monitor alerts --db FILE --update lets them."
+    )
+
+
 def alert_tiles(inputs: Inputs) -> list[Tile]:
     """How many wait, how many are new, how many closed of late."""
     say, alerts = inputs.say, inputs.alerts
@@ -134,7 +143,7 @@ def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figu
     )
     words = partial(Figure, "open_alerts", say("Open alerts"), unit)
     if not waiting.height:
-        return words(say("No alert is open on {day}.", day=say.day(inputs.as_of)))
+        return words(unseen(inputs) or say("No alert is open on {day}.", day=say.day(inputs.as_of)))
     if inputs.too_few:
         return words(hidden(inputs))
     shown = waiting.head(most) if most else waiting
@@ -201,7 +210,8 @@ def alert_bars(inputs: Inputs) -> Figure:
     recent = inputs.alerts.filter(OPEN | (pl.col("closed_on") >= inputs.first_day)).head(MOST_BARS)
     if not recent.height:
         return words(
-            say(
+            unseen(inputs)
+            or say(
                 "No alert was raised in the {days} to {day}.",
                 days=say.count(inputs.options.days, "day"),
                 day=say.day(inputs.as_of),
@@ -246,7 +256,7 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
         say("In each open alert's evidence the texts of the highest probability, cut to 280 characters."),
     )
     if not found.height:
-        return words(say("No open alert, and so no evidence."))
+        return words(unseen(inputs) or say("No open alert, and so no evidence."))
     if inputs.too_few:
         return words(hidden(inputs))
     rows = [

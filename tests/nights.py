@@ -15,6 +15,7 @@ BY_RUN = {
     "run_id",
     "ingested_at",
     "scored_at",
+    "scored_until",
     "rejected_at",
     "first_seen",
     "since",

@@ -63,7 +63,7 @@ def test_hostile_texts_and_ids_pass_from_the_file_to_snapshot_query_and_report(t
         for i, text in enumerate(USABLE)
     ]
     db = tmp_path / "risk.duckdb"
-    tally, _ = score_files([write_rows(tmp_path / "feed.jsonl", rows)], db, KeywordScorer)
+    tally = score_files([write_rows(tmp_path / "feed.jsonl", rows)], db, KeywordScorer).tally
     assert tally.n_scored == tally.n_appended == tally.n_read - tally.n_rejected
     kept = dict(ask(db, "SELECT doc_id, text FROM documents", max_rows=10_000).rows)
     assert kept == {row["doc_id"]: row["text"] for row in rows if row["doc_id"] in kept}

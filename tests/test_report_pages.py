@@ -127,6 +127,20 @@ def test_alerts_tell_rule_window_value_and_threshold(con: duckdb.DuckDBPyConnect
     assert all(re.fullmatch(r"\d+\.\d%", row[5]) and row[6] == "40.0%" for row in levels)
 
 
+def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none() -> None:
+    with fake_feed.database() as con:
+        full_report.fill(con)
+        con.execute("DELETE FROM alerts")
+        assert "No alert is open on 4 May 2026." in said(pages(con)["alerts.html"])
+        con.execute("DELETE FROM alert_updates")
+        shown = pages(con, evidence=True)
+    for file, places in {"index.html": 1, "alerts.html": 4}.items():
+        assert said(shown[file]).count("The alert rules have not looked at every score yet") == places
+        assert not re.search(
+            "No (open )?alert (is|was|and)", said(shown[file]).replace("No alert was closed", "")
+        )
+
+
 def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBPyConnection) -> None:
     shown = pages(con, min_cohort=41, subject_pages=True, evidence=True)
     assert set(shown) == {"index.html", "alerts.html", "subjects.html"}

@@ -31,7 +31,7 @@ def ask(db: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def score(db: Path, *inputs: Path, scorer: KeywordScorer | None = None, chunk_rows: int = 4) -> Tally:
-    return score_files(inputs, db, lambda: scorer or KeywordScorer(), chunk_rows)[0]
+    return score_files(inputs, db, lambda: scorer or KeywordScorer(), chunk_rows).tally
 
 
 @pytest.fixture
@@ -244,7 +244,7 @@ def test_an_interrupted_run_says_that_nothing_is_lost(
 
 def test_the_embedded_model_scores_and_another_risk_map_is_another_model(db: Path, feed: Path) -> None:
     scorer = open_scorer("embedded", "cpu")
-    tally, model = score_files([feed], db, lambda: scorer)
+    tally, model, _ = score_files([feed], db, lambda: scorer)
     assert tally.n_scored == 10
     assert ask(db, "SELECT DISTINCT model_id FROM scores") == ask(db, "SELECT model_id FROM models")
     rules = {**model.risk_map.rules, "surprise": "mid_risk"}

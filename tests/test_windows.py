@@ -118,11 +118,14 @@ def test_model_coverage_lists_models_newest_work_first_and_without_scores_last(
     con.execute(
         "INSERT INTO models BY NAME SELECT 'model-0' AS model_id, * EXCLUDE model_id FROM models LIMIT 1"
     )
+    con.execute(
+        "INSERT INTO alert_updates VALUES ('model-a', '2026-06-01', 'r'), ('model-b', '2026-06-30', 'r')"
+    )
     frame = windows.run(con, "model_coverage", until=AS_OF)
-    assert frame.select("model_id", "n", "last_posted").rows() == [
-        ("model-b", 1, dt.datetime(2026, 1, 3, 8)),
-        ("model-a", 1, dt.datetime(2026, 1, 1, 8)),
-        ("model-0", 0, None),
+    assert frame.select("model_id", "n", "last_posted", "alerts_current").rows() == [
+        ("model-b", 1, dt.datetime(2026, 1, 3, 8), False),
+        ("model-a", 1, dt.datetime(2026, 1, 1, 8), True),
+        ("model-0", 0, None, True),
     ]
 
 

@@ -1,6 +1,7 @@
 -- name: model_coverage
 -- purpose: which models have scored what, newest work first: how a report chooses its model and its as-of
--- grain: one row per model known to the database, those without scores included
+-- grain: one row per model known to the database, those without scores included; alerts_current = the alert rules have
+--        looked at all of its scores
 -- frame: all scores up to and including the day of until; last_posted is the last day a report of this model can show
 -- params: until
 SELECT
@@ -14,8 +15,10 @@ SELECT
     count(s.doc_id) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS n,
     min(s.posted_at) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS first_posted,
     max(s.posted_at) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS last_posted,
-    max(s.scored_at) AS last_scored
+    max(s.scored_at) AS last_scored,
+    coalesce(max(s.scored_at) <= max(u.scored_until), count(s.doc_id) = 0) AS alerts_current
 FROM models AS m
 LEFT JOIN scores AS s USING (model_id)
+LEFT JOIN alert_updates AS u USING (model_id)
 GROUP BY ALL
 ORDER BY last_scored DESC NULLS LAST, m.model_id
