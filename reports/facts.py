@@ -17,7 +17,9 @@ from reports.wording import exact, percent
 Fact = tuple[str, str, str]
 METHODS = {
     "fine_tuned": "this model, fine-tuned",
+    "tfidf_svm": "words counted: TF-IDF + LinearSVC",
     "zero_shot": "its base, without examples",
+    **{f"few_shot_{n}": "its base, few-shot ({n} a label)" for n in range(1, 33)},
     "majority": "always the commonest class",
 }
 METRICS = {
@@ -120,7 +122,7 @@ def score_card(inputs: Inputs) -> Figure:
     words = partial(Figure, "score_card", say("How good is the model?"))
     if not card.height:
         return words(
-            say("Measured on texts that people labelled."),
+            say("Measured on texts whose labels are known."),
             say(
                 "Not measured yet: this database holds no evaluation of model {name}. Measure it with risk-monitor "
                 "evaluate --db.",
@@ -129,7 +131,7 @@ def score_card(inputs: Inputs) -> Figure:
         )
     first = card.row(0, named=True)
     unit = say(
-        "Measured on {texts} that people labelled ({data}), {day}; in brackets 95% intervals.",
+        "Measured on {texts} whose labels are known ({data}), {day}; in brackets 95% intervals.",
         texts=say.count(first["n"], "text"),
         data=first["data"],
         day=say.day(first["evaluated_at"].date()),
@@ -138,10 +140,11 @@ def score_card(inputs: Inputs) -> Figure:
     order = card.filter(pl.col("metric") == "macro_f1").sort("value", descending=True, nulls_last=True)
     rows = [
         (
-            say(METHODS[method]) if method in METHODS else method.replace("_", " "),
+            say(METHODS[method], n=method.rpartition("_")[2]),
             *(_measured(cells.get((method, metric)), inputs) for metric in METRICS),
         )
         for method in order["method"]
+        if method in METHODS
     ]
     columns = (say("Method"), *(say(title) for title in METRICS.values()))
     return words(

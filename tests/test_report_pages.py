@@ -53,6 +53,8 @@ def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckD
         in words
     )
     assert "this model, fine-tuned 0.936 (0.926–0.946) 0.908" in words
+    assert "its base, few-shot (2 a label) 0.529 (0.519–0.539) 0.414 (0.404–0.424) – – –" in words
+    assert "0.498" not in words  # an answer that is written out and parsed scores nothing here
     assert (
         "always the commonest class 0.348 (0.338–0.358) 0.086 (0.076–0.096) 0.210 (0.200–0.220) undefined"
         in words
