@@ -68,8 +68,8 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
             "risk": ", ".join(f"{level} {totals[f'share_{level}']:.0%}" for level in ("high", "mid", "low")),
             "last week": f"{week['share_high']:.0%} of {week['n']} texts at high risk; "
             f"{before['share_high']:.0%} the week before",
-            "alerts": f"{alerts.raised} raised, {alerts.open} not closed; {week['n_above']} of {week['n_rated']} "
-            f"people are over the line, {options.threshold:g}, this week",
+            "alerts": f"{alerts.open} not closed; {week['n_above']} of {week['n_rated']} "
+            f"people are at or over the line ({options.threshold:g}) this week",
             "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {db}',
         },
         page,
