@@ -153,6 +153,12 @@ def _check_place(path: Path, read_only: bool) -> None:
         raise StoreError(f"{path}: this is a folder; name a database file, such as {path / 'risk.duckdb'}")
     if path.exists() and not path.is_file():
         raise StoreError(f"{path}: not a regular file; name a database file")
+    if path.exists():
+        _check_kind(path)
+    elif (log := path.with_name(f"{path.name}.wal")).exists():
+        raise StoreError(
+            f"{path}: there is no such database, but its log {log.name}; bring the database back, or move the log away"
+        )
     if read_only and not path.exists():
         raise StoreError(
             f"{path}: there is no such database; `risk-monitor score INPUT --db {path}` makes one"
@@ -162,6 +168,18 @@ def _check_place(path: Path, read_only: bool) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"{path.parent}: cannot make this folder ({error.strerror})") from error
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse what is no DuckDB file before DuckDB makes a view of it, as it does of a CSV, JSON or Parquet file."""
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(12)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot read this file ({error.strerror})") from error
+    if head[8:] != b"DUCK":
+        what = "not a DuckDB database" if head else "not a DuckDB database, for it is empty"
+        raise StoreError(f"{path}: {what}; name another file")
 
 
 def _create(path: Path) -> None:
@@ -205,7 +223,9 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         reason = " ".join(str(error).split())
-        about_file = isinstance(error, _FILE_ERRORS) or type(error) is duckdb.Error
+        about_file = (
+            isinstance(error, _FILE_ERRORS) or type(error) is duckdb.Error or "encrypted database" in reason
+        )
         remedy = _remedy(path, reason) if about_file else None
         if remedy is None:
             raise
@@ -222,10 +242,7 @@ def _remedy(path: Path, reason: str) -> str | None:
         )
     wal += " and run again: all that was committed before it is kept, and the run adds what is missing"
     for signs, remedy in (
-        (
-            ("not a valid DuckDB database", "Loading external extensions"),
-            "not a DuckDB database; name another file with --db",
-        ),
+        (("Cannot open encrypted database",), "an encrypted database; risk-monitor has no key to it"),
         (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
         (
             ("No space left", "Out of disk", "File too large"),

@@ -13,7 +13,7 @@ import pytest
 from jobs.cli import main
 from jobs.query import ask
 from jobs.score import score_files
-from tests.inputs import GOOD, HEADER, write
+from tests.inputs import GOOD, HEADER, write, write_rows
 from tests.keyword_scorer import KeywordScorer
 
 NOBODY = 65534
@@ -40,6 +40,13 @@ def sqlite(path: Path) -> None:
     con.close()
 
 
+def encrypted(path: Path) -> None:
+    with duckdb.connect() as con:
+        con.execute("SET force_mbedtls_unsafe = 'true'")
+        con.execute(f"ATTACH '{path}' AS e (ENCRYPTION_KEY 'a key of somebody')")
+        con.execute("CREATE TABLE e.t (a INTEGER)")
+
+
 def cut(path: Path) -> None:
     ours(path)
     path.write_bytes(path.read_bytes()[:5000])
@@ -51,8 +58,9 @@ STATES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_text("not a database, but long enough " * 999),
         "not a DuckDB database",
     ),
-    "empty": (Path.touch, "not a DuckDB database"),
-    "of SQLite": (sqlite, "not a DuckDB database"),
+    "empty": (Path.touch, "not a DuckDB database, for it is empty; name another file"),
+    "of SQLite": (sqlite, "not a DuckDB database; name another file"),
+    "encrypted": (encrypted, "an encrypted database; risk-monitor has no key to it"),
     "of another program": (foreign, "a database of another program"),
     "of a newer schema": (newer, "written by a newer risk-monitor"),
     "cut short": (cut, "the file is damaged; restore it from a backup"),
@@ -73,6 +81,64 @@ def fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., st
     return run
 
 
+def call(command: str, db: Path) -> tuple[object, ...]:
+    """The words of a command on a database."""
+    folder = db.parent
+    (folder / "inbox").mkdir()
+    feed = write(folder / "inbox" / "feed.csv", HEADER + GOOD)
+    config = write(folder / "risk-monitor.toml", f'db = "{db.name}"\n')
+    return {
+        "query": ("query", "FROM runs", "--db", db),
+        "report": ("report", "--db", db, "--out", folder / "out"),
+        "score": ("score", feed, "--db", db),
+        "nightly": ("nightly", "--config", config),
+        "schedule": ("schedule", "--config", config),
+        "watch": ("watch", "--config", config),
+        "status": ("status", "--db", db),
+        "forget": ("forget", "nobody", "--db", db),
+        "alerts": ("alerts", "--db", db, "--update"),
+        "evaluate-alerts": ("evaluate-alerts", "--db", db, "--out", folder / "out"),
+    }[command]
+
+
+COMMANDS = [
+    "query",
+    "report",
+    "score",
+    "nightly",
+    "schedule",
+    "status",
+    "forget",
+    "alerts",
+    "evaluate-alerts",
+]
+
+
+@pytest.mark.parametrize("name", ["feed.csv", "feed.json", "feed.jsonl", "feed.parquet"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_input_named_as_the_database_is_refused_in_one_line_before_duckdb_reads_it(
+    tmp_path: Path, fails: Callable[..., str], name: str, command: str
+) -> None:
+    db = write_rows(tmp_path / name, [{"subject_id": "s1", "posted_at": "2026-01-05", "text": "a"}])
+    before = db.read_bytes()
+    line = fails(*call(command, db))
+    assert line == f"risk-monitor: {db}: not a DuckDB database; name another file"
+    assert db.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} <= {name, "inbox", "risk-monitor.toml", "out"}
+
+
+def test_a_log_without_its_database_is_not_taken_for_that_of_a_new_one(
+    tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    db = tmp_path / "risk.duckdb"
+    log = write(tmp_path / "risk.duckdb.wal", "what was committed last")
+    for command in ("score", "query"):
+        assert "bring the database back, or move the log away" in fails(*call(command, db))
+        shutil.rmtree(tmp_path / "inbox")
+    assert log.read_text() == "what was committed last"
+    assert not db.exists()
+
+
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("command", ["query", "report", "score", "nightly", "status", "alerts"])
 def test_a_database_that_is_none_is_named_and_left_as_it_is(
@@ -82,19 +148,7 @@ def test_a_database_that_is_none_is_named_and_left_as_it_is(
     make, words = STATES[state]
     make(db)
     before = db.read_bytes() if stat.S_ISREG(db.stat().st_mode) else None
-    (tmp_path / "inbox").mkdir()
-    feed = write(tmp_path / "inbox" / "feed.csv", HEADER + GOOD)
-    config = write(tmp_path / "risk-monitor.toml", 'db = "risk.duckdb"\n')
-    line = fails(
-        *{
-            "query": ("query", "FROM runs", "--db", db),
-            "report": ("report", "--db", db, "--out", tmp_path / "out"),
-            "score": ("score", feed, "--db", db),
-            "nightly": ("nightly", "--config", config),
-            "status": ("status", "--db", db),
-            "alerts": ("alerts", "--db", db, "--update"),
-        }[command]
-    )
+    line = fails(*call(command, db))
     assert words in line
     assert str(db) in line
     assert before is None or db.read_bytes() == before
