@@ -157,7 +157,7 @@ def _check_place(path: Path, read_only: bool) -> None:
         _check_kind(path)
     elif (log := path.with_name(f"{path.name}.wal")).exists():
         raise StoreError(
-            f"{path}: there is no such database, but its log {log.name}; bring the database back, or move the log away"
+            f"{path}: no such database, but its log {log.name}; bring the database back, or move the log away"
         )
     if read_only and not path.exists():
         raise StoreError(
