@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -21,6 +22,7 @@ from reports.site import Page
 
 FONT = "Liberation Sans, Arial, Noto Sans CJK TC, Noto Sans TC, PingFang TC, Microsoft JhengHei, sans-serif"
 WIDTH = 1100
+INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
 INDEX = {
     "risk_trend": ("risk_trend",),
     "risk_heatmap": ("subject_week", "weekday_hour"),
@@ -40,11 +42,11 @@ def write(page: Page, inputs: Inputs, out: Path) -> list[str]:
         found = [drawn[key] for key in keys if key in drawn]
         if not found:
             continue
-        spec = _spec(page, inputs, found)
-        (out / f"{name}.svg").write_text(_svg(spec), encoding="utf-8")
+        drawing = _svg(_spec(page, inputs, found))
+        (out / f"{name}.svg").write_text(drawing, encoding="utf-8")
         names.append(f"{name}.svg")
         if can_write(inputs.say(NOT_A_DIAGNOSIS)):
-            (out / f"{name}.png").write_bytes(_png(spec))
+            (out / f"{name}.png").write_bytes(_png(drawing))
             names.insert(-1, f"{name}.png")
     return names
 
@@ -53,7 +55,7 @@ def write(page: Page, inputs: Inputs, out: Path) -> list[str]:
 def can_write(text: str) -> bool:
     """Whether a font here has the letters of a text: two different letters that none has look the same."""
     strange = sorted({letter for letter in text if ord(letter) > 0x2E80})[:2]
-    first, *others = (_png(_letter(letter)) for letter in strange or "ab")
+    first, *others = (_png(_svg(_letter(letter))) for letter in strange or "ab")
     return first not in others
 
 
@@ -99,11 +101,12 @@ def _titled(page: Page, figures: Sequence[Figure]) -> Iterator[Any]:
             yield figure.draw(LIGHT, width=WIDTH).properties(title=title)  # type: ignore[attr-defined]
 
 
-def _png(spec: dict[str, Any]) -> bytes:
-    picture: bytes = vl_convert.vegalite_to_png(spec, vl_version=axes.VEGA_LITE, scale=2)
+def _png(drawing: str) -> bytes:
+    picture: bytes = vl_convert.svg_to_png(drawing, scale=2)
     return picture
 
 
 def _svg(spec: dict[str, Any]) -> str:
-    picture: str = vl_convert.vegalite_to_svg(spec, vl_version=axes.VEGA_LITE)
-    return picture
+    """Without the rules that only the pointer makes visible: hundreds of layers, which a PNG takes long to merge."""
+    drawing: str = vl_convert.vegalite_to_svg(spec, vl_version=axes.VEGA_LITE)
+    return INVISIBLE.sub("", drawing)

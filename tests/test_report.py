@@ -73,6 +73,7 @@ def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_
     assert (out / "risk_trend.png").read_bytes().startswith(b"\x89PNG")
     for picture in out.glob("*.svg"):
         assert NOT_A_DIAGNOSIS in html.unescape(picture.read_text())
+        assert 'opacity="0"' not in picture.read_text(), "what only a pointer would show"
     assert "High risk, day by day" in (out / "risk_trend.svg").read_text()
     words = said(path)
     for fact in (
