@@ -264,13 +264,10 @@ def _migrations() -> tuple[Path, ...]:
 
 def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:
     """Names of the schema files this database has had, in order; None where it belongs to another program."""
-    names = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if not names:
-        return []
     try:
         rows = con.execute("SELECT name FROM schema_version ORDER BY version").fetchall()
     except duckdb.Error:
-        return None
+        return None if con.execute("FROM duckdb_tables()").fetchone() else []
     return [name for (name,) in rows] or None
 
 
