@@ -21,9 +21,9 @@ from jobs.nightly import options
 from jobs.progress import note, progress, warn
 from jobs.report import write_report
 from monitor import documents, store
-from monitor.database import connect, only_writer, reading
+from monitor.database import only_writer, reading
 from monitor.errors import ConfigError, DataError, StoreError
-from monitor.privacy import KEY_VARIABLE, Pseudonyms, key_file_of, open_pseudonyms
+from monitor.privacy import KEY_VARIABLE, PLAIN, Pseudonyms, key_file_of, open_pseudonyms
 from monitor.retention import Forgotten, files_holding, forget, names_of
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 from monitor.snapshot import publish
@@ -40,17 +40,19 @@ def forget_everywhere(db: Path, subject: str, settings: Settings | None) -> None
     Raises:
         StoreError: a file that this project wrote still holds a trace. DataError: there was nobody to forget.
     """
-    connect(db, read_only=True).close()
     key_file = (settings and settings.key_file) or key_file_of(db)
-    known = KEY_VARIABLE in os.environ or key_file.exists()
-    pseudonyms = open_pseudonyms(key_file, create=False) if known else None
+    pseudonyms, searchable = _key_of(db, key_file, subject)
     names = names_of(subject, pseudonyms)
     with only_writer(db):
         done = forget(db, names)
         written = [db, *_written_anew(db, settings)]
         left = files_holding(written, done.sought)
     _say(done, written, settings)
-    for path in _inputs_naming(db, settings, set(names), pseudonyms):
+    if not searchable:
+        warn(
+            "without the key of this database nobody can tell whether your input files name this subject; look there"
+        )
+    for path in _inputs_naming(db, settings, set(names), pseudonyms) if searchable else ():
         warn(
             f"{path} is yours and still names this subject; take the rows out, or they come back when it is read"
         )
@@ -59,12 +61,30 @@ def forget_everywhere(db: Path, subject: str, settings: Settings | None) -> None
             f"{', '.join(map(str, left))}: still holds traces of this subject; this is a fault, report it"
         )
     if not done.removed:
-        key = (
-            ""
-            if pseudonyms
-            else f" (no {key_file} and no {KEY_VARIABLE}: only what the database itself calls them)"
+        raise DataError(f"{db}: nothing about this subject")
+
+
+def _key_of(db: Path, key_file: Path, subject: str) -> tuple[Pseudonyms | None, bool]:
+    """The pseudonyms of the database, if its key is at hand, and whether ids of input files can be compared with its.
+
+    Raises:
+        StoreError: there is no key at hand, or another one, and the subject is no pseudonym of the database.
+    """
+    with reading(db) as con:
+        kept = store.begun_with(con)
+        held = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
+    known = KEY_VARIABLE in os.environ or key_file.exists()
+    pseudonyms = open_pseudonyms(key_file, create=False) if known else None
+    if kept in (None, PLAIN) or (pseudonyms and pseudonyms.fingerprint == kept):
+        return pseudonyms, True
+    if not held and pseudonyms:
+        store.check_pseudonyms(kept, pseudonyms.fingerprint)
+    if not held:
+        raise StoreError(
+            f"{db}: the key of its pseudonyms is missing (no {key_file}, no {KEY_VARIABLE}); bring it back, or give "
+            "the subject's pseudonym"
         )
-        raise DataError(f"{db}: nothing about this subject{key}")
+    return None, False
 
 
 def _written_anew(db: Path, settings: Settings | None) -> Iterator[Path]:

@@ -25,7 +25,7 @@ from jobs.summary import print_summary
 from monitor import store
 from monitor.alert_rules import AlertRules
 from monitor.alerts import AlertCounts
-from monitor.database import connect, only_writer, reading, writing
+from monitor.database import only_writer, reading, writing
 from monitor.documents import check, find_inputs
 from monitor.errors import DataError
 from monitor.labels import RiskMap, score_columns
@@ -89,7 +89,7 @@ class Run(NamedTuple):
 def scoring_run(db: Path, job: str, load: Callable[[], Scorer], key_file: Path | None) -> Iterator[Run]:
     """A run that is alone on this database for the length of a block.
 
-    Nothing is begun before database, key and model are known to be readable.
+    Nothing is begun before database, key and model are known to be readable; the model, which takes longest, is last.
 
     Args:
         db: the database; made where there is none.
@@ -101,15 +101,27 @@ def scoring_run(db: Path, job: str, load: Callable[[], Scorer], key_file: Path |
         StoreError, ConfigError, ModelError: the one that is not readable, or is not the database's key.
     """
     with stoppable(), only_writer(db):
-        if db.exists():
-            connect(db).close()
+        pseudonyms = _agreed(db, key_file)
         scorer = load()
-        pseudonyms = None if key_file is None else open_pseudonyms(key_file)
         with writing(db) as con:
             store.agree_on_pseudonyms(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
         remember_model(db, scorer.model)
         with ledger(db, job, scorer.model.model_id) as run_id:
             yield Run(scorer, run_id, pseudonyms)
+
+
+def _agreed(db: Path, key_file: Path | None) -> Pseudonyms | None:
+    """The pseudonyms of a run, if it has any, in agreement with the database, which is looked at and not changed."""
+    kept = None
+    if db.exists():
+        with writing(db) as con:  # brings the schema up to date
+            kept = store.begun_with(con)
+    store.check_pseudonyms(kept, PLAIN if key_file is None else None)
+    if key_file is None:
+        return None
+    pseudonyms = open_pseudonyms(key_file, create=kept is None)
+    store.check_pseudonyms(kept, pseudonyms.fingerprint)
+    return pseudonyms
 
 
 def remember_model(db: Path, model: LoadedModel) -> None:

@@ -128,18 +128,37 @@ def agree_on_pseudonyms(con: duckdb.DuckDBPyConnection, fingerprint: str) -> Non
         StoreError: this database was begun with another key, or with plain ids, or without.
     """
     _run(con, "agree_on_pseudonyms", fingerprint=fingerprint, now=utc_now())
-    ((kept,),) = con.execute("SELECT fingerprint FROM pseudonyms").fetchall()
-    if kept == fingerprint:
+    check_pseudonyms(begun_with(con), fingerprint)
+
+
+def begun_with(con: duckdb.DuckDBPyConnection) -> str | None:
+    """The fingerprint of the key that made the ids, or PLAIN; None where nothing was ever read."""
+    row = con.execute("SELECT fingerprint FROM pseudonyms").fetchone()
+    return row[0] if row else None
+
+
+def check_pseudonyms(kept: str | None, fingerprint: str | None) -> None:
+    """Hold a fingerprint (None: of a key that is not read yet) against what a database was begun with.
+
+    Raises:
+        StoreError: as `agree_on_pseudonyms`.
+    """
+    if kept is None or kept == fingerprint:
         return
-    if PLAIN not in (kept, fingerprint):
+    if kept == PLAIN:
+        raise StoreError(
+            "this database was begun with plain ids and cannot take pseudonyms; name a new database, or keep to "
+            "plain ids (score: --plain-ids; settings: pseudonyms = false)"
+        )
+    if fingerprint == PLAIN:
+        raise StoreError(
+            "this database was begun with pseudonyms and cannot take plain ids; name a new database, or keep to "
+            "pseudonyms (score: no --plain-ids; settings: pseudonyms = true)"
+        )
+    if fingerprint is not None:
         raise StoreError(
             "another key made the pseudonyms of this database; bring back that key, or name a new database"
         )
-    held, asked = ("plain ids", "pseudonyms") if kept == PLAIN else ("pseudonyms", "plain ids")
-    raise StoreError(
-        f"this database was begun with {held} and cannot take {asked}; name a new database, or set pseudonyms = "
-        f"{'false' if kept == PLAIN else 'true'}"
-    )
 
 
 def add_evaluations(con: duckdb.DuckDBPyConnection, model_id: str, file: Path) -> None:

@@ -14,7 +14,7 @@ from jobs.ingest import Tally, ingest, ledger
 from jobs.score import open_scorer, score_files, score_rows
 from monitor import store
 from monitor.database import only_writer, reading, writing
-from monitor.errors import DataError, StoreError
+from monitor.errors import DataError, MonitorError, StoreError
 from monitor.labels import EMOTIONS
 from tests.inputs import write
 from tests.keyword_scorer import KeywordModel, KeywordScorer, KeywordScores
@@ -159,6 +159,34 @@ def test_nothing_is_begun_when_one_input_cannot_be_read(db: Path, feed: Path, tm
     with pytest.raises(DataError, match=r"bad\.csv: no column subject_id, posted_at"):
         score(db, feed, bad)
     assert not db.exists()
+
+
+@pytest.mark.parametrize(
+    ("begun_plain", "key", "told"),
+    [
+        (False, "short", "a key needs at least 16 characters"),
+        (False, "f" * 64, "another key made the pseudonyms"),
+        (False, None, "begun with pseudonyms and cannot take plain ids"),
+        (True, "f" * 64, "begun with plain ids and cannot take pseudonyms"),
+    ],
+)
+def test_what_is_wrong_with_the_key_is_said_before_the_model_is_loaded(
+    db: Path, feed: Path, tmp_path: Path, begun_plain: bool, key: str | None, told: str
+) -> None:
+    score_files([feed], db, KeywordScorer, key_file=None if begun_plain else tmp_path / "first.key")
+    if key is not None:
+        write(tmp_path / "other.key", key).chmod(0o600)
+    before = set(tmp_path.iterdir())
+
+    def load() -> KeywordScorer:
+        raise AssertionError("loaded")
+
+    with pytest.raises(MonitorError, match=told):
+        score_files([feed], db, load, key_file=None if key is None else tmp_path / "other.key")
+    if key is not None:
+        with pytest.raises(MonitorError):
+            score_files([feed], db, load, key_file=tmp_path / "missing.key")
+    assert set(tmp_path.iterdir()) == before
 
 
 def test_two_runs_at_once_are_refused(db: Path, feed: Path) -> None:

@@ -143,7 +143,9 @@ def test_a_database_keeps_to_the_key_that_it_was_begun_with(con: duckdb.DuckDBPy
     with pytest.raises(StoreError, match="begun with pseudonyms and cannot take plain ids"):
         store.agree_on_pseudonyms(con, PLAIN)
     con.execute("UPDATE pseudonyms SET fingerprint = 'plain'")
-    with pytest.raises(StoreError, match=r"begun with plain ids .* set pseudonyms = false"):
+    with pytest.raises(
+        StoreError, match=r"begun with plain ids .* --plain-ids; settings: pseudonyms = false"
+    ):
         store.agree_on_pseudonyms(con, "one")
 
 
