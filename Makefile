@@ -23,8 +23,8 @@ demo: $(VENV)/.installed
 	@$(BIN)/risk-monitor demo --out out
 
 test: $(VENV)/.installed-dev
-	@echo "==> test: pytest"
-	@$(BIN)/python -m pytest
+	@echo "==> test: pytest, a process for each core, four at most"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # A stamp is as new as the pins it was installed from, so a second `make` installs nothing.
 $(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/.made

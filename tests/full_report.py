@@ -1,14 +1,27 @@
 """A database with all that a report can show: two cohorts, alerts, a judged run, an evaluation, a missing night."""
 
 import datetime as dt
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from jobs.collect import collect
 from monitor.alert_rules import AlertRules
 from monitor.alerts import update_alerts
+from reports import page, site
+from reports.inputs import Inputs, Options
 from tests import fake_feed
 
+CHARTS = {
+    "index.html": (
+        *("risk_trend", "cohort_1", "cohort_2", "risk_levels", "emotion_mix", "subject_week", "weekday_hour"),
+    ),
+    "cohort-1.html": ("risk_trend", "risk_levels", "emotion_mix"),
+    "alerts.html": ("alert_bars",),
+    "subjects.html": (),
+    "subjects/0001.html": ("course",),
+}
 LAST = fake_feed.START + dt.timedelta(days=119)
 MEASURED = {
     "few_shot_2": {"accuracy": 0.529, "macro_f1": 0.414},
@@ -58,3 +71,19 @@ def fill(con: duckdb.DuckDBPyConnection, subjects: int = 40, south: str = "south
         " value + 0.01 AS hi, 2000 AS n, 'emotion' AS data, TIMESTAMP '2026-05-01' AS evaluated_at FROM measured",
         {"model": fake_feed.MODEL},
     )
+
+
+def inputs() -> Inputs:
+    """What the report of such a database is made of, with all that is opt-in."""
+    with fake_feed.database() as con:
+        fill(con)
+        found = collect(con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True))
+    assert isinstance(found, Inputs)
+    return found
+
+
+def write(inputs: Inputs, out: Path) -> Path:
+    """The report's pages without the seconds that pictures take."""
+    for one in site.pages(inputs):
+        page.save(one, inputs.say, out)
+    return out

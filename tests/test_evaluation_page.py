@@ -1,13 +1,13 @@
 """The evaluation's page in a real browser: drawn, silent, offline, readable at any width, deaf to hostile names."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from evaluated import keyword_engine, rows_of, write_data
 from keyword_scorer import KeywordModel
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from opened_page import opened
+from playwright.sync_api import Browser, Page
 
 from jobs.evaluate import evaluate
 from reports import evaluation as report
@@ -18,16 +18,6 @@ CURVE = [
     {"step": step, "loss": 2.0 / step, **({"macro_f1": 0.5} if step % 3 == 0 else {})}
     for step in range(1, 10)
 ]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +35,18 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Seen:
-    """A page that was opened, with everything it said and asked for."""
-
-    def __init__(self, page: Page, path: Path) -> None:
-        self.page, self.said, self.asked = page, list[str](), list[str]()
-        page.on("console", lambda message: self.said.append(message.text))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(path.as_uri())
-        expect(page.locator(".chart:not([data-drawn])")).to_have_count(0, timeout=60_000)
-        assert self.said == []
-        assert self.asked == [path.as_uri()]
-        assert page.evaluate("window.hacked") is None
-
-
-def opened(browser: Browser, path: Path, width: int, scheme: str) -> Seen:
-    place = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-    return Seen(place.new_page(), path)
+def shown(browser: Browser, path: Path, width: int, scheme: str) -> Page:
+    """The page, once it is drawn, silent, offline and not hacked."""
+    seen = opened(browser, path, width, color_scheme=scheme)
+    assert seen.is_silent_and_offline(), (seen.said, seen.asked)
+    assert seen.page.evaluate("window.hacked") is None
+    return seen.page
 
 
 @pytest.mark.parametrize("width", [400, 1400])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_panel_is_drawn_within_the_page(browser: Browser, out: Path, width: int, scheme: str) -> None:
-    page = opened(browser, out / "index.html", width, scheme).page
+    page = shown(browser, out / "index.html", width, scheme)
     assert page.locator(".chart[data-drawn]").count() == 4 + 4 + 6 + 4 + 2 + 2
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for svg in page.locator(".chart svg").all():
@@ -84,14 +62,14 @@ def test_every_panel_is_drawn_within_the_page(browser: Browser, out: Path, width
 
 
 def test_hostile_texts_and_names_are_shown_as_text(browser: Browser, out: Path) -> None:
-    page = opened(browser, out / "index.html", 1400, "light").page
+    page = shown(browser, out / "index.html", 1400, "light")
     assert page.locator("#mistakes-table td", has_text="<script>").count() > 0
     assert page.locator(".facts", has_text="<script>window.hacked").count() == 1
     assert page.locator("img").count() == 0
 
 
 def test_each_figure_stands_on_a_page_of_its_own_with_the_warning(browser: Browser, out: Path) -> None:
-    page = opened(browser, out / "confusion_matrices.html", 768, "light").page
+    page = shown(browser, out / "confusion_matrices.html", 768, "light")
     assert page.locator(".chart[data-drawn]").count() == 4
     assert page.locator(".mark-rect.role-mark path").count() == 2 * 36 + 2 * 9
     assert "Not a diagnosis" in page.locator("footer").inner_text()

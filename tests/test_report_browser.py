@@ -1,99 +1,28 @@
 """The pages in a real browser: drawn, silent, offline, readable by anyone at any width, and deaf to hostile input."""
 
-import dataclasses
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import polars as pl
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
-from jobs.collect import collect
-from jobs.report import write_report
-from monitor.database import writing
-from reports import page as pages
-from reports import site
-from reports.inputs import Inputs, Model, Notice, Options
-from reports.wording import Words
-from tests import fake_feed, full_report
+from reports.inputs import Inputs
+from tests import full_report
+from tests.full_report import CHARTS
+from tests.opened_page import MARKS, Seen, opened
 
 pytestmark = pytest.mark.browser
-CHARTS = {
-    "index.html": (
-        *("risk_trend", "cohort_1", "cohort_2", "risk_levels", "emotion_mix", "subject_week", "weekday_hour"),
-    ),
-    "cohort-1.html": ("risk_trend", "risk_levels", "emotion_mix"),
-    "alerts.html": ("alert_bars",),
-    "subjects.html": (),
-    "subjects/0001.html": ("course",),
-}
-ATTACKS = (
-    "</script><script>window.hacked = 1</script>",
-    "<img src=x onerror='window.hacked = 1'>",
-    '"><svg onload=window.hacked=1>',
-    '<a href="javascript:window.hacked=1">x</a>',
-    "{{ 7 * 7 }}${7*7}<!--<script>",
-    "'); window.hacked = 1; ('",
-    "\u202egnp.exe\x00\u2028",
-)
-MARKS = "path:not([d=''])"
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
 def inputs() -> Inputs:
-    with fake_feed.database() as con:
-        full_report.fill(con)
-        found = collect(con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True))
-    assert isinstance(found, Inputs)
-    return found
-
-
-def write(inputs: Inputs, out: Path) -> Path:
-    """The report's pages without the seconds that pictures take."""
-    for one in site.pages(inputs):
-        pages.save(one, inputs.say, out)
-    return out
+    return full_report.inputs()
 
 
 @pytest.fixture(scope="module")
 def report(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write(inputs, tmp_path_factory.mktemp("report"))
-
-
-class Seen:
-    """A page that was opened, with everything it said and asked for."""
-
-    def __init__(self, page: Page, path: Path) -> None:
-        self.page, self.said, self.asked = page, list[str](), list[str]()
-        page.on("console", lambda message: self.said.append(f"{message.type}: {message.text}"))
-        page.on("pageerror", lambda error: self.said.append(str(error)))
-        page.on("request", lambda request: self.asked.append(request.url))
-        page.goto(path.as_uri())
-        expect(page.locator(".chart:not([data-drawn])")).to_have_count(0, timeout=30_000)
-        self.url = path.as_uri()
-
-    def is_silent_and_offline(self) -> bool:
-        return self.said == [] and self.asked == [self.url]
-
-    def count(self, selector: str) -> int:
-        return self.page.locator(selector).count()
-
-
-def opened(browser: Browser, path: Path, width: int = 1400, **context: object) -> Seen:
-    place = browser.new_context(viewport={"width": width, "height": 900}, **context)
-    return Seen(place.new_page(), path)
+    return full_report.write(inputs, tmp_path_factory.mktemp("report"))
 
 
 @pytest.mark.parametrize("file", CHARTS)
@@ -251,66 +180,6 @@ def test_tooltips_tell_the_numbers(
     assert seen.said == []
 
 
-@pytest.fixture(scope="module")
-def hostile(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report whose subjects, texts, cohorts, findings, model and base are named by an attacker."""
-    ids = inputs.subject_week["subject_id"].unique(maintain_order=True).to_list()
-    names = dict(zip(ids, ATTACKS, strict=False))
-
-    def renamed(frame: pl.DataFrame) -> pl.DataFrame:
-        return frame.with_columns(pl.col("subject_id").replace(names))
-
-    changed = dataclasses.replace(
-        inputs,
-        model=Model(ATTACKS[0], ATTACKS[1], ATTACKS[2], ATTACKS[3], inputs.model.rules, others=ATTACKS),
-        cohorts=[
-            dataclasses.replace(series, cohort=attack)
-            for series, attack in zip(inputs.cohorts, ATTACKS, strict=False)
-        ],
-        places={names.get(subject, subject): place for subject, place in inputs.places.items()},
-        subject_week=renamed(inputs.subject_week),
-        subject_day=renamed(inputs.subject_day),
-        subject_7=renamed(inputs.subject_7),
-        alerts=renamed(inputs.alerts),
-        evidence=inputs.evidence.with_columns(text=pl.lit(" ".join(ATTACKS))),
-        run={**inputs.run, "findings": pl.Series([list(ATTACKS)]).to_frame("x").write_json()[6:-2]},
-        score_card=inputs.score_card.with_columns(data=pl.lit(ATTACKS[1]), method=pl.lit(ATTACKS[2])),
-    )
-    return write(changed, tmp_path_factory.mktemp("hostile"))
-
-
-@pytest.mark.parametrize("file", CHARTS)
-def test_hostile_names_are_shown_as_text_and_nothing_runs(browser: Browser, hostile: Path, file: str) -> None:
-    seen = opened(browser, hostile / file)
-    for chart in CHARTS[file]:
-        marks = seen.page.locator(f"#{chart} .role-mark {MARKS}")
-        for place in range(0, min(marks.count(), 40), 3):
-            marks.nth(place).hover(force=True)
-    assert seen.page.evaluate("window.hacked") is None
-    assert seen.is_silent_and_offline(), (seen.said, seen.asked)
-    seen.page.locator("summary").evaluate_all("all => all.forEach(one => one.click())")
-    shown = " ".join(seen.page.locator("body").inner_text().split())
-    assert sum(" ".join(attack.split()) in shown for attack in ATTACKS) >= 2
-    assert seen.count("script") == (3 if CHARTS[file] else 0)
-    assert seen.count("img") == 0
-
-
-def test_a_script_that_got_in_all_the_same_is_refused(browser: Browser, report: Path) -> None:
-    seen = opened(browser, report / "index.html")
-    seen.page.evaluate(
-        """() => {
-            const script = document.createElement("script");
-            script.textContent = "window.hacked = 1";
-            document.body.append(script);
-            document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.hacked = 1'>");
-            return fetch("https://example.org/").catch(() => "refused");
-        }"""
-    )
-    assert seen.page.evaluate("window.hacked") is None
-    assert any("Content Security Policy" in line for line in seen.said)
-    assert all(url.startswith("file:") for url in seen.asked)
-
-
 def test_headings_labels_and_the_skip_link_lead_through_the_page(browser: Browser, report: Path) -> None:
     seen = opened(browser, report / "index.html")
     assert seen.count("h1") == 1
@@ -347,23 +216,3 @@ def test_the_tables_hold_what_the_charts_show(browser: Browser, report: Path, in
     assert lines.count() == inputs.subject_week["subject_id"].n_unique()
     filled = seen.page.locator("section[aria-labelledby=subject_week-title] tbody td:not(:empty)")
     assert filled.count() == inputs.subject_week.height
-
-
-def test_pages_with_nothing_or_little_to_draw_are_silent_too(browser: Browser, tmp_path: Path) -> None:
-    notice = pages.save(site.notice(Notice(ATTACKS[0], ATTACKS[1], ATTACKS[2])), Words(), tmp_path)
-    seen = opened(browser, notice)
-    assert seen.is_silent_and_offline(), seen.said
-    assert seen.page.evaluate("window.hacked") is None
-    assert seen.page.locator("h1").inner_text() == ATTACKS[0]
-    with writing(tmp_path / "one.duckdb") as con:
-        fake_feed.add(con, [("a", "2026-01-05 08:00", 0.8)])
-    for number, options in enumerate(
-        (Options(), Options(min_cohort=1, show_subjects=True, subject_pages=True))
-    ):
-        index = write_report(tmp_path / "one.duckdb", tmp_path / str(number), options=options)
-        for file in index.parent.rglob("*.html"):
-            seen = opened(browser, file, 400)
-            assert seen.is_silent_and_offline(), seen.said
-            assert seen.page.evaluate("document.documentElement.scrollWidth") <= 400
-            for svg in seen.page.locator(".chart svg").all():
-                assert svg.locator(".role-mark path").count() > 0
