@@ -13,6 +13,20 @@ UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart"}
 NAMES_SHOWN = 3
 
 
+def entries(inbox: Path) -> list[Path]:
+    """What lies in an inbox, sorted.
+
+    Raises:
+        DataError: the inbox is no folder, or cannot be read.
+    """
+    try:
+        return sorted(inbox.iterdir())
+    except OSError as error:
+        raise DataError(
+            f"{inbox}: cannot read the inbox ({error.strerror}); make this folder, or name another in the settings"
+        ) from error
+
+
 def whole_files(inbox: Path, settle_s: float) -> list[Path]:
     """The input files of a folder, sorted, without those that are still being written.
 
@@ -21,11 +35,9 @@ def whole_files(inbox: Path, settle_s: float) -> list[Path]:
     Files of other kinds get one line too; hidden ones none.
 
     Raises:
-        DataError: the inbox is no folder.
+        DataError: as `entries`.
     """
-    if not inbox.is_dir():
-        raise DataError(f"{inbox}: the inbox is no folder; make it, or name another in the settings")
-    seen = sorted(path for path in inbox.iterdir() if path.is_file() and not path.name.startswith("."))
+    seen = [path for path in entries(inbox) if path.is_file() and not path.name.startswith(".")]
     unfinished = [path for path in seen if UNFINISHED & {suffix.lower() for suffix in path.suffixes}]
     files = [path for path in seen if path not in unfinished and documents.is_input(path)]
     other = [path for path in seen if path not in unfinished and path not in files]

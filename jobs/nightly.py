@@ -8,6 +8,7 @@ Run it from cron as often as you like: two never overlap, and each completes wha
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -17,7 +18,7 @@ import typer
 
 from jobs.alerts import refresh
 from jobs.cli import run
-from jobs.inbox import whole_files
+from jobs.inbox import entries, whole_files
 from jobs.ingest import Tally, ingest
 from jobs.notify import tell_of_night, telling_of_failure
 from jobs.progress import note
@@ -25,6 +26,7 @@ from jobs.report import write_report
 from jobs.score import Scorer, open_scorer, score_pending, scoring_run
 from jobs.summary import print_summary
 from monitor.alerts import AlertCounts
+from monitor.errors import ConfigError
 from monitor.privacy import key_file_of
 from monitor.quality import Judgement, judge
 from monitor.retention import drop_old_texts
@@ -68,7 +70,7 @@ def run_once(
     key_file = (settings.key_file or key_file_of(db)) if settings.pseudonyms else None
     with (
         telling_of_failure(settings.notify, job),
-        scoring_run(db, job, load, key_file) as (scorer, run_id, pseudonyms),
+        scoring_run(db, job, lambda: _ready(settings, load), key_file) as (scorer, run_id, pseudonyms),
     ):
         files = whole_files(settings.inbox, settings.settle_s)
         ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
@@ -81,6 +83,16 @@ def run_once(
             publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
             page = write_report(db, settings.out, model=scorer.model.model_id, options=options(settings))
     return Night(tally, scorer.model, alerts, judged, page)
+
+
+def _ready(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
+    """Load the model, which takes long, once it is known that the run will not fail of its folders at its end."""
+    entries(settings.inbox)
+    for folder in (settings.out, settings.snapshot):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not (there.is_dir() and os.access(there, os.W_OK)):
+            raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
+    return load()
 
 
 def options(settings: Settings) -> Options:

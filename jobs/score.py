@@ -27,7 +27,7 @@ from monitor.alert_rules import AlertRules
 from monitor.alerts import AlertCounts
 from monitor.database import only_writer, reading, writing
 from monitor.documents import check, find_inputs
-from monitor.errors import DataError
+from monitor.errors import DataError, MonitorError
 from monitor.labels import RiskMap, score_columns
 from monitor.privacy import PLAIN, Pseudonyms, key_file_of, open_pseudonyms
 from monitor.settings import load_settings
@@ -102,7 +102,14 @@ def scoring_run(db: Path, job: str, load: Callable[[], Scorer], key_file: Path |
     """
     with stoppable(), only_writer(db):
         pseudonyms = _agreed(db, key_file)
-        scorer = load()
+        try:
+            scorer = load()
+        except MonitorError:
+            if db.exists():
+                with ledger(db, job, None):  # keeps that the run failed, and why
+                    raise
+            raise
+        checkpoint()
         with writing(db) as con:
             store.agree_on_pseudonyms(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
         remember_model(db, scorer.model)

@@ -8,20 +8,21 @@ The model stays in memory. A nightly run of the same settings may go on beside i
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from jobs.cli import run
-from jobs.inbox import look
+from jobs.inbox import entries, look
 from jobs.nightly import run_once
 from jobs.notify import tell_of_night
 from jobs.progress import note
 from jobs.score import Scorer, open_scorer
 from jobs.stopping import sleep, stoppable
 from monitor import NOT_A_DIAGNOSIS
-from monitor.errors import BusyError, DataError
+from monitor.errors import BusyError
 from monitor.settings import Settings, load_settings
 
 
@@ -32,23 +33,23 @@ def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, rep
         Stopped: it was asked to stop; what had come is scored up to its last chunk.
     """
     seen: dict[Path, tuple[int, float] | None] | None = None
+    load_once = cache(load)
     with stoppable():
-        scorer = load()
         note(f"watching {settings.inbox} every {every_s:g} s · {NOT_A_DIAGNOSIS}")
         while True:
-            found = _files(settings.inbox)
+            found = {path: look(path) for path in entries(settings.inbox)}
             if found != seen:
                 try:
-                    _take(settings, scorer, report)
+                    _take(settings, load_once, report)
                     seen = found
                 except BusyError:
                     note("another run is working on the database; waiting for it")
             sleep(every_s)
 
 
-def _take(settings: Settings, scorer: Scorer, report: bool) -> None:
+def _take(settings: Settings, load: Callable[[], Scorer], report: bool) -> None:
     """One batch, in one line where it held anything."""
-    done = run_once(settings, lambda: scorer, "watch", report=report)
+    done = run_once(settings, load, "watch", report=report)
     tally = done.tally
     if tally.n_read or tally.n_scored or tally.n_refused_files:
         note(
@@ -57,14 +58,6 @@ def _take(settings: Settings, scorer: Scorer, report: bool) -> None:
         )
     counts = {"raised": done.alerts.raised, "closed": done.alerts.closed, "still_open": done.alerts.open}
     tell_of_night(settings.notify, quality=done.judged.level, **counts)
-
-
-def _files(inbox: Path) -> dict[Path, tuple[int, float] | None]:
-    """The files of the inbox, with size and time of the last change."""
-    try:
-        return {path: look(path) for path in inbox.iterdir()}
-    except OSError as error:
-        raise DataError(f"{inbox}: cannot read the inbox ({error.strerror})") from error
 
 
 def command(

@@ -107,6 +107,7 @@ COMMANDS = [
     "score",
     "nightly",
     "schedule",
+    "watch",
     "status",
     "forget",
     "alerts",
@@ -140,7 +141,7 @@ def test_a_log_without_its_database_is_not_taken_for_that_of_a_new_one(
 
 
 @pytest.mark.parametrize("state", STATES)
-@pytest.mark.parametrize("command", ["query", "report", "score", "nightly", "status", "alerts"])
+@pytest.mark.parametrize("command", ["query", "report", "score", "nightly", "watch", "status", "alerts"])
 def test_a_database_that_is_none_is_named_and_left_as_it_is(
     tmp_path: Path, fails: Callable[..., str], state: str, command: str
 ) -> None:

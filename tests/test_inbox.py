@@ -64,7 +64,7 @@ def test_a_file_that_goes_away_while_we_look_is_left(inbox: Path, monkeypatch: p
 
 
 def test_an_inbox_that_is_no_folder_is_one_clear_line(inbox: Path) -> None:
-    with pytest.raises(DataError, match="the inbox is no folder"):
+    with pytest.raises(DataError, match="cannot read the inbox"):
         whole_files(write(inbox / "a.csv", FEED), 0)
 
 

@@ -1,5 +1,6 @@
 """The unattended run and the demo, from files to a report, with a small scorer in the model's place."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from jobs.nightly import night
 from jobs.query import ask
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import only_writer
-from monitor.errors import DataError, StoreError
+from monitor.errors import MonitorError, StoreError
 from monitor.settings import Settings
 from tests.inputs import write
 from tests.keyword_scorer import KeywordModel, KeywordScorer
@@ -82,15 +83,28 @@ def test_two_nights_never_overlap(settings: Settings) -> None:
         night(settings, KeywordScorer)
 
 
-def test_an_inbox_that_is_not_there_is_a_failed_run_with_a_clear_line(
-    settings: Settings, tmp_path: Path
+@pytest.mark.parametrize("key", ["inbox", "out", "snapshot"])
+def test_a_folder_that_cannot_be_used_fails_the_run_with_a_clear_line_before_the_model_is_loaded(
+    settings: Settings, tmp_path: Path, key: str
 ) -> None:
-    lost = settings.model_copy(update={"inbox": tmp_path / "lost"})
-    with pytest.raises(DataError, match="the inbox is no folder"):
-        night(lost, KeywordScorer)
-    ((status, message),) = ask(settings.db, "SELECT status, message FROM runs").rows
+    place = write(tmp_path / "file", "") / "lost"
+    loaded: list[KeywordScorer] = []
+
+    def load() -> KeywordScorer:
+        loaded.append(KeywordScorer())
+        return loaded[-1]
+
+    lost = settings.model_copy(update={key: place})
+    with pytest.raises(MonitorError, match=f"{place}: cannot (read the inbox|write there)"):
+        night(lost, load)
+    assert not settings.db.exists()
+    night(settings, load)
+    with pytest.raises(MonitorError):
+        night(lost, load)
+    assert len(loaded) == 1
+    _, (status, message) = ask(settings.db, "SELECT status, message FROM runs ORDER BY run_id").rows
     assert status == "failed"
-    assert message.startswith("DataError: ")
+    assert re.match(r"(Data|Config)Error: .*lost: cannot", message)
 
 
 def test_another_risk_map_is_another_model(settings: Settings) -> None:

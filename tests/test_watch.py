@@ -103,7 +103,7 @@ def test_it_waits_for_another_run_and_then_takes_what_came_meanwhile(
 def test_a_missing_inbox_is_one_line(settings: Settings) -> None:
     settings.inbox.rmdir()
     with pytest.raises(DataError, match="cannot read the inbox"):
-        watch(settings, KeywordScorer, 1)
+        watch(settings, lambda: pytest.fail("loaded"), 1)
 
 
 def test_waiting_ends_at_once_when_it_is_asked_to() -> None:
