@@ -207,7 +207,8 @@ def alert_bars(inputs: Inputs) -> Figure:
     say = inputs.say
     unit = say("A bar an alert, from the day it opened to the day it closed; a row a subject.")
     words = partial(Figure, "alert_bars", say("Alerts over time"), unit)
-    recent = inputs.alerts.filter(OPEN | (pl.col("closed_on") >= inputs.first_day)).head(MOST_BARS)
+    alerts = inputs.alerts.filter(OPEN | (pl.col("closed_on") >= inputs.first_day))
+    recent = alerts.head(MOST_BARS)
     if not recent.height:
         return words(
             unseen(inputs)
@@ -236,9 +237,11 @@ def alert_bars(inputs: Inputs) -> Figure:
     )
     summary = say(
         "{alerts} of {subjects}.",
-        alerts=say.count(bars.height, "alert"),
-        subjects=say.count(bars["label"].n_unique(), "subject"),
+        alerts=say.count(alerts.height, "alert"),
+        subjects=say.count(alerts["subject_id"].n_unique(), "subject"),
     )
+    if alerts.height > MOST_BARS:
+        summary = say.join(summary, say("The newest {n} are shown.", n=MOST_BARS))
     return words(summary, partial(subject_charts.alert_bars, bars, say=say))
 
 

@@ -15,7 +15,7 @@ from jobs.report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import writing
 from monitor.labels import EMOTIONS
-from reports import facts, frames, page, pictures, site
+from reports import facts, frames, page, pictures, site, subjects
 from reports.figures import Link
 from reports.inputs import Inputs, Options
 from reports.wording import LANGUAGES, WEEKDAYS, Words
@@ -74,6 +74,17 @@ def test_every_page_says_what_it_rests_on(con: duckdb.DuckDBPyConnection) -> Non
         ):
             assert part in words, (file, part)
         assert "0 rejected rows" in words
+
+
+def test_of_many_alerts_the_newest_are_drawn_and_all_are_counted(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = inputs(con)
+    monkeypatch.setattr(subjects, "MOST_BARS", found.alerts.height)
+    counted = subjects.alert_bars(found).summary
+    assert counted.startswith(f"{found.alerts.height} alerts of ")
+    monkeypatch.setattr(subjects, "MOST_BARS", 3)
+    assert subjects.alert_bars(found).summary == counted + " The newest 3 are shown."
 
 
 def test_every_link_leads_to_a_page_or_a_picture(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
