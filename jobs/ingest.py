@@ -27,12 +27,13 @@ class Tally:
     Attributes:
         reasons: how many rejects there were of each `column: reason`.
         places: the first file and row of each of these.
-        warnings: what somebody should look into: files that were refused, or gave nothing.
+        refused: files that cannot be read, and why; those that an earlier run refused as they are now are
+            still_refused instead.
+        empty: files that gave nothing, and why.
     """
 
     n_files: int = 0
     n_known_files: int = 0
-    n_refused_files: int = 0
     n_read: int = 0
     n_rejected: int = 0
     n_duplicate: int = 0
@@ -41,7 +42,9 @@ class Tally:
     scoring_s: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     places: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    refused: dict[Path, str] = field(default_factory=dict)
+    still_refused: list[Path] = field(default_factory=list)
+    empty: dict[Path, str] = field(default_factory=dict)
 
     def reject(self, rejects: pl.DataFrame) -> None:
         """Count rejects by their reasons."""
@@ -111,7 +114,7 @@ def ingest(
     sizes = {(path, size) for path, size, _ in known}
     with progress("reading", "rows") as advance:
         for path in files:
-            before, name = look(path), documents.display_name(path)
+            before, name, digest = look(path), documents.display_name(path), None
             try:
                 if before and (name, before[0]) in sizes and (name, before[0], _sha256(path)) in known:
                     tally.n_known_files += 1
@@ -121,7 +124,7 @@ def ingest(
             except DataError as error:
                 if not unattended:
                     raise
-                _refuse(db, documents.refusal(path, str(error)), run_id, tally)
+                _refuse(db, path, str(error).removeprefix(f"{path}: "), digest, run_id, tally)
                 continue
             tally.n_files += 1
             if look(path) != before:
@@ -147,7 +150,7 @@ def _read_file(
         n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid
     if not n_valid:
         why = "every row was rejected" if n_read else "it holds no rows"
-        tally.warnings.append(f"{path}: nothing was taken from this file; {why}")
+        tally.empty[path] = f"nothing was taken from this file; {why}"
 
 
 def append_chunk(db: Path, chunk: documents.Chunk, run_id: str, tally: Tally) -> None:
@@ -174,13 +177,15 @@ def append_chunk(db: Path, chunk: documents.Chunk, run_id: str, tally: Tally) ->
     checkpoint()
 
 
-def _refuse(db: Path, rejects: pl.DataFrame, run_id: str, tally: Tally) -> None:
-    """Keep the one reject of a file that cannot be read; it is no row, and counts as none."""
+def _refuse(db: Path, path: Path, reason: str, digest: str | None, run_id: str, tally: Tally) -> None:
+    """Keep one reject for the file; it is counted once, however many nights it stays as it is."""
     with writing(db) as con:
-        store.append_rejects(con, rejects, run_id)
-        store.count_in_run(con, run_id, n_refused_files=1)
-    tally.n_refused_files += 1
-    tally.warnings += rejects["reason"].to_list()
+        n_new = store.append_rejects(con, documents.refusal(path, reason, digest), run_id)
+        store.count_in_run(con, run_id, n_refused_files=n_new)
+    if n_new:
+        tally.refused[path] = reason
+    else:
+        tally.still_refused.append(path)
 
 
 def _sha256(path: Path) -> str:

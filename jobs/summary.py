@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +36,7 @@ def print_summary(
     lines = [
         ("read", tally.n_read, f"rows of {_files(tally.n_files)}"),
         *[("skipped", tally.n_known_files, "read before as they are now")][: tally.n_known_files],
-        *[("refused", tally.n_refused_files, "files that cannot be read")][: tally.n_refused_files],
+        *[("refused", len(tally.refused), "cannot be read at all, see below")][: len(tally.refused)],
         ("rejected", tally.n_rejected, refused if tally.reasons else ""),
         *(
             ("", n, f"{reason} (first: {tally.places[reason]})")
@@ -62,11 +63,27 @@ def print_summary(
         console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
     for finding in judged.findings if judged else ():
         warn(finding)
-    for warning in tally.warnings[:TOP_REASONS]:
-        warn(warning)
-    if len(tally.warnings) > TOP_REASONS:
-        warn(f"and {len(tally.warnings) - TOP_REASONS:,} more such files")
+    warn_of_files(tally)
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
+
+
+def warn_of_files(tally: Tally) -> None:
+    """Each file that was refused or gave nothing: the first few with the reason, the others by name."""
+    found = [*tally.refused.items(), *tally.empty.items()]
+    for path, why in found[:TOP_REASONS]:
+        warn(f"{path}: {why}")
+    if more := [path for path, _ in found[TOP_REASONS:]]:
+        warn(f"{_files(len(more))} more: {_names(more)}")
+    if again := tally.still_refused:
+        was, them = ("was", "it") if len(again) == 1 else ("were", "them")
+        warn(
+            f"{_files(len(again))} {was} refused before and did not change since; "
+            f"mend {them}, or move {them} out of the inbox: {_names(again)}"
+        )
+
+
+def _names(files: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in files)
 
 
 def _files(n: int) -> str:

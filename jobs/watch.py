@@ -21,6 +21,7 @@ from jobs.notify import tell_of_night
 from jobs.progress import note
 from jobs.score import Scorer, open_scorer
 from jobs.stopping import sleep, stoppable
+from jobs.summary import warn_of_files
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import BusyError
 from monitor.settings import Settings, load_settings
@@ -51,11 +52,12 @@ def _take(settings: Settings, load: Callable[[], Scorer], report: bool) -> None:
     """One batch, in one line where it held anything."""
     done = run_once(settings, load, "watch", report=report)
     tally = done.tally
-    if tally.n_read or tally.n_scored or tally.n_refused_files:
+    if tally.n_read or tally.n_scored or tally.refused:
         note(
             f"read {tally.n_read:,}, rejected {tally.n_rejected:,}, appended {tally.n_appended:,}, "
             f"scored {tally.n_scored:,}; quality {done.judged.level}"
         )
+        warn_of_files(tally)
     counts = {"raised": done.alerts.raised, "closed": done.alerts.closed, "still_open": done.alerts.open}
     tell_of_night(settings.notify, quality=done.judged.level, **counts)
 

@@ -155,9 +155,12 @@ def check(path: Path) -> None:
     chunks.close()
 
 
-def refusal(path: Path, reason: str) -> pl.DataFrame:
-    """The one reject, without a row number, that says why a whole file was refused; columns of REJECT_SCHEMA."""
-    return _rejects(display_name(path), [Fault(None, None, reason, None)])
+def refusal(path: Path, reason: str, sha256: str | None) -> pl.DataFrame:
+    """The one reject, without a row number, that says why a file of this content (None: unknown) was refused.
+
+    Columns of REJECT_SCHEMA; the same file with the same content and reason has the same reject_id.
+    """
+    return _rejects(display_name(path), [Fault(None, None, reason, sha256 and f"sha256 {sha256}")])
 
 
 def display_name(path: Path) -> str:

@@ -88,7 +88,7 @@ def drift(now: dict[str, Any], past: dict[str, Any]) -> dict[str, float]:
 
 
 SENTENCES = {
-    "unread_files": "{value:.0f} files could not be read at all ({level} from {limit:g})",
+    "unread_files": "{value:.0f} file{s} could not be read at all ({level} from {limit:g})",
     "rejected": "{value:.0%} of the rows read were rejected ({level} from {limit:.0%})",
     "duplicates": "{value:.0%} of the valid rows were known already ({level} from {limit:.0%})",
     "copies": "{value:.0%} of the new texts repeat their subject word for word ({level} from {limit:.0%})",
@@ -107,7 +107,8 @@ def hold(measures: dict[str, float], limits: Quality) -> Judgement:
         level = sum(value >= limit and not math.isclose(value, 0) for limit in (yellow, red))
         if level:
             limit = (yellow, red)[level - 1]
-            found.append((level, SENTENCES[name].format(value=value, limit=limit, level=LEVELS[level])))
+            words = {"value": value, "limit": limit, "level": LEVELS[level], "s": "" if value == 1 else "s"}
+            found.append((level, SENTENCES[name].format(**words)))
     found.sort(key=lambda finding: -finding[0])
     return Judgement(LEVELS[found[0][0] if found else 0], tuple(sentence for _, sentence in found))
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from jobs.inbox import whole_files
-from jobs.nightly import night
+from jobs.nightly import Night, night, run_once
 from jobs.query import ask
+from jobs.summary import warn_of_files
 from monitor.errors import DataError
+from monitor.settings import Settings
 from tests.inputs import write
 from tests.keyword_scorer import KeywordScorer
 from tests.nights import settings
@@ -22,6 +24,11 @@ FEED = "doc_id,subject_id,posted_at,text\n" + "".join(f"d{i},s{i},2026-01-05,joy
 def inbox(tmp_path: Path) -> Path:
     (tmp_path / "inbox").mkdir()
     return tmp_path / "inbox"
+
+
+def read_inbox(chosen: Settings, scorer: KeywordScorer | None = None) -> Night:
+    """A night without its report, which takes long to draw."""
+    return run_once(chosen, lambda: scorer or KeywordScorer(), report=False)
 
 
 def test_unfinished_names_and_other_kinds_are_left_with_a_line_each_and_hidden_files_with_none(
@@ -81,10 +88,10 @@ def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(tmp_path
 
     sender = threading.Thread(target=send)
     sender.start()
-    night(chosen, KeywordScorer)
+    read_inbox(chosen)
     assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(0,)]
     sender.join()
-    night(chosen, KeywordScorer)
+    read_inbox(chosen)
     assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(5,)]
     assert ask(chosen.db, "SELECT count(*) FROM rejects").rows == [(0,)]
 
@@ -95,7 +102,7 @@ def test_a_known_file_is_known_by_its_content_not_its_time_and_a_changed_one_is_
     chosen = settings(tmp_path, inbox)
     for content in (FEED, FEED, FEED.replace("joy 4", "joy 5"), FEED + "d5,s5,2026-01-05,new\n"):
         write(inbox / "a.csv", content)
-        night(chosen, KeywordScorer)
+        read_inbox(chosen)
     runs = ask(chosen.db, "SELECT n_files, n_read, n_appended, n_rejected FROM runs ORDER BY run_id").rows
     assert runs == [(1, 5, 5, 0), (0, 0, 0, 0), (1, 5, 0, 1), (1, 6, 1, 0)]
 
@@ -114,9 +121,9 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
         return False
 
     monkeypatch.setattr("jobs.ingest.checkpoint", append_meanwhile)
-    night(chosen, lambda: seen)
+    read_inbox(chosen, seen)
     assert "a.csv changed while it was read" in capsys.readouterr().err
-    night(chosen, lambda: seen)
+    read_inbox(chosen, seen)
     assert ask(chosen.db, "SELECT count(*), count(DISTINCT doc_id) FROM documents").rows == [(6, 6)]
     assert ask(chosen.db, "SELECT count(*) FROM files").rows == [(1,)]
 
@@ -135,4 +142,48 @@ def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     for line in ("1.csv: nothing was taken from this file; it holds no rows", "2.csv: nothing was taken",
                  "3.csv: nothing was taken from this file; every row was rejected", "4.csv: no column"):  # fmt: skip
         assert line in shown.err.replace("\n", " ")
+    assert shown.err.index("4.csv: no column") < shown.err.index("1.csv: nothing"), (
+        "what is worse comes first"
+    )
     assert "\x1b" not in shown.err + shown.out
+
+
+def test_of_many_bad_files_each_is_named(
+    tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 8):
+        write(inbox / f"{number}.csv", "")
+    warn_of_files(read_inbox(settings(tmp_path, inbox)).tally)
+    *few, rest = capsys.readouterr().err.splitlines()[-6:]
+    assert [line.split(": nothing")[0] for line in few] == [str(inbox / f"{n}.csv") for n in range(1, 6)]
+    assert rest == "2 files more: 6.csv, 7.csv"
+
+
+def test_a_refused_file_counts_once_and_is_named_every_night_until_it_is_mended_or_gone(
+    tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen, bad = settings(tmp_path, inbox), write(inbox / "a.csv", "when,text\n")
+    remedy = "1 file was refused before and did not change since; mend it, or move it out of the inbox: a.csv"
+
+    def told() -> tuple[str, bool]:
+        done = read_inbox(chosen)
+        capsys.readouterr()
+        warn_of_files(done.tally)
+        return done.judged.level, remedy in capsys.readouterr().err
+
+    assert [told(), told(), told()] == [("yellow", False), ("green", True), ("green", True)]
+    write(bad, "when,words\n")
+    assert told() == ("yellow", False), "another content is news"
+    write(bad, FEED)
+    assert told() == ("green", False)
+
+
+def test_a_refused_file_is_news_to_the_first_night_that_is_judged(
+    tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(inbox / "a.csv", "when,text\n")
+    monkeypatch.setattr("jobs.nightly.score_pending", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        read_inbox(settings(tmp_path, inbox))
+    monkeypatch.undo()
+    assert [read_inbox(settings(tmp_path, inbox)).judged.level for _ in range(2)] == ["yellow", "green"]

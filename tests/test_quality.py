@@ -84,7 +84,7 @@ def test_more_of_the_same_is_green_and_says_nothing(db: Path) -> None:
             "75% of the valid rows were known already (yellow from 50%)",
         ),
         ({"n_duplicate": 100}, "yellow", "100% of the valid rows were known already (yellow from 50%)"),
-        ({"n_refused_files": 1}, "yellow", "1 files could not be read at all (yellow from 1)"),
+        ({"n_refused_files": 1}, "yellow", "1 file could not be read at all (yellow from 1)"),
         ({"n_refused_files": 3}, "red", "3 files could not be read at all (red from 3)"),
     ],
 )

@@ -1,5 +1,6 @@
 -- name: quality_counts
--- purpose: what a run read, and what of it was rejected, known already or could not be read
+-- purpose: what a run read, and what of it was rejected or known already; files that could not be read are those of
+--          runs before it, too, that ended before they were judged: it does not count these files again
 -- grain: one row
 -- frame: none
 -- params: run_id
@@ -9,6 +10,12 @@ SELECT
     n_rejected,
     n_read - n_rejected AS n_valid,
     n_duplicate,
-    n_refused_files
+    (
+        SELECT sum(n_refused_files)
+        FROM runs
+        WHERE
+            run_id <= $run_id
+            AND run_id > (SELECT coalesce(max(run_id), '') FROM runs WHERE quality IS NOT NULL AND run_id < $run_id)
+    ) AS n_refused_files
 FROM runs
 WHERE run_id = $run_id

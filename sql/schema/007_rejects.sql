@@ -1,6 +1,6 @@
 -- name: rejects
 -- purpose: every row that was read and not accepted, with its place, the reason and the start of what it held
--- grain: one row per file, row, reason and content; row is null where the whole file was refused
+-- grain: one row per file, row, reason and content; row is null where the whole file was refused, and raw its SHA-256
 -- frame: none
 -- params: none
 CREATE TABLE rejects (
