@@ -73,8 +73,7 @@ def command(
     tuned = {"batch": 32, "rate": 6e-4, "seed": seed, "device": target}
     pretraining.instruct(network, tokenizer, pairs, **tuned, report=_line(console, "instruct"))
     save_base(network.cpu(), tokenizer, out, "emotion-llama-base")
-    console.print(f"base written to {out}")
-    console.print(NOT_A_DIAGNOSIS)
+    console.print(f"base written to {out}\n{NOT_A_DIAGNOSIS}", highlight=False, soft_wrap=True)
 
 
 def read_corpora(data: Path, limit: int | None) -> tuple[list[str], list[str], Comments]:

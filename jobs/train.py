@@ -8,6 +8,7 @@ risk-monitor train --data dair-ai/emotion --base TinyLlama/TinyLlama-1.1B-Chat-v
 from __future__ import annotations
 
 import json
+import math
 import time
 import tomllib
 from collections.abc import Callable
@@ -20,6 +21,7 @@ import typer
 from rich.console import Console
 
 from jobs.cli import run
+from jobs.progress import duration
 from monitor import NOT_A_DIAGNOSIS
 from monitor.corpus import Split, load_splits
 from monitor.errors import ConfigError, DataError
@@ -31,6 +33,7 @@ from monitor.mixture import (
     training_list,
     without_twins,
 )
+from reports.wording import count
 
 if TYPE_CHECKING:
     from monitor.training import Examples, TrainSettings
@@ -83,7 +86,9 @@ def command(
     dense = weights == "dense" or (weights == "auto" and target.type == "cpu")
     network = attach_adapter(load_trainable(source.base, target, dense=dense), settings)
     encoder = PromptEncoder(source.manifest.prompt, read_tokenizer(source.base))
-    console.print(f"training on {target.type}: {len(prepared.texts):,} texts, {settings.epochs} epochs")
+    console.print(
+        f"training on {target.type}: {len(prepared.texts):,} texts, {count(settings.epochs, 'epoch')}"
+    )
     validation = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
     result = fit(network, encoder, prepared.epoch, validation, settings, _reporter(console))
     scores = label_log_likelihoods(network, encoder, prepared.validation.texts, settings.max_text_tokens)
@@ -91,10 +96,10 @@ def command(
     save_model(network, source, out, name=out.resolve().name, temperature=temperature)
     np.save(out / "training_list.npy", training_list(prepared.texts))
     _draw(result.curve, out)
-    minutes = (time.monotonic() - started) / 60
+    took = duration(time.monotonic() - started)
     console.print(f"best validation macro-F1 {result.best_f1:.4f} at step {result.best_step:,}")
-    console.print(f"temperature {temperature}; {minutes:.1f} minutes; model written to {out}")
-    console.print(NOT_A_DIAGNOSIS)
+    last = f"temperature {temperature}; {took}; model written to {out}\n{NOT_A_DIAGNOSIS}"
+    console.print(last, highlight=False, soft_wrap=True)
 
 
 def read_recipe(
@@ -175,13 +180,11 @@ def _reporter(console: Console) -> Callable[[dict[str, float]], None]:
 
     def report(record: dict[str, float]) -> None:
         step, total = int(record["step"]), int(record["of"])
-        if "macro_f1" not in record and step % max(1, total // 10):
+        if "macro_f1" not in record and step % math.ceil(total / 10):
             return
-        left = record["s"] / step * (total - step) / 60
         score = f", validation macro-F1 {record['macro_f1']:.4f}" if "macro_f1" in record else ""
-        console.print(
-            f"step {step:,} of {total:,}: loss {record['loss']:.3f}{score}, {left:.0f} minutes left"
-        )
+        left = f", {duration(record['s'] / step * (total - step))} left" if step < total else ""
+        console.print(f"step {step:,} of {total:,}: loss {record['loss']:.3f}{score}{left}")
 
     return report
 

@@ -71,8 +71,7 @@ def command(
         + ", ".join(f"{v:,} {k}" for k, v in sizes.items())
     )
     console.print(table)
-    console.print(NOT_A_DIAGNOSIS)
-    console.print(out / "transfer.json")
+    console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'transfer.json'}", highlight=False, soft_wrap=True)
 
 
 def interval(values: npt.NDArray[np.generic]) -> Value:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -105,7 +106,9 @@ def attach_adapter(network: Any, settings: TrainSettings) -> Any:
         target_modules=list(settings.targets),
         task_type="CAUSAL_LM",
     )
-    adapted = get_peft_model(network, config)
+    with warnings.catch_warnings():  # peft asks transformers 5 by an old name
+        warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
+        adapted = get_peft_model(network, config)
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
