@@ -3,7 +3,7 @@
     risk-monitor COMMAND [OPTIONS]        or        python -m jobs.COMMAND [OPTIONS]
 
 Exit codes: 0 done · 1 a bug · 2 the user's mistake, in one clear line · 3 done, but an alert or a quality
-gate fired and --fail-on asked to hear of it (a command says so with `raise typer.Exit(GATE_FIRED)`).
+gate fired and --fail-on asked to hear of it (a command says so with `raise typer.Exit(GATE_FIRED)`) · 130 Ctrl-C.
 
 Only the module of the command that was asked for is imported, so `report`, `query` and every --help of the
 light commands start without torch.
@@ -12,11 +12,12 @@ light commands start without torch.
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from types import MappingProxyType, TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -108,19 +109,30 @@ def _exit_well(call: Callable[[], object]) -> None:
     """Exit with 2 and one red line for what the user can mend; let bugs through with their traceback."""
     try:
         call()
-    except Stopped:
-        note("stopped as it was asked; what was committed is kept, and the next run completes the rest")
-        sys.exit(0)
+    except Stopped as stop:
+        _leave(
+            "stopped as it was asked; what was committed is kept, and the next run completes the rest",
+            stop.code,
+        )
     except MonitorError as error:
         line = " ".join(printable(str(error)).split())
         Console(stderr=True).print(Text(f"risk-monitor: {line}", style="red"), soft_wrap=True)
         sys.exit(USER_ERROR)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:  # typer's of a KeyboardInterrupt
+            raise
+        _leave("interrupted; what was committed is kept", INTERRUPTED)
     except Exception:
         if not sys.stderr.isatty():
             sys.excepthook = print_without_messages
         raise
+
+
+def _leave(line: str, code: int) -> NoReturn:
+    """Exit with a line, undisturbed by further Ctrl-C while what was loaded is torn down."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    note(line)
+    sys.exit(code)
 
 
 def print_without_messages(

@@ -65,8 +65,8 @@ def ledger(db: Path, job: str, model_id: str | None) -> Iterator[str]:
         run_id = store.start_run(con, job, model_id)
     try:
         yield run_id
-    except Stopped:
-        with writing(db) as con:
+    except (Stopped, KeyboardInterrupt):
+        with suppress(StoreError), writing(db) as con:
             store.finish_run(
                 con, run_id, "stopped", "stopped as it was asked; the next run completes its rows"
             )
@@ -77,8 +77,6 @@ def ledger(db: Path, job: str, model_id: str | None) -> Iterator[str]:
         )
         with suppress(StoreError), writing(db) as con:  # the first error is the one to report
             store.finish_run(con, run_id, "failed", message)
-        if isinstance(error, KeyboardInterrupt):
-            note("stopped; what was committed is kept, and the next run completes the rest")
         raise
     with writing(db) as con:
         store.finish_run(con, run_id)

@@ -1,7 +1,8 @@
-"""Stopping when asked: on SIGTERM a run ends the chunk it is in, commits it, and leaves the rest to the next run."""
+"""Stopping when asked: on SIGTERM or Ctrl-C a run ends its chunk, commits it, and leaves the rest to the next run."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -10,37 +11,52 @@ from contextlib import contextmanager
 from types import FrameType
 
 NAP_S = 0.2
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+AGAIN = b"stopping at the end of this chunk; Ctrl-C again stops at once\n"
 
-_asked = False
+_asked = 0
 
 
 class Stopped(Exception):  # noqa: N818  (it is no error)
-    """The run was asked to stop, and what it did so far is kept; it ends with exit code 0."""
+    """The run was asked to stop, and what it did so far is kept.
+
+    Attributes:
+        code: of the exit: 0, and 130 after Ctrl-C, so that no shell goes on with the next command.
+    """
+
+    def __init__(self, number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.code = 0 if number == signal.SIGTERM else 128 + number
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """For the length of a block SIGTERM ends no process: the next `checkpoint` raises.
+    """For the length of a block neither SIGTERM nor a first Ctrl-C ends the process: the next `checkpoint` raises.
 
-    An inner block changes nothing; neither does one in a thread, where Python hears no signals.
+    An inner block changes nothing; neither does one in a thread, where Python hears no signals. A signal that is
+    ignored stays so.
     """
     global _asked
     if signal.getsignal(signal.SIGTERM) is _ask or threading.current_thread() is not threading.main_thread():
         yield
         return
-    _asked = False
-    before = signal.signal(signal.SIGTERM, _ask)
+    _asked = 0
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:
+            signal.signal(number, _ask)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
-        _asked = False
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _asked = 0
 
 
 def checkpoint() -> None:
     """Raise Stopped where it was asked for; called where everything done is committed."""
     if _asked:
-        raise Stopped
+        raise Stopped(_asked)
 
 
 def sleep(seconds: float) -> None:
@@ -52,6 +68,9 @@ def sleep(seconds: float) -> None:
     checkpoint()
 
 
-def _ask(_number: int, _frame: FrameType | None) -> None:
+def _ask(number: int, _frame: FrameType | None) -> None:
     global _asked
-    _asked = True
+    _asked = number
+    if number == signal.SIGINT:
+        signal.signal(number, signal.default_int_handler)
+        os.write(2, AGAIN)  # straight, for the handler may have interrupted whoever prints

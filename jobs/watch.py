@@ -8,6 +8,7 @@ The model stays in memory. A nightly run of the same settings may go on beside i
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -20,7 +21,7 @@ from jobs.nightly import run_once
 from jobs.notify import tell_of_night
 from jobs.progress import note
 from jobs.score import Scorer, open_scorer
-from jobs.stopping import sleep, stoppable
+from jobs.stopping import Stopped, sleep, stoppable
 from jobs.summary import warn_of_files
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import BusyError
@@ -73,12 +74,14 @@ def command(
 ) -> None:
     """Read and score what comes into the inbox, all the time, in small batches."""
     settings = load_settings(config)
-    watch(
-        settings,
-        lambda: open_scorer(settings.model, settings.device, settings.risk_map),
-        every,
-        report=report,
-    )
+    with suppress(Stopped):  # however it was asked: this is how watching ends
+        watch(
+            settings,
+            lambda: open_scorer(settings.model, settings.device, settings.risk_map),
+            every,
+            report=report,
+        )
+    note("stopped; what had come is scored up to the last chunk")
 
 
 if __name__ == "__main__":

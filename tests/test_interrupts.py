@@ -1,0 +1,141 @@
+"""Ctrl-C at the worst moments, sent to real processes: a line, an exit code, whole rows, and never a traceback."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monitor.database import SQL, reading
+
+LIMIT_S = 60
+SLOW = """
+import sys, time
+import jobs.nightly, jobs.score, jobs.watch, jobs.stopping
+from jobs import cli
+from tests.keyword_scorer import KeywordScorer
+
+def say(moment):
+    print(moment, flush=True)
+
+class Slow(KeywordScorer):
+    def score(self, texts, progress=None):
+        if self.seen:
+            say("score")
+            time.sleep(1)
+        return super().score(texts, progress)
+
+def load(*_):
+    say("load")
+    time.sleep(1)
+    return Slow()
+
+def sleep(seconds, real=jobs.stopping.sleep):
+    say("sleep")
+    real(seconds)
+
+jobs.nightly.open_scorer = jobs.score.open_scorer = jobs.watch.open_scorer = load
+jobs.score.CHUNK_ROWS = 10
+jobs.watch.sleep = sleep
+cli.main(sys.argv[1:])
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    rows = "".join(f"s{i},2026-01-{i % 28 + 1:02d},joy {i}\n" for i in range(40))
+    (tmp_path / "inbox" / "a.csv").write_text("subject_id,posted_at,text\n" + rows)
+    config = tmp_path / "risk-monitor.toml"
+    config.write_text('db = "risk.duckdb"\nchunk_rows = 10\nsettle_s = 0\n')
+    return config
+
+
+def interrupted(
+    code: str, *words: object, at: str, send: Callable[[subprocess.Popen[str]], None]
+) -> tuple[int, str]:
+    """Exit code and error stream of Python code that was sent signals once it printed the line `at`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SQL.parent), "NO_COLOR": "1"},
+    )
+    assert process.stdout is not None
+    assert any(line.strip() == at for line in process.stdout), process.communicate()[1]
+    send(process)
+    _, error = process.communicate(timeout=LIMIT_S)
+    return process.returncode, error
+
+
+def once(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+
+
+def twice(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+
+
+def ledger(config: Path) -> list[tuple[str, int, int]]:
+    db = config.with_name("risk.duckdb")
+    if not db.exists():
+        return []
+    with reading(db) as con:
+        found = con.execute("SELECT status, n_scored FROM runs ORDER BY run_id").fetchall()
+        ((scores,),) = con.execute("SELECT count(*) FROM scores").fetchall()
+    assert scores == sum(n for _, n in found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("command", "at", "kept"),
+    [
+        ("watch", "load", []),
+        ("watch", "score", [("stopped", 20)]),
+        ("watch", "sleep", [("done", 40)]),
+        ("nightly", "load", []),
+        ("nightly", "score", [("stopped", 20)]),
+    ],
+)
+def test_the_first_ctrl_c_ends_the_chunk_and_says_so(
+    config: Path, command: str, at: str, kept: list[tuple[str, int]]
+) -> None:
+    code, error = interrupted(SLOW, command, "--config", config, at=at, send=once)
+    assert code == (0 if command == "watch" else 130)
+    assert "stopping at the end of this chunk; Ctrl-C again stops at once\n" in error
+    assert error.splitlines()[-1].startswith("stopped")
+    assert "Traceback" not in error
+    assert ledger(config) == kept
+
+
+@pytest.mark.parametrize(("at", "kept"), [("load", []), ("score", [("stopped", 10)])])
+def test_the_second_ctrl_c_stops_at_once(config: Path, at: str, kept: list[tuple[str, int]]) -> None:
+    code, error = interrupted(SLOW, "nightly", "--config", config, at=at, send=twice)
+    assert code == 130
+    assert error.splitlines()[-1] == "interrupted; what was committed is kept"
+    assert "Traceback" not in error
+    assert ledger(config) == kept
+
+
+def test_a_command_without_chunks_says_that_it_was_interrupted_and_is_not_disturbed_in_leaving() -> None:
+    code = (
+        "import atexit, time\nfrom jobs import cli\n"
+        "atexit.register(lambda: (time.sleep(1), print('torn down')))\n"
+        "def command() -> None:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "cli.run(command)\n"
+    )
+    assert interrupted(code, at="ready", send=twice) == (130, "interrupted; what was committed is kept\n")
+
+
+def test_what_ignores_ctrl_c_from_its_start_goes_on_ignoring_it(config: Path) -> None:
+    ignoring = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n" + SLOW
+    code, error = interrupted(ignoring, "nightly", "--config", config, at="score", send=twice)
+    assert (code, ledger(config)) == (0, [("done", 40)])
+    assert "stop" not in error
