@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 FETCH_ROWS = 50_000
 FETCH_BYTES = 256 * 2**20
-CHUNK_ROWS = 5_000
+CHUNK_ROWS = 10_000
 
 
 class Scorer(Protocol):
