@@ -2,8 +2,7 @@
 
 risk-monitor query "SELECT risk, count(*) FROM scores GROUP BY risk" --db risk.duckdb
 
-While a run writes, the question waits for it (a commit takes a fraction of a second). The tables are documents,
-scores, models, runs, files and rejects.
+While a run writes, the question waits for it (a commit takes a fraction of a second).
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ import csv
 import itertools
 import json
 import math
+import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
@@ -40,6 +40,8 @@ FETCH_ROWS = 10_000
 SPOOL_BYTES = 16 * 2**20  # of an answer in memory; the rest waits in a file without a name
 CELL_CHARACTERS = 200
 PIPE_COLUMNS = 10_000  # a pipe has no width; do not fold what goes through it
+QUESTIONS = {"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI"}  # the last is a PIVOT
+ASK = "ask with SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE"
 
 
 class Format(StrEnum):
@@ -96,14 +98,31 @@ def _asked(db: Path, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckd
         with reading(db, wait_s=wait_s) as con:
             statements = con.extract_statements(sql)
             if not statements:  # nothing but spaces and comments
-                raise DataError("no SQL to answer; ask with SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE")
+                raise DataError(f"no SQL to answer; {ASK}")
             if len(statements) > 1:
                 raise DataError(f"{len(statements)} statements; ask one at a time")
+            kind = statements[0].type.name
+            if kind not in QUESTIONS:
+                raise DataError(f"{kind} is no question, and query changes nothing; {ASK}")
             result = con.execute(statements[0])
             yield _distinct([column[0] for column in result.description]), result
     except duckdb.Error as error:
-        message = str(error).split("\n\nLINE ")[0]  # what follows draws the place with spaces
-        raise DataError(" ".join(message.split())) from error
+        raise DataError(_plainly(str(error))) from error
+
+
+def _plainly(message: str) -> str:
+    """DuckDB's message in one line, without its own kinds of errors and settings."""
+    line = " ".join(message.split("\n\nLINE ")[0].split())  # what follows draws the place with spaces
+    line = re.sub(r"^[A-Z]\w+( \w+)? Error: ", "", line)
+    unknown = re.match(r"Table with name (.*) does not exist!(?: Did you mean \"(?!pg_)(\w+)\")?", line)
+    if unknown:
+        meant = f"did you mean {unknown[2]}? " if unknown[2] else ""
+        return f"there is no table {unknown[1]}; {meant}SHOW TABLES lists them"
+    if "read-only mode" in line:
+        return f"query changes nothing; {ASK}"
+    if "disabled by configuration" in line or "disabled through configuration" in line:
+        return "query reads the tables of the database, and nothing else of this machine or the network"
+    return line
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -188,8 +207,9 @@ def command(
 ) -> None:
     """Ask the database a question in SQL (DuckDB's); nothing can be changed by it.
 
-    Tables: documents, scores, models, runs, files, rejects. For example:
-    "SELECT risk, count(*) FROM scores GROUP BY risk"
+    Views, of the model that scored last: latest_scores, risk_daily, risk_rolling, open_alerts. Tables, of all models:
+    documents, scores, models, runs, files, rejects, alerts, evaluations. For example:
+    "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
     if style is Format.TABLE:
         answer = ask(db, sql)

@@ -2,12 +2,13 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from jobs.query import Answer, Format, ask, show, write_answer
+from jobs.query import Answer, Format, ask, command, show, write_answer
 from monitor.database import connect, writing
 from monitor.errors import DataError, StoreError
 
@@ -31,16 +32,20 @@ def test_a_question_is_answered(db: Path) -> None:
     ("sql", "part"),
     [
         ("SELEC 1", "syntax error"),
-        ("FROM documentz", 'Did you mean "documents"'),
-        ("DELETE FROM documents", "read-only"),
-        ("CREATE TABLE x (a INTEGER)", "read-only"),
-        ("COPY documents TO 'stolen.csv'", "disabled"),
-        ("ATTACH 'other.duckdb'", "disabled"),
-        ("FROM read_text('/etc/hostname')", "disabled"),
-        ("INSTALL httpfs", ""),
+        ("FROM documentz", "there is no table documentz; did you mean documents? SHOW TABLES lists them"),
+        ("SELECT * FROM '/etc/passwd'", "there is no table /etc/passwd; SHOW TABLES lists them"),
+        ("DELETE FROM documents", "DELETE is no question, and query changes nothing; ask with SELECT"),
+        ("EXPLAIN ANALYZE DELETE FROM documents", "query changes nothing; ask with SELECT"),
+        ("CREATE TEMP TABLE x (a INTEGER)", "CREATE is no question"),
+        ("COPY documents TO 'stolen.csv'", "COPY is no question"),
+        ("ATTACH 'other.duckdb'", "ATTACH is no question"),
+        ("VACUUM", "VACUUM is no question"),
+        ("FROM read_text('/etc/hostname')", "reads the tables of the database, and nothing else"),
+        ("FROM 'feed.csv'", "reads the tables of the database, and nothing else"),
+        ("INSTALL httpfs", "LOAD is no question"),
         ("  -- nothing", "no SQL to answer"),
         ("SELECT 1; SELECT 2", "one at a time"),
-        ("SELECT 'a'::INTEGER", "Conversion Error"),
+        ("SELECT 'a'::INTEGER", "Could not convert string 'a' to INT32"),
     ],
 )
 def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, part: str) -> None:
@@ -49,7 +54,21 @@ def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, 
         ask(db, sql)
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert not re.search("Error|configur|pg_|read-only", str(caught.value))
     assert db.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "sql", ["SHOW TABLES", "SUMMARIZE runs", "EXPLAIN FROM runs", "PIVOT documents ON doc_id"]
+)
+def test_every_kind_of_question_is_answered(db: Path, sql: str) -> None:
+    assert ask(db, sql).names
+
+
+def test_the_help_names_every_table_and_view_that_holds_something_to_ask_for(db: Path) -> None:
+    inner = {"schema_version", "pseudonyms", "alert_updates", "daily_cells"}
+    named = set(re.findall(r"\w+", command.__doc__ or ""))
+    assert {name for (name,) in ask(db, "SHOW TABLES").rows} - inner <= named
 
 
 def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
@@ -59,7 +78,7 @@ def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
 
 
 def test_variables_of_the_program_are_no_tables(db: Path) -> None:
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match="there is no table answer"):
         ask(db, "FROM answer")
 
 
