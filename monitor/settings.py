@@ -241,7 +241,21 @@ def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path
         return f"{source}: no such setting: {key}{_suggest(str(place[-1]), table)}"
     if kind == "dict_type":
         message = "give each emotion's risk level, in a table of the file or as JSON in the variable"
-    return f"{source}: {key}: {message.removeprefix('Value error, ')}"
+    message = next((plain for sign, plain in _WANTED.items() if kind.startswith(sign)), message)
+    return f"{source}: {key}: {message.removeprefix('Value error, ').replace('Input should', 'it should')}"
+
+
+_WANTED = {  # the start of pydantic's kind of fault -> what to do instead
+    "path_": "give a path in quotes",
+    "string_": "give a text in quotes",
+    "int_": "give a whole number",
+    "float_": "give a number",
+    "bool_": "give true or false",
+    "tuple_": "give a list, in [ ]",
+    "too_short": "give at least one",
+    "missing": "give both numbers",
+    "model_": "this is a table: its settings stand below a line of its own, its name in [ ]",
+}
 
 
 _TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality, "alerts": AlertRules}
