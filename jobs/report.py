@@ -6,6 +6,7 @@ risk-monitor report --db risk.duckdb --out out/report
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
@@ -16,10 +17,10 @@ from rich.console import Console
 from jobs.cli import run
 from jobs.collect import collect
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database import reading
+from monitor.database import private_files, reading
 from monitor.errors import ConfigError
 from reports import page, pictures, site
-from reports.inputs import Notice, Options
+from reports.inputs import Inputs, Notice, Options
 from reports.wording import Language, Words
 
 OURS = ("index.html", "alerts.html", "subjects.html", "cohort-*.html", "subjects/*.html")
@@ -34,7 +35,8 @@ def write_report(
 ) -> Path:
     """Write the pages and the pictures into the folder `out`; returns the path of index.html.
 
-    The database is only read, and closed before anything is drawn. See `jobs.collect.collect` for as_of and model.
+    The database is only read, and closed before anything is drawn. Files have mode 600 where the options show more
+    than aggregates. See `jobs.collect.collect` for as_of and model.
 
     Raises:
         ConfigError: no such model, several that fit, or `out` cannot be written. StoreError: `db` cannot be read.
@@ -42,21 +44,25 @@ def write_report(
     asked = options or Options()
     with reading(db) as con:
         inputs = collect(con, as_of, model, asked)
-    written, say = set(), Words(asked.lang)
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        found = [site.notice(inputs)] if isinstance(inputs, Notice) else site.pages(inputs)
-        for one in found:
-            names = []
-            if not isinstance(inputs, Notice) and "/" not in one.file:
-                names = pictures.write(one, inputs, out)
-            written |= {page.save(replace(one, pictures=names), say, out), *(out / name for name in names)}
-        _clear(out, written)
+        with private_files() if asked.about_persons else nullcontext():
+            out.mkdir(parents=True, exist_ok=True)
+            _write(inputs, Words(asked.lang), out)
     except OSError as error:
         raise ConfigError(
             f"--out {out}: cannot write there ({error.strerror}); name another folder"
         ) from error
     return out / "index.html"
+
+
+def _write(inputs: Inputs | Notice, say: Words, out: Path) -> None:
+    written = set()
+    for one in [site.notice(inputs)] if isinstance(inputs, Notice) else site.pages(inputs):
+        names = []
+        if not isinstance(inputs, Notice) and "/" not in one.file:
+            names = pictures.write(one, inputs, out)
+        written |= {page.save(replace(one, pictures=names), say, out), *(out / name for name in names)}
+    _clear(out, written)
 
 
 def _clear(out: Path, written: set[Path]) -> None:

@@ -45,6 +45,11 @@ class Options:
     evidence: bool = False
     lang: Language = "en"
 
+    @property
+    def about_persons(self) -> bool:
+        """Whether the report shows more than aggregates."""
+        return self.show_subjects or self.subject_pages or self.evidence
+
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
             raise ConfigError(f"threshold {self.threshold:g} is no probability; give a number from 0 to 1")

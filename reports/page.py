@@ -56,11 +56,16 @@ def render(page: Page, say: Words) -> str:
 
 
 def save(page: Page, say: Words, out: Path) -> Path:
-    """Put the page into the folder `out` in one step: a reader finds the old page or the new one, never half."""
-    file = out / page.file
+    """Put the page into the folder `out`."""
+    return put(out / page.file, render(page, say))
+
+
+def put(file: Path, content: str | bytes) -> Path:
+    """Write a file in one step: a reader finds the old one or the new one, never half. Its mode is a new file's."""
     file.parent.mkdir(exist_ok=True)
     unfinished = file.with_name(f".{file.name}.new")
-    unfinished.write_text(render(page, say), encoding="utf-8")
+    unfinished.unlink(missing_ok=True)
+    unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
     return unfinished.replace(file)
 
 

@@ -17,6 +17,7 @@ from monitor import NOT_A_DIAGNOSIS
 from reports import axes
 from reports.figures import Figure
 from reports.inputs import Inputs
+from reports.page import put
 from reports.palette import LIGHT
 from reports.site import Page
 
@@ -43,10 +44,10 @@ def write(page: Page, inputs: Inputs, out: Path) -> list[str]:
         if not found:
             continue
         drawing = _svg(_spec(page, inputs, found))
-        (out / f"{name}.svg").write_text(drawing, encoding="utf-8")
+        put(out / f"{name}.svg", drawing)
         names.append(f"{name}.svg")
         if can_write(inputs.say(NOT_A_DIAGNOSIS)):
-            (out / f"{name}.png").write_bytes(_png(drawing))
+            put(out / f"{name}.png", _png(drawing))
             names.insert(-1, f"{name}.png")
     return names
 

@@ -15,6 +15,7 @@ from jobs.score import score_files
 from monitor.alert_rules import AlertRules
 from monitor.demo_feed import demo_feed_path
 from monitor.settings import Settings, load_settings
+from reports.inputs import Options
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +43,12 @@ def test_every_call_in_the_readme_exists_with_its_options(call: str) -> None:
     command = typer.main.get_command(build_app([name])).commands[name]  # type: ignore[attr-defined]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_readme_names_whatever_shows_more_than_aggregates() -> None:
+    for name in ("show_subjects", "subject_pages", "evidence"):
+        assert Options(**{name: True}).about_persons
+        assert f"`--{name.replace('_', '-')}`" in README
 
 
 def test_the_settings_example_is_valid(tmp_path: Path) -> None:

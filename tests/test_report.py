@@ -3,6 +3,7 @@
 import datetime as dt
 import html
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -65,10 +66,26 @@ def rendered(db: Path, as_of: dt.date | None = None, model: str | None = None, *
     return page.render(first, Words(Options(**options).lang))
 
 
+@pytest.mark.parametrize("more", [None, "show_subjects", "subject_pages", "evidence"])
+def test_a_report_of_more_than_aggregates_is_for_its_owner_alone(
+    make: Callable[[Fill], Path], tmp_path: Path, more: str | None
+) -> None:
+    db, before = make(lambda _: None), os.umask(0o022)
+    try:
+        path = write_report(db, tmp_path / "out", options=Options(**({more: True} if more else {})))
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == (0o600 if more else 0o644)
+
+
 def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
+    out.mkdir(parents=True)
+    for name in ("index.html", "risk_trend.png"):  # of a report that everybody may read
+        (out / name).touch(0o644)
     path = write_report(make(fake_feed.add_courses), out, options=Options(show_subjects=True))
     assert path == out / "index.html"
+    assert {file.stat().st_mode & 0o777 for file in out.iterdir()} == {0o600}
     assert {file.name for file in out.iterdir()} == PICTURES | {"index.html", "alerts.html"}
     assert (out / "risk_trend.png").read_bytes().startswith(b"\x89PNG")
     for picture in out.glob("*.svg"):
