@@ -227,14 +227,19 @@ def command(
     ] = False,
 ) -> None:
     """Run the nightly job when it is due, and make up for missed nights."""
+    if print_cron and print_systemd:
+        raise ConfigError(
+            "--print-cron and --print-systemd exclude each other; one of them shall run the nights"
+        )
     settings = load_settings(config)
     file = (config or DEFAULT_FILE).resolve()
     commands = command_lines(settings, file if file.exists() else None)
     zone = settings.schedule.time_zone or settings.time_zone
     cron = Cron.parse(settings.schedule.cron, zone)
-    if print_cron or print_systemd:
-        text = crontab(settings.schedule.cron, zone, commands, file.parent) if print_cron else ""
-        typer.echo(text + (systemd(cron, commands) if print_systemd else ""), nl=False)
+    if print_cron:
+        typer.echo(crontab(settings.schedule.cron, zone, commands, file.parent), nl=False)
+    elif print_systemd:
+        typer.echo(systemd(cron, commands), nl=False)
     else:
         keep_running(settings, cron, commands)
 

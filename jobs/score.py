@@ -230,6 +230,13 @@ def command(
     plain_ids: Annotated[
         bool, typer.Option("--plain-ids", help="Keep the ids as they are: the feed holds no real ones.")
     ] = False,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="RISK_MONITOR_KEY_FILE",
+            help="Key of the pseudonyms (default: FILE.key beside the database).",
+        ),
+    ] = None,
 ) -> None:
     """Read texts into the database, score the new ones, and bring the alerts up to date.
 
@@ -241,9 +248,12 @@ def command(
     Ids of subjects and documents are replaced by keyed hashes, with the key in RISK_MONITOR_KEY or beside the
     database; without that key nobody can make or undo them, so keep it.
     """
-    rules = load_settings().alert_rules
-    key_file = None if plain_ids else key_file_of(db)
-    done = score_files(inputs, db, lambda: open_scorer(model, device), key_file=key_file, rules=rules)
+    settings = load_settings()
+    if key_file is None and settings.db.resolve() == db.resolve():
+        key_file = settings.key_file
+    key = None if plain_ids else key_file or key_file_of(db)
+    rules = settings.alert_rules
+    done = score_files(inputs, db, lambda: open_scorer(model, device), key_file=key, rules=rules)
     print_summary(done.tally, db, done.model, alerts=done.alerts)
     tally = done.tally
     if tally.n_read == tally.n_rejected:

@@ -79,6 +79,10 @@ def show(found: dict[str, Any]) -> None:
     console.print(Text(f"  {NOT_A_DIAGNOSIS}", style="dim"), soft_wrap=True)
 
 
+def _in_utc(time: dt.datetime) -> str:
+    return time.replace(tzinfo=dt.UTC).isoformat()
+
+
 def _utc(time: dt.datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M} UTC"
 
@@ -98,7 +102,7 @@ def command(
     settings = load_settings(config) if config else Settings()
     found = health(db or settings.db, settings.late_hours)
     if as_json:
-        typer.echo(json.dumps({**found, "note": NOT_A_DIAGNOSIS}, default=str, ensure_ascii=False))
+        typer.echo(json.dumps({**found, "note": NOT_A_DIAGNOSIS}, default=_in_utc, ensure_ascii=False))
     else:
         show(found)
     if found["problems"]:

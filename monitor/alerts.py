@@ -96,17 +96,23 @@ def acknowledge(con: duckdb.DuckDBPyConnection, alert: str) -> str:
         alert: an alert_id, or the start of one.
 
     Raises:
-        DataError: no such alert, several that begin so, or one that is closed.
+        DataError: no such alert, several that begin so, or one that is not open.
     """
+    if not alert.strip():
+        raise DataError(
+            "no alert is named; give the id of one, or its start, as `risk-monitor alerts` lists them"
+        )
     found = con.execute(
-        "SELECT alert_id, state FROM alerts WHERE starts_with(alert_id, ?)", [alert]
+        "SELECT alert_id, state, state_changed_at FROM alerts WHERE starts_with(alert_id, ?)", [alert.strip()]
     ).fetchall()
-    if len(found) != 1 or not alert:
+    if len(found) != 1:
         what = f"{len(found)} alerts begin so; give more of the id" if found else "there is no such alert"
         raise DataError(f"alert {alert!r}: {what}")
-    ((alert_id, state),) = found
-    if state == "closed":
-        raise DataError(f"alert {alert!r} is closed; only an open one can be acknowledged")
+    ((alert_id, state, since),) = found
+    if state != "open":
+        raise DataError(
+            f"alert {alert!r} is {state} already, since {since:%Y-%m-%d %H:%M} UTC; only open ones are acknowledged"
+        )
     con.execute(_statement("acknowledge"), {"alert_id": alert_id, "now": utc_now()})
     return str(alert_id)
 

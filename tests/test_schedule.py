@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -303,3 +304,10 @@ def test_printed_cron_and_systemd_lines_hold_the_schedule_and_no_path_breaks_the
     unit = systemd(Cron.parse("15 2 * * mon-fri", "Asia/Taipei"), commands)
     assert "OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 02:15:00 Asia/Taipei\n" in unit
     assert 'nightly --config "/srv/my 100%%/risk.toml"\n' in unit
+
+
+def test_cron_and_systemd_are_not_printed_as_if_both_should_run(capsys: pytest.CaptureFixture[str]) -> None:
+    for both in (True, False):
+        with pytest.raises(ConfigError, match="exclude each other") if both else nullcontext():
+            schedule.command(print_cron=True, print_systemd=both)
+    assert "CRON_TZ" in capsys.readouterr().out

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.cli import main
 from jobs.inbox import whole_files
 from jobs.ingest import Tally, ingest, ledger
 from jobs.score import open_scorer, score_files, score_rows
@@ -16,6 +17,7 @@ from monitor import store
 from monitor.database import only_writer, reading, writing
 from monitor.errors import DataError, MonitorError, StoreError
 from monitor.labels import EMOTIONS
+from monitor.privacy import key_file_of, open_pseudonyms
 from tests.inputs import write
 from tests.keyword_scorer import KeywordModel, KeywordScorer, KeywordScores
 
@@ -187,6 +189,29 @@ def test_what_is_wrong_with_the_key_is_said_before_the_model_is_loaded(
         with pytest.raises(MonitorError):
             score_files([feed], db, load, key_file=tmp_path / "missing.key")
     assert set(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "settings of this database"])
+def test_the_key_file_can_be_named(
+    db: Path, feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    monkeypatch.setattr("jobs.score.open_scorer", lambda *_: KeywordScorer())
+    monkeypatch.delenv("RISK_MONITOR_KEY", raising=False)
+    key, words = tmp_path / "keys" / "of risk", ["score", str(feed), "--db", str(db)]
+    if way == "option":
+        words += ["--key-file", str(key)]
+    elif way == "variable":
+        monkeypatch.setenv("RISK_MONITOR_KEY_FILE", str(key))
+    else:
+        write(tmp_path / "risk-monitor.toml", f'db = "{db.name}"\nkey_file = "keys/of risk"\n')
+        monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert not stop.value.code
+    assert not key_file_of(db).exists()
+    assert ask(db, "SELECT fingerprint FROM pseudonyms") == [
+        (open_pseudonyms(key, create=False).fingerprint,)
+    ]
 
 
 def test_two_runs_at_once_are_refused(db: Path, feed: Path) -> None:

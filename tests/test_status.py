@@ -97,7 +97,9 @@ def test_an_empty_database_is_late(tmp_path: Path) -> None:
 def test_exit_codes_and_json(db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add_run(db, "done", utc_now())
     command(db=db, as_json=True)
-    assert json.loads(capsys.readouterr().out)["last_status"] == "done"
+    told = json.loads(capsys.readouterr().out)
+    assert told["last_status"] == "done"
+    assert dt.datetime.fromisoformat(told["done_finished"]).utcoffset() == dt.timedelta(0)
     (tmp_path / "strict.toml").write_text('db = "risk.duckdb"\nlate_hours = 0.0000001\n')
     with pytest.raises(typer.Exit) as caught:
         command(config=tmp_path / "strict.toml")
