@@ -68,7 +68,8 @@ def show(found: dict[str, Any]) -> None:
         "last done": f"{since}; {found['n_failed_since']:,} failed since",
         "rows": f"{found['n_documents']:,} documents, {found['n_scores']:,} scores, {found['n_rejects']:,} rejects",
         "lag": f"{found['n_unscored']:,} documents not scored",
-        "alerts": f"{found['n_open_alerts']:,} open",
+        "alerts": f"{found['n_open_alerts']:,} not closed"
+        + ("; the rules have not looked at every score yet" if found["alerts_current"] is False else ""),
         "quality": "; ".join([found["quality"] or "not judged", *found["findings"]]),
     }
     console = Console()

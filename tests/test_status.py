@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,7 @@ def test_a_good_night_has_no_problems(db: Path, capsys: pytest.CaptureFixture[st
         "6 h 0 min ago; 0 failed since",
         "3 documents, 2 scores, 0 rejects",
         "1 documents not scored",
+        "0 not closed; the rules have not looked at every score yet",
         "yellow; 6% of the rows were odd",
         NOT_A_DIAGNOSIS,
     ):
@@ -92,6 +94,26 @@ def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(
 def test_an_empty_database_is_late(tmp_path: Path) -> None:
     connect(tmp_path / "new.duckdb").close()
     assert health(tmp_path / "new.duckdb", 26)["problems"] == ["late: no run was ever done"]
+
+
+def test_alerts_are_counted_of_the_model_that_scored_last(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with writing(db) as con:
+        ((model,),) = con.execute("SELECT DISTINCT model_id FROM scores").fetchall()
+        con.execute(
+            "INSERT INTO alert_updates SELECT model_id, max(scored_at), 'r' FROM scores GROUP BY model_id"
+        )
+        for number, owner in enumerate((model, "older", "older")):
+            con.execute(
+                "INSERT INTO alerts BY NAME SELECT $id AS alert_id, $model AS model_id, 's' AS subject_id,"
+                " 'level' AS rule, $day AS opened_on, $day AS evidence_from, $day AS evidence_to, 1 AS n,"
+                " 0.5 AS value, 0.4 AS threshold, 'open' AS state, $day AS state_changed_at, 'r' AS run_id,"
+                " $day AS raised_at",
+                {"id": f"a{number}", "model": owner, "day": NOW},
+            )
+    show(health(db, 26, NOW))
+    assert re.search(r"alerts +1 not closed\n", capsys.readouterr().out)
 
 
 def test_exit_codes_and_json(db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 -- name: status
 -- purpose: how the runs that score are doing: the last one, the last one that was done, and what has failed since
--- grain: one row; nulls where nothing ever ran
+-- grain: one row; nulls where nothing ever ran; alerts_current = the alert rules have looked at every score
 -- frame: none
 -- params: none
 WITH scoring AS (
@@ -30,7 +30,18 @@ SELECT
     (SELECT count(*) FROM documents) AS n_documents,
     (SELECT count(*) FROM scores) AS n_scores,
     (SELECT count(*) FROM rejects) AS n_rejects,
-    (SELECT count(*) FROM alerts WHERE state <> 'closed') AS n_open_alerts,
+    (SELECT count(*) FROM open_alerts) AS n_open_alerts,
+    (
+        SELECT coalesce(s.last <= u.scored_until, false)
+        FROM (
+            SELECT model_id, max(scored_at) AS last
+            FROM scores
+            GROUP BY model_id
+            ORDER BY last DESC, model_id
+            LIMIT 1
+        ) AS s
+        LEFT JOIN alert_updates AS u USING (model_id)
+    ) AS alerts_current,
     (
         SELECT count(*)
         FROM documents AS d
