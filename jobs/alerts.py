@@ -24,8 +24,8 @@ from monitor import NOT_A_DIAGNOSIS, windows
 from monitor.alert_rules import AlertRules
 from monitor.alerts import AlertCounts, acknowledge, find_episodes, keep_episodes
 from monitor.database import connect, only_writer, reading, utc_now, writing
-from monitor.errors import StoreError
-from monitor.settings import load_settings
+from monitor.errors import ConfigError, StoreError
+from monitor.settings import DEFAULT_FILE, load_settings
 
 SHORT_ID = 8
 
@@ -108,7 +108,9 @@ def show(rows: list[dict[str, Any]], otherwise: str) -> None:
 
 
 def command(
-    db: Annotated[Path, typer.Option(help="The database file.")],
+    db: Annotated[
+        Path | None, typer.Option(help="The database file (default: that of the settings).")
+    ] = None,
     update_first: Annotated[
         bool, typer.Option("--update", help="Bring the alerts up to date with the scores first.")
     ] = False,
@@ -121,14 +123,18 @@ def command(
         bool, typer.Option("--fail-on-open", help="Exit with 3 when an alert is open (not yet acknowledged).")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option(help="Settings of the rules (default: risk-monitor.toml here, if any).")
+        Path | None,
+        typer.Option(help="Settings in TOML, with the rules (default: risk-monitor.toml here, if any)."),
     ] = None,
 ) -> None:
     """List the alerts that wait for somebody, newest first; bring them up to date; acknowledge one.
 
     An alert names the rule that raised it, the days and texts it rests on, its value and the limit it passed.
     """
-    rules = load_settings(config).alert_rules
+    if db is None and config is None and not DEFAULT_FILE.exists():
+        raise ConfigError("name the database with --db, or the settings with --config")
+    settings = load_settings(config)
+    db, rules = db or settings.db, settings.alert_rules
     connect(db, read_only=True).close()  # a mistyped name must not become a new database
     if update_first:
         update(db, rules)

@@ -131,7 +131,10 @@ def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
     """
     lines = []
     for line in settings.schedule.jobs:
-        words = shlex.split(line)
+        try:
+            words = shlex.split(line)
+        except ValueError as error:
+            raise ConfigError(f"schedule.jobs: {line!r}: {str(error).lower()}") from error
         if not words or words[0] not in COMMANDS or words[0] == "schedule":
             raise ConfigError(f"schedule.jobs: {line!r} is no command to schedule, such as {NIGHTLY!r}")
         takes = inspect.signature(import_module(f"jobs.{words[0]}").command).parameters

@@ -19,7 +19,7 @@ from jobs.progress import duration, printable
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import SQL, reading, utc_now
 from monitor.errors import ConfigError
-from monitor.settings import Settings, load_settings
+from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 
 def health(db: Path, late_hours: float, now: dt.datetime | None = None) -> dict[str, Any]:
@@ -93,14 +93,17 @@ def command(
         Path | None, typer.Option(help="The database file (default: that of the settings).")
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="Settings in TOML, which say from when on a run is late.")
+        Path | None,
+        typer.Option(
+            help="Settings in TOML, which say when a run is late (default without --db: risk-monitor.toml here)."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say whether the runs are well: the last one, rows, lag, failures, quality. Exit code 3 where they are not."""
-    if db is None and config is None:
+    if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
-    settings = load_settings(config) if config else Settings()
+    settings = Settings() if db and not config else load_settings(config)
     found = health(db or settings.db, settings.late_hours)
     if as_json:
         typer.echo(json.dumps({**found, "note": NOT_A_DIAGNOSIS}, default=_in_utc, ensure_ascii=False))

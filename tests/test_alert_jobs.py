@@ -112,6 +112,16 @@ def test_scoring_raises_alerts_which_are_listed_acknowledged_and_tell_by_exit_co
     assert told.count("acknowledged") == 3
 
 
+def test_the_database_may_be_that_of_the_settings(
+    db: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = db.with_name("risk-monitor.toml")
+    config.write_text(f'db = "{db.name}"\nthreshold = 0.9\n')
+    assert "0 raised, 1 closed, 1 not closed" in call(capsys, "--config", str(config), "--update")[1]
+    monkeypatch.chdir(db.parent)
+    assert call(capsys, "--fail-on-open")[0] == GATE_FIRED
+
+
 def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +163,7 @@ def test_an_update_is_a_run_in_the_ledger_and_changes_nothing_twice(
         (["--db", "no.duckdb", "--update"], "there is no such database"),
         (["--db", "DB", "--acknowledge", "nothing"], "alert 'nothing': there is no such alert"),
         (["--db", "DB", "--config", "no.toml"], "no.toml: cannot read"),
+        (["--update"], "name the database with --db, or the settings with --config"),
     ],
 )
 def test_a_mistake_is_one_line(

@@ -293,6 +293,8 @@ def test_jobs_get_the_settings_file_and_must_be_commands() -> None:
     for wrong in ("nigthly", "rm -rf /", "schedule", ""):
         with pytest.raises(ConfigError, match="is no command to schedule"):
             command_lines(Settings(schedule=Schedule(jobs=(wrong,))), None)
+    with pytest.raises(ConfigError, match=r"schedule.jobs: .* no closing quotation"):
+        command_lines(Settings(schedule=Schedule(jobs=("query 'FROM runs --db x",))), None)
 
 
 def test_printed_cron_and_systemd_lines_hold_the_schedule_and_no_path_breaks_them() -> None:

@@ -116,7 +116,9 @@ def test_alerts_are_counted_of_the_model_that_scored_last(
     assert re.search(r"alerts +1 not closed\n", capsys.readouterr().out)
 
 
-def test_exit_codes_and_json(db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_codes_and_json(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     add_run(db, "done", utc_now())
     command(db=db, as_json=True)
     told = json.loads(capsys.readouterr().out)
@@ -127,6 +129,10 @@ def test_exit_codes_and_json(db: Path, tmp_path: Path, capsys: pytest.CaptureFix
         command(config=tmp_path / "strict.toml")
     assert caught.value.exit_code == 3
     with pytest.raises(ConfigError, match="--db"):
+        command()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "strict.toml").rename("risk-monitor.toml")
+    with pytest.raises(typer.Exit):
         command()
     with pytest.raises(StoreError, match="no such database"):
         command(db=tmp_path / "none.duckdb")
