@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 FETCH_ROWS = 50_000
 FETCH_BYTES = 256 * 2**20
 CHUNK_ROWS = 10_000
+CHUNK_S = 20.0
+FIRST_ROWS = 64  # of a run, before its speed is known
+LEAST_ROWS = 32  # a commit for fewer would cost a slow model more than it saves
 
 
 class Scorer(Protocol):
@@ -150,24 +153,34 @@ def remember_model(db: Path, model: LoadedModel) -> None:
 
 
 def score_pending(db: Path, scorer: Scorer, run_id: str, tally: Tally, chunk_rows: int = CHUNK_ROWS) -> None:
-    """Score every document that this model has not scored, committing every chunk_rows texts."""
+    """Score every document that this model has not scored.
+
+    A commit comes after CHUNK_S or so: a crash, and a stop that waits for it, cost no more of a slow model than of a
+    quick one.
+
+    Args:
+        chunk_rows: most texts between two commits.
+    """
     model_id = scorer.model.model_id
     with reading(db) as con:
         pending = store.count_unscored(con, model_id)
-    began = time.monotonic()
+    began, size = time.monotonic(), min(FIRST_ROWS, chunk_rows)
     with progress("scoring", "texts", pending) as advance:
         while True:
             with reading(db) as con:
                 batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
             if batch.is_empty():
                 break
-            for rows in batch.iter_slices(chunk_rows):
+            while not batch.is_empty():
+                rows, batch, since = batch.head(size), batch.slice(size), time.monotonic()
                 scores = score_rows(rows, scorer, advance)
                 with writing(db) as con:
                     n_scored = store.append_scores(con, scores, run_id)
                     store.count_in_run(con, run_id, n_scored=n_scored)
                 tally.n_scored += n_scored
                 checkpoint()
+                per_second = rows.height / max(time.monotonic() - since, 1e-3)
+                size = min(chunk_rows, max(LEAST_ROWS, round(CHUNK_S * per_second)))
     tally.scoring_s += time.monotonic() - began
 
 

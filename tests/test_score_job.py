@@ -1,6 +1,5 @@
 """The score job on a real database: every row once, whatever happens in between."""
 
-import datetime as dt
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -249,15 +248,6 @@ def test_an_inbox_reads_new_files_once_and_refuses_bad_ones_without_stopping(
     ((file, row, reason),) = ask(db, 'SELECT file, "row", reason FROM rejects')
     assert (file, row) == (str(inbox / "1.csv"), None)
     assert reason.startswith("no column subject_id"), "the file is named already"
-
-
-def test_large_texts_are_fetched_few_at_a_time_and_none_is_left(
-    db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jobs.score.FETCH_BYTES", 1000)
-    rows = "".join(f"s1,{dt.date(2026, 1, 1 + i)},{'x' * 900} joy {i}\n" for i in range(5))
-    tally = score(db, write(tmp_path / "a.csv", "subject_id,posted_at,text\n" + rows))
-    assert tally.n_scored == 5
 
 
 def test_the_messages_of_a_bug_stay_out_of_the_ledger(db: Path, feed: Path) -> None:
