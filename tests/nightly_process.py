@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 
@@ -19,21 +20,22 @@ import jobs.nightly
 from jobs import cli
 from monitor import database, documents
 from monitor.settings import Settings
+from reports import page, pictures
 from tests.keyword_scorer import KeywordModel, KeywordScorer
 
-INGEST_ROWS = 60  # of a chunk: small, so that there are many moments between them
+INGEST_ROWS = 40  # of a chunk: small, so that there are many moments between them
 
 
-def run_night(settings: Settings, model_id: str) -> None:
-    """A night in small chunks with the scorer of the tests."""
-    documents.read_documents, whole = (
-        partial(documents.read_documents, chunk_rows=INGEST_ROWS),
-        documents.read_documents,
-    )
-    try:
+def run_night(settings: Settings, model_id: str, *, draw: bool = True) -> None:
+    """A night in small chunks with the scorer of the tests; its report, if drawn, has one picture a page."""
+    in_chunks = partial(documents.read_documents, chunk_rows=INGEST_ROWS)
+    report = jobs.nightly.write_report if draw else lambda *_args, **_options: settings.out / "index.html"
+    with (
+        patch.object(documents, "read_documents", in_chunks),
+        patch.object(pictures, "INDEX", {"risk_trend": ("risk_trend",)}),
+        patch.object(jobs.nightly, "write_report", report),
+    ):
         jobs.nightly.night(settings, lambda: KeywordScorer(KeywordModel(model_id=model_id)))
-    finally:
-        documents.read_documents = whole
 
 
 def say(step: str) -> None:
@@ -70,6 +72,7 @@ class Telling:
 
 
 if __name__ == "__main__":
+    page.library = lambda: "the script that draws charts takes a second to bundle"  # type: ignore[assignment]
     connect = database.connect
     database.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[assignment, return-value]
     jobs.ingest.append_chunk = told("ingest", jobs.ingest.append_chunk)

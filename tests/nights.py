@@ -51,10 +51,10 @@ def fill(inbox: Path, night: int) -> None:
     """What comes in before one of two nights: files with faults, and one that cannot be read at all."""
     inbox.mkdir(exist_ok=True)
     first = 1000 * night
-    write_csv(inbox / f"a{night}.csv", rows(first, 130), end=f"d{first},too,short\n")
-    lines = [json.dumps(row) for row in rows(first + 120, 100)]
+    write_csv(inbox / f"a{night}.csv", rows(first, 60), end=f"d{first},too,short\n")
+    lines = [json.dumps(row) for row in rows(first + 50, 50)]
     (inbox / f"b{night}.jsonl").write_text("\n".join([*lines, "{", ""]))
-    pl.DataFrame(rows(first + 200, 90)).write_parquet(inbox / f"c{night}.parquet")
+    pl.DataFrame(rows(first + 90, 40)).write_parquet(inbox / f"c{night}.parquet")
     (inbox / f"d{night}.csv").write_text("subject_id,when,text\n")
     sad = {"doc_id": "", "subject_id": f"sad-{night}", "text": "only sadness"}  # for the alert rules
     write_csv(inbox / f"e{night}.csv", [sad | {"posted_at": f"2026-05-{day:02d}"} for day in range(8, 28)])
