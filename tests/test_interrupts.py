@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.nightly import run_once
 from monitor.database import SQL, reading
+from monitor.settings import load_settings
+from tests.keyword_scorer import KeywordScorer
 
 LIMIT_S = 60
 SLOW = """
@@ -41,6 +44,7 @@ def sleep(seconds, real=jobs.stopping.sleep):
 jobs.nightly.open_scorer = jobs.score.open_scorer = jobs.watch.open_scorer = load
 jobs.score.CHUNK_ROWS = 10
 jobs.watch.sleep = sleep
+jobs.nightly.write_report = lambda *_, **__: None  # it takes long to draw
 cli.main(sys.argv[1:])
 """
 
@@ -83,6 +87,10 @@ def twice(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
 
 
+def terminate(process: subprocess.Popen[str]) -> None:
+    process.send_signal(signal.SIGTERM)
+
+
 def ledger(config: Path) -> list[tuple[str, int, int]]:
     db = config.with_name("risk.duckdb")
     if not db.exists():
@@ -122,6 +130,13 @@ def test_the_second_ctrl_c_stops_at_once(config: Path, at: str, kept: list[tuple
     assert error.splitlines()[-1] == "interrupted; what was committed is kept"
     assert "Traceback" not in error
     assert ledger(config) == kept
+
+
+def test_a_night_that_is_told_to_stop_ends_its_chunk_and_the_next_one_the_rest(config: Path) -> None:
+    code, _ = interrupted(SLOW, "nightly", "--config", config, at="score", send=terminate)
+    assert (code, ledger(config)) == (0, [("stopped", 20)])
+    run_once(load_settings(config), KeywordScorer, report=False)
+    assert ledger(config) == [("stopped", 20), ("done", 20)]
 
 
 def test_a_command_without_chunks_says_that_it_was_interrupted_and_is_not_disturbed_in_leaving() -> None:

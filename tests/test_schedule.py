@@ -15,14 +15,12 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers import base, blocking
 
 from jobs import schedule
-from jobs.nightly import night
 from jobs.schedule import Jobs, Scheduler, build, command_lines, crontab, last_night, systemd
 from monitor import store
 from monitor.cron import Cron
-from monitor.database import SQL, reading, writing
+from monitor.database import SQL, writing
 from monitor.errors import ConfigError
-from monitor.settings import Schedule, Settings, load_settings
-from tests.keyword_scorer import KeywordScorer
+from monitor.settings import Schedule, Settings
 
 LIMIT_S = 60
 Ran = list[str]
@@ -229,42 +227,6 @@ def test_a_scheduler_that_is_told_to_stop_lets_its_child_end_and_starts_no_other
     assert process.wait(LIMIT_S) == 0
     assert ended.exists()
     assert not second.exists()
-
-
-SLOW_NIGHT = """
-import time
-from pathlib import Path
-from jobs.nightly import night
-from jobs.cli import _exit_well
-from monitor.settings import load_settings
-from tests.keyword_scorer import KeywordScorer
-
-class Slow(KeywordScorer):
-    def score(self, texts, progress=None):
-        if self.seen:
-            print("ready", flush=True)
-            time.sleep(1)
-        return super().score(texts, progress)
-
-_exit_well(lambda: night(load_settings(Path({config!r})), Slow))
-"""
-
-
-def test_a_night_that_is_told_to_stop_ends_its_chunk_and_the_next_one_the_rest(tmp_path: Path) -> None:
-    config, inbox = tmp_path / "risk-monitor.toml", tmp_path / "inbox"
-    inbox.mkdir()
-    config.write_text('db = "risk.duckdb"\nchunk_rows = 10\nsettle_s = 0\n')
-    rows = "".join(f"s{i},2026-01-{i % 28 + 1:02d},joy {i}\n" for i in range(40))
-    (inbox / "a.csv").write_text("subject_id,posted_at,text\n" + rows)
-    process = in_process(SLOW_NIGHT.format(config=str(config)))
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(LIMIT_S) == 0
-    ledger = "SELECT status, n_appended, n_scored FROM runs ORDER BY run_id"
-    with reading(tmp_path / "risk.duckdb") as con:
-        assert con.execute(ledger).fetchall() == [("stopped", 40, 20)]
-    night(load_settings(config), KeywordScorer)
-    with reading(tmp_path / "risk.duckdb") as con:
-        assert con.execute(ledger).fetchall() == [("stopped", 40, 20), ("done", 0, 20)]
 
 
 def test_a_job_that_fails_ends_its_night_with_a_line_and_not_the_scheduler(
