@@ -15,6 +15,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -104,10 +105,21 @@ def _asked(db: Path, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckd
             kind = statements[0].type.name
             if kind not in QUESTIONS:
                 raise DataError(f"{kind} is no question, and query changes nothing; {ASK}")
-            result = con.execute(statements[0])
+            result = _executed(con, statements[0])
             yield _distinct([column[0] for column in result.description]), result
     except duckdb.Error as error:
         raise DataError(_plainly(str(error))) from error
+
+
+def _executed(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> duckdb.DuckDBPyConnection:
+    """Execute it in a thread, for DuckDB itself hears Ctrl-C late or never."""
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(con.execute, statement)
+        try:
+            return result.result()
+        except KeyboardInterrupt:
+            con.interrupt()
+            raise
 
 
 def _plainly(message: str) -> str:

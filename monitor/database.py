@@ -230,6 +230,10 @@ def explained(path: Path) -> Iterator[None]:
         if remedy is None:
             raise
         raise StoreError(f"{path}: {remedy} (DuckDB: {reason[:200]})") from error
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from error
+        raise
 
 
 def _remedy(path: Path, reason: str) -> str | None:

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from monitor import database, gate, store
-from monitor.database import connect, only_writer, reading, writing
+from monitor.database import connect, explained, only_writer, reading, writing
 from monitor.errors import StoreError
 from tests.rows import count, documents
 
@@ -60,6 +60,13 @@ def test_reading_changes_nothing_anywhere(db: Path, tmp_path: Path) -> None:
             with pytest.raises(duckdb.Error):
                 con.execute(sql)
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_ctrl_c_is_ctrl_c_also_where_duckdb_hears_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), explained(tmp_path):
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="another"), explained(tmp_path):
+        raise RuntimeError("another")
 
 
 @pytest.mark.parametrize("read_only", [True, False])

@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import re
+import signal
+import threading
 from pathlib import Path
 
 import duckdb
@@ -147,6 +150,15 @@ def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
     lines = capsys.readouterr().out.splitlines()
     assert "row 1" in lines[0]
     assert len(lines) == 1 + 7
+
+
+def test_a_question_that_takes_for_ever_is_ended_by_ctrl_c(db: Path) -> None:
+    timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        ask(db, "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8")
+    timer.join()
+    assert ask(db, "SELECT 1").rows == [(1,)]
 
 
 def test_a_reader_does_not_see_what_is_not_committed(db: Path) -> None:
