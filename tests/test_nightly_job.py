@@ -12,6 +12,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database import only_writer
 from monitor.errors import MonitorError, StoreError
 from monitor.settings import Settings
+from reports import pictures
 from tests.inputs import write
 from tests.keyword_scorer import KeywordModel, KeywordScorer
 
@@ -118,8 +119,9 @@ def test_another_risk_map_is_another_model(settings: Settings) -> None:
 
 
 def test_the_demo_ends_with_ten_lines_and_the_path_and_starts_anew_each_time(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(pictures, "INDEX", {})  # they take long to draw
     for _ in range(2):
         demonstrate(tmp_path / "out", KeywordScorer)
         lines = capsys.readouterr().out.splitlines()
