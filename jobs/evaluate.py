@@ -6,9 +6,8 @@ risk-monitor evaluate --data ../shared/data/emotion --model embedded --out out/e
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -16,8 +15,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from jobs.adapter_folder import keep_adapter
 from jobs.cli import GATE_FIRED, run
 from jobs.gate import failing, gate, read_gate
 from jobs.measuring import Measured, Ruler, analyse, compare, describe, main_of, new_ruler, shown_of
@@ -30,14 +29,14 @@ from monitor.calibration import CONTENT_FREE
 from monitor.corpus import load_splits
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
-from monitor.model_folder import find_folder, fingerprint, open_folder
+from monitor.model_folder import ModelFolder, find_folder, fingerprint, open_folder
 from reports import evaluation as report
 from reports.evaluation_tables import headline
+from reports.tables import WIDE, as_text
 
 FORMAT = 2  # of metrics.json
 FLOORS = {"majority": majority, "tfidf_svm": tfidf_svm}
-ADAPTER = "lora_emotion_final"
-NARROWEST = 136  # columns that the table needs where the width is nobody's choice
+DEVICES = ("auto", "cpu", "cuda")
 Json = dict[str, Any]
 
 
@@ -70,8 +69,11 @@ def evaluate(
 
     Raises:
         DataError: the data cannot be read. ModelError: a model cannot. ConfigError: two models map emotions to
-            risks differently, or `out` cannot be written. StoreError: the database cannot be written.
+            risks differently, a gate without fine-tuned answers to hold against it, or `out` cannot be written.
+            StoreError: the database cannot be written.
     """
+    if limits and not (models and "fine_tuned" in ways):
+        raise ConfigError("--gate: it is held against fine-tuned answers; add fine_tuned to --ways")
     splits = load_splits(data, required=("train", "test"))
     _claim(out, db)
     asked: list[tuple[Answered, Any]] = [(_floor(name, splits), None) for name in FLOORS]
@@ -99,13 +101,11 @@ def evaluate(
         "settings": {"resamples": resamples, "seed": seed, "draws": draws, "ways": list(ways)}
         | {"shots": list(SHOTS), "content_free": list(CONTENT_FREE), "versions": _versions()},
         "models": [_about(model) for model in opened],
-        **_findings(methods, ruler, show_texts),
+        **_findings(methods, ruler, show_texts, limits or {}),
         "training": _training_curves(models),
     }
-    found["gate"] = gate(found["methods"], limits or {})
     _write(found, out)
-    if models:
-        keep_adapter(models[0], out)
+    keep_adapter(models, out)
     if db:
         from jobs.evaluations import write_evaluations
 
@@ -113,27 +113,35 @@ def evaluate(
     return found
 
 
-def _findings(methods: Sequence[Measured], ruler: Ruler, show_texts: bool) -> Json:
+def _findings(
+    methods: Sequence[Measured], ruler: Ruler, show_texts: bool, limits: Mapping[str, float]
+) -> Json:
     main, shown = main_of(methods), shown_of(methods)
+    told = [method.to_json() for method in methods]
     return {
-        "methods": [method.to_json() for method in methods],
+        "methods": told,
         "shown": [method.id for method in shown],
         "curves": {method.id: ruler.curves(method.shown) for method in shown if method.shown},
         "comparisons": compare(methods, ruler),
         "analysis": analyse(main, ruler, show_texts) if main else None,
+        "gate": gate(told, limits),
     }
 
 
 def _claim(out: Path, db: Path | None) -> None:
-    """Find out before minutes of work that its results could not be written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / "metrics.json").touch()
-    except OSError as error:
-        raise ConfigError(
-            f"--out {out}: cannot write there ({error.strerror}); name another folder"
-        ) from error
-    if db:
+    """Find out before minutes of work that its results could not be written, and leave no file behind."""
+    for option, folder in (("--out", out), ("--db", db and db.parent)):
+        if folder:
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=folder).close()
+                if folder == out and (file := out / "metrics.json").exists():
+                    file.open("ab").close()
+            except OSError as error:
+                raise ConfigError(
+                    f"{option} {folder}: cannot write there ({error.strerror}); name another folder"
+                ) from error
+    if db and db.exists():
         from monitor.database import connect
 
         connect(db).close()
@@ -179,39 +187,35 @@ def _write(found: Json, out: Path) -> None:
 
 
 def print_table(found: Json, console: Console) -> None:
-    """The headline numbers on the canonical test split, a line a method."""
-    whole = headline(found)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for place, name in enumerate(whole.columns):
-        table.add_column(name, justify="right" if place else "left", no_wrap=bool(place))
-    for row in whole.rows:
-        table.add_row(*row)
-    console.print(table)
+    """The headline numbers on the canonical test split, within the width of the terminal if there is one."""
+    wide = console.width if console.is_terminal else max(console.width, WIDE)
+    console.print(as_text(headline(found), wide), markup=False, highlight=False, soft_wrap=True)
 
 
-def keep_adapter(model: str, out: Path) -> None:
-    """Write the model's adapter into out/lora_emotion_final, a model folder whose base stays where it is.
+def _distinct(models: Sequence[str]) -> dict[str, ModelFolder]:
+    """Different models by name, in order; that one stands there twice is told."""
+    folders = {name: open_folder(find_folder(name)) for name in models}
+    names: dict[object, str] = {}
+    for name in models:
+        known = fingerprint(folders[name], with_adapter=True)
+        if known in names:
+            note(f"model {name} is {names[known]} again, and left out")
+        names.setdefault(known, name)
+    return {name: folders[name] for name in names.values()}
 
-    A model without an adapter leaves nothing there.
-    """
-    folder, target = open_folder(find_folder(model)), out / ADAPTER
-    if folder.adapter is None or folder.adapter.resolve() == target.resolve():
-        return
-    shutil.copytree(folder.adapter, target, dirs_exist_ok=True)
-    base = folder.manifest.base
-    if (folder.path / base).is_dir() or Path(base).is_dir():
-        base = os.path.relpath(folder.base.resolve(), target.resolve())
-    replace(folder.manifest, base=base, adapter=".").save(target)
-    (target / "README.md").write_text(
-        f"# {folder.manifest.name}\n\nThe LoRA adapter that was evaluated, in peft's format, over the base `{base}`. "
-        f"Use it with `risk-monitor score INPUT --db FILE --model {target}`.\n\n{NOT_A_DIAGNOSIS}\n",
-        encoding="utf-8",
-    )
+
+def _folder(name: str) -> Path:
+    if not name:
+        raise ConfigError("--out is empty; name a folder")
+    return Path(name)
 
 
 def command(
     data: Annotated[str, typer.Option(help="Folder of train, val and test files, or a hub id.")],
-    out: Annotated[Path, typer.Option(help="Folder for metrics.json, the report and its pictures.")],
+    out: Annotated[
+        Path,
+        typer.Option(parser=_folder, metavar="PATH", help="Folder for metrics.json, report and pictures."),
+    ],
     model: Annotated[
         list[str] | None, typer.Option(help='"embedded", a model folder or a hub id; may be repeated.')
     ] = None,
@@ -221,15 +225,17 @@ def command(
     ] = 5,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap draws for the 95% intervals.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Seed of the bootstrap draws.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap draws.")] = 0,
     show_texts: Annotated[
         bool, typer.Option("--show-texts", help="Quote the most confident mistakes in the report.")
     ] = False,
     gate: Annotated[
-        str | None, typer.Option(help="Limits such as macro_f1=0.90,ece=0.02; exit 3 where one is not kept.")
+        str | None,
+        typer.Option(help="Limits of the fine-tuned models: macro_f1=0.90,ece=0.02; exit 3 where one fails."),
     ] = None,
     db: Annotated[
-        Path | None, typer.Option(help="Keep the metrics in this database, for its reports.")
+        Path | None,
+        typer.Option(help="Keep the metrics of what is measured in this database, for its reports."),
     ] = None,
     readme: Annotated[
         Path | None, typer.Option(help="Put the table between the evaluation marks of this Markdown file.")
@@ -243,14 +249,20 @@ def command(
     chosen = [way.strip() for way in ways.split(",")]
     if set(chosen) - set(WAYS):
         raise ConfigError(f"--ways {ways}: choose from {', '.join(WAYS)}")
+    if device not in DEVICES:
+        raise ConfigError(f"--device {device}: use auto, cpu or cuda")
     if readme:
         report.check_readme(readme)
+    limits = None if gate is None else read_gate(gate)
     # A model that cannot be opened is told before minutes are spent on another, one named twice is asked once.
-    folders = {name: open_folder(find_folder(name)) for name in reversed(model or ["embedded"])}
-    distinct = {fingerprint(folder, with_adapter=True): name for name, folder in folders.items()}
+    folders = _distinct(model or ["embedded"])
+    if limits and not any(folder.adapter for folder in folders.values()):
+        raise ConfigError(
+            "--gate: no model here has an adapter, so none is fine-tuned; train one, or leave it out"
+        )
     found = evaluate(
         data,
-        list(reversed(distinct.values())),
+        list(folders),
         out,
         engine=lambda: open_engine(device),
         ways=chosen,
@@ -258,14 +270,12 @@ def command(
         resamples=resamples,
         seed=seed,
         show_texts=show_texts,
-        limits=read_gate(gate) if gate else None,
+        limits=limits,
         db=db,
     )
     if readme:
         report.write_readme(found, readme)
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(console.width, NARROWEST))
     print_table(found, console)
     console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}", highlight=False, soft_wrap=True)
     lines = failing(found["gate"])

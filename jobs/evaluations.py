@@ -15,7 +15,7 @@ from monitor.database import utc_now, writing
 
 
 def write_evaluations(db: Path, found: Mapping[str, Any], models: list[Any]) -> int:
-    """Put every metric of metrics.json into `evaluations`, in place of what this model had; returns how many.
+    """Put every metric of metrics.json into `evaluations`, in place of what its method had; returns how many.
 
     The floors, which have no model, are written beside each model.
 

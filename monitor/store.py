@@ -177,7 +177,7 @@ def add_evaluations(con: duckdb.DuckDBPyConnection, model_id: str, file: Path) -
 
 
 def replace_evaluations(con: duckdb.DuckDBPyConnection, metrics: pl.DataFrame) -> None:
-    """Keep the metrics (the columns of `evaluations`) in place of all that their models had."""
+    """Keep the metrics (the columns of `evaluations`) in place of those of the same model, split and method."""
     con.register("incoming", metrics)
     _run(con, "replace_evaluations")
     _run(con, "drop_old_evaluations")

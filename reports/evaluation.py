@@ -112,7 +112,7 @@ def check_readme(file: Path) -> tuple[str, str]:
         ConfigError: it cannot be read or lacks the marks.
     """
     try:
-        before, rest = file.read_text(encoding="utf-8").split(MARKS[0])
+        before, rest = file.read_bytes().decode("utf-8").split(MARKS[0])
         return before, rest.split(MARKS[1])[1]
     except (OSError, ValueError, IndexError) as error:
         raise ConfigError(
@@ -121,10 +121,12 @@ def check_readme(file: Path) -> tuple[str, str]:
 
 
 def write_readme(found: Json, file: Path) -> None:
-    """Put the three-way table between the marks of a Markdown file."""
+    """Put the three-way table between the marks of a Markdown file, whose line ends stay as they are."""
     before, after = check_readme(file)
-    table = as_markdown(headline(found))
-    _save(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", file)
+    inside = f"{MARKS[0]}\n{as_markdown(headline(found))}\n{MARKS[1]}"
+    if "\r\n" in before + after:
+        inside = inside.replace("\n", "\r\n")
+    file.write_bytes(f"{before}{inside}{after}".encode())
 
 
 def _facts(found: Json) -> list[tuple[str, str]]:

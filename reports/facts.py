@@ -129,12 +129,12 @@ def score_card(inputs: Inputs) -> Figure:
                 name=inputs.model.name,
             ),
         )
-    first = card.row(0, named=True)
+    first, days = card.row(0, named=True), card["evaluated_at"].dt.date().sort()
     unit = say(
         "Measured on {texts} whose labels are known ({data}), {day}; in brackets 95% intervals.",
         texts=say.count(first["n"], "text"),
         data=first["data"],
-        day=say.day(first["evaluated_at"].date()),
+        day="–".join(say.day(day) for day in dict.fromkeys((days[0], days[-1]))),
     )
     cells = {(row["method"], row["metric"]): row for row in card.to_dicts()}
     order = card.filter(pl.col("metric") == "macro_f1").sort("value", descending=True, nulls_last=True)

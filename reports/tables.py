@@ -9,7 +9,7 @@ from itertools import zip_longest
 from typing import Any
 
 UNDEFINED = "undefined"
-WIDE, CELL = 118, 60  # characters of a line, and of a cell
+WIDE, CELL, GAP = 118, 60, 2  # characters of a line, of a cell, and between cells
 Json = Mapping[str, Any]
 
 
@@ -58,20 +58,42 @@ def shortened(text: str, most: int = 120) -> str:
     return textwrap.shorten(" ".join(text.split()), most, placeholder=" …")
 
 
-def as_text(table: Table) -> str:
-    """The table in columns of spaces; long cells are wrapped, columns of words stand to the left."""
-    head = [table.title, "-" * len(table.title), *(textwrap.wrap(table.note, WIDE) if table.note else ())]
-    wrapped = [[textwrap.wrap(cell, CELL) or [""] for cell in row] for row in (table.columns, *table.rows)]
-    columns = list(zip(*wrapped, strict=True))
-    widths = [max(len(part) for cell in column for part in cell) for column in columns]
-    words = [any(cell[0][:1].isalpha() and cell[0] != UNDEFINED for cell in column[1:]) for column in columns]
+def as_text(table: Table, wide: int = WIDE) -> str:
+    """The table in columns of spaces, of `wide` characters if words allow; columns of words stand to the left."""
+    title = _folded(table.title, wide)
+    head = [*title, "-" * max(map(len, title)), *_folded(table.note, wide)]
+    columns = list(zip(table.columns, *table.rows, strict=True))
+    widths = _widths(columns, wide)
+    wrapped = [
+        [_folded(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
+        for row in (table.columns, *table.rows)
+    ]
+    words = [any(cell[:1].isalpha() and cell != UNDEFINED for cell in column[1:]) for column in columns]
     lines = []
     for row in wrapped:
         for parts in zip_longest(*row, fillvalue=""):
             cells = zip(parts, widths, words, strict=True)
-            line = "  ".join(part.ljust(width) if left else part.rjust(width) for part, width, left in cells)
+            line = (" " * GAP).join(
+                part.ljust(width) if left else part.rjust(width) for part, width, left in cells
+            )
             lines.append(line.rstrip())
     return "\n".join([*head, "", *lines, ""])
+
+
+def _widths(columns: Sequence[Sequence[str]], wide: int) -> list[int]:
+    """The width of each column: the widest lose characters, down to their longest word, until all fit."""
+    least = [min(CELL, max(len(word) for cell in column for word in cell.split())) for column in columns]
+    widths = [min(CELL, max(map(len, column))) for column in columns]
+    while sum(widths) + GAP * (len(widths) - 1) > wide:
+        loose = [place for place, low in enumerate(least) if widths[place] > low]
+        if not loose:
+            break
+        widths[max(loose, key=lambda place: widths[place])] -= 1
+    return widths
+
+
+def _folded(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False)
 
 
 def as_markdown(table: Table) -> str:

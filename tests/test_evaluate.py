@@ -212,10 +212,11 @@ def test_the_adapter_folder_scores_like_the_model(done: Evaluated) -> None:
 
 @pytest.mark.usefixtures("no_pictures")
 def test_several_models_stand_side_by_side_and_the_same_one_once(done: Evaluated, tmp_path: Path) -> None:
-    models = [done.model, done.out / "lora_emotion_final", done.data.parent / "base"]
+    models = [done.model, done.data.parent / "base", done.out / "lora_emotion_final"]
     words = [word for model in models for word in ("--model", str(model))]
     options = ["--ways", "zero_shot,fine_tuned", "--resamples", "10", "--db", str(tmp_path / "risk.duckdb")]
-    run("evaluate", "--data", str(done.data), "--out", str(tmp_path / "out"), *words, *options)
+    told = run("evaluate", "--data", str(done.data), "--out", str(tmp_path / "out"), *words, *options)
+    assert f"model {models[2]} is {done.model} again, and left out" in told
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert [model["name"] for model in found["models"]] == ["model", "base"]
     assert len({method["id"] for method in found["methods"]}) == len(found["methods"]) == 2 + 3 + 3

@@ -12,10 +12,15 @@ from evaluated import keyword_engine, read_test, rows_of, run, write_data
 from keyword_scorer import KeywordModel
 from rich.console import Console
 
+from jobs.adapter_folder import keep_adapter
 from jobs.evaluate import evaluate, print_table
-from jobs.gate import read_gate
+from jobs.gate import failing, read_gate
+from monitor import windows
+from monitor.database import reading
 from monitor.errors import ConfigError, DataError
 from monitor.labels import DEFAULT_RULES, RiskMap
+from monitor.model_folder import EMBEDDED_FOLDER
+from reports import evaluation as report
 
 
 @pytest.fixture
@@ -36,6 +41,70 @@ def test_a_gate_that_names_no_metric_or_number_is_refused(text: str) -> None:
         read_gate(text)
 
 
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (("--gate", ""), "METRIC=NUMBER"),
+        (("--gate", "ece=0.1,ece=5"), "ece has two limits"),
+        (("--gate", "ece=1", "--ways", "few_shot"), "add fine_tuned to --ways"),
+        (("--gate", "ece=1", "--model", str(EMBEDDED_FOLDER / "base")), "no model here has an adapter"),
+        (("--device", "tpu"), "--device tpu: use auto, cpu or cuda"),
+        (("--out", ""), "--out is empty"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_work(words: tuple[str, ...], line: str) -> None:
+    with pytest.raises(ConfigError, match=line):
+        run("evaluate", "--data", "nowhere", "--out", "nowhere", *words)
+    assert not Path("nowhere").exists()
+
+
+def test_a_seed_below_zero_is_refused() -> None:
+    words = ("evaluate", "--data", "nowhere", "--out", "nowhere", "--seed", "-1")
+    assert "'--seed'" in run(*words, code=2)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_gate_that_nothing_was_held_against_does_not_pass(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(30, 2)})
+    engine = keyword_engine(KeywordModel())
+    found = words_alone(data, tmp_path / "out", engine=engine, limits={"macro_f1": 0.1})
+    (line,) = failing(found["gate"])
+    assert "macro_f1 is undefined (the model has no adapter: train one)" in line
+
+
+def test_the_first_adapter_is_kept_and_an_earlier_one_goes_but_nobody_elses_folder(tmp_path: Path) -> None:
+    kept, base = tmp_path / "lora_emotion_final", str(EMBEDDED_FOLDER / "base")
+    keep_adapter([base, "embedded"], tmp_path)
+    (kept / "stale").touch()
+    keep_adapter(["embedded"], tmp_path)
+    assert (kept / "adapter_model.safetensors").is_file()
+    assert not (kept / "stale").exists()
+    keep_adapter([base], tmp_path)
+    assert not kept.exists()
+    kept.mkdir()
+    for models in ([base], ["embedded"]):
+        keep_adapter(models, tmp_path)
+        assert list(kept.iterdir()) == []
+
+
+def test_an_interrupted_evaluation_leaves_no_file(tmp_path: Path) -> None:
+    def interrupt() -> Any:
+        raise KeyboardInterrupt
+
+    data = write_data(tmp_path / "data", {"train": rows_of(12, 1), "test": rows_of(6, 2)})
+    with pytest.raises(KeyboardInterrupt):
+        words_alone(data, tmp_path / "out", engine=interrupt, db=tmp_path / "db" / "risk.duckdb")
+    assert list((tmp_path / "out").iterdir()) == list((tmp_path / "db").iterdir()) == []
+
+
+def test_a_readme_keeps_its_line_ends(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"train": rows_of(12, 1), "test": rows_of(6, 2)})
+    (tmp_path / "README.md").write_bytes(b"a\r\n<!-- evaluation -->\r\n<!-- end of evaluation -->\r\n")
+    report.write_readme(words_alone(data, tmp_path / "out"), tmp_path / "README.md")
+    text = (tmp_path / "README.md").read_bytes()
+    assert text.count(b"\r\n") == text.count(b"\n") == 8
+
+
 @pytest.mark.usefixtures("no_pictures")
 def test_gates_reach_classes_and_risk_and_fail_where_a_metric_is_undefined(tmp_path: Path) -> None:
     test = [row for row in rows_of(30, 2) if row[1] != "surprise"]
@@ -52,9 +121,26 @@ def test_a_second_evaluation_takes_the_place_of_the_first(tmp_path: Path) -> Non
     for test in (rows_of(30, 2), rows_of(18, 4)):
         (data / "test.txt").write_text("".join(f"{text};{label}\n" for text, label in test))
         words_alone(data, tmp_path / "out", db=tmp_path / "risk.duckdb")
+    card = "SELECT DISTINCT method, n FROM evaluations WHERE split = 'test' ORDER BY method"
     with duckdb.connect(tmp_path / "risk.duckdb", read_only=True) as con:
-        sizes = con.execute("SELECT DISTINCT n FROM evaluations").fetchall()
-    assert sizes == [(18,)]
+        assert con.execute(card).fetchall() == [("fine_tuned", 18), ("majority", 18), ("tfidf_svm", 18)]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_an_evaluation_in_another_way_keeps_the_rows_of_the_first_and_the_card_mixes_no_data(
+    tmp_path: Path,
+) -> None:
+    model, db, cards = replace(KeywordModel(), adapter="words"), tmp_path / "risk.duckdb", []
+    for n, way in ((30, "fine_tuned"), (30, "zero_shot"), (18, "zero_shot")):
+        if not (data := tmp_path / str(n)).exists():
+            write_data(data, {"train": rows_of(60, 1), "test": rows_of(n, 2)})
+        words_alone(data, tmp_path / "out", engine=keyword_engine(model, model), ways=[way], db=db)
+        with reading(db) as con:
+            card = windows.run(con, "score_card", model_id=model.model_id)
+        cards.append(dict(card.select("method", "n").iter_rows()))
+    assert cards[0] == dict.fromkeys(["majority", "tfidf_svm", "fine_tuned"], 30)
+    assert cards[1] == cards[0] | dict.fromkeys(["zero_shot", "zero_shot_calibrated"], 30)
+    assert cards[2] == {"fine_tuned": 30}
 
 
 @pytest.mark.usefixtures("no_pictures")

@@ -1,5 +1,5 @@
 -- name: evaluations
--- purpose: how good a model is: the newest evaluation of each on labelled texts, and of what it was held against
+-- purpose: how good a model is on labelled texts, by each method when it was last measured, and what it was held against
 -- grain: one row per model, split, method and metric; value is null where the metric is undefined, and reason says why
 -- frame: none
 -- params: none

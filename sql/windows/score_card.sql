@@ -1,11 +1,18 @@
 -- name: score_card
 -- purpose: how good the model is, and what it was held against, for the report's score card
 -- grain: one row per method and metric of the card, of the whole test split
--- frame: the newest evaluation of the model, which is the only one kept
+-- frame: the newest measurement of each method, of those on the data that the fine-tuned model was measured on last
 -- params: model_id
 SELECT method, metric, value, lo, hi, reason, n, data, evaluated_at
 FROM evaluations
 WHERE model_id = $model_id
   AND split = 'test'
   AND metric IN ('accuracy', 'macro_f1', 'risk_macro_f1', 'risk_auroc', 'ece')
+  AND (data, n) = (
+      SELECT (data, n)
+      FROM evaluations
+      WHERE model_id = $model_id AND split = 'test'
+      ORDER BY method = 'fine_tuned' DESC, evaluated_at DESC
+      LIMIT 1
+  )
 ORDER BY method, metric
