@@ -90,7 +90,7 @@ class _Lines:
 
     def __init__(self, console: Console, doing: str, unit: str, total: int | None) -> None:
         self._console, self._doing, self._unit, self._total = console, doing, unit, total
-        self._done = 0
+        self._done, self._told = 0, -1
         self._began = self._said = time.monotonic()
 
     def advance(self, n: int) -> None:
@@ -100,11 +100,12 @@ class _Lines:
             self._say()
 
     def end(self) -> None:
-        """Say the last line."""
-        self._say()
+        """Say the last line, unless it was said."""
+        if self._told < self._done:
+            self._say()
 
     def _say(self) -> None:
-        self._said = time.monotonic()
+        self._said, self._told = time.monotonic(), self._done
         rate = self._done / max(self._said - self._began, 1e-9) if self._done else None
         line = f"{self._doing}: {numbers(self._done, self._total, self._unit, rate)}"
         self._console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -13,7 +13,8 @@ def ranking_curve(
 ) -> list[tuple[float, float, float]]:
     """(false-positive rate, recall, precision) from the highest threshold to the lowest; [] where undefined.
 
-    Of more than POINTS thresholds those are kept that are evenly spaced along the ROC curve.
+    The first is (0, 0) with the precision of the next, for nothing is called there. Of more than POINTS thresholds
+    those are kept that are evenly spaced along the ROC curve.
 
     Args:
         positive: whether each text is of the class, shape (n,).
@@ -25,8 +26,9 @@ def ranking_curve(
     last = np.flatnonzero(np.r_[np.diff(scores[order]) != 0, True])
     hits, calls = positive[order].cumsum()[last], last + 1
     recall, false = hits / positive.sum(), (calls - hits) / (~positive).sum()
-    if len(last) > POINTS:
-        along = recall + false
-        kept = np.unique(np.searchsorted(along, np.linspace(along[0], along[-1], POINTS)))
-        hits, calls, recall, false = hits[kept], calls[kept], recall[kept], false[kept]
-    return [(float(x), float(y), float(z)) for x, y, z in zip(false, recall, hits / calls, strict=True)]
+    precision = hits / calls
+    points = np.stack([np.r_[0, false], np.r_[0, recall], np.r_[precision[0], precision]], axis=1)
+    if len(points) > POINTS:
+        along = points[:, 0] + points[:, 1]
+        points = points[np.unique(np.searchsorted(along, np.linspace(0, 2, POINTS)))]
+    return [(float(x), float(y), float(z)) for x, y, z in points]

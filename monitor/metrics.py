@@ -211,11 +211,11 @@ def _rates(confusion: Floats) -> dict[str, Floats]:
     support, calls = confusion.sum(axis=2), confusion.sum(axis=1)[:, :-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         precision, recall = hits / calls, hits / support
-        f1 = 2 * hits / (support + calls)
+        f1 = np.where(support > 0, 2 * hits / (support + calls), np.nan)
     weight = support / support.sum(axis=1, keepdims=True)
     return {
         "accuracy": hits.sum(axis=1) / confusion.sum(axis=(1, 2)),
-        "macro_f1": np.where(support > 0, f1, np.nan).mean(axis=1),
+        "macro_f1": f1.mean(axis=1),
         "weighted_f1": np.where(weight > 0, f1 * weight, 0.0).sum(axis=1),
         "precision": precision,
         "recall": recall,
@@ -266,7 +266,7 @@ def _reasons(counts: Ints, names: Sequence[str], soft: bool) -> dict[str, str | 
         no_example = None if examples else f"no example of {name}"
         reasons[f"recall_{name}"] = no_example
         reasons[f"precision_{name}"] = None if called else f"{name} was never predicted"
-        reasons[f"f1_{name}"] = None if examples or called else no_example
+        reasons[f"f1_{name}"] = no_example
     return reasons
 
 

@@ -90,7 +90,8 @@ def test_a_thinned_curve_keeps_the_areas_of_scikit_learn() -> None:
     positive = LABELS == 0
     points = np.array(ranking_curve(positive, p))
     assert len(points) <= POINTS
-    area = np.trapezoid(np.r_[0, points[:, 1]], np.r_[0, points[:, 0]])
+    assert points[0].tolist() == [0.0, 0.0, points[1, 2]]
+    area = np.trapezoid(points[:, 1], points[:, 0])
     assert area == pytest.approx(sk.roc_auc_score(positive, p), abs=0.003)
     assert points[-1].tolist() == [1.0, 1.0, pytest.approx(positive.mean())]
     assert ranking_curve(np.zeros(900, dtype=bool), p) == []

@@ -78,6 +78,8 @@ def test_two_texts_by_hand() -> None:
 def test_what_is_undefined_says_why_and_is_never_zero() -> None:
     labels = np.array([0, 0, 1, 1])
     predicted = np.array([0, 1, 1, 1])
+    called = measure(labels, np.array([0, 2, 1, 1]), RISKS, resamples=0)
+    assert called.per_class["high_risk"]["f1"] == Metric(None, reason="no example of high_risk")
     found = measure(labels, predicted, RISKS, resamples=50)
     assert found.metrics["macro_f1"] == Metric(None, reason="no example of high_risk")
     assert found.metrics["auroc"].reason == "the method gives labels only, no probabilities"

@@ -40,9 +40,11 @@ def test_without_a_terminal_there_are_plain_lines(
     assert [line.split(" · ")[0] for line in err.splitlines()] == [
         "scoring: 4 of 10 texts (40%)",
         "scoring: 10 of 10 texts (100%)",
-        "scoring: 10 of 10 texts (100%)",
     ]
     assert "\x1b" not in err
+    with progress("scoring", "texts", 0):
+        pass
+    assert capsys.readouterr().err == "scoring: 0 texts\n"
 
 
 def test_on_a_terminal_there_is_a_bar_that_goes_away(
