@@ -18,6 +18,7 @@ import typer
 from rich.console import Console
 
 from jobs.cli import run
+from jobs.places import claim_model_folder
 from monitor import NOT_A_DIAGNOSIS
 from monitor.corpus import load_splits
 from monitor.errors import ConfigError, DataError
@@ -45,7 +46,7 @@ def command(
         int | None, typer.Option(min=60, help="Use only so many texts of each kind (for a try).")
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Rebuild the base of the built-in model: tokenizer, pretraining, instruction tuning, NF4."""
     from monitor import pretraining
@@ -57,6 +58,7 @@ def command(
         )
     console = Console()
     target = pick_device(device).type
+    claim_model_folder(out)
     posts, unlabelled, comments = read_corpora(data, texts)
     console.print(f"read {len(posts):,} posts and {len(unlabelled):,} short texts, comments among them")
     plain = [PUNCTUATION.sub(" ", post) for post in posts]
@@ -91,7 +93,7 @@ def read_corpora(data: Path, limit: int | None) -> tuple[list[str], list[str], C
     held_out = [splits["validation"], splits["test"]]
     corpus = [splits["train"], read_extra(data / "emotion" / "unsplit_extra.parquet")]
     comments = read_comments(data / "external" / "goemotions_train_dev.parquet")
-    short = [text for split in corpus for text in without_twins(split, held_out).texts]
+    short = [text for split in corpus for text in without_twins(split, held_out)[0].texts]
     if limit is not None:
         short, comments = short[:limit], comments.take(limit)
     posts = [post for file in files for post in read_texts(file) if _in_first_person(post)]

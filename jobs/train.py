@@ -10,44 +10,36 @@ from __future__ import annotations
 import json
 import math
 import time
-import tomllib
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 import typer
 from rich.console import Console
 
 from jobs.cli import run
+from jobs.places import claim_model_folder
 from jobs.progress import duration
+from jobs.recipe import Recipe, read_recipe
 from monitor import NOT_A_DIAGNOSIS
 from monitor.corpus import Split, load_splits
 from monitor.errors import ConfigError, DataError
-from monitor.mixture import (
-    Mixture,
-    MixtureSettings,
-    read_comments,
-    read_extra,
-    training_list,
-    without_twins,
-)
+from monitor.mixture import LEFT_OUT, Mixture, read_comments, read_extra, training_list, without_twins
 from reports.wording import count
 
 if TYPE_CHECKING:
-    from monitor.training import Examples, TrainSettings
-
-RECIPES = {"embedded": Path(__file__).parents[1] / "monitor" / "assets" / "recipe.toml"}
-MIXTURE_FILES = ("extra_texts", "comments")
+    from monitor.training import Examples, TrainResult
 
 
 class Prepared(NamedTuple):
-    """What a run trains on: the examples of each epoch, the validation split, and every text it may see."""
+    """What a run trains on: the examples of each epoch, the validation split, every text it may see, and what not."""
 
     epoch: Callable[[int], Examples]
     validation: Split
     texts: list[str]
+    left_out: str
 
 
 def command(
@@ -60,11 +52,13 @@ def command(
     epochs: Annotated[int | None, typer.Option(min=1)] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Texts a forward pass.")] = None,
     accumulation: Annotated[int | None, typer.Option(min=1, help="Forward passes an optimizer step.")] = None,
-    rate: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Peak learning rate.")] = None,
+    rate: Annotated[float | None, typer.Option(min=1e-9, max=1.0, help="Peak learning rate.")] = None,
     texts: Annotated[int | None, typer.Option(min=6, help="Train on only so many texts an epoch.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     weights: Annotated[str, typer.Option(help="auto, nf4, or dense: NF4 values dequantised once.")] = "auto",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of everything random; default: the recipe's, or 0.")
+    ] = None,
 ) -> None:
     """Fine-tune a base on labelled texts (QLoRA), calibrate it and write a model folder."""
     from monitor.calibration import fit_temperature
@@ -74,86 +68,61 @@ def command(
     from monitor.trainable import load_trainable, pick_device, save_model
     from monitor.training import Examples, attach_adapter, fit
 
-    console, started = Console(), time.monotonic()
-    changes = {"epochs": epochs, "batch": batch, "accumulation": accumulation, "rate": rate, "seed": seed}
-    settings, mixture, files = read_recipe(recipe, {k: v for k, v in changes.items() if v is not None})
-    prepared = prepare(data, mixture, files, texts)
-    source, target = open_folder(find_folder(base)), pick_device(device)
-    fingerprint(source, with_adapter=False)  # refuses a base that is not the one its folder was written for
-    _claim(out)
     if weights not in ("auto", "nf4", "dense"):
         raise ConfigError(f"--weights {weights!r}: use auto, nf4 or dense")
+    console, started, target = Console(), time.monotonic(), pick_device(device)
+    changes = {"epochs": epochs, "batch": batch, "accumulation": accumulation, "rate": rate, "seed": seed}
+    asked = read_recipe(recipe, {key: value for key, value in changes.items() if value is not None})
+    settings, prepared = asked.adapter, prepare(data, asked, texts)
+    source = open_folder(find_folder(base))
+    fingerprint(source, with_adapter=False)  # refuses a base that is not the one its folder was written for
+    claim_model_folder(out)
     dense = weights == "dense" or (weights == "auto" and target.type == "cpu")
     network = attach_adapter(load_trainable(source.base, target, dense=dense), settings)
     encoder = PromptEncoder(source.manifest.prompt, read_tokenizer(source.base))
-    console.print(
-        f"training on {target.type}: {len(prepared.texts):,} texts, {count(settings.epochs, 'epoch')}"
-    )
+    epochs_told = count(settings.epochs, "epoch")
+    console.print(f"training on {target.type}: {len(prepared.texts):,} texts, {epochs_told}")
+    console.print(f"left out: {prepared.left_out}")
     validation = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
     result = fit(network, encoder, prepared.epoch, validation, settings, _reporter(console))
     scores = label_log_likelihoods(network, encoder, prepared.validation.texts, settings.max_text_tokens)
-    temperature = round(fit_temperature(scores, prepared.validation.labels), 4)
+    fitted = fit_temperature(scores, prepared.validation.labels)
+    if fitted is None:
+        console.print(
+            "validation cannot tell a temperature, for its answers are all right or no better than chance: 1 is kept"
+        )
+    temperature = round(fitted or 1.0, 4)
     save_model(network, source, out, name=out.resolve().name, temperature=temperature)
     np.save(out / "training_list.npy", training_list(prepared.texts))
     _draw(result.curve, out)
+    console.print(_best(result))
     took = duration(time.monotonic() - started)
-    console.print(f"best validation macro-F1 {result.best_f1:.4f} at step {result.best_step:,}")
     last = f"temperature {temperature}; {took}; model written to {out}\n{NOT_A_DIAGNOSIS}"
     console.print(last, highlight=False, soft_wrap=True)
 
 
-def read_recipe(
-    name: str, changes: dict[str, Any]
-) -> tuple[TrainSettings, MixtureSettings | None, dict[str, str]]:
-    """Training settings, mixture settings (None: the canonical texts alone) and the mixture's files.
-
-    Raises:
-        ConfigError: there is no such recipe, or a key in it is unknown.
-    """
-    from monitor.training import TrainSettings
-
-    if name == "notebook":
-        return replace(TrainSettings(), **changes), None, {}
-    path = RECIPES.get(name, Path(name))
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise ConfigError(f"recipe {name}: {fault}; give notebook, embedded or a TOML file") from fault
-    adapter, mixture = content.pop("adapter", {}), content.pop("mixture", None)
-    files = {key: mixture.pop(key) for key in MIXTURE_FILES if mixture and key in mixture}
-    unknown = [*content]
-    unknown += [f"adapter.{key}" for key in adapter if key not in {f.name for f in fields(TrainSettings)}]
-    unknown += [
-        f"mixture.{key}" for key in mixture or {} if key not in {f.name for f in fields(MixtureSettings)}
-    ]
-    if unknown:
-        raise ConfigError(f"recipe {path}: unknown keys {', '.join(unknown)}; remove or correct them")
-    if "targets" in adapter:
-        adapter["targets"] = tuple(adapter["targets"])
-    seeded = None if mixture is None else MixtureSettings(**mixture | {"seed": changes.get("seed", 0)})
-    return TrainSettings(**adapter | changes), seeded, files
-
-
-def prepare(data: str, mixture: MixtureSettings | None, files: dict[str, str], limit: int | None) -> Prepared:
+def prepare(data: str, recipe: Recipe, limit: int | None) -> Prepared:
     """Read the splits, leave out of training every twin of a held-out text, and draw epochs.
 
     Raises:
-        DataError: a split or a file of the mixture is missing.
+        DataError: a split or a file of the mixture is missing, or no training text is left.
     """
     from monitor.training import Examples
 
-    splits = load_splits(data, required=("train", "validation"))
+    splits, (_, mixture, files) = load_splits(data, required=("train", "validation")), recipe
     held_out = [splits[name] for name in ("validation", "test") if name in splits]
-    train = without_twins(splits["train"], held_out)
+    train, why = without_twins(splits["train"], held_out)
     if not len(train):
-        raise DataError(f"{data}: every training text is a twin of a held-out one; check the splits")
+        raise DataError(f"{data}: no training text is left but {_told(why)}; check the splits")
     if mixture is None:
         kept = train.take(np.arange(min(limit or len(train), len(train))))
         whole = Examples.from_labels(kept.texts, kept.labels)
-        return Prepared(lambda _: whole, splits["validation"], list(kept.texts))
+        return Prepared(lambda _: whole, splits["validation"], list(kept.texts), _told(why))
     parts, comments = [train], None
     if mixture.extra and "extra_texts" in files:
-        parts.append(without_twins(read_extra(Path(data) / files["extra_texts"]), held_out))
+        extra, more = without_twins(read_extra(Path(data) / files["extra_texts"]), held_out)
+        parts.append(extra)
+        why += more
     if "comments" in files and mixture.neutral + mixture.emotional:
         comments = read_comments(Path(data) / files["comments"])
     drawn = Mixture(parts, comments, mixture)
@@ -162,17 +131,18 @@ def prepare(data: str, mixture: MixtureSettings | None, files: dict[str, str], l
         texts, targets = drawn.epoch(index)
         return Examples(texts[:limit], targets[:limit])
 
-    return Prepared(epoch, splits["validation"], [*drawn.texts, *(comments.texts if comments else ())])
+    seen = [*drawn.texts, *(comments.texts if comments else ())]
+    return Prepared(epoch, splits["validation"], seen, _told(why))
 
 
-def _claim(out: Path) -> None:
-    """Make the folder to write to before hours are spent on what goes there."""
-    if (out / "monitor.json").exists():
-        raise ConfigError(f"--out {out}: holds a model already; name another folder, or move that one away")
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise ConfigError(f"--out {out}: cannot be made ({fault.strerror}); name another folder") from fault
+def _told(why: Counter[str]) -> str:
+    return ", ".join(f"{why[reason]:,} {reason}" for reason in LEFT_OUT)
+
+
+def _best(result: TrainResult) -> str:
+    if result.best_f1 is None:
+        return "validation macro-F1 is undefined, for the texts have one emotion; the last step is kept"
+    return f"best validation macro-F1 {result.best_f1:.4f} at step {result.best_step:,}"
 
 
 def _reporter(console: Console) -> Callable[[dict[str, float]], None]:

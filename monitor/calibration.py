@@ -18,8 +18,10 @@ CONTENT_FREE = ("N/A", "[MASK]", "")
 """The texts without content of Zhao et al."""
 
 
-def fit_temperature(log_likelihoods: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:
+def fit_temperature(log_likelihoods: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float | None:
     """The temperature that divides label log-likelihoods (n, 6) to the least log-loss on labels (n,).
+
+    None where COLDEST or HOTTEST is as good as any: such texts, say with every answer right, cannot tell it.
 
     Raises:
         DataError: there is no text to fit on, or a log-likelihood is not finite.
@@ -34,8 +36,9 @@ def fit_temperature(log_likelihoods: npt.NDArray[np.floating], labels: npt.NDArr
     def loss(log_temperature: float) -> float:
         return float(-log_softmax(values / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
-    found = minimize_scalar(loss, bounds=(np.log(COLDEST), np.log(HOTTEST)), method="bounded")
-    return float(np.exp(found.x))
+    bounds = np.log(COLDEST), np.log(HOTTEST)
+    found = minimize_scalar(loss, bounds=bounds, method="bounded")
+    return float(np.exp(found.x)) if found.fun < min(map(loss, bounds)) else None
 
 
 def contextual(

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +46,8 @@ GOEMOTIONS = {
     "fear": ("fear", "nervousness"),
     "surprise": ("surprise", "confusion", "curiosity", "realization"),
 }
+LEFT_OUT = ("twins of held-out texts", "texts with two labels", "repeats")
+KINDS = {str: "a text", int: "a whole number"}
 EMOTION_OF = {name: emotion for emotion, names in GOEMOTIONS.items() for name in names}
 ENDINGS = (".", ".", "!", "...", "!!", " :(", " :)", ", you know.", ". anyway.")
 SHORTER = re.compile(r"\bi (?:feel|am feeling|was feeling|felt)(?: like)?\b|\bim feeling\b")
@@ -88,22 +92,26 @@ class Comments:
 
 
 def twin_key(text: str) -> str:
-    """The first 60 letters and digits in lower case; texts that share it count as twins."""
-    return re.sub(r"[^a-z0-9]+", "", text.lower())[:60]
+    """The first 60 letters and digits in lower case, or a text without any as it is; twins share it."""
+    return "".join(filter(str.isalnum, text.casefold()))[:60] or text
 
 
-def without_twins(split: Split, held_out: Iterable[Split]) -> Split:
-    """The rows whose twin key is in none of the held-out splits, one row a text, none with two labels."""
+def without_twins(split: Split, held_out: Iterable[Split]) -> tuple[Split, Counter[str]]:
+    """The rows whose twin key is in none of the held-out splits, one row a text, none with two labels.
+
+    Returns:
+        The rows that stay, and how many went for each of LEFT_OUT.
+    """
     taken = {twin_key(text) for other in held_out for text in other.texts}
     labels: dict[str, set[int]] = {}
     for text, label in zip(split.texts, split.labels, strict=True):
         labels.setdefault(text, set()).add(int(label))
-    keep = np.zeros(len(split), dtype=np.bool_)
-    seen: set[str] = set()
-    for row, text in enumerate(split.texts):
-        keep[row] = text not in seen and len(labels[text]) == 1 and twin_key(text) not in taken
+    why, seen = [], set[str]()
+    for text in split.texts:
+        faults = (twin_key(text) in taken, len(labels[text]) > 1, text in seen)
+        why.append(next((reason for reason, found in zip(LEFT_OUT, faults, strict=True) if found), ""))
         seen.add(text)
-    return split.take(keep)
+    return split.take(np.array(why, dtype=np.str_) == ""), Counter(filter(None, why))
 
 
 def training_list(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
@@ -120,7 +128,7 @@ def read_extra(path: Path) -> Split:
     Raises:
         DataError: the file is missing, or an emotion is unknown.
     """
-    texts, names = _columns(path, "text", "emotion")
+    texts, names = _columns(path, text=str, emotion=str)
     unknown = sorted(set(names) - set(EMOTIONS))
     if unknown:
         raise DataError(f"{path}, column emotion: unknown {unknown}; use {', '.join(EMOTIONS)}")
@@ -133,7 +141,7 @@ def read_texts(path: Path) -> list[str]:
     Raises:
         DataError: the file or the column is missing.
     """
-    return _columns(path, "text")[0]
+    return _columns(path, text=str)[0]
 
 
 def read_stress(path: Path) -> tuple[list[str], npt.NDArray[np.bool_]]:
@@ -142,8 +150,10 @@ def read_stress(path: Path) -> tuple[list[str], npt.NDArray[np.bool_]]:
     Raises:
         DataError: the file or a column is missing.
     """
-    texts, labels = _columns(path, "text", "label")
-    return texts, np.array([int(label) == 1 for label in labels])
+    texts, labels = _columns(path, text=str, label=int)
+    if not texts:
+        raise DataError(f"{path}: holds no posts; see the data's README")
+    return texts, np.array(labels) == 1
 
 
 def read_comments(path: Path, split: str = "train") -> Comments:
@@ -152,10 +162,10 @@ def read_comments(path: Path, split: str = "train") -> Comments:
     Comments without a label that maps to the six emotions are left out.
 
     Raises:
-        DataError: the file or a column is missing.
+        DataError: the file or a column is missing, a value is of the wrong kind, or no comment is left.
     """
     texts, targets, neutral, kept = [], [], [], []
-    for part, text, joined in zip(*_columns(path, "split", "text", "labels"), strict=True):
+    for part, text, joined in zip(*_columns(path, split=str, text=str, labels=str), strict=True):
         names = tuple(joined.split(","))
         shares = [
             np.eye(len(EMOTIONS))[EMOTIONS.index(EMOTION_OF[name])] for name in names if name in EMOTION_OF
@@ -167,6 +177,8 @@ def read_comments(path: Path, split: str = "train") -> Comments:
         targets.append(np.mean(shares, axis=0))
         neutral.append(names == ("neutral",))
         kept.append(names)
+    if not texts:
+        raise DataError(f"{path}: no row of split {split!r} with a known label; see the data's README")
     return Comments(
         tuple(texts), np.array(targets, dtype=np.float32), np.array(neutral, dtype=np.bool_), tuple(kept)
     )
@@ -247,7 +259,8 @@ class Mixture:
         return [comments.texts[row] for row in rows], targets.astype(np.float32)
 
 
-def _columns(path: Path, *names: str) -> list[list[str]]:
+def _columns(path: Path, **wanted: type) -> list[list[Any]]:
+    """The values of columns by name, each of the kind wanted."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -257,10 +270,17 @@ def _columns(path: Path, *names: str) -> list[list[str]]:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path}: not a readable Parquet file ({error}); see the data's README") from error
-    missing = [name for name in names if name not in table.column_names]
-    if missing:
-        raise DataError(f"{path}, column {missing[0]}: missing (found: {', '.join(table.column_names)})")
-    return [table.column(name).to_pylist() for name in names]
+    columns = []
+    for name, kind in wanted.items():
+        if table.column_names.count(name) != 1:
+            found = ", ".join(table.column_names)
+            raise DataError(f"{path}, column {name}: missing, or there twice (found: {found})")
+        columns.append(table.column(name).to_pylist())
+        if wrong := [row for row, value in enumerate(columns[-1], start=1) if not isinstance(value, kind)]:
+            raise DataError(
+                f"{path}, row {wrong[0]}, column {name}: not {KINDS[kind]}; mend or remove the row"
+            )
+    return columns
 
 
 def instruction_pairs(comments: Comments, random: np.random.Generator) -> list[tuple[str, str]]:

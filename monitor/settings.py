@@ -230,7 +230,7 @@ def _refuse_unknown_variables() -> None:
     for name in map(str.upper, os.environ):
         key = name.removeprefix(PREFIX).lower()
         if name.startswith(PREFIX) and name not in _OTHER_VARIABLES and key not in Settings.model_fields:
-            raise ConfigError(f"variable {name}: no such setting{_suggest(key)}")
+            raise ConfigError(f"variable {name}: no such setting{suggest(key)}")
 
 
 def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path | None) -> str:
@@ -240,11 +240,16 @@ def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path
     source = f"variable {variable}" if variable in map(str.upper, os.environ) else str(config or DEFAULT_FILE)
     if kind == "extra_forbidden":
         table = next((kind for name, kind in _TABLES.items() if place[0] == name), Settings)
-        return f"{source}: no such setting: {key}{_suggest(str(place[-1]), table)}"
+        return f"{source}: no such setting: {key}{suggest(str(place[-1]), table)}"
     if kind == "dict_type":
         message = "give each emotion's risk level, in a table of the file or as JSON in the variable"
-    message = next((plain for sign, plain in _WANTED.items() if kind.startswith(sign)), message)
-    return f"{source}: {key}: {message.removeprefix('Value error, ').replace('Input should', 'it should')}"
+    return f"{source}: {key}: {plain(kind, message)}"
+
+
+def plain(kind: str, message: str) -> str:
+    """What to do about a fault that pydantic found, in plain words."""
+    message = next((words for sign, words in _WANTED.items() if kind.startswith(sign)), message)
+    return message.removeprefix("Value error, ").replace("Input should", "it should")
 
 
 _WANTED = {  # the start of pydantic's kind of fault -> what to do instead
@@ -263,6 +268,7 @@ _WANTED = {  # the start of pydantic's kind of fault -> what to do instead
 _TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality, "alerts": AlertRules}
 
 
-def _suggest(key: str, table: type[BaseModel] = Settings) -> str:
+def suggest(key: str, table: type[BaseModel] = Settings) -> str:
+    """The setting that a misspelt key may have meant, or all there are."""
     close = get_close_matches(key, table.model_fields, n=1)
     return f" (did you mean {close[0]}?)" if close else f" (there are: {', '.join(table.model_fields)})"

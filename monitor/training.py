@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ class TrainSettings:
     rate: float = 2e-4
     warmup: float = 0.05
     weight_decay: float = 0.0
-    optimizer: str = "adamw_torch"
+    optimizer: Literal["adamw_torch", "paged_adamw_8bit"] = "adamw_torch"
     evaluations: int = 1
     max_text_tokens: int = 256
     seed: int = 0
@@ -71,9 +71,12 @@ class Examples:
 
 @dataclass
 class TrainResult:
-    """The best validation macro-F1, its step, and a record a step: loss in nats, rate, macro_f1 where measured."""
+    """The best validation macro-F1, its step, and a record a step: loss in nats, rate, macro_f1 where measured.
 
-    best_f1: float = -1.0
+    None and 0 where validation texts have one emotion only, for which macro-F1 is undefined.
+    """
+
+    best_f1: float | None = None
     best_step: int = 0
     curve: list[dict[str, float]] = field(default_factory=list)
 
@@ -123,7 +126,7 @@ def fit(
     settings: TrainSettings,
     report: Report = lambda _: None,
 ) -> TrainResult:
-    """Train the adapter in place and leave it at its best validation macro-F1.
+    """Train the adapter in place and leave it at its best validation macro-F1, or at its end where that is undefined.
 
     Args:
         network: what `attach_adapter` returned, on its device.
@@ -140,19 +143,18 @@ def fit(
     packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16) if can_pack(network) else None
     gradients = packed.add_gradients if packed else partial(_padded_gradients, network, settings.batch)
     held_out = (encoder, validation, settings.max_text_tokens, packed.token_scores if packed else None)
+    evaluations = settings.evaluations if len(set(validation.targets.argmax(axis=1))) > 1 else 0
     group_size = settings.batch * settings.accumulation
     steps_an_epoch = math.ceil(len(epoch(0).texts) / group_size)
     total = steps_an_epoch * settings.epochs
-    result, best, started = TrainResult(), _state(network), time.monotonic()
+    result, best, started = TrainResult(), dict[str, Tensor](), time.monotonic()
     under_way: list[tuple[dict[str, float], Tensor]] = []
     examples, rows = None, list[Row]()
     for index in range(settings.epochs):
         before, examples = examples, epoch(index)
         if examples is not before:
             rows = _rows(encoder, examples, settings.max_text_tokens)
-        marks = {
-            math.ceil(steps_an_epoch * (k + 1) / settings.evaluations) for k in range(settings.evaluations)
-        }
+        marks = {math.ceil(steps_an_epoch * (k + 1) / evaluations) for k in range(evaluations)}
         network.train()
         for done, group in enumerate(_groups(rows, group_size, random, steps_an_epoch), start=1):
             rate = settings.rate * _schedule(len(result.curve), total, settings.warmup)
@@ -162,10 +164,10 @@ def fit(
             record = {"step": step, "of": total, "rate": rate, "s": time.monotonic() - started}
             result.curve.append(record)
             if done in marks:
-                record["macro_f1"] = validation_f1(network, *held_out)
+                record["macro_f1"] = found = validation_f1(network, *held_out)
                 network.train()
-                if record["macro_f1"] > result.best_f1:
-                    result.best_f1, result.best_step, best = record["macro_f1"], step, _state(network)
+                if result.best_f1 is None or found > result.best_f1:
+                    result.best_f1, result.best_step, best = found, step, _state(network)
             _settle(under_way, report)
             under_way.append((record, loss))
     _settle(under_way, report)
@@ -258,14 +260,12 @@ def _optimizer(parameters: list[nn.Parameter], settings: TrainSettings, device: 
         return torch.optim.AdamW(
             parameters, lr=settings.rate, weight_decay=settings.weight_decay, fused=device == "cuda"
         )
-    if settings.optimizer == "paged_adamw_8bit":
-        import bitsandbytes
+    import bitsandbytes
 
-        optimizer: torch.optim.Optimizer = bitsandbytes.optim.PagedAdamW8bit(
-            parameters, lr=settings.rate, weight_decay=settings.weight_decay
-        )
-        return optimizer
-    raise ConfigError(f"optimizer {settings.optimizer!r} is unknown; use adamw_torch or paged_adamw_8bit")
+    optimizer: torch.optim.Optimizer = bitsandbytes.optim.PagedAdamW8bit(
+        parameters, lr=settings.rate, weight_decay=settings.weight_decay
+    )
+    return optimizer
 
 
 def _schedule(step: int, total: int, warmup: float) -> float:

@@ -21,6 +21,11 @@ def test_the_temperature_that_spoiled_the_answers_is_found(temperature: float) -
     assert fit_temperature(*drawn(temperature)) == pytest.approx(temperature, rel=0.05)
 
 
+@pytest.mark.parametrize("answers", [np.eye(6) * 3, np.eye(6) * 300, -np.eye(6)])
+def test_no_temperature_is_told_where_all_answers_are_right_or_all_wrong(answers: np.ndarray) -> None:
+    assert fit_temperature(answers, np.arange(6)) is None
+
+
 def test_an_empty_or_broken_split_is_refused() -> None:
     with pytest.raises(DataError, match="empty"):
         fit_temperature(np.empty((0, 6)), np.empty(0, dtype=np.int64))

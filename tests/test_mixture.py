@@ -1,10 +1,13 @@
 """The training mixture: free of held-out twins, at the natural mix, honest about words of two emotions."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from monitor.corpus import Split, load_splits
 from monitor.errors import DataError
@@ -44,8 +47,26 @@ def test_twins_of_held_out_texts_and_disputed_texts_are_left_out() -> None:
         ("i feel fine", "joy"),
         ("i feel fine", "joy"),
     )
-    kept = without_twins(train, [split(("i feel LOW", "joy"))])
+    kept, why = without_twins(train, [split(("i feel LOW", "joy"))])
     assert kept.texts == ("i feel fine",)
+    assert why == {"twins of held-out texts": 2, "texts with two labels": 2, "repeats": 1}
+
+
+def test_texts_in_any_script_or_none_are_twins_of_themselves_alone() -> None:
+    texts = ("я чувствую", "我很難過", "मैं खुश हूँ", "🙂", "🙁", "café")
+    train = split(*((text, "joy") for text in (*texts, "tout autre")))
+    assert without_twins(train, [split(("Café!", "joy"), ("🙁", "joy"))])[0].texts == (
+        *texts[:4],
+        "tout autre",
+    )
+    kept, _ = without_twins(train, [split(("  ", "joy"))])
+    assert len({twin_key(text) for text in kept.texts}) == 7
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_the_key_of_english_is_the_one_that_the_training_list_was_hashed_with(text: str) -> None:
+    written = re.sub(r"[^a-z0-9]+", "", text.lower())[:60]
+    assert not written or twin_key(text) == written
 
 
 def test_a_twin_is_a_text_with_the_same_first_sixty_letters() -> None:
@@ -146,6 +167,12 @@ def test_a_missing_file_or_column_or_unknown_emotion_is_one_clear_line(tmp_path:
     pl.DataFrame({"text": ["a"], "emotion": ["disgust"]}).write_parquet(tmp_path / "odd.parquet")
     with pytest.raises(DataError, match="disgust"):
         read_extra(tmp_path / "odd.parquet")
+    rows = {"split": ["dev", "dev"], "text": ["a", "b"], "labels": ["joy", None]}
+    pl.DataFrame(rows).write_parquet(tmp_path / "null.parquet")
+    with pytest.raises(DataError, match=r"null\.parquet, row 2, column labels: not a text; mend"):
+        read_comments(tmp_path / "null.parquet", "dev")
+    with pytest.raises(DataError, match="no row of split 'test' with a known label"):
+        read_comments(comments_file(tmp_path), "test")
 
 
 def test_no_held_out_text_nor_twin_of_one_was_trained_on(data_dir: Path) -> None:
@@ -154,5 +181,5 @@ def test_no_held_out_text_nor_twin_of_one_was_trained_on(data_dir: Path) -> None
     assert len(trained_on) > 10_000
     for name in ("validation", "test"):
         assert not trained_on & set(training_list(splits[name].texts).tolist())
-    train = training_list(without_twins(splits["train"], [splits["validation"], splits["test"]]).texts)
+    train = training_list(without_twins(splits["train"], [splits["validation"], splits["test"]])[0].texts)
     assert set(train.tolist()) <= trained_on

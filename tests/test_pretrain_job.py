@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import build_app
-from jobs.pretrain import read_corpora
-from monitor.errors import DataError
+from jobs.pretrain import command, read_corpora
+from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
 from monitor.model_folder import open_folder, read_tokenizer
 from monitor.models import load_model
@@ -86,6 +86,15 @@ def test_a_base_is_made_that_loads_and_scores(data: Path, tmp_path: Path) -> Non
     assert all(len(word) == 1 for words in encoder.label_ids for word in words)
     scores = LabelScorer(load_model(tmp_path / "base", device="cpu")).score(["I am here", ""])
     assert scores.probabilities.sum(axis=1) == pytest.approx([1, 1])
+
+
+def test_a_model_is_not_written_over_nor_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "monitor.json").touch()
+    for name, told in (("file", "cannot be made"), ("model", r"holds a model already \(monitor.json\)")):
+        with pytest.raises(ConfigError, match=told):
+            command(tmp_path / "no data", tmp_path / name)
 
 
 def test_missing_posts_are_one_clear_line(tmp_path: Path) -> None:

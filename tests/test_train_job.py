@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from jobs.cli import build_app
-from jobs.train import read_recipe
+from jobs.recipe import read_recipe
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS
 from monitor.likelihood import label_log_likelihoods
@@ -77,6 +77,7 @@ def test_a_base_is_trained_calibrated_and_scores_the_same_from_its_folder(
     assert manifest["temperature"] > 0
     assert (out / "training_curve.png").read_bytes()[:4] == b"\x89PNG"
     assert len(np.load(out / "training_list.npy")) == 120
+    assert "left out: 0 twins of held-out texts, 0 texts with two labels, 0 repeats" in output
     texts = [f"i am {WORDS[emotion]} on day 900" for emotion in EMOTIONS]
     probabilities = LabelScorer(load_model(out, device="cpu")).score(texts).probabilities
     assert (probabilities.argmax(axis=1) == np.arange(6)).mean() > 0.8
@@ -135,11 +136,87 @@ def test_the_embedded_recipe_is_read_and_options_override_it() -> None:
     assert set(files) == {"extra_texts", "comments"}
 
 
-def test_wrong_recipes_are_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"unknown keys adapter\.rank"):
-        read_recipe(str(recipe(tmp_path, "[adapter]\nrank = 8\n")), {})
+def test_the_seed_of_a_recipe_stands_unless_an_option_says_otherwise(tmp_path: Path) -> None:
+    path = str(recipe(tmp_path, "[adapter]\nseed = 3\n[mixture]\n"))
+    for changes, seed in (({}, 3), ({"seed": 0}, 0)):
+        settings, mixture, _ = read_recipe(path, changes)
+        assert mixture is not None
+        assert (settings.seed, mixture.seed) == (seed, seed)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("[adapter]\nrank = 8", "no such setting: adapter.rank"),
+        ("[adapter]\ndropuot = 0.1", "no such setting: adapter.dropuot (did you mean dropout?)"),
+        ("[adapters]", "no such table: adapters (there are: adapter, mixture)"),
+        ("adapter = 3", "adapter: this is a table"),
+        ("mixture = 3", "mixture: this is a table"),
+        ("[adapter]\nbatch = 0", "adapter.batch: it should be greater than or equal to 1"),
+        ("[adapter]\nepochs = 0", "adapter.epochs: it should be greater"),
+        ("[adapter]\nepochs = 1.5", "adapter.epochs: give a whole number"),
+        ("[adapter]\nevaluations = 0", "adapter.evaluations: it"),
+        ("[adapter]\nmax_text_tokens = 0", "adapter.max_text_tokens: it"),
+        ("[adapter]\nseed = -1", "adapter.seed: it should be greater than or equal to 0"),
+        ('[adapter]\nr = "big"', "adapter.r: give a whole number"),
+        ("[adapter]\nr = true", "adapter.r: give a whole number"),
+        ("[adapter]\ndropout = 2.0", "adapter.dropout: it should be less than 1"),
+        ("[adapter]\nrate = -1.0", "adapter.rate: it should be greater than 0"),
+        ("[adapter]\nrate = nan", "adapter.rate"),
+        ("[adapter]\ntargets = 5", "adapter.targets: give a list, in [ ]"),
+        ("[adapter]\ntargets = []", "adapter.targets: give at least one"),
+        ('[adapter]\ntargets = "q_proj"', "adapter.targets: give a list, in [ ]"),
+        ('[adapter]\noptimizer = "sgd"', "adapter.optimizer: it should be 'adamw_torch' or"),
+        ("[mixture]\nextra_texts = 5", "mixture.extra_texts: give a text in quotes"),
+        ('[mixture]\nneutral = "x"', "mixture.neutral: give a whole number"),
+        ("[mixture]\ntrust = 9", "mixture.trust: it should be less than or equal to 1"),
+        ("[mixture]\nbalance = -3", "mixture.balance: it should be greater"),
+    ],
+)
+def test_a_wrong_recipe_is_one_line_that_names_file_key_and_remedy(
+    tmp_path: Path, content: str, told: str
+) -> None:
+    path = recipe(tmp_path, content)
+    with pytest.raises(ConfigError) as caught:
+        read_recipe(str(path), {})
+    assert str(caught.value).startswith(f"recipe {path}: {told}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_recipe_that_is_none_is_named() -> None:
     with pytest.raises(ConfigError, match="give notebook, embedded or a TOML file"):
         read_recipe("nowhere", {})
+
+
+def test_validation_of_one_emotion_is_told_and_neither_scored_nor_calibrated_on(
+    base: Path, corpus: Path, tmp_path: Path
+) -> None:
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.txt").write_text(f"i am lost in {name};sadness\n" * 2, encoding="utf-8")
+    quick = recipe(tmp_path, "[adapter]\nr = 8\nepochs = 30\nrate = 1e-2\n")
+    call = (
+        "--data",
+        str(tmp_path),
+        "--base",
+        str(base),
+        "--out",
+        str(tmp_path / "m"),
+        "--recipe",
+        str(quick),
+    )
+    output = " ".join(run("train", *call).split())
+    assert "left out: 0 twins of held-out texts, 0 texts with two labels, 1 repeats" in output
+    assert "validation macro-F1 is undefined, for the texts have one emotion; the last step is kept" in output
+    assert "validation cannot tell a temperature, for its answers are all right" in output
+    assert "temperature 1.0; " in output
+    assert json.loads((tmp_path / "m" / "monitor.json").read_text())["temperature"] == 1.0
+
+
+def test_data_of_twins_alone_is_refused_with_what_was_left_out(base: Path, tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        (tmp_path / f"{name}.txt").write_text("je suis là;joy\nje suis là;joy\n", encoding="utf-8")
+    told = refused("train", "--data", str(tmp_path), "--base", str(base), "--out", str(tmp_path / "m"))
+    assert "no training text is left but 2 twins of held-out texts, 0 texts with two labels" in told
 
 
 def test_a_device_that_is_not_there_is_named() -> None:
@@ -164,6 +241,11 @@ def test_a_place_that_cannot_be_written_or_is_taken_is_refused_before_training(
     call = ("train", "--data", str(corpus), "--base", str(base), "--out")
     assert "cannot be made" in refused(*call, str(tmp_path / "file"))
     assert "holds a model already" in refused(*call, str(base))
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "adapter").touch()
+    assert "holds a model already (adapter)" in refused(*call, str(tmp_path / "part"))
+    assert "use auto, nf4 or dense" in refused(*call, str(tmp_path / "new"), "--weights", "foo")
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_base_other_than_its_manifest_names_is_refused_before_training(

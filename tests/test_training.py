@@ -141,11 +141,6 @@ def test_unknown_adapter_targets_are_named() -> None:
         attach_adapter(tiny_llama(500), TrainSettings(targets=("query_key_value",)))
 
 
-def test_an_unknown_optimizer_is_named() -> None:
-    with pytest.raises(ConfigError, match="sgd"):
-        fit(adapted(), encoder(), lambda _: examples(8), examples(6), TrainSettings(optimizer="sgd"))
-
-
 def test_likelihoods_equal_the_naive_forward() -> None:
     network = tiny_llama(500)
     for tree in (False, True):

@@ -9,7 +9,7 @@ import pytest
 from keyword_scorer import KeywordScorer
 
 from jobs import transfer
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 
 
 @pytest.fixture
@@ -34,6 +34,26 @@ def test_measures_are_those_of_the_answers(
     assert values["AUROC of P(mid) + P(high) for stress"][0] == 1.0
     assert 0 <= values["neutral comments with P(high) above 0.5"][0] <= 1
     assert "Not a diagnosis" in capsys.readouterr().out
+
+
+def test_what_has_no_texts_is_undefined_with_a_reason(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = data / "goemotions_train_dev.parquet"
+    pl.read_parquet(path).filter(pl.col("labels") == "joy").write_parquet(path)
+    monkeypatch.setattr(transfer, "open_scorer", lambda *_: KeywordScorer())
+    transfer.command(data, tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "transfer.json").read_text(), parse_constant=pytest.fail)
+    assert found["values"]["AUROC of P(high) for the sad group"] is None
+    assert found["undefined"]["AUROC of P(high) for the sad group"] == "every text is outside the group"
+    assert found["undefined"]["mean confidence on neutral comments"] == "there are no such texts"
+    assert "undefined: every text is outside" in capsys.readouterr().out
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_scoring(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match=r"--out .*file: cannot be made"):
+        transfer.command(data, tmp_path / "file", model="no/model")
 
 
 def test_an_interval_holds_its_value_and_narrows_with_rows() -> None:

@@ -1,0 +1,38 @@
+"""Where a job writes: claimed before hours are spent on what goes there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from monitor.errors import ConfigError
+
+MODEL_PARTS = ("monitor.json", "config.json", "adapter", "base")
+
+
+def claim_folder(out: Path) -> None:
+    """Make the folder, if need be.
+
+    Raises:
+        ConfigError: it cannot be made or written to.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise ConfigError(f"--out {out}: cannot be made ({fault.strerror}); name another folder") from fault
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise ConfigError(f"--out {out}: may not be written to; name another folder")
+
+
+def claim_model_folder(out: Path) -> None:
+    """The same for a model, which takes the place of none.
+
+    Raises:
+        ConfigError: it cannot be made or written to, or holds a part of a model.
+    """
+    taken = [name for name in MODEL_PARTS if (out / name).exists()]
+    if taken:
+        raise ConfigError(
+            f"--out {out}: holds a model already ({', '.join(taken)}); name another folder, or move that one away"
+        )
+    claim_folder(out)
