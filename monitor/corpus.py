@@ -28,6 +28,7 @@ SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
     ("val", "validation", "valid", "dev"), "validation"
 )
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+HALF_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, which no UTF-8 can hold
 SHARD = re.compile(r"^(?P<split>[a-z]+)(-\d+-of-\d+)?$")
 Row = tuple[int, Any, Any]  # 1-based row in the file, text, label; as read, not yet checked
 
@@ -151,7 +152,7 @@ def _read_folder(folder: Path) -> dict[str, Split]:
             raise DataError(
                 f"{folder}: more than one {name} file ({', '.join(path.name for path in paths)}); keep one"
             )
-        parts = [_checked(str(path), READERS[path.suffix](path)) for path in paths]
+        parts = [_read(path) for path in paths]
         splits[name] = Split(
             tuple(text for part in parts for text in part.texts),
             np.concatenate([part.labels for part in parts]),
@@ -159,16 +160,28 @@ def _read_folder(folder: Path) -> dict[str, Split]:
     return splits
 
 
+def _read(path: Path) -> Split:
+    try:
+        return _checked(str(path), READERS[path.suffix](path))
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror or error}); give a file you may read"
+        ) from error
+
+
 def _checked(where: str, rows: Iterable[Row]) -> Split:
-    names = {emotion: index for index, emotion in enumerate(EMOTIONS)}
+    names = {name: index for index, emotion in enumerate(EMOTIONS) for name in (emotion, str(index))}
     texts: list[str] = []
     labels: list[int] = []
     for row, text, label in rows:
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{where}, row {row}, column text: empty or not a string; remove or mend the row")
+        if HALF_PAIR.search(text):
+            raise DataError(f"{where}, row {row}, column text: half a surrogate pair; remove or mend the row")
+        if label is None:
+            raise DataError(f"{where}, row {row}, column label: missing; remove or mend the row")
         if isinstance(label, str):
-            name = label.strip().lower()
-            index = int(name) if name.isascii() and name.isdigit() else names.get(name, -1)
+            index = names.get(label.strip().lower(), -1)
         else:
             index = int(label) if isinstance(label, int) and not isinstance(label, bool) else -1
         if not 0 <= index < len(EMOTIONS):
@@ -186,9 +199,9 @@ def _checked(where: str, rows: Iterable[Row]) -> Split:
 def _check_columns(where: str, columns: Iterable[str] | None) -> None:
     present = list(columns or ())
     for column in ("text", "label"):
-        if column not in present:
+        if present.count(column) != 1:
             raise DataError(
-                f"{where}, row 1, column {column}: missing "
+                f"{where}, row 1, column {column}: {'there twice' if column in present else 'missing'} "
                 f"(found: {', '.join(map(str, present)) or 'none'}); name the columns text and label"
             )
 
@@ -217,9 +230,10 @@ def _read_txt(path: Path) -> Iterator[Row]:
 def _read_jsonl(path: Path) -> Iterator[Row]:
     for row, line in _lines(path):
         try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(f"{path}, row {row}: not JSON ({error.msg}); write one object a line") from error
+            record = json.loads(line, parse_int=_whole, object_pairs_hook=_each_once)
+        except (ValueError, RecursionError) as error:
+            reason = getattr(error, "msg", error)
+            raise DataError(f"{path}, row {row}: not JSON ({reason}); write one object a line") from error
         if not isinstance(record, dict):
             raise DataError(f"{path}, row {row}: not a JSON object; write one object a line")
         for column in ("text", "label"):
@@ -230,7 +244,20 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
         yield row, record["text"], record["label"]
 
 
+def _whole(digits: str) -> int | str:
+    return int(digits) if len(digits) < 20 else digits  # int() refuses thousands of digits
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, unless a key stands in it twice."""
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        raise ValueError("a key stands twice in an object")
+    return record
+
+
 def _read_csv(path: Path) -> Iterator[Row]:
+    csv.field_size_limit(2**27)  # the default, 128 KiB, is less than a text may have
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)

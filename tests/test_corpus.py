@@ -72,12 +72,22 @@ def test_windows_files_read_as_unix_files(tmp_path: Path) -> None:
         ("test.txt", b"", ["holds no rows"]),
         ("test.csv", b"text,emotion\nok,joy\n", ["row 1, column label", "missing", "found: text, emotion"]),
         ("test.csv", b"text,label\nok,7\n", ["row 2, column label", "'7'", "0 to 5"]),
-        ("test.csv", b"text,label\nonly text\n", ["row 2, column label", "None"]),
+        ("test.csv", b"text,label\nonly text\n", ["row 2, column label", "missing"]),
+        ("test.csv", b"text,label,label\nok,joy,fear\n", ["row 1, column label", "there twice"]),
         ("test.csv", b'text,label\nok,joy\n"open,joy\n', ["after row 2", "not CSV"]),
         ("test.csv", b"text,label\ncaf\xe9,joy\n", ["not UTF-8"]),
         ("test.jsonl", b'{"text": "ok", "label": 1}\n{"text": "half', ["row 2", "not JSON"]),
         ("test.jsonl", b'{"text": "ok"}\n', ["row 1, column label", "missing"]),
         ("test.jsonl", b'{"text": "ok", "label": true}\n', ["row 1, column label", "'True'"]),
+        ("test.txt", b"ok;" + b"1" * 5000, ["row 1, column label", "unknown label '1111"]),
+        (
+            "test.jsonl",
+            b'{"text": "a", "label": ' + b"1" * 5000 + b"}",
+            ["column label", "unknown label '1111"],
+        ),
+        ("test.jsonl", b'{"text": "a", "label": 1, "label": 2}', ["row 1", "stands twice"]),
+        ("test.jsonl", b"[" * 100_000, ["row 1", "not JSON"]),
+        ("test.jsonl", b'{"text": "\\ud800", "label": 1}', ["row 1, column text", "half a surrogate pair"]),
         ("test.jsonl", b"[1]\n", ["row 1", "not a JSON object"]),
         ("test.parquet", b"PAR1 half", ["test.parquet", "not a readable Parquet file"]),
     ],
@@ -92,6 +102,15 @@ def test_a_fault_is_one_line_that_names_its_place(
     assert "\n" not in message
     for part in (name, *parts):
         assert part in message
+
+
+def test_a_long_text_is_read_and_a_folder_named_as_a_split_is_told(tmp_path: Path) -> None:
+    long = "so glad " * 30_000
+    write(tmp_path, "test.csv", [(long, "joy")])
+    assert load_splits(tmp_path, ["test"])["test"].texts == (long,)
+    (tmp_path / "train.txt").mkdir()
+    with pytest.raises(DataError, match=r"train\.txt: cannot be read \(Is a directory\)"):
+        load_splits(tmp_path, ["train"])
 
 
 def test_parquet_without_label_names_the_column(tmp_path: Path) -> None:
