@@ -63,7 +63,8 @@ def command(
     """Fine-tune a base on labelled texts (QLoRA), calibrate it and write a model folder."""
     from monitor.calibration import fit_temperature
     from monitor.likelihood import label_log_likelihoods
-    from monitor.model_folder import find_folder, fingerprint, open_folder, read_tokenizer
+    from monitor.model_files import read_tokenizer
+    from monitor.model_folder import find_folder, fingerprint, open_folder
     from monitor.prompts import PromptEncoder
     from monitor.trainable import load_trainable, pick_device, save_model
     from monitor.training import Examples, attach_adapter, fit

@@ -19,6 +19,7 @@ from torch import Tensor
 from monitor.attention import Heads
 from monitor.errors import ModelError
 from monitor.matrices import Dense, Float8, LowRank, Matrix, Nf4, Scratch, StoredNf4, can_fuse
+from monitor.model_files import read_json, there
 from monitor.network import Layer, LlamaNetwork, LlamaShape
 
 BLOCK_SIZE = 64
@@ -95,12 +96,9 @@ class Adapter:
 
 def _read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     weights = folder / "adapter_model.safetensors"
-    for path in (folder / "adapter_config.json", weights):
-        if not path.is_file():
-            raise ModelError(f"{path}: missing; copy the adapter there, or train it again")
+    config = read_json(folder / "adapter_config.json")
     try:
-        config = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-        with safe_open(weights, framework="pt") as file:
+        with safe_open(there(weights), framework="pt") as file:
             return config, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (ValueError, SafetensorError) as fault:
         raise ModelError(f"{folder}: the adapter is damaged ({fault}); copy or train it again") from fault
@@ -160,10 +158,7 @@ def read_shape(folder: Path) -> LlamaShape:
         ModelError: the file is missing or damaged, or the model is not a plain Llama or Mistral.
     """
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise ModelError(f"{path}: missing or not JSON; give a Hugging Face model folder") from fault
+    config = read_json(path)
     rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
     kind = rope.get("rope_type", rope.get("type", "default"))
     biased = config.get("attention_bias") or config.get("mlp_bias")

@@ -11,7 +11,6 @@ A folder with config.json but no monitor.json is a plain base: no adapter, the d
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -19,10 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
-
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import RiskMap
+from monitor.model_files import base_hash, canonical, file_hash, read_json, read_tokenizer, text_hash
 from monitor.prompts import PromptTemplate, default_template
 
 EMBEDDED = "embedded"
@@ -97,6 +95,9 @@ class Manifest:
             raise ConfigError(f"temperature {temperature!r}: it must be a number above 0")
         if not isinstance(limit, int) or limit < 1:
             raise ConfigError(f"max_text_tokens {limit!r}: it must be a whole number above 0")
+        for key in ("base_hash", "adapter"):
+            if not isinstance(value[key], str | None):
+                raise ConfigError(f"{key} {value[key]!r}: it must be text or null")
         if value["quantisation"] not in QUANTISATIONS:
             raise ConfigError(
                 f"quantisation {value['quantisation']!r}: use one of {', '.join(QUANTISATIONS)}"
@@ -122,21 +123,6 @@ class ModelFolder:
     manifest: Manifest
     base: Path
     adapter: Path | None
-
-
-def read_tokenizer(base: Path) -> Tokenizer:
-    """The tokenizer.json of a base folder.
-
-    Raises:
-        ModelError: the file is missing or damaged.
-    """
-    path = base / "tokenizer.json"
-    if not path.is_file():
-        raise ModelError(f"{path}: missing; save the tokenizer in the fast format (tokenizer.json) there")
-    try:
-        return Tokenizer.from_file(str(path))
-    except Exception as fault:  # tokenizers raises bare Exception for a damaged file
-        raise ModelError(f"{path}: damaged ({fault}); copy or download it again") from fault
 
 
 def find_folder(name: str | Path) -> Path:
@@ -191,9 +177,9 @@ def open_folder(path: Path) -> ModelFolder:
             raise ModelError(f"{path}: neither {MANIFEST} nor config.json; give a model folder")
         return ModelFolder(path, _plain_manifest(path), path, None)
     try:
-        manifest = Manifest.from_json(json.loads(source.read_text(encoding="utf-8")))
-    except (ConfigError, ValueError, AttributeError) as fault:
-        raise ModelError(f"{source}: {fault}") from fault
+        manifest = Manifest.from_json(read_json(source))
+    except (ConfigError, ValueError, AttributeError, TypeError) as fault:
+        raise ModelError(f"{source}: {fault}; see monitor.json of a model that `train` wrote") from fault
     inside = path / manifest.base
     base = inside if inside.is_dir() else find_folder(manifest.base)
     if manifest.adapter is None:
@@ -210,22 +196,14 @@ def open_folder(path: Path) -> ModelFolder:
 def _plain_manifest(path: Path) -> Manifest:
     from transformers import AutoTokenizer
 
-    prompt = default_template(AutoTokenizer.from_pretrained(path))
+    read_tokenizer(path)  # says what is wrong in plain words
+    try:
+        prompt = default_template(AutoTokenizer.from_pretrained(path))
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as fault:
+        reason = " ".join(str(fault).split())[:160]
+        raise ModelError(f"{path}: tokenizer or config.json damaged ({reason}); download it again") from fault
     name = path.resolve().name
     return Manifest(name, str(path), None, "nf4-dq", None, prompt, 1.0, RiskMap())
-
-
-def base_hash(base: Path) -> str:
-    """Hash of a base's weight files: sha256 of the file, or of the files' hashes where there are several.
-
-    Raises:
-        ModelError: there are no weight files.
-    """
-    files = sorted(base.glob("model*.safetensors"))
-    if not files:
-        raise ModelError(f"{base}: no model*.safetensors; give a folder with weights in that format")
-    hashes = [_file_hash(path) for path in files]
-    return hashes[0] if len(hashes) == 1 else _text_hash("".join(hashes))
 
 
 def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | None]:
@@ -235,7 +213,7 @@ def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | 
     text limit and risk map; neither paths nor the device nor the order of keys change it.
 
     Raises:
-        ModelError: the base is not the one the manifest was written for.
+        ModelError: the base is not the one the manifest was written for, or a file is missing or damaged.
     """
     manifest = folder.manifest
     weights = base_hash(folder.base)
@@ -246,13 +224,13 @@ def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | 
         )
     adapter = None
     if folder.adapter and with_adapter:
-        config = json.loads((folder.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+        config = read_json(folder.adapter / "adapter_config.json")
         scale = {key: config.get(key) for key in ("r", "lora_alpha", "use_rslora")}
-        adapter = _text_hash(_canonical(scale) + _file_hash(folder.adapter / "adapter_model.safetensors"))
+        adapter = text_hash(canonical(scale) + file_hash(folder.adapter / "adapter_model.safetensors"))
     parts = {
         "base": weights,
         "config": _shape_of(folder.base),
-        "tokenizer": _file_hash(folder.base / "tokenizer.json"),
+        "tokenizer": file_hash(folder.base / "tokenizer.json"),
         "quantisation": manifest.quantisation,
         "adapter": adapter,
         "prompt": manifest.prompt.to_json(),
@@ -260,27 +238,10 @@ def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | 
         "max_text_tokens": manifest.max_text_tokens,
         "risk_map": dict(manifest.risk_map.rules),
     }
-    return _text_hash(_canonical(parts))[:16], adapter
+    return text_hash(canonical(parts))[:16], adapter
 
 
 def _shape_of(base: Path) -> dict[str, Any]:
-    config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+    config = read_json(base / "config.json")
     keys = ("model_type", "num_attention_heads", "num_key_value_heads", "rms_norm_eps", "rope_theta")
     return {key: config.get(key) for key in (*keys, "rope_parameters", "rope_scaling")}
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
-
-
-def _text_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _file_hash(path: Path) -> str:
-    # The hub's cache names a large file by its sha256: a snapshot links to blobs/<sha256>.
-    target = path.resolve()
-    if target.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", target.name):
-        return target.name
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -18,7 +18,8 @@ from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.materialise import Adapter, StoredWeights, materialise, read_shape
 from monitor.matrices import can_fuse
-from monitor.model_folder import EMBEDDED, EVALUATION, find_folder, fingerprint, open_folder, read_tokenizer
+from monitor.model_files import read_tokenizer
+from monitor.model_folder import EMBEDDED, EVALUATION, find_folder, fingerprint, open_folder
 from monitor.network import LlamaNetwork, LlamaShape
 from monitor.prompts import PromptTemplate
 

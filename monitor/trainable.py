@@ -17,7 +17,8 @@ from safetensors.torch import load_file, save_file
 
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS, RiskMap
-from monitor.model_folder import Manifest, ModelFolder, base_hash
+from monitor.model_files import base_hash
+from monitor.model_folder import Manifest, ModelFolder
 from monitor.prompts import PromptTemplate
 
 EMBEDDED_PROMPT = PromptTemplate(

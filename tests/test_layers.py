@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (  # a module imports only from floors below its own
     {"errors", "gate", "lines", "times", "nf4_rounding"},
-    {"labels", "alert_rules", "cron", "privacy", "readers", "database"},
+    {"labels", "alert_rules", "cron", "privacy", "readers", "database", "model_files"},
     {"settings", "documents", "forecast", "store", "windows"},
     {
         "prompts",
@@ -47,7 +47,16 @@ MODEL_CODE = {
     for name in (
         *("attention", "kernels", "likelihood", "matrices", "nf4_rounding", "network", "packed_attention"),
         "packed_training",
-        *("materialise", "model_folder", "models", "pretraining", "scoring", "trainable", "training"),
+        *(
+            "materialise",
+            "model_files",
+            "model_folder",
+            "models",
+            "pretraining",
+            "scoring",
+            "trainable",
+            "training",
+        ),
         *("generation", "speed", "speed_baselines", "speed_table", "speed_training"),
     )
 }

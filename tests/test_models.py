@@ -22,7 +22,8 @@ from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.materialise import Adapter, StoredWeights, materialise, quantise_nf4, read_shape
 from monitor.matrices import Nf4
-from monitor.model_folder import MANIFEST, base_hash, open_folder
+from monitor.model_files import base_hash
+from monitor.model_folder import MANIFEST, open_folder
 from monitor.models import load_model
 from monitor.scoring import LabelScorer
 from monitor.trainable import load_trainable, save_base, save_model

@@ -11,7 +11,8 @@ from jobs.cli import build_app
 from jobs.pretrain import command, read_corpora
 from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
-from monitor.model_folder import open_folder, read_tokenizer
+from monitor.model_files import read_tokenizer
+from monitor.model_folder import open_folder
 from monitor.models import load_model
 from monitor.prompts import PromptEncoder
 from monitor.scoring import LabelScorer

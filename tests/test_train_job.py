@@ -16,7 +16,8 @@ from jobs.recipe import read_recipe
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS
 from monitor.likelihood import label_log_likelihoods
-from monitor.model_folder import EMBEDDED_FOLDER, open_folder, read_tokenizer
+from monitor.model_files import read_tokenizer
+from monitor.model_folder import EMBEDDED_FOLDER, open_folder
 from monitor.models import load_model
 from monitor.prompts import PromptEncoder
 from monitor.scoring import LabelScorer
