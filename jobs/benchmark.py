@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.cli import run
+from jobs.places import claim_folder
 from jobs.progress import note
 from monitor.corpus import load_splits
 from monitor.demo_feed import demo_feed_path
@@ -60,15 +61,12 @@ def benchmark(
     """
     from monitor import speed_table
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"--device {device}: use auto, cpu or cuda")
+    cuda = on_gpu(device)
     if measure not in ("all", "scoring", "training"):
         raise ConfigError(f"--measure {measure}: use all, scoring or training")
-    if device == "cuda" and not speed_table.has_cuda():
-        raise ConfigError("--device cuda: no CUDA device was found; use --device cpu")
-    cuda = device != "cpu" and speed_table.has_cuda()
     if measure == "training" and not cuda:
         raise ConfigError("--measure training: training is timed on a GPU alone; leave it out")
+    claim_folder(out)
     found: dict[str, Any] = {
         "format": FORMAT,
         "device": speed_table.device_name("cuda" if cuda else "cpu"),
@@ -77,8 +75,8 @@ def benchmark(
         "rows": [],
         "training": [],
     }
-    _write(found, out)
     if cuda:
+        _write(found, out)
         ways = _gpu_ways(found, measure)
     else:
         loaded, found["load_s"] = _timed_load(model)
@@ -93,6 +91,21 @@ def benchmark(
         _write(found, out)
     _draw(found, out)
     return found
+
+
+def on_gpu(device: str) -> bool:
+    """Whether a device named so is a GPU.
+
+    Raises:
+        ConfigError: the name is unknown, or there is no GPU.
+    """
+    from monitor import speed_table
+
+    if device not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"--device {device}: use auto, cpu or cuda")
+    if device == "cuda" and not speed_table.has_cuda():
+        raise ConfigError("--device cuda: no CUDA device was found; use --device cpu")
+    return device != "cpu" and speed_table.has_cuda()
 
 
 def _gpu_ways(found: dict[str, Any], measure: str) -> dict[str, Iterator[Speed]]:
@@ -130,7 +143,6 @@ def _draw(found: dict[str, Any], out: Path) -> None:
 
 def _write(found: dict[str, Any], out: Path) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
         (out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(
@@ -212,9 +224,17 @@ def command(
     --night measures what is not the model: how fast and in how much memory rows are read, and what share of a
     night goes to anything but scoring.
     """
+    from monitor.model_folder import find_folder, open_folder
+
+    open_folder(find_folder(model))  # before minutes of work
     if night:
         from jobs.benchmark_night import benchmark_night, print_night
 
+        if data or measure != "all":
+            raise ConfigError(
+                "--night scores the demo feed and trains nothing; leave --data and --measure out"
+            )
+        on_gpu(device)
         print_night(benchmark_night(out, demo_texts(), model=model, device=device), Console())
         return
     if data:

@@ -11,9 +11,9 @@ import torch
 from rich.console import Console
 from test_models import write_model
 
-from jobs.benchmark import benchmark, demo_texts, print_table
+from jobs.benchmark import benchmark, command, demo_texts, print_table
 from monitor.attention import Heads
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, ModelError, MonitorError
 from monitor.models import load_model
 from monitor.prompts import PromptEncoder
 from monitor.scoring import LabelScorer
@@ -87,8 +87,28 @@ def test_the_job_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="on a GPU alone"):
         benchmark("cpu", tmp_path, texts=[], measure="training")
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="cannot write there"):
+    with pytest.raises(ConfigError, match="cannot be made"):
         benchmark("cpu", tmp_path / "file", texts=[])
+    with pytest.raises(ModelError, match="no model 'nope'"):
+        benchmark("cpu", tmp_path / "out", model="nope", texts=[])
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"device": "tpu"}, "use auto, cpu or cuda"),
+        ({"measure": "bogus"}, "leave --data and --measure out"),
+        ({"data": "/nonexistent"}, "leave --data and --measure out"),
+        ({"model": "nope"}, "no model 'nope'"),
+    ],
+)
+def test_a_night_is_refused_before_its_rows_are_read(
+    tmp_path: Path, options: dict[str, str], told: str
+) -> None:
+    with pytest.raises(MonitorError, match=told):
+        command(out=tmp_path / "out", night=True, **options)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")

@@ -47,16 +47,8 @@ MODEL_CODE = {
     for name in (
         *("attention", "kernels", "likelihood", "matrices", "nf4_rounding", "network", "packed_attention"),
         "packed_training",
-        *(
-            "materialise",
-            "model_files",
-            "model_folder",
-            "models",
-            "pretraining",
-            "scoring",
-            "trainable",
-            "training",
-        ),
+        *("materialise", "model_files", "model_folder", "models", "pretraining", "scoring", "trainable"),
+        "training",
         *("generation", "speed", "speed_baselines", "speed_table", "speed_training"),
     )
 }
