@@ -77,6 +77,7 @@ class Measured:
             "texts_per_second": answered.texts_per_second,
             "peak_memory_mb": answered.peak_bytes and answered.peak_bytes / 2**20,
             "peak_memory_of": answered.peak_where,
+            "truncated": answered.truncated,
             "unparseable": silent,
             "unparseable_share": None if silent is None or not found else silent / found.n,
             "draws": list(self.draws),

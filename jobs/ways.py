@@ -38,6 +38,7 @@ class Answered:
         about: of each draw, what is worth reporting: seed, tokens of the prompt, examples replaced.
         texts_per_second: of scoring, the prompt's prefix included.
         peak_bytes, peak_where: see `peak_memory`.
+        truncated: how many texts were cut to the model's limit, where it scored them.
         reason: why there are no answers, where there are none.
     """
 
@@ -47,6 +48,7 @@ class Answered:
     texts_per_second: float | None = None
     peak_bytes: int | None = None
     peak_where: str | None = None
+    truncated: int | None = None
     reason: str | None = None
 
 
@@ -126,13 +128,14 @@ def _score(
     ):
         for model in models:
             scorer = engine.scorer(model)
-            p = scorer.score(texts, progress=advance).probabilities
+            scores = scorer.score(texts, progress=advance)
+            p, truncated = scores.probabilities, int(scores.truncated.sum())
             plain.append(Answers(p.argmax(axis=1), p))
             if calibrate:
                 q = contextual(p, scorer.score(CONTENT_FREE).probabilities)
                 calibrated.append(Answers(q.argmax(axis=1), q))
     rate = len(texts) * len(models) / max(time.monotonic() - began, 1e-9)
-    found = [Answered(key, tuple(plain), tuple(about), rate, peak.bytes, peak.where)]
+    found = [Answered(key, tuple(plain), tuple(about), rate, peak.bytes, peak.where, truncated)]
     if calibrate:
         found.append(replace(found[0], key=f"{key}_calibrated", draws=tuple(calibrated)))
     return found

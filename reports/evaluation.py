@@ -21,7 +21,20 @@ from reports.evaluation_tables import all_tables, headline
 from reports.page import FONT as PAGE_FONT
 from reports.page import inert, library, policy
 from reports.palette import DARK, FOR_CSS, LIGHT
-from reports.tables import Json, Table, as_markdown, as_text, measured, name_of, number
+from reports.tables import (
+    BETWEEN,
+    WIDE,
+    Json,
+    Table,
+    as_markdown,
+    as_text,
+    asked,
+    folded,
+    has_intervals,
+    measured,
+    name_of,
+    number,
+)
 from reports.wording import count, percent
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
@@ -89,7 +102,7 @@ def summary(found: Json, tables: Sequence[Table]) -> str:
     """Every table as plain text."""
     facts = [f"{name}: {value}" for name, value in _facts(found)]
     head = ["Evaluation", "==========", "", NOT_A_DIAGNOSIS, "", lead(found), "", *facts, ""]
-    return "\n".join([*head, *map(as_text, tables)])
+    return "\n".join([*("\n".join(folded(line, WIDE)) for line in head), *map(as_text, tables)])
 
 
 def technical_report(found: Json, tables: Sequence[Table], figures: Sequence[Picture]) -> str:
@@ -138,19 +151,26 @@ def _facts(found: Json) -> list[tuple[str, str]]:
             "Data",
             f"{data['source']}: {sizes}; {count(data['test_deduplicated'], 'test text')} found nowhere else",
         ),
-        ("Intervals", f"95%, {count(settings['resamples'], 'bootstrap draw')}, seed {settings['seed']}"),
         (
-            "Few-shot",
-            f"{', '.join(map(str, settings['shots']))} examples a label, {settings['draws']} draws each",
+            "Intervals",
+            f"95%, {count(settings['resamples'], 'bootstrap draw')}, seed {settings['seed']}"
+            if has_intervals(found)
+            else "none, for no bootstrap draws were made",
         ),
     ]
+    if asked(found, "few_shot"):
+        shots = ", ".join(map(str, settings["shots"]))
+        facts.append(("Few-shot", f"{shots} examples a label, {count(settings['draws'], 'draw')} each"))
     for model in found["models"]:
         adapter = "with a LoRA adapter" if model["adapter"] else "without adapter"
+        own = (method for method in found["methods"] if method["model_id"] == model["model_id"])
+        cut = max((method["truncated"] or 0 for method in own), default=0)
         facts.append(
             (
                 f"Model {model['name']}",
                 f"model_id {model['model_id']}, {model['quantisation']}, {adapter}, "
-                f"temperature {model['temperature']:g}",
+                f"temperature {model['temperature']:g}, {count(cut, 'test text')} cut to its "
+                f"{model['max_text_tokens']} tokens",
             )
         )
     return facts
@@ -161,7 +181,7 @@ def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
     width = (WIDTH - 190 * figure.columns) // figure.columns
     panels: list[Any] = [
         panel.draw(LIGHT, width=width).properties(  # type: ignore[attr-defined]
-            title=alt.TitleParams(panel.title, fontSize=14)
+            title=alt.TitleParams(panel.title.split(BETWEEN), fontSize=14)
         )
         for panel in figure.panels
     ]

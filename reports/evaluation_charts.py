@@ -3,25 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
 
 from reports import axes
 from reports.palette import Palette
+from reports.tables import BETWEEN
 
 Width = int | Literal["container"]
 Layers = alt.LayerChart | alt.FacetChart
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85)
 TRAINED = {"loss": "training loss (nats a text)", "macro_f1": "validation macro-F1"}
-DARK_FROM = 0.5  # share above which a cell's text is paper on ink
+DARK_FROM = 0.5  # share from which a cell's text is paper on ink; one of SHARES
+WAYS = ("zero_shot", "few_shot", "fine_tuned")
+DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 6], [14, 3])
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+LINES = f"split(datum.label, '{BETWEEN}')"  # a model's name stands under its method's
+Ways = Mapping[str, str]
+"""The way (zero_shot, few_shot, fine_tuned) of each shown method by its name, in order."""
 
 
-def method_colours(names: Sequence[str], palette: Palette) -> list[str]:
-    """A colour for each shown method: those of a model in order, the fine-tuned last and in the accent."""
-    shades = [palette.muted, palette.low[0], palette.accent, palette.low[3], palette.mid[0], palette.high[3]]
-    return [shades[place % len(shades)] for place in range(len(names))]
+def method_looks(ways: Ways, palette: Palette) -> list[tuple[str, list[int], str]]:
+    """Colour, dashes and shape of each method: the colour tells the way, dashes and shape the model (of six)."""
+    colours = dict(zip(WAYS, (palette.muted, palette.low[0], palette.accent), strict=True))
+    order = list(ways.values())
+    places = [order[:at].count(way) % len(DASHES) for at, way in enumerate(order)]
+    return [(colours[way], DASHES[place], SHAPES[place]) for way, place in zip(order, places, strict=True)]
+
+
+def _told_apart(
+    ways: Ways, palette: Palette, channel: type[alt.StrokeDash | alt.Shape], **legend: object
+) -> dict[str, Any]:
+    """Encodings of field `method`: each one's colour, and its dashes or shape, under one legend."""
+    colours, dashes, shapes = zip(*method_looks(ways, palette), strict=True)
+    look = {"labelLimit": 300, "labelExpr": LINES, **legend}
+    key, names = alt.Legend(**axes.legend(1).to_dict() | look), list(ways)
+    ranges = {alt.Color: colours, channel: dashes if channel is alt.StrokeDash else shapes}
+    return {
+        one.__name__[0].lower() + one.__name__[1:]: one(
+            "method:N", scale=alt.Scale(domain=names, range=list(values)), legend=key
+        )
+        for one, values in ranges.items()
+    }
 
 
 def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: str) -> Layers:
@@ -31,7 +56,8 @@ def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: st
     """
     order = frame["method"].to_list()
     limit = 210 if width == "container" else 340  # a picture has room for long names, a telephone has not
-    y = alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=limit, grid=True, ticks=False))
+    look = alt.Axis(labelLimit=limit, labelExpr=LINES, labelPadding=9, grid=True, ticks=False)
+    y = alt.Y("method:N", sort=order, title=None, axis=look)
     scale = alt.Scale(zero=False, nice=True)
     base = alt.Chart(frame).encode(y=y)
     colour = alt.when("datum.main").then(alt.value(palette.accent)).otherwise(alt.value(palette.low[0]))
@@ -50,7 +76,8 @@ def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: st
         .encode(y=y, x=alt.X("draws:Q", scale=scale))
     )
     layers = [rule, draws, dots] if ticks.height else [rule, dots]
-    return alt.layer(*layers).properties(width=width, height=21 * frame.height)
+    row = 34 if any(BETWEEN in name for name in order) else 21
+    return alt.layer(*layers).properties(width=width, height=row * frame.height)
 
 
 def confusion(
@@ -75,7 +102,7 @@ def confusion(
     ramp = alt.Scale(type="threshold", domain=list(SHARES), range=[palette.paper, *palette.heat])
     cells = base.mark_rect(stroke=palette.line).encode(color=alt.Color("share:Q", scale=ramp, legend=None))
     pale = (
-        alt.when(f"datum.share > {DARK_FROM}")
+        alt.when(f"datum.share >= {DARK_FROM}")
         .then(alt.value(palette.paper))
         .otherwise(alt.value(palette.ink))
     )
@@ -99,7 +126,7 @@ def confusion_frame(names: Sequence[str], counts: Sequence[Sequence[int]]) -> pl
 
 def curve(
     frame: pl.DataFrame,
-    names: Sequence[str],
+    ways: Ways,
     palette: Palette,
     *,
     width: Width,
@@ -108,9 +135,8 @@ def curve(
 ) -> alt.Chart:
     """A line a method: ROC or precision-recall. Frame: method, rank, and the two columns `axes_of`."""
     unit = alt.Scale(domain=[0, 1])
-    colours = alt.Scale(domain=list(names), range=method_colours(names, palette))
-    legend = alt.Legend(
-        **axes.legend(1).to_dict() | {"symbolStrokeWidth": 3, "symbolType": "stroke", "labelLimit": 300}
+    told = _told_apart(
+        ways, palette, alt.StrokeDash, symbolStrokeWidth=3, symbolType="stroke", symbolSize=420
     )
     chart: alt.Chart = (
         alt.Chart(frame)
@@ -119,7 +145,7 @@ def curve(
             x=alt.X(f"{axes_of[0]}:Q", scale=unit, title=titles[0], axis=alt.Axis(tickCount=5, grid=True)),
             y=alt.Y(f"{axes_of[1]}:Q", scale=unit, title=titles[1], axis=alt.Axis(tickCount=5)),
             order="rank:Q",
-            color=alt.Color("method:N", scale=colours, legend=legend),
+            **told,
         )
         .properties(width=width, height=240)
     )
@@ -183,16 +209,14 @@ def reliability_frame(bins: Sequence[Sequence[float | None]]) -> pl.DataFrame:
 
 
 def per_class(
-    frame: pl.DataFrame, names: Sequence[str], classes: Sequence[str], palette: Palette, *, width: Width
+    frame: pl.DataFrame, ways: Ways, classes: Sequence[str], palette: Palette, *, width: Width
 ) -> Layers:
     """F1 of each class, a dot a method with its 95% interval. Frame: class, method, f1, low, high."""
-    colours = alt.Scale(domain=list(names), range=method_colours(names, palette))
+    told = _told_apart(ways, palette, alt.Shape)
     base = alt.Chart(frame).encode(
         y=alt.Y("class:N", sort=list(classes), title=None, axis=alt.Axis(ticks=False)),
-        yOffset=alt.YOffset("method:N", sort=list(names)),
-        color=alt.Color(
-            "method:N", scale=colours, legend=alt.Legend(**axes.legend(1).to_dict() | {"labelLimit": 300})
-        ),
+        yOffset=alt.YOffset("method:N", sort=list(ways)),
+        color=told["color"],
         tooltip=axes.tooltips(
             [
                 ("method", "Method", None),
@@ -206,9 +230,9 @@ def per_class(
     unit = alt.Scale(domain=[0, 1])
     rule = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=unit), x2="high:Q")
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(
-        x=alt.X("f1:Q", scale=unit, title="F1", axis=alt.Axis(tickCount=5, grid=True))
+        x=alt.X("f1:Q", scale=unit, title="F1", axis=alt.Axis(tickCount=5, grid=True)), shape=told["shape"]
     )
-    return alt.layer(rule, dots).properties(width=width, height=(16 * len(names) + 8) * len(classes))
+    return alt.layer(rule, dots).properties(width=width, height=(16 * len(ways) + 8) * len(classes))
 
 
 def training_frame(curve: Sequence[Mapping[str, float]]) -> pl.DataFrame:
@@ -235,7 +259,7 @@ def training(
     shades = [palette.accent, palette.low[0], palette.mid[0], palette.muted]
     colours = alt.Scale(domain=list(frames), range=[shades[at % len(shades)] for at in range(len(frames))])
     base = alt.Chart(whole.select("model", "step", field).drop_nulls(field)).encode(
-        x=alt.X("step:Q", title="optimizer step"),
+        x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickCount=6, labelSeparation=12)),
         y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=False)),
         color=alt.Color("model:N", scale=colours, legend=axes.legend(2) if len(frames) > 1 else None),
         tooltip=axes.tooltips([("step", "Step", ",.0f"), (field, title, ".4f")]),

@@ -11,7 +11,7 @@ import altair as alt
 import polars as pl
 
 from reports import evaluation_charts as charts
-from reports.tables import Json, measured, method_by_id, name_of
+from reports.tables import Json, asked, has_intervals, measured, method_by_id, name_of
 
 TEST = "test"
 KINDS = ("emotion", "risk")
@@ -69,6 +69,10 @@ def _shown(found: Json) -> list[tuple[str, Json]]:
     return [(name_of(found, method), method) for method in methods]
 
 
+def _way(method: Json) -> str:
+    return next(way for way in charts.WAYS if method["key"].startswith(way))
+
+
 def _comparison(found: Json) -> Picture:
     def panels() -> Iterator[Panel]:
         for kind, metric, title in COMPARED:
@@ -94,10 +98,10 @@ def _comparison(found: Json) -> Picture:
                 frame = pl.DataFrame(rows, schema=schema, orient="row")
                 yield Panel(title, partial(charts.comparison, frame, title=title))
 
-    unit = (
-        "Canonical test split; lines are 95% bootstrap intervals, ticks the single draws of few-shot examples. "
-        "A method is left out where the metric is undefined for it."
-    )
+    marks = ["lines are 95% bootstrap intervals"] * has_intervals(found)
+    marks += ["ticks are the single draws of few-shot examples"] * asked(found, "few_shot")
+    unit = "; ".join(["Canonical test split", *marks])
+    unit += ". A method is left out where the metric is undefined for it."
     return _figure("method_comparison", "How the methods compare", unit, panels())
 
 
@@ -111,8 +115,10 @@ def _confusions(found: Json) -> Picture:
                 yield Panel(f"{name}: {kind}", partial(charts.confusion, frame, classes, height=height))
 
     unit = (
-        "Labelled class by row, predicted class by column; a cell holds the share of its row and the texts. "
-        "Zero- and few-shot: the variant that is best on this split; few-shot: the draw of the median macro-F1."
+        "Labelled class by row, predicted class by column; a cell holds the share of its row and the texts."
+        + " Of zero-shot and of few-shot the variant that is best on this split."
+        * asked(found, "zero_shot", "few_shot")
+        + " Few-shot: the draw of the median macro-F1." * asked(found, "few_shot")
     )
     return _figure("confusion_matrices", "What is taken for what", unit, panels(), 3)
 
@@ -122,7 +128,7 @@ def _curves(found: Json) -> Picture:
         ("ROC", ("false", "recall"), ("false-positive rate", "recall")),
         ("precision and recall", ("recall", "precision"), ("recall", "precision")),
     )
-    names = [name for name, method in _shown(found) if found["curves"].get(method["id"])]
+    drawn = {name: _way(method) for name, method in _shown(found) if found["curves"].get(method["id"])}
 
     def panels() -> Iterator[Panel]:
         risks = list(next((curves for curves in found["curves"].values() if curves), {}))
@@ -136,7 +142,7 @@ def _curves(found: Json) -> Picture:
                 rows, schema=["method", "rank", "false", "recall", "precision"], orient="row"
             )
             for title, columns, titles in ways if rows else ():
-                draw = partial(charts.curve, frame, names, axes_of=columns, titles=titles)
+                draw = partial(charts.curve, frame, drawn, axes_of=columns, titles=titles)
                 yield Panel(f"{risk.removesuffix('_risk')} risk: {title}", draw)
 
     unit = "One risk level against the other two, by its summed probability; canonical test split."
@@ -173,10 +179,11 @@ def _per_class(found: Json) -> Picture:
                         rows.append((label, name, f1["value"], *ends))
             frame = pl.DataFrame(rows, schema=["class", "method", "f1", "low", "high"], orient="row")
             classes = shown[0][1][kind][TEST]["classes"]
-            draw = partial(charts.per_class, frame, [name for name, _ in shown], classes)
+            draw = partial(charts.per_class, frame, {name: _way(method) for name, method in shown}, classes)
             yield Panel(kind, draw)
 
-    unit = "F1 of each class with its 95% bootstrap interval; a class without examples is left out."
+    interval = " with its 95% bootstrap interval" * has_intervals(found)
+    unit = f"F1 of each class{interval}; a class without examples is left out."
     return _figure("per_class", "Which classes are found", unit, panels())
 
 

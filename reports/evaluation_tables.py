@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from reports.tables import UNDEFINED, Json, Table, measured, method_by_id, name_of, number, shortened
+from reports.tables import (
+    UNDEFINED,
+    Json,
+    Table,
+    asked,
+    has_intervals,
+    measured,
+    method_by_id,
+    name_of,
+    number,
+    shortened,
+)
+from reports.undefined import difference_name, undefined
 from reports.wording import count, percent
 
 TEST, DEDUPLICATED = "test", "test_deduplicated"
@@ -21,7 +33,7 @@ def headline(found: Json, split: str = TEST) -> Table:
         return lambda method: number(method[kind][split]["metrics"][name], interval=interval, spread=interval)
 
     columns: list[Column] = [
-        ("macro-F1 (95%)", metric("emotion", "macro_f1", interval=True)),
+        (_with_interval(found, "macro-F1"), metric("emotion", "macro_f1", interval=True)),
         ("accuracy", metric("emotion", "accuracy")),
         ("ECE", metric("emotion", "ece")),
         ("risk macro-F1", metric("risk", "macro_f1")),
@@ -34,7 +46,11 @@ def headline(found: Json, split: str = TEST) -> Table:
     return Table(
         f"headline_{split}",
         f"Methods on {count(n, 'test text')}: {what}",
-        "In brackets 95% bootstrap intervals; ± is the standard deviation over draws of examples.",
+        " ".join(
+            ["In brackets 95% bootstrap intervals."] * has_intervals(found)
+            + ["± is the standard deviation over draws of examples."]
+            * (asked(found, "few_shot") and found["settings"]["draws"] > 1)
+        ),
         ("method", *(name for name, _ in columns)),
         _rows(found, columns),
     )
@@ -50,7 +66,7 @@ def all_tables(found: Json) -> list[Table]:
         *(_per_class(found, kind) for kind in ("emotion", "risk")),
         *(table for table in (_comparisons(found), _gate(found)) if table.rows),
         *(part(found, found["analysis"]) for part in ANALYSIS if found["analysis"]),
-        *(table for table in (_undefined(found),) if table.rows),
+        *(table for table in (undefined(found),) if table.rows),
     ]
 
 
@@ -80,7 +96,7 @@ def _further(found: Json, kind: str) -> Table:
     columns = [(title, metric(name)) for name, title in names.items()]
     return Table(
         f"further_{kind}",
-        f"{kind.capitalize()}: the other metrics, with 95% intervals",
+        f"{kind.capitalize()}: the other metrics" + ", with 95% intervals" * has_intervals(found),
         "AUROC and PR-AUC: one class against the rest, weighted by class size. ECE: 15 bins of confidence. "
         "Brier: 0 to 2. Log-loss: nats. Canonical test split.",
         ("method", *names.values()),
@@ -137,8 +153,9 @@ def _per_class(found: Json, kind: str) -> Table:
     return Table(
         f"per_class_{kind}",
         f"{kind.capitalize()} by class",
-        "The best variant of zero-shot and of few-shot on this split, and the fine-tuned model.",
-        ("method", "class", "precision", "recall", "F1 (95%)", "texts"),
+        "Of zero-shot and of few-shot the variant that is best on this split."
+        * asked(found, "zero_shot", "few_shot"),
+        ("method", "class", "precision", "recall", _with_interval(found, "F1"), "texts"),
         rows,
     )
 
@@ -158,11 +175,10 @@ def _comparisons(found: Json) -> Table:
 
     rows = []
     for row in found["comparisons"]:
-        first, second = (name_of(found, method_by_id(found, row[key])) for key in ("first", "second"))
         alone = row["emotion"]["mcnemar"]
         rows.append(
             (
-                f"{first} less {second}",
+                difference_name(found, row),
                 difference(row, "emotion", "macro_f1"),
                 p(row["emotion"]["macro_f1"]),
                 f"{alone['only_first']:,} : {alone['only_second']:,}",
@@ -174,8 +190,9 @@ def _comparisons(found: Json) -> Table:
     return Table(
         "comparisons",
         "Differences between methods on the same texts",
-        "Paired bootstrap for macro-F1 (few-shot: of the mean over draws); exact McNemar test of being right, with "
-        "the texts that one method alone got right. p is two-sided and not adjusted for the number of comparisons.",
+        f"Paired bootstrap for macro-F1{' (few-shot: of the mean over draws)' * asked(found, 'few_shot')}; exact "
+        "McNemar test of being right, with the texts that one method alone got right. p is two-sided and not "
+        "adjusted for the number of comparisons.",
         ("pair", "macro-F1", "p", "right alone", "McNemar p", "risk macro-F1", "risk McNemar p"),
         rows,
     )
@@ -234,11 +251,11 @@ def _mistakes(_: Json, analysis: Json) -> Table:
     mistakes = [
         (
             f"row {row['row']:,}",
+            *([shortened(row["text"])] if "text" in row else []),
             row["labelled"],
             row["predicted"],
             f"{row['p_predicted']:.3f}",
             f"{row['p_labelled']:.3f}",
-            *([shortened(row["text"])] if "text" in row else []),
         )
         for row in analysis["mistakes"]
     ]
@@ -247,7 +264,7 @@ def _mistakes(_: Json, analysis: Json) -> Table:
         "mistakes",
         "The most confident mistakes",
         "Rows of the test split, counted from 1." + ("" if told else " --show-texts quotes them here."),
-        ("text", "labelled", "called", "P(called)", "P(labelled)", *(["what it says"] if told else [])),
+        ("text", *(["what it says"] if told else []), "labelled", "called", "P(called)", "P(labelled)"),
         mistakes,
     )
 
@@ -255,29 +272,8 @@ def _mistakes(_: Json, analysis: Json) -> Table:
 ANALYSIS = (_segments, _confusions, _mistakes)
 
 
-def _undefined(found: Json) -> Table:
-    why: dict[tuple[str, str], dict[str, None]] = {}
-    for method in found["methods"]:
-        if method["reason"]:
-            why[name_of(found, method), method["reason"]] = {"everything": None}
-        for kind in ("emotion", "risk"):
-            for whole in method[kind].values():
-                metrics = {name.replace("_", " "): metric for name, metric in whole["metrics"].items()}
-                for label, rates in whole["per_class"].items():
-                    metrics |= {f"{rate} of {label}": rates[rate] for rate in ("precision", "recall", "f1")}
-                for name, metric in metrics.items():
-                    if metric["value"] is None:
-                        why.setdefault((name_of(found, method), metric["reason"]), {})[f"{kind} {name}"] = (
-                            None
-                        )
-    rows = [(method, reason, ", ".join(names)) for (method, reason), names in why.items()]
-    return Table(
-        "undefined",
-        "What is undefined, and why",
-        "On either test split. An undefined metric is never counted as 0.",
-        ("method", "reason", "metrics"),
-        rows,
-    )
+def _with_interval(found: Json, name: str) -> str:
+    return f"{name} (95%)" if has_intervals(found) else name
 
 
 def _rate(method: Json) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 UNDEFINED = "undefined"
 WIDE, CELL, GAP = 118, 60, 2  # characters of a line, of a cell, and between cells
+NAME, BETWEEN = 24, " · "  # characters of a model's name, and what stands between a method's title and it
 Json = Mapping[str, Any]
 
 
@@ -37,15 +38,27 @@ def number(metric: Json, digits: int = 3, *, interval: bool = False, spread: boo
 
 
 def name_of(found: Json, method: Json) -> str:
-    """A method's title, and its model where the evaluation has several."""
+    """A method's title, and its model where the evaluation has several: the start of its name, and of its id."""
     several = len(found["models"]) > 1 and method["model_id"]
-    title: str = method["title"]
-    return f"{title} · {method['model']} {method['model_id'][:8]}" if several else title
+    title, model = method["title"], method["model"]
+    if len(model) > NAME:
+        model = f"{model[: NAME - 1]}…"
+    return f"{title}{BETWEEN}{model} {method['model_id'][:8]}" if several else f"{title}"
 
 
 def method_by_id(found: Json, wanted: str) -> Json:
     """One method of metrics.json."""
     return next(method for method in found["methods"] if method["id"] == wanted)
+
+
+def asked(found: Json, *ways: str) -> bool:
+    """Whether the evaluation asked its models in one of these ways."""
+    return bool(set(ways) & set(found["settings"]["ways"]))
+
+
+def has_intervals(found: Json) -> bool:
+    """Whether there were bootstrap draws."""
+    return bool(found["settings"]["resamples"])
 
 
 def measured(found: Json) -> list[Json]:
@@ -60,12 +73,12 @@ def shortened(text: str, most: int = 120) -> str:
 
 def as_text(table: Table, wide: int = WIDE) -> str:
     """The table in columns of spaces, of `wide` characters if words allow; columns of words stand to the left."""
-    title = _folded(table.title, wide)
-    head = [*title, "-" * max(map(len, title)), *_folded(table.note, wide)]
+    title = folded(table.title, wide)
+    head = [*title, "-" * max(map(len, title)), *folded(table.note, wide)]
     columns = list(zip(table.columns, *table.rows, strict=True))
     widths = _widths(columns, wide)
     wrapped = [
-        [_folded(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
+        [folded(cell, width) or [""] for cell, width in zip(row, widths, strict=True)]
         for row in (table.columns, *table.rows)
     ]
     words = [any(cell[:1].isalpha() and cell != UNDEFINED for cell in column[1:]) for column in columns]
@@ -92,7 +105,8 @@ def _widths(columns: Sequence[Sequence[str]], wide: int) -> list[int]:
     return widths
 
 
-def _folded(text: str, width: int) -> list[str]:
+def folded(text: str, width: int) -> list[str]:
+    """Lines of at most so many characters; a word is never broken at its hyphen."""
     return textwrap.wrap(text, width, break_on_hyphens=False)
 
 

@@ -16,6 +16,7 @@ from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from jobs.cli import build_app
+from jobs.evaluate import evaluate
 from jobs.ways import Engine
 from monitor.labels import EMOTIONS
 
@@ -148,3 +149,9 @@ def keyword_engine(*models: KeywordModel) -> Callable[[], Engine]:
         raise AssertionError("a model of words cannot write")
 
     return lambda: Engine(lambda name, adapter: waiting.pop(0), KeywordScorer, never)  # type: ignore[arg-type]
+
+
+def words_alone(data: Path, out: Path, **options: Any) -> dict[str, Any]:
+    """An evaluation whose only model answers by words."""
+    options = {"engine": keyword_engine(), "ways": ["fine_tuned"], "resamples": 0} | options
+    return evaluate(str(data), ["embedded"], out, **options)

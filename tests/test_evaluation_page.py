@@ -1,6 +1,7 @@
 """The evaluation's page in a real browser: drawn, silent, offline, readable at any width, deaf to hostile names."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from reports import evaluation as report
 pytestmark = pytest.mark.browser
 ATTACK = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 CURVE = [
-    {"step": step, "loss": 2.0 / step, **({"macro_f1": 0.5} if step % 3 == 0 else {})}
+    {"step": 122 * step, "loss": 2.0 / step, **({"macro_f1": 0.5} if step % 3 == 0 else {})}
     for step in range(1, 10)
 ]
 
@@ -55,6 +56,15 @@ def test_every_panel_is_drawn_within_the_page(browser: Browser, out: Path, width
         assert box["x"] + box["width"] <= width
         assert box["width"] > 200
         assert svg.locator(".role-mark path, .role-mark line").count() > 0
+    for axis in page.locator("#training_curve-0 .role-axis").all():
+        boxes = [label.bounding_box() for label in axis.locator(".role-axis-label text").all()]
+        ends = sorted((box["x"], box["x"] + box["width"]) for box in boxes if box["width"])
+        below = len({box["y"] for box in boxes}) == 1
+        assert not below or all(end + 4 < x for (_, end), (x, _) in pairwise(ends))
+    said = page.locator("#mistakes-table td:nth-child(2)").first
+    assert said.bounding_box()["x"] + said.bounding_box()["width"] < width
+    for cell in (said, page.locator("#undefined-table th").nth(1)):
+        assert cell.evaluate("element => getComputedStyle(element).textAlign") == "left"
     paper = page.locator("body").evaluate("element => getComputedStyle(element).backgroundColor")
     assert paper == ("rgb(251, 249, 245)" if scheme == "light" else "rgb(21, 24, 27)")
     title = page.locator(".role-axis-title text").first.evaluate("element => getComputedStyle(element).fill")
