@@ -1,5 +1,6 @@
 """What the built-in model promises: odd texts get a flat answer, plain ones a sure one, and it stays small."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,27 @@ def test_it_comes_with_its_own_measurements(scorer: LabelScorer) -> None:
     found = dict(own.iter_rows())
     assert found["accuracy"] == pytest.approx(0.936, abs=0.001)
     assert found["macro_f1"] == pytest.approx(0.908, abs=0.001)
+
+
+def test_its_card_says_what_was_measured(scorer: LabelScorer) -> None:
+    card = (ASSETS / "emotion-llama" / "README.md").read_text(encoding="utf-8")
+    assert scorer.model.evaluation is not None
+    measured = pl.read_csv(scorer.model.evaluation, schema=EVALUATION_COLUMNS).filter(method="fine_tuned")
+    shown = {
+        (split, metric): (f"{value:.3f}", f"{value:.3f} ({lo:.3f}–{hi:.3f})")
+        for split, metric, value, lo, hi in measured.select(
+            "split", "metric", "value", "lo", "hi"
+        ).iter_rows()
+    }
+    names = ("accuracy", "macro_f1", "ece", "brier", "risk_macro_f1", "risk_auroc", "risk_pr_auc")
+    rows = [row.split(" | ") for row in re.findall(r"^\| (.* \| [0-9.]+ \(.*\)) \|$", card, re.M)]
+    assert [row[1:] for row in rows[: len(names)]] == [
+        [shown[split, name][1] for split in ("test", "test_deduplicated")] for name in names
+    ]
+    by_emotion = dict(
+        re.findall(r"(\w+) (0\.\d{3})", card[card.index("F1 by emotion") :].split("The temp")[0])
+    )
+    assert by_emotion == {emotion: shown["test", f"f1_{emotion}"][0] for emotion in EMOTIONS}
 
 
 def test_all_assets_stay_under_20_megabytes() -> None:
