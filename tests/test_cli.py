@@ -1,6 +1,7 @@
 """The command line as a user meets it: help, exit codes, one line for a mistake."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -112,7 +113,9 @@ def test_exit_codes_of_a_command(capsys: pytest.CaptureFixture[str], monkeypatch
 
     assert leave(lambda: cli.run(mistake), capsys) == (2, "risk-monitor: feed.csv: row 3: not a date\n")
     assert leave(lambda: cli.run(gate), capsys)[0] == 3
-    assert leave(lambda: cli.run(stopped), capsys)[0] == 130
+    before = signal.getsignal(signal.SIGINT)
+    assert leave(lambda: cli.run(stopped), capsys) == (130, "interrupted; what was committed is kept\n")
+    assert signal.signal(signal.SIGINT, before) == signal.SIG_IGN
     assert leave(lambda: cli.run(fine), capsys)[0] == 0
     with pytest.raises(ZeroDivisionError):
         cli.run(bug)

@@ -69,6 +69,9 @@ def interrupted(
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(SQL.parent), "NO_COLOR": "1"},
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # whoever runs the tests may ignore it
     )
     assert process.stdout is not None
     assert any(line.strip() == at for line in process.stdout), process.communicate()[1]

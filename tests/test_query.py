@@ -154,10 +154,14 @@ def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
 
 def test_a_question_that_takes_for_ever_is_ended_by_ctrl_c(db: Path) -> None:
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        ask(db, "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8")
-    timer.join()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask(db, "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8")
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
     assert ask(db, "SELECT 1").rows == [(1,)]
 
 
