@@ -23,6 +23,7 @@ from monitor.prompts import PromptEncoder
 from monitor.scoring import LabelScorer
 from monitor.trainable import load_trainable, pick_device, save_base, save_model
 from monitor.training import TrainSettings, attach_adapter
+from reports.training_curve import training_curve
 
 CPU = torch.device("cpu")
 
@@ -211,6 +212,8 @@ def test_validation_of_one_emotion_is_told_and_neither_scored_nor_calibrated_on(
     assert "validation cannot tell a temperature, for its answers are all right" in output
     assert "temperature 1.0; " in output
     assert json.loads((tmp_path / "m" / "monitor.json").read_text())["temperature"] == 1.0
+    curve = json.loads((tmp_path / "m" / "training_curve.json").read_text())
+    assert len(training_curve(curve, "m").vconcat) == 1
 
 
 def test_data_of_twins_alone_is_refused_with_what_was_left_out(base: Path, tmp_path: Path) -> None:
