@@ -67,6 +67,12 @@ def read_recipe(name: str, changes: dict[str, Any]) -> Recipe:
         return Recipe(adapter, None, {})
     mixture = {"seed": adapter.seed} | given["mixture"] | {k: v for k, v in changes.items() if k == "seed"}
     named = {key: mixture.pop(key) for key in files if key in mixture}
+    asked = {"extra_texts": ("extra",), "comments": ("neutral", "emotional")}
+    for file, keys in asked.items():
+        if file not in named and any(given["mixture"].get(key) for key in keys):
+            raise ConfigError(
+                f"recipe {path}: mixture.{' or '.join(keys)}: name the file in mixture.{file}, or ask for none"
+            )
     return Recipe(adapter, MixtureSettings(**mixture), named)
 
 

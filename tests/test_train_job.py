@@ -152,6 +152,8 @@ def test_the_seed_of_a_recipe_stands_unless_an_option_says_otherwise(tmp_path: P
         ("[adapter]\nrank = 8", "no such setting: adapter.rank"),
         ("[adapter]\ndropuot = 0.1", "no such setting: adapter.dropuot (did you mean dropout?)"),
         ("[adapters]", "no such table: adapters (there are: adapter, mixture)"),
+        ("[mixture]\nextra = true", "mixture.extra: name the file in mixture.extra_texts, or ask for none"),
+        ("[mixture]\nneutral = 5", "mixture.neutral or emotional: name the file in mixture.comments, or"),
         ("adapter = 3", "adapter: this is a table"),
         ("mixture = 3", "mixture: this is a table"),
         ("[adapter]\nbatch = 0", "adapter.batch: it should be greater than or equal to 1"),
