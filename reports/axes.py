@@ -165,6 +165,19 @@ def tooltips(rows: Rows) -> list[alt.Tooltip]:
     ]
 
 
+def _of_nearest(rows: Rows) -> list[alt.Tooltip]:
+    """`tooltips` for the mark nearest to the pointer.
+
+    Vega-Lite looks for a plain field of it in the wrong place, for a formatted one in the right one. So plain ones
+    have a format that changes nothing.
+    """
+    lines = tooltips(rows)
+    for line, (_, _, form) in zip(lines, rows, strict=True):
+        if form is None:
+            line["formatType"], line["format"] = "truncate", "999"
+    return lines
+
+
 def day_hover(name: str, base: alt.Chart, palette: Palette, rows: Rows) -> alt.Chart:
     """A hairline at the day nearest to the pointer, carrying the tooltip of the whole day."""
     near = alt.selection_point(
@@ -172,7 +185,9 @@ def day_hover(name: str, base: alt.Chart, palette: Palette, rows: Rows) -> alt.C
     )
     rule: alt.Chart = (
         base.mark_rule(color=palette.ink, strokeWidth=1)
-        .encode(opacity=alt.when(near).then(alt.value(0.5)).otherwise(alt.value(0)), tooltip=tooltips(rows))
+        .encode(
+            opacity=alt.when(near).then(alt.value(0.5)).otherwise(alt.value(0)), tooltip=_of_nearest(rows)
+        )
         .add_params(near)
     )
     return rule

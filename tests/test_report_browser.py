@@ -177,6 +177,7 @@ def test_tooltips_tell_the_numbers(
     tooltip.wait_for(state="visible", timeout=5_000)
     words = tooltip.inner_text()
     assert all(part in words for part in told), words
+    assert "undefined" not in words, words
     assert seen.said == []
 
 
