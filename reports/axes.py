@@ -18,11 +18,16 @@ VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 Rows = Sequence[tuple[str, str, str | None]]
 """Tooltip rows: column, what it is called, and its number format (None: text)."""
+UNDRAWABLE = dict.fromkeys(
+    {*range(0x20), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF}
+    - set(map(ord, "\t\n\r")),
+    "\N{REPLACEMENT CHARACTER}",
+)
 
 
 def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any]:
     """The Vega-Lite specification in the look that all charts share: quiet axes, no frame, one font."""
-    written: dict[str, Any] = chart.to_dict()
+    written: dict[str, Any] = _drawable(chart.to_dict())
     text = {"labelColor": palette.ink, "labelFontSize": 12, "titleColor": palette.muted, "titleFontSize": 12}
     written["config"] = {
         "background": None,
@@ -55,6 +60,17 @@ def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any
         },
     }
     return written
+
+
+def _drawable(value: Any) -> Any:
+    """The same without what no SVG may hold (the renderer would end the process) and what turns text round."""
+    if isinstance(value, str):
+        return value.translate(UNDRAWABLE)
+    if isinstance(value, list):
+        return [_drawable(one) for one in value]
+    if isinstance(value, dict):
+        return {_drawable(key): _drawable(one) for key, one in value.items()}
+    return value
 
 
 def breaks(values: pl.Series, most: int) -> list[float]:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
+import altair as alt
 import duckdb
 import polars as pl
 import pytest
+import vl_convert
 
 from jobs.collect import collect
 from monitor import windows
@@ -243,3 +245,14 @@ def test_high_risk_lies_at_the_bottom_of_the_stack(inputs: Inputs) -> None:
     assert first_week[0]["emotion"] == "sadness"
     assert first_week[0]["base"] == 0
     assert first_week[-1]["top"] == pytest.approx(1)
+
+
+def test_no_name_can_end_the_process_that_draws_it_or_turn_its_neighbours_round() -> None:
+    name = "wa\x1b[31mrd \x00\ufffe\u202egnp"
+    frame = pl.DataFrame({name: [name], "n": [1]})
+    chart = alt.Chart(frame, title=name).mark_bar().encode(x="n:Q", y=alt.Y("n:N", title=name))
+    drawn = axes.spec(chart, LIGHT, "Arial")
+    told = json.dumps(drawn, ensure_ascii=False)
+    assert not any(bad in told for bad in ("\\u001b", "\\u0000", "\ufffe", "\u202e"))
+    assert vl_convert.svg_to_png(vl_convert.vegalite_to_svg(drawn)).startswith(b"\x89PNG")
+    assert "wa\ufffd[31mrd" in told
