@@ -98,26 +98,25 @@ def ingest(
         files: the input files.
         run_id: the run whose ledger line counts the rows.
         tally: counts the same, and the reasons of the rejects.
-        unattended: pass over files that were read before as they are now, and go on after one that cannot be
+        unattended: pass over files whose content was read before, under any name, and go on after one that cannot be
             read, which becomes one reject without a row number.
         pseudonyms: what replaces the ids of subjects and documents; None: they stay.
 
     Raises:
         DataError: a file cannot be read at all; those before it are in.
     """
-    known = set[tuple[str, int, str]]()
+    known = set[tuple[int, str]]()  # by content alone: a forgotten name is no longer there
     if unattended:
         with reading(db) as con:
-            known = store.known_files(con)
-    sizes = {(path, size) for path, size, _ in known}
+            known = {(size, digest) for _, size, digest in store.known_files(con)}
     with progress("reading", "rows") as advance:
         for path in files:
             before, name, digest = look(path), documents.display_name(path), None
             try:
-                if before and (name, before[0]) in sizes and (name, before[0], _sha256(path)) in known:
+                digest = _sha256(path)
+                if before and (before[0], digest) in known:
                     tally.n_known_files += 1
                     continue
-                digest = _sha256(path)
                 _read_file(db, path, run_id, tally, pseudonyms, advance)
             except DataError as error:
                 if not unattended:

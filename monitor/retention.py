@@ -57,7 +57,7 @@ def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | Non
         before: UTC; None: all texts stay.
 
     Returns:
-        how many rows of each table went, where any did.
+        how many rows of each table went, where any did, and names of files that hold an id.
 
     Raises:
         StoreError: the database cannot be read or the copy cannot be written; nothing has changed then.
@@ -144,7 +144,7 @@ def files_holding(files: Iterable[Path], sought: Sequence[str]) -> list[Path]:
 
 
 def _copy(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.datetime | None) -> dict[str, int]:
-    """Copy every table of `old` that may stay into the empty tables of `new`; returns the rows that went."""
+    """Copy every table of `old` that may stay into the empty tables of `new`; returns what went."""
     names = "|".join(rf"(^|[^\pL\pN]){re.escape(name)}($|[^\pL\pN])" for name in subjects) or NOTHING
     given = {"subjects": subjects, "names": names, "before": before}
     tables = [
@@ -167,7 +167,8 @@ def _copy(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.dateti
         (n,) = counts.fetchall()[0]
         if n:
             gone[table] = n
-    return gone
+    ((n,),) = con.execute(_sql("count_file_names"), {"names": names}).fetchall()
+    return {**gone, "file names": n} if n else gone
 
 
 def _sql(name: str) -> str:

@@ -201,3 +201,33 @@ def test_what_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path
     connect(tmp_path / "plain.duckdb").close()
     with pytest.raises(DataError, match="nothing about"):
         command(SUBJECT, db=tmp_path / "plain.duckdb")
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_short_id_that_is_part_of_a_files_date_costs_nobody_else_a_row_and_brings_nobody_back(
+    settings: Settings,
+) -> None:
+    def state() -> list[tuple[int]]:
+        with reading(settings.db) as con:
+            tables = ("documents", "rejects", "files")
+            return [con.execute(f"SELECT count(*) FROM {table}").fetchall()[0] for table in tables]
+
+    write_rows(
+        settings.inbox / "feed-2026-09-17.csv",
+        [
+            {"subject_id": subject, "posted_at": "2026-01-05", "text": text}
+            for subject, text in [("17", "joy"), ("person-3", ""), ("gone", "fear")]
+        ],
+    )
+    night(settings, KeywordScorer)
+    forget_everywhere(settings.db, "gone", settings)
+    before = state()
+    forget_everywhere(settings.db, "17", settings)
+    after = [(before[0][0] - 1,), *before[1:]]
+    assert state() == after
+    with reading(settings.db) as con:
+        names = "SELECT path FROM files UNION SELECT file FROM rejects"
+        assert con.execute(f"SELECT count(*) FROM ({names}) WHERE contains(path, '-17')").fetchall() == [(0,)]
+    (settings.inbox / "feed-2026-09-17.csv").rename(settings.inbox / "again.csv")
+    night(settings, KeywordScorer)
+    assert state() == after

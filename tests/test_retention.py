@@ -17,6 +17,7 @@ from tests.rows import documents, scores
 
 KEY = Pseudonyms("a key for the tests alone")
 NOW = dt.datetime(2026, 6, 1)
+SHA = "0123456789abcdef" * 4
 HOSTILE_IDS = [
     "o'brien",
     'say "hi"',
@@ -67,7 +68,7 @@ def fill(db: Path, subject: str = "alice", other: str = "bob") -> None:
         )
         store.append_rejects(con, frame, "r")
         for name in (subject, f"x{subject}x"):
-            store.add_file(con, f"/inbox/{name}.csv", "sha", 1, "r")
+            store.add_file(con, f"/inbox/{name}.csv", SHA, 1, "r")
         con.execute(
             "INSERT INTO alerts BY NAME SELECT unnest(['a1', 'a2']) AS alert_id, 'm' AS model_id,"
             " unnest([$subject, $other]) AS subject_id, 'level' AS rule, DATE '2026-01-05' AS opened_on,"
@@ -110,13 +111,18 @@ def test_a_copy_that_leaves_nothing_out_is_equal_private_and_alone(db: Path) -> 
 
 def test_a_forgotten_subject_is_in_no_row_and_the_others_are_whole(db: Path) -> None:
     done = forget(db, names_of("alice", None))
-    assert done.removed == {"documents": 2, "scores": 3, "alerts": 1, "files": 1, "rejects": 2}
+    assert done.removed == {"documents": 2, "scores": 3, "alerts": 1, "rejects": 1, "file names": 1}
     assert column(db, "SELECT doc_id FROM documents") == ["d-two", "d-four"]
     assert column(db, "SELECT doc_id FROM scores ORDER BY ALL") == ["d-four", "d-two"]
     assert column(db, "SELECT subject_id FROM alerts") == ["bob"]
-    assert column(db, "SELECT path FROM files") == ["/inbox/xalicex.csv"]
+    assert column(db, "SELECT path FROM files ORDER BY path") == [
+        "/inbox/xalicex.csv",
+        f"forgotten-{SHA[:12]}",
+    ]
+    assert column(db, "SELECT DISTINCT sha256 FROM files WHERE size = 1") == [SHA]
     assert column(db, "SELECT message FROM runs") == [None]
-    assert column(db, "SELECT raw IS NULL FROM rejects ORDER BY reject_id") == [True, False]
+    assert column(db, "SELECT raw IS NULL FROM rejects ORDER BY reject_id") == [True, True, False]
+    assert column(db, "SELECT file FROM rejects ORDER BY reject_id")[0] == f"forgotten-{SHA[:12]}"
     assert forget(db, names_of("alice", None)).removed == {}
 
 

@@ -1,8 +1,10 @@
 -- name: keep_files
--- purpose: copy the manifest of the attached database `old`, without paths that hold a subject's id as a word
--- grain: one new row per file kept
+-- purpose: copy the manifest of the attached database `old`; a path that holds a subject's id as a word gives way to the
+--          start of the content's hash, so that the file stays known
+-- grain: one new row per name and content
 -- frame: none
 -- params: names
 INSERT INTO files BY NAME
+SELECT * REPLACE (CASE WHEN regexp_matches(path, $names) THEN 'forgotten-' || left(sha256, 12) ELSE path END AS path)
 FROM old.files
-WHERE NOT coalesce(regexp_matches(path, $names), FALSE)
+ON CONFLICT DO NOTHING
