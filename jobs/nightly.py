@@ -55,16 +55,14 @@ def night(settings: Settings, load: Callable[[], Scorer]) -> None:
     note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     done = run_once(settings, load)
     print_summary(done.tally, settings.db, done.model, done.page, done.judged, done.alerts)
-    counts = {"raised": done.alerts.raised, "closed": done.alerts.closed, "still_open": done.alerts.open}
-    tell_of_night(settings.notify, quality=done.judged.level, **counts)
 
 
 def run_once(
     settings: Settings, load: Callable[[], Scorer], job: str = "nightly", *, report: bool = True
 ) -> Night:
-    """Ingest, score, alert, judge, then publish and report unless that is left out.
+    """Ingest, score, alert, judge, publish and report unless that is left out, and tell of it as the settings say.
 
-    A file of the inbox that cannot be read is kept as one reject. Failures are told of as the settings say.
+    A file of the inbox that cannot be read is kept as one reject.
     """
     tally, db, page = Tally(), settings.db, None
     key_file = (settings.key_file or key_file_of(db)) if settings.pseudonyms else None
@@ -82,6 +80,7 @@ def run_once(
         if report:
             publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
             page = write_report(db, settings.out, model=scorer.model.model_id, options=options(settings))
+        tell_of_night(settings.notify, db, scorer.model.model_id, alerts, judged.level)
     return Night(tally, scorer.model, alerts, judged, page)
 
 

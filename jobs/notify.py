@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -16,6 +17,8 @@ from pydantic import SecretStr
 from jobs.progress import warn
 from jobs.stopping import Stopped
 from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts import AlertCounts, mark_told, untold
+from monitor.database import reading, writing
 from monitor.errors import BusyError, ConfigError
 
 TITLE = "Risk monitor"
@@ -34,30 +37,45 @@ def telling_of_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
     except (Stopped, BusyError):
         raise
     except Exception as error:
-        if not _sent(urls, f"The {job} run failed ({type(error).__name__}). Its log says what to do."):
+        if _refusing(urls, f"The {job} run failed ({type(error).__name__}). Its log says what to do."):
             warn("an address in notify did not take the message about this failure")
         raise
 
 
 def tell_of_night(
-    urls: Sequence[SecretStr], *, raised: int, closed: int, still_open: int, quality: str
+    urls: Sequence[SecretStr], db: Path, model_id: str, alerts: AlertCounts, quality: str
 ) -> None:
-    """Tell of a night that raised alerts or whose input was red; of others nothing.
+    """Tell of the open alerts that nobody was told of yet, and of red input; of other nights nothing.
 
-    Raises:
-        ConfigError: an address did not take the message.
+    An address that does not take the message is a warning. Where none takes it, the next run tells of the alerts.
+    The caller holds `database.only_writer`.
     """
+    if not urls:
+        return
+    with reading(db) as con:
+        n_new = untold(con, model_id)
     parts = []
-    if raised:
-        parts.append(f"New alerts: {raised:,}; closed: {closed:,}; open: {still_open:,}.")
+    if n_new:
+        parts.append(f"New alerts: {n_new:,}; closed: {alerts.closed:,}; open: {alerts.open:,}.")
     if quality == "red":
         parts.append("The quality of the input is red.")
-    if parts and not _sent(urls, " ".join([*parts, "The report says more."])):
-        raise ConfigError("notify: an address did not take the message; the run itself is done")
+    if not parts:
+        return
+    refusing = _refusing(urls, " ".join([*parts, "The report says more."]))
+    taken = len(refusing) < len(urls)
+    if refusing:
+        again = "; the next run tries again" if n_new and not taken else ""
+        which = ", ".join(map(str, refusing))
+        warn(f"notify: address {which} did not take the message; the run itself is done{again}")
+    if n_new and taken:
+        with writing(db) as con:
+            mark_told(con, model_id)
 
 
-def _sent(urls: Sequence[SecretStr], body: str) -> bool:
-    return not urls or bool(_messenger(urls).notify(title=TITLE, body=f"{body}\n{NOT_A_DIAGNOSIS}"))
+def _refusing(urls: Sequence[SecretStr], body: str) -> list[int]:
+    """The numbers of the addresses, from 1, that do not take a message."""
+    message = {"title": TITLE, "body": f"{body}\n{NOT_A_DIAGNOSIS}"}
+    return [number for number, url in enumerate(urls, start=1) if not _messenger([url]).notify(**message)]
 
 
 def _messenger(urls: Sequence[SecretStr]) -> Any:

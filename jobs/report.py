@@ -6,7 +6,7 @@ risk-monitor report --db risk.duckdb --out out/report
 from __future__ import annotations
 
 import datetime as dt
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, cast
@@ -72,6 +72,8 @@ def _clear(out: Path, written: set[Path]) -> None:
     for pattern in patterns:
         for file in set(out.glob(pattern)) - written:
             file.unlink()
+    with suppress(OSError):  # there is none, or it holds files of others
+        (out / "subjects").rmdir()
 
 
 def command(

@@ -18,7 +18,6 @@ import typer
 from jobs.cli import run
 from jobs.inbox import entries, look
 from jobs.nightly import run_once
-from jobs.notify import tell_of_night
 from jobs.progress import note
 from jobs.score import Scorer, open_scorer
 from jobs.stopping import Stopped, sleep, stoppable
@@ -59,8 +58,6 @@ def _take(settings: Settings, load: Callable[[], Scorer], report: bool) -> None:
             f"scored {tally.n_scored:,}; quality {done.judged.level}"
         )
         warn_of_files(tally)
-    counts = {"raised": done.alerts.raised, "closed": done.alerts.closed, "still_open": done.alerts.open}
-    tell_of_night(settings.notify, quality=done.judged.level, **counts)
 
 
 def command(

@@ -117,6 +117,16 @@ def acknowledge(con: duckdb.DuckDBPyConnection, alert: str) -> str:
     return str(alert_id)
 
 
+def untold(con: duckdb.DuckDBPyConnection, model_id: str) -> int:
+    """How many open alerts of a model nobody was told of."""
+    return int(_ask(con, "untold", {"model_id": model_id}).item())
+
+
+def mark_told(con: duckdb.DuckDBPyConnection, model_id: str) -> None:
+    """Note that somebody was told of the alerts that `untold` counts."""
+    con.execute(_statement("mark_told"), {"model_id": model_id, "now": utc_now()})
+
+
 @cache
 def _statement(name: str) -> str:
     return (SQL / "alerts" / f"{name}.sql").read_text(encoding="utf-8")

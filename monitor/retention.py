@@ -81,8 +81,7 @@ def copied(
         StoreError: the database cannot be read or the copy cannot be written.
     """
     connect(db).close()  # empties the log into the file
-    for left in (new, new.with_name(f"{new.name}.wal")):  # of a run that was killed
-        left.unlink(missing_ok=True)
+    _remove(new)  # of a run that was killed
     with private_files(), explained(db):
         try:
             with duckdb.connect(new) as con:
@@ -98,7 +97,7 @@ def copied(
                 con.execute("DETACH new")  # all of it is in the file now
                 yield gone
         finally:
-            new.unlink(missing_ok=True)
+            _remove(new)
 
 
 @dataclass(frozen=True)
@@ -169,6 +168,11 @@ def _copy(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.dateti
             gone[table] = n
     ((n,),) = con.execute(_sql("count_file_names"), {"names": names}).fetchall()
     return {**gone, "file names": n} if n else gone
+
+
+def _remove(database: Path) -> None:
+    for path in (database, database.with_name(f"{database.name}.wal")):
+        path.unlink(missing_ok=True)
 
 
 def _sql(name: str) -> str:

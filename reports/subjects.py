@@ -120,8 +120,10 @@ def unseen(inputs: Inputs) -> str:
 
 
 def alert_tiles(inputs: Inputs) -> list[Tile]:
-    """How many wait, how many are new, how many closed of late."""
+    """How many wait, how many are new, how many closed of late; none where they would tell of too few subjects."""
     say, alerts = inputs.say, inputs.alerts
+    if inputs.too_few:
+        return []
     week, month = (inputs.as_of - dt.timedelta(days=days) for days in (6, 27))
     waiting = alerts.filter(OPEN)
     seen = alerts.filter(pl.col("state") == "acknowledged").height
@@ -142,10 +144,10 @@ def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figu
         "two weeks were high."
     )
     words = partial(Figure, "open_alerts", say("Open alerts"), unit)
+    if inputs.too_few:  # first, as to say that there is none would tell too
+        return words(hidden(inputs))
     if not waiting.height:
         return words(unseen(inputs) or say("No alert is open on {day}.", day=say.day(inputs.as_of)))
-    if inputs.too_few:
-        return words(hidden(inputs))
     shown = waiting.head(most) if most else waiting
     summary = say("{alerts} not closed.", alerts=say.count(waiting.height, "alert"))
     if shown.height < waiting.height:
@@ -192,10 +194,10 @@ def closed_alerts(inputs: Inputs) -> Figure:
     say = inputs.say
     closed = inputs.alerts.filter(~OPEN & (pl.col("opened_on") >= inputs.first_day))
     words = partial(Figure, "closed_alerts", say("Closed alerts"), "")
-    if not closed.height:
-        return words(say("No alert was closed."))
     if inputs.too_few:
         return words(hidden(inputs))
+    if not closed.height:
+        return words(say("No alert was closed."))
     return words(
         say("{alerts} closed.", alerts=say.count(closed.height, "alert")),
         table=alert_table(closed, inputs, ""),
@@ -207,6 +209,8 @@ def alert_bars(inputs: Inputs) -> Figure:
     say = inputs.say
     unit = say("A bar an alert, from the day it opened to the day it closed; a row a subject.")
     words = partial(Figure, "alert_bars", say("Alerts over time"), unit)
+    if inputs.too_few:
+        return words(hidden(inputs))
     alerts = inputs.alerts.filter(OPEN | (pl.col("closed_on") >= inputs.first_day))
     recent = alerts.head(MOST_BARS)
     if not recent.height:
@@ -218,8 +222,6 @@ def alert_bars(inputs: Inputs) -> Figure:
                 day=say.day(inputs.as_of),
             )
         )
-    if inputs.too_few:
-        return words(hidden(inputs))
     first, until = inputs.first_day, inputs.as_of
     bars = pl.DataFrame(
         {

@@ -21,6 +21,7 @@ BY_RUN = {
     "since",
     "raised_at",
     "state_changed_at",
+    "told_at",
 }
 LEDGERS = {"runs", "schema_version"}
 

@@ -36,6 +36,16 @@ def test_an_update_raises_keeps_and_closes_and_again_changes_nothing(con: duckdb
     assert con.execute("SELECT DISTINCT run_id FROM alerts").fetchall() == [("first",)]
 
 
+def test_an_alert_that_was_told_of_stays_so_when_it_changes(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    update(con, 6)
+    assert alerts.untold(con, fake_feed.MODEL) == 2
+    alerts.mark_told(con, fake_feed.MODEL)
+    assert alerts.untold(con, fake_feed.MODEL) == 0
+    update(con, 60)
+    assert con.execute("SELECT state, told_at IS NULL FROM alerts").fetchall() == [("closed", False)] * 2
+
+
 def test_an_acknowledged_alert_stays_so_until_it_ends(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 6)

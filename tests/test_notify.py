@@ -15,13 +15,16 @@ from pydantic import SecretStr
 
 from jobs.nightly import night
 from jobs.notify import tell_of_night, telling_of_failure
+from jobs.query import ask
 from jobs.stopping import Stopped
 from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts import AlertCounts
+from monitor.database import writing
 from monitor.errors import ConfigError, DataError
-from monitor.settings import load_settings
+from monitor.settings import Settings, load_settings
 from tests.keyword_scorer import KeywordScorer
 
-QUIET = {"raised": 0, "closed": 3, "still_open": 2, "quality": "yellow"}
+COUNTS = AlertCounts(raised=0, closed=1, open=5)
 REFUSING = SecretStr("json://user:hunter2@127.0.0.1:9/")  # nobody listens at the port of `discard`
 
 
@@ -49,27 +52,26 @@ def inbox() -> Iterator[tuple[list[SecretStr], list[dict[str, Any]]]]:
 Inbox = tuple[list[SecretStr], list[dict[str, Any]]]
 
 
-def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox) -> None:
-    urls, received = inbox
-    tell_of_night(urls, raised=2, closed=1, still_open=5, quality="red")
-    (message,) = received
-    assert message["title"] == "Risk monitor"
-    assert message["message"].splitlines() == [
-        "New alerts: 2; closed: 1; open: 5. The quality of the input is red. The report says more.",
-        NOT_A_DIAGNOSIS,
-    ]
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """A database with two open alerts of the model `m`, one that somebody has seen, and one of another model."""
+    with writing(tmp_path / "risk.duckdb") as con:
+        for number, (model, state) in enumerate(
+            (("m", "open"), ("m", "open"), ("m", "acknowledged"), ("x", "open"))
+        ):
+            con.execute(
+                "INSERT INTO alerts BY NAME SELECT $id AS alert_id, $model AS model_id, 's' AS subject_id,"
+                " 'level' AS rule, DATE '2026-01-05' AS opened_on, opened_on AS evidence_from,"
+                " opened_on AS evidence_to, 3 AS n, 0.9 AS value, 0.5 AS threshold, $state AS state,"
+                " opened_on AS state_changed_at, 'r' AS run_id, opened_on AS raised_at",
+                {"id": f"a{number}", "model": model, "state": state},
+            )
+    return tmp_path / "risk.duckdb"
 
 
-def test_of_a_quiet_night_nothing_is_told(inbox: Inbox) -> None:
-    urls, received = inbox
-    tell_of_night(urls, **QUIET)
-    assert received == []
-
-
-def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
-    inbox: Inbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    urls, received = inbox
+@pytest.fixture
+def sad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a night whose inbox raises alerts; the report, which takes long to draw, is left out."""
     monkeypatch.setattr("jobs.nightly.write_report", lambda _, out, **__: out / "index.html")
     today = dt.datetime.now(dt.UTC).date()
     rows = [
@@ -80,9 +82,34 @@ def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
     (tmp_path / "inbox").mkdir()
     (tmp_path / "inbox" / "alice.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
     (tmp_path / "night.toml").write_text('db = "risk.duckdb"\nsettle_s = 0\n')
-    monkeypatch.setenv("RISK_MONITOR_NOTIFY", urls[0].get_secret_value())
-    settings = load_settings(tmp_path / "night.toml")
-    night(settings, KeywordScorer)
+    return load_settings(tmp_path / "night.toml")
+
+
+def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox, db: Path) -> None:
+    urls, received = inbox
+    tell_of_night(urls, db, "m", COUNTS, "red")
+    (message,) = received
+    assert message["title"] == "Risk monitor"
+    assert message["message"].splitlines() == [
+        "New alerts: 2; closed: 1; open: 5. The quality of the input is red. The report says more.",
+        NOT_A_DIAGNOSIS,
+    ]
+
+
+def test_of_an_alert_is_told_once_and_of_a_quiet_night_nothing(inbox: Inbox, db: Path) -> None:
+    urls, received = inbox
+    for _ in range(3):
+        tell_of_night(urls, db, "m", COUNTS, "yellow")
+    assert len(received) == 1
+
+
+def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
+    inbox: Inbox, sad: Settings, tmp_path: Path
+) -> None:
+    urls, received = inbox
+    settings = sad.model_copy(update={"notify": tuple(urls)})
+    for _ in range(2):  # the second raises none
+        night(settings, KeywordScorer)
     (message,) = received
     assert re.match(r"New alerts: [1-9]\d*; closed: \d+; open: [1-9]", message["message"])
     (tmp_path / "inbox" / "alice.csv").unlink()
@@ -111,21 +138,56 @@ def test_a_run_that_was_stopped_or_done_has_not_failed(inbox: Inbox) -> None:
     assert received == []
 
 
-def test_an_address_that_takes_nothing_is_an_error_and_never_hides_the_first(
-    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+def test_what_a_night_raised_before_it_broke_off_is_told_by_the_next(
+    inbox: Inbox, sad: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(ConfigError, match="did not take the message; the run itself is done") as caught:
-        tell_of_night([REFUSING], **QUIET | {"raised": 1})
+    urls, received = inbox
+    with monkeypatch.context() as broken:
+        broken.setattr("jobs.nightly.judge", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            night(sad, KeywordScorer)
+    assert ask(sad.db, "SELECT count(*) > 0 FROM open_alerts").rows == [(True,)]
+    night(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer)
+    assert [message["message"][:10] for message in received] == ["New alerts"]
+
+
+def test_a_message_that_nobody_took_is_a_warning_and_goes_out_the_next_night(
+    inbox: Inbox, sad: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    urls, received = inbox
+    for addresses in ([REFUSING], urls, urls):
+        night(sad.model_copy(update={"notify": tuple(addresses)}), KeywordScorer)
+    told = "notify: address 1 did not take the message; the run itself is done; the next run tries again"
+    assert capsys.readouterr().err.splitlines().count(told) == 1
+    assert ask(sad.db, "SELECT status FROM runs").rows == [("done",)] * 3
+    assert len(received) == 1
+
+
+def test_alerts_are_told_of_once_one_address_took_the_message(
+    inbox: Inbox, db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    urls, received = inbox
+    for _ in range(2):
+        tell_of_night([REFUSING, *urls], db, "m", COUNTS, "green")
+    assert len(received) == 1
+    assert capsys.readouterr().err == "notify: address 1 did not take the message; the run itself is done\n"
+
+
+def test_an_address_that_takes_nothing_stays_secret_and_never_hides_the_first_error(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, db: Path
+) -> None:
+    tell_of_night([REFUSING], db, "m", COUNTS, "red")
     with pytest.raises(DataError), telling_of_failure([REFUSING], "nightly"):
         raise DataError("the first")
-    shown = "".join(capfd.readouterr()) + caplog.text + str(caught.value)
+    shown = "".join(capfd.readouterr()) + caplog.text
+    assert "address 1 did not take the message; the run itself is done" in shown
     assert "did not take the message about this failure" in shown
     assert "hunter2" not in shown
     assert "127.0.0.1" not in shown
 
 
 def test_addresses_that_cannot_be_used_are_refused_before_the_run_and_not_shown(
-    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, db: Path
 ) -> None:
     wrong = [REFUSING, SecretStr("nosuch://hunter2@host")]
     with (
@@ -142,4 +204,4 @@ def test_addresses_that_cannot_be_used_are_refused_before_the_run_and_not_shown(
     ):
         pytest.fail("it began")
     with telling_of_failure([], "nightly"):
-        tell_of_night([], **QUIET | {"raised": 1})
+        tell_of_night([], db, "m", COUNTS, "red")

@@ -209,6 +209,7 @@ def test_a_copy_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyP
     before = db.read_bytes()
 
     def full(*_: object) -> None:
+        db.with_name(f".{db.name}.rewrite.wal").touch()
         raise duckdb.IOException("No space left on device")
 
     monkeypatch.setattr(retention, "_copy", full)

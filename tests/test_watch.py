@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from jobs import stopping
 from jobs.query import ask
@@ -98,6 +99,24 @@ def test_it_waits_for_another_run_and_then_takes_what_came_meanwhile(
     play(monkeypatch, settings, end, lambda: None)
     assert "waiting for it" in capsys.readouterr().err
     assert ask(settings.db, LEDGER).rows == [("watch", "done", 1, 1)]
+
+
+def test_an_address_that_takes_no_message_is_one_warning_a_batch_and_watching_goes_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = settings.model_copy(update={"notify": (SecretStr("json://127.0.0.1:9/"),)})
+    rows = [f"s1,2026-01-{day:02d},only sadness {day}\n" for day in range(1, 25)]
+    write(settings.inbox / "a.csv", HEADER + "".join(rows))
+    play(
+        monkeypatch,
+        nobody,
+        lambda: None,
+        lambda: None,
+        lambda: write(settings.inbox / "b.csv", HEADER + "s2,2026-01-24,joy\n"),
+        lambda: None,
+    )
+    assert ask(settings.db, LEDGER).rows == [("watch", "done", 24, 24), ("watch", "done", 1, 1)]
+    assert capsys.readouterr().err.count("did not take the message") == 2
 
 
 def test_a_missing_inbox_is_one_line(settings: Settings) -> None:

@@ -61,7 +61,8 @@ joined AS (
         a.state AS old_state,
         a.state_changed_at,
         a.run_id,
-        a.raised_at
+        a.raised_at,
+        a.told_at
     FROM wanted AS w
     FULL JOIN mine AS a USING (alert_id)
 ),

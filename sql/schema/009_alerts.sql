@@ -1,5 +1,6 @@
 -- name: alerts
--- purpose: every episode that a rule of sql/alerts raised, what it rests on, and what became of it
+-- purpose: every episode that a rule of sql/alerts raised, what it rests on, what became of it, and when somebody was
+--          told of it (null: nobody yet)
 -- grain: one row per model_id, subject_id, rule and first day of the episode; alert_id is the hash of the four
 -- frame: none
 -- params: none
@@ -20,5 +21,6 @@ CREATE TABLE alerts (
     state_changed_at TIMESTAMP NOT NULL,
     run_id VARCHAR NOT NULL,
     raised_at TIMESTAMP NOT NULL,
+    told_at TIMESTAMP,
     CHECK ((state = 'closed') = (closed_because IS NOT NULL))
 )

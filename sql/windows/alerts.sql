@@ -4,7 +4,7 @@
 -- frame: opened_on up to and including as_of; whether somebody had seen an alert by then is not on record, only now
 -- params: model_id, as_of
 SELECT
-    * EXCLUDE (model_id, run_id, raised_at),
+    * EXCLUDE (model_id, run_id, raised_at, told_at),
     coalesce(closed_on > CAST($as_of AS DATE), true) AND closed_because IS DISTINCT FROM 'withdrawn' AS is_open
 FROM alerts
 WHERE model_id = $model_id AND opened_on <= CAST($as_of AS DATE)
