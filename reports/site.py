@@ -100,21 +100,23 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
     shown = [subjects.open_alerts(inputs), subjects.alert_bars(inputs), subjects.closed_alerts(inputs)]
     if inputs.options.evidence:
         shown.insert(1, subjects.evidence(inputs))
-    waiting = inputs.alerts.filter(subjects.OPEN).height
     return page(
         "alerts.html",
         say("Alerts"),
-        say.join(
-            say(
-                "{alerts} not closed on {day}.", alerts=say.count(waiting, "alert"), day=say.day(inputs.as_of)
-            ),
-            ""
-            if inputs.options.show_subjects or not waiting
-            else say("Who a number stands for: risk-monitor alerts --db FILE lists the same alerts."),
-            subjects.unseen(inputs),
-        ),
+        subjects.hidden(inputs) if inputs.too_few else _waiting(inputs),
         tiles=subjects.alert_tiles(inputs),
         figures=shown,
+    )
+
+
+def _waiting(inputs: Inputs) -> str:
+    say, waiting = inputs.say, inputs.alerts.filter(subjects.OPEN).height
+    open_now = say(
+        "{alerts} not closed on {day}.", alerts=say.count(waiting, "alert"), day=say.day(inputs.as_of)
+    )
+    who = say("Who a number stands for: risk-monitor alerts --db FILE lists the same alerts.")
+    return say.join(
+        open_now, who if waiting and not inputs.options.show_subjects else "", subjects.unseen(inputs)
     )
 
 

@@ -260,10 +260,10 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
         say("What the alerts rest on"),
         say("In each open alert's evidence the texts of the highest probability, cut to 280 characters."),
     )
-    if not found.height:
-        return words(unseen(inputs) or say("No open alert, and so no evidence."))
     if inputs.too_few:
         return words(hidden(inputs))
+    if not found.height:
+        return words(unseen(inputs) or say("No open alert, and so no evidence."))
     rows = [
         (
             named(row["subject_id"], inputs, root),

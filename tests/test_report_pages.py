@@ -163,6 +163,14 @@ def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBP
     assert "Subject 1" not in "".join(shown.values())
 
 
+def test_among_few_subjects_the_alerts_page_does_not_tell_whether_there_is_any() -> None:
+    with fake_feed.database() as con:
+        full_report.fill(con)
+        alerts = pages(con, min_cohort=41, evidence=True)["alerts.html"]
+        con.execute("DELETE FROM alerts")
+        assert pages(con, min_cohort=41, evidence=True)["alerts.html"] == alerts
+
+
 def test_a_small_cohort_has_no_page_and_takes_another_with_it() -> None:
     with fake_feed.database() as con:
         full_report.fill(con)
