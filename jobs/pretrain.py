@@ -3,7 +3,7 @@
     risk-monitor pretrain --data DATA --out base
 
 DATA holds pretrain/*.parquet (text), emotion/ (train, val, test, unsplit_extra.parquet) and
-external/goemotions_train_dev.parquet. The defaults are the shipped base's: ten minutes on one H100; on two cores,
+external/goemotions_train_dev.parquet. The defaults are the shipped base's: seven minutes on one H100; on two cores,
 lower --steps.
 """
 

@@ -90,9 +90,19 @@ def inert(value: Any) -> Markup:
 
 @cache
 def library() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, of the version that this Altair writes for."""
-    bundle: str = vl_convert.javascript_bundle(vl_version=axes.VEGA_LITE)  # type: ignore[call-arg]
-    return bundle
+    """Vega, Vega-Lite and vega-embed as one script, of the version that this Altair writes for.
+
+    The one in `reports/assets` where it is of the installed versions, as bundling takes more than a second.
+    """
+    name = f"vega-lite-{axes.VEGA_LITE}-vl-convert-{vl_convert.__version__}.js.gz"
+    kept = files("reports").joinpath("assets", name)
+    return gzip.decompress(kept.read_bytes()).decode() if kept.is_file() else bundle()
+
+
+def bundle() -> str:
+    """The same, made anew."""
+    made: str = vl_convert.javascript_bundle(vl_version=axes.VEGA_LITE)  # type: ignore[call-arg]
+    return made
 
 
 @cache

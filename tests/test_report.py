@@ -268,3 +268,16 @@ def test_the_policy_allows_no_eval_no_network_and_no_inline_script_but_its_own(
     assert "unsafe" not in policy
     assert not re.search(r"<(link|img|iframe|object|embed|base|form)\b", html[: html.index("<script")])
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', html)
+
+
+def test_the_script_that_is_kept_is_what_bundling_gives_and_saves_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = page.bundle()
+    page.library.cache_clear()
+    with monkeypatch.context() as kept:
+        kept.setattr(page, "bundle", lambda: "it was bundled; renew the script in reports/assets")
+        assert page.library() == made
+    page.library.cache_clear()
+    monkeypatch.setattr(page.axes, "VEGA_LITE", "6.1")  # such as another Altair writes for
+    assert len(page.library()) > 500_000
+    assert page.library() != made
+    page.library.cache_clear()
