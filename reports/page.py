@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -94,7 +95,7 @@ def library() -> str:
 
     The one in `reports/assets` where it is of the installed versions, as bundling takes more than a second.
     """
-    name = f"vega-lite-{axes.VEGA_LITE}-vl-convert-{vl_convert.__version__}.js.gz"
+    name = f"vega-lite-{axes.VEGA_LITE}-vl-convert-{version('vl-convert-python')}.js.gz"
     kept = files("reports").joinpath("assets", name)
     return gzip.decompress(kept.read_bytes()).decode() if kept.is_file() else bundle()
 

@@ -18,7 +18,7 @@ from jobs.report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import reading, writing
 from monitor.errors import ConfigError, StoreError
-from reports import page, site
+from reports import axes, page, site
 from reports.inputs import Notice, Options
 from reports.wording import Words
 from tests import fake_feed
@@ -277,7 +277,7 @@ def test_the_script_that_is_kept_is_what_bundling_gives_and_saves_it(monkeypatch
         kept.setattr(page, "bundle", lambda: "it was bundled; renew the script in reports/assets")
         assert page.library() == made
     page.library.cache_clear()
-    monkeypatch.setattr(page.axes, "VEGA_LITE", "6.1")  # such as another Altair writes for
+    monkeypatch.setattr(axes, "VEGA_LITE", "6.1")  # such as another Altair writes for
     assert len(page.library()) > 500_000
     assert page.library() != made
     page.library.cache_clear()
