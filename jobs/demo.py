@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -57,23 +57,28 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
             threshold=options.threshold,
             min_texts=options.min_texts,
         ).to_dicts()
-    mix = sorted(EMOTIONS, key=lambda emotion: -totals[emotion])
+        (n_about,) = con.execute("SELECT count(DISTINCT subject_id) FROM open_alerts").fetchall()[0]
     _print(
         {
             "feed": f"{totals['n']:,} synthetic texts by {totals['n_subjects']} people who do not exist",
             "days": f"{totals['first_posted']:%Y-%m-%d} to {totals['last_posted']:%Y-%m-%d}",
             "model": f"{model.name} {model.model_id[:12]} ({model.quantisation})",
             "scored": f"in {duration(tally.scoring_s)}, {tally.n_scored / tally.scoring_s:,.0f} texts/s",
-            "emotions": ", ".join(f"{emotion} {totals[emotion]:.0%}" for emotion in mix),
+            "emotions": _mix(totals),
             "risk": ", ".join(f"{level} {totals[f'share_{level}']:.0%}" for level in ("high", "mid", "low")),
             "last week": f"{week['share_high']:.0%} of {week['n']} texts at high risk; "
             f"{before['share_high']:.0%} the week before",
-            "alerts": f"{alerts.open} not closed; {week['n_above']} of {week['n_rated']} "
+            "alerts": f"{alerts.open} about {n_about} people not closed; {week['n_above']} of {week['n_rated']} "
             f"people are at or over the line ({options.threshold:g}) this week",
             "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {db}',
         },
         page,
     )
+
+
+def _mix(totals: dict[str, Any]) -> str:
+    commonest_first = sorted(EMOTIONS, key=lambda emotion: -totals[emotion])
+    return ", ".join(f"{emotion} {totals[emotion]:.0%}" for emotion in commonest_first)
 
 
 def _print(lines: dict[str, str], page: Path) -> None:

@@ -149,7 +149,11 @@ def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figu
     if not waiting.height:
         return words(unseen(inputs) or say("No alert is open on {day}.", day=say.day(inputs.as_of)))
     shown = waiting.head(most) if most else waiting
-    summary = say("{alerts} not closed.", alerts=say.count(waiting.height, "alert"))
+    summary = say(
+        "{alerts} of {subjects} not closed.",
+        alerts=say.count(waiting.height, "alert"),
+        subjects=say.count(waiting["subject_id"].n_unique(), "subject"),
+    )
     if shown.height < waiting.height:
         summary = say.join(summary, say("The newest {n} are shown.", n=shown.height))
     return words(summary, table=alert_table(shown, inputs, root))

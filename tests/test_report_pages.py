@@ -47,7 +47,7 @@ def pages(con: duckdb.DuckDBPyConnection, **options: object) -> dict[str, str]:
 def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckDBPyConnection) -> None:
     words = said(pages(con)["index.html"])
     assert "Cohort Subjects, 7 days Texts, 7 days High risk, 7 days 95% interval Change north 20" in words
-    assert "alerts not closed. The newest 10 are shown." in words
+    assert "subjects not closed. The newest 10 are shown." in words
     assert (
         "yellow: look at it (run of 5 May 2026) 7.5% of the rows were rejected &lt;b&gt;bold&lt;/b&gt;"
         in words
