@@ -158,7 +158,16 @@ def _floor(name: str, splits: Any) -> Answered:
 
 
 def _about(model: Any) -> Json:
-    names = ("name", "model_id", "base", "quantisation", "adapter", "temperature", "max_text_tokens")
+    names = (
+        "name",
+        "model_id",
+        "base",
+        "quantisation",
+        "adapter",
+        "temperature",
+        "exponent",
+        "max_text_tokens",
+    )
     return {name: getattr(model, name) for name in names} | {
         "prompt": model.prompt.to_json(),
         "risk_map": dict(model.risk_map.rules),

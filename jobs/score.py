@@ -146,6 +146,7 @@ def remember_model(db: Path, model: LoadedModel) -> None:
             quantisation=model.quantisation,
             prompt=model.prompt.to_json(),
             temperature=model.temperature,
+            exponent=model.exponent,
             risk_map=model.risk_map.rules,
         )
         if model.evaluation is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import typer
 from rich.console import Console
 
@@ -24,6 +25,7 @@ from jobs.places import claim_model_folder
 from jobs.progress import duration
 from jobs.recipe import Recipe, read_recipe
 from monitor import NOT_A_DIAGNOSIS
+from monitor.calibration import Calibration, fit_calibration
 from monitor.corpus import Split, load_splits
 from monitor.errors import ConfigError, DataError
 from monitor.mixture import LEFT_OUT, Mixture, read_comments, read_extra, training_list, without_twins
@@ -61,7 +63,6 @@ def command(
     ] = None,
 ) -> None:
     """Fine-tune a base on labelled texts (QLoRA), calibrate it and write a model folder."""
-    from monitor.calibration import fit_temperature
     from monitor.likelihood import label_log_likelihoods
     from monitor.model_files import read_tokenizer
     from monitor.model_folder import find_folder, fingerprint, open_folder
@@ -87,18 +88,14 @@ def command(
     validation = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
     result = fit(network, encoder, prepared.epoch, validation, settings, _reporter(console))
     scores = label_log_likelihoods(network, encoder, prepared.validation.texts, settings.max_text_tokens)
-    fitted = fit_temperature(scores, prepared.validation.labels)
-    if fitted is None:
-        console.print(
-            "validation cannot tell a temperature, for its answers are all right or no better than chance: 1 is kept"
-        )
-    temperature = round(fitted or 1.0, 4)
-    save_model(network, source, out, name=out.resolve().name, temperature=temperature)
+    calibration = _calibrate(console, scores, prepared.validation)
+    save_model(network, source, out, name=out.resolve().name, calibration=calibration)
     np.save(out / "training_list.npy", training_list(prepared.texts))
     _draw(result.curve, out)
     console.print(_best(result))
     took = duration(time.monotonic() - started)
-    last = f"temperature {temperature}; {took}; model written to {out}\n{NOT_A_DIAGNOSIS}"
+    told = f"temperature {calibration.temperature}, exponent {calibration.exponent}; {took}"
+    last = f"{told}; model written to {out}\n{NOT_A_DIAGNOSIS}"
     console.print(last, highlight=False, soft_wrap=True)
 
 
@@ -134,6 +131,15 @@ def prepare(data: str, recipe: Recipe, limit: int | None) -> Prepared:
 
     seen = [*drawn.texts, *(comments.texts if comments else ())]
     return Prepared(epoch, splits["validation"], seen, _told(why))
+
+
+def _calibrate(console: Console, scores: npt.NDArray[np.float64], validation: Split) -> Calibration:
+    fitted = fit_calibration(scores, validation.labels)
+    if fitted is None:
+        console.print(
+            "validation cannot tell a temperature, for its answers are all right or no better than chance: 1 is kept"
+        )
+    return Calibration(*(round(value, 4) for value in fitted or Calibration()))
 
 
 def _told(why: Counter[str]) -> str:

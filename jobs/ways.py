@@ -86,7 +86,7 @@ def ask_model(
     """The model, and what it answers to the test texts in each of `ways`.
 
     Base and fine-tuned model are the same weights and the same scorer, without and with the adapter. The base
-    answers at temperature 1: the model's own was fitted to the adapter.
+    answers at temperature 1: the model's own calibration was fitted to the adapter.
 
     Raises:
         ModelError: the model cannot be opened.
@@ -94,7 +94,7 @@ def ask_model(
     model, texts = engine.load(name, adapter=True), splits["test"].texts
     base = model
     if set(ways) - {"fine_tuned"}:
-        base = replace(engine.load(name, adapter=False), temperature=1.0)
+        base = replace(engine.load(name, adapter=False), temperature=1.0, exponent=1.0)
     found = []
     if "zero_shot" in ways:
         found += _score(engine, "zero_shot", [base], texts, calibrate=True)

@@ -69,8 +69,15 @@ class LabelTree:
         return labels
 
 
-def probabilities(log_likelihoods: npt.NDArray[np.floating], temperature: float) -> npt.NDArray[np.float64]:
-    """Softmax over labels of log-likelihoods divided by the temperature; (n, labels) -> rows that sum to 1."""
-    scaled = np.asarray(log_likelihoods, dtype=np.float64) / temperature
-    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+def probabilities(
+    log_likelihoods: npt.NDArray[np.floating], temperature: float, exponent: float = 1.0
+) -> npt.NDArray[np.float64]:
+    """Calibrated probabilities of the labels; (n, labels) -> rows that sum to 1.
+
+    A label that lies d nats below the likeliest weighs exp(-(d / temperature) ** exponent): with an exponent of 1
+    that is the softmax at this temperature. The order of the labels never changes.
+    """
+    values = np.asarray(log_likelihoods, dtype=np.float64)
+    below = (values.max(axis=1, keepdims=True) - values) / temperature
+    weights = np.exp(-(below**exponent))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

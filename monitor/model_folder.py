@@ -1,6 +1,6 @@
 """Model folders: where they are, what they hold, and the hash that names their scores.
 
-    monitor.json    base, adapter, prompt, temperature, risk map (`Manifest`)
+    monitor.json    base, adapter, prompt, calibration, risk map (`Manifest`)
     evaluation.csv  optional: the model's rows of the table `evaluations`, for the score card of reports
     base/           Hugging Face folder: config.json, model.safetensors, tokenizer.json; or a path, or a hub id
     adapter/        peft folder: adapter_config.json, adapter_model.safetensors
@@ -12,6 +12,7 @@ A folder with config.json but no monitor.json is a plain base: no adapter, the d
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -41,7 +42,7 @@ class Manifest:
         base_hash: see `base_hash`; None is not checked.
         quantisation: "nf4-dq" (NF4 with double quantisation) or "none".
         adapter: folder of the adapter, relative to monitor.json, or None.
-        temperature: divides the label log-likelihoods.
+        temperature, exponent: calibrate the label log-likelihoods (`label_tree.probabilities`).
         max_text_tokens: longer texts are cut.
     """
 
@@ -54,6 +55,7 @@ class Manifest:
     temperature: float
     risk_map: RiskMap
     max_text_tokens: int = MAX_TEXT_TOKENS
+    exponent: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as plain JSON values."""
@@ -66,6 +68,7 @@ class Manifest:
             "adapter": self.adapter,
             "prompt": self.prompt.to_json(),
             "temperature": self.temperature,
+            "exponent": self.exponent,
             "max_text_tokens": self.max_text_tokens,
             "risk_map": dict(self.risk_map.rules),
         }
@@ -84,15 +87,17 @@ class Manifest:
             ConfigError: a key is missing, unknown or of a wrong value.
         """
         missing = [key for key in _REQUIRED if key not in value]
-        unknown = sorted(set(value) - {"format", "max_text_tokens", *_REQUIRED})
+        unknown = sorted(set(value) - {"format", "max_text_tokens", "exponent", *_REQUIRED})
         if value.get("format") != 1 or missing or unknown:
             raise ConfigError(
                 f"format {value.get('format')!r} (this version reads 1), missing keys {missing}, "
                 f"unknown keys {unknown}"
             )
-        temperature, limit = value["temperature"], value.get("max_text_tokens", MAX_TEXT_TOKENS)
-        if not isinstance(temperature, int | float) or not temperature > 0:
-            raise ConfigError(f"temperature {temperature!r}: it must be a number above 0")
+        limit = value.get("max_text_tokens", MAX_TEXT_TOKENS)
+        calibration = {"temperature": value["temperature"], "exponent": value.get("exponent", 1.0)}
+        for key, number in calibration.items():
+            if not isinstance(number, int | float) or not 0 < number < math.inf:
+                raise ConfigError(f"{key} {number!r}: it must be a number above 0")
         if not isinstance(limit, int) or limit < 1:
             raise ConfigError(f"max_text_tokens {limit!r}: it must be a whole number above 0")
         for key in ("base_hash", "adapter"):
@@ -109,9 +114,10 @@ class Manifest:
             quantisation=value["quantisation"],
             adapter=value["adapter"],
             prompt=PromptTemplate.from_json(value["prompt"]),
-            temperature=float(temperature),
+            temperature=float(calibration["temperature"]),
             risk_map=RiskMap(value["risk_map"]),
             max_text_tokens=limit,
+            exponent=float(calibration["exponent"]),
         )
 
 
@@ -209,7 +215,7 @@ def _plain_manifest(path: Path) -> Manifest:
 def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | None]:
     """The model's id and its adapter's hash.
 
-    The id covers base weights, shape and tokenizer, quantisation, adapter, prompt with verbalizers, temperature,
+    The id covers base weights, shape and tokenizer, quantisation, adapter, prompt with verbalizers, calibration,
     text limit and risk map; neither paths nor the device nor the order of keys change it.
 
     Raises:
@@ -238,6 +244,8 @@ def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | 
         "max_text_tokens": manifest.max_text_tokens,
         "risk_map": dict(manifest.risk_map.rules),
     }
+    if manifest.exponent != 1:  # so that models of before there were exponents keep their ids
+        parts["exponent"] = format(manifest.exponent, ".9g")
     return text_hash(canonical(parts))[:16], adapter
 
 

@@ -36,6 +36,7 @@ class LoadedModel:
         model_id: content hash of everything a score depends on, the same on every device.
         base: the base's name; quantisation: "nf4-dq" or "none".
         adapter: hash of the merged adapter, or None.
+        temperature, exponent: what `label_tree.probabilities` calibrates with.
         max_text_tokens: texts are cut to this many tokens.
         evaluation: the file of measurements that came with the model, or None.
     """
@@ -52,6 +53,7 @@ class LoadedModel:
     adapter: str | None
     max_text_tokens: int
     evaluation: Path | None = None
+    exponent: float = 1.0
 
     @property
     def device(self) -> torch.device:
@@ -104,6 +106,7 @@ def load_model(
         tokenizer=tokenizer,
         prompt=manifest.prompt,
         temperature=manifest.temperature,
+        exponent=manifest.exponent,
         risk_map=manifest.risk_map,
         model_id=model_id,
         name=manifest.name,

@@ -101,10 +101,11 @@ class LabelScorer:
             progress: called with the number of texts done since the last call.
         """
         log_likelihoods, n_tokens, truncated = self._run(texts, progress)
-        return Scores(probabilities(log_likelihoods, self.model.temperature), n_tokens, truncated)
+        found = probabilities(log_likelihoods, self.model.temperature, self.model.exponent)
+        return Scores(found, n_tokens, truncated)
 
     def log_likelihoods(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Log-likelihood of each emotion's label, up to one constant a text, temperature not applied; (n, 6)."""
+        """Log-likelihood of each emotion's label, up to one constant a text, not calibrated; (n, 6)."""
         return self._run(texts, None)[0]
 
     def _run(

@@ -103,6 +103,7 @@ def add_model(
     quantisation: str,
     prompt: Mapping[str, object],
     temperature: float,
+    exponent: float,
     risk_map: Mapping[str, str],
 ) -> None:
     """Remember what stands behind a model_id; known ones stay as they are."""
@@ -116,6 +117,7 @@ def add_model(
         quantisation=quantisation,
         prompt=json.dumps(prompt, ensure_ascii=False),
         temperature=temperature,
+        exponent=exponent,
         risk_map=json.dumps(dict(risk_map)),
         now=utc_now(),
     )

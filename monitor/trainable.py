@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from monitor.calibration import Calibration
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS, RiskMap
 from monitor.model_files import base_hash
@@ -96,7 +97,7 @@ def save_base(network: Any, tokenizer: Any, out: Path, name: str) -> None:
     Manifest(name, "base", base_hash(folder), "nf4-dq", None, EMBEDDED_PROMPT, 1.0, RiskMap()).save(out)
 
 
-def save_model(adapted: Any, source: ModelFolder, out: Path, *, name: str, temperature: float) -> None:
+def save_model(adapted: Any, source: ModelFolder, out: Path, *, name: str, calibration: Calibration) -> None:
     """Write a fine-tuned model folder: adapter in bf16, monitor.json, and the base where it is small.
 
     A base of more than 64 MB, or one from the hub, is referred to instead of copied.
@@ -127,7 +128,8 @@ def save_model(adapted: Any, source: ModelFolder, out: Path, *, name: str, tempe
         base=base,
         base_hash=base_hash(source.base),
         adapter="adapter",
-        temperature=temperature,
+        temperature=calibration.temperature,
+        exponent=calibration.exponent,
     ).save(out)
 
 

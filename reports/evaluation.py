@@ -169,7 +169,8 @@ def _facts(found: Json) -> list[tuple[str, str]]:
             (
                 f"Model {model['name']}",
                 f"model_id {model['model_id']}, {model['quantisation']}, {adapter}, "
-                f"temperature {model['temperature']:g}, {count(cut, 'test text')} cut to its "
+                f"temperature {model['temperature']:g}, exponent {model['exponent']:g}, "
+                f"{count(cut, 'test text')} cut to its "
                 f"{model['max_text_tokens']} tokens",
             )
         )

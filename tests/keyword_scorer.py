@@ -21,6 +21,7 @@ class KeywordModel:
     quantisation: str = "none"
     adapter: str | None = None
     temperature: float = 1.0
+    exponent: float = 1.0
     prompt: PromptTemplate = field(
         default_factory=lambda: PromptTemplate(
             "text:", "emotion:", {word: (f" {word}",) for word in EMOTIONS}

@@ -18,6 +18,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedTokenizerFast
 
 from monitor.batching import Frame, pack
+from monitor.calibration import Calibration
 from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.materialise import Adapter, StoredWeights, materialise, quantise_nf4, read_shape
@@ -48,7 +49,7 @@ def write_model(folder: Path) -> Path:
     """A model folder as `train` writes one: NF4 base, adapter, manifest."""
     write_base(folder)
     trained = attach(load_trainable(folder / "base", CPU, dense=False))
-    save_model(trained, open_folder(folder), folder, name="tiny", temperature=1.3)
+    save_model(trained, open_folder(folder), folder, name="tiny", calibration=Calibration(1.3, 1.2))
     return folder
 
 
@@ -136,7 +137,8 @@ def test_a_loaded_model_scores_and_says_what_it_is(original: Path) -> None:
     model = load_model(original, device="cpu")
     scores = LabelScorer(model).score(TEXTS)
     np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1.0)
-    assert (model.name, model.base, model.quantisation, model.temperature) == ("tiny", "base", "nf4-dq", 1.3)
+    assert (model.name, model.base, model.quantisation) == ("tiny", "base", "nf4-dq")
+    assert (model.temperature, model.exponent) == (1.3, 1.2)
     assert model.adapter is not None
     bare = load_model(original, device="cpu", adapter=False)
     assert bare.adapter is None
@@ -177,6 +179,7 @@ def test_the_id_follows_the_content_and_nothing_else(original: Path, folder: Pat
     rules = dict(RiskMap().rules) | {"surprise": "mid_risk"}
     for change in (
         {"temperature": 1.31},
+        {"exponent": 1.21},
         {"max_text_tokens": 65},
         {"risk_map": rules},
         {"prompt": manifest["prompt"] | {"before": "<s>"}},
@@ -221,6 +224,8 @@ def test_a_broken_folder_is_one_clear_line(folder: Path) -> None:
     for change, words in (
         ({"format": 2}, "this version reads 1"),
         ({"temperature": 0}, "temperature 0"),
+        ({"exponent": -1}, "exponent -1"),
+        ({"exponent": float("inf")}, "exponent inf"),
         ({"max_text_tokens": 0}, "max_text_tokens 0"),
         ({"quantisation": "int3"}, "int3"),
         ({"prompt": {"before": ""}}, "verbalizers"),

@@ -184,6 +184,14 @@ def test_the_temperature_divides_the_log_likelihoods(tmp_path: Path) -> None:
     np.testing.assert_allclose(warm, weights / weights.sum(axis=1, keepdims=True))
 
 
+def test_the_exponent_raises_the_gaps_to_the_likeliest_label(tmp_path: Path) -> None:
+    model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["one token"])
+    steep = LabelScorer(replace(model, temperature=0.5, exponent=1.7)).score(TEXTS).probabilities
+    values = LabelScorer(model).log_likelihoods(TEXTS)
+    weights = np.exp(-(((values.max(axis=1, keepdims=True) - values) / 0.5) ** 1.7))
+    np.testing.assert_allclose(steep, weights / weights.sum(axis=1, keepdims=True))
+
+
 def test_a_prompt_without_room_for_a_text_is_an_error(tmp_path: Path) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["long prefix"], max_position_embeddings=60)
     with pytest.raises(ModelError, match="no room"):

@@ -85,7 +85,7 @@ def test_a_model_is_remembered_once(con: duckdb.DuckDBPyConnection) -> None:
     for name in ("first", "second"):
         store.add_model(
             con, "m", name=name, base="b", adapter=None, quantisation="nf4-dq", prompt={"before": "x"},
-            temperature=1.3, risk_map=RiskMap().rules,
+            temperature=1.3, exponent=1.2, risk_map=RiskMap().rules,
         )  # fmt: skip
     assert con.execute("SELECT name, prompt->>'before', risk_map->>'fear' FROM models").fetchall() == [
         ("first", "x", "mid_risk")

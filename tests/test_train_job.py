@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from jobs.cli import build_app
 from jobs.recipe import read_recipe
+from monitor.calibration import Calibration
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS
 from monitor.likelihood import label_log_likelihoods
@@ -77,6 +78,7 @@ def test_a_base_is_trained_calibrated_and_scores_the_same_from_its_folder(
     assert manifest["adapter"] == "adapter"
     assert manifest["base"] == "base"
     assert manifest["temperature"] > 0
+    assert manifest["exponent"] > 0
     assert (out / "training_curve.png").read_bytes()[:4] == b"\x89PNG"
     assert len(np.load(out / "training_list.npy")) == 120
     assert "left out: 0 twins of held-out texts, 0 texts with two labels, 0 repeats" in output
@@ -96,7 +98,7 @@ def test_saving_after_an_evaluation_keeps_what_was_evaluated(base: Path, tmp_pat
     encoder = PromptEncoder(source.manifest.prompt, read_tokenizer(source.base))
     texts = ["i am lost", "the sun is out today", "what a surprise"]
     before = label_log_likelihoods(network, encoder, texts)
-    save_model(network, source, tmp_path / "model", name="tiny", temperature=1.0)
+    save_model(network, source, tmp_path / "model", name="tiny", calibration=Calibration())
     after = LabelScorer(load_model(tmp_path / "model", device="cpu")).log_likelihoods(texts)
 
     def shares(values: np.ndarray) -> np.ndarray:
@@ -212,7 +214,7 @@ def test_validation_of_one_emotion_is_told_and_neither_scored_nor_calibrated_on(
     assert "left out: 0 twins of held-out texts, 0 texts with two labels, 1 repeats" in output
     assert "validation macro-F1 is undefined, for the texts have one emotion; the last step is kept" in output
     assert "validation cannot tell a temperature, for its answers are all right" in output
-    assert "temperature 1.0; " in output
+    assert "temperature 1.0, exponent 1.0; " in output
     assert json.loads((tmp_path / "m" / "monitor.json").read_text())["temperature"] == 1.0
     curve = json.loads((tmp_path / "m" / "training_curve.json").read_text())
     assert len(training_curve(curve, "m").vconcat) == 1
