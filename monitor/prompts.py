@@ -11,7 +11,6 @@ Special tokens written in `before` and `after` are tokens; written in a text the
 from __future__ import annotations
 
 import itertools
-import json
 import string
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,16 +22,16 @@ from tokenizers import Tokenizer
 
 from monitor.errors import ConfigError
 from monitor.labels import EMOTIONS
+from monitor.special_tokens import FENCE, fence_special_tokens, rename
 
 INSTRUCTION = (
     "Which emotion does the writer of this text express? Answer with one word: "
     "sadness, joy, love, anger, fear or surprise."
 )
-# Unicode noncharacters, never valid in a text: they fence the names of special tokens inside the encoder.
-_FENCE = "\ufdd0"
-_BLANK_FENCE = str.maketrans({_FENCE: None})
+_BLANK_FENCE = str.maketrans({FENCE: None})
 # Texts whose ends differ as much as texts can: what the prompts of all of them share is the template's.
 _WORDS = ("", " ", "\n", "the end", "I'm", "你好", "été", "\U0001f642")
+CONTEXT = 8  # tokens of the prefix that a text is tokenised behind
 _PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for mark in string.printable))
 
 
@@ -115,8 +114,8 @@ def default_template(tokenizer: Any) -> PromptTemplate:
         ]
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
-    before, _, after = render(f"{INSTRUCTION}\n\nText: {_FENCE}").partition(_FENCE)
-    _, _, between, _ = render(_FENCE, _FENCE, _FENCE).split(_FENCE)
+    before, _, after = render(f"{INSTRUCTION}\n\nText: {FENCE}").partition(FENCE)
+    _, _, between, _ = render(FENCE, FENCE, FENCE).split(FENCE)
     if bos and not before.startswith(bos):
         before = bos + before
     words = {emotion: (emotion,) for emotion in EMOTIONS}
@@ -159,8 +158,8 @@ class PromptEncoder:
     def __init__(self, template: PromptTemplate, tokenizer: Any) -> None:
         self.template = template
         backend = tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
-        self._tokenizer, names = _fence_special_tokens(backend)
-        self._before, self._after = _rename(template.before, names), _rename(template.after, names)
+        self._tokenizer, names = fence_special_tokens(backend)
+        self._before, self._after = rename(template.before, names), rename(template.after, names)
         self._split()
         self.label_ids = tuple(
             tuple(self._word_ids(word) for word in template.verbalizers[emotion]) for emotion in EMOTIONS
@@ -177,7 +176,7 @@ class PromptEncoder:
         Returns:
             ids: n arrays of shape (length,); truncated: (n,); n_tokens: (n,), the lengths before cutting.
         """
-        clean = [text.translate(_BLANK_FENCE) if _FENCE in text else text for text in texts]
+        clean = [text.translate(_BLANK_FENCE) if FENCE in text else text for text in texts]
         ids = self._encode(clean)
         n_tokens = np.array([len(row) for row in ids], dtype=np.int32)
         truncated = n_tokens > max_text_tokens
@@ -203,16 +202,32 @@ class PromptEncoder:
         offsets = self._tokenizer.encode(self._before + self._after).offsets
         self._lead = self._before[offsets[head - 1][1] if head else 0 :]
         self._trail = self._after[: max(offsets[-tail][0] - len(self._before), 0)]
+        start = offsets[head - CONTEXT][0] if head > CONTEXT else 0
+        if not self._suffices(self._before[start:], prompts):
+            self._context, self._context_ids = self._before, self.prefix_ids
+
+    def _suffices(self, context: str, prompts: Sequence[Sequence[int]]) -> bool:
+        """Whether a text has the same tokens behind `context`, an end of `before`, as behind all of it.
+
+        It is then tokenised behind that alone: a few-shot prompt takes twenty times as long.
+        """
+        shorter = [list(self._tokenizer.encode(context + text + self._after).ids) for text in _PROBES]
+        own = [ids[len(self.prefix_ids) :] for ids in prompts]
+        self._context, size = context, len(shorter[0]) - len(own[0])
+        self._context_ids = tuple(shorter[0][:size])
+        return size > 0 and all(
+            ids == [*self._context_ids, *rest] for ids, rest in zip(shorter, own, strict=True)
+        )
 
     def _encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
-        head, tail = len(self.prefix_ids), len(self.suffix_ids)
-        prefix = np.array(self.prefix_ids, dtype=np.int32).tobytes()
+        head, tail = len(self._context_ids), len(self.suffix_ids)
+        context = np.array(self._context_ids, dtype=np.int32).tobytes()
         suffix = np.array(self.suffix_ids, dtype=np.int32).tobytes()
-        wholes = self._tokenizer.encode_batch_fast([self._before + text + self._after for text in texts])
+        wholes = self._tokenizer.encode_batch_fast([self._context + text + self._after for text in texts])
         rows = []
         for text, encoding in zip(texts, wholes, strict=True):
             ids = np.array(encoding.ids, dtype=np.int32)
-            if ids[:head].tobytes() == prefix and ids[-tail:].tobytes() == suffix:
+            if ids[:head].tobytes() == context and ids[-tail:].tobytes() == suffix:
                 rows.append(ids[head : len(ids) - tail])
             else:
                 # The text would merge into the template: its tokens are then those it has by itself.
@@ -221,14 +236,14 @@ class PromptEncoder:
         return rows
 
     def _cut(self, text: str, max_text_tokens: int) -> npt.NDArray[np.int32]:
-        keep = len(self.prefix_ids) + max_text_tokens
+        keep = len(self._context_ids) + max_text_tokens
         while True:
             # Tokenising anew after the cut may give a token or two more, so cut again until it fits.
             ids = self._encode([text])[0]
             if len(ids) <= max_text_tokens or not text:
                 return ids[:max_text_tokens]
-            offsets = self._tokenizer.encode(self._before + text + self._after).offsets
-            text = text[: max(min(offsets[max(keep, 1) - 1][1] - len(self._before), len(text) - 1), 0)]
+            offsets = self._tokenizer.encode(self._context + text + self._after).offsets
+            text = text[: max(min(offsets[max(keep, 1) - 1][1] - len(self._context), len(text) - 1), 0)]
             keep -= 1
 
     def _word_ids(self, word: str) -> tuple[int, ...]:
@@ -261,32 +276,3 @@ def _shared(rows: Sequence[Sequence[int]], limit: int) -> int:
         if len({row[position] for row in rows}) > 1:
             return position
     return limit
-
-
-def _rename(template: str, names: Mapping[str, str]) -> str:
-    for content, name in sorted(names.items(), key=lambda pair: -len(pair[0])):
-        template = template.replace(content, name)
-    return template
-
-
-def _fence_special_tokens(tokenizer: Any) -> tuple[Any, dict[str, str]]:
-    """A copy whose special tokens answer to names no text contains, and the map from old to new names."""
-    state = json.loads(tokenizer.to_str())
-    names = {
-        token["content"]: f"{_FENCE}{token['id']}{_FENCE}"
-        for token in state["added_tokens"]
-        if token["special"]
-    }
-    for token in state["added_tokens"]:
-        token["content"] = names.get(token["content"], token["content"])
-    model = state["model"]
-    if isinstance(model["vocab"], dict):
-        model["vocab"] = {names.get(piece, piece): index for piece, index in model["vocab"].items()}
-        # A token id outside the model's own vocabulary is kept only if the vocabulary names it.
-        model["vocab"].update({token["content"]: token["id"] for token in state["added_tokens"]})
-    else:
-        model["vocab"] = [[names.get(piece, piece), score] for piece, score in model["vocab"]]
-    if model.get("unk_token") in names:
-        model["unk_token"] = names[model["unk_token"]]
-    state.update(post_processor=None, truncation=None, padding=None)
-    return Tokenizer.from_str(json.dumps(state)), names

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer, normalizers
 from transformers import PreTrainedTokenizerFast
 
 from monitor.errors import ConfigError
@@ -23,6 +25,9 @@ CHAT = (
 BYTE_LEVEL = tiny_models.byte_level_tokenizer()
 ONE_TOKEN = PromptEncoder(tiny_models.one_token_template(), BYTE_LEVEL)
 TREE = PromptEncoder(tiny_models.tree_template(), BYTE_LEVEL)
+SHOTS = [("i feel so low\n today ", "sadness"), ("hooray 🙂", "joy"), ("...", "fear")]
+FEW = PromptEncoder(few_shot(plain_template("<s>"), SHOTS), BYTE_LEVEL)
+FEW_SPECIAL = PromptEncoder(few_shot(tiny_models.one_token_template(), SHOTS), BYTE_LEVEL)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +51,9 @@ def test_a_fine_tuned_prompt_is_special_tokens_around_the_text() -> None:
     assert all(len(word) == 1 for words in ONE_TOKEN.label_ids for word in words)
 
 
-@pytest.mark.parametrize("encoder", [ONE_TOKEN, TREE], ids=["one token", "tree"])
+@pytest.mark.parametrize(
+    "encoder", [ONE_TOKEN, TREE, FEW, FEW_SPECIAL], ids=["one token", "tree", "few-shot", "few-shot special"]
+)
 @given(text=st.text(max_size=40))
 @settings(max_examples=100, deadline=None)
 def test_prefix_text_and_suffix_are_the_whole_prompt(encoder: PromptEncoder, text: str) -> None:
@@ -55,6 +62,51 @@ def test_prefix_text_and_suffix_are_the_whole_prompt(encoder: PromptEncoder, tex
     whole = encoder._whole(clean)
     assert [*encoder.prefix_ids, *ids[0], *encoder.suffix_ids] == whole
     assert (truncated[0], n_tokens[0]) == (False, len(ids[0]))
+
+
+@given(text=st.text(st.characters(max_codepoint=0x2FFF), max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_a_text_has_the_same_tokens_behind_a_long_llama_2_prompt_as_tokenised_whole(
+    llama2: Tokenizer, text: str
+) -> None:
+    encoder = few_shot_llama2(llama2)
+    (ids,), _, _ = encoder.encode_texts([text], 10_000)
+    assert [*encoder.prefix_ids, *ids, *encoder.suffix_ids] == encoder._whole(text.replace("\ufdd0", ""))
+
+
+@lru_cache
+def few_shot_llama2(llama2: Tokenizer) -> PromptEncoder:
+    return PromptEncoder(few_shot(chat_template(llama2), SHOTS), llama2)
+
+
+@pytest.mark.parametrize("encoder", [FEW, FEW_SPECIAL], ids=["few-shot", "few-shot special"])
+def test_only_the_end_of_a_long_prompt_is_tokenised_with_each_text(encoder: PromptEncoder) -> None:
+    seen: list[str] = []
+    backend = encoder._tokenizer
+
+    class Watched:
+        def encode_batch_fast(self, prompts: list[str]) -> Any:
+            seen.extend(prompts)
+            return backend.encode_batch_fast(prompts)
+
+    encoder._tokenizer = Watched()
+    try:
+        encoder.encode_texts(["so sad", "x" * 20], 100)
+    finally:
+        encoder._tokenizer = backend
+    assert len(seen) == 2
+    assert all("hooray" not in prompt for prompt in seen)
+
+
+def test_a_prompt_whose_end_does_not_suffice_is_tokenised_whole() -> None:
+    tokenizer = tiny_models.byte_level_tokenizer()
+    tokenizer.normalizer = normalizers.Replace(Regex(r"\A[^#]*\z"), "?")  # a prompt must begin with its mark
+    words = {emotion: (f" {emotion}",) for emotion in EMOTIONS}
+    before = "# what does the writer of the following text feel? "
+    encoder = PromptEncoder(PromptTemplate(before, " it is", words), tokenizer)
+    (ids,), _, _ = encoder.encode_texts(["so low"], 100)
+    assert [*encoder.prefix_ids, *ids, *encoder.suffix_ids] == encoder._whole("so low")
+    assert BYTE_LEVEL.decode(ids.tolist()).strip() == "so low"
 
 
 def test_special_tokens_typed_by_a_user_are_text() -> None:
