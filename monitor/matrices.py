@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
+from threading import local
 
 import torch
 import torch.nn.functional as F
@@ -78,8 +79,8 @@ class LowRank:
     down: Tensor
 
 
-class Scratch:
-    """One buffer that matrices in NF4 are decoded into by turns, as large as the largest."""
+class Scratch(local):
+    """A buffer that matrices in NF4 are decoded into by turns, as large as the largest; each thread has its own."""
 
     def __init__(self) -> None:
         self._buffer: Tensor | None = None
@@ -116,7 +117,7 @@ class StoredNf4(Dense):
 
     @property
     def weight(self) -> Tensor:  # type: ignore[override]
-        """The dense matrix, valid until the next matrix is decoded."""
+        """The dense matrix, valid until the thread decodes the next."""
         width = self._parts[0].shape[1]
         whole = self._scratch.take(
             (sum(part.shape[0] for part in self._parts), width), self._parts[0].packed, self._dtype
