@@ -93,14 +93,15 @@ def load_model(
     if target.type == "cuda" and not can_fuse(target):
         logger.warning("this GPU or platform lacks the fused kernels: scoring with plain ones, more slowly")
     stored = StoredWeights(folder.base, target)
-    network = materialise(
-        stored,
-        shape,
-        lora,
-        _dtype(target),
-        quantise=manifest.quantisation == "nf4-dq",
-        form=_form(weights, shape, target),
-    )
+    form = _form(weights, shape, target)
+    try:
+        network = materialise(
+            stored, shape, lora, _dtype(target), quantise=manifest.quantisation == "nf4-dq", form=form
+        )
+    except torch.OutOfMemoryError as fault:
+        raise ModelError(
+            f"the GPU has too little free memory for the weights of {manifest.name}; free some, or use the CPU"
+        ) from fault
     return LoadedModel(
         network=network,
         tokenizer=tokenizer,
@@ -138,7 +139,7 @@ def _form(weights: str, shape: LlamaShape, device: torch.device) -> str:
     if device.type == "cpu":
         return "dense"
     free, _ = torch.cuda.mem_get_info(device)
-    return "dense" if 2 * shape.matrix_values + BATCH_MEMORY < free else "nf4"
+    return "dense" if _dtype(device).itemsize * shape.matrix_values + BATCH_MEMORY < free else "nf4"
 
 
 def _dtype(device: torch.device) -> torch.dtype:

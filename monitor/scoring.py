@@ -185,7 +185,7 @@ class LabelScorer:
     def _halve(self, fault: Exception) -> None:
         if self.max_tokens // 2 < MIN_TOKENS:
             raise ModelError(
-                "the GPU has too little free memory for this model; free some, or use weights='nf4' or the CPU"
+                "the GPU has too little free memory for this model; free some, or use the CPU"
             ) from fault
         if not self._halved:
             logger.warning("out of GPU memory: going on with batches of %d tokens", self.max_tokens // 2)

@@ -6,10 +6,8 @@ import json
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from threading import Barrier
 from typing import Any
 
 import numpy as np
@@ -24,7 +22,7 @@ from monitor.calibration import Calibration
 from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.materialise import Adapter, StoredWeights, materialise, quantise_nf4, read_shape
-from monitor.matrices import Nf4, Scratch
+from monitor.matrices import Nf4
 from monitor.model_files import base_hash
 from monitor.model_folder import MANIFEST, open_folder
 from monitor.models import load_model
@@ -161,19 +159,6 @@ def test_weights_as_stored_score_as_decoded_ones(original: Path) -> None:
         for form in ("nf4", "dense")
     ]
     np.testing.assert_allclose(*scores, atol=1e-5)
-
-
-def test_threads_decode_stored_weights_each_into_memory_of_its_own() -> None:
-    scratch, both = Scratch(), Barrier(2)
-
-    def take(_: int) -> list[int]:
-        places = [scratch.take((3, 4), torch.empty(0), torch.float32).data_ptr() for _ in range(2)]
-        both.wait(timeout=60)
-        return places
-
-    with ThreadPoolExecutor(2) as pool:
-        (first, again), (second, _) = pool.map(take, range(2))
-    assert first == again != second
 
 
 def test_unknown_forms_of_weights_are_refused(original: Path) -> None:
