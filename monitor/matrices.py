@@ -6,6 +6,7 @@ Letters in shapes: T tokens.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,15 +17,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+logger = logging.getLogger(__name__)
 Rows = Tensor | tuple[Tensor, Tensor]  # activations (T, in), or 8-bit ones with a scale a row (T, 1)
 
 
 @cache
 def can_fuse(device: torch.device) -> bool:
-    """Whether the Triton kernels run there: a CUDA device of compute capability 8.0 or more, and Triton."""
+    """Whether the Triton kernels run there: CUDA of compute capability 8.0 or more, and a Triton that compiles."""
     if device.type != "cuda" or find_spec("triton") is None:
         return False
-    return torch.cuda.get_device_capability(device) >= (8, 0)
+    return torch.cuda.get_device_capability(device) >= (8, 0) and _compiles(device)
+
+
+def _compiles(device: torch.device) -> bool:
+    """Whether a small kernel runs; Triton wants a C compiler here, and to know the GPU."""
+    try:
+        from monitor.kernels import rms_norm
+
+        rms_norm(torch.ones(1, 16, device=device), 1.0)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as fault:  # compilers fail in many ways
+        logger.warning("Triton compiles nothing for this GPU: %s", " ".join(str(fault).split())[:160])
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ steps between the products are fused kernels.
 from __future__ import annotations
 
 import importlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ from torch import Tensor
 from monitor.attention import GroupedAttention, Heads, Rotary
 from monitor.batching import Frame, PackedBatch, pack
 from monitor.matrices import Matrix, Rows
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,10 @@ class LlamaNetwork:
         self._rotary = Rotary.of(self._frequencies, 512)
         self._kernels: Any = importlib.import_module("monitor.kernels") if fused else None
         self._packed: Any = importlib.import_module("monitor.packed_attention") if fused else None
+        if self._packed and not self._packed.can_pack(shape.heads, 1):
+            logger.warning(
+                "no fused attention for heads of %d: using a plain one, more slowly", shape.heads.size
+            )
 
     def prefix_cache(self, prefix_ids: Sequence[int]) -> PrefixCache:
         """Keys and values of the prompt tokens that all texts share."""

@@ -110,6 +110,8 @@ def _attention_kernel(q, kv, prefix_keys, prefix_values, out, cos, sin, position
     rows = tl.arange(0, ROWS)
     query = tl.load(block_first + tl.program_id(0)) + rows // G
     inside = query < queries
+    if ROWS % G:  # the last rows would begin a query that the next block holds
+        inside = inside & (rows < ROWS // G * G)
     place = query + length - queries
     row = (text * queries if SCORED else start) + query
     column = (head * G + rows % G) * D
@@ -149,14 +151,13 @@ class PackedAttention:
         self.heads, self.rotary = heads, rotary
         self._n_scored = batch.n_scored
         group = heads.query // heads.key
-        self._rows = max(16, ROWS, group)
-        self._scored_rows_a_program = min(self._rows, max(16, triton.next_power_of_2(batch.n_scored * group)))
+        self._scored_rows_a_program = min(ROWS, max(16, triton.next_power_of_2(batch.n_scored * group)))
         ends = batch.starts[1:, None]
         scored = (ends - batch.n_scored + np.arange(batch.n_scored)).reshape(-1)
         masks = (branches * (1 << np.arange(len(branches)))).sum(axis=1) if len(branches) else np.zeros(1)
         parts = [
             *(batch.token_ids, batch.positions, batch.starts, scored, masks),
-            *_blocks(batch.lengths, self._rows // group),
+            *_blocks(batch.lengths, ROWS // group),
             *_blocks(np.full(len(batch.lengths), batch.n_scored), self._scored_rows_a_program // group),
         ]
         on_device = _upload([np.asarray(part, dtype=np.int32) for part in parts], rotary.cos.device)
@@ -188,7 +189,7 @@ class PackedAttention:
             SCORED=scored,
             G=n // k,
             D=d,
-            ROWS=self._scored_rows_a_program if scored else self._rows,
+            ROWS=self._scored_rows_a_program if scored else ROWS,
             KEYS=KEYS,
             BRANCHES=self._n_scored - 1,
             num_warps=WARPS,
@@ -197,10 +198,9 @@ class PackedAttention:
 
 
 def can_pack(heads: Heads, n_scored: int) -> bool:
-    """Whether the kernel takes these heads (powers of two) and this many scored rows a text (bits of a mask)."""
-    group = heads.query // heads.key
-    powers = all(n & (n - 1) == 0 for n in (group, heads.size))
-    return powers and 32 <= heads.size <= 256 and group <= 64 and n_scored <= 31
+    """Whether the kernel takes these heads (of 32 to 256, a power of two) and scored rows a text (bits of a mask)."""
+    power = heads.size & (heads.size - 1) == 0
+    return power and 32 <= heads.size <= 256 and heads.query // heads.key <= ROWS and n_scored <= 31
 
 
 def _blocks(lengths: npt.NDArray[np.int32], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

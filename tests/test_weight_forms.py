@@ -1,18 +1,22 @@
-"""The forms of weights: chosen by free memory, refused in one line where none fits, decoded without races."""
+"""Forms of weights and kernels: chosen by memory and GPU, said or refused in one line, decoded without races."""
 
 from __future__ import annotations
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from types import SimpleNamespace
 
 import pytest
 import torch
 from test_models import write_model
 
-from monitor import models
+from monitor import matrices, models
+from monitor.attention import Heads
 from monitor.errors import ModelError
 from monitor.matrices import Scratch
+from monitor.network import LlamaNetwork, LlamaShape
 from monitor.speed import SHAPES
 
 
@@ -49,3 +53,39 @@ def test_threads_decode_stored_weights_each_into_memory_of_its_own() -> None:
     with ThreadPoolExecutor(2) as pool:
         (first, again), (second, _) = pool.map(take, range(2))
     assert first == again != second
+
+
+@pytest.mark.parametrize("fault", [RuntimeError("Failed to find C compiler"), None])
+def test_a_gpu_that_triton_cannot_compile_for_is_scored_with_plain_kernels(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fault: Exception | None
+) -> None:
+    def rms_norm(*_: object) -> None:
+        if fault:
+            raise fault
+
+    monkeypatch.setattr(matrices, "find_spec", lambda _: True)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (13, 0))
+    monkeypatch.setattr(torch, "ones", lambda *_, **__: None)
+    monkeypatch.setitem(sys.modules, "monitor.kernels", SimpleNamespace(rms_norm=rms_norm))
+    matrices.can_fuse.cache_clear()
+    try:
+        found = [matrices.can_fuse(torch.device("cuda")) for _ in range(2)]
+    finally:
+        matrices.can_fuse.cache_clear()
+    assert found == [fault is None] * 2
+    said = [record.getMessage() for record in caplog.records]
+    assert said == (["Triton compiles nothing for this GPU: Failed to find C compiler"] if fault else [])
+
+
+@pytest.mark.parametrize("takes", [True, False])
+def test_heads_that_the_fused_attention_does_not_take_are_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, takes: bool
+) -> None:
+    monkeypatch.setitem(sys.modules, "monitor.kernels", SimpleNamespace())
+    packed = SimpleNamespace(can_pack=lambda heads, n_scored: takes)
+    monkeypatch.setitem(sys.modules, "monitor.packed_attention", packed)
+    shape = LlamaShape(8, 80, 8, 1, Heads(1, 1, 80), 1e-5, (1.0,) * 40, 64)
+    layers = [SimpleNamespace(qkv=SimpleNamespace(eight=False))]
+    table = torch.zeros(8, 80)
+    LlamaNetwork(shape, table, layers, torch.ones(80), table, fused=True)  # type: ignore[arg-type]
+    assert ["heads of 80" in record.getMessage() for record in caplog.records] == [True] * (not takes)
