@@ -18,6 +18,7 @@ from monitor.materialise import StoredWeights, materialise, read_shape
 from monitor.models import LoadedModel
 from monitor.prompts import PromptEncoder, PromptTemplate, plain_template
 from monitor.scoring import LabelScorer
+from monitor.speed import word_prompt, word_texts, word_tokenizer
 from tests import tiny_models
 
 TEXTS = [
@@ -98,6 +99,20 @@ def test_scores_equal_the_naive_forward(
     model, network = loaded(tmp_path, BYTE_LEVEL, prompt, **shape)
     got = LabelScorer(model, max_tokens=128).log_likelihoods(TEXTS)
     np.testing.assert_allclose(centred(got), centred(naive(network, model, TEXTS)), atol=1e-5)
+
+
+@pytest.mark.parametrize("labels", ["one token", "tree"])
+@pytest.mark.parametrize("n_prefix", [0, 1, 37, 128, 300])
+def test_scores_equal_the_naive_forward_behind_any_prefix(tmp_path: Path, n_prefix: int, labels: str) -> None:
+    model, network = loaded(
+        tmp_path, word_tokenizer(500), word_prompt(n_prefix, labels), max_position_embeddings=512
+    )
+    texts = ["", "w300", *word_texts(6, vocabulary=499)]
+    scorer = LabelScorer(model, max_tokens=100)
+    assert scorer._prefix.length == n_prefix
+    np.testing.assert_allclose(
+        centred(scorer.log_likelihoods(texts)), centred(naive(network, model, texts)), atol=1e-5
+    )
 
 
 def test_llama_2_labels_score_as_a_tree(tmp_path: Path, data_dir: Path) -> None:
