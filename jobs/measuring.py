@@ -20,6 +20,7 @@ from monitor.curves import ranking_curve
 from monitor.labels import EMOTIONS, RISKS, RiskMap
 from monitor.metrics import Measurement, average, measure
 from monitor.segments import has_feel, segments, worst
+from monitor.shared_words import SharedWords
 
 TEST, DEDUPLICATED = "test", "test_deduplicated"
 FAMILIES = ("zero_shot", "few_shot", "fine_tuned")
@@ -90,7 +91,7 @@ class Measured:
 class Ruler:
     """What every method of one evaluation is measured with.
 
-    rows: by split name, a mask over the test texts, shape (n,).
+    rows: by split name, a mask over the test texts, shape (n,). undecided: those that a word of two emotions decides.
     """
 
     test: Split
@@ -98,6 +99,7 @@ class Ruler:
     risk_map: RiskMap
     resamples: int
     seed: int
+    undecided: npt.NDArray[np.bool_] | None = None
 
     def measure(
         self,
@@ -178,7 +180,9 @@ class Ruler:
 def new_ruler(splits: Mapping[str, Split], risk_map: RiskMap, resamples: int, seed: int) -> Ruler:
     """The ruler of a data set: its whole test split, and that without what stands elsewhere."""
     keep = unseen(splits["test"], [split for name, split in splits.items() if name != "test"])
-    return Ruler(splits["test"], {TEST: np.ones_like(keep), DEDUPLICATED: keep}, risk_map, resamples, seed)
+    rows = {TEST: np.ones_like(keep), DEDUPLICATED: keep}
+    undecided = SharedWords(splits["train"]).undecided(splits["test"].texts) if "train" in splits else None
+    return Ruler(splits["test"], rows, risk_map, resamples, seed, undecided)
 
 
 def describe(splits: Mapping[str, Split], ruler: Ruler) -> Json:
@@ -255,7 +259,7 @@ def analyse(method: Measured, ruler: Ruler, show_texts: bool) -> Json:
     assert answers is not None
     assert answers.probabilities is not None
     p, predicted = answers.probabilities, answers.predicted
-    parts = segments(texts, labels, p, resamples=ruler.resamples, seed=ruler.seed)
+    parts = segments(texts, labels, p, ruler.undecided, resamples=ruler.resamples, seed=ruler.seed)
     low = worst(parts)
     wrong = np.flatnonzero(predicted != labels)
     pairs, counts = np.unique(np.stack([labels[wrong], predicted[wrong]], 1), axis=0, return_counts=True)

@@ -1,4 +1,4 @@
-"""Where a method is weak: the same metrics on parts of a split, by length, wording and confidence."""
+"""Where a method is weak: the same metrics on parts of a split, by length, wording, confidence and shared words."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ def segments(
     texts: Sequence[str],
     labels: npt.NDArray[np.int64],
     probabilities: npt.NDArray[np.float64],
+    undecided: Mask | None = None,
     *,
     resamples: int,
     seed: int,
 ) -> list[Segment]:
     """Emotion metrics of every part that holds a text; n texts, labels (n,), probabilities (n, 6).
 
-    Length and confidence are cut at the split's own quartiles.
+    Length and confidence are cut at the split's own quartiles. `undecided` tells which texts a word that train
+    labels both ways decides (`shared_words`), shape (n,).
     """
     predicted = probabilities.argmax(axis=1)
     return [
@@ -53,7 +55,7 @@ def segments(
                 labels[mask], predicted[mask], EMOTIONS, probabilities[mask], resamples=resamples, seed=seed
             ),
         )
-        for by, name, mask in _masks(texts, probabilities)
+        for by, name, mask in _masks(texts, probabilities, undecided)
         if mask.any()
     ]
 
@@ -68,13 +70,18 @@ def has_feel(texts: Sequence[str]) -> Mask:
     return np.array([bool(FEEL.search(text)) for text in texts], dtype=np.bool_)
 
 
-def _masks(texts: Sequence[str], probabilities: npt.NDArray[np.float64]) -> Iterator[tuple[str, str, Mask]]:
+def _masks(
+    texts: Sequence[str], probabilities: npt.NDArray[np.float64], undecided: Mask | None
+) -> Iterator[tuple[str, str, Mask]]:
     words = np.array([len(text.split()) for text in texts], dtype=np.float64)
     yield from _quarters("length", words, "{:.0f} to {:.0f} words")
     negated = np.array([bool(NEGATION.search(text)) for text in texts], dtype=np.bool_)
     yield from (("negation", "a negation", negated), ("negation", "no negation", ~negated))
     feel = has_feel(texts)
     yield from (("feel", 'a form of "feel"', feel), ("feel", 'no form of "feel"', ~feel))
+    if undecided is not None:
+        yield "shared words", "decided by a word of two emotions", undecided
+        yield "shared words", "not so decided", ~undecided
     yield from _quarters("confidence", confidence(probabilities), "confidence {:.2f} to {:.2f}")
 
 

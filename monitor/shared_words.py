@@ -29,12 +29,12 @@ class SharedWords:
     Attributes:
         shared: words of two emotions, as indices into EMOTIONS, the commoner with this word first.
         clear: words of one emotion.
-
-    Raises:
-        ValueError: no text of the split holds a word.
     """
 
     def __init__(self, train: Split) -> None:
+        self.shared, self.clear = dict[str, tuple[int, int]](), dict[str, int]()
+        if not any(text.split() for text in train.texts):
+            return
         words = CountVectorizer(token_pattern=r"\S+", binary=True)
         is_label = np.eye(len(EMOTIONS))[train.labels]
         counts = np.asarray(words.fit_transform(train.texts).T @ is_label)
@@ -42,7 +42,6 @@ class SharedWords:
         expected = totals[:, None] * is_label.mean(axis=0)
         apart = 2 * xlogy(counts, counts / np.where(expected > 0, expected, 1)).sum(axis=1)
         decides = apart > chi2.isf(CHANCE, len(EMOTIONS) - 1)
-        self.shared, self.clear = dict[str, tuple[int, int]](), dict[str, int]()
         for word, row in words.vocabulary_.items():
             first, second = np.argsort(-counts[row], kind="stable")[:2].tolist()
             both = counts[row, first] + counts[row, second]

@@ -227,7 +227,8 @@ def _segments(found: Json, analysis: Json) -> Table:
         "segments",
         f"Where it is weakest: {about}",
         "The five parts of the test split with the lowest accuracy, among those by length, negation, presence of "
-        '"feel" and confidence; all are in metrics.json.',
+        '"feel", confidence, and whether a word that train labels with either of two emotions decides, which no '
+        "model can tell apart; all are in metrics.json.",
         ("part", "texts", "accuracy", "macro-F1", "ECE"),
         rows,
     )

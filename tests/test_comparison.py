@@ -120,5 +120,7 @@ def test_segments_cover_the_split_and_the_worst_comes_first() -> None:
     assert all(
         low[0].found.metrics["accuracy"].value <= part.found.metrics["accuracy"].value for part in found
     )
+    marked = segments(texts, LABELS, answers(1.5, 6), undecided=np.arange(900) < 90, resamples=0, seed=0)
+    assert [part.found.n for part in marked if part.by == "shared words"] == [90, 810]
     one = segments(["only one"], LABELS[:1], answers(1.0, 1)[:1], resamples=0, seed=0)
     assert {part.found.n for part in one} == {1}
