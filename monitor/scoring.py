@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -117,13 +118,17 @@ class LabelScorer:
         log_likelihoods = np.empty((len(distinct), len(self._encoder.label_ids)))
         n_tokens = np.empty(len(distinct), dtype=np.int32)
         truncated = np.empty(len(distinct), dtype=np.bool_)
-        for first, (ids, cut, lengths) in self._encoded(list(distinct)):
-            window = slice(first, first + len(ids))
-            n_tokens[window], truncated[window] = lengths, cut
-            for rows, values in self._batches(ids):
-                log_likelihoods[first + rows] = values
-                if progress is not None:
-                    progress(int(copies[first + rows].sum()))
+
+        def windows() -> Iterator[tuple[int, Rows]]:
+            for first, (ids, cut, lengths) in self._encoded(list(distinct)):
+                window = slice(first, first + len(ids))
+                n_tokens[window], truncated[window] = lengths, cut
+                yield first, ids
+
+        for done in (self._on_gpu if self._network.device.type == "cuda" else self._on_cpu)(windows()):
+            log_likelihoods[done.rows] = self._tree.log_likelihoods(*done.fetch())
+            if progress is not None:
+                progress(int(copies[done.rows].sum()))
         return log_likelihoods[inverse], n_tokens[inverse], truncated[inverse]
 
     def _encoded(self, texts: list[str]) -> Iterator[tuple[int, Encoded]]:
@@ -144,43 +149,44 @@ class LabelScorer:
                 assert ready is not None
                 yield window.start, ready.result()
 
-    def _batches(self, ids: Rows) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]]:
-        """Rows of `ids` and their label log-likelihoods, batch by batch, longest texts first."""
-        lengths = np.array([len(row) for row in ids], dtype=np.int64) + self._frame.extra
-        run = self._on_gpu if self._network.device.type == "cuda" else self._on_cpu
-        for done in run(ids, lengths):
-            yield done.rows, self._tree.log_likelihoods(*done.fetch())
-
-    def _on_cpu(self, ids: Rows, lengths: npt.NDArray[np.int64]) -> Iterator[_Running]:
+    def _on_cpu(self, windows: Iterable[tuple[int, Rows]]) -> Iterator[_Running]:
         """A batch a core at a time: small matrices scale better so than one matrix over all cores."""
         cores = torch.get_num_threads()
-        budget = min(self.max_tokens, max(MIN_TOKENS, int(lengths.sum()) // cores + 1))
         try:
             with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                yield from pool.map(lambda rows: self._launch(ids, rows), plan_batches(lengths, budget))
+                for first, ids in windows:
+                    lengths = self._lengths(ids)
+                    budget = min(self.max_tokens, max(MIN_TOKENS, int(lengths.sum()) // cores + 1))
+                    yield from pool.map(partial(self._launch, first, ids), plan_batches(lengths, budget))
         finally:
             torch.set_num_threads(cores)
 
-    def _on_gpu(self, ids: Rows, lengths: npt.NDArray[np.int64]) -> Iterator[_Running]:
-        """One batch is launched before the one before it is fetched, so that the GPU does not wait."""
-        waiting = deque(plan_batches(lengths, self.max_tokens))
+    def _on_gpu(self, windows: Iterable[tuple[int, Rows]]) -> Iterator[_Running]:
+        """A batch, also of the next window, is launched before the one before is fetched: the GPU does not wait."""
         running: deque[_Running] = deque()
-        while waiting or running:
-            if not waiting or len(running) == 2:
-                yield running.popleft()
-                continue
-            rows = waiting.popleft()
-            try:
-                running.append(self._launch(ids, rows))
-            except torch.OutOfMemoryError as fault:
-                self._halve(fault)
-                left = np.concatenate([rows, *waiting])
-                waiting = deque(left[part] for part in plan_batches(lengths[left], self.max_tokens))
+        for first, ids in windows:
+            lengths = self._lengths(ids)
+            waiting = deque(plan_batches(lengths, self.max_tokens))
+            while waiting:
+                if len(running) == 2:
+                    yield running.popleft()
+                rows = waiting.popleft()
+                try:
+                    running.append(self._launch(first, ids, rows))
+                except torch.OutOfMemoryError as fault:
+                    self._halve(fault)
+                    left = np.concatenate([rows, *waiting])
+                    waiting = deque(left[part] for part in plan_batches(lengths[left], self.max_tokens))
+        yield from running
 
-    def _launch(self, ids: Rows, rows: npt.NDArray[np.int64]) -> _Running:
+    def _lengths(self, ids: Rows) -> npt.NDArray[np.int64]:
+        """Tokens of each text's block; (n,)."""
+        return np.array([len(row) for row in ids], dtype=np.int64) + self._frame.extra
+
+    def _launch(self, first: int, ids: Rows, rows: npt.NDArray[np.int64]) -> _Running:
         batch = pack([ids[row] for row in rows], self._frame)
         hidden = self._network.hidden(batch, self._prefix, self._tree.visible)
-        return _Running(rows, *self._label_scores(hidden, len(rows)))
+        return _Running(first + rows, *self._label_scores(hidden, len(rows)))
 
     def _halve(self, fault: Exception) -> None:
         if self.max_tokens // 2 < MIN_TOKENS:

@@ -236,9 +236,9 @@ def test_out_of_memory_halves_the_batch_and_says_so_once(
     want = LabelScorer(model).log_likelihoods(texts)
     scorer = LabelScorer(replace(model, network=Cramped(model.network, 600)))
     ids, _, _ = scorer._encoder.encode_texts(texts, 64)
-    lengths = np.array([len(row) + 1 for row in ids])
+    windows = [(0, ids[:100]), (100, ids[100:])]
     got = np.empty_like(want)
-    for done in scorer._on_gpu(ids, lengths):
+    for done in scorer._on_gpu(windows):
         got[done.rows] = scorer._tree.log_likelihoods(*done.fetch())
     np.testing.assert_allclose(got, want, atol=1e-5)
     assert scorer.max_tokens == 512
@@ -247,4 +247,23 @@ def test_out_of_memory_halves_the_batch_and_says_so_once(
     ]
     hopeless = LabelScorer(replace(model, network=Cramped(model.network, 10)))
     with pytest.raises(ModelError, match="too little free memory"):
-        list(hopeless._on_gpu(ids, lengths))
+        list(hopeless._on_gpu(windows))
+
+
+def test_a_window_is_launched_before_the_last_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["one token"])
+    scorer = LabelScorer(model)
+    ids, _, _ = scorer._encoder.encode_texts(TEXTS, 64)
+    launch, launched = scorer._launch, []
+
+    def noted(first: int, *rest: Any) -> Any:
+        launched.append(first)
+        return launch(first, *rest)
+
+    monkeypatch.setattr(scorer, "_launch", noted)
+    running = scorer._on_gpu([(first, ids[first : first + 3]) for first in (0, 3, 6)])
+    assert sorted(next(running).rows) == [0, 1, 2]
+    assert launched == [0, 3]
+    assert sorted(row for done in running for row in done.rows) == [3, 4, 5, 6, 7, 8]
