@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import glob
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,16 +22,11 @@ from filelock import FileLock, Timeout
 
 from monitor.errors import BusyError, StoreError
 from monitor.gate import POLL_S, Gate
+from monitor.remedies import explained
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 READ_WAIT_S = 10.0
 WRITE_WAIT_S = 300.0  # a long question of an analyst must not end a night's run
-_FILE_ERRORS = (
-    duckdb.OperationalError,
-    duckdb.InternalError,
-    duckdb.FatalException,
-    duckdb.PermissionException,
-)
 _BUSY = ("Could not set lock", "different configuration than existing connections")
 
 
@@ -47,6 +41,7 @@ def connect(path: Path, *, read_only: bool = False, wait_s: float | None = None)
     Raises:
         StoreError: missing, locked for longer than wait_s, damaged, foreign, or of a newer schema.
     """
+    path = followed(path)
     _check_place(path, read_only)
     if wait_s is None:
         wait_s = READ_WAIT_S if read_only else WRITE_WAIT_S
@@ -100,6 +95,7 @@ def only_writer(path: Path) -> Iterator[None]:
     Raises:
         BusyError: another run holds it.
     """
+    path = followed(path)
     _check_place(path, read_only=False)
     lock = FileLock(f"{path}.lock", timeout=0)
     try:
@@ -131,6 +127,21 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(file.read_text(encoding="utf-8"))
         con.execute("INSERT INTO schema_version VALUES (?, ?, ?)", [version, file.stem, utc_now()])
     con.execute("COMMIT")
+
+
+def followed(path: Path) -> Path:
+    """The file that a link stands for: under two names it would have two locks and two logs.
+
+    What is no regular file keeps the name by which it will be refused.
+
+    Raises:
+        StoreError: the link leads in a circle.
+    """
+    try:
+        target = path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"{path}: a link that leads in a circle; name a database file") from error
+    return path if target.exists() and not target.is_file() else target
 
 
 def utc_now() -> dt.datetime:
@@ -214,51 +225,6 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
             if not read_only:
                 gate.turn()
             time.sleep(POLL_S)
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Turn DuckDB's errors about the file (not those about a statement) into a StoreError with a remedy."""
-    try:
-        yield
-    except duckdb.Error as error:
-        reason = " ".join(str(error).split())
-        about_file = (
-            isinstance(error, _FILE_ERRORS) or type(error) is duckdb.Error or "encrypted database" in reason
-        )
-        remedy = _remedy(path, reason) if about_file else None
-        if remedy is None:
-            raise
-        raise StoreError(f"{path}: {remedy} (DuckDB: {reason[:200]})") from error
-    except RuntimeError as error:
-        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
-            raise KeyboardInterrupt from error
-        raise
-
-
-def _remedy(path: Path, reason: str) -> str | None:
-    """What to do about a DuckDB error, or None where the file is not at fault."""
-    end = re.search(r"at byte position (\d+)", reason)
-    wal = f"the log beside it is damaged; move {path}.wal away"
-    if end:
-        wal = (
-            f"the log beside it is damaged at its end; `truncate -s {end[1]} {path}.wal` cuts the damage off"
-        )
-    wal += " and run again: all that was committed before it is kept, and the run adds what is missing"
-    for signs, remedy in (
-        (("Cannot open encrypted database",), "an encrypted database; risk-monitor has no key to it"),
-        (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
-        (
-            ("No space left", "Out of disk", "File too large"),
-            "the disk is full, or this user may write no more; make room and run again, committed rows are kept",
-        ),
-        (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
-        (("WAL file",), wal),
-        (("Corrupt", "checksum", "enough bytes"), "the file is damaged; restore it from a backup"),
-    ):
-        if any(sign in reason for sign in signs):
-            return remedy
-    return None
 
 
 @cache

@@ -17,9 +17,10 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.database import SQL, connect, explained, migrate, private_files, reading, utc_now
+from monitor.database import SQL, connect, followed, migrate, private_files, reading, utc_now
 from monitor.errors import StoreError
 from monitor.privacy import Pseudonyms
+from monitor.remedies import explained
 
 ORDER = ("documents", "scores", "alerts", "files", "rejects", "runs")  # scores are those of documents kept
 NOTHING = "^\\b$"  # a pattern that no name fits
@@ -62,6 +63,7 @@ def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | Non
     Raises:
         StoreError: the database cannot be read or the copy cannot be written; nothing has changed then.
     """
+    db = followed(db)  # a link would be replaced, and what it stands for kept
     new = db.with_name(f".{db.name}.rewrite")
     with copied(db, new, subjects=subjects, before=before) as gone:
         new.replace(db)
@@ -80,6 +82,7 @@ def copied(
     Raises:
         StoreError: the database cannot be read or the copy cannot be written.
     """
+    db = followed(db)
     connect(db).close()  # empties the log into the file
     _remove(new)  # of a run that was killed
     with private_files(), explained(db):

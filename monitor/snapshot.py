@@ -13,8 +13,9 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.database import SQL, explained, private_files
+from monitor.database import SQL, private_files
 from monitor.errors import ConfigError
+from monitor.remedies import explained
 from monitor.retention import copied
 
 NAME = "risk-snapshot.duckdb"

@@ -13,8 +13,9 @@ import duckdb
 import pytest
 
 from monitor import database, gate, store
-from monitor.database import connect, explained, only_writer, reading, writing
+from monitor.database import connect, only_writer, reading, writing
 from monitor.errors import StoreError
+from monitor.remedies import explained
 from tests.rows import count, documents
 
 
@@ -203,6 +204,39 @@ def test_only_one_run_at_a_time_but_readers_come_in(db: Path) -> None:
             assert count(con, "documents") == 2
     with only_writer(db):
         pass
+
+
+def test_a_link_is_one_database_with_the_file_it_stands_for(db: Path, tmp_path: Path) -> None:
+    link = tmp_path / "links" / "tonight.duckdb"
+    link.parent.mkdir()
+    link.symlink_to(db)
+    with only_writer(link), pytest.raises(StoreError, match="another run is working"), only_writer(db):
+        pytest.fail("two runs at once")
+    code = (
+        "import os, pathlib\nfrom monitor.database import connect\n"
+        f"con = connect(pathlib.Path({str(link)!r}))\ncon.execute('DELETE FROM documents')\n"
+        "print('ready', flush=True)\nos.kill(os.getpid(), 9)\n"
+    )
+    elsewhere(code).wait()
+    with reading(db) as con:
+        assert count(con, "documents") == 0, "its log lies beside the file, where the next run looks"
+    assert [path.name for path in link.parent.iterdir()] == [link.name]
+
+
+def test_a_link_to_nothing_is_where_the_database_is_made_and_one_in_a_circle_is_refused(
+    tmp_path: Path,
+) -> None:
+    link = tmp_path / "tonight.duckdb"
+    link.symlink_to(tmp_path / "disk" / "risk.duckdb")
+    with writing(link) as con:
+        assert count(con, "documents") == 0
+    assert link.is_symlink()
+    assert (tmp_path / "disk" / "risk.duckdb").is_file()
+    circle = tmp_path / "circle.duckdb"
+    circle.symlink_to(circle)
+    for refused in (lambda: connect(circle), lambda: only_writer(circle).__enter__()):
+        with pytest.raises(StoreError, match="a link that leads in a circle"):
+            refused()
 
 
 def test_the_lock_of_a_dead_run_is_free(db: Path) -> None:

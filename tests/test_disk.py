@@ -111,6 +111,18 @@ def test_a_full_disk_costs_no_committed_row(small_disk: Path, tmp_path: Path) ->
     assert_the_next_night_completes(chosen)
 
 
+def test_of_two_disks_the_full_one_is_named(small_disk: Path, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=1m", small_disk], check=True)
+    inbox, folder = tmp_path / "inbox", small_disk / "snapshot"
+    inbox.mkdir()
+    write_csv(inbox / "1.csv", rows(0, 25))
+    chosen = settings(tmp_path / "db", inbox).model_copy(update={"snapshot": folder})
+    with pytest.raises(StoreError, match=f"^{folder}: the disk is full"):
+        run_night(chosen, MODEL, draw=False)
+    assert list(folder.iterdir()) == []
+    assert len(contents(chosen.db)["scores"]) == 25
+
+
 @pytest.mark.slow
 def test_a_limit_on_the_size_of_files_costs_no_committed_row(tmp_path: Path) -> None:
     chosen = first_night(tmp_path / "disk", tmp_path / "inbox", tmp_path)

@@ -135,6 +135,17 @@ def test_the_bytes_of_a_forgotten_subject_are_gone_from_the_file(db: Path) -> No
     assert files_holding([db], [*secrets, *done.sought]) == []
 
 
+def test_who_is_forgotten_by_way_of_a_link_is_gone_from_the_file_it_stands_for(
+    db: Path, tmp_path: Path
+) -> None:
+    link = tmp_path / "risk.duckdb"
+    link.symlink_to(db)
+    done = forget(link, names_of("alice", None))
+    assert link.is_symlink()
+    assert files_holding([db], done.sought) == []
+    assert column(db, "SELECT count(*) FROM documents WHERE subject_id = 'alice'") == [0]
+
+
 def test_what_others_wrote_too_stays_and_is_not_sought(db: Path) -> None:
     done = forget(db, names_of("alice", None))
     assert "common words" not in done.sought

@@ -1,0 +1,74 @@
+"""What DuckDB's errors about a file mean, and what to do about them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from monitor.errors import StoreError
+
+_FILE_ERRORS = (
+    duckdb.OperationalError,
+    duckdb.InternalError,
+    duckdb.FatalException,
+    duckdb.PermissionException,
+)
+_FULL = ("No space left", "Out of disk", "File too large")
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn DuckDB's errors about the file (not those about a statement) into a StoreError with a remedy."""
+    try:
+        yield
+    except duckdb.Error as error:
+        reason = " ".join(str(error).split())
+        about_file = (
+            isinstance(error, _FILE_ERRORS) or type(error) is duckdb.Error or "encrypted database" in reason
+        )
+        remedy = _remedy(path, reason) if about_file else None
+        if remedy is None:
+            raise
+        raise StoreError(f"{_full(path, reason) or path}: {remedy} (DuckDB: {reason[:200]})") from error
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+            raise KeyboardInterrupt from error
+        raise
+
+
+def _remedy(path: Path, reason: str) -> str | None:
+    """What to do about a DuckDB error, or None where the file is not at fault."""
+    end = re.search(r"at byte position (\d+)", reason)
+    wal = f"the log beside it is damaged; move {path}.wal away"
+    if end:
+        wal = (
+            f"the log beside it is damaged at its end; `truncate -s {end[1]} {path}.wal` cuts the damage off"
+        )
+    wal += " and run again: all that was committed before it is kept, and the run adds what is missing"
+    for signs, remedy in (
+        (("Cannot open encrypted database",), "an encrypted database; risk-monitor has no key to it"),
+        (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
+        (
+            _FULL,
+            "the disk is full, or this user may write no more; make room and run again, committed rows are kept",
+        ),
+        (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
+        (("WAL file",), wal),
+        (("Corrupt", "checksum", "enough bytes"), "the file is damaged; restore it from a backup"),
+    ):
+        if any(sign in reason for sign in signs):
+            return remedy
+    return None
+
+
+def _full(path: Path, reason: str) -> Path | None:
+    """The folder of the full disk, where that is not the folder of the database: a snapshot may lie elsewhere."""
+    written = re.search(r'file "([^"]+)"', reason)
+    if written is None or not any(sign in reason for sign in _FULL):
+        return None
+    folder = Path(written[1]).parent
+    return None if folder.resolve() == path.parent.resolve() else folder
