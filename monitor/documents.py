@@ -21,8 +21,9 @@ import polars as pl
 
 from monitor.errors import DataError
 from monitor.lines import COLUMNS, RAW_CHARACTERS, REQUIRED, Batch, Fault
+from monitor.parquet import read_parquet
 from monitor.privacy import Pseudonyms
-from monitor.readers import read_csv, read_jsonl, read_parquet
+from monitor.readers import read_csv, read_jsonl
 from monitor.times import UTC_TIME, YEARS, parse_times
 
 Reader = Callable[[Path, int], Iterator[Batch]]

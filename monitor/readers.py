@@ -1,8 +1,7 @@
-"""Raw rows from CSV, JSON lines and Parquet files.
+"""Raw rows from CSV and JSON-lines files.
 
 A file whose columns cannot be told raises DataError. A row that cannot be read becomes a fault, and the rows
-after it are still read. `row` is the line a row begins on (CSV, where the header is line 1, and JSON lines)
-or its number from 1 (Parquet).
+after it are still read. `row` is the line a row begins on (in CSV the header is line 1).
 """
 
 from __future__ import annotations
@@ -14,12 +13,8 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from monitor.errors import DataError
-from monitor.lines import BATCH_BYTES, COLUMNS, MAX_LINE_BYTES, REQUIRED, Batch, Fault, Gatherer, Line, Lines
+from monitor.lines import COLUMNS, MAX_LINE_BYTES, REQUIRED, Batch, Gatherer, Line, Lines
 
 
 def read_csv(path: Path, batch_rows: int) -> Iterator[Batch]:
@@ -197,87 +192,3 @@ def _encodable(value: str) -> bool:
 
 def _open(path: Path) -> io.BufferedIOBase:
     return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
-
-
-def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
-    """Batches of a Parquet file; ids may be numbers, posted_at a date, a timestamp, a number or a string.
-
-    Raises:
-        DataError: no Parquet file, a column is missing, or one holds a type that cannot be meant.
-    """
-    with path.open("rb") as stream:
-        try:
-            file = pq.ParquetFile(stream)
-        except (pa.ArrowException, OSError) as error:
-            raise DataError(
-                f"{path}: not a readable Parquet file (cut short or damaged?); export it again"
-            ) from error
-        columns = _parquet_columns(path, file.schema_arrow)
-        groups = [file.metadata.row_group(i) for i in range(file.num_row_groups)]
-        row_bytes = sum(group.total_byte_size for group in groups) // max(file.metadata.num_rows, 1)
-        row = 1
-        try:
-            for part in file.iter_batches(
-                max(1, min(batch_rows, BATCH_BYTES // (row_bytes + 1))), columns=columns
-            ):
-                yield _parquet_batch(part, row)
-                row += part.num_rows
-        except (pa.ArrowException, OSError):
-            damaged = Fault(row, None, "the file is damaged from here on", None)
-            yield Batch(Gatherer().take().rows, [damaged])
-
-
-def _parquet_columns(path: Path, schema: pa.Schema) -> list[str]:
-    """Which of COLUMNS the file has, once their types are known to make sense."""
-    if not all(name in schema.names for name in REQUIRED):
-        raise missing_columns(path, schema.names)
-    columns = [name for name in COLUMNS if name in schema.names]
-    for name in columns:
-        if schema.names.count(name) > 1:
-            raise DataError(f"{path}: two columns are called {name}; keep one")
-        kind = schema.field(name).type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        string = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-        number = name != "text" and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
-        time = name == "posted_at" and (pa.types.is_date(kind) or pa.types.is_timestamp(kind))
-        if not (string or number or time or pa.types.is_null(kind)):
-            raise DataError(f"{path}: column {name} holds {kind}; export it as a string")
-    return columns
-
-
-def _parquet_batch(part: pa.RecordBatch, first_row: int) -> Batch:
-    """Strings that are not UTF-8 become faults: unchecked they would break whatever touches them later."""
-    bad: dict[int, str] = {}
-    for name in part.schema.names:
-        try:
-            part.column(name).validate(full=True)
-        except pa.ArrowInvalid:
-            values = part.column(name).cast(pa.large_binary()).to_pylist()
-            bad |= {i: name for i, value in enumerate(values) if value is not None and not _is_utf8(value)}
-    if bad:
-        part = part.take(pa.array([i for i in range(part.num_rows) if i not in bad], pa.int64()))
-    rows = pl.DataFrame({name: pl.Series(part.column(name)) for name in part.schema.names})
-    numbers = [first_row + i for i in range(rows.height + len(bad)) if i not in bad]
-    whole = [  # a number column with gaps comes as floats: 7.0 is the id 7
-        pl.when(pl.col(name).is_finite()).then(pl.col(name)).cast(pl.Int64, strict=False)
-        for name, kind in rows.schema.items()
-        if kind.is_float() and name != "posted_at"
-    ]
-    strings = [
-        pl.col(name).cast(pl.String)
-        for name, kind in rows.schema.items()
-        if name != "posted_at" or kind == pl.Categorical
-    ]
-    absent = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
-    rows = rows.with_columns(whole).with_columns(*strings, *absent, row=pl.Series(numbers, dtype=pl.Int64))
-    faults = [Fault(first_row + i, name, "not UTF-8", None) for i, name in sorted(bad.items())]
-    return Batch(rows.select("row", *COLUMNS), faults)
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -23,14 +23,10 @@ def parse_times(values: pl.Series) -> pl.Series:
     it is more likely a year, a counter or a zero.
 
     Args:
-        values: of type String, Date, Datetime, an integer, a float, or Null.
+        values: of type String, Date, Datetime without a zone, an integer, a float, or Null.
     """
     kind = values.dtype
-    if isinstance(kind, pl.Datetime):
-        if kind.time_zone:
-            values = values.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
-        times = _in_range(values)
-    elif kind == pl.Date:
+    if isinstance(kind, pl.Datetime) or kind == pl.Date:
         times = _in_range(values)
     elif kind.is_float():
         times = _in_range(_from_epoch(values.cast(pl.Float64)))

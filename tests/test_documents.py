@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import polars as pl
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from monitor.documents import DOCUMENT_SCHEMA, find_inputs, read_documents
 from monitor.errors import DataError
+from monitor.parquet import NO_WHOLE_ID
 from tests.inputs import DAY, HEADER, read, refusals, write, write_rows
 
 FORMATS = ["feed.csv", "feed.csv.gz", "feed.jsonl", "feed.jsonl.gz", "feed.parquet", "FEED.CSV"]
@@ -43,6 +45,9 @@ def test_every_format_reads_the_same(tmp_path: Path, name: str) -> None:
         (pa.array([DAY], pa.timestamp("ns")), DAY),
         (pa.array([DAY], pa.timestamp("s")), DAY),
         (pa.array([DAY.replace(tzinfo=dt.UTC)], pa.timestamp("us", "Asia/Taipei")), DAY),
+        (pa.array([DAY.replace(tzinfo=dt.UTC)], pa.timestamp("us", "+05:30")), DAY),
+        (pa.array([DAY.replace(tzinfo=dt.UTC)], pa.timestamp("ms", "Z")), DAY),
+        (pa.array([DAY], pa.timestamp("ns", "Mars/Phobos")), DAY),
         (pa.array([1767607200]), DAY),
         (pa.array([1767607200000]), DAY),
         (pa.array([1767607200.25]), DAY.replace(microsecond=250000)),
@@ -76,6 +81,32 @@ def test_parquet_ids_may_be_numbers_with_gaps_or_dictionaries(tmp_path: Path) ->
     chunk = read(tmp_path / "a.parquet")
     assert chunk.documents.select("doc_id", "subject_id", "text").rows() == [("1", "7", "a"), ("3", "8", "a")]
     assert refusals(chunk) == [(2, "subject_id", "empty")]
+
+
+def test_parquet_ids_that_are_no_whole_numbers_are_rejected_and_merge_nobody(tmp_path: Path) -> None:
+    ids = [2.0, 2.5, 2.7, float(2**53), 2.0**60, math.inf, math.nan]
+    table = pa.table({"subject_id": ids, "posted_at": ["2026-01-05"] * 7, "text": ["a"] * 7})
+    pq.write_table(table, tmp_path / "a.parquet")
+    chunk = read(tmp_path / "a.parquet")
+    assert chunk.documents["subject_id"].to_list() == ["2"]
+    assert refusals(chunk) == [
+        *((row, "subject_id", NO_WHOLE_ID) for row in range(2, 7)),
+        (7, "subject_id", "empty"),
+    ]
+
+
+def test_a_parquet_file_that_says_less_of_its_size_than_it_holds_is_read_in_small_chunks(
+    tmp_path: Path,
+) -> None:
+    one, n = "x" * 1_000_000, 1_000
+    text = pa.DictionaryArray.from_arrays(pa.array([0] * n), [one])
+    rows = {"subject_id": ["s"] * n, "posted_at": [1767607200 + i for i in range(n)]}
+    for name, values in (("a.parquet", text.cast(pa.string())), ("b.parquet", text)):
+        pq.write_table(pa.table({**rows, "text": values}), tmp_path / name)
+        assert (tmp_path / name).stat().st_size < 100_000
+        sizes = [chunk.n_valid for chunk in read_documents(tmp_path / name)]
+        assert sum(sizes) == n
+        assert max(sizes) <= 256
 
 
 def test_of_one_doc_id_the_first_is_kept_equal_rows_are_repeats_and_others_rejects(tmp_path: Path) -> None:
