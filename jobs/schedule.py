@@ -45,17 +45,21 @@ class Due(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """The times of a Cron, as APScheduler asks for them."""
 
     def __init__(self, cron: Cron) -> None:
-        self._cron = cron
+        self.cron = cron
 
     def get_next_fire_time(self, previous: dt.datetime | None, now: dt.datetime) -> dt.datetime:
         """The time after the previous one, which may be past: a missed night."""
-        return self._cron.after(previous or now)
+        return self.cron.after(previous or now)
 
 
 class Scheduler(BlockingScheduler):  # type: ignore[misc]
-    """Looks at the clock at least once a minute."""
+    """Looks at the clock at least once a minute, and waits for no night that was next by a clock that was wrong."""
 
     def _process_jobs(self) -> float:
+        for job in self.get_jobs():
+            soon = job.trigger.cron.after(utc())
+            if job.next_run_time > job.trigger.cron.after(soon):
+                job.modify(next_run_time=soon)
         wait_s = super()._process_jobs()
         return LOOK_EVERY_S if wait_s is None else min(wait_s, LOOK_EVERY_S)
 

@@ -34,11 +34,13 @@ def health(db: Path, late_hours: float, now: dt.datetime | None = None) -> dict[
         StoreError: the database cannot be read.
     """
     with reading(db) as con:
-        frame = con.sql((SQL / "queries" / "status.sql").read_text(encoding="utf-8")).pl()
+        now = now or utc_now()  # not before: a run may have ended while this waited to read
+        sql = (SQL / "queries" / "status.sql").read_text(encoding="utf-8")
+        frame = con.sql(sql, params={"now": now}).pl()
     found: dict[str, Any] = frame.row(0, named=True)
     found["findings"] = json.loads(found["findings"] or "[]")
     ended = found["done_finished"]
-    hours = None if ended is None else ((now or utc_now()) - ended).total_seconds() / 3600
+    hours = None if ended is None else (now - ended).total_seconds() / 3600
     problems = []
     if hours is None:
         problems.append("late: no run was ever done")

@@ -233,7 +233,7 @@ def finish_run(
 
 def last_night(con: duckdb.DuckDBPyConnection, job: str) -> dt.datetime | None:
     """When the last run of a job that was done began, UTC; where none was, the first; None where it never ran."""
-    row = _run(con, "last_night", job=job).fetchone()
+    row = _run(con, "last_night", job=job, now=utc_now()).fetchone()
     return row[0] if row else None
 
 

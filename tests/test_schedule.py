@@ -142,6 +142,38 @@ def test_a_machine_that_slept_runs_once_when_it_wakes(monkeypatch: pytest.Monkey
     assert ran[1] == "01-09 02:15"
 
 
+def test_a_clock_that_was_ahead_costs_no_night_once_it_is_set_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
+    scheduler = build(
+        Cron.parse("15 2 * * *", "UTC"), lambda: ran.append(f"{clock.now:%Y-%m-%d %H:%M}"), None
+    )
+    scheduler.add_executor(DebugExecutor())
+    jumps = [dt.timedelta(days=1461), dt.timedelta(days=-1461)]
+
+    def jump_ahead_and_back() -> None:
+        if jumps and clock.now.hour == 1 and clock.now.day == 5:
+            clock.now += jumps.pop(0)
+        elif clock.now.day == 7:
+            scheduler.shutdown()
+
+    clock.tick = jump_ahead_and_back
+    clock.run(scheduler, "2099-01-01")
+    assert ran[-2:] == ["2026-01-05 02:15", "2026-01-06 02:15"]
+
+
+def test_a_clock_that_is_set_back_a_little_doubles_no_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
+
+    def night() -> None:
+        ran.append(f"{clock.now:%m-%d %H:%M}")
+        clock.now -= dt.timedelta(minutes=10)
+
+    scheduler = build(Cron.parse("15 2 * * *", "UTC"), night, None)
+    scheduler.add_executor(DebugExecutor())
+    clock.run(scheduler, "2026-01-06T12:00")
+    assert ran == ["01-05 02:15", "01-06 02:15"]
+
+
 def test_a_night_that_is_longer_than_a_day_is_never_doubled(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,6 +214,11 @@ def test_the_last_night_is_the_last_that_was_done(tmp_path: Path) -> None:
             run = store.start_run(con, job, None)
             store.finish_run(con, run, status)
             con.execute("UPDATE runs SET started_at = ? WHERE run_id = ?", [dt.datetime(2026, 1, day), run])
+    assert last_night(db) == dt.datetime(2026, 1, 5)
+    with writing(db) as con:  # by a clock that was ahead: or no night would come before that day
+        run = store.start_run(con, "nightly", None)
+        store.finish_run(con, run)
+        con.execute("UPDATE runs SET started_at = TIMESTAMP '2099-01-01' WHERE run_id = ?", [run])
     assert last_night(db) == dt.datetime(2026, 1, 5)
     with writing(db) as con:
         con.execute("DELETE FROM runs WHERE status = 'done'")

@@ -80,6 +80,16 @@ def test_a_failed_last_run_is_a_problem_until_one_is_done(db: Path) -> None:
     assert health(db, 26, NOW)["n_failed_since"] == 0
 
 
+def test_a_run_of_a_clock_that_was_ahead_hides_neither_failures_nor_lateness(db: Path) -> None:
+    add_run(db, "done", NOW + dt.timedelta(days=365))
+    with writing(db) as con:
+        con.execute("UPDATE runs SET run_id = '2027' || run_id WHERE finished_at > ?", [NOW])
+    assert health(db, 26, NOW)["hours"] == 6
+    assert health(db, 26, NOW + dt.timedelta(days=3))["problems"][0].startswith("late: ")
+    add_run(db, "failed", NOW)
+    assert health(db, 26, NOW)["problems"] == ["failed: DataError: no inbox"]
+
+
 def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

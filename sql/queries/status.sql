@@ -1,8 +1,9 @@
 -- name: status
 -- purpose: how the runs that score are doing: the last one, the last one that was done, and what has failed since
--- grain: one row; nulls where nothing ever ran; alerts_current = the alert rules have looked at every score
+-- grain: one row; nulls where nothing ever ran; alerts_current = the alert rules have looked at every score;
+-- runs that ended after $now, by a clock that was wrong, are left out
 -- frame: none
--- params: none
+-- params: now
 WITH scoring AS (
     FROM runs
     WHERE job IN ('nightly', 'watch', 'score')
@@ -10,12 +11,12 @@ WITH scoring AS (
 ended AS (
     SELECT max_by(scoring, run_id) AS last
     FROM scoring
-    WHERE status <> 'running'
+    WHERE status <> 'running' AND finished_at <= $now
 ),
 done AS (
     SELECT max_by(scoring, run_id) AS last
     FROM scoring
-    WHERE status = 'done'
+    WHERE status = 'done' AND finished_at <= $now
 )
 SELECT
     ended.last.job AS last_job,
@@ -25,7 +26,11 @@ SELECT
     done.last.finished_at AS done_finished,
     done.last.quality AS quality,
     done.last.findings AS findings,
-    (SELECT count(*) FROM scoring WHERE status = 'failed' AND run_id > coalesce(done.last.run_id, '')) AS n_failed_since,
+    (
+        SELECT count(*)
+        FROM scoring
+        WHERE status = 'failed' AND finished_at <= $now AND run_id > coalesce(done.last.run_id, '')
+    ) AS n_failed_since,
     (SELECT max(started_at) FROM scoring WHERE status = 'running') AS running_since,
     (SELECT count(*) FROM documents) AS n_documents,
     (SELECT count(*) FROM scores) AS n_scores,
