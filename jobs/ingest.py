@@ -121,14 +121,17 @@ def ingest(
             except DataError as error:
                 if not unattended:
                     raise
+                if look(path) is None:
+                    note(f"{path.name} was taken away before it was read")
+                    continue
                 _refuse(db, path, str(error).removeprefix(f"{path}: "), digest, run_id, tally)
                 continue
             tally.n_files += 1
-            if look(path) != before:
+            if before is None or look(path) != before:
                 note(f"{path.name} changed while it was read; the next run reads it again")
                 continue
             with writing(db) as con:
-                store.add_file(con, name, digest, path.stat().st_size, run_id)
+                store.add_file(con, name, digest, before[0], run_id)
                 store.count_in_run(con, run_id, n_files=1)
 
 

@@ -87,6 +87,10 @@ def run_once(
 def _ready(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
     """Load the model, which takes long, once it is known that the run will not fail of its folders at its end."""
     entries(settings.inbox)
+    if settings.snapshot.resolve() == settings.inbox.resolve():
+        raise ConfigError(
+            f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read"
+        )
     for folder in (settings.out, settings.snapshot):
         there = next(path for path in (folder, *folder.parents) if path.exists())
         if not (there.is_dir() and os.access(there, os.W_OK)):

@@ -90,6 +90,11 @@ def open_pseudonyms(key_file: Path, *, create: bool = True) -> Pseudonyms:
                     "for a new database if somebody may have read it"
                 )
             return Pseudonyms(stream.read(), str(key_file))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{key_file}: the key that this database was begun with is not here; bring it from where it was begun, "
+            f"name it (key_file, --key-file), or set {KEY_VARIABLE}"
+        ) from error
     except OSError as error:
         raise ConfigError(f"{key_file}: cannot read the key of the pseudonyms ({error.strerror})") from error
     except UnicodeDecodeError as error:

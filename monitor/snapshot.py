@@ -19,6 +19,7 @@ from monitor.remedies import explained
 from monitor.retention import copied
 
 NAME = "risk-snapshot.duckdb"
+MONTHS = "scores-????-??.parquet"
 EVERY_TEXT = dt.datetime(9999, 12, 31)
 
 
@@ -44,8 +45,10 @@ def publish(db: Path, folder: Path, *, texts: bool = False, parquet: bool = Fals
     with _writing_to(folder):
         with copied(db, new, before=None if texts else EVERY_TEXT):
             new.replace(out)
+        for unfinished in folder.glob(f".{MONTHS}.new"):  # of a run that was killed
+            unfinished.unlink()
         written = _write_months(out, folder) if parquet else set()
-        for path in folder.glob("scores-????-??.parquet"):
+        for path in folder.glob(MONTHS):
             if path not in written:
                 path.unlink()
     return out

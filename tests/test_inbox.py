@@ -128,6 +128,22 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     assert ask(chosen.db, "SELECT count(*) FROM files").rows == [(1,)]
 
 
+def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
+    tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        write(inbox / name, FEED)
+
+    def take_away_the_next(*_: object) -> None:
+        (inbox / "b.csv").unlink()
+        monkeypatch.undo()
+
+    monkeypatch.setattr("jobs.ingest.checkpoint", take_away_the_next)
+    done = read_inbox(settings(tmp_path, inbox))
+    assert (done.tally.refused, done.judged.level) == ({}, "green")
+    assert "b.csv was taken away before it was read" in capsys.readouterr().err
+
+
 def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

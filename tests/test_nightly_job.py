@@ -10,7 +10,7 @@ from jobs.nightly import night
 from jobs.query import ask
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import only_writer
-from monitor.errors import MonitorError, StoreError
+from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.settings import Settings
 from reports import pictures
 from tests.inputs import write
@@ -106,6 +106,16 @@ def test_a_folder_that_cannot_be_used_fails_the_run_with_a_clear_line_before_the
     _, (status, message) = ask(settings.db, "SELECT status, message FROM runs ORDER BY run_id").rows
     assert status == "failed"
     assert re.match(r"(Data|Config)Error: .*lost: cannot", message)
+
+
+def test_a_snapshot_in_the_inbox_would_be_input_and_clear_input_away(settings: Settings) -> None:
+    own = write(settings.inbox / "scores-2026-01.parquet", "")
+    with pytest.raises(ConfigError, match="inbox and snapshot are one folder"):
+        night(
+            settings.model_copy(update={"snapshot": settings.inbox / ".." / settings.inbox.name}),
+            KeywordScorer,
+        )
+    assert list(settings.inbox.iterdir()) == [own]
 
 
 def test_another_risk_map_is_another_model(settings: Settings) -> None:
