@@ -11,6 +11,7 @@ light commands start without torch.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import signal
 import sys
@@ -20,10 +21,9 @@ from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console
 from rich.text import Text
 
-from jobs.progress import note, printable
+from jobs.progress import note, printable, say
 from jobs.stopping import Stopped
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import MonitorError
@@ -115,17 +115,23 @@ def _exit_well(call: Callable[[], object]) -> None:
             stop.code,
         )
     except MonitorError as error:
-        line = " ".join(printable(str(error)).split())
-        Console(stderr=True).print(Text(f"risk-monitor: {line}", style="red"), soft_wrap=True)
-        sys.exit(USER_ERROR)
+        _refuse(str(error))
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:  # typer's of a KeyboardInterrupt
             raise
         _leave("interrupted; what was committed is kept", INTERRUPTED)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            _refuse(f"{error.filename or 'the output'}: the disk is full; make room and run again")
         if not sys.stderr.isatty():
             sys.excepthook = print_without_messages
         raise
+
+
+def _refuse(message: str) -> NoReturn:
+    """Exit with a line about what the user can mend."""
+    say(Text(f"risk-monitor: {' '.join(printable(message).split())}", style="red"))
+    sys.exit(USER_ERROR)
 
 
 def _leave(line: str, code: int) -> NoReturn:

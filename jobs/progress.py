@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
@@ -25,7 +25,7 @@ def progress(doing: str, unit: str, total: int | None = None) -> Iterator[Advanc
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        lines = _Lines(console, doing, unit, total)
+        lines = _Lines(doing, unit, total)
         yield lines.advance
         lines.end()
         return
@@ -37,13 +37,18 @@ def progress(doing: str, unit: str, total: int | None = None) -> Iterator[Advanc
 
 def note(message: str) -> None:
     """One line about what is done now."""
-    Console(stderr=True).print(printable(message), style="dim", markup=False, highlight=False, soft_wrap=True)
+    say(Text(printable(message), style="dim"))
 
 
 def warn(message: str) -> None:
     """One line about what somebody should look into."""
-    line = Text(printable(message), style="yellow")
-    Console(stderr=True).print(line, soft_wrap=True)
+    say(Text(printable(message), style="yellow"))
+
+
+def say(line: Text) -> None:
+    """A line on the error stream, if it takes one: a full disk under the log must not cost a night its rows."""
+    with suppress(OSError):
+        Console(stderr=True).print(line, soft_wrap=True)
 
 
 def printable(text: str) -> str:
@@ -88,8 +93,8 @@ class _Numbers(ProgressColumn):
 class _Lines:
     """Plain lines, one every PLAIN_EVERY_S seconds and one at the end."""
 
-    def __init__(self, console: Console, doing: str, unit: str, total: int | None) -> None:
-        self._console, self._doing, self._unit, self._total = console, doing, unit, total
+    def __init__(self, doing: str, unit: str, total: int | None) -> None:
+        self._doing, self._unit, self._total = doing, unit, total
         self._done, self._told = 0, -1
         self._began = self._said = time.monotonic()
 
@@ -107,5 +112,4 @@ class _Lines:
     def _say(self) -> None:
         self._said, self._told = time.monotonic(), self._done
         rate = self._done / max(self._said - self._began, 1e-9) if self._done else None
-        line = f"{self._doing}: {numbers(self._done, self._total, self._unit, rate)}"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        say(Text(f"{self._doing}: {numbers(self._done, self._total, self._unit, rate)}"))

@@ -1,10 +1,12 @@
 """The unattended run and the demo, from files to a report, with a small scorer in the model's place."""
 
+import io
 import re
 from pathlib import Path
 
 import pytest
 
+from jobs import cli
 from jobs.demo import demonstrate
 from jobs.nightly import night
 from jobs.query import ask
@@ -116,6 +118,26 @@ def test_a_snapshot_in_the_inbox_would_be_input_and_clear_input_away(settings: S
             KeywordScorer,
         )
     assert list(settings.inbox.iterdir()) == [own]
+
+
+def test_a_full_disk_under_the_log_costs_no_row(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
+    with Path("/dev/full").open("wb", buffering=0) as raw:
+        full = io.TextIOWrapper(raw, write_through=True)
+        monkeypatch.setattr("sys.stderr", full)
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(SystemExit) as left:
+            cli._exit_well(lambda: night(settings, KeywordScorer))
+        assert left.value.code == cli.USER_ERROR
+        monkeypatch.undo()
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(SystemExit):
+            cli._exit_well(lambda: night(settings, KeywordScorer))
+        monkeypatch.undo()
+    assert "risk-monitor: the output: the disk is full; make room" in capsys.readouterr().err
+    assert ask(settings.db, "SELECT status, n_scored FROM runs").rows == [("done", 30), ("done", 0)]
 
 
 def test_another_risk_map_is_another_model(settings: Settings) -> None:
