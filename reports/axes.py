@@ -105,7 +105,7 @@ def time_axis(field: str, days: pl.Series, say: Words) -> alt.X:
         title=None,
         values=[alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True) for day in marks],
         labelExpr=f"[utcFormat(datum.value, '{say('%-d %b')}'), {year} ? utcFormat(datum.value, '%Y') : '']",
-        labelOverlap="greedy",
+        labelOverlap="parity",
         labelSeparation=10,
         labelFlush=False,
         tickSize=5,

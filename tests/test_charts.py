@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
@@ -191,6 +192,18 @@ def test_axis_marks_are_days_then_mondays_then_months(first: str, last: str, cou
     marks = axes.ticks(dt.date.fromisoformat(first), dt.date.fromisoformat(last))
     assert len(marks) == count
     assert marks[0] == dt.date.fromisoformat(start)
+
+
+def test_months_on_an_axis_are_evenly_spaced_at_any_width() -> None:
+    mondays = pl.date_range(dt.date(2026, 1, 5), dt.date(2026, 11, 23), "1w", eager=True)
+    weeks = pl.DataFrame({"week": mondays.dt.to_string("%Y-%m-%d")})
+    chart = alt.Chart(weeks).mark_rect().encode(axes.time_axis("week", weeks["week"], Words()))
+    for width in range(260, 660, 20):
+        drawn = vl_convert.vegalite_to_svg(axes.spec(chart.properties(width=width), LIGHT, "Arial"))
+        shown = re.findall(r'opacity="1">(?:<tspan>)?1 ([A-Z][a-z]{2})<', drawn)
+        months = [dt.datetime.strptime(name, "%b").month for name in shown]
+        assert len(months) > 2
+        assert len({later - earlier for earlier, later in pairwise(months)}) == 1, (width, shown)
 
 
 def luminance(colour: str) -> float:
