@@ -231,6 +231,8 @@ def weekday_hour(inputs: Inputs) -> Figure:
     if inputs.hour_days < min(LEAST_HOUR_DAYS, inputs.options.days) or (heat.height and not known.height):
         need = say("{days} in a row, each with {n} subjects", days=say.count(LEAST_HOUR_DAYS, "day"), n=limit)
         return words(too_little(inputs.everyone, inputs, need))
+    if known.height < 2:
+        return words(too_little(inputs.everyone, inputs, say("at least 2 hours with texts")))
     if heat["hour"].to_list() == [0] * heat.height:
         return words(
             say(
