@@ -24,7 +24,7 @@
       await vegaEmbed(place, spec, options);
       place.dataset.drawn = "yes";
     } catch (error) {
-      place.textContent = "This chart could not be drawn; its numbers are in the table below.";
+      place.textContent = place.dataset.failed;
       throw error;
     }
   };
