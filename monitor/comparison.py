@@ -8,14 +8,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import binomtest
 
-from monitor.metrics import INTERVAL, Measurement
+from monitor.bootstrap import interval
+from monitor.metrics import Measurement
 
 Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """First method less second: value, 95% interval and two-sided p, or None with the reason."""
+    """First method less second: value, 95% interval and two-sided p, or the reason why they are missing."""
 
     value: float | None
     low: float | None = None
@@ -54,9 +55,9 @@ def paired_bootstrap(first: Measurement, second: Measurement, metric: str) -> Di
         if found.metrics[metric].value is None:
             return Difference(None, reason=found.metrics[metric].reason)
     gaps = first.resampled[metric] - second.resampled[metric]
+    ends = interval(gaps[1:], first.n)
+    if ends is None or isinstance(ends, str):
+        return Difference(float(gaps[0]), reason=ends or "no bootstrap draws were made")
     drawn = gaps[1:][~np.isnan(gaps[1:])]
-    if not len(drawn):
-        return Difference(float(gaps[0]), reason="no bootstrap draw defines it")
-    low, high = np.percentile(drawn, INTERVAL)
     tail = min((drawn <= 0).sum(), (drawn >= 0).sum()) + 1
-    return Difference(float(gaps[0]), float(low), float(high), min(1.0, float(2 * tail / (len(drawn) + 1))))
+    return Difference(float(gaps[0]), *ends, min(1.0, float(2 * tail / (len(drawn) + 1))))

@@ -7,21 +7,20 @@ is undefined is None with a reason, never 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from monitor.bootstrap import interval, row_weights
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 BINS = 15  # of the expected calibration error
-INTERVAL = (2.5, 97.5)  # percentiles of the bootstrap draws: 95%
-LEAST_DEFINED = 0.95  # share of draws that must define a metric before their percentiles are its interval
 LEAST_PROBABILITY = 1e-12  # log-loss would be infinite for one sure and wrong answer
-ROOM = 20_000_000  # weights held at once
 RATES = ("accuracy", "macro_f1", "weighted_f1")
 CLASS_RATES = ("precision", "recall", "f1")
 SOFT = ("auroc", "pr_auc", "ece", "brier", "log_loss")
@@ -32,6 +31,7 @@ class Metric:
     """A value with its 95% interval, or None with the reason why there is none.
 
     spread: standard deviation over the draws of few-shot examples that the value is the mean of.
+    no_interval: why bootstrap draws give a value no interval.
     """
 
     value: float | None
@@ -39,10 +39,12 @@ class Metric:
     high: float | None = None
     reason: str | None = None
     spread: float | None = None
+    no_interval: str | None = None
 
     def to_json(self) -> dict[str, float | str | None]:
-        """Only what is known: value, low, high and spread, or value None and the reason."""
-        known = {"low": self.low, "high": self.high, "spread": self.spread, "reason": self.reason}
+        """Only what is known: value, low, high (or no_interval) and spread, or value None and the reason."""
+        names = ("low", "high", "spread", "reason", "no_interval")
+        known = {name: getattr(self, name) for name in names}
         return {"value": self.value} | {key: item for key, item in known.items() if item is not None}
 
 
@@ -107,7 +109,7 @@ def measure(
     np.add.at(counts, (labels, predicted), 1)
     parts: dict[str, list[Floats]] = {}
     if n:
-        for weights in _weights(n, resamples, seed):
+        for weights in row_weights(n, resamples, seed):
             for name, values in _all_metrics(weights, labels, predicted, probabilities, k).items():
                 parts.setdefault(name, []).append(values)
     joined = {name: np.concatenate(values) for name, values in parts.items()}
@@ -115,7 +117,7 @@ def measure(
         columns = joined.pop(rate, np.empty((0, k))).T
         joined |= {f"{rate}_{name}": column for name, column in zip(names, columns, strict=True)}
     reasons = _reasons(counts, names, probabilities is not None)
-    found = {name: _metric(joined.get(name, np.empty(0)), reason) for name, reason in reasons.items()}
+    found = {name: _metric(joined.get(name, np.empty(0)), reason, n) for name, reason in reasons.items()}
     reliability = None if probabilities is None else reliability_bins(labels, probabilities)
     return Measurement(
         tuple(names),
@@ -142,7 +144,7 @@ def average(draws: Sequence[Measurement], shown: int) -> Measurement:
         if undefined:
             where = f", in {len(undefined)} of {len(metrics)} draws" if values else ""
             return Metric(None, reason=f"{undefined[0]}{where}")
-        together = _metric(np.mean([draw.resampled[name] for draw in draws], axis=0), None)
+        together = _metric(np.mean([draw.resampled[name] for draw in draws], axis=0), None, draws[0].n)
         return replace(together, spread=float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
     whole = draws[shown]
@@ -172,16 +174,6 @@ def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> F
     with np.errstate(invalid="ignore"):
         sums[:, 1:] /= sums[:, :1]
     return np.asarray(sums, dtype=np.float64)
-
-
-def _weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """All ones first, then how often each row was drawn with replacement; shapes (b, n)."""
-    yield np.ones((1, n))
-    rng = np.random.default_rng(seed)
-    step = max(1, ROOM // n)
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        yield rng.multinomial(n, np.full(n, 1 / n), size=size).astype(np.float64)
 
 
 def _all_metrics(
@@ -275,12 +267,10 @@ def _plain(table: Floats) -> list[list[float | None]]:
     return [[None if np.isnan(number) else float(number) for number in row] for row in table]
 
 
-def _metric(draws: Floats, reason: str | None) -> Metric:
+def _metric(draws: Floats, reason: str | None, n: int) -> Metric:
     if reason is not None:
         return Metric(None, reason=reason)
-    value = float(draws[0])
-    defined = draws[1:][~np.isnan(draws[1:])]
-    if not len(defined) or len(defined) < LEAST_DEFINED * (len(draws) - 1):
-        return Metric(value)
-    low, high = np.percentile(defined, INTERVAL)
-    return Metric(value, float(low), float(high))
+    value, ends = float(draws[0]), interval(draws[1:], n)
+    if ends is None or isinstance(ends, str):
+        return Metric(value, no_interval=ends)
+    return Metric(value, *ends)

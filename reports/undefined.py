@@ -44,6 +44,8 @@ def _of_methods(found: Json) -> Iterator[Undefined]:
                 for name, metric in metrics.items():
                     if metric["value"] is None:
                         yield name_of(found, method), metric["reason"], f"{kind} {name}"
+                    elif "no_interval" in metric:
+                        yield name_of(found, method), metric["no_interval"], f"interval of {kind} {name}"
 
 
 def _of_differences(found: Json) -> Iterator[Undefined]:
@@ -61,5 +63,7 @@ def _of_differences(found: Json) -> Iterator[Undefined]:
 def _of_parts(found: Json) -> Iterator[Undefined]:
     for part in found["analysis"]["segments"] if found["analysis"] else ():
         for name in ("accuracy", "macro_f1", "ece"):
-            if part["worst"] and part["metrics"][name]["value"] is None:
-                yield f"part: {part['name']}", part["metrics"][name]["reason"], name.replace("_", " ")
+            metric = part["metrics"][name]
+            if part["worst"] and (why := metric.get("reason") or metric.get("no_interval")):
+                of = "interval of " if "no_interval" in metric else ""
+                yield f"part: {part['name']}", why, of + name.replace("_", " ")

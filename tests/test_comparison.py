@@ -8,7 +8,7 @@ from sklearn import metrics as sk
 from monitor.calibration import contextual
 from monitor.comparison import mcnemar, paired_bootstrap
 from monitor.curves import POINTS, ranking_curve
-from monitor.labels import EMOTIONS
+from monitor.labels import EMOTIONS, RISKS
 from monitor.metrics import average, measure
 from monitor.segments import segments, worst
 
@@ -55,6 +55,18 @@ def test_a_difference_of_an_undefined_metric_keeps_its_reason() -> None:
     soft = measure(LABELS, LABELS, EMOTIONS, answers(1.0, 1), resamples=5)
     hard = measure(LABELS, LABELS, EMOTIONS, resamples=5)
     assert paired_bootstrap(soft, hard, "auroc").reason == "the method gives labels only, no probabilities"
+
+
+def test_a_difference_that_few_draws_define_has_neither_interval_nor_p() -> None:
+    labels = np.array([0] * 40 + [1] * 40 + [2])  # a third of all draws lack the last text
+    found = measure(labels, labels, RISKS, resamples=200)
+    rare = paired_bootstrap(found, found, "macro_f1")
+    assert (rare.value, rare.low, rare.p) == (0.0, None, None)
+    assert "of 200 bootstrap draws" in rare.reason
+    alone = measure(labels, labels, RISKS, resamples=0)
+    assert paired_bootstrap(alone, alone, "accuracy").reason == "no bootstrap draws were made"
+    one = measure(labels[:1], labels[:1], RISKS, resamples=9)
+    assert "one text" in paired_bootstrap(one, one, "accuracy").reason
 
 
 def test_average_of_draws_is_their_mean_with_spread_and_undefined_where_one_is() -> None:

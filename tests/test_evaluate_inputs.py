@@ -21,6 +21,7 @@ from monitor.errors import ConfigError, DataError
 from monitor.labels import DEFAULT_RULES, RiskMap
 from monitor.model_folder import EMBEDDED_FOLDER
 from reports import evaluation as report
+from reports.undefined import undefined
 
 
 @pytest.fixture
@@ -169,7 +170,9 @@ def test_one_row_and_a_train_split_of_one_class_are_told_not_hidden(tmp_path: Pa
     _, svm, model = found["methods"]
     assert svm["emotion"] == {}
     assert "class" in svm["reason"]
-    assert model["emotion"]["test"]["metrics"]["accuracy"] == {"value": 1.0, "low": 1.0, "high": 1.0}
+    why = "one text, which every bootstrap draw repeats"
+    assert model["emotion"]["test"]["metrics"]["accuracy"] == {"value": 1.0, "no_interval": why}
+    assert any(row[1] == why and "interval of emotion accuracy" in row[2] for row in undefined(found).rows)
     assert model["emotion"]["test"]["metrics"]["macro_f1"]["reason"].startswith("no example of sadness")
     summary = (tmp_path / "out" / "Summary_Report.txt").read_text()
     assert "not measured" in summary

@@ -7,7 +7,7 @@ import pytest
 from sklearn import metrics as sk
 
 from monitor.labels import EMOTIONS, RISKS, RiskMap
-from monitor.metrics import Measurement, Metric, measure, reliability_bins
+from monitor.metrics import Measurement, Metric, average, measure, reliability_bins
 
 
 def drawn(n: int, seed: int = 0, k: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -105,8 +105,19 @@ def test_no_rows_and_one_row() -> None:
     found = measure(empty, empty, RISKS, np.zeros((0, 3)))
     assert {metric.reason for metric in found.metrics.values()} == {"no rows"}
     one = measure(np.array([2]), np.array([2]), RISKS, np.array([[0.1, 0.2, 0.7]]))
-    assert one.metrics["accuracy"] == Metric(1.0, 1.0, 1.0)
+    assert one.metrics["accuracy"] == Metric(1.0, no_interval="one text, which every bootstrap draw repeats")
     assert one.metrics["auroc"].reason == "no example of low_risk, mid_risk"
+
+
+def test_a_metric_that_many_draws_leave_undefined_says_why_it_has_no_interval() -> None:
+    labels = np.array([0] * 40 + [1] * 40 + [2])  # a third of all draws lack the last text
+    found = measure(labels, labels, RISKS, resamples=200)
+    macro = found.metrics["macro_f1"]
+    assert (macro.value, macro.low, macro.high) == (1.0, None, None)
+    missing = int(np.isnan(found.resampled["macro_f1"]).sum())
+    assert macro.to_json()["no_interval"] == f"undefined in {missing} of 200 bootstrap draws"
+    assert average([found, found], shown=0).metrics["macro_f1"].no_interval == macro.no_interval
+    assert found.metrics["accuracy"].no_interval is None
 
 
 def test_intervals_repeat_by_seed_hold_the_value_and_match_theory() -> None:
@@ -141,7 +152,7 @@ def test_bootstrap_draws_of_auroc_agree_with_scikit_learn_on_the_drawn_rows() ->
 def test_large_splits_are_drawn_in_parts_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, p = drawn(200)
     whole = measure(labels, p.argmax(axis=1), EMOTIONS, p, resamples=40)
-    monkeypatch.setattr("monitor.metrics.ROOM", 200 * 7)
+    monkeypatch.setattr("monitor.bootstrap.ROOM", 200 * 7)
     parts = measure(labels, p.argmax(axis=1), EMOTIONS, p, resamples=40)
     for name, metric in whole.metrics.items():
         assert metric.to_json() == pytest.approx(parts.metrics[name].to_json())
