@@ -21,8 +21,8 @@ from jobs.cli import GATE_FIRED, run
 from jobs.gate import failing, gate, read_gate
 from jobs.measuring import Measured, Ruler, analyse, compare, describe, main_of, new_ruler, shown_of
 from jobs.peak import peak_memory
-from jobs.progress import note, progress
-from jobs.ways import SHOTS, WAYS, Answered, Engine, ask_model, open_engine
+from jobs.progress import note, progress, warn
+from jobs.ways import NO_TRAIN, SHOTS, WAYS, Answered, Engine, ask_model, open_engine
 from monitor import NOT_A_DIAGNOSIS
 from monitor.baselines import majority, tfidf_svm
 from monitor.calibration import CONTENT_FREE
@@ -57,7 +57,7 @@ def evaluate(
     """Measure the floors and each model in each way; write everything into `out` and return what metrics.json holds.
 
     Args:
-        data: a folder of train, val and test files, or a hub id.
+        data: a folder of train, val and test files, or a hub id; without train no floor and no few-shot.
         models: names of models, opened one after another.
         engine: opens models and scores.
         ways: of WAYS, those to ask.
@@ -74,7 +74,7 @@ def evaluate(
     """
     if limits and not (models and "fine_tuned" in ways):
         raise ConfigError("--gate: it is held against fine-tuned answers; add fine_tuned to --ways")
-    splits = load_splits(data, required=("train", "test"))
+    splits = load_splits(data, required=("test",))
     _claim(out, db)
     asked: list[tuple[Answered, Any]] = [(_floor(name, splits), None) for name in FLOORS]
     running, opened = engine(), []
@@ -88,12 +88,7 @@ def evaluate(
         opened.append(replace(model, network=None))
         asked += [(answered, model) for answered in answers]
     ruler = new_ruler(splits, opened[0].risk_map if opened else RiskMap(), resamples, seed)
-    methods = []
-    total = len(splits["test"]) * sum(len(answered.draws) for answered, _ in asked)
-    with progress("measuring, with bootstrap intervals", "answers", total) as advance:
-        for answered, model in asked:
-            about = (model.name, model.model_id) if model else ("", None)
-            methods.append(ruler.measure(answered, *about, progress=advance))
+    methods = _measure(asked, ruler)
     found = {
         "format": FORMAT,
         "note": NOT_A_DIAGNOSIS,
@@ -111,6 +106,20 @@ def evaluate(
 
         note(f"{write_evaluations(db, found, opened):,} metrics written to {db}")
     return found
+
+
+def _measure(asked: Sequence[tuple[Answered, Any]], ruler: Ruler) -> list[Measured]:
+    """Every method's measurements; what could not be measured is told."""
+    methods = []
+    total = len(ruler.test) * sum(len(answered.draws) for answered, _ in asked)
+    with progress("measuring, with bootstrap intervals", "answers", total) as advance:
+        for answered, model in asked:
+            name, model_id = (model.name, model.model_id) if model else ("", None)
+            methods.append(ruler.measure(answered, name, model_id, progress=advance))
+    for method in methods:
+        if why := method.answered.reason:
+            warn(f"not measured: {method.title}{f' of {method.model}' if method.model else ''}: {why}")
+    return methods
 
 
 def _findings(
@@ -148,6 +157,8 @@ def _claim(out: Path, db: Path | None) -> None:
 
 
 def _floor(name: str, splits: Any) -> Answered:
+    if "train" not in splits:
+        return Answered(name, reason=NO_TRAIN)
     note(f"fitting {name}")
     try:
         with peak_memory("cpu") as peak:
@@ -287,8 +298,7 @@ def command(
     console = Console()
     print_table(found, console)
     console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}", highlight=False, soft_wrap=True)
-    lines = failing(found["gate"])
-    for line in lines:
+    for line in (lines := failing(found["gate"])):
         Console(stderr=True).print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     if lines:
         raise typer.Exit(GATE_FIRED)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WAYS = ("zero_shot", "few_shot", "fine_tuned", "generate")
 SHOTS = (1, 2, 4)
+NO_TRAIN = "the data has no train split"
 SLACK = 8  # tokens that examples may gain where they meet in the prompt
 
 
@@ -150,6 +151,8 @@ def _few_shot(
 
     key, texts = f"few_shot_{k}", splits["test"].texts
     try:
+        if "train" not in splits:
+            raise DataError(NO_TRAIN)
         shots = [draw_shots(splits["train"], k, seed, _room(base, texts), length) for seed in range(draws)]
     except DataError as error:
         return [Answered(name, reason=str(error)) for name in (key, f"{key}_calibrated")]

@@ -197,6 +197,23 @@ def test_few_shot_without_enough_examples_and_a_model_without_adapter_say_why(tm
     assert plain["reason"] == "the model has no adapter: train one"
 
 
+@pytest.mark.usefixtures("no_pictures")
+def test_a_test_split_alone_measures_the_model_and_says_what_it_cannot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_data(tmp_path / "data", {"test": rows_of(12, 2)})
+    ways = ["few_shot", "fine_tuned"]
+    found = evaluate(str(data), ["embedded"], tmp_path / "out", ways=ways, draws=1, resamples=0)
+    measured = {method["key"] for method in found["methods"] if method["emotion"]}
+    assert measured == {"fine_tuned"}
+    why = "the data has no train split"
+    reasons = {method["reason"] for method in found["methods"] if method["key"] not in measured}
+    assert reasons == {why}
+    assert f"not measured: few-shot, 4 a label of emotion-llama: {why}" in capsys.readouterr().err
+    for report_name in ("Summary_Report.txt", "index.html", "Technical_Report.md"):
+        assert why in " ".join((tmp_path / "out" / report_name).read_text().split())
+
+
 def test_an_empty_test_split_or_a_label_outside_the_map_is_refused(tmp_path: Path) -> None:
     empty = write_data(tmp_path / "empty", {"train": rows_of(6, 1), "test": []})
     with pytest.raises(DataError, match="holds no rows"):
@@ -216,7 +233,7 @@ def test_models_with_another_risk_map_are_not_compared(tmp_path: Path) -> None:
         )
 
 
-def test_out_that_is_a_file_and_data_without_train_are_refused_before_a_model_is_loaded(
+def test_out_that_is_a_file_and_data_without_test_are_refused_before_a_model_is_loaded(
     tmp_path: Path,
 ) -> None:
     def never() -> Any:
@@ -226,8 +243,8 @@ def test_out_that_is_a_file_and_data_without_train_are_refused_before_a_model_is
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write there"):
         evaluate(str(data), ["m"], tmp_path / "file", engine=never)
-    lone = write_data(tmp_path / "lone", {"test": rows_of(6, 1)})
-    with pytest.raises(DataError, match="no train split"):
+    lone = write_data(tmp_path / "lone", {"train": rows_of(6, 1)})
+    with pytest.raises(DataError, match="no test split"):
         evaluate(str(lone), ["m"], tmp_path / "out", engine=never)
     words = ("evaluate", "--data", str(data), "--out", str(tmp_path / "out"))
     with pytest.raises(ConfigError, match="--ways zero: choose from"):
