@@ -48,7 +48,7 @@ def headline(found: Json, split: str = TEST) -> Table:
         f"Methods on {count(n, 'test text')}: {what}",
         " ".join(
             ["In brackets 95% bootstrap intervals."] * has_intervals(found)
-            + ["± is the standard deviation over draws of examples."]
+            + ["± is the standard deviation over draws of examples, which the intervals do not hold."]
             * (asked(found, "few_shot") and found["settings"]["draws"] > 1)
         ),
         ("method", *(name for name, _ in columns)),

@@ -42,6 +42,8 @@ def test_reports_speak_of_what_was_done_alone(tmp_path: Path) -> None:
             "ero-shot",
             "alibrated rows",
             "generated rows",
+            "softmax",
+            "draws of examples",
             "95%",
             "percentiles",
             "1 texts",
@@ -52,7 +54,10 @@ def test_reports_speak_of_what_was_done_alone(tmp_path: Path) -> None:
     words_alone(few, tmp_path / "zero", ways=["zero_shot"], engine=engine, resamples=5)
     text = (tmp_path / "zero" / "Technical_Report.md").read_text()
     assert "Calibrated rows" in text
+    assert "softmax over these quotients is left out" in text
     assert "Intervals are percentiles of 5 bootstrap draws" in text
+    assert "has a least value that more draws would lower" in text
+    assert "draws of examples" not in text
 
 
 def test_texts_that_were_cut_are_told(tmp_path: Path) -> None:
