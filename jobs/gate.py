@@ -10,6 +10,7 @@ from monitor.errors import ConfigError
 from monitor.labels import EMOTIONS, RISKS
 from monitor.metrics import CLASS_RATES, RATES, SOFT
 
+LARGEST = {"brier": 2.0, "log_loss": math.inf}  # of the others 1; all are at least 0
 LOWER_IS_BETTER = ("ece", "brier", "log_loss")
 NAMES = tuple(
     f"{prefix}{name}"
@@ -22,7 +23,7 @@ def read_gate(text: str) -> dict[str, float]:
     """`macro_f1=0.90,ece=0.02` as metric and limit.
 
     Raises:
-        ConfigError: no such metric, one named twice, or a limit that is no number.
+        ConfigError: no such metric, one named twice, or a limit that is no number or outside the metric's range.
     """
     limits: dict[str, float] = {}
     for part in text.split(","):
@@ -37,6 +38,11 @@ def read_gate(text: str) -> dict[str, float]:
             raise ConfigError(
                 f"--gate {part.strip()!r}: write METRIC=NUMBER; metrics are {', '.join((*RATES, *SOFT))}, "
                 "f1_EMOTION, precision_EMOTION, recall_EMOTION, and the same of risk as risk_METRIC"
+            )
+        largest = LARGEST.get(name.removeprefix("risk_"), 1.0)
+        if not 0 <= limits[name] <= largest:
+            raise ConfigError(
+                f"--gate {part.strip()!r}: {name} is never outside 0 to {largest:g}; set a limit in there"
             )
     return limits
 

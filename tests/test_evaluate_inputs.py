@@ -36,6 +36,16 @@ def test_a_gate_that_names_no_metric_or_number_is_refused(text: str) -> None:
         read_gate(text)
 
 
+@pytest.mark.parametrize("text", ["macro_f1=90", "ece=2", "risk_brier=2.1", "accuracy=-0.1", "log_loss=-1"])
+def test_a_limit_outside_the_metrics_range_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="is never outside 0 to"):
+        read_gate(text)
+
+
+def test_brier_reaches_2_and_log_loss_has_no_largest_value() -> None:
+    assert read_gate("risk_brier=2,log_loss=100") == {"risk_brier": 2.0, "log_loss": 100.0}
+
+
 @pytest.mark.parametrize(
     ("words", "line"),
     [
