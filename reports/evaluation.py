@@ -188,7 +188,15 @@ def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
     ]
     models = [f"{name}: {value}" for name, value in _facts(found) if name.startswith("Model ")]
     whole = alt.concat(*panels, columns=figure.columns, spacing=36)
-    whole = whole.resolve_scale(color="independent", x="independent", y="independent", size="independent")
+    # A scale that the panels share has a second legend, above them all.
+    whole = whole.resolve_scale(
+        color="independent",
+        x="independent",
+        y="independent",
+        size="independent",
+        strokeDash="independent",
+        shape="independent",
+    )
     titled = alt.vconcat(whole, background=LIGHT.paper, padding=28).properties(
         title=alt.TitleParams(
             [*models, NOT_A_DIAGNOSIS],

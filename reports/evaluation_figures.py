@@ -69,6 +69,11 @@ def _shown(found: Json) -> list[tuple[str, Json]]:
     return [(name_of(found, method), method) for method in methods]
 
 
+def _columns(found: Json) -> int:
+    """Panels a row, so that emotion and risk of the shown methods begin rows of their own."""
+    return 2 if len(found["shown"]) % 3 else 3
+
+
 def _way(method: Json) -> str:
     return next(way for way in charts.WAYS if method["key"].startswith(way))
 
@@ -120,7 +125,7 @@ def _confusions(found: Json) -> Picture:
         * asked(found, "zero_shot", "few_shot")
         + " Few-shot: the draw of the median macro-F1." * asked(found, "few_shot")
     )
-    return _figure("confusion_matrices", "What is taken for what", unit, panels(), 3)
+    return _figure("confusion_matrices", "What is taken for what", unit, panels(), _columns(found))
 
 
 def _curves(found: Json) -> Picture:
@@ -162,7 +167,7 @@ def _reliability(found: Json) -> Picture:
         "How often answers are right, by the probability they were given, in 15 bins; on the dashed line confidence "
         "and accuracy are equal. A dot is as large as its share of the texts."
     )
-    return _figure("reliability", "Whether probabilities mean what they say", unit, panels(), 3)
+    return _figure("reliability", "Whether probabilities mean what they say", unit, panels(), _columns(found))
 
 
 def _per_class(found: Json) -> Picture:

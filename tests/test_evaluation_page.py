@@ -71,6 +71,11 @@ def test_every_panel_is_drawn_within_the_page(browser: Browser, out: Path, width
     assert title not in ("rgb(0, 0, 0)", paper)
 
 
+@pytest.mark.parametrize(("name", "panels"), [("per_class", 2), ("roc_pr", 6)])
+def test_a_picture_has_one_legend_a_panel(out: Path, name: str, panels: int) -> None:
+    assert (out / f"{name}.svg").read_text(encoding="utf-8").count('role-legend"') == panels
+
+
 def test_hostile_texts_and_names_are_shown_as_text(browser: Browser, out: Path) -> None:
     page = shown(browser, out / "index.html", 1400, "light")
     assert page.locator("#mistakes-table td", has_text="<script>").count() > 0

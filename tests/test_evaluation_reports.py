@@ -10,6 +10,7 @@ from keyword_scorer import KeywordModel
 
 from monitor.labels import RISKS
 from reports import evaluation_charts as charts
+from reports.evaluation_figures import all_figures
 from reports.palette import DARK, LIGHT, Palette
 from reports.tables import NAME, Table, as_text, name_of
 from reports.undefined import undefined
@@ -58,6 +59,17 @@ def test_reports_speak_of_what_was_done_alone(tmp_path: Path) -> None:
     assert "Intervals are percentiles of 5 bootstrap draws" in text
     assert "has a least value that more draws would lower" in text
     assert "draws of examples" not in text
+
+
+def test_emotion_and_risk_begin_rows_of_their_own(tmp_path: Path) -> None:
+    data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(60, 2)})
+    model = replace(KeywordModel(), adapter="words")
+    engine = keyword_engine(model, model)
+    found = words_alone(data, tmp_path / "out", ways=["zero_shot", "fine_tuned"], engine=engine)
+    figures = {figure.key: figure for figure in all_figures(found)}
+    assert figures["confusion_matrices"].columns == figures["reliability"].columns == 2
+    three = {**found, "shown": [found["shown"][0], *found["shown"]]}
+    assert {figure.key: figure.columns for figure in all_figures(three)}["confusion_matrices"] == 3
 
 
 def test_texts_that_were_cut_are_told(tmp_path: Path) -> None:
