@@ -13,18 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (  # a module imports only from floors below its own
     {"errors", "gate", "lines", "times", "nf4_rounding"},
-    {
-        "labels",
-        "alert_rules",
-        "cron",
-        "privacy",
-        "readers",
-        "database",
-        "model_files",
-        "parquet",
-        "remedies",
-        "special_tokens",
-    },
+    {"remedies", "readers"},
+    {"labels", "alert_rules", "cron", "privacy", "parquet", "database", "model_files", "special_tokens"},
     {"settings", "documents", "forecast", "store", "windows", "bootstrap"},
     {
         "prompts",
