@@ -9,7 +9,6 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,6 +21,7 @@ from jobs.gate import failing, gate, read_gate
 from jobs.measuring import Measured, Ruler, analyse, compare, describe, main_of, new_ruler, shown_of
 from jobs.peak import peak_memory
 from jobs.progress import note, progress, warn
+from jobs.provenance import about_model, training_curves, versions
 from jobs.ways import NO_TRAIN, SHOTS, WAYS, Answered, Engine, ask_model, open_engine
 from monitor import NOT_A_DIAGNOSIS
 from monitor.baselines import majority, tfidf_svm
@@ -94,10 +94,10 @@ def evaluate(
         "note": NOT_A_DIAGNOSIS,
         "data": {"source": data, **describe(splits, ruler)},
         "settings": {"resamples": resamples, "seed": seed, "draws": draws, "ways": list(ways)}
-        | {"shots": list(SHOTS), "content_free": list(CONTENT_FREE), "versions": _versions()},
-        "models": [_about(model) for model in opened],
+        | {"shots": list(SHOTS), "content_free": list(CONTENT_FREE), "versions": versions()},
+        "models": [about_model(model) for model in opened],
         **_findings(methods, ruler, show_texts, limits or {}),
-        "training": _training_curves(models),
+        "training": training_curves(models),
     }
     _write(found, out)
     keep_adapter(models, out)
@@ -166,37 +166,6 @@ def _floor(name: str, splits: Any) -> Answered:
     except ValueError as error:  # a train split that scikit-learn cannot learn from; the report says so
         return Answered(name, reason=" ".join(str(error).split()))
     return Answered(name, (answers,), peak_bytes=peak.bytes, peak_where=peak.where)
-
-
-def _about(model: Any) -> Json:
-    names = (
-        "name",
-        "model_id",
-        "base",
-        "quantisation",
-        "adapter",
-        "temperature",
-        "exponent",
-        "max_text_tokens",
-    )
-    return {name: getattr(model, name) for name in names} | {
-        "prompt": model.prompt.to_json(),
-        "risk_map": dict(model.risk_map.rules),
-    }
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in ("torch", "numpy", "scikit-learn", "altair")}
-
-
-def _training_curves(models: Sequence[str]) -> list[Json]:
-    """What `train` wrote beside each model about its own course."""
-    found = []
-    for name in dict.fromkeys(models):
-        path = find_folder(name) / "training_curve.json"
-        if path.is_file():
-            found.append({"model": str(name), "curve": json.loads(path.read_text(encoding="utf-8"))})
-    return found
 
 
 def _write(found: Json, out: Path) -> None:
