@@ -27,7 +27,7 @@ UNDRAWABLE = dict.fromkeys(
 
 def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any]:
     """The Vega-Lite specification in the look that all charts share: quiet axes, no frame, one font."""
-    written: dict[str, Any] = _drawable(chart.to_dict())
+    written: dict[str, Any] = _drawable(chart.to_dict(validate=False))
     text = {"labelColor": palette.ink, "labelFontSize": 12, "titleColor": palette.muted, "titleFontSize": 12}
     written["config"] = {
         "background": None,
