@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from jobs.inbox import entries, whole_files
 from jobs.ingest import Tally, ingest
 from jobs.notify import tell_of_night, telling_of_failure
 from jobs.progress import note
-from jobs.report import write_report
+from jobs.report import warm_up, write_report
 from jobs.score import Scorer, open_scorer, score_pending, scoring_run
 from jobs.summary import print_summary
 from monitor.alerts import AlertCounts
@@ -72,7 +73,10 @@ def run_once(
     ):
         files = whole_files(settings.inbox, settings.settle_s)
         ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
-        score_pending(db, scorer, run_id, tally, settings.chunk_rows)
+        with ThreadPoolExecutor(1) as beside:
+            if report:
+                beside.submit(warm_up, options(settings))
+            score_pending(db, scorer, run_id, tally, settings.chunk_rows)
         alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
         judged = judge(db, run_id, settings.quality)
         if settings.text_days is not None:

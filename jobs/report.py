@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -53,6 +54,13 @@ def write_report(
             f"--out {out}: cannot write there ({error.strerror}); name another folder"
         ) from error
     return out / "index.html"
+
+
+def warm_up(options: Options) -> None:
+    """Load and start beforehand what takes a report seconds, while the model computes on the other cores."""
+    import_module("monitor.forecast")
+    pictures.can_write(Words(options.lang)(NOT_A_DIAGNOSIS))
+    page.library()
 
 
 def _write(inputs: Inputs | Notice, say: Words, out: Path) -> None:

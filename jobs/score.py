@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
 FETCH_ROWS = 50_000
 FETCH_BYTES = 256 * 2**20
-CHUNK_ROWS = 10_000
-CHUNK_S = 20.0
+CHUNK_ROWS = 20_000
+CHUNK_S = 30.0
 FIRST_ROWS = 64  # of a run, before its speed is known
 LEAST_ROWS = 32  # a commit for fewer would cost a slow model more than it saves
 

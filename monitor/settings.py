@@ -121,7 +121,7 @@ class Settings(BaseSettings):
     snapshot_texts: bool = Field(False, description="keep texts in the read-only copy")
     snapshot_parquet: bool = Field(False, description="publish the scores by month as Parquet, too")
     chunk_rows: Count = Field(
-        10_000, description="most texts between two commits, which come every 20 seconds or so"
+        20_000, description="most texts between two commits, which come every 30 seconds or so"
     )
     settle_s: Seconds = Field(5.0, description="a file that changes while this is waited is left for later")
     time_zone: Zone = Field("UTC", description="zone of the times that a run prints")
