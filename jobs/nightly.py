@@ -11,6 +11,7 @@ import datetime as dt
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from zoneinfo import ZoneInfo
@@ -33,6 +34,8 @@ from monitor.quality import Judgement, judge
 from monitor.retention import drop_old_texts
 from monitor.settings import Settings, load_settings
 from monitor.snapshot import publish
+from reports import axes
+from reports.drawing import Drawer
 from reports.inputs import Options
 
 if TYPE_CHECKING:
@@ -61,7 +64,7 @@ def night(settings: Settings, load: Callable[[], Scorer]) -> None:
 def run_once(
     settings: Settings, load: Callable[[], Scorer], job: str = "nightly", *, report: bool = True
 ) -> Night:
-    """Ingest, score, alert, judge, publish and report unless that is left out, and tell of it as the settings say.
+    """Ingest, score, alert, judge, report and publish unless that is left out, and tell of it as the settings say.
 
     A file of the inbox that cannot be read is kept as one reject.
     """
@@ -77,15 +80,32 @@ def run_once(
             if report:
                 beside.submit(warm_up, options(settings))
             score_pending(db, scorer, run_id, tally, settings.chunk_rows)
-        alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
-        judged = judge(db, run_id, settings.quality)
-        if settings.text_days is not None:
-            drop_old_texts(db, settings.text_days)
-        if report:
-            publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
-            page = write_report(db, settings.out, model=scorer.model.model_id, options=options(settings))
+        with _drawer(settings) if report else nullcontext() as drawer:
+            alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
+            judged = judge(db, run_id, settings.quality)
+            if settings.text_days is not None:
+                drop_old_texts(db, settings.text_days)
+            if drawer:
+                page = _report_and_publish(settings, scorer.model.model_id, drawer)
         tell_of_night(settings.notify, db, scorer.model.model_id, alerts, judged.level)
     return Night(tally, scorer.model, alerts, judged, page)
+
+
+def _drawer(settings: Settings) -> Drawer:
+    """The process that draws pictures, which gets ready while the alerts are looked for."""
+    return Drawer(axes.VEGA_LITE, private=options(settings).about_persons)
+
+
+def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:
+    """The report, and while its pictures are drawn the snapshot, which a report that fails does not hold up."""
+    try:
+        return write_report(
+            settings.db, settings.out, model=model_id, options=options(settings), drawer=drawer
+        )
+    finally:
+        publish(
+            settings.db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet
+        )
 
 
 def _ready(settings: Settings, load: Callable[[], Scorer]) -> Scorer:

@@ -21,6 +21,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database import private_files, reading
 from monitor.errors import ConfigError
 from reports import page, pictures, site
+from reports.drawing import Drawer
 from reports.inputs import Inputs, Notice, Options
 from reports.wording import Language, Words
 
@@ -33,11 +34,13 @@ def write_report(
     as_of: dt.date | None = None,
     model: str | None = None,
     options: Options | None = None,
+    drawer: Drawer | None = None,
 ) -> Path:
     """Write the pages and the pictures into the folder `out`; returns the path of index.html.
 
     The database is only read, and closed before anything is drawn. Files have mode 600 where the options show more
-    than aggregates. See `jobs.collect.collect` for as_of and model.
+    than aggregates. See `jobs.collect.collect` for as_of and model. A drawer draws the pictures, which are there when
+    its block ends.
 
     Raises:
         ConfigError: no such model, several that fit, or `out` cannot be written. StoreError: `db` cannot be read.
@@ -48,7 +51,7 @@ def write_report(
     try:
         with private_files() if asked.about_persons else nullcontext():
             out.mkdir(parents=True, exist_ok=True)
-            _write(inputs, Words(asked.lang), out)
+            _write(inputs, Words(asked.lang), out, drawer)
     except OSError as error:
         raise ConfigError(
             f"--out {out}: cannot write there ({error.strerror}); name another folder"
@@ -63,12 +66,12 @@ def warm_up(options: Options) -> None:
     page.library()
 
 
-def _write(inputs: Inputs | Notice, say: Words, out: Path) -> None:
+def _write(inputs: Inputs | Notice, say: Words, out: Path, drawer: Drawer | None) -> None:
     written = set()
     for one in [site.notice(inputs)] if isinstance(inputs, Notice) else site.pages(inputs):
         names = []
         if not isinstance(inputs, Notice) and "/" not in one.file:
-            names = pictures.write(one, inputs, out)
+            names = pictures.write(one, inputs, out, drawer)
         written |= {page.save(replace(one, pictures=names), say, out), *(out / name for name in names)}
     _clear(out, written)
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from monitor.models import LoadedModel
     from monitor.scoring import Scores
 
-FETCH_ROWS = 50_000
+FETCH_ROWS = 60_000
 FETCH_BYTES = 256 * 2**20
 CHUNK_ROWS = 20_000
 CHUNK_S = 30.0

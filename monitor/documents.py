@@ -259,8 +259,9 @@ def _with_ids(rows: pl.DataFrame, hashed: Callable[..., str]) -> pl.DataFrame:
     """The rows with a doc_id: theirs, or the hash of subject, time (microseconds since 1970) and text."""
     numbered = rows.with_row_index("place")
     bare = numbered.filter(pl.col("doc_id").is_null())
-    keys = zip(bare["subject_id"], bare["posted_at"].dt.timestamp("us"), bare["text"], strict=True)
-    hashes = pl.Series([hashed(*key) for key in keys], dtype=pl.String)
+    written = pl.col("posted_at").dt.timestamp("us").cast(pl.String)
+    keys = bare.select(pl.concat_str("subject_id", written, "text", separator="\0")).to_series()
+    hashes = pl.Series([hashed(key) for key in keys], dtype=pl.String)
     return rows.with_columns(doc_id=rows["doc_id"].scatter(bare["place"], hashes))
 
 

@@ -23,6 +23,7 @@ from markupsafe import Markup
 
 from monitor import NOT_A_DIAGNOSIS
 from reports import axes
+from reports.drawing import put
 from reports.figures import Link
 from reports.palette import DARK, FOR_CSS, LIGHT
 from reports.site import Page
@@ -59,15 +60,6 @@ def render(page: Page, say: Words) -> str:
 def save(page: Page, say: Words, out: Path) -> Path:
     """Put the page into the folder `out`."""
     return put(out / page.file, render(page, say))
-
-
-def put(file: Path, content: str | bytes) -> Path:
-    """Write a file in one step: a reader finds the old one or the new one, never half. Its mode is a new file's."""
-    file.parent.mkdir(exist_ok=True)
-    unfinished = file.with_name(f".{file.name}.new")
-    unfinished.unlink(missing_ok=True)
-    unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-    return unfinished.replace(file)
 
 
 def policy(scripts: Sequence[str], styles: Sequence[str]) -> str:

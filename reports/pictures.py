@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
@@ -11,19 +10,17 @@ from typing import Any
 
 import altair as alt
 import polars as pl
-import vl_convert
 
 from monitor import NOT_A_DIAGNOSIS
-from reports import axes
+from reports import axes, drawing
+from reports.drawing import Drawer
 from reports.figures import Figure
 from reports.inputs import Inputs
-from reports.page import put
 from reports.palette import LIGHT
 from reports.site import Page
 
 FONT = "Liberation Sans, Arial, Noto Sans CJK TC, Noto Sans TC, PingFang TC, Microsoft JhengHei, sans-serif"
 WIDTH = 1100
-INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
 INDEX = {
     "risk_trend": ("risk_trend",),
     "risk_heatmap": ("subject_week", "weekday_hour"),
@@ -31,11 +28,11 @@ INDEX = {
 }
 
 
-def write(page: Page, inputs: Inputs, out: Path) -> list[str]:
+def write(page: Page, inputs: Inputs, out: Path, drawer: Drawer | None = None) -> list[str]:
     """Write the pictures of a page as PNG and SVG into the folder `out`; returns their names.
 
     The index has those of INDEX, another page one of all its charts. A picture without a chart is not written, nor a
-    PNG in letters that no font here has: tofu tells nothing.
+    PNG in letters that no font here has: tofu tells nothing. A drawer draws them beside what follows.
     """
     drawn = {figure.key: figure for figure in page.figures if figure.draw}
     names = []
@@ -43,12 +40,10 @@ def write(page: Page, inputs: Inputs, out: Path) -> list[str]:
         found = [drawn[key] for key in keys if key in drawn]
         if not found:
             continue
-        drawing = _svg(_spec(page, inputs, found))
-        put(out / f"{name}.svg", drawing)
-        names.append(f"{name}.svg")
-        if can_write(inputs.say(NOT_A_DIAGNOSIS)):
-            put(out / f"{name}.png", _png(drawing))
-            names.insert(-1, f"{name}.png")
+        with_png = can_write(inputs.say(NOT_A_DIAGNOSIS))
+        draw = drawer.draw if drawer else drawing.draw
+        draw(_spec(page, inputs, found), axes.VEGA_LITE, out / f"{name}.svg", with_png=with_png)
+        names += [f"{name}.{suffix}" for suffix in ("png", "svg")[not with_png :]]
     return names
 
 
@@ -56,7 +51,8 @@ def write(page: Page, inputs: Inputs, out: Path) -> list[str]:
 def can_write(text: str) -> bool:
     """Whether a font here has the letters of a text: two different letters that none has look the same."""
     strange = sorted({letter for letter in text if ord(letter) > 0x2E80})[:2]
-    first, *others = (_png(_svg(_letter(letter))) for letter in strange or "ab")
+    letters = (drawing.svg(_letter(letter), axes.VEGA_LITE) for letter in strange or "ab")
+    first, *others = map(drawing.png, letters)
     return first not in others
 
 
@@ -100,14 +96,3 @@ def _titled(page: Page, figures: Sequence[Figure]) -> Iterator[Any]:
         if figure.draw:
             title = alt.TitleParams(f"{of}{figure.title}", subtitle=textwrap.wrap(figure.unit, 150))
             yield figure.draw(LIGHT, width=WIDTH).properties(title=title)  # type: ignore[attr-defined]
-
-
-def _png(drawing: str) -> bytes:
-    picture: bytes = vl_convert.svg_to_png(drawing, scale=2)
-    return picture
-
-
-def _svg(spec: dict[str, Any]) -> str:
-    """Without the rules that only the pointer makes visible: hundreds of layers, which a PNG takes long to merge."""
-    drawing: str = vl_convert.vegalite_to_svg(spec, vl_version=axes.VEGA_LITE)
-    return INVISIBLE.sub("", drawing)

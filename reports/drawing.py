@@ -1,0 +1,135 @@
+"""Pictures from Vega-Lite specifications, drawn here or in a process of their own.
+
+The renderer holds Python's lock while it draws, so that only another process can draw beside what builds pages.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import vl_convert
+
+from monitor.errors import ConfigError
+
+INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
+
+
+def put(file: Path, content: str | bytes) -> Path:
+    """Write a file in one step: a reader finds the old one or the new one, never half. Its mode is a new file's."""
+    file.parent.mkdir(exist_ok=True)
+    unfinished = file.with_name(f".{file.name}.new")
+    unfinished.unlink(missing_ok=True)
+    unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+    return unfinished.replace(file)
+
+
+def svg(spec: dict[str, Any], version: str) -> str:
+    """Without the rules that only the pointer makes visible: hundreds of layers, which a PNG takes long to merge."""
+    drawing: str = vl_convert.vegalite_to_svg(spec, vl_version=version)
+    return INVISIBLE.sub("", drawing)
+
+
+def png(drawing: str) -> bytes:
+    """An SVG in two dots a point."""
+    picture: bytes = vl_convert.svg_to_png(drawing, scale=2)
+    return picture
+
+
+def draw(spec: dict[str, Any], version: str, file: Path, *, with_png: bool) -> None:
+    """Put the picture as SVG into `file`, and as PNG beside it.
+
+    Raises:
+        OSError: they cannot be written.
+    """
+    drawing = svg(spec, version)
+    put(file, drawing)
+    if with_png:
+        put(file.with_suffix(".png"), png(drawing))
+
+
+class Drawer:
+    """Draws in a process of its own, one picture after another; at the end of the block all are there.
+
+    Args:
+        version: of Vega-Lite, which the process loads at once.
+        private: only their owner may read the pictures.
+
+    Raises (at the end of the block):
+        ConfigError: a picture cannot be written. RuntimeError: the process ended before its time.
+    """
+
+    def __init__(self, version: str, *, private: bool) -> None:
+        self._version, self._umask = version, 0o077 if private else -1
+
+    def __enter__(self) -> Drawer:
+        """Start the process; in a session of its own, so that Ctrl-C is this one's to hear."""
+        command = [sys.executable, "-m", "reports.drawing", self._version]
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            umask=self._umask,
+        )
+        self._turn = ThreadPoolExecutor(1)
+        self._asked: list[Future[None]] = []
+        return self
+
+    def draw(self, spec: dict[str, Any], version: str, file: Path, *, with_png: bool) -> None:
+        """As the function `draw`, but later."""
+        asked = json.dumps([spec, version, str(file.absolute()), with_png])
+        self._asked.append(self._turn.submit(self._ask, asked, file.parent))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the pictures, unless the block failed, and end the process."""
+        self._turn.shutdown(cancel_futures=kind is not None)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        self._process.wait()
+        self._process.stdout.close()
+        if kind is None:
+            for asked in self._asked:
+                asked.result()
+
+    def _ask(self, asked: str, out: Path) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(asked.encode() + b"\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
+        except BrokenPipeError:
+            answer = b""
+        if not answer:
+            raise RuntimeError("the process that draws pictures ended before its time")
+        if fault := json.loads(answer):
+            raise ConfigError(f"--out {out}: cannot write there ({fault}); name another folder")
+
+
+def serve(version: str) -> None:
+    """Load the renderer, then draw what comes a line each; answer null, or why it cannot be written."""
+    png(svg({"mark": "point", "data": {"values": []}}, version))
+    for line in sys.stdin:
+        spec, version, file, with_png = json.loads(line)
+        try:
+            draw(spec, version, Path(file), with_png=with_png)
+        except OSError as error:
+            print(json.dumps(error.strerror or str(error)), flush=True)
+        else:
+            print("null", flush=True)
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])

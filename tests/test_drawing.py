@@ -1,0 +1,91 @@
+"""Pictures drawn in a process of their own are the same, and what goes wrong there is told here."""
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor.errors import ConfigError
+from reports import axes
+from reports.drawing import Drawer, draw
+
+SPEC = {
+    "mark": "bar",
+    "data": {"values": [{"day": "a", "n": 3}, {"day": "b", "n": 5}]},
+    "encoding": {"x": {"field": "day", "type": "nominal"}, "y": {"field": "n", "type": "quantitative"}},
+}
+
+
+def test_a_drawer_draws_what_is_drawn_here_and_all_is_there_at_its_end(tmp_path: Path) -> None:
+    draw(SPEC, axes.VEGA_LITE, tmp_path / "here.svg", with_png=True)
+    with Drawer(axes.VEGA_LITE, private=False) as drawer:
+        for name in ("one", "two"):
+            drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / f"{name}.svg", with_png=name == "one")
+    for name in ("one", "two"):
+        assert (tmp_path / f"{name}.svg").read_bytes() == (tmp_path / "here.svg").read_bytes()
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "here.png").read_bytes()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        *("here.png", "here.svg", "one.png", "one.svg", "two.svg"),
+    ]
+
+
+@pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o666 & ~os.umask(os.umask(0o22)))])
+def test_pictures_of_people_are_their_owners_alone(tmp_path: Path, private: bool, mode: int) -> None:
+    with Drawer(axes.VEGA_LITE, private=private) as drawer:
+        drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / "one.svg", with_png=True)
+    assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {mode}
+
+
+def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(ConfigError, match=r"--out .*file: cannot write there \(.+\); name another folder"),
+        Drawer(axes.VEGA_LITE, private=False) as drawer,
+    ):
+        drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / "file" / "one.svg", with_png=False)
+
+
+def test_a_drawer_that_was_killed_is_no_silent_gap(tmp_path: Path) -> None:
+    def killed() -> None:
+        with Drawer(axes.VEGA_LITE, private=False) as drawer:
+            drawer._process.kill()
+            drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / "one.svg", with_png=False)
+
+    with pytest.raises(RuntimeError, match="ended before its time"):
+        killed()
+
+
+def test_a_block_that_fails_does_not_wait_for_its_pictures(tmp_path: Path) -> None:
+    drawer = Drawer(axes.VEGA_LITE, private=False)
+
+    def failing() -> None:
+        with drawer:
+            for number in range(50):
+                drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / f"{number}.svg", with_png=False)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
+    assert drawer._process.poll() is not None
+    assert len(list(tmp_path.glob("*.svg"))) < 50
+
+
+def test_the_process_ends_with_the_one_that_asked(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from reports.drawing import Drawer\n"
+        f"drawer = Drawer({axes.VEGA_LITE!r}, private=False).__enter__()\n"
+        "print(drawer._process.pid, flush=True)\n"
+        "os._exit(0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    # communicate() returns once the drawing process, which has the same standard error, has closed it.
+    assert (
+        not Path(f"/proc/{int(done.stdout)}/cmdline").exists()
+        or not Path(f"/proc/{int(done.stdout)}/cmdline").read_bytes()
+    )
