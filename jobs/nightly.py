@@ -134,7 +134,7 @@ def command(
 ) -> None:
     """Read what is new in the inbox, score what is not scored yet, write the report."""
     settings = load_settings(config)
-    night(settings, lambda: open_scorer(settings.model, settings.device, settings.risk_map))
+    night(settings, lambda: open_scorer(settings.model, settings.device, settings.risk_map, settings.weights))
 
 
 if __name__ == "__main__":

@@ -53,13 +53,16 @@ class Scorer(Protocol):
         """P(emotion) of each text, in their order."""
 
 
-def open_scorer(model: str, device: str = "auto", risk_map: Mapping[str, str] | None = None) -> Scorer:
+def open_scorer(
+    model: str, device: str = "auto", risk_map: Mapping[str, str] | None = None, weights: str = "auto"
+) -> Scorer:
     """Load a model; this is where torch is imported.
 
     Args:
         model: "embedded", a model folder, or a hub id.
         device: "auto", "cpu" or "cuda".
         risk_map: the risk level of each emotion; None: the model's own.
+        weights: "auto", "dense" or "nf4"; see `monitor.models.load_model`.
 
     Raises:
         ModelError: no such model, or its parts do not fit.
@@ -69,7 +72,7 @@ def open_scorer(model: str, device: str = "auto", risk_map: Mapping[str, str] | 
     from monitor.scoring import LabelScorer
 
     rules = None if risk_map is None else RiskMap(risk_map)
-    return LabelScorer(load_model(model, device=device, risk_map=rules))
+    return LabelScorer(load_model(model, device=device, weights=weights, risk_map=rules))
 
 
 class Scored(NamedTuple):

@@ -74,7 +74,7 @@ def command(
     with suppress(Stopped):  # however it was asked: this is how watching ends
         watch(
             settings,
-            lambda: open_scorer(settings.model, settings.device, settings.risk_map),
+            lambda: open_scorer(settings.model, settings.device, settings.risk_map, settings.weights),
             every,
             report=report,
         )

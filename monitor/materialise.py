@@ -18,6 +18,7 @@ from torch import Tensor
 
 from monitor.attention import Heads
 from monitor.errors import ModelError
+from monitor.four_bit import bitsandbytes
 from monitor.matrices import Dense, Float8, LowRank, Matrix, Nf4, Scratch, StoredNf4, can_fuse
 from monitor.model_files import read_json, there
 from monitor.network import Layer, LlamaNetwork, LlamaShape
@@ -41,8 +42,7 @@ def read_nf4(parts: Mapping[str, Tensor]) -> Nf4:
 
 def quantise_nf4(weight: Tensor) -> Nf4:
     """The matrix that bitsandbytes' loader would store for a dense (out, in) weight."""
-    from bitsandbytes import functional
-
+    functional = bitsandbytes("functional")
     packed, state = functional.quantize_4bit(
         weight.contiguous(), blocksize=BLOCK_SIZE, compress_statistics=True, quant_type="nf4"
     )

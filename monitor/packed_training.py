@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from monitor.batching import plan_batches
+from monitor.four_bit import bitsandbytes
 from monitor.likelihood import Row
 from monitor.matrices import Dense, Nf4, Scratch, StoredNf4, can_fuse
 
@@ -130,11 +131,9 @@ def _nf4(weight: Tensor) -> Nf4 | None:
     state = getattr(weight, "quant_state", None)
     if state is None:
         return None
-    from bitsandbytes.functional import dequantize_blockwise
-
     scales = state.absmax
     if state.nested:
-        scales = dequantize_blockwise(state.absmax, state.state2) + state.offset
+        scales = bitsandbytes("functional").dequantize_blockwise(state.absmax, state.state2) + state.offset
     return Nf4(weight.data.reshape(-1), scales.float(), state.code.float(), tuple(state.shape))
 
 

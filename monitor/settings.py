@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     out: Path = Field(Path("out/report"), description="folder of the report")
     model: str = Field("embedded", description='"embedded", a model folder, or a hub id')
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where the model computes")
+    weights: Literal["auto", "dense", "nf4"] = Field(
+        "auto", description="decoded once (dense), at each use (nf4: less memory), or as memory allows"
+    )
     snapshot: Path = Field(Path("out/snapshot"), description="folder of the read-only copy for analysts")
     snapshot_texts: bool = Field(False, description="keep texts in the read-only copy")
     snapshot_parquet: bool = Field(False, description="publish the scores by month as Parquet, too")

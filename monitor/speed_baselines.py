@@ -14,6 +14,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
+from monitor.four_bit import bitsandbytes
 from monitor.network import LlamaNetwork, LlamaShape
 from monitor.prompts import PromptEncoder
 
@@ -61,8 +62,7 @@ def notebook_llama(shape: LlamaShape) -> Any:
 
 def nf4_llama(shape: LlamaShape) -> Any:
     """A random transformers Llama on the GPU, its linear layers in NF4 with bf16 products."""
-    from bitsandbytes.nn import Linear4bit, Params4bit
-
+    nn4 = bitsandbytes("nn")
     with torch.device("cuda"):
         torch.set_default_dtype(torch.bfloat16)
         network = transformers_llama(shape)
@@ -70,7 +70,7 @@ def nf4_llama(shape: LlamaShape) -> Any:
     for parent in list(network.model.modules()):
         for name, child in list(parent.named_children()):
             if isinstance(child, nn.Linear):
-                packed = Linear4bit(
+                packed = nn4.Linear4bit(
                     child.in_features,
                     child.out_features,
                     bias=False,
@@ -79,7 +79,7 @@ def nf4_llama(shape: LlamaShape) -> Any:
                     quant_type="nf4",
                     device="meta",
                 )
-                packed.weight = Params4bit(
+                packed.weight = nn4.Params4bit(
                     child.weight.data, requires_grad=False, compress_statistics=True, quant_type="nf4"
                 ).cuda()
                 setattr(parent, name, packed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from monitor.calibration import Calibration
 from monitor.errors import ConfigError, ModelError
+from monitor.four_bit import bitsandbytes
 from monitor.labels import EMOTIONS, RiskMap
 from monitor.model_files import base_hash
 from monitor.model_folder import Manifest, ModelFolder
@@ -47,7 +47,7 @@ def quieten() -> None:
 
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    bitsandbytes()
 
 
 def load_trainable(base: Path, device: torch.device, *, dense: bool) -> Any:

@@ -22,6 +22,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from monitor.errors import ConfigError, DataError
+from monitor.four_bit import bitsandbytes
 from monitor.labels import EMOTIONS
 from monitor.likelihood import Row, TokenScores, label_log_likelihoods, prompt_row, token_scores
 from monitor.models import multiplies_bf16
@@ -260,9 +261,7 @@ def _optimizer(parameters: list[nn.Parameter], settings: TrainSettings, device: 
         return torch.optim.AdamW(
             parameters, lr=settings.rate, weight_decay=settings.weight_decay, fused=device == "cuda"
         )
-    import bitsandbytes
-
-    optimizer: torch.optim.Optimizer = bitsandbytes.optim.PagedAdamW8bit(
+    optimizer: torch.optim.Optimizer = bitsandbytes("optim").PagedAdamW8bit(
         parameters, lr=settings.rate, weight_decay=settings.weight_decay
     )
     return optimizer

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (  # a module imports only from floors below its own
-    {"errors", "gate", "lines", "times", "nf4_rounding"},
+    {"errors", "gate", "lines", "times", "nf4_rounding", "four_bit"},
     {"remedies", "readers"},
     {"labels", "alert_rules", "cron", "privacy", "parquet", "database", "model_files", "special_tokens"},
     {"settings", "documents", "forecast", "store", "windows", "bootstrap"},
@@ -57,7 +57,7 @@ MODEL_CODE = {
     f"monitor.{name}"
     for name in (
         *("attention", "kernels", "likelihood", "matrices", "nf4_rounding", "network", "packed_attention"),
-        "packed_training",
+        *("packed_training", "four_bit"),
         *("materialise", "model_files", "model_folder", "models", "pretraining", "scoring", "trainable"),
         "training",
         *("generation", "speed", "speed_baselines", "speed_table", "speed_training"),

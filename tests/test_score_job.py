@@ -16,6 +16,7 @@ from monitor import store
 from monitor.database import only_writer, reading, writing
 from monitor.errors import DataError, MonitorError, StoreError
 from monitor.labels import EMOTIONS
+from monitor.matrices import StoredNf4
 from monitor.privacy import key_file_of, open_pseudonyms
 from tests.inputs import write
 from tests.keyword_scorer import KeywordModel, KeywordScorer, KeywordScores
@@ -289,7 +290,8 @@ def test_the_embedded_model_scores_and_another_risk_map_is_another_model(db: Pat
     assert tally.n_scored == 10
     assert ask(db, "SELECT DISTINCT model_id FROM scores") == ask(db, "SELECT model_id FROM models")
     rules = {**model.risk_map.rules, "surprise": "mid_risk"}
-    other = open_scorer("embedded", "cpu", rules).model
+    other = open_scorer("embedded", "cpu", rules, "nf4").model
     assert other.risk_map.rules == rules
+    assert isinstance(other.network.layers[0].qkv, StoredNf4)
     assert other.model_id != model.model_id
     assert open_scorer("embedded", "cpu", dict(model.risk_map.rules)).model.model_id == model.model_id

@@ -62,6 +62,7 @@ def test_a_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monke
         ("min_cohrt = 3", ["min_cohrt", "did you mean min_cohort?"]),
         ("chunk_rows = 0", ["chunk_rows", "greater than or equal to 1"]),
         ("threshold = 1.5", ["threshold", "less than or equal to 1"]),
+        ('weights = "int3"', ["weights", "'auto', 'dense' or 'nf4'"]),
         ('device = "tpu"', ["device", "'auto', 'cpu' or 'cuda'"]),
         ('time_zone = "Mars/Olympus"', ["time_zone", "no time zone 'Mars/Olympus'"]),
         ('time_zone = "../../etc/passwd"', ["time_zone", "no time zone"]),

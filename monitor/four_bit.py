@@ -1,0 +1,28 @@
+"""The way to bitsandbytes, which alone would reach for the hub.
+
+On CPUs with AVX512-BF16 it asks the package `kernels`, where that is installed, for code from the hub as soon as it
+is imported, and otherwise advises to install it. Nothing here wants either.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from importlib import import_module
+from typing import Any
+
+_MISSING = object()
+
+
+def bitsandbytes(part: str = "") -> Any:
+    """The library, or a part of it such as "nn", imported without `kernels`."""
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+    before: Any = sys.modules.get("kernels", _MISSING)
+    sys.modules["kernels"] = None  # type: ignore[assignment]
+    try:
+        return import_module(f"bitsandbytes.{part}" if part else "bitsandbytes")
+    finally:
+        if before is _MISSING:
+            del sys.modules["kernels"]
+        else:
+            sys.modules["kernels"] = before
