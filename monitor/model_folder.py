@@ -12,7 +12,6 @@ A folder with config.json but no monitor.json is a plain base: no adapter, the d
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ EMBEDDED = "embedded"
 EMBEDDED_FOLDER = Path(__file__).parent / "assets" / "emotion-llama"
 MANIFEST = "monitor.json"
 EVALUATION = "evaluation.csv"
+LARGEST = 1000.0  # of temperature and exponent
 QUANTISATIONS = ("nf4-dq", "none")
 MAX_TEXT_TOKENS = 256
 _REQUIRED = ("name", "base", "base_hash", "quantisation", "adapter", "prompt", "temperature", "risk_map")
@@ -96,8 +96,8 @@ class Manifest:
         limit = value.get("max_text_tokens", MAX_TEXT_TOKENS)
         calibration = {"temperature": value["temperature"], "exponent": value.get("exponent", 1.0)}
         for key, number in calibration.items():
-            if not isinstance(number, int | float) or not 0 < number < math.inf:
-                raise ConfigError(f"{key} {number!r}: it must be a number above 0")
+            if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= LARGEST:
+                raise ConfigError(f"{key} {number!r}: it must be a number above 0, and at most 1,000")
         if not isinstance(limit, int) or limit < 1:
             raise ConfigError(f"max_text_tokens {limit!r}: it must be a whole number above 0")
         for key in ("base_hash", "adapter"):

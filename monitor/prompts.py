@@ -176,7 +176,7 @@ class PromptEncoder:
         Returns:
             ids: n arrays of shape (length,); truncated: (n,); n_tokens: (n,), the lengths before cutting.
         """
-        clean = [text.translate(_BLANK_FENCE) if FENCE in text else text for text in texts]
+        clean = [text if text.isascii() else _clean(text) for text in texts]
         ids = self._encode(clean)
         n_tokens = np.array([len(row) for row in ids], dtype=np.int32)
         truncated = n_tokens > max_text_tokens
@@ -268,6 +268,11 @@ class PromptEncoder:
                     "prompt: two label words are the same tokens, or one begins another: "
                     f"{self._tokenizer.decode(first)!r}, {self._tokenizer.decode(second)!r}; choose others"
                 )
+
+
+def _clean(text: str) -> str:
+    """Without fences, and with a question mark for each half of a surrogate pair, which no tokenizer takes."""
+    return text.translate(_BLANK_FENCE).encode("utf-8", "replace").decode()
 
 
 def _shared(rows: Sequence[Sequence[int]], limit: int) -> int:

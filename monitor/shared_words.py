@@ -53,9 +53,7 @@ class SharedWords:
                 self.clear[word] = first
 
     def undecided(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-        """Whether each text holds a shared word, and no clear word of either of its emotions; (n,)."""
-        return np.array([self._undecided(set(text.lower().split())) for text in texts], dtype=np.bool_)
-
-    def _undecided(self, words: set[str]) -> bool:
-        told = {self.clear[word] for word in words if word in self.clear}
-        return any(word in self.shared and not told & set(self.shared[word]) for word in words)
+        """Whether each text holds a shared word and no clear one; (n,)."""
+        words = (set(text.lower().split()) for text in texts)
+        found = [not (self.shared.keys().isdisjoint(w) or self.clear.keys() & w) for w in words]
+        return np.array(found, dtype=np.bool_)

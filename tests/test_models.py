@@ -226,6 +226,8 @@ def test_a_broken_folder_is_one_clear_line(folder: Path) -> None:
         ({"temperature": 0}, "temperature 0"),
         ({"exponent": -1}, "exponent -1"),
         ({"exponent": float("inf")}, "exponent inf"),
+        ({"exponent": True}, "exponent True"),
+        ({"temperature": 10**400}, "temperature 1000"),
         ({"max_text_tokens": 0}, "max_text_tokens 0"),
         ({"quantisation": "int3"}, "int3"),
         ({"prompt": {"before": ""}}, "verbalizers"),

@@ -25,7 +25,7 @@ def test_words_of_two_emotions_and_of_one_are_found_and_others_are_not() -> None
     assert found.clear == {"happy": joy, "tender": love, "sad": EMOTIONS.index("sadness")}
 
 
-def test_a_clear_word_of_either_emotion_decides_a_text_and_one_of_another_does_not() -> None:
+def test_a_clear_word_decides_a_text() -> None:
     texts = [
         "I feel BLESSED",
         "blessed and happy",
@@ -35,7 +35,7 @@ def test_a_clear_word_of_either_emotion_decides_a_text_and_one_of_another_does_n
         "",
         "a rare word",
     ]
-    assert SharedWords(corpus()).undecided(texts).tolist() == [True, False, True, False, False, False, False]
+    assert SharedWords(corpus()).undecided(texts).tolist() == [True, False, False, False, False, False, False]
 
 
 def test_a_corpus_without_words_has_none() -> None:
