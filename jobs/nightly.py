@@ -34,7 +34,7 @@ from monitor.quality import Judgement, judge
 from monitor.retention import drop_old_texts
 from monitor.settings import Settings, load_settings
 from monitor.snapshot import publish
-from reports import axes
+from reports import pictures
 from reports.drawing import Drawer
 from reports.inputs import Options
 
@@ -80,7 +80,7 @@ def run_once(
             if report:
                 beside.submit(warm_up, options(settings))
             score_pending(db, scorer, run_id, tally, settings.chunk_rows)
-        with _drawer(settings) if report else nullcontext() as drawer:
+        with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
             alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
             judged = judge(db, run_id, settings.quality)
             if settings.text_days is not None:
@@ -89,11 +89,6 @@ def run_once(
                 page = _report_and_publish(settings, scorer.model.model_id, drawer)
         tell_of_night(settings.notify, db, scorer.model.model_id, alerts, judged.level)
     return Night(tally, scorer.model, alerts, judged, page)
-
-
-def _drawer(settings: Settings) -> Drawer:
-    """The process that draws pictures, which gets ready while the alerts are looked for."""
-    return Drawer(axes.VEGA_LITE, private=options(settings).about_persons)
 
 
 def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:

@@ -9,11 +9,11 @@ from typing import Any
 
 import altair as alt
 import polars as pl
-import vl_convert
 
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alert_rules import LIMITS
 from reports import axes
+from reports.drawing import draw
 from reports.palette import LIGHT, Palette
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
@@ -107,8 +107,5 @@ def write_pictures(found: Mapping[str, Any], out: Path) -> list[str]:
         padding=24,
     )
     spec = axes.spec(chart, LIGHT, FONT)
-    (out / "alerts.png").write_bytes(vl_convert.vegalite_to_png(spec, vl_version=axes.VEGA_LITE, scale=2))
-    (out / "alerts.svg").write_text(
-        vl_convert.vegalite_to_svg(spec, vl_version=axes.VEGA_LITE), encoding="utf-8"
-    )
+    draw(axes.VEGA_LITE, spec, out / "alerts.svg", with_png=True)
     return ["alerts.png", "alerts.svg"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import altair as alt
 import polars as pl
-import vl_convert
 
 from reports import axes
+from reports.drawing import draw
 from reports.palette import LIGHT, Palette
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
@@ -58,7 +58,5 @@ def write_picture(found: Mapping[str, Any], out: Path) -> list[str]:
     """benchmark.png and benchmark.svg of what benchmark.json holds, into the folder `out`; returns their names."""
     chart = speed_chart(speed_frame(found["rows"]), LIGHT, found["device"])
     spec = axes.spec(chart.properties(background=LIGHT.paper, padding=24), LIGHT, FONT)
-    (out / "benchmark.png").write_bytes(vl_convert.vegalite_to_png(spec, vl_version=axes.VEGA_LITE, scale=2))
-    svg = vl_convert.vegalite_to_svg(spec, vl_version=axes.VEGA_LITE)
-    (out / "benchmark.svg").write_text(svg, encoding="utf-8")
+    draw(axes.VEGA_LITE, spec, out / "benchmark.svg", with_png=True)
     return ["benchmark.png", "benchmark.svg"]

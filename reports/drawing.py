@@ -6,6 +6,7 @@ The renderer holds Python's lock while it draws, so that only another process ca
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -43,8 +44,8 @@ def png(drawing: str) -> bytes:
     return picture
 
 
-def draw(spec: dict[str, Any], version: str, file: Path, *, with_png: bool) -> None:
-    """Put the picture as SVG into `file`, and as PNG beside it.
+def draw(version: str, spec: dict[str, Any], file: Path, *, with_png: bool) -> None:
+    """Put the picture of a specification for this version of Vega-Lite as SVG into `file`, and as PNG beside it.
 
     Raises:
         OSError: they cannot be written.
@@ -71,9 +72,10 @@ class Drawer:
 
     def __enter__(self) -> Drawer:
         """Start the process; in a session of its own, so that Ctrl-C is this one's to hear."""
-        command = [sys.executable, "-m", "reports.drawing", self._version]
         self._process = subprocess.Popen(
-            command,
+            # With the path of this process and no more: -m alone would look for modules in the working folder first.
+            [sys.executable, "-P", "-m", "reports.drawing", self._version],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -83,9 +85,9 @@ class Drawer:
         self._asked: list[Future[None]] = []
         return self
 
-    def draw(self, spec: dict[str, Any], version: str, file: Path, *, with_png: bool) -> None:
+    def draw(self, spec: dict[str, Any], file: Path, *, with_png: bool) -> None:
         """As the function `draw`, but later."""
-        asked = json.dumps([spec, version, str(file.absolute()), with_png])
+        asked = json.dumps([spec, str(file.absolute()), with_png])
         self._asked.append(self._turn.submit(self._ask, asked, file.parent))
 
     def __exit__(
@@ -122,9 +124,9 @@ def serve(version: str) -> None:
     """Load the renderer, then draw what comes a line each; answer null, or why it cannot be written."""
     png(svg({"mark": "point", "data": {"values": []}}, version))
     for line in sys.stdin:
-        spec, version, file, with_png = json.loads(line)
+        spec, file, with_png = json.loads(line)
         try:
-            draw(spec, version, Path(file), with_png=with_png)
+            draw(version, spec, Path(file), with_png=with_png)
         except OSError as error:
             print(json.dumps(error.strerror or str(error)), flush=True)
         else:

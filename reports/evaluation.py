@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import altair as alt
-import vl_convert
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import ConfigError
 from reports import axes
+from reports.drawing import draw
 from reports.evaluation_figures import Picture, all_figures
 from reports.evaluation_tables import all_tables, headline
 from reports.page import FONT as PAGE_FONT
@@ -207,10 +207,7 @@ def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
             offset=20,
         )
     )
-    spec = axes.spec(titled, LIGHT, FONT)
-    png: bytes = vl_convert.vegalite_to_png(spec, vl_version=axes.VEGA_LITE, scale=2)
-    (out / f"{figure.key}.png").write_bytes(png)
-    _save(vl_convert.vegalite_to_svg(spec, vl_version=axes.VEGA_LITE), out / f"{figure.key}.svg")
+    draw(axes.VEGA_LITE, axes.spec(titled, LIGHT, FONT), out / f"{figure.key}.svg", with_png=True)
 
 
 def _render(name: str, *, autoescape: bool = False, **parts: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from monitor import NOT_A_DIAGNOSIS
 from reports import axes, drawing
 from reports.drawing import Drawer
 from reports.figures import Figure
-from reports.inputs import Inputs
+from reports.inputs import Inputs, Options
 from reports.palette import LIGHT
 from reports.site import Page
 
@@ -28,7 +28,7 @@ INDEX = {
 }
 
 
-def write(page: Page, inputs: Inputs, out: Path, drawer: Drawer | None = None) -> list[str]:
+def write(page: Page, inputs: Inputs, out: Path, beside: Drawer | None = None) -> list[str]:
     """Write the pictures of a page as PNG and SVG into the folder `out`; returns their names.
 
     The index has those of INDEX, another page one of all its charts. A picture without a chart is not written, nor a
@@ -41,10 +41,15 @@ def write(page: Page, inputs: Inputs, out: Path, drawer: Drawer | None = None) -
         if not found:
             continue
         with_png = can_write(inputs.say(NOT_A_DIAGNOSIS))
-        draw = drawer.draw if drawer else drawing.draw
-        draw(_spec(page, inputs, found), axes.VEGA_LITE, out / f"{name}.svg", with_png=with_png)
+        draw = beside.draw if beside else partial(drawing.draw, axes.VEGA_LITE)
+        draw(_spec(page, inputs, found), out / f"{name}.svg", with_png=with_png)
         names += [f"{name}.{suffix}" for suffix in ("png", "svg")[not with_png :]]
     return names
+
+
+def drawer(options: Options) -> Drawer:
+    """A process that draws the pictures of a report with these options."""
+    return Drawer(axes.VEGA_LITE, private=options.about_persons)
 
 
 @cache

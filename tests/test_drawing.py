@@ -20,10 +20,10 @@ SPEC = {
 
 
 def test_a_drawer_draws_what_is_drawn_here_and_all_is_there_at_its_end(tmp_path: Path) -> None:
-    draw(SPEC, axes.VEGA_LITE, tmp_path / "here.svg", with_png=True)
+    draw(axes.VEGA_LITE, SPEC, tmp_path / "here.svg", with_png=True)
     with Drawer(axes.VEGA_LITE, private=False) as drawer:
         for name in ("one", "two"):
-            drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / f"{name}.svg", with_png=name == "one")
+            drawer.draw(SPEC, tmp_path / f"{name}.svg", with_png=name == "one")
     for name in ("one", "two"):
         assert (tmp_path / f"{name}.svg").read_bytes() == (tmp_path / "here.svg").read_bytes()
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "here.png").read_bytes()
@@ -35,7 +35,7 @@ def test_a_drawer_draws_what_is_drawn_here_and_all_is_there_at_its_end(tmp_path:
 @pytest.mark.parametrize(("private", "mode"), [(True, 0o600), (False, 0o666 & ~os.umask(os.umask(0o22)))])
 def test_pictures_of_people_are_their_owners_alone(tmp_path: Path, private: bool, mode: int) -> None:
     with Drawer(axes.VEGA_LITE, private=private) as drawer:
-        drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / "one.svg", with_png=True)
+        drawer.draw(SPEC, tmp_path / "one.svg", with_png=True)
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {mode}
 
 
@@ -45,14 +45,24 @@ def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> N
         pytest.raises(ConfigError, match=r"--out .*file: cannot write there \(.+\); name another folder"),
         Drawer(axes.VEGA_LITE, private=False) as drawer,
     ):
-        drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / "file" / "one.svg", with_png=False)
+        drawer.draw(SPEC, tmp_path / "file" / "one.svg", with_png=False)
+
+
+def test_files_of_the_working_folder_are_not_taken_for_modules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("raise SystemExit('a file of the user was run')")
+    monkeypatch.chdir(tmp_path)
+    with Drawer(axes.VEGA_LITE, private=False) as drawer:
+        drawer.draw(SPEC, Path("out.svg"), with_png=False)
+    assert (tmp_path / "out.svg").is_file()
 
 
 def test_a_drawer_that_was_killed_is_no_silent_gap(tmp_path: Path) -> None:
     def killed() -> None:
         with Drawer(axes.VEGA_LITE, private=False) as drawer:
             drawer._process.kill()
-            drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / "one.svg", with_png=False)
+            drawer.draw(SPEC, tmp_path / "one.svg", with_png=False)
 
     with pytest.raises(RuntimeError, match="ended before its time"):
         killed()
@@ -64,7 +74,7 @@ def test_a_block_that_fails_does_not_wait_for_its_pictures(tmp_path: Path) -> No
     def failing() -> None:
         with drawer:
             for number in range(50):
-                drawer.draw(SPEC, axes.VEGA_LITE, tmp_path / f"{number}.svg", with_png=False)
+                drawer.draw(SPEC, tmp_path / f"{number}.svg", with_png=False)
             raise KeyError
 
     with pytest.raises(KeyError):
