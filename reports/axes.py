@@ -26,7 +26,10 @@ UNDRAWABLE = dict.fromkeys(
 
 
 def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any]:
-    """The Vega-Lite specification in the look that all charts share: quiet axes, no frame, one font."""
+    """The Vega-Lite specification in the look that all charts share: quiet axes, no frame, one font.
+
+    It is not held to Vega-Lite's schema, which takes longer than to make it; tests do that.
+    """
     written: dict[str, Any] = _drawable(chart.to_dict(validate=False))
     text = {"labelColor": palette.ink, "labelFontSize": 12, "titleColor": palette.muted, "titleFontSize": 12}
     written["config"] = {

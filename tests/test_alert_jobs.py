@@ -25,6 +25,8 @@ from monitor.demo_feed import FIRST_DAY, DemoIntent, generate
 from monitor.early_detection import Course, Feed, measure
 from monitor.errors import DataError
 from monitor.windows import run
+from reports.alert_curves import curve_frame, curves
+from reports.palette import LIGHT
 from tests import fake_feed
 
 # Beta distributions with about the mean and spread of p_high that the built-in model gives to texts of an intent
@@ -191,6 +193,9 @@ def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: P
     feed, truth = draw_feeds([1, 2], tmp_path)
     found = evaluate(tmp_path, None, feed, truth, AlertRules(), KeywordScorer)
     assert {path.name for path in tmp_path.glob("alerts.*")} >= {"alerts.json", "alerts.png", "alerts.svg"}
+    curves(
+        curve_frame(found), LIGHT
+    ).to_dict()  # held to the schema of Vega-Lite, which `axes.spec` leaves out
     assert json.loads((tmp_path / "alerts.json").read_text()) == found
     assert found["n_subjects"] == 60
     assert set(found["all"]["courses"]) == {"declining", "drop", "episodic", "recovering"}

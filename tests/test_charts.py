@@ -45,11 +45,10 @@ def all_figures(inputs: Inputs) -> list[Figure]:
 
 
 def specs(figures: list[Figure], palette: Palette = LIGHT) -> dict[str, dict[str, Any]]:
-    return {
-        figure.key: axes.spec(figure.draw(palette, width=800), palette, "Arial")
-        for figure in figures
-        if figure.draw
-    }
+    drawn = {figure.key: figure.draw(palette, width=800) for figure in figures if figure.draw}
+    for chart in drawn.values():
+        chart.to_dict()  # held to the schema of Vega-Lite, which `axes.spec` leaves out
+    return {key: axes.spec(chart, palette, "Arial") for key, chart in drawn.items()}
 
 
 def rows(spec: dict[str, Any], column: str) -> list[dict[str, Any]]:
