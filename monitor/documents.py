@@ -255,7 +255,7 @@ def _mapped(values: pl.Series, function: Callable[[str], str]) -> pl.Series:
     )
 
 
-def _with_ids(rows: pl.DataFrame, hashed: Callable[..., str]) -> pl.DataFrame:
+def _with_ids(rows: pl.DataFrame, hashed: Callable[[str], str]) -> pl.DataFrame:
     """The rows with a doc_id: theirs, or the hash of subject, time (microseconds since 1970) and text."""
     numbered = rows.with_row_index("place")
     bare = numbered.filter(pl.col("doc_id").is_null())

@@ -28,10 +28,10 @@ INSTRUCTION = (
     "Which emotion does the writer of this text express? Answer with one word: "
     "sadness, joy, love, anger, fear or surprise."
 )
+CONTEXT = 8  # tokens of the prefix that a text is tokenised behind
 _BLANK_FENCE = str.maketrans({FENCE: None})
 # Texts whose ends differ as much as texts can: what the prompts of all of them share is the template's.
 _WORDS = ("", " ", "\n", "the end", "I'm", "你好", "été", "\U0001f642")
-CONTEXT = 8  # tokens of the prefix that a text is tokenised behind
 _PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for mark in string.printable))
 
 
@@ -202,22 +202,21 @@ class PromptEncoder:
         offsets = self._tokenizer.encode(self._before + self._after).offsets
         self._lead = self._before[offsets[head - 1][1] if head else 0 :]
         self._trail = self._after[: max(offsets[-tail][0] - len(self._before), 0)]
-        start = offsets[head - CONTEXT][0] if head > CONTEXT else 0
-        if not self._suffices(self._before[start:], prompts):
+        self._context = self._before[offsets[head - CONTEXT][0] if head > CONTEXT else 0 :]
+        self._context_ids = self._tokens_of(self._context, prompts)
+        if not self._context_ids:
             self._context, self._context_ids = self._before, self.prefix_ids
 
-    def _suffices(self, context: str, prompts: Sequence[Sequence[int]]) -> bool:
-        """Whether a text has the same tokens behind `context`, an end of `before`, as behind all of it.
+    def _tokens_of(self, context: str, prompts: Sequence[Sequence[int]]) -> tuple[int, ...]:
+        """The tokens of `context`, an end of `before`; none where texts have others behind it than behind all of it.
 
-        It is then tokenised behind that alone: a few-shot prompt takes twenty times as long.
+        Behind that alone a text is tokenised: behind a few-shot prompt it would take twenty times as long.
         """
         shorter = [list(self._tokenizer.encode(context + text + self._after).ids) for text in _PROBES]
         own = [ids[len(self.prefix_ids) :] for ids in prompts]
-        self._context, size = context, len(shorter[0]) - len(own[0])
-        self._context_ids = tuple(shorter[0][:size])
-        return size > 0 and all(
-            ids == [*self._context_ids, *rest] for ids, rest in zip(shorter, own, strict=True)
-        )
+        found = tuple(shorter[0][: max(len(shorter[0]) - len(own[0]), 0)])
+        same = all(ids == [*found, *rest] for ids, rest in zip(shorter, own, strict=True))
+        return found if same else ()
 
     def _encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
         head, tail = len(self._context_ids), len(self.suffix_ids)
