@@ -11,6 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
+from jobs.behind import Behind
 from jobs.inbox import look
 from jobs.progress import note, progress
 from jobs.stopping import Stopped, checkpoint
@@ -144,10 +145,12 @@ def _read_file(
     advance: Callable[[int], None],
 ) -> None:
     n_read = n_valid = 0
-    for chunk in documents.read_documents(path, pseudonyms=pseudonyms):
-        append_chunk(db, chunk, run_id, tally)
-        advance(chunk.n_read)
-        n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid
+    with Behind() as behind:
+        for chunk in documents.read_documents(path, pseudonyms=pseudonyms):
+            behind.run(append_chunk, db, chunk, run_id, tally)
+            checkpoint()
+            advance(chunk.n_read)
+            n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid
     if not n_valid:
         why = "every row was rejected" if n_read else "it holds no rows"
         tally.empty[path] = f"nothing was taken from this file; {why}"
@@ -174,7 +177,6 @@ def append_chunk(db: Path, chunk: documents.Chunk, run_id: str, tally: Tally) ->
     tally.n_duplicate += chunk.n_valid - n_appended
     tally.n_appended += n_appended
     tally.reject(chunk.rejects)
-    checkpoint()
 
 
 def _refuse(db: Path, path: Path, reason: str, digest: str | None, run_id: str, tally: Tally) -> None:

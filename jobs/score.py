@@ -17,6 +17,7 @@ import polars as pl
 import typer
 
 from jobs.alerts import refresh
+from jobs.behind import Behind
 from jobs.cli import run
 from jobs.ingest import Tally, ingest, ledger
 from jobs.progress import note, progress
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from monitor.models import LoadedModel
     from monitor.scoring import Scores
 
-FETCH_ROWS = 60_000
+FETCH_ROWS = 200_000
 FETCH_BYTES = 256 * 2**20
 CHUNK_ROWS = 20_000
 CHUNK_S = 30.0
@@ -175,17 +176,22 @@ def score_pending(db: Path, scorer: Scorer, run_id: str, tally: Tally, chunk_row
                 batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
             if batch.is_empty():
                 break
-            while not batch.is_empty():
-                rows, batch, since = batch.head(size), batch.slice(size), time.monotonic()
-                scores = score_rows(rows, scorer, advance)
-                with writing(db) as con:
-                    n_scored = store.append_scores(con, scores, run_id)
-                    store.count_in_run(con, run_id, n_scored=n_scored)
-                tally.n_scored += n_scored
-                checkpoint()
-                per_second = rows.height / max(time.monotonic() - since, 1e-3)
-                size = min(chunk_rows, max(LEAST_ROWS, round(CHUNK_S * per_second)))
+            with Behind() as behind:
+                while not batch.is_empty():
+                    rows, batch, since = batch.head(size), batch.slice(size), time.monotonic()
+                    behind.run(append_scores, db, score_rows(rows, scorer, advance), run_id, tally)
+                    checkpoint()
+                    per_second = rows.height / max(time.monotonic() - since, 1e-3)
+                    size = min(chunk_rows, max(LEAST_ROWS, round(CHUNK_S * per_second)))
     tally.scoring_s += time.monotonic() - began
+
+
+def append_scores(db: Path, scores: pl.DataFrame, run_id: str, tally: Tally) -> None:
+    """Commit a chunk's scores and their count in one transaction."""
+    with writing(db) as con:
+        n_scored = store.append_scores(con, scores, run_id)
+        store.count_in_run(con, run_id, n_scored=n_scored)
+    tally.n_scored += n_scored
 
 
 def score_rows(
