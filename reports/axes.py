@@ -106,7 +106,7 @@ def time_axis(field: str, days: pl.Series, say: Words) -> alt.X:
     year = "datum.index == 0 || (utcmonth(datum.value) == 0 && utcdate(datum.value) <= 7)"
     axis = alt.Axis(
         title=None,
-        values=[alt.DateTime(year=day.year, month=day.month, date=day.day, utc=True) for day in marks],
+        values=[{"year": day.year, "month": day.month, "date": day.day, "utc": True} for day in marks],
         labelExpr=f"[utcFormat(datum.value, '{say('%-d %b')}'), {year} ? utcFormat(datum.value, '%Y') : '']",
         labelOverlap="parity",
         labelSeparation=10,
