@@ -82,8 +82,7 @@ def command(
     dense = weights == "dense" or (weights == "auto" and target.type == "cpu")
     network = attach_adapter(load_trainable(source.base, target, dense=dense), settings)
     encoder = PromptEncoder(source.manifest.prompt, read_tokenizer(source.base))
-    epochs_told = count(settings.epochs, "epoch")
-    console.print(f"training on {target.type}: {len(prepared.texts):,} texts, {epochs_told}")
+    console.print(f"training on {target.type}: {_size(prepared)}, {count(settings.epochs, 'epoch')}")
     console.print(f"left out: {prepared.left_out}")
     validation = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
     result = fit(network, encoder, prepared.epoch, validation, settings, _reporter(console))
@@ -140,6 +139,11 @@ def _calibrate(console: Console, scores: npt.NDArray[np.float64], validation: Sp
             "validation cannot tell a temperature, for its answers are all right or no better than chance: 1 is kept"
         )
     return Calibration(*(round(value, 4) for value in fitted or Calibration()))
+
+
+def _size(prepared: Prepared) -> str:
+    drawn, known = len(prepared.epoch(0).texts), len(prepared.texts)
+    return count(known, "text") if drawn == known else f"{drawn:,} of {known:,} texts an epoch"
 
 
 def _told(why: Counter[str]) -> str:

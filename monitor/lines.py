@@ -15,6 +15,7 @@ COLUMNS = ("subject_id", "posted_at", "text", "doc_id", "source")
 REQUIRED = COLUMNS[:3]
 MAX_LINE_BYTES = 8 * 2**20  # a text of 1 MiB in JSON escapes is 6 MiB
 BATCH_BYTES = 64 * 2**20
+BOM = "\ufeff"  # files that were joined, or saved twice, begin with several
 RAW_CHARACTERS = 300  # of what a refused row held; enough to find it, too little to be an archive
 
 
@@ -73,10 +74,9 @@ class Lines:
             return Line(self._number, start[:1000].decode("utf-8", "replace"), "longer than 8 MiB")
         if not raw:
             return None
-        if self._number == 1:
-            raw = raw.removeprefix(b"\xef\xbb\xbf")
         try:
-            return Line(self._number, raw.decode("utf-8"), None)
+            text = raw.decode("utf-8")
+            return Line(self._number, text.lstrip(BOM) if self._number == 1 else text, None)
         except UnicodeDecodeError:
             return Line(self._number, raw.decode("utf-8", "replace"), "not UTF-8")
 

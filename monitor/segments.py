@@ -74,7 +74,7 @@ def _masks(
     texts: Sequence[str], probabilities: npt.NDArray[np.float64], undecided: Mask | None
 ) -> Iterator[tuple[str, str, Mask]]:
     words = np.array([len(text.split()) for text in texts], dtype=np.float64)
-    yield from _quarters("length", words, "{:.0f} to {:.0f} words")
+    yield from _quarters("length", words, ".0f", "{} words")
     negated = np.array([bool(NEGATION.search(text)) for text in texts], dtype=np.bool_)
     yield from (("negation", "a negation", negated), ("negation", "no negation", ~negated))
     feel = has_feel(texts)
@@ -82,12 +82,15 @@ def _masks(
     if undecided is not None:
         yield "shared words", "decided by a word of two emotions", undecided
         yield "shared words", "not so decided", ~undecided
-    yield from _quarters("confidence", confidence(probabilities), "confidence {:.2f} to {:.2f}")
+    yield from _quarters("confidence", confidence(probabilities), ".2f", "confidence {}")
 
 
-def _quarters(by: str, values: npt.NDArray[np.float64], name: str) -> Iterator[tuple[str, str, Mask]]:
+def _quarters(
+    by: str, values: npt.NDArray[np.float64], digits: str, name: str
+) -> Iterator[tuple[str, str, Mask]]:
     edges = np.unique(np.quantile(values, np.linspace(0, 1, QUARTERS + 1)[1:-1]))
     place = np.searchsorted(edges, values, side="left")
     for quarter in np.unique(place):
         mask = place == quarter
-        yield by, name.format(values[mask].min(), values[mask].max()), mask
+        low, high = (format(edge, digits) for edge in (values[mask].min(), values[mask].max()))
+        yield by, name.format(low if low == high else f"{low} to {high}"), mask

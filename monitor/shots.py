@@ -43,9 +43,10 @@ def draw_shots(train: Split, k: int, seed: int, room: int, length: Callable[[Seq
     waiting = [
         list(random.permutation(np.flatnonzero(train.labels == label))) for label in range(len(EMOTIONS))
     ]
+    told = f"{k} example{'s' if k > 1 else ''} a label"
     few = [f"{name} {len(rows)}" for name, rows in zip(EMOTIONS, waiting, strict=True) if len(rows) < k]
     if few:
-        raise DataError(f"train has too few texts for {k} examples a label: {', '.join(few)}")
+        raise DataError(f"train has too few texts for {told}: {', '.join(few)}")
     taken = [(label, rows.pop(0)) for label, rows in enumerate(waiting) for _ in range(k)]
     order, replaced = np.random.default_rng([seed, k]).permutation(len(taken)), 0
     while True:
@@ -56,9 +57,7 @@ def draw_shots(train: Split, k: int, seed: int, room: int, length: Callable[[Seq
         label, row = taken[longest]
         shorter = [other for other in waiting[label] if len(train.texts[other]) < len(train.texts[row])]
         if not shorter:
-            raise DataError(
-                f"{k} examples a label make a prompt of more than the {room} tokens this model has room for"
-            )
+            raise DataError(f"{told} make a prompt of more than the {room} tokens this model has room for")
         waiting[label].remove(shorter[0])
         taken[longest] = (label, shorter[0])
         replaced += 1

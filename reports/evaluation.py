@@ -160,7 +160,7 @@ def _facts(found: Json) -> list[tuple[str, str]]:
     ]
     if asked(found, "few_shot"):
         shots = ", ".join(map(str, settings["shots"]))
-        facts.append(("Few-shot", f"{shots} examples a label, {count(settings['draws'], 'draw')} each"))
+        facts.append(("Few-shot", f"examples a label: {shots}; {count(settings['draws'], 'draw')} each"))
     for model in found["models"]:
         adapter = "with a LoRA adapter" if model["adapter"] else "without adapter"
         own = (method for method in found["methods"] if method["model_id"] == model["model_id"])

@@ -136,3 +136,5 @@ def test_segments_cover_the_split_and_the_worst_comes_first() -> None:
     assert [part.found.n for part in marked if part.by == "shared words"] == [90, 810]
     one = segments(["only one"], LABELS[:1], answers(1.0, 1)[:1], resamples=0, seed=0)
     assert {part.found.n for part in one} == {1}
+    assert next(part.name for part in one if part.by == "length") == "2 words"
+    assert next(part.name for part in found if part.by == "length") == "3 to 5 words"

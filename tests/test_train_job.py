@@ -12,11 +12,13 @@ from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from jobs.cli import build_app
-from jobs.recipe import read_recipe
+from jobs.recipe import Recipe, read_recipe
+from jobs.train import _size, prepare
 from monitor.calibration import Calibration
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS
 from monitor.likelihood import label_log_likelihoods
+from monitor.mixture import MixtureSettings
 from monitor.model_files import read_tokenizer
 from monitor.model_folder import EMBEDDED_FOLDER, open_folder
 from monitor.models import load_model
@@ -72,6 +74,7 @@ def test_a_base_is_trained_calibrated_and_scores_the_same_from_its_folder(
     output = run(
         "train", "--data", str(corpus), "--base", str(base), "--out", str(out), "--recipe", str(quick)
     )
+    assert "training on cpu: 120 texts, 5 epochs" in output
     assert "best validation macro-F1" in output
     assert "Not a diagnosis" in output
     manifest = json.loads((out / "monitor.json").read_text())
@@ -120,6 +123,13 @@ def test_dense_training_sees_the_same_values_as_four_bits(base: Path) -> None:
         for dense in (False, True)
     ]
     assert ways[0] == pytest.approx(ways[1], abs=0.05)
+
+
+def test_a_run_says_how_many_texts_an_epoch_has_and_of_how_many(corpus: Path) -> None:
+    few = read_recipe("notebook", {})
+    assert _size(prepare(str(corpus), few, None)) == "120 texts"
+    mixed = Recipe(few.adapter, MixtureSettings(), few.files)
+    assert _size(prepare(str(corpus), mixed, 6)) == "6 of 120 texts an epoch"
 
 
 def test_the_notebooks_settings_are_the_defaults() -> None:
