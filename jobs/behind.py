@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Thread
 from types import TracebackType
+
+GRACE_S = 1.0
 
 
 class Behind:
     """Runs tasks in order beside the caller, who is at most one ahead; at the end of the block all are done.
 
     Inside the block the caller leaves alone what the tasks work on: they are the only ones to open the database.
+    KeyboardInterrupt is raised in the task as well, if that is not done in GRACE_S: it may wait for a lock for long.
 
     Raises (where the next task is given, or at the end of the block, also of one that failed):
         what a task raised; those after it were not begun.
     """
 
+    def __init__(self) -> None:
+        self._thread: Thread | None = None
+        self._fault: BaseException | None = None
+
     def __enter__(self) -> Behind:
-        self._thread = ThreadPoolExecutor(1)
-        self._last: Future[None] | None = None
         return self
 
     def run(self, task: Callable[..., None], *args: object) -> None:
         """Begin a task once the one before is done."""
         self._wait()
-        self._last = self._thread.submit(task, *args)
+        self._thread = Thread(target=self._do, args=(task, *args))
+        self._thread.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait for the last task, also where the block failed: what was made before that is kept."""
-        with self._thread:
-            self._wait()
+        if isinstance(fault, KeyboardInterrupt):
+            self._interrupt()
+        self._wait()
+
+    def _do(self, task: Callable[..., None], *args: object) -> None:
+        try:
+            task(*args)
+        except BaseException as fault:
+            self._fault = fault
 
     def _wait(self) -> None:
-        last, self._last = self._last, None
-        if last is not None:
-            last.result()
+        if self._thread is not None:
+            try:
+                self._thread.join()
+            except KeyboardInterrupt:
+                self._interrupt()
+                self._thread.join()
+                raise
+        self._thread = None
+        fault, self._fault = self._fault, None
+        if fault is not None:
+            raise fault
+
+    def _interrupt(self) -> None:
+        if self._thread is not None and self._thread.ident is not None:
+            try:
+                self._thread.join(GRACE_S)
+            finally:  # also on another Ctrl-C
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread.ident), ctypes.py_object(KeyboardInterrupt)
+                )

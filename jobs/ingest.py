@@ -16,9 +16,11 @@ from jobs.inbox import look
 from jobs.progress import note, progress
 from jobs.stopping import Stopped, checkpoint
 from monitor import documents, store
-from monitor.database import reading, writing
+from monitor.database import WRITE_WAIT_S, reading, writing
 from monitor.errors import DataError, MonitorError, StoreError
 from monitor.privacy import Pseudonyms
+
+HURRIED_S = 1.0  # who presses Ctrl-C twice waits for no reader; the next run closes a line left open
 
 
 @dataclass
@@ -66,8 +68,9 @@ def ledger(db: Path, job: str, model_id: str | None) -> Iterator[str]:
         run_id = store.start_run(con, job, model_id)
     try:
         yield run_id
-    except (Stopped, KeyboardInterrupt):
-        with suppress(StoreError), writing(db) as con:
+    except (Stopped, KeyboardInterrupt) as stop:
+        wait_s = HURRIED_S if isinstance(stop, KeyboardInterrupt) else WRITE_WAIT_S
+        with suppress(StoreError), writing(db, wait_s=wait_s) as con:
             store.finish_run(
                 con, run_id, "stopped", "stopped as it was asked; the next run completes its rows"
             )

@@ -58,6 +58,10 @@ def _remedy(path: Path, reason: str) -> str | None:
         ),
         (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
         (("WAL file",), wal),
+        (
+            ("No such file or directory",),
+            "the file or its folder was deleted or moved while it was used; bring it back if you can, and run again",
+        ),
         (("Corrupt", "checksum", "enough bytes"), "the file is damaged; restore it from a backup"),
     ):
         if any(sign in reason for sign in signs):

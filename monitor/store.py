@@ -209,8 +209,12 @@ def count_in_run(
     n_appended: int = 0,
     n_scored: int = 0,
 ) -> None:
-    """Add a chunk's counts to its run; call it in the transaction that appends the chunk."""
-    _run(
+    """Add a chunk's counts to its run; call it in the transaction that appends the chunk.
+
+    Raises:
+        StoreError: the run has no line: this is another database than the one it began with.
+    """
+    counted = _run(
         con,
         "count_in_run",
         run_id=run_id,
@@ -222,13 +226,18 @@ def count_in_run(
         n_appended=n_appended,
         n_scored=n_scored,
     )
+    _check_line(counted)
 
 
 def finish_run(
     con: duckdb.DuckDBPyConnection, run_id: str, status: str = "done", message: str | None = None
 ) -> None:
-    """Close a run's line: done, stopped or failed, with a message (which holds no text and no subject)."""
-    _run(con, "finish_run", run_id=run_id, status=status, message=message, now=utc_now())
+    """Close a run's line: done, stopped or failed, with a message (which holds no text and no subject).
+
+    Raises:
+        StoreError: as `count_in_run`.
+    """
+    _check_line(_run(con, "finish_run", run_id=run_id, status=status, message=message, now=utc_now()))
 
 
 def last_night(con: duckdb.DuckDBPyConnection, job: str) -> dt.datetime | None:
@@ -248,10 +257,18 @@ def _run(con: duckdb.DuckDBPyConnection, statement: str, /, **params: object) ->
 
 
 def _number(result: duckdb.DuckDBPyConnection) -> int:
-    """The one number that a count or an INSERT answers with."""
+    """The one number that a count, an INSERT or an UPDATE answers with."""
     row = result.fetchone()
-    assert row is not None  # both always answer
+    assert row is not None  # they always answer
     return int(row[0])
+
+
+def _check_line(updated: duckdb.DuckDBPyConnection) -> None:
+    if not _number(updated):
+        raise StoreError(
+            "the database was deleted or replaced while this run worked on it; bring it back if you can, and "
+            "run again: what is missing is read and scored anew"
+        )
 
 
 def _append(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, run_id: str) -> int:

@@ -10,6 +10,7 @@ from jobs import ingest, score
 from jobs.behind import Behind
 from jobs.score import score_files
 from monitor.database import reading
+from monitor.errors import StoreError
 from tests.inputs import write
 from tests.keyword_scorer import KeywordScorer
 
@@ -112,6 +113,43 @@ def test_a_chunk_is_committed_while_the_next_is_read(
     monkeypatch.setattr("jobs.score.check", lambda _: None)
     assert score_files([feed], tmp_path / "risk.duckdb", KeywordScorer).tally.n_scored == 120
     assert len(n_committed) >= 2
+
+
+def test_ctrl_c_ends_a_task_that_waits() -> None:
+    ended, waiting = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        waiting.set()
+        try:
+            while not ended.wait(0.01):
+                pass
+        finally:
+            ended.set()
+
+    def interrupted() -> None:
+        with Behind() as behind:
+            behind.run(wait)
+            waiting.wait(LIMIT_S)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert ended.is_set()
+
+
+def test_a_database_that_is_deleted_while_a_run_works_ends_it_and_loses_no_row(
+    tmp_path: Path, feed: Path
+) -> None:
+    db = tmp_path / "risk.duckdb"
+
+    class Deletes(KeywordScorer):
+        def score(self, texts, progress=None):  # type: ignore[no-untyped-def]
+            db.unlink(missing_ok=True)
+            return super().score(texts, progress)
+
+    with pytest.raises(StoreError, match="the database was deleted or replaced while this run worked on it"):
+        score_files([feed], db, Deletes)
+    assert score_files([feed], db, KeywordScorer).tally.n_scored == 120
 
 
 def test_a_chunk_that_cannot_be_scored_costs_none_before_it(tmp_path: Path, feed: Path) -> None:

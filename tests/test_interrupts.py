@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from jobs.nightly import run_once
-from monitor.database import SQL, reading
+from monitor.database import SQL, connect, reading
 from monitor.settings import load_settings
 from tests.keyword_scorer import KeywordScorer
 
@@ -133,6 +133,32 @@ def test_the_second_ctrl_c_stops_at_once(config: Path, at: str, kept: list[tuple
     assert error.splitlines()[-1] == "interrupted; what was committed is kept"
     assert "Traceback" not in error
     assert ledger(config) == kept
+
+
+@pytest.mark.parametrize("further", [0, 2])
+def test_the_second_ctrl_c_waits_for_no_reader_and_further_ones_do_no_harm(
+    config: Path, further: int
+) -> None:
+    db = config.with_name("risk.duckdb")
+
+    def held(process: subprocess.Popen[str]) -> None:
+        with connect(db, read_only=True):
+            time.sleep(2)  # the next chunk is scored by now, and its commit waits for this reader
+            twice(process)
+            for _ in range(further):
+                time.sleep(0.2)
+                process.send_signal(signal.SIGINT)
+            assert process.wait(LIMIT_S) == 130
+
+    _, error = interrupted(SLOW, "nightly", "--config", config, at="score", send=held)
+    assert error.splitlines()[-1] == "interrupted; what was committed is kept"
+    assert "Traceback" not in error
+    ((status, n_scored),) = ledger(config)
+    assert status == "running"
+    assert n_scored < 40
+    run_once(load_settings(config), KeywordScorer, report=False)
+    assert [status for status, _ in ledger(config)] == ["failed", "done"]
+    assert sum(n for _, n in ledger(config)) == 40
 
 
 def test_a_night_that_is_told_to_stop_ends_its_chunk_and_the_next_one_the_rest(config: Path) -> None:
