@@ -24,7 +24,9 @@ from typing import Any, NamedTuple
 import duckdb
 
 from monitor.database import SQL, reading, writing
+from monitor.errors import StoreError
 from monitor.settings import Quality
+from monitor.store import REPLACED
 
 PAST = dt.timedelta(days=28)
 MAX_TEXTS = 5_000  # of a run, and of the time before it; more would not tell more
@@ -46,7 +48,7 @@ def judge(db: Path, run_id: str, limits: Quality) -> Judgement:
     """Judge a run's input and put it into the ledger.
 
     Raises:
-        StoreError: the database cannot be read or written.
+        StoreError: the database cannot be read or written, or is another than the one the run began with.
     """
     with reading(db) as con:
         measures = measure(con, run_id, limits.min_rows)
@@ -60,6 +62,8 @@ def judge(db: Path, run_id: str, limits: Quality) -> Judgement:
 def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> dict[str, float]:
     """The measures of a run that enough rows were there for, by the names of their limits."""
     counts = _row(con, "quality_counts", run_id=run_id)
+    if not counts:
+        raise StoreError(REPLACED)
     found: dict[str, float] = {"unread_files": counts["n_refused_files"]}
     if counts["n_read"] >= min_rows:
         found["rejected"] = counts["n_rejected"] / counts["n_read"]
@@ -115,8 +119,7 @@ def hold(measures: dict[str, float], limits: Quality) -> Judgement:
 
 def _row(con: duckdb.DuckDBPyConnection, name: str, **params: object) -> dict[str, Any]:
     frame = con.sql(_sql(name), params=params).pl()
-    row: dict[str, Any] = frame.row(0, named=True)
-    return row
+    return next(frame.iter_rows(named=True), {})
 
 
 def _sql(name: str) -> str:

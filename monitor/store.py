@@ -21,6 +21,10 @@ from monitor.database import SQL, utc_now
 from monitor.errors import StoreError
 from monitor.privacy import PLAIN
 
+REPLACED = (
+    "the database was deleted or replaced while this run worked on it; bring it back if you can, and run again: "
+    "what is missing is read and scored anew"
+)
 EVALUATION_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
     "model_id": pl.String,
     "split": pl.String,
@@ -265,10 +269,7 @@ def _number(result: duckdb.DuckDBPyConnection) -> int:
 
 def _check_line(updated: duckdb.DuckDBPyConnection) -> None:
     if not _number(updated):
-        raise StoreError(
-            "the database was deleted or replaced while this run worked on it; bring it back if you can, and "
-            "run again: what is missing is read and scored anew"
-        )
+        raise StoreError(REPLACED)
 
 
 def _append(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, run_id: str) -> int:

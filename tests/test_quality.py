@@ -10,6 +10,7 @@ import pytest
 
 from monitor import quality, store
 from monitor.database import reading, writing
+from monitor.errors import StoreError
 from monitor.quality import Judgement, drift, hold, judge, measure
 from monitor.settings import Quality
 
@@ -147,6 +148,11 @@ def test_what_is_older_than_four_weeks_is_no_yardstick(db: Path) -> None:
     with writing(db) as con:
         con.execute("UPDATE documents SET ingested_at = '2025-12-01'")
     assert "language" not in measured(db, take_in(db, GERMAN, 6))
+
+
+def test_a_run_that_this_database_does_not_know_is_not_judged(db: Path) -> None:
+    with pytest.raises(StoreError, match="deleted or replaced while this run worked"):
+        judge(db, "20260101T000000.000-abcd", LIMITS)
 
 
 def test_the_worst_finding_gives_the_level_and_comes_first() -> None:
