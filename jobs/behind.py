@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
-from threading import Thread
+from contextlib import suppress
+from threading import Event, Thread
 from types import TracebackType
 
-GRACE_S = 1.0
+GRACE_S = 1.0  # after a second Ctrl-C; who presses it waits for no reader
 
 
 class Behind:
@@ -22,6 +23,7 @@ class Behind:
 
     def __init__(self) -> None:
         self._thread: Thread | None = None
+        self._done = Event()
         self._fault: BaseException | None = None
 
     def __enter__(self) -> Behind:
@@ -30,6 +32,7 @@ class Behind:
     def run(self, task: Callable[..., None], *args: object) -> None:
         """Begin a task once the one before is done."""
         self._wait()
+        self._done.clear()
         self._thread = Thread(target=self._do, args=(task, *args))
         self._thread.start()
 
@@ -46,25 +49,31 @@ class Behind:
             task(*args)
         except BaseException as fault:
             self._fault = fault
+        finally:
+            self._done.set()
 
     def _wait(self) -> None:
-        if self._thread is not None:
-            try:
-                self._thread.join()
-            except KeyboardInterrupt:
-                self._interrupt()
-                self._thread.join()
-                raise
+        try:
+            while self._works():
+                self._done.wait(GRACE_S)
+        except KeyboardInterrupt:
+            self._interrupt()
+            raise
         self._thread = None
         fault, self._fault = self._fault, None
         if fault is not None:
             raise fault
 
+    def _works(self) -> bool:
+        # Not join(): interrupted, Python 3.11's takes a thread that still runs for one that has ended.
+        return self._thread is not None and self._thread.is_alive()
+
     def _interrupt(self) -> None:
-        if self._thread is not None and self._thread.ident is not None:
-            try:
-                self._thread.join(GRACE_S)
-            finally:  # also on another Ctrl-C
+        """Raise KeyboardInterrupt in the task, again where a library swallows it, until it ends."""
+        while self._works():
+            with suppress(KeyboardInterrupt):  # another Ctrl-C cuts the grace short
+                self._done.wait(GRACE_S)
+            if self._thread is not None and self._thread.ident is not None and self._works():
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(self._thread.ident), ctypes.py_object(KeyboardInterrupt)
                 )

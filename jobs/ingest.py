@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.behind import Behind
+from jobs.behind import GRACE_S, Behind
 from jobs.inbox import look
 from jobs.progress import note, progress
 from jobs.stopping import Stopped, checkpoint
@@ -19,8 +19,6 @@ from monitor import documents, store
 from monitor.database import WRITE_WAIT_S, reading, writing
 from monitor.errors import DataError, MonitorError, StoreError
 from monitor.privacy import Pseudonyms
-
-HURRIED_S = 1.0  # who presses Ctrl-C twice waits for no reader; the next run closes a line left open
 
 
 @dataclass
@@ -69,7 +67,8 @@ def ledger(db: Path, job: str, model_id: str | None) -> Iterator[str]:
     try:
         yield run_id
     except (Stopped, KeyboardInterrupt) as stop:
-        wait_s = HURRIED_S if isinstance(stop, KeyboardInterrupt) else WRITE_WAIT_S
+        # The next run closes a line that is left open.
+        wait_s = GRACE_S if isinstance(stop, KeyboardInterrupt) else WRITE_WAIT_S
         with suppress(StoreError), writing(db, wait_s=wait_s) as con:
             store.finish_run(
                 con, run_id, "stopped", "stopped as it was asked; the next run completes its rows"
