@@ -17,7 +17,7 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.database import SQL, connect, followed, migrate, private_files, reading, utc_now
+from monitor.database import KIND, SQL, connect, followed, migrate, private_files, reading, utc_now
 from monitor.errors import StoreError
 from monitor.privacy import Pseudonyms
 from monitor.remedies import explained
@@ -90,7 +90,7 @@ def copied(
             with duckdb.connect(new) as con:
                 migrate(con)
             with duckdb.connect() as con:
-                con.execute(f"ATTACH {_quoted(db)} AS old (READ_ONLY)")
+                con.execute(f"ATTACH {_quoted(db)} AS old (TYPE {KIND}, READ_ONLY)")
                 if db.with_name(f"{db.name}.wal").exists():  # it would be taken for the log of the new file
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
                 con.execute(f"ATTACH {_quoted(new)} AS new")

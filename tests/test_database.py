@@ -103,6 +103,24 @@ def test_a_folder_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> Non
         connect(tmp_path / "file" / "risk.duckdb")
 
 
+@pytest.mark.parametrize(
+    "name", ["sqlite:a", "duckdb:a", ":memory:", "a:b", "memory", "%41 'ü'\".duckdb", "#"]
+)
+def test_any_name_is_a_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with writing(Path(name)) as con:
+        store.append_documents(con, documents("a", "b"), "run")
+    with reading(Path(name)) as con:
+        assert count(con, "documents") == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.gate"]
+
+
+def test_a_question_mark_is_refused_before_duckdb_takes_the_rest_for_settings(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="name a file without one"):
+        connect(tmp_path / "a?b.duckdb")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_newer_schema_is_refused_and_an_older_one_is_migrated(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,12 @@ def test_runs_the_scheduler_and_readers_at_once(tmp_path: Path) -> None:
     scheduler.send_signal(signal.SIGTERM)
     everyone = (*work, *read, scheduler)
     said = [process.communicate(timeout=300) for process in everyone]
-    assert [process.returncode for process in everyone] == [0] * len(everyone), said
+    failed = [
+        (process.args, process.returncode, words)
+        for process, words in zip(everyone, said, strict=True)
+        if process.returncode != 0
+    ]
+    assert not failed, (failed, (tmp_path / "scheduler.log").read_text())
     done = [tuple(map(float, out.split())) for out, _ in said[:-1]]
     questions, longest = zip(*done[2:], strict=True)
     print(
