@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from jobs.ingest import Tally, ingest, ledger
+from jobs.ingest import ingest, ledger
+from jobs.intake import Tally
 from jobs.nightly import run_once
 from jobs.peak import peak_memory
 from jobs.progress import duration, note

@@ -17,7 +17,8 @@ from rich.text import Text
 
 from jobs.alerts import refresh
 from jobs.cli import run
-from jobs.ingest import Tally, ingest
+from jobs.ingest import ingest
+from jobs.intake import Tally
 from jobs.progress import duration, note
 from jobs.report import write_report
 from jobs.score import Scorer, open_scorer, score_pending, scoring_run

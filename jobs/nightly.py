@@ -21,7 +21,8 @@ import typer
 from jobs.alerts import refresh
 from jobs.cli import run
 from jobs.inbox import entries, whole_files
-from jobs.ingest import Tally, ingest
+from jobs.ingest import ingest
+from jobs.intake import Tally
 from jobs.notify import tell_of_night, telling_of_failure
 from jobs.progress import note
 from jobs.report import warm_up, write_report

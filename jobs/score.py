@@ -19,7 +19,8 @@ import typer
 from jobs.alerts import refresh
 from jobs.behind import Behind
 from jobs.cli import run
-from jobs.ingest import Tally, ingest, ledger
+from jobs.ingest import ingest, ledger
+from jobs.intake import Tally
 from jobs.progress import note, progress
 from jobs.stopping import checkpoint, stoppable
 from jobs.summary import print_summary

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.text import Text
 
-from jobs.ingest import Tally
+from jobs.intake import Tally
 from jobs.progress import duration, printable, warn
 from monitor import NOT_A_DIAGNOSIS
 from monitor.quality import Judgement

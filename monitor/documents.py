@@ -87,10 +87,12 @@ class Chunk:
         """Rows of the file that were looked at."""
         return self.n_valid + self.rejects.height
 
-    def without(self, rows: Sequence[int], column: str, reason: str) -> Chunk:
-        """This chunk with the documents of these row numbers moved to the rejects."""
-        moved = pl.col("row").is_in(list(rows))
-        refused = self.documents.filter(moved).with_columns(column=pl.lit(column), reason=pl.lit(reason))
+    def without(self, ids: Sequence[str]) -> Chunk:
+        """This chunk with the documents of these doc_ids, which others have, moved to the rejects."""
+        moved = pl.col("doc_id").is_in(list(ids))
+        refused = self.documents.filter(moved).with_columns(
+            column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID)
+        )
         rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused, self.hidden))])
         return Chunk(self.file, self.documents.filter(~moved), rejects, self.n_repeated, self.hidden)
 

@@ -40,10 +40,10 @@ EVALUATION_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
 }
 
 
-def conflicting_rows(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[int]:
-    """The `row` numbers of documents whose doc_id is already kept with another subject, time or text."""
+def conflicting_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[str]:
+    """The doc_ids, each once in `documents`, that are already kept with another subject, time or text."""
     con.register("incoming", documents)
-    return [row for (row,) in _run(con, "conflicting_documents").fetchall()]
+    return [doc_id for (doc_id,) in _run(con, "conflicting_documents").fetchall()]
 
 
 def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:

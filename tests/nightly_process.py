@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 import duckdb
 
-import jobs.ingest
+import jobs.intake
 import jobs.nightly
 from jobs import cli
 from monitor import database, documents
@@ -24,6 +24,7 @@ from reports import page, pictures
 from tests.keyword_scorer import KeywordModel, KeywordScorer
 
 INGEST_ROWS = 40  # of a chunk: small, so that there are many moments between them
+COMMIT_ROWS = 90  # so that a commit has rows of several chunks, and of several files
 
 
 def run_night(settings: Settings, model_id: str, *, draw: bool = True) -> None:
@@ -32,6 +33,7 @@ def run_night(settings: Settings, model_id: str, *, draw: bool = True) -> None:
     report = jobs.nightly.write_report if draw else lambda *_args, **_options: settings.out / "index.html"
     with (
         patch.object(documents, "read_documents", in_chunks),
+        patch.object(jobs.intake, "COMMIT_ROWS", COMMIT_ROWS),
         patch.object(pictures, "INDEX", {"risk_trend": ("risk_trend",)}),
         patch.object(jobs.nightly, "write_report", report),
     ):
@@ -75,7 +77,7 @@ if __name__ == "__main__":
     page.library = lambda: "the script that draws charts takes a second to bundle"  # type: ignore[assignment]
     connect = database.connect
     database.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[assignment, return-value]
-    jobs.ingest.append_chunk = told("ingest", jobs.ingest.append_chunk)
+    jobs.intake.append_batch = told("ingest", jobs.intake.append_batch)
     KeywordScorer.score = told("score", KeywordScorer.score)  # type: ignore[method-assign]
     for step, name in (("alerts", "refresh"), ("publish", "publish"), ("report", "write_report")):
         setattr(jobs.nightly, name, told(step, getattr(jobs.nightly, name)))

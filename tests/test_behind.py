@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import ingest, score
+from jobs import ingest, intake, score
 from jobs.behind import Behind
 from jobs.score import score_files
 from monitor.database import reading
@@ -95,7 +95,7 @@ def test_a_chunk_is_committed_while_the_next_is_read(
     tmp_path: Path, feed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading_on, n_committed = threading.Event(), []
-    read_documents, append_chunk = ingest.documents.read_documents, ingest.append_chunk
+    read_documents, append_batch = ingest.documents.read_documents, intake.append_batch
 
     def read(path: Path, **known: object):  # type: ignore[no-untyped-def]
         for number, chunk in enumerate(read_documents(path, chunk_rows=60, **known)):  # type: ignore[arg-type]
@@ -105,11 +105,12 @@ def test_a_chunk_is_committed_while_the_next_is_read(
 
     def append(*args: object) -> None:
         assert reading_on.wait(LIMIT_S), "the second chunk is read only after this commit"
-        append_chunk(*args)  # type: ignore[arg-type]
+        append_batch(*args)  # type: ignore[arg-type]
         n_committed.append(1)
 
     monkeypatch.setattr("jobs.ingest.documents.read_documents", read)
-    monkeypatch.setattr("jobs.ingest.append_chunk", append)
+    monkeypatch.setattr("jobs.intake.append_batch", append)
+    monkeypatch.setattr("jobs.intake.COMMIT_ROWS", 60)
     monkeypatch.setattr("jobs.score.check", lambda _: None)
     assert score_files([feed], tmp_path / "risk.duckdb", KeywordScorer).tally.n_scored == 120
     assert len(n_committed) >= 2

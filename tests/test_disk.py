@@ -20,8 +20,8 @@ from tests.nights import assert_ledger_adds_up, contents, settings, write_csv
 from tests.rows import documents
 
 MODEL = "keywords-1"
-LARGEST = 1_000_000  # bytes of a file, under a limit
-DISK = "6m"
+LARGEST = 4_000_000  # bytes of a file, under a limit
+DISK = "9m"
 
 
 def rows(first: int, n: int) -> list[dict[str, str]]:

@@ -11,7 +11,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.ingest import Tally, ingest, ledger
+from jobs.ingest import ingest, ledger
+from jobs.intake import Tally
 from jobs.score import score_pending
 from monitor import store
 from monitor.database import migrate, reading
@@ -55,13 +56,13 @@ def test_any_json_objects_are_each_read_as_valid_or_rejected(
     )
 
 
-def tables(folder: Path, files: list[Path], seed: int) -> list[list[tuple[Any, ...]]]:
-    """What is kept after these files were read, one run a file, and scored."""
+def tables(folder: Path, runs: list[list[Path]], seed: int) -> list[list[tuple[Any, ...]]]:
+    """What is kept after these files were read, some a run, and scored."""
     db = folder / f"{seed}.duckdb"
-    for path in files:
+    for files in runs:
         tally = Tally()
         with ledger(db, "score", None) as run_id:
-            ingest(db, [path], run_id, tally)
+            ingest(db, files, run_id, tally)
             score_pending(db, KeywordScorer(), run_id, tally, chunk_rows=3)
         assert tally.n_read - tally.n_rejected == tally.n_appended + tally.n_duplicate
     with reading(db) as con:
@@ -87,7 +88,9 @@ def test_files_in_any_order_and_any_number_of_times_give_the_same_tables(
             for i, rows in enumerate(batches)
         ]
         again = random.Random(seed).sample(files * 2, 2 * len(files))
-        assert tables(folder, files, 1) == tables(folder, again, 2)
+        one_by_one = tables(folder, [[path] for path in files], 1)
+        assert one_by_one == tables(folder, [[path] for path in again], 2)
+        assert one_by_one == tables(folder, [again], 3)
 
 
 @settings(deadline=None, max_examples=12)

@@ -10,7 +10,8 @@ import pytest
 
 from jobs.cli import main
 from jobs.inbox import whole_files
-from jobs.ingest import Tally, ingest, ledger
+from jobs.ingest import ingest, ledger
+from jobs.intake import Tally
 from jobs.score import open_scorer, score_files, score_rows
 from monitor import store
 from monitor.database import only_writer, reading, writing

@@ -44,8 +44,8 @@ def test_appending_again_or_twice_in_one_batch_appends_once(con: duckdb.DuckDBPy
 def test_conflicts_are_rows_of_a_kept_id_with_other_content(con: duckdb.DuckDBPyConnection) -> None:
     store.append_documents(con, documents("a", "b"), "r1")
     con.execute("UPDATE documents SET text = NULL WHERE doc_id = 'b'")  # as retention leaves it
-    assert store.conflicting_rows(con, documents("a", "b", "c")) == []
-    assert store.conflicting_rows(con, documents("c", "a", "b", text="another")) == [2]
+    assert store.conflicting_ids(con, documents("a", "b", "c")) == []
+    assert store.conflicting_ids(con, documents("c", "a", "b", text="another")) == ["a"]
 
 
 def test_unscored_is_what_this_model_has_not_scored_in_order_and_within_its_limits(

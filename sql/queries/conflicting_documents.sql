@@ -1,12 +1,12 @@
 -- name: conflicting_documents
--- purpose: incoming rows whose doc_id is already kept with another subject, time or text; the kept one stays
--- grain: one row per such row of the frame `incoming`
+-- purpose: incoming doc_ids that are already kept with another subject, time or text; the kept one stays
+-- grain: one row per such doc_id of the frame `incoming`
 -- frame: none
 -- params: none
-SELECT i."row"
+SELECT i.doc_id
 FROM incoming AS i
 INNER JOIN documents AS d USING (doc_id)
 WHERE
     d.text IS NOT NULL
     AND (i.subject_id <> d.subject_id OR i.posted_at <> d.posted_at OR i.text <> d.text)
-ORDER BY i."row"
+ORDER BY i.doc_id

@@ -1,0 +1,197 @@
+"""Rows on their way into the database: chunks of one file or of many, committed together, and what they came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import polars as pl
+
+from jobs.behind import Behind
+from jobs.stopping import Stopped
+from monitor import documents, store
+from monitor.database import writing
+from monitor.errors import DataError
+
+COMMIT_ROWS = documents.CHUNK_ROWS
+COMMIT_BYTES = 64 * 2**20
+COMMIT_FILES = 1000
+
+
+@dataclass
+class Tally:
+    """What a run did; valid rows (n_read - n_rejected) are appended or duplicates.
+
+    Attributes:
+        reasons: how many rejects there were of each `column: reason`.
+        places: the first file and row of each of these.
+        refused: files that cannot be read, and why; those that an earlier run refused as they are now are
+            still_refused instead.
+        empty: files that gave nothing, and why.
+    """
+
+    n_files: int = 0
+    n_known_files: int = 0
+    n_read: int = 0
+    n_rejected: int = 0
+    n_duplicate: int = 0
+    n_appended: int = 0
+    n_scored: int = 0
+    scoring_s: float = 0.0
+    reasons: Counter[str] = field(default_factory=Counter)
+    places: dict[str, str] = field(default_factory=dict)
+    refused: dict[Path, str] = field(default_factory=dict)
+    still_refused: list[Path] = field(default_factory=list)
+    empty: dict[Path, str] = field(default_factory=dict)
+
+    def count(self, chunks: Sequence[documents.Chunk], n_appended: int) -> None:
+        """Count chunks, of which so many documents were new, and their rejects by their reasons."""
+        for chunk in chunks:
+            self.n_read += chunk.n_read
+            self.n_rejected += chunk.rejects.height
+            self.n_duplicate += chunk.n_valid
+            for file, row, column, reason in chunk.rejects.select("file", "row", "column", "reason").rows():
+                key = f"{column}: {reason}" if column else reason
+                self.reasons[key] += 1
+                self.places.setdefault(key, Path(file).name + ("" if row is None else f" row {row:,}"))
+        self.n_duplicate -= n_appended
+        self.n_appended += n_appended
+
+
+@dataclass
+class Batch:
+    """What one transaction appends.
+
+    Attributes:
+        chunks: rows, in the order of reading.
+        files: path, SHA-256 and bytes of each file that was read to its end.
+        refused: each file that cannot be read, why, and the SHA-256 of its content (None: unknown).
+        n_rows: of the chunks.
+        n_bytes: that their documents hold in memory.
+    """
+
+    chunks: list[documents.Chunk] = field(default_factory=list)
+    files: list[tuple[str, str, int]] = field(default_factory=list)
+    refused: list[tuple[Path, str, str | None]] = field(default_factory=list)
+    n_rows: int = 0
+    n_bytes: int = 0
+
+    def add(self, chunk: documents.Chunk) -> None:
+        """Take rows of a file."""
+        self.chunks.append(chunk)
+        self.n_rows += chunk.n_read
+        self.n_bytes += chunk.documents.estimated_size()
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing to append."""
+        return not (self.chunks or self.files or self.refused)
+
+    def is_full(self) -> bool:
+        """Whether it is worth a commit: more would make a crash cost more, or the memory too large."""
+        n_files = len(self.files) + len(self.refused)
+        return self.n_rows >= COMMIT_ROWS or self.n_bytes >= COMMIT_BYTES or n_files >= COMMIT_FILES
+
+
+class Intake:
+    """Appends the chunks and files it is given, in batches, each committed in a thread while the next is read.
+
+    A thousand small files so cost one opening of the database and not a thousand.
+
+    Args:
+        db: the database; inside the block nobody else in this process opens it.
+        run_id: the run whose ledger line counts the rows.
+        tally: counts the same once it is committed.
+    """
+
+    def __init__(self, db: Path, run_id: str, tally: Tally) -> None:
+        self.tally = tally
+        self._db, self._run_id = db, run_id
+        self._behind, self._batch = Behind(), Batch()
+
+    def __enter__(self) -> Intake:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Commit what is left, also before a file that cannot be read and where the run was asked to stop."""
+        try:
+            if fault is None or isinstance(fault, DataError | Stopped):
+                self._commit()
+        finally:
+            self._behind.__exit__(kind, fault, trace)
+
+    def add(self, chunk: documents.Chunk) -> None:
+        """Take rows of a file."""
+        self._batch.add(chunk)
+        self._commit_if_full()
+
+    def add_file(self, name: str, sha256: str, size: int) -> None:
+        """Remember a file, of so many bytes, that was read to its end."""
+        self._batch.files.append((name, sha256, size))
+        self._commit_if_full()
+
+    def refuse(self, path: Path, reason: str, sha256: str | None) -> None:
+        """Keep one reject for a file; it is counted once, however many nights it stays as it is."""
+        self._batch.refused.append((path, reason, sha256))
+        self._commit_if_full()
+
+    def _commit_if_full(self) -> None:
+        if self._batch.is_full():
+            self._commit()
+
+    def _commit(self) -> None:
+        batch, self._batch = self._batch, Batch()
+        if not batch.is_empty():
+            self._behind.run(append_batch, self._db, batch, self._run_id, self.tally)
+
+
+def append_batch(db: Path, batch: Batch, run_id: str, tally: Tally) -> None:
+    """Commit a batch and its counts in one transaction."""
+    with writing(db) as con:
+        done = [_append(con, chunks, run_id) for chunks in _without_repeats(batch.chunks)]
+        for name, sha256, size in batch.files:
+            store.add_file(con, name, sha256, size, run_id)
+        refused = [
+            (path, why, store.append_rejects(con, documents.refusal(path, why, sha256), run_id))
+            for path, why, sha256 in batch.refused
+        ]
+        store.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=sum(n for *_, n in refused))
+    for chunks, n_appended in done:
+        tally.count(chunks, n_appended)
+    for path, why, is_new in refused:
+        if is_new:
+            tally.refused[path] = why
+        else:
+            tally.still_refused.append(path)
+
+
+def _without_repeats(chunks: list[documents.Chunk]) -> list[list[documents.Chunk]]:
+    """The chunks together, or each alone where two of them hold one doc_id: of these the first is to be kept."""
+    if not chunks:
+        return []
+    ids = pl.concat([chunk.documents["doc_id"] for chunk in chunks])
+    return [chunks] if ids.n_unique() == len(ids) else [[chunk] for chunk in chunks]
+
+
+def _append(
+    con: duckdb.DuckDBPyConnection, chunks: list[documents.Chunk], run_id: str
+) -> tuple[list[documents.Chunk], int]:
+    """Append chunks; returns them without the documents of ids in use, and how many documents were new."""
+    if used := store.conflicting_ids(con, pl.concat([chunk.documents for chunk in chunks])):
+        chunks = [chunk.without(used) for chunk in chunks]
+    n_appended = store.append_documents(con, pl.concat([chunk.documents for chunk in chunks]), run_id)
+    store.append_rejects(con, pl.concat([chunk.rejects for chunk in chunks]), run_id)
+    store.count_in_run(
+        con,
+        run_id,
+        n_read=sum(chunk.n_read for chunk in chunks),
+        n_rejected=sum(chunk.rejects.height for chunk in chunks),
+        n_duplicate=sum(chunk.n_valid for chunk in chunks) - n_appended,
+        n_appended=n_appended,
+    )
+    return chunks, n_appended
