@@ -196,14 +196,14 @@ def _sort_out(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
     """Validate a batch's rows, give each an id, and part documents, repeats and rejects."""
     rows, unread = _checked(batch.rows), batch.faults
     if pseudonyms is not None:
-        subject = _mapped(rows["subject_id"], pseudonyms.of)
+        subject = _mapped(rows["subject_id"], pseudonyms.of_subjects)
         rows = rows.with_columns(
             subject,
-            _mapped(rows["doc_id"], pseudonyms.of_document),
+            _mapped(rows["doc_id"], pseudonyms.of_documents),
             source=pl.when(pl.col("source") == pl.col("subject_id")).then(subject).otherwise("source"),
         )
         unread = [fault._replace(raw=None) for fault in unread]
-    hashed = _hash if pseudonyms is None else pseudonyms.of_document
+    hashed = _hashes if pseudonyms is None else pseudonyms.of_documents
     valid = _with_ids(rows.filter(pl.col("reason").is_null()), hashed)
     first = valid.filter(pl.col("doc_id").is_first_distinct())
     kept = first.select("doc_id", *(pl.col(name).alias(f"{name}_kept") for name in REQUIRED))
@@ -249,22 +249,24 @@ def _checked(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(pl.coalesce(broken).alias("fault")).unnest("fault")
 
 
-def _mapped(values: pl.Series, function: Callable[[str], str]) -> pl.Series:
-    """Every string (not the nulls) through a function, which is asked once for each that differs."""
+def _mapped(values: pl.Series, function: Callable[[Sequence[str]], list[str]]) -> pl.Series:
+    """Every string (not the nulls) through a function, which is given once each that differs."""
     distinct = values.drop_nulls().unique()
-    return values.replace_strict(
-        distinct, [function(value) for value in distinct], default=None, return_dtype=pl.String
-    )
+    return values.replace_strict(distinct, function(distinct.to_list()), default=None, return_dtype=pl.String)
 
 
-def _with_ids(rows: pl.DataFrame, hashed: Callable[[str], str]) -> pl.DataFrame:
+def _with_ids(rows: pl.DataFrame, hashed: Callable[[Sequence[str]], list[str]]) -> pl.DataFrame:
     """The rows with a doc_id: theirs, or the hash of subject, time (microseconds since 1970) and text."""
     numbered = rows.with_row_index("place")
     bare = numbered.filter(pl.col("doc_id").is_null())
     written = pl.col("posted_at").dt.timestamp("us").cast(pl.String)
     keys = bare.select(pl.concat_str("subject_id", written, "text", separator="\0")).to_series()
-    hashes = pl.Series([hashed(key) for key in keys], dtype=pl.String)
+    hashes = pl.Series(hashed(keys.to_list()), dtype=pl.String)
     return rows.with_columns(doc_id=rows["doc_id"].scatter(bare["place"], hashes))
+
+
+def _hashes(keys: Sequence[str]) -> list[str]:
+    return [_hash(key) for key in keys]
 
 
 def _hash(*parts: object) -> str:

@@ -1,5 +1,7 @@
 """Pseudonyms: the same for the same key, of no use without it, and a key that only its owner can read."""
 
+import base64
+import hmac
 import re
 import stat
 from pathlib import Path
@@ -8,6 +10,7 @@ import pytest
 
 from monitor.errors import ConfigError
 from monitor.privacy import KEY_VARIABLE, Pseudonyms, key_file_of, open_pseudonyms
+from tests.hostile_strings import HOSTILE
 
 KEY = "correct horse battery staple"
 
@@ -25,15 +28,24 @@ def test_a_pseudonym_is_short_stable_and_depends_on_key_and_id() -> None:
 
 
 def test_the_id_of_a_document_is_keyed_and_tells_its_parts_apart() -> None:
-    one = Pseudonyms(KEY)
-    assert re.fullmatch("[a-z2-7]{26}", one.of_document("d1"))
-    ids = {
-        one.of_document("a", "bc"),
-        one.of_document("ab", "c"),
-        Pseudonyms(KEY + "!").of_document("a", "bc"),
-    }
-    assert len(ids) == 3
-    assert not one.of_document("alice").startswith(one.of("alice"))
+    one, other = Pseudonyms(KEY), Pseudonyms(KEY + "!")
+    ids = one.of_documents(["a\0bc", "ab\0c", "alice"])
+    assert all(re.fullmatch("[a-z2-7]{26}", name) for name in ids)
+    assert len({*ids, *other.of_documents(["a\0bc"])}) == 4
+    assert not ids[2].startswith(one.of("alice"))
+
+
+def test_many_at_once_are_written_in_base_32_as_one_by_one() -> None:
+    values = [*HOSTILE, *map(str, range(300))]
+
+    def expected(purpose: str, n_bytes: int) -> list[str]:
+        keyed = [f"{purpose}\0{value}".encode("utf-8", "replace") for value in values]
+        digests = [hmac.digest(KEY.encode(), value, "sha256")[:n_bytes] for value in keyed]
+        return [base64.b32encode(digest).decode().rstrip("=").lower() for digest in digests]
+
+    assert Pseudonyms(KEY).of_subjects(values) == expected("subject", 10)
+    assert Pseudonyms(KEY).of_documents(values) == expected("document", 16)
+    assert Pseudonyms(KEY).of_documents([]) == []
 
 
 def test_a_key_that_protects_nothing_is_refused_without_being_shown() -> None:
