@@ -12,14 +12,12 @@ import duckdb
 import polars as pl
 
 from jobs.behind import Behind
-from jobs.stopping import Stopped
 from monitor import documents, store
 from monitor.database import writing
-from monitor.errors import DataError
 
 COMMIT_ROWS = documents.CHUNK_ROWS
 COMMIT_BYTES = 64 * 2**20
-COMMIT_FILES = 1000
+COMMIT_FILES = 200  # of which each takes a statement, a millisecond
 
 
 @dataclass
@@ -67,11 +65,12 @@ class Batch:
     """What one transaction appends.
 
     Attributes:
-        chunks: rows, in the order of reading.
+        chunks: rows; no two chunks share a doc_id.
         files: path, SHA-256 and bytes of each file that was read to its end.
         refused: each file that cannot be read, why, and the SHA-256 of its content (None: unknown).
         n_rows: of the chunks.
-        n_bytes: that their documents hold in memory.
+        n_bytes: of memory that the chunks hold.
+        ids: the doc_ids of the chunks.
     """
 
     chunks: list[documents.Chunk] = field(default_factory=list)
@@ -79,12 +78,18 @@ class Batch:
     refused: list[tuple[Path, str, str | None]] = field(default_factory=list)
     n_rows: int = 0
     n_bytes: int = 0
+    ids: set[str] = field(default_factory=set)
+
+    def takes(self, chunk: documents.Chunk) -> bool:
+        """Whether none of its documents has an id of the batch: of two with one id the first is to be in before."""
+        return self.ids.isdisjoint(chunk.documents["doc_id"])
 
     def add(self, chunk: documents.Chunk) -> None:
         """Take rows of a file."""
         self.chunks.append(chunk)
         self.n_rows += chunk.n_read
-        self.n_bytes += chunk.documents.estimated_size()
+        self.n_bytes += chunk.n_bytes
+        self.ids.update(chunk.documents["doc_id"])
 
     def is_empty(self) -> bool:
         """Whether there is nothing to append."""
@@ -111,6 +116,7 @@ class Intake:
         self.tally = tally
         self._db, self._run_id = db, run_id
         self._behind, self._batch = Behind(), Batch()
+        self._failed = False  # what was read after a batch that is not in would be kept without it
 
     def __enter__(self) -> Intake:
         return self
@@ -118,15 +124,17 @@ class Intake:
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Commit what is left, also before a file that cannot be read and where the run was asked to stop."""
+        """Commit what is left, also where a file cannot be read or the run was asked to stop: not after Ctrl-C."""
         try:
-            if fault is None or isinstance(fault, DataError | Stopped):
+            if fault is None or (isinstance(fault, Exception) and not self._failed):
                 self._commit()
         finally:
             self._behind.__exit__(kind, fault, trace)
 
     def add(self, chunk: documents.Chunk) -> None:
         """Take rows of a file."""
+        if not self._batch.takes(chunk):
+            self._commit()
         self._batch.add(chunk)
         self._commit_if_full()
 
@@ -147,43 +155,43 @@ class Intake:
     def _commit(self) -> None:
         batch, self._batch = self._batch, Batch()
         if not batch.is_empty():
+            self._failed = True  # unless the one before is in, and this one begun
             self._behind.run(append_batch, self._db, batch, self._run_id, self.tally)
+            self._failed = False
 
 
 def append_batch(db: Path, batch: Batch, run_id: str, tally: Tally) -> None:
     """Commit a batch and its counts in one transaction."""
     with writing(db) as con:
-        done = [_append(con, chunks, run_id) for chunks in _without_repeats(batch.chunks)]
+        chunks, n_appended = _append(con, batch.chunks, run_id) if batch.chunks else ([], 0)
         for name, sha256, size in batch.files:
             store.add_file(con, name, sha256, size, run_id)
-        refused = [
-            (path, why, store.append_rejects(con, documents.refusal(path, why, sha256), run_id))
-            for path, why, sha256 in batch.refused
-        ]
-        store.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=sum(n for *_, n in refused))
-    for chunks, n_appended in done:
-        tally.count(chunks, n_appended)
-    for path, why, is_new in refused:
-        if is_new:
+        new = _refuse(con, batch.refused, run_id) if batch.refused else set[str]()
+        store.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=len(new))
+    tally.count(chunks, n_appended)
+    for path, why, sha256 in batch.refused:
+        if documents.refusal(path, why, sha256)["reject_id"].item() in new:
             tally.refused[path] = why
         else:
             tally.still_refused.append(path)
 
 
-def _without_repeats(chunks: list[documents.Chunk]) -> list[list[documents.Chunk]]:
-    """The chunks together, or each alone where two of them hold one doc_id: of these the first is to be kept."""
-    if not chunks:
-        return []
-    ids = pl.concat([chunk.documents["doc_id"] for chunk in chunks])
-    return [chunks] if ids.n_unique() == len(ids) else [[chunk] for chunk in chunks]
+def _refuse(
+    con: duckdb.DuckDBPyConnection, refused: list[tuple[Path, str, str | None]], run_id: str
+) -> set[str]:
+    """Keep a reject for each file; returns the ids of those that were not kept yet."""
+    rejects = pl.concat([documents.refusal(*one) for one in refused])
+    new = set(rejects["reject_id"]) - set(store.known_rejects(con, rejects))
+    store.append_rejects(con, rejects, run_id)
+    return new
 
 
 def _append(
     con: duckdb.DuckDBPyConnection, chunks: list[documents.Chunk], run_id: str
 ) -> tuple[list[documents.Chunk], int]:
     """Append chunks; returns them without the documents of ids in use, and how many documents were new."""
-    if used := store.conflicting_ids(con, pl.concat([chunk.documents for chunk in chunks])):
-        chunks = [chunk.without(used) for chunk in chunks]
+    if used := set(store.conflicting_ids(con, pl.concat([chunk.documents for chunk in chunks]))):
+        chunks = [_without(chunk, used) for chunk in chunks]
     n_appended = store.append_documents(con, pl.concat([chunk.documents for chunk in chunks]), run_id)
     store.append_rejects(con, pl.concat([chunk.rejects for chunk in chunks]), run_id)
     store.count_in_run(
@@ -195,3 +203,8 @@ def _append(
         n_appended=n_appended,
     )
     return chunks, n_appended
+
+
+def _without(chunk: documents.Chunk, used: set[str]) -> documents.Chunk:
+    ids = used.intersection(chunk.documents["doc_id"])
+    return chunk.without(ids) if ids else chunk

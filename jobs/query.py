@@ -105,10 +105,31 @@ def _asked(db: Path, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckd
             kind = statements[0].type.name
             if kind not in QUESTIONS:
                 raise DataError(f"{kind} is no question, and query changes nothing; {ASK}")
+            if word := _writes(sql):
+                raise DataError(f"{word} could write a file, and query changes nothing; {ASK}")
             result = _executed(con, statements[0])
             yield _distinct([column[0] for column in result.description]), result
     except duckdb.Error as error:
         raise DataError(_plainly(str(error))) from error
+
+
+def _writes(sql: str) -> str | None:
+    """A word by which a question could write: a COPY inside it may replace the database and its log.
+
+    As a name in quotes, in a string or in a comment it stays a word; the functions run SQL that is in a string.
+    """
+    raw, tokens = sql.encode(), duckdb.tokenize(sql)
+    ends = [start for start, _ in tokens[1:]] + [len(raw)]
+    for (start, kind), end in zip(tokens, ends, strict=True):
+        word = raw[start:end].decode("utf-8", "replace").strip().lower()
+        if kind == duckdb.token_type.keyword and word == "copy":
+            return word
+        if kind == duckdb.token_type.identifier and word.strip('"') in (
+            "query",
+            "json_execute_serialized_sql",
+        ):
+            return word
+    return None
 
 
 def _executed(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> duckdb.DuckDBPyConnection:

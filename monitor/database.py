@@ -20,6 +20,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock, Timeout
 
+from monitor import torn
 from monitor.errors import BusyError, StoreError
 from monitor.gate import POLL_S, Gate
 from monitor.remedies import explained
@@ -51,6 +52,7 @@ def connect(path: Path, *, read_only: bool = False, wait_s: float | None = None)
     with explained(path):
         if not path.exists():
             _create(path)
+        torn.mend(path)
         con = _open(path, read_only, wait_s)
         try:
             con.execute("SET TimeZone = 'UTC'")
@@ -82,14 +84,28 @@ def writing(path: Path, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.Duck
     Raises:
         StoreError: as `connect`; also when the disk is full.
     """
+    path = followed(path)
     with private_files(), explained(path):
         con = connect(path, wait_s=wait_s)
-        try:
-            con.execute("BEGIN")
-            yield con
-            con.execute("COMMIT")
-        finally:
-            con.close()
+        with torn.opened(path) as file:
+            try:
+                _keep_blocks(file, path, con)
+                con.execute("BEGIN")
+                yield con
+                con.execute("COMMIT")
+            finally:
+                con.close()
+            torn.drop(path)
+
+
+def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> None:
+    try:
+        torn.keep(file, path, con)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: the disk is full, or this user may write no more; make room and run again, committed rows are "
+            f"kept ({error.strerror})"
+        ) from error
 
 
 @contextmanager
@@ -220,7 +236,13 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
             if read_only:
                 gate.wait(deadline)
             try:
-                return duckdb.connect(f"{KIND}:{path.absolute()}", read_only=read_only)
+                return duckdb.connect(
+                    f"{KIND}:{path.absolute()}",
+                    read_only=read_only,
+                    config={
+                        "temp_directory": f"{path.absolute()}.tmp"
+                    },  # its own choice is a relative KIND:PATH.tmp
+                )
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not any(sign in str(error) for sign in _BUSY):
                     raise

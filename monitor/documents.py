@@ -13,8 +13,8 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -69,6 +69,7 @@ class Chunk:
         rejects: the others; columns of REJECT_SCHEMA.
         n_repeated: valid rows that repeat a document of this chunk.
         hidden: its ids are pseudonyms, and rejects hold nothing else of their rows.
+        n_bytes: of memory that it may hold: strings of rejected rows stay while others of the file are there.
     """
 
     file: str
@@ -76,6 +77,7 @@ class Chunk:
     rejects: pl.DataFrame
     n_repeated: int
     hidden: bool = False
+    n_bytes: int = 0
 
     @property
     def n_valid(self) -> int:
@@ -87,14 +89,14 @@ class Chunk:
         """Rows of the file that were looked at."""
         return self.n_valid + self.rejects.height
 
-    def without(self, ids: Sequence[str]) -> Chunk:
+    def without(self, ids: Collection[str]) -> Chunk:
         """This chunk with the documents of these doc_ids, which others have, moved to the rejects."""
         moved = pl.col("doc_id").is_in(list(ids))
         refused = self.documents.filter(moved).with_columns(
             column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID)
         )
         rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused, self.hidden))])
-        return Chunk(self.file, self.documents.filter(~moved), rejects, self.n_repeated, self.hidden)
+        return replace(self, documents=self.documents.filter(~moved), rejects=rejects)
 
 
 def find_inputs(inputs: Iterable[str | Path]) -> list[Path]:
@@ -203,7 +205,7 @@ def _sort_out(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
             source=pl.when(pl.col("source") == pl.col("subject_id")).then(subject).otherwise("source"),
         )
         unread = [fault._replace(raw=None) for fault in unread]
-    hashed = _hashes if pseudonyms is None else pseudonyms.of_documents
+    hashed = pseudonyms.of_documents if pseudonyms else lambda keys: [_hash(key) for key in keys]
     valid = _with_ids(rows.filter(pl.col("reason").is_null()), hashed)
     first = valid.filter(pl.col("doc_id").is_first_distinct())
     kept = first.select("doc_id", *(pl.col(name).alias(f"{name}_kept") for name in REQUIRED))
@@ -220,6 +222,7 @@ def _sort_out(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
         _rejects(file, sorted(faults, key=lambda fault: fault.row or 0)),
         again.height - differing.height,
         hidden,
+        int(batch.rows.estimated_size()),
     )
 
 
@@ -263,10 +266,6 @@ def _with_ids(rows: pl.DataFrame, hashed: Callable[[Sequence[str]], list[str]]) 
     keys = bare.select(pl.concat_str("subject_id", written, "text", separator="\0")).to_series()
     hashes = pl.Series(hashed(keys.to_list()), dtype=pl.String)
     return rows.with_columns(doc_id=rows["doc_id"].scatter(bare["place"], hashes))
-
-
-def _hashes(keys: Sequence[str]) -> list[str]:
-    return [_hash(key) for key in keys]
 
 
 def _hash(*parts: object) -> str:

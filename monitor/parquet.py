@@ -32,7 +32,7 @@ def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
     with path.open("rb") as stream:
         try:
             file = pq.ParquetFile(stream)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of a column's name
             raise DataError(
                 f"{path}: not a readable Parquet file (cut short or damaged?); export it again"
             ) from error

@@ -21,6 +21,7 @@ from monitor.database import KIND, SQL, connect, followed, migrate, private_file
 from monitor.errors import StoreError
 from monitor.privacy import Pseudonyms
 from monitor.remedies import explained
+from monitor.torn import copy_of_blocks, drop
 
 ORDER = ("documents", "scores", "alerts", "files", "rejects", "runs")  # scores are those of documents kept
 NOTHING = "^\\b$"  # a pattern that no name fits
@@ -67,6 +68,7 @@ def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | Non
     new = db.with_name(f".{db.name}.rewrite")
     with copied(db, new, subjects=subjects, before=before) as gone:
         new.replace(db)
+        drop(db)  # it may hold of the statistics what is forgotten
     return gone
 
 
@@ -174,7 +176,7 @@ def _copy(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.dateti
 
 
 def _remove(database: Path) -> None:
-    for path in (database, database.with_name(f"{database.name}.wal")):
+    for path in (database, database.with_name(f"{database.name}.wal"), copy_of_blocks(database)):
         path.unlink(missing_ok=True)
 
 

@@ -60,6 +60,12 @@ def append_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame, run_id
     )
 
 
+def known_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> list[str]:
+    """The reject_ids of these that are kept already."""
+    con.register("incoming", rejects)
+    return [reject_id for (reject_id,) in _run(con, "known_rejects").fetchall()]
+
+
 def append_scores(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, run_id: str) -> int:
     """Keep the scores (the table's columns but run_id, scored_at) that are new; returns how many.
 

@@ -81,15 +81,54 @@ def test_rows_bytes_and_files_limit_what_a_crash_costs(
     assert counted(tmp_path / "risk.duckdb") == (N, N, N)
 
 
-def test_an_id_in_two_files_of_a_batch_is_kept_once(tmp_path: Path, commits: list[intake.Batch]) -> None:
-    first = write(tmp_path / "a.csv", f"{HEADER}d,s,2026-01-05,joy\n")
+def test_an_id_in_two_files_is_kept_once_and_the_first_is_in_before(
+    tmp_path: Path, commits: list[intake.Batch]
+) -> None:
+    first = write(tmp_path / "a.csv", f"{HEADER}d,s,2026-01-05,joy\nf,s,2026-01-05,joy\n")
     same = write(tmp_path / "b.csv", f"{HEADER}d,s,2026-01-05,joy\ne,s,2026-01-05,joy\n")
     other = write(tmp_path / "c.csv", f"{HEADER}d,s,2026-01-05,anger\n")
     tally = read(tmp_path / "risk.duckdb", [first, same, other])
-    assert len(commits) == 1
-    assert (tally.n_read, tally.n_appended, tally.n_duplicate, tally.n_rejected) == (4, 2, 1, 1)
+    assert [len(batch.chunks) for batch in commits] == [1, 1, 1]
+    assert (tally.n_read, tally.n_appended, tally.n_duplicate, tally.n_rejected) == (5, 3, 1, 1)
     assert tally.places == {"doc_id: used before for another subject, time or text": "c.csv row 2"}
     assert ask(tmp_path / "risk.duckdb", "SELECT text FROM documents WHERE doc_id = 'd'").rows == [("joy",)]
+
+
+def test_a_bug_in_reading_one_file_keeps_no_other_out(
+    tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_documents = intake.documents.read_documents
+
+    def fails(path: Path, **known: object):  # type: ignore[no-untyped-def]
+        if path == files[20]:
+            raise ZeroDivisionError
+        return read_documents(path, **known)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(intake.documents, "read_documents", fails)
+    with pytest.raises(ZeroDivisionError):
+        read(tmp_path / "risk.duckdb", files)
+    assert counted(tmp_path / "risk.duckdb") == (20, 20, 20)
+
+
+def test_strings_of_rejected_rows_count_for_the_memory_of_a_batch(
+    tmp_path: Path, commits: list[intake.Batch], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(intake, "COMMIT_BYTES", 3_000_000)
+    long = f"x,s,2026-01-05,{'a' * 1_200_000}\n"
+    files = [write(tmp_path / f"{i}.csv", f"{HEADER}d{i},s,2026-01-05,joy\n{long}") for i in range(6)]
+    read(tmp_path / "risk.duckdb", files)
+    assert len(commits) == 3, "two that are full, and what is left"
+
+
+def test_unreadable_files_are_refused_together_and_counted_once(
+    tmp_path: Path, commits: list[intake.Batch]
+) -> None:
+    db = tmp_path / "risk.duckdb"
+    bad = [write(tmp_path / f"{i}.csv", "no,such,columns\n1,2,3\n") for i in range(5)]
+    assert list(read(db, bad[:3]).refused) == bad[:3]
+    again = read(db, bad)
+    assert (list(again.refused), again.still_refused) == (bad[3:], bad[:3])
+    assert ask(db, "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [([3, 2],)]
 
 
 @pytest.mark.parametrize("unattended", [True, False])

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (  # a module imports only from floors below its own
-    {"errors", "gate", "lines", "times", "nf4_rounding", "four_bit"},
+    {"errors", "gate", "torn", "lines", "times", "nf4_rounding", "four_bit"},
     {"remedies", "readers"},
     {"labels", "alert_rules", "cron", "privacy", "parquet", "database", "model_files", "special_tokens"},
     {"settings", "documents", "forecast", "store", "windows", "bootstrap"},

@@ -31,6 +31,11 @@ def test_a_question_is_answered(db: Path) -> None:
     assert answer == Answer(["doc_id", "n"], [("d1", 1)])
 
 
+def test_copy_and_query_are_words_like_others_where_they_write_nothing(db: Path) -> None:
+    sql = """SELECT 'copy' AS "copy", 'query(' AS b -- copy"""
+    assert ask(db, sql) == Answer(["copy", "b"], [("copy", "query(")])
+
+
 @pytest.mark.parametrize(
     ("sql", "part"),
     [
@@ -46,6 +51,13 @@ def test_a_question_is_answered(db: Path) -> None:
         ("FROM read_text('/etc/hostname')", "reads the tables of the database, and nothing else"),
         ("FROM 'feed.csv'", "reads the tables of the database, and nothing else"),
         ("INSTALL httpfs", "LOAD is no question"),
+        (
+            "EXPLAIN ANALYZE COPY (SELECT 42) TO '{db}' (FORMAT csv, USE_TMP_FILE false)",
+            "copy could write a file",
+        ),
+        ("WITH c AS (COPY (SELECT 42) TO '{db}.wal' (FORMAT csv)) FROM c", "copy could write a file"),
+        ("FROM query('FROM json_exec'||'ute_serialized_sql(1)')", "query could write a file"),
+        ("FROM \"JSON_execute_serialized_SQL\"(json_serialize_sql('FROM c'))", "could write a file"),
         ("  -- nothing", "no SQL to answer"),
         ("SELECT 1; SELECT 2", "one at a time"),
         ("SELECT 'a'::INTEGER", "Could not convert string 'a' to INT32"),
@@ -54,7 +66,7 @@ def test_a_question_is_answered(db: Path) -> None:
 def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, part: str) -> None:
     before = db.read_bytes()
     with pytest.raises(DataError) as caught:
-        ask(db, sql)
+        ask(db, sql.replace("{db}", str(db)))
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not re.search("Error|configur|pg_|read-only", str(caught.value))

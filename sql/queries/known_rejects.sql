@@ -1,0 +1,8 @@
+-- name: known_rejects
+-- purpose: which of the incoming rejects are kept already
+-- grain: one row per such reject_id of the frame `incoming`
+-- frame: none
+-- params: none
+SELECT reject_id
+FROM incoming
+SEMI JOIN rejects USING (reject_id)

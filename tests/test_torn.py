@@ -1,0 +1,104 @@
+"""A kill in the middle of a checkpoint, which leaves a block half written, costs no committed row."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from monitor import store
+from monitor.database import reading, writing
+from monitor.errors import StoreError
+from monitor.retention import rewrite
+from monitor.torn import HEADERS, copy_of_blocks, mend
+from tests.rows import count, documents
+
+BLOCK = 256 * 1024
+
+
+@pytest.fixture
+def killed(tmp_path: Path) -> Path:
+    """A database as a writer leaves it that was killed between its commit and the end of its checkpoint."""
+    path, found = tmp_path / "risk.duckdb", tmp_path / "killed" / "risk.duckdb"
+    found.parent.mkdir()
+    with writing(path) as con:
+        store.append_documents(con, documents("a", "b"), "run")
+    with writing(path) as con:
+        store.append_documents(con, documents("c"), "run")
+        con.execute("COMMIT")
+        for file in (path, copy_of_blocks(path), path.with_name(f"{path.name}.wal")):
+            shutil.copy(file, found.parent)
+        con.execute("BEGIN")
+    return found
+
+
+def tear(path: Path, at: int = HEADERS, n: int = 100_000) -> None:
+    with path.open("r+b") as stream:
+        stream.seek(at)
+        stream.write(os.urandom(n))
+
+
+@pytest.mark.parametrize("open_it", [reading, writing])
+def test_a_block_that_was_half_written_is_put_back_and_the_log_brings_what_was_committed(
+    killed, open_it
+) -> None:  # type: ignore[no-untyped-def]
+    tear(killed)
+    with open_it(killed) as con:
+        assert count(con, "documents") == 3
+    with writing(killed) as con:
+        store.append_documents(con, documents("d"), "run")
+    assert not copy_of_blocks(killed).exists()
+    with reading(killed) as con:
+        assert count(con, "documents") == 4
+
+
+def test_killed_again_and_again_it_is_put_back_each_time(killed: Path) -> None:
+    for _ in range(3):
+        tear(killed)
+        with reading(killed) as con:
+            assert count(con, "documents") == 3
+
+
+def test_without_the_copy_it_would_be_lost(killed: Path) -> None:
+    tear(killed)
+    copy_of_blocks(killed).unlink()
+    with pytest.raises(StoreError, match="the file is damaged"), reading(killed):
+        pass
+
+
+def test_nothing_is_put_back_where_nothing_is_torn(killed: Path) -> None:
+    before = killed.read_bytes()
+    assert not mend(killed)
+    assert killed.read_bytes() == before
+
+
+def test_a_copy_of_an_earlier_state_or_half_a_copy_is_never_put_back(killed: Path) -> None:
+    early = copy_of_blocks(killed).read_bytes()
+    with writing(killed) as con:
+        store.append_documents(con, documents("d"), "run")
+    after = killed.read_bytes()
+    for copy in (early, early[: len(early) // 2], b""):
+        copy_of_blocks(killed).write_bytes(copy)
+        assert not mend(killed)
+        assert not copy_of_blocks(killed).exists()
+    assert killed.read_bytes() == after
+    with reading(killed) as con:
+        assert count(con, "documents") == 4
+
+
+def test_while_somebody_writes_the_copy_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "risk.duckdb"
+    with writing(path) as con:
+        store.append_documents(con, documents("a"), "run")
+        assert copy_of_blocks(path).stat().st_mode & 0o777 == 0o600
+        pid = os.fork()
+        if not pid:
+            os._exit(mend(path) or not copy_of_blocks(path).exists())
+        assert os.waitpid(pid, 0)[1] == 0
+    assert not copy_of_blocks(path).exists()
+
+
+def test_what_is_forgotten_is_not_kept_in_the_copy(killed: Path) -> None:
+    assert b"a text" in copy_of_blocks(killed).read_bytes()
+    rewrite(killed, subjects=["s"])
+    assert not copy_of_blocks(killed).exists()
