@@ -92,10 +92,10 @@ def copied(
             with duckdb.connect(new) as con:
                 migrate(con)
             with duckdb.connect() as con:
-                con.execute(f"ATTACH {_quoted(db)} AS old (TYPE {KIND}, READ_ONLY)")
+                con.execute(f"ATTACH {_quoted(db.absolute())} AS old (TYPE {KIND}, READ_ONLY)")
                 if db.with_name(f"{db.name}.wal").exists():  # it would be taken for the log of the new file
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
-                con.execute(f"ATTACH {_quoted(new)} AS new")
+                con.execute(f"ATTACH {_quoted(new.absolute())} AS new")
                 con.execute("USE new")
                 gone = _copy(con, list(subjects), before)
                 con.execute("USE memory")

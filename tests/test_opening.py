@@ -17,8 +17,8 @@ import pytest
 
 from monitor import store
 from monitor.database import reading, writing
-from monitor.retention import copied
-from tests.rows import documents
+from monitor.retention import copied, rewrite
+from tests.rows import count, documents
 
 IN_OPEN, IN_CLOSE = 0x20, 0x08 | 0x10
 EVENT = struct.Struct("iIII")
@@ -84,3 +84,13 @@ def test_what_does_not_fit_into_memory_goes_beside_the_database(db: Path, open_i
             "SELECT hash(range) AS h, range::VARCHAR || repeat('x', 30) FROM range(1_500_000) ORDER BY h"
         )
         assert len(con.execute(sorted_rows).fetchmany(5)) == 5
+
+
+@pytest.mark.parametrize("name", [":memory:", "~"])
+def test_a_database_of_any_name_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    with writing(Path(name)) as con:
+        store.append_documents(con, documents("a", "b"), "run")
+    assert rewrite(Path(name), subjects=["s"])["documents"] == 2
+    with reading(Path(name)) as con:
+        assert count(con, "documents") == 0
