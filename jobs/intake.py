@@ -67,7 +67,7 @@ class Batch:
     Attributes:
         chunks: rows; no two chunks share a doc_id.
         files: path, SHA-256 and bytes of each file that was read to its end.
-        refused: each file that cannot be read, why, and the SHA-256 of its content (None: unknown).
+        refused: each file that cannot be read, why, and its one reject.
         n_rows: of the chunks.
         n_bytes: of memory that the chunks hold.
         ids: the doc_ids of the chunks.
@@ -75,7 +75,7 @@ class Batch:
 
     chunks: list[documents.Chunk] = field(default_factory=list)
     files: list[tuple[str, str, int]] = field(default_factory=list)
-    refused: list[tuple[Path, str, str | None]] = field(default_factory=list)
+    refused: list[tuple[Path, str, pl.DataFrame]] = field(default_factory=list)
     n_rows: int = 0
     n_bytes: int = 0
     ids: set[str] = field(default_factory=set)
@@ -144,8 +144,8 @@ class Intake:
         self._commit_if_full()
 
     def refuse(self, path: Path, reason: str, sha256: str | None) -> None:
-        """Keep one reject for a file; it is counted once, however many nights it stays as it is."""
-        self._batch.refused.append((path, reason, sha256))
+        """Keep one reject for a file (SHA-256 None: unknown), counted once however many nights it stays as it is."""
+        self._batch.refused.append((path, reason, documents.refusal(path, reason, sha256)))
         self._commit_if_full()
 
     def _commit_if_full(self) -> None:
@@ -166,21 +166,19 @@ def append_batch(db: Path, batch: Batch, run_id: str, tally: Tally) -> None:
         chunks, n_appended = _append(con, batch.chunks, run_id) if batch.chunks else ([], 0)
         for name, sha256, size in batch.files:
             store.add_file(con, name, sha256, size, run_id)
-        new = _refuse(con, batch.refused, run_id) if batch.refused else set[str]()
+        new = _refuse(con, [reject for *_, reject in batch.refused], run_id) if batch.refused else set[str]()
         store.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=len(new))
     tally.count(chunks, n_appended)
-    for path, why, sha256 in batch.refused:
-        if documents.refusal(path, why, sha256)["reject_id"].item() in new:
+    for path, why, reject in batch.refused:
+        if reject["reject_id"].item() in new:
             tally.refused[path] = why
         else:
             tally.still_refused.append(path)
 
 
-def _refuse(
-    con: duckdb.DuckDBPyConnection, refused: list[tuple[Path, str, str | None]], run_id: str
-) -> set[str]:
-    """Keep a reject for each file; returns the ids of those that were not kept yet."""
-    rejects = pl.concat([documents.refusal(*one) for one in refused])
+def _refuse(con: duckdb.DuckDBPyConnection, refusals: list[pl.DataFrame], run_id: str) -> set[str]:
+    """Keep the rejects; returns the ids of those that were not kept yet."""
+    rejects = pl.concat(refusals)
     new = set(rejects["reject_id"]) - set(store.known_rejects(con, rejects))
     store.append_rejects(con, rejects, run_id)
     return new

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from monitor import torn
 from monitor.errors import BusyError, StoreError
 from monitor.gate import POLL_S, Gate
-from monitor.remedies import explained
+from monitor.remedies import DISK_FULL, explained
 
 SQL = Path(__file__).resolve().parents[1] / "sql"
 READ_WAIT_S = 10.0
@@ -102,10 +102,7 @@ def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> None:
     try:
         torn.keep(file, path, con)
     except OSError as error:
-        raise StoreError(
-            f"{path}: the disk is full, or this user may write no more; make room and run again, committed rows are "
-            f"kept ({error.strerror})"
-        ) from error
+        raise StoreError(f"{path}: {DISK_FULL} ({error.strerror})") from error
 
 
 @contextmanager
@@ -236,13 +233,11 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
             if read_only:
                 gate.wait(deadline)
             try:
-                return duckdb.connect(
-                    f"{KIND}:{path.absolute()}",
-                    read_only=read_only,
-                    config={
-                        "temp_directory": f"{path.absolute()}.tmp"
-                    },  # its own choice is a relative KIND:PATH.tmp
-                )
+                # Left to itself it spills to KIND:PATH.tmp below the working folder, which it cannot make.
+                spill: dict[str, str | bool | int | float | list[str]] = {
+                    "temp_directory": f"{path.absolute()}.tmp"
+                }
+                return duckdb.connect(f"{KIND}:{path.absolute()}", read_only=read_only, config=spill)
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not any(sign in str(error) for sign in _BUSY):
                     raise

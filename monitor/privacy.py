@@ -24,9 +24,8 @@ from monitor.errors import ConfigError
 
 KEY_VARIABLE = "RISK_MONITOR_KEY"
 MIN_KEY_CHARACTERS = 16
-LETTERS = np.frombuffer(
-    b"abcdefghijklmnopqrstuvwxyz234567", np.uint8
-)  # of base 32, RFC 4648, in small letters
+# The letters of base 32 (RFC 4648), small.
+LETTERS = np.frombuffer(b"abcdefghijklmnopqrstuvwxyz234567", np.uint8)
 PLAIN = "plain"  # the fingerprint of a database whose ids came in as pseudonyms, or may be kept
 
 

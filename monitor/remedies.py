@@ -17,6 +17,9 @@ _FILE_ERRORS = (
     duckdb.FatalException,
     duckdb.PermissionException,
 )
+DISK_FULL = (
+    "the disk is full, or this user may write no more; make room and run again, committed rows are kept"
+)
 _FULL = ("No space left", "Out of disk", "File too large")
 
 
@@ -52,10 +55,7 @@ def _remedy(path: Path, reason: str) -> str | None:
     for signs, remedy in (
         (("Cannot open encrypted database",), "an encrypted database; risk-monitor has no key to it"),
         (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
-        (
-            _FULL,
-            "the disk is full, or this user may write no more; make room and run again, committed rows are kept",
-        ),
+        (_FULL, DISK_FULL),
         (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
         (("WAL file",), wal),
         (

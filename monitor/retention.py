@@ -21,7 +21,7 @@ from monitor.database import KIND, SQL, connect, followed, migrate, private_file
 from monitor.errors import StoreError
 from monitor.privacy import Pseudonyms
 from monitor.remedies import explained
-from monitor.torn import copy_of_blocks, drop
+from monitor.torn import drop
 
 ORDER = ("documents", "scores", "alerts", "files", "rejects", "runs")  # scores are those of documents kept
 NOTHING = "^\\b$"  # a pattern that no name fits
@@ -176,7 +176,7 @@ def _copy(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.dateti
 
 
 def _remove(database: Path) -> None:
-    for path in (database, database.with_name(f"{database.name}.wal"), copy_of_blocks(database)):
+    for path in (database, database.with_name(f"{database.name}.wal")):
         path.unlink(missing_ok=True)
 
 

@@ -1,10 +1,13 @@
 """Rows of documents and scores for tests of the database."""
 
 import datetime as dt
+from pathlib import Path
 
 import duckdb
 import polars as pl
 
+from monitor import store
+from monitor.database import writing
 from monitor.labels import RiskMap, score_columns
 
 
@@ -19,6 +22,13 @@ def documents(*ids: str, text: str = "a text") -> pl.DataFrame:
             "source": pl.Series([None] * len(ids), dtype=pl.String),
         }
     )
+
+
+def database(path: Path) -> Path:
+    """A database that holds the documents a and b."""
+    with writing(path) as con:
+        store.append_documents(con, documents("a", "b"), "run")
+    return path
 
 
 def scores(*ids: str, model: str = "m") -> pl.DataFrame:

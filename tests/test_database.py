@@ -16,15 +16,13 @@ from monitor import database, gate, store
 from monitor.database import connect, only_writer, reading, writing
 from monitor.errors import StoreError
 from monitor.remedies import explained
+from tests import rows
 from tests.rows import count, documents
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    path = tmp_path / "risk.duckdb"
-    with writing(path) as connection:
-        store.append_documents(connection, documents("a", "b"), "run")
-    return path
+    return rows.database(tmp_path / "risk.duckdb")
 
 
 def elsewhere(code: str) -> subprocess.Popen[str]:
@@ -108,8 +106,7 @@ def test_a_folder_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> Non
 )
 def test_any_name_is_a_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
-    with writing(Path(name)) as con:
-        store.append_documents(con, documents("a", "b"), "run")
+    rows.database(Path(name))
     with reading(Path(name)) as con:
         assert count(con, "documents") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.gate"]

@@ -15,10 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor import store
 from monitor.database import reading, writing
 from monitor.retention import copied, rewrite
-from tests.rows import count, documents
+from tests.rows import count, database
 
 IN_OPEN, IN_CLOSE = 0x20, 0x08 | 0x10
 EVENT = struct.Struct("iIII")
@@ -28,10 +27,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts the open
 
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
-    path = tmp_path / "risk.duckdb"
-    with writing(path) as con:
-        store.append_documents(con, documents("a", "b"), "run")
-    return path
+    return database(tmp_path / "risk.duckdb")
 
 
 @contextmanager
@@ -89,8 +85,7 @@ def test_what_does_not_fit_into_memory_goes_beside_the_database(db: Path, open_i
 @pytest.mark.parametrize("name", [":memory:", "~"])
 def test_a_database_of_any_name_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
-    with writing(Path(name)) as con:
-        store.append_documents(con, documents("a", "b"), "run")
+    database(Path(name))
     assert rewrite(Path(name), subjects=["s"])["documents"] == 2
     with reading(Path(name)) as con:
         assert count(con, "documents") == 0

@@ -1,9 +1,14 @@
 """A kill in the middle of a checkpoint, which leaves a block half written, costs no committed row."""
 
+from __future__ import annotations
+
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from monitor import store
@@ -11,9 +16,7 @@ from monitor.database import reading, writing
 from monitor.errors import StoreError
 from monitor.retention import rewrite
 from monitor.torn import HEADERS, copy_of_blocks, mend
-from tests.rows import count, documents
-
-BLOCK = 256 * 1024
+from tests.rows import count, database, documents
 
 
 @pytest.fixture
@@ -21,8 +24,7 @@ def killed(tmp_path: Path) -> Path:
     """A database as a writer leaves it that was killed between its commit and the end of its checkpoint."""
     path, found = tmp_path / "risk.duckdb", tmp_path / "killed" / "risk.duckdb"
     found.parent.mkdir()
-    with writing(path) as con:
-        store.append_documents(con, documents("a", "b"), "run")
+    database(path)
     with writing(path) as con:
         store.append_documents(con, documents("c"), "run")
         con.execute("COMMIT")
@@ -40,8 +42,8 @@ def tear(path: Path, at: int = HEADERS, n: int = 100_000) -> None:
 
 @pytest.mark.parametrize("open_it", [reading, writing])
 def test_a_block_that_was_half_written_is_put_back_and_the_log_brings_what_was_committed(
-    killed, open_it
-) -> None:  # type: ignore[no-untyped-def]
+    killed: Path, open_it: Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConnection]]
+) -> None:
     tear(killed)
     with open_it(killed) as con:
         assert count(con, "documents") == 3
