@@ -76,7 +76,7 @@ random_rules = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(feed=st.fixed_dictionaries({"a": days, "b": days}), rules=random_rules, as_of=st.integers(0, 90))
 def test_every_rule_agrees_with_a_naive_oracle(
     feed: dict[str, dict[int, list[float]]], rules: AlertRules, as_of: int

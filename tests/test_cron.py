@@ -99,7 +99,7 @@ def test_what_is_no_schedule_is_one_line(expression: str, words: str) -> None:
     assert expression in str(caught.value)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     zone=st.sampled_from(["Asia/Taipei", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC"]),
     hour=st.integers(0, 23),

@@ -173,7 +173,9 @@ ANY_ROW = st.fixed_dictionaries(
     {"subject_id": st.sampled_from(["s1", "s2", "", " s1 "]), "posted_at": ANY_TIME, "text": ANY_TEXT,
      "doc_id": st.sampled_from(["", "", "d1", "d2"])}
 )  # fmt: skip
-QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @QUICK

@@ -36,7 +36,7 @@ GOOD_OBJECT = st.fixed_dictionaries(
         "text": st.sampled_from(["joy", "sadness", "", *HOSTILE[:40]]),
     }
 )
-QUICK = settings(deadline=None, max_examples=40)
+QUICK = settings(max_examples=40)
 
 
 @QUICK
@@ -76,7 +76,7 @@ KEPT = (
 )
 
 
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 @given(batches=st.lists(st.lists(GOOD_OBJECT, max_size=8), min_size=1, max_size=2), seed=st.integers(0, 99))
 def test_files_in_any_order_and_any_number_of_times_give_the_same_tables(
     batches: list[list[dict[str, str]]], seed: int
@@ -93,7 +93,7 @@ def test_files_in_any_order_and_any_number_of_times_give_the_same_tables(
         assert one_by_one == tables(folder, [again], 3)
 
 
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 @given(
     ids=st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["m1", "m2"])), max_size=12),
     seed=st.integers(0, 99),

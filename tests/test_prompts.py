@@ -55,7 +55,7 @@ def test_a_fine_tuned_prompt_is_special_tokens_around_the_text() -> None:
     "encoder", [ONE_TOKEN, TREE, FEW, FEW_SPECIAL], ids=["one token", "tree", "few-shot", "few-shot special"]
 )
 @given(text=st.text(max_size=40))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_prefix_text_and_suffix_are_the_whole_prompt(encoder: PromptEncoder, text: str) -> None:
     ids, truncated, n_tokens = encoder.encode_texts([text], 10_000)
     clean = text.replace("\ufdd0", "")
@@ -65,7 +65,7 @@ def test_prefix_text_and_suffix_are_the_whole_prompt(encoder: PromptEncoder, tex
 
 
 @given(text=st.text(st.characters(max_codepoint=0x2FFF), max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_text_has_the_same_tokens_behind_a_long_llama_2_prompt_as_tokenised_whole(
     llama2: Tokenizer, text: str
 ) -> None:

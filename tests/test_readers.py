@@ -15,7 +15,9 @@ from monitor.documents import MAX_TEXT_BYTES, check
 from monitor.errors import DataError
 from tests.inputs import DAY, GOOD, HEADER, read, refusals, write, write_rows
 
-QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def kept_after(batches: list[list[str]]) -> list[str]:
 BATCHES = st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), max_size=5)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     orders=BATCHES.flatmap(lambda batches: st.tuples(st.just(batches), st.permutations([*batches, *batches])))
 )

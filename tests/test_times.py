@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.times import YEARS, parse_times
@@ -79,7 +79,6 @@ def test_hours_that_come_twice_or_not_at_all_keep_their_order_and_their_distance
     assert parse_times(pl.Series(local)).to_list() == [utc(moment) for moment in moments]
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(2099, 12, 30), timezones=st.timezones()), max_size=5

@@ -176,7 +176,7 @@ feeds = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     texts=feeds,
     as_of=st.integers(0, 105),
