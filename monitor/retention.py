@@ -24,6 +24,7 @@ from monitor.remedies import explained
 from monitor.torn import drop
 
 ORDER = ("documents", "scores", "alerts", "files", "rejects", "runs")  # scores are those of documents kept
+KEYED = ("documents", "scores")  # the tables with a row for each text
 NOTHING = "^\\b$"  # a pattern that no name fits
 SOUGHT = 20  # documents whose id and text are looked for afterwards; the ids of the subject always are
 SOUGHT_BYTES = 8  # what is shorter stands in any file by chance
@@ -74,12 +75,18 @@ def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | Non
 
 @contextmanager
 def copied(
-    db: Path, new: Path, *, subjects: Sequence[str] = (), before: dt.datetime | None = None
+    db: Path,
+    new: Path,
+    *,
+    subjects: Sequence[str] = (),
+    before: dt.datetime | None = None,
+    keys: bool = True,
 ) -> Iterator[dict[str, int]]:
     """A copy of a database in the file `new`, mode 600, and, as `rewrite`, how many rows of each table it lacks.
 
-    For the length of the block nobody else writes to `db`; after it `new` is gone, unless the block moved it.
-    The caller holds `database.only_writer`.
+    Without `keys` the tables of KEYED have no constraints: who only reads needs none, and their indexes are two
+    thirds of the file. For the length of the block nobody else writes to `db`; after it `new` is gone, unless the
+    block moved it. The caller holds `database.only_writer`.
 
     Raises:
         StoreError: the database cannot be read or the copy cannot be written.
@@ -91,6 +98,8 @@ def copied(
         try:
             with duckdb.connect(new) as con:
                 migrate(con)
+                for table in () if keys else KEYED:
+                    con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
             with duckdb.connect() as con:
                 con.execute(f"ATTACH {_quoted(db.absolute())} AS old (TYPE {KIND}, READ_ONLY)")
                 if db.with_name(f"{db.name}.wal").exists():  # it would be taken for the log of the new file

@@ -43,7 +43,7 @@ def publish(db: Path, folder: Path, *, texts: bool = False, parquet: bool = Fals
         raise ConfigError(f"{folder}: the snapshot would replace the database; name another folder")
     new = folder / f".{NAME}.new"
     with _writing_to(folder):
-        with copied(db, new, before=None if texts else EVERY_TEXT):
+        with copied(db, new, before=None if texts else EVERY_TEXT, keys=False):
             new.replace(out)
         for unfinished in folder.glob(f".{MONTHS}.new"):  # of a run that was killed
             unfinished.unlink()

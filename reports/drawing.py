@@ -13,6 +13,7 @@ import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +21,7 @@ import vl_convert
 
 from monitor.errors import ConfigError
 
+PROCESSES = 2  # as many pictures are large
 INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
 
 
@@ -57,67 +59,92 @@ def draw(version: str, spec: dict[str, Any], file: Path, *, with_png: bool) -> N
 
 
 class Drawer:
-    """Draws in a process of its own, one picture after another; at the end of the block all are there.
+    """Draws in PROCESSES of its own, each one picture after another; at the end of the block all are there.
 
     Args:
-        version: of Vega-Lite, which the process loads at once.
+        version: of Vega-Lite, which the processes load at once.
         private: only their owner may read the pictures.
 
     Raises (at the end of the block):
-        ConfigError: a picture cannot be written. RuntimeError: the process ended before its time.
+        ConfigError: a picture cannot be written. RuntimeError: a process ended before its time.
     """
 
     def __init__(self, version: str, *, private: bool) -> None:
         self._version, self._umask = version, 0o077 if private else -1
 
     def __enter__(self) -> Drawer:
-        """Start the process; in a session of its own, so that Ctrl-C is this one's to hear."""
-        self._process = subprocess.Popen(
-            # With the path of this process and no more: -m alone would look for modules in the working folder first.
-            [sys.executable, "-P", "-m", "reports.drawing", self._version],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            umask=self._umask,
-        )
-        self._turn = ThreadPoolExecutor(1)
+        """Start the processes."""
+        self._renderers = [_Renderer(self._version, self._umask) for _ in range(PROCESSES)]
+        self._idle = SimpleQueue[_Renderer]()
+        for renderer in self._renderers:
+            self._idle.put(renderer)
+        self._turns = ThreadPoolExecutor(PROCESSES)
         self._asked: list[Future[None]] = []
         return self
 
     def draw(self, spec: dict[str, Any], file: Path, *, with_png: bool) -> None:
         """As the function `draw`, but later."""
         asked = json.dumps([spec, str(file.absolute()), with_png])
-        self._asked.append(self._turn.submit(self._ask, asked, file.parent))
+        self._asked.append(self._turns.submit(self._ask, asked, file.parent))
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the pictures, unless the block failed, and end the process."""
-        self._turn.shutdown(cancel_futures=kind is not None)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        self._process.wait()
-        self._process.stdout.close()
+        """Wait for the pictures, unless the block failed, and end the processes."""
+        self._turns.shutdown(cancel_futures=kind is not None)
+        for renderer in self._renderers:
+            renderer.end()
         if kind is None:
             for asked in self._asked:
                 asked.result()
 
     def _ask(self, asked: str, out: Path) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        renderer = self._idle.get()
         try:
-            self._process.stdin.write(asked.encode() + b"\n")
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
+            fault = renderer.ask(asked)
+        finally:
+            self._idle.put(renderer)
+        if fault:
+            raise ConfigError(f"--out {out}: cannot write there ({fault}); name another folder")
+
+
+class _Renderer:
+    """A process that runs `serve`; in a session of its own, so that Ctrl-C is this one's to hear."""
+
+    def __init__(self, version: str, umask: int) -> None:
+        self.process = subprocess.Popen(
+            # With the path of this process and no more: -m alone would look for modules in the working folder first.
+            [sys.executable, "-P", "-m", "reports.drawing", version],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            umask=umask,
+        )
+
+    def ask(self, asked: str) -> str | None:
+        """Have a picture drawn; why it cannot be written, or None."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write(asked.encode() + b"\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
         except BrokenPipeError:
             answer = b""
         if not answer:
-            raise RuntimeError("the process that draws pictures ended before its time")
-        if fault := json.loads(answer):
-            raise ConfigError(f"--out {out}: cannot write there ({fault}); name another folder")
+            raise RuntimeError("a process that draws pictures ended before its time")
+        fault: str | None = json.loads(answer)
+        return fault
+
+    def end(self) -> None:
+        """Let the process end, and wait for that."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 def serve(version: str) -> None:

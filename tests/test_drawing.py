@@ -10,7 +10,7 @@ import pytest
 
 from monitor.errors import ConfigError
 from reports import axes
-from reports.drawing import Drawer, draw
+from reports.drawing import PROCESSES, Drawer, draw
 
 SPEC = {
     "mark": "bar",
@@ -61,8 +61,9 @@ def test_files_of_the_working_folder_are_not_taken_for_modules(
 def test_a_drawer_that_was_killed_is_no_silent_gap(tmp_path: Path) -> None:
     def killed() -> None:
         with Drawer(axes.VEGA_LITE, private=False) as drawer:
-            drawer._process.kill()
-            drawer.draw(SPEC, tmp_path / "one.svg", with_png=False)
+            drawer._renderers[0].process.kill()
+            for number in range(PROCESSES):
+                drawer.draw(SPEC, tmp_path / f"{number}.svg", with_png=False)
 
     with pytest.raises(RuntimeError, match="ended before its time"):
         killed()
@@ -79,23 +80,21 @@ def test_a_block_that_fails_does_not_wait_for_its_pictures(tmp_path: Path) -> No
 
     with pytest.raises(KeyError):
         failing()
-    assert drawer._process.poll() is not None
+    assert all(renderer.process.poll() is not None for renderer in drawer._renderers)
     assert len(list(tmp_path.glob("*.svg"))) < 50
 
 
-def test_the_process_ends_with_the_one_that_asked(tmp_path: Path) -> None:
+def test_the_processes_end_with_the_one_that_asked(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from reports.drawing import Drawer\n"
         f"drawer = Drawer({axes.VEGA_LITE!r}, private=False).__enter__()\n"
-        "print(drawer._process.pid, flush=True)\n"
+        "print(*(renderer.process.pid for renderer in drawer._renderers), flush=True)\n"
         "os._exit(0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
-    # communicate() returns once the drawing process, which has the same standard error, has closed it.
-    assert (
-        not Path(f"/proc/{int(done.stdout)}/cmdline").exists()
-        or not Path(f"/proc/{int(done.stdout)}/cmdline").read_bytes()
-    )
+    # communicate() returns once the drawing processes, which have the same standard error, have closed it.
+    for pid in done.stdout.split():
+        assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -10,7 +10,9 @@ import pytest
 from jobs.query import ask
 from jobs.report import write_report
 from jobs.score import score_files
+from monitor.database import writing
 from monitor.errors import ConfigError
+from monitor.retention import rewrite
 from monitor.snapshot import NAME, publish
 from tests.inputs import write
 from tests.keyword_scorer import KeywordScorer
@@ -39,6 +41,22 @@ def test_a_snapshot_answers_as_the_database_does_but_holds_no_text(db: Path, tmp
     assert ask(out, "SELECT count(raw), count(*) FROM rejects").rows == [(0, 1)]
     assert write_report(out, tmp_path / "report").is_file()
     assert b"secret diary" in publish(db, tmp_path / "whole", texts=True).read_bytes()
+
+
+def test_a_snapshot_has_no_indexes_and_taken_for_the_database_it_still_doubles_no_row(
+    db: Path, tmp_path: Path
+) -> None:
+    out = publish(db, tmp_path / "out", texts=True)
+    with duckdb.connect(out, read_only=True) as con:
+        keyed = con.execute("SELECT DISTINCT table_name FROM duckdb_constraints()").fetchall()
+    assert not {("documents",), ("scores",)} & set(keyed)
+    more = write(tmp_path / "more.csv", FEED + "d10,s1,2026-04-01,one line more,diary\n")
+    score_files([more], out, KeywordScorer)
+    sql = "SELECT count(*), count(DISTINCT doc_id) FROM scores"
+    assert ask(out, sql).rows == [(10, 10)]
+    rewrite(out)
+    with pytest.raises(duckdb.ConstraintException), writing(out) as con:
+        con.execute("INSERT INTO documents FROM documents")
 
 
 def test_an_open_snapshot_stays_as_it_is_while_the_next_takes_its_place(db: Path, tmp_path: Path) -> None:
