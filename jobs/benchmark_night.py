@@ -18,8 +18,9 @@ from jobs.ingest import ingest, ledger
 from jobs.intake import Tally
 from jobs.nightly import run_once
 from jobs.peak import peak_memory
+from jobs.pending import Scorer
 from jobs.progress import duration, note
-from jobs.score import Scorer, open_scorer
+from jobs.score import open_scorer
 from monitor.errors import ConfigError
 from monitor.privacy import key_file_of, open_pseudonyms
 from monitor.settings import Settings

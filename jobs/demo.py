@@ -19,9 +19,10 @@ from jobs.alerts import refresh
 from jobs.cli import run
 from jobs.ingest import ingest
 from jobs.intake import Tally
+from jobs.pending import Scorer, score_pending
 from jobs.progress import duration, note
 from jobs.report import write_report
-from jobs.score import Scorer, open_scorer, score_pending, scoring_run
+from jobs.score import open_scorer, scoring_run
 from monitor import NOT_A_DIAGNOSIS, store, windows
 from monitor.alert_rules import AlertRules
 from monitor.database import only_writer, reading

@@ -27,8 +27,9 @@ from rich.table import Table
 
 from jobs.alerts import in_use
 from jobs.cli import run
+from jobs.pending import Scorer
 from jobs.progress import note, progress
-from jobs.score import Scorer, open_scorer, score_files
+from jobs.score import open_scorer, score_files
 from monitor import NOT_A_DIAGNOSIS, windows
 from monitor.alert_rules import RULES, AlertRules
 from monitor.alerts import find_episodes

@@ -10,8 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from zoneinfo import ZoneInfo
@@ -24,9 +24,10 @@ from jobs.inbox import entries, whole_files
 from jobs.ingest import ingest
 from jobs.intake import Tally
 from jobs.notify import tell_of_night, telling_of_failure
+from jobs.pending import Scorer, score_pending
 from jobs.progress import note
 from jobs.report import warm_up, write_report
-from jobs.score import Scorer, open_scorer, score_pending, scoring_run
+from jobs.score import open_scorer, scoring_run
 from jobs.summary import print_summary
 from monitor.alerts import AlertCounts
 from monitor.errors import ConfigError
@@ -77,11 +78,9 @@ def run_once(
     ):
         files = whole_files(settings.inbox, settings.settle_s)
         ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
-        with ThreadPoolExecutor(1) as beside:
-            if report:
-                beside.submit(warm_up, options(settings))
-            score_pending(db, scorer, run_id, tally, settings.chunk_rows)
         with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
+            ahead = partial(warm_up, options(settings), drawer) if drawer else None
+            score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile=ahead)
             alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
             judged = judge(db, run_id, settings.quality)
             if settings.text_days is not None:

@@ -59,11 +59,12 @@ def write_report(
     return out / "index.html"
 
 
-def warm_up(options: Options) -> None:
+def warm_up(options: Options, drawer: Drawer) -> None:
     """Load and start beforehand what takes a report seconds, while the model computes on the other cores."""
+    drawer.start()
     import_module("monitor.forecast")
     pictures.can_write(Words(options.lang)(NOT_A_DIAGNOSIS))
-    page.library()
+    page.prepare()
 
 
 def _write(inputs: Inputs | Notice, say: Words, out: Path, drawer: Drawer | None) -> None:

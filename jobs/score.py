@@ -7,52 +7,33 @@ Running it again appends nothing; running it after a crash completes what the cr
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
-import polars as pl
 import typer
 
 from jobs.alerts import refresh
-from jobs.behind import Behind
 from jobs.cli import run
 from jobs.ingest import ingest, ledger
 from jobs.intake import Tally
-from jobs.progress import note, progress
+from jobs.pending import CHUNK_ROWS, Scorer, score_pending
+from jobs.progress import note
 from jobs.stopping import checkpoint, stoppable
 from jobs.summary import print_summary
 from monitor import store
 from monitor.alert_rules import AlertRules
 from monitor.alerts import AlertCounts
-from monitor.database import only_writer, reading, writing
+from monitor.database import only_writer, writing
 from monitor.documents import check, find_inputs
 from monitor.errors import DataError, MonitorError
-from monitor.labels import RiskMap, score_columns
+from monitor.labels import RiskMap
 from monitor.privacy import PLAIN, Pseudonyms, key_file_of, open_pseudonyms
 from monitor.settings import load_settings
 
 if TYPE_CHECKING:
     from monitor.models import LoadedModel
-    from monitor.scoring import Scores
-
-FETCH_ROWS = 200_000
-FETCH_BYTES = 256 * 2**20
-CHUNK_ROWS = 20_000
-CHUNK_S = 30.0
-FIRST_ROWS = 64  # of a run, before its speed is known
-LEAST_ROWS = 32  # a commit for fewer would cost a slow model more than it saves
-
-
-class Scorer(Protocol):
-    """What scores texts: `scoring.LabelScorer`."""
-
-    model: LoadedModel
-
-    def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
-        """P(emotion) of each text, in their order."""
 
 
 def open_scorer(
@@ -156,59 +137,6 @@ def remember_model(db: Path, model: LoadedModel) -> None:
         )
         if model.evaluation is not None:
             store.add_evaluations(con, model.model_id, model.evaluation)
-
-
-def score_pending(db: Path, scorer: Scorer, run_id: str, tally: Tally, chunk_rows: int = CHUNK_ROWS) -> None:
-    """Score every document that this model has not scored.
-
-    A commit comes after CHUNK_S or so: a crash, and a stop that waits for it, cost no more of a slow model than of a
-    quick one.
-
-    Args:
-        chunk_rows: most texts between two commits.
-    """
-    model_id = scorer.model.model_id
-    with reading(db) as con:
-        pending = store.count_unscored(con, model_id)
-    began, size = time.monotonic(), min(FIRST_ROWS, chunk_rows)
-    with progress("scoring", "texts", pending) as advance:
-        while True:
-            with reading(db) as con:
-                batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
-            if batch.is_empty():
-                break
-            with Behind() as behind:
-                while not batch.is_empty():
-                    rows, batch, since = batch.head(size), batch.slice(size), time.monotonic()
-                    behind.run(append_scores, db, score_rows(rows, scorer, advance), run_id, tally)
-                    checkpoint()
-                    per_second = rows.height / max(time.monotonic() - since, 1e-3)
-                    size = min(chunk_rows, max(LEAST_ROWS, round(CHUNK_S * per_second)))
-    tally.scoring_s += time.monotonic() - began
-
-
-def append_scores(db: Path, scores: pl.DataFrame, run_id: str, tally: Tally) -> None:
-    """Commit a chunk's scores and their count in one transaction."""
-    with writing(db) as con:
-        n_scored = store.append_scores(con, scores, run_id)
-        store.count_in_run(con, run_id, n_scored=n_scored)
-    tally.n_scored += n_scored
-
-
-def score_rows(
-    rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None
-) -> pl.DataFrame:
-    """Rows of `scores` (but run_id and scored_at) for documents (doc_id, text), in the same order."""
-    result = scorer.score(rows["text"].to_list(), progress=advance)
-    return pl.DataFrame(
-        {
-            "doc_id": rows["doc_id"],
-            "model_id": [scorer.model.model_id] * rows.height,
-            **score_columns(result.probabilities, scorer.model.risk_map),
-            "n_tokens": result.n_tokens,
-            "truncated": result.truncated,
-        }
-    )
 
 
 def score_files(

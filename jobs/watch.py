@@ -18,8 +18,9 @@ import typer
 from jobs.cli import run
 from jobs.inbox import entries, look
 from jobs.nightly import run_once
+from jobs.pending import Scorer
 from jobs.progress import note
-from jobs.score import Scorer, open_scorer
+from jobs.score import open_scorer
 from jobs.stopping import Stopped, sleep, stoppable
 from jobs.summary import warn_of_files
 from monitor import NOT_A_DIAGNOSIS

@@ -20,7 +20,7 @@ from monitor.prompts import PromptEncoder, few_shot
 from monitor.shots import Shot, draw_shots
 
 if TYPE_CHECKING:
-    from jobs.score import Scorer
+    from jobs.pending import Scorer
     from monitor.models import LoadedModel
 
 WAYS = ("zero_shot", "few_shot", "fine_tuned", "generate")

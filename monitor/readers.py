@@ -14,7 +14,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from monitor.errors import DataError
-from monitor.lines import COLUMNS, MAX_LINE_BYTES, REQUIRED, Batch, Gatherer, Line, Lines
+from monitor.lines import COLUMNS, MAX_LINE_BYTES, REQUIRED, Batch, Gatherer, Line, Lines, Stream
+
+BLOCK_BYTES = 2**16  # of lines that are read at once
 
 
 def read_csv(path: Path, batch_rows: int) -> Iterator[Batch]:
@@ -32,28 +34,75 @@ def read_csv(path: Path, batch_rows: int) -> Iterator[Batch]:
         header = lines.take()
         if header is None:
             return
-        names, delimiter = _csv_header(path, header)
-        places = [names.index(name) if name in names else None for name in COLUMNS]
-        record = _Record(lines)
-        reader = csv.reader(record, delimiter=delimiter, strict=True)
-        while True:
-            record.begin()
-            try:
-                fields = next(reader)
-            except StopIteration:
-                break
-            except csv.Error as error:
-                gathered.refuse(record.lines[0], record.fault() or _csv_reason(error))
-                lines.give_back(record.lines[1:])
-            else:
-                reason = record.fault() or _misfit(len(fields), len(names))
-                if reason:
-                    gathered.refuse(record.lines[0], reason)
-                elif fields:
-                    gathered.add(record.lines[0].number, [None if i is None else fields[i] for i in places])
+        rows = _CsvRows(lines, *_csv_header(path, header))
+        while rows.read(gathered, gathered.room(batch_rows)):
             if gathered.full(batch_rows):
                 yield gathered.take()
     yield gathered.take()
+
+
+class _CsvRows:
+    """The rows after the header: many at once where that is simple, otherwise one by one."""
+
+    def __init__(self, lines: Lines, names: list[str], delimiter: str) -> None:
+        self._lines, self._n_names, self._delimiter = lines, len(names), delimiter
+        self._places = [names.index(name) if name in names else None for name in COLUMNS]
+        self._record = _Record(lines)
+        self._reader = csv.reader(self._record, delimiter=delimiter, strict=True)
+        self._alone = 0  # the next lines are not plain
+
+    def read(self, gathered: Gatherer, room: int) -> bool:
+        """Gather the next rows and faults, `room` at most; False at the end of the file."""
+        if not self._alone:
+            held = self._lines.ahead()
+            self._alone = held.count(b"\n")
+            if self._alone <= room and (rows := self._plain(held)):
+                first, self._alone = self._lines.skip(held, self._alone), 0
+                self._gather(rows, first, gathered)
+                return True
+        self._alone = max(self._alone - 1, 0)
+        return self._read_one(gathered)
+
+    def _plain(self, held: bytes) -> list[list[str]] | None:
+        """The fields of each of these lines; None unless every one is a row of its own, or empty, without a fault."""
+        try:
+            text = io.StringIO(held.decode(), newline="\n")
+            rows = list(csv.reader(text, delimiter=self._delimiter, strict=True))
+        except (UnicodeDecodeError, csv.Error):
+            return None
+        return rows if len(rows) == self._alone and {*map(len, rows)} <= {0, self._n_names} else None
+
+    def _gather(self, rows: list[list[str]], first: int, gathered: Gatherer) -> None:
+        """Gather rows, which are on the lines from `first` on; empty lines are none."""
+        numbers = [number for number, fields in enumerate(rows, first) if fields]
+        if numbers:
+            columns = list(zip(*filter(None, rows), strict=True))
+            gathered.extend(numbers, [None if place is None else columns[place] for place in self._places])
+
+    def _read_one(self, gathered: Gatherer) -> bool:
+        self._record.begin()
+        try:
+            fields = next(self._reader)
+        except StopIteration:
+            return False
+        except csv.Error as error:
+            gathered.refuse(self._record.lines[0], self._record.fault() or _csv_reason(error))
+            self._lines.give_back(self._record.lines[1:])
+            return True
+        reason = self._record.fault() or self._misfit(len(fields))
+        if reason:
+            gathered.refuse(self._record.lines[0], reason)
+        elif fields:
+            values = [None if place is None else fields[place] for place in self._places]
+            gathered.add(self._record.lines[0].number, values)
+        return True
+
+    def _misfit(self, n_fields: int) -> str | None:
+        if n_fields in (0, self._n_names):  # 0: an empty line, which is no row
+            return None
+        if n_fields < self._n_names:
+            return "fewer fields than the header (cut short?)"
+        return "more fields than the header (a text with commas needs quotes)"
 
 
 class _Record:
@@ -90,14 +139,6 @@ def _csv_reason(error: csv.Error) -> str:
     if "new-line" in str(error):
         return "a carriage return outside quotes"
     return "its quotes do not close, or quotes inside them are not doubled"
-
-
-def _misfit(n_fields: int, n_names: int) -> str | None:
-    if n_fields in (0, n_names):  # 0: an empty line, which is no row
-        return None
-    if n_fields < n_names:
-        return "fewer fields than the header (cut short?)"
-    return "more fields than the header (a text with commas needs quotes)"
 
 
 def _csv_header(path: Path, line: Line) -> tuple[list[str], str]:
@@ -190,5 +231,7 @@ def _encodable(value: str) -> bool:
     return True
 
 
-def _open(path: Path) -> io.BufferedIOBase:
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
+def _open(path: Path) -> Stream:
+    if path.suffix.lower() == ".gz":
+        return gzip.GzipFile(path)
+    return io.BufferedReader(io.FileIO(path), BLOCK_BYTES)

@@ -30,7 +30,12 @@ def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any
 
     It is not held to Vega-Lite's schema, which takes longer than to make it; tests do that.
     """
-    written: dict[str, Any] = _drawable(chart.to_dict(validate=False))
+    return styled(chart.to_dict(validate=False), palette, font)
+
+
+def styled(given: Mapping[str, Any], palette: Palette, font: str) -> dict[str, Any]:
+    """A specification in that look."""
+    written: dict[str, Any] = _drawable(given)
     text = {"labelColor": palette.ink, "labelFontSize": 12, "titleColor": palette.muted, "titleFontSize": 12}
     written["config"] = {
         "background": None,

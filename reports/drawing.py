@@ -72,18 +72,23 @@ class Drawer:
     def __init__(self, version: str, *, private: bool) -> None:
         self._version, self._umask = version, 0o077 if private else -1
 
-    def __enter__(self) -> Drawer:
-        """Start the processes."""
-        self._renderers = [_Renderer(self._version, self._umask) for _ in range(PROCESSES)]
+        self._renderers: list[_Renderer] = []
         self._idle = SimpleQueue[_Renderer]()
-        for renderer in self._renderers:
-            self._idle.put(renderer)
         self._turns = ThreadPoolExecutor(PROCESSES)
         self._asked: list[Future[None]] = []
+
+    def __enter__(self) -> Drawer:
         return self
+
+    def start(self) -> None:
+        """Start the processes, before the first picture where that can be done beside something else."""
+        while len(self._renderers) < PROCESSES:
+            self._renderers.append(_Renderer(self._version, self._umask))
+            self._idle.put(self._renderers[-1])
 
     def draw(self, spec: dict[str, Any], file: Path, *, with_png: bool) -> None:
         """As the function `draw`, but later."""
+        self.start()
         asked = json.dumps([spec, str(file.absolute()), with_png])
         self._asked.append(self._turns.submit(self._ask, asked, file.parent))
 

@@ -98,6 +98,12 @@ def bundle() -> str:
     return made
 
 
+def prepare() -> None:
+    """Make beforehand what every page has."""
+    _template()
+    _packed_library()
+
+
 @cache
 def _packed_library() -> Markup:
     """The library in less than half its size; page.js unpacks it, and the policy knows it unpacked."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from reports.site import Page
 
 FONT = "Liberation Sans, Arial, Noto Sans CJK TC, Noto Sans TC, PingFang TC, Microsoft JhengHei, sans-serif"
 WIDTH = 1100
+OF_THE_WHOLE = {"$schema", "config", "datasets", "params"}  # and of no chart within it
 INDEX = {
     "risk_trend": ("risk_trend",),
     "risk_heatmap": ("subject_week", "weekday_hour"),
@@ -35,16 +37,17 @@ def write(page: Page, inputs: Inputs, out: Path, beside: Drawer | None = None) -
     PNG in letters that no font here has: tofu tells nothing. A drawer draws them beside what follows.
     """
     drawn = {figure.key: figure for figure in page.figures if figure.draw}
-    names = []
-    for name, keys in _wanted(page, drawn).items():
-        found = [drawn[key] for key in keys if key in drawn]
-        if not found:
-            continue
-        with_png = can_write(inputs.say(NOT_A_DIAGNOSIS))
-        draw = beside.draw if beside else partial(drawing.draw, axes.VEGA_LITE)
-        draw(_spec(page, inputs, found), out / f"{name}.svg", with_png=with_png)
-        names += [f"{name}.{suffix}" for suffix in ("png", "svg")[not with_png :]]
-    return names
+    wanted = {
+        name: found
+        for name, keys in _wanted(page, drawn).items()
+        if (found := [key for key in keys if key in drawn])
+    }
+    charts = {key: _chart(page, drawn[key]) for key in dict.fromkeys(chain(*wanted.values()))}
+    with_png = bool(wanted) and can_write(inputs.say(NOT_A_DIAGNOSIS))
+    draw = beside.draw if beside else partial(drawing.draw, axes.VEGA_LITE)
+    for name in sorted(wanted, key=lambda name: -len(wanted[name])):  # what takes longest begins first
+        draw(_spec(inputs, [charts[key] for key in wanted[name]]), out / f"{name}.svg", with_png=with_png)
+    return [f"{name}.{suffix}" for name in wanted for suffix in ("png", "svg")[not with_png :]]
 
 
 def drawer(options: Options) -> Drawer:
@@ -70,8 +73,20 @@ def _wanted(page: Page, drawn: Mapping[str, Figure]) -> Mapping[str, Sequence[st
     return INDEX if page.file == "index.html" else {Path(page.file).stem: tuple(drawn)}
 
 
-def _spec(page: Page, inputs: Inputs, figures: Sequence[Figure]) -> dict[str, Any]:
-    """Figures below one another, over a line that says what they rest on."""
+def _chart(page: Page, figure: Figure) -> dict[str, Any]:
+    """A figure's specification, with its title."""
+    assert figure.draw is not None
+    of = "" if page.file == "index.html" else f"{page.title} · "
+    title = {"text": f"{of}{figure.title}", "subtitle": textwrap.wrap(figure.unit, 150)}
+    chart = figure.draw(LIGHT, width=WIDTH)
+    return {**chart.to_dict(validate=False), "title": title}  # type: ignore[attr-defined]
+
+
+def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Charts below one another, over a line that says what they rest on.
+
+    Put together here, for Altair copies each chart several times where it stacks them.
+    """
     say = inputs.say
     note = say(
         "As of {day} (UTC), model {name} ({id}).",
@@ -79,25 +94,24 @@ def _spec(page: Page, inputs: Inputs, figures: Sequence[Figure]) -> dict[str, An
         name=inputs.model.name,
         id=inputs.model.model_id[:12],
     )
-    stacked = alt.vconcat(
-        *_titled(page, figures), spacing=44, background=LIGHT.paper, padding=28
-    ).resolve_scale(color="independent", x="independent", y="independent", strokeDash="independent")
-    titled = stacked.properties(
-        title=alt.TitleParams(
-            f"{note} {say(NOT_A_DIAGNOSIS)}",
-            orient="bottom",
-            fontSize=12,
-            fontWeight="normal",
-            color=LIGHT.muted,
-            offset=24,
-        )
-    )
-    return axes.spec(titled, LIGHT, FONT)
-
-
-def _titled(page: Page, figures: Sequence[Figure]) -> Iterator[Any]:
-    of = "" if page.file == "index.html" else f"{page.title} · "
-    for figure in figures:
-        if figure.draw:
-            title = alt.TitleParams(f"{of}{figure.title}", subtitle=textwrap.wrap(figure.unit, 150))
-            yield figure.draw(LIGHT, width=WIDTH).properties(title=title)  # type: ignore[attr-defined]
+    stacked = {
+        "$schema": charts[0]["$schema"],
+        "vconcat": [
+            {key: value for key, value in chart.items() if key not in OF_THE_WHOLE} for chart in charts
+        ],
+        "datasets": {name: rows for chart in charts for name, rows in chart["datasets"].items()},
+        "params": [param for chart in charts for param in chart.get("params", ())],
+        "resolve": {"scale": dict.fromkeys(("color", "x", "y", "strokeDash"), "independent")},
+        "spacing": 44,
+        "background": LIGHT.paper,
+        "padding": 28,
+        "title": {
+            "text": f"{note} {say(NOT_A_DIAGNOSIS)}",
+            "orient": "bottom",
+            "fontSize": 12,
+            "fontWeight": "normal",
+            "color": LIGHT.muted,
+            "offset": 24,
+        },
+    }
+    return axes.styled(stacked, LIGHT, FONT)

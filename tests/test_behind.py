@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs import ingest, intake, score
+from jobs import ingest, intake, pending
 from jobs.behind import Behind
 from jobs.score import score_files
 from monitor.database import reading
@@ -86,8 +86,8 @@ def test_a_chunk_is_committed_while_the_next_is_scored(
                 assert committed.wait(LIMIT_S), "the first chunk is not committed meanwhile"
             return super().score(texts, progress)
 
-    append_scores = score.append_scores
-    monkeypatch.setattr("jobs.score.append_scores", append)
+    append_scores = pending.append_scores
+    monkeypatch.setattr("jobs.pending.append_scores", append)
     assert score_files([feed], tmp_path / "risk.duckdb", Waits, chunk_rows=60).tally.n_scored == 120
 
 

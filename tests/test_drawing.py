@@ -61,6 +61,7 @@ def test_files_of_the_working_folder_are_not_taken_for_modules(
 def test_a_drawer_that_was_killed_is_no_silent_gap(tmp_path: Path) -> None:
     def killed() -> None:
         with Drawer(axes.VEGA_LITE, private=False) as drawer:
+            drawer.start()
             drawer._renderers[0].process.kill()
             for number in range(PROCESSES):
                 drawer.draw(SPEC, tmp_path / f"{number}.svg", with_png=False)
@@ -88,7 +89,8 @@ def test_the_processes_end_with_the_one_that_asked(tmp_path: Path) -> None:
     code = (
         "import os, sys\n"
         "from reports.drawing import Drawer\n"
-        f"drawer = Drawer({axes.VEGA_LITE!r}, private=False).__enter__()\n"
+        f"drawer = Drawer({axes.VEGA_LITE!r}, private=False)\n"
+        "drawer.start()\n"
         "print(*(renderer.process.pid for renderer in drawer._renderers), flush=True)\n"
         "os._exit(0)\n"
     )

@@ -198,7 +198,7 @@ def test_a_refused_file_is_news_to_the_first_night_that_is_judged(
     tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(inbox / "a.csv", "when,text\n")
-    monkeypatch.setattr("jobs.nightly.score_pending", lambda *_: 1 / 0)
+    monkeypatch.setattr("jobs.nightly.score_pending", lambda *_, **__: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         read_inbox(settings(tmp_path, inbox))
     monkeypatch.undo()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobs.ingest import ingest, ledger
 from jobs.intake import Tally
-from jobs.score import score_pending
+from jobs.pending import score_pending
 from monitor import store
 from monitor.database import migrate, reading
 from tests.hostile_strings import HOSTILE

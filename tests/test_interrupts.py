@@ -42,7 +42,6 @@ def sleep(seconds, real=jobs.stopping.sleep):
     real(seconds)
 
 jobs.nightly.open_scorer = jobs.score.open_scorer = jobs.watch.open_scorer = load
-jobs.score.CHUNK_ROWS = 10
 jobs.watch.sleep = sleep
 jobs.nightly.write_report = lambda *_, **__: None  # it takes long to draw
 cli.main(sys.argv[1:])

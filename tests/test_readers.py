@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 import pyarrow as pa
@@ -11,8 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from monitor import readers
 from monitor.documents import MAX_TEXT_BYTES, check
 from monitor.errors import DataError
+from monitor.lines import Lines
+from monitor.readers import read_csv
 from tests.inputs import DAY, GOOD, HEADER, read, refusals, write, write_rows
 
 QUICK = settings(
@@ -227,3 +231,47 @@ def test_no_bytes_at_all_break_the_reader(tmp_path: Path, content: bytes, cut: i
     assert chunk.documents.height >= 1
     lines = [line for line in path.read_bytes().splitlines() if line.strip()]
     assert 1 <= chunk.n_read <= len(lines)
+
+
+ROWS = [
+    *(b"s2,2026-01-06,other\n", b's3,2026-01-07,"two\nlines"\n', b"\n", b"s4,2026-01-08\n"),
+    *(b"s5,2026-01-09,\xe9\n", "s6,2026-01-10,\u00e9\u2028\n".encode()),
+]
+PIECES = [
+    *(b"s1,2026-01-05,text", b'"a, b"', b'"open', b'"in "side"', b'""', b",", b";", b" "),
+    *(b"\n", b"\r\n", b"\r", b"\0", b'",\n'),
+]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@QUICK
+@given(
+    pieces=st.lists(st.sampled_from(ROWS) | st.sampled_from(PIECES), max_size=30),
+    block=st.integers(1, 400),
+    chunk_rows=st.integers(1, 20),
+    cut=st.integers(0, 40),
+)
+def test_rows_read_many_at_once_are_those_read_one_by_one(
+    tmp_path: Path, name: str, pieces: list[bytes], block: int, chunk_rows: int, cut: int
+) -> None:
+    path = write(tmp_path / name, (HEADER + GOOD).encode() + b"".join(pieces))
+    if name.endswith(".gz"):
+        path.write_bytes(path.read_bytes()[: -cut or None])
+    with patch.object(readers, "BLOCK_BYTES", block):
+        found = list(read_csv(path, chunk_rows))
+    with patch.object(Lines, "ahead", lambda _: b""):
+        expected = list(read_csv(path, chunk_rows))
+    assert pl.concat([batch.rows for batch in found]).equals(pl.concat([batch.rows for batch in expected]))
+    assert [fault for batch in found for fault in batch.faults] == [
+        fault for batch in expected for fault in batch.faults
+    ]
+    assert all(batch.rows.height + len(batch.faults) <= chunk_rows for batch in found)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+def test_simple_rows_are_read_many_at_once(tmp_path: Path, name: str) -> None:
+    path = write(tmp_path / name, HEADER + GOOD * 20_000)
+    with patch.object(Lines, "take", autospec=True, side_effect=Lines.take) as take:
+        batch, *_ = list(read_csv(path, 20_000))
+    assert batch.rows["row"].to_list() == list(range(2, 20_002))
+    assert take.call_count < 1_000

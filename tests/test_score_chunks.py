@@ -13,7 +13,7 @@ from tests.keyword_scorer import KeywordScorer
 def test_large_texts_are_fetched_few_at_a_time_and_none_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jobs.score.FETCH_BYTES", 1000)
+    monkeypatch.setattr("jobs.pending.FETCH_BYTES", 1000)
     rows = "".join(f"s1,{dt.date(2026, 1, 1 + i)},{'x' * 900} joy {i}\n" for i in range(5))
     tally = score_files(
         [write(tmp_path / "a.csv", "subject_id,posted_at,text\n" + rows)],
@@ -38,7 +38,7 @@ def test_a_slow_model_commits_after_fewer_texts(
             return super().score(texts, progress)
 
     chunks: list[int] = []
-    monkeypatch.setattr("jobs.score.time.monotonic", lambda: Clock.now)
+    monkeypatch.setattr("jobs.pending.time.monotonic", lambda: Clock.now)
     rows = [f"s,2026-01-01T00:00:{n % 60:02},joy {n}" for n in range(700)]
     feed = write(tmp_path / "many.csv", "subject_id,posted_at,text\n" + "\n".join(rows) + "\n")
     score_files([feed], tmp_path / "risk.duckdb", Clock, chunk_rows=300)

@@ -12,7 +12,8 @@ from jobs.cli import main
 from jobs.inbox import whole_files
 from jobs.ingest import ingest, ledger
 from jobs.intake import Tally
-from jobs.score import open_scorer, score_files, score_rows
+from jobs.pending import score_rows
+from jobs.score import open_scorer, score_files
 from monitor import store
 from monitor.database import only_writer, reading, writing
 from monitor.errors import DataError, MonitorError, StoreError

@@ -27,7 +27,8 @@ subjects AS (
     GROUP BY t.subject_id
 ),
 ranked AS (
-    SELECT subject_id, row_number() OVER (ORDER BY n = 0, recent_p_high DESC, subject_id) AS place
+    -- rounded, for the last bits of a sum depend on who added first
+    SELECT subject_id, row_number() OVER (ORDER BY n = 0, round(recent_p_high, 9) DESC, subject_id) AS place
     FROM subjects
 )
 SELECT
