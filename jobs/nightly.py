@@ -10,8 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
-from functools import partial
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from zoneinfo import ZoneInfo
@@ -79,10 +78,17 @@ def run_once(
         files = whole_files(settings.inbox, settings.settle_s)
         ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
         with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
-            ahead = partial(warm_up, options(settings), drawer) if drawer else None
-            score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile=ahead)
+            judgements = list[Judgement]()
+
+            def meanwhile() -> None:
+                judgements.append(judge(db, run_id, settings.quality))
+                if drawer:
+                    with suppress(Exception):  # what fails here fails again where the report is written
+                        warm_up(options(settings), drawer)
+
+            score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile)
+            (judged,) = judgements
             alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
-            judged = judge(db, run_id, settings.quality)
             if settings.text_days is not None:
                 drop_old_texts(db, settings.text_days)
             if drawer:

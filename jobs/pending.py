@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -54,16 +53,16 @@ def score_pending(
 
     Args:
         chunk_rows: most texts between two commits.
-        meanwhile: what is done in a thread while the model computes; it leaves the database alone.
+        meanwhile: what is done in a thread while the model computes.
     """
     model_id = scorer.model.model_id
     with reading(db) as con:
         pending = store.count_unscored(con, model_id)
         batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
     began, size = time.monotonic(), min(FIRST_ROWS, chunk_rows)
-    with progress("scoring", "texts", pending) as advance, ThreadPoolExecutor(1) as beside:
+    with progress("scoring", "texts", pending) as advance, Behind() as beside:
         if meanwhile:
-            beside.submit(meanwhile)
+            beside.run(meanwhile)
         while not batch.is_empty():
             pending -= batch.height
             with Behind() as behind:

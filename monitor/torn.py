@@ -42,14 +42,25 @@ def opened(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-def keep(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> None:
+def keep(file: int, path: Path, con: duckdb.DuckDBPyConnection, known: bytes = b"") -> bytes:
     """Copy the headers and the blocks of metadata of a database that is about to be written.
+
+    Args:
+        file: the database, as `opened` gives it.
+        path: the database.
+        con: a connection to it.
+        known: the headers of the last copy; while the database still has these, it is as good.
+
+    Returns:
+        the headers.
 
     Raises:
         OSError: the copy cannot be written.
     """
-    numbers = con.execute("SELECT block_id FROM pragma_metadata_info() ORDER BY block_id").fetchall()
     headers = os.pread(file, HEADERS, 0)
+    if headers == known:
+        return headers
+    numbers = con.execute("SELECT block_id FROM pragma_metadata_info() ORDER BY block_id").fetchall()
     size = _size(headers)
     blocks = [_NUMBER.pack(number) + os.pread(file, size, HEADERS + number * size) for (number,) in numbers]
     content = headers + _COUNT.pack(len(blocks)) + b"".join(blocks)
@@ -64,6 +75,7 @@ def keep(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> None:
     except OSError:
         unfinished.unlink(missing_ok=True)
         raise
+    return headers
 
 
 def drop(path: Path) -> None:

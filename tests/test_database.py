@@ -288,3 +288,22 @@ def test_two_creators_at_once_make_one_database(tmp_path: Path) -> None:
         assert con.execute("SELECT DISTINCT applied_at FROM schema_version").fetchall() == [
             (dt.datetime(2000, 1, 1),)
         ]
+
+
+def test_threads_of_a_process_take_turns(tmp_path: Path) -> None:
+    path, order = tmp_path / "risk.duckdb", list[str]()
+    with writing(path):
+        pass
+
+    def write() -> None:
+        with writing(path):
+            order.append("writes")
+
+    thread = threading.Thread(target=write)
+    with reading(path) as con:
+        thread.start()
+        thread.join(0.2)
+        order.append("has read")
+        con.execute("FROM documents").fetchall()
+    thread.join()
+    assert order == ["has read", "writes"]

@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
-from monitor import store
+from monitor import store, torn
 from monitor.database import reading, writing
 from monitor.errors import StoreError
 from monitor.retention import rewrite
@@ -52,6 +53,31 @@ def test_a_block_that_was_half_written_is_put_back_and_the_log_brings_what_was_c
     assert not copy_of_blocks(killed).exists()
     with reading(killed) as con:
         assert count(con, "documents") == 4
+
+
+def test_after_a_commit_that_is_a_checkpoint_the_copy_is_of_what_that_wrote(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, keep, kept = tmp_path / "risk.duckdb", torn.keep, list[Path]()
+
+    def keep_and_look(*args: Any) -> bytes:
+        headers = keep(*args)
+        kept.append(tmp_path / str(len(kept)) / path.name)
+        kept[-1].parent.mkdir()
+        for file in (path, copy_of_blocks(path)):
+            shutil.copy(file, kept[-1].parent)
+        return headers
+
+    database(path)
+    monkeypatch.setattr("monitor.torn.keep", keep_and_look)
+    with writing(path) as con:
+        con.execute("SET checkpoint_threshold = '1 KB'")
+        store.append_documents(con, documents("c"), "run")
+    before, after = kept  # the second is what a kill leaves before the end of the closing
+    for copy, n in ((before, 2), (after, 3)):
+        tear(copy)
+        with reading(copy) as con:
+            assert count(con, "documents") == n
 
 
 def test_killed_again_and_again_it_is_put_back_each_time(killed: Path) -> None:
