@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -290,20 +291,23 @@ def test_two_creators_at_once_make_one_database(tmp_path: Path) -> None:
         ]
 
 
-def test_threads_of_a_process_take_turns(tmp_path: Path) -> None:
-    path, order = tmp_path / "risk.duckdb", list[str]()
-    with writing(path):
-        pass
+def test_threads_of_a_process_take_turns(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An opening beside another would be refused, and its handle's end the end of this process's lock."""
+    order = list[str]()
+
+    def opening(*args: Any, **known: Any) -> duckdb.DuckDBPyConnection:
+        order.append("opens")
+        return connect(*args, **known)
 
     def write() -> None:
-        with writing(path):
+        with writing(db):
             order.append("writes")
 
+    monkeypatch.setattr("monitor.database.connect", opening)
     thread = threading.Thread(target=write)
-    with reading(path) as con:
+    with reading(db):
         thread.start()
         thread.join(0.2)
         order.append("has read")
-        con.execute("FROM documents").fetchall()
     thread.join()
-    assert order == ["has read", "writes"]
+    assert order == ["opens", "has read", "opens", "writes"]
