@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, cast
@@ -62,8 +63,13 @@ def write_report(
 def warm_up(options: Options, drawer: Drawer) -> None:
     """Load and start beforehand what takes a report seconds, while the model computes on the other cores."""
     drawer.start()
+    _load(options.lang)
+
+
+@cache
+def _load(lang: Language) -> None:
     import_module("monitor.forecast")
-    pictures.can_write(Words(options.lang)(NOT_A_DIAGNOSIS))
+    pictures.can_write(Words(lang)(NOT_A_DIAGNOSIS))
     page.prepare()
 
 

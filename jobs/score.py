@@ -7,6 +7,7 @@ Running it again appends nothing; running it after a crash completes what the cr
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -58,6 +59,7 @@ def open_scorer(
     rules = None if risk_map is None else RiskMap(risk_map)
     scorer = LabelScorer(load_model(model, device=device, weights=weights, risk_map=rules))
     gc.freeze()  # what was loaded stays; to look through it again and again makes reading a tenth slower
+    atexit.register(gc.unfreeze)  # or the libraries report it as leaked
     return scorer
 
 
