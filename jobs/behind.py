@@ -14,6 +14,7 @@ GRACE_S = 1.0  # after a second Ctrl-C; who presses it waits for no reader
 class Behind:
     """Runs tasks in order beside the caller, who is at most one ahead; at the end of the block all are done.
 
+    Inside the block the caller leaves alone what the tasks work on: they are the only ones to open the database.
     KeyboardInterrupt is raised in the task as well, if that is not done in GRACE_S: it may wait for a lock for long.
 
     Raises (where the next task is given, or at the end of the block, also of one that failed):

@@ -107,7 +107,7 @@ class Intake:
     A thousand small files so cost one opening of the database and not a thousand.
 
     Args:
-        db: the database.
+        db: the database; inside the block nobody else in this process opens it.
         run_id: the run whose ledger line counts the rows.
         tally: counts the same once it is committed.
     """

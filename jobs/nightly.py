@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -79,26 +78,21 @@ def run_once(
         files = whole_files(settings.inbox, settings.settle_s)
         ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
         with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
-            judged = Future[Judgement]()
 
             def meanwhile() -> None:
-                try:
-                    judged.set_result(judge(db, run_id, settings.quality))
-                except Exception as fault:
-                    judged.set_exception(fault)  # to be raised once the alerts are up to date
                 if drawer:
                     with suppress(Exception):  # what fails here fails again where the report is written
                         warm_up(options(settings), drawer)
 
             score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile)
             alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
-            judgement = judged.result()
+            judged = judge(db, run_id, settings.quality)
             if settings.text_days is not None:
                 drop_old_texts(db, settings.text_days)
             if drawer:
                 page = _report_and_publish(settings, scorer.model.model_id, drawer)
-        tell_of_night(settings.notify, db, scorer.model.model_id, alerts, judgement.level)
-    return Night(tally, scorer.model, alerts, judgement, page)
+        tell_of_night(settings.notify, db, scorer.model.model_id, alerts, judged.level)
+    return Night(tally, scorer.model, alerts, judged, page)
 
 
 def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:

@@ -53,7 +53,7 @@ def score_pending(
 
     Args:
         chunk_rows: most texts between two commits.
-        meanwhile: what is done in a thread while the model computes.
+        meanwhile: what is done in a thread while the model computes; it leaves the database alone.
     """
     model_id = scorer.model.model_id
     with reading(db) as con:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import glob
 import os
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,8 +31,6 @@ WRITE_WAIT_S = 300.0  # a long question of an analyst must not end a night's run
 # Of a file whose kind it has to find out DuckDB reads the header before it has the lock: a commit in between would go
 # unseen by a reader, who then reads blocks that are gone, and be overwritten by a writer. So its kind is said.
 KIND = "duckdb"
-# A process has a file open in one way at a time, or DuckDB refuses it; and with any handle goes the process's lock.
-_TURN = threading.RLock()
 _BUSY = ("Could not set lock", "different configuration than existing connections")
 
 
@@ -71,9 +68,9 @@ def connect(path: Path, *, read_only: bool = False, wait_s: float | None = None)
 
 @contextmanager
 def reading(path: Path, *, wait_s: float = READ_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection for the length of a block, which other threads wait for; errors as `connect`."""
-    with _TURN, explained(path):
-        con = connect(path, read_only=True, wait_s=wait_s)
+    """A read-only connection for the length of a block; errors as `connect`."""
+    con = connect(path, read_only=True, wait_s=wait_s)
+    with explained(path):
         try:
             yield con
         finally:
@@ -84,13 +81,11 @@ def reading(path: Path, *, wait_s: float = READ_WAIT_S) -> Iterator[duckdb.DuckD
 def writing(path: Path, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
     """One transaction on a connection of its own: committed at the end of the block, or nothing happened.
 
-    Other threads wait for their turn.
-
     Raises:
         StoreError: as `connect`; also when the disk is full.
     """
     path = followed(path)
-    with _TURN, private_files(), explained(path):
+    with private_files(), explained(path):
         con = connect(path, wait_s=wait_s)
         with torn.opened(path) as file:
             try:
@@ -98,7 +93,12 @@ def writing(path: Path, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.Duck
                 con.execute("BEGIN")
                 yield con
                 con.execute("COMMIT")
-                _keep_blocks(file, path, con, headers)  # a large one makes a checkpoint, and closing another
+                with suppress(
+                    StoreError
+                ):  # what is committed is in, also where no second copy can be written
+                    _keep_blocks(
+                        file, path, con, headers
+                    )  # a large one makes a checkpoint, and closing another
             finally:
                 con.close()
             torn.drop(path)

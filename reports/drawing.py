@@ -19,7 +19,7 @@ from typing import Any
 
 import vl_convert
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, MonitorError
 
 PROCESSES = 2  # as many pictures are large
 INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
@@ -70,7 +70,10 @@ class Drawer:
     """
 
     def __init__(self, version: str, *, private: bool) -> None:
-        self._version, self._umask = version, 0o077 if private else -1
+        self._version, self._umask = version, 0o077
+        if not private:  # the mask of now: while a thread commits, that of this process is another
+            self._umask = os.umask(0o077)
+            os.umask(self._umask)
 
         self._renderers: list[_Renderer] = []
         self._idle = SimpleQueue[_Renderer]()
@@ -83,7 +86,12 @@ class Drawer:
     def start(self) -> None:
         """Start the processes, before the first picture where that can be done beside something else."""
         while len(self._renderers) < PROCESSES:
-            self._renderers.append(_Renderer(self._version, self._umask))
+            try:
+                self._renderers.append(_Renderer(self._version, self._umask))
+            except OSError as error:
+                raise MonitorError(
+                    f"cannot start a process that draws pictures ({error.strerror})"
+                ) from error
             self._idle.put(self._renderers[-1])
 
     def draw(self, spec: dict[str, Any], file: Path, *, with_png: bool) -> None:

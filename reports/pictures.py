@@ -99,7 +99,7 @@ def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         "vconcat": [
             {key: value for key, value in chart.items() if key not in OF_THE_WHOLE} for chart in charts
         ],
-        "datasets": {name: rows for chart in charts for name, rows in chart["datasets"].items()},
+        "datasets": {name: rows for chart in charts for name, rows in chart.get("datasets", {}).items()},
         "params": [param for chart in charts for param in chart.get("params", ())],
         "resolve": {"scale": dict.fromkeys(("color", "x", "y", "strokeDash"), "independent")},
         "spacing": 44,

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -289,25 +288,3 @@ def test_two_creators_at_once_make_one_database(tmp_path: Path) -> None:
         assert con.execute("SELECT DISTINCT applied_at FROM schema_version").fetchall() == [
             (dt.datetime(2000, 1, 1),)
         ]
-
-
-def test_threads_of_a_process_take_turns(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An opening beside another would be refused, and its handle's end the end of this process's lock."""
-    order = list[str]()
-
-    def opening(*args: Any, **known: Any) -> duckdb.DuckDBPyConnection:
-        order.append("opens")
-        return connect(*args, **known)
-
-    def write() -> None:
-        with writing(db):
-            order.append("writes")
-
-    monkeypatch.setattr("monitor.database.connect", opening)
-    thread = threading.Thread(target=write)
-    with reading(db):
-        thread.start()
-        thread.join(0.2)
-        order.append("has read")
-    thread.join()
-    assert order == ["opens", "has read", "opens", "writes"]

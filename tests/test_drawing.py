@@ -1,14 +1,17 @@
 """Pictures drawn in a process of their own are the same, and what goes wrong there is told here."""
 
+import errno
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
-from monitor.errors import ConfigError
+from monitor.database import private_files
+from monitor.errors import ConfigError, MonitorError
 from reports import axes
 from reports.drawing import PROCESSES, Drawer, draw
 
@@ -37,6 +40,28 @@ def test_pictures_of_people_are_their_owners_alone(tmp_path: Path, private: bool
     with Drawer(axes.VEGA_LITE, private=private) as drawer:
         drawer.draw(SPEC, tmp_path / "one.svg", with_png=True)
     assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()} == {mode}
+
+
+def test_pictures_have_the_mode_of_other_files_where_the_processes_start_while_a_thread_commits(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "other").touch()
+    with Drawer(axes.VEGA_LITE, private=False) as drawer:
+        with private_files():
+            drawer.start()
+        drawer.draw(SPEC, tmp_path / "one.svg", with_png=True)
+    assert len({stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}) == 1
+
+
+def test_a_process_that_cannot_start_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("subprocess.Popen", Mock(side_effect=OSError(errno.EAGAIN, "no more processes")))
+    with (
+        pytest.raises(
+            MonitorError, match=r"cannot start a process that draws pictures \(no more processes\)"
+        ),
+        Drawer(axes.VEGA_LITE, private=False) as drawer,
+    ):
+        drawer.start()
 
 
 def test_a_picture_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Callable
@@ -78,6 +79,23 @@ def test_after_a_commit_that_is_a_checkpoint_the_copy_is_of_what_that_wrote(
         tear(copy)
         with reading(copy) as con:
             assert count(con, "documents") == n
+
+
+def test_a_commit_counts_where_no_second_copy_can_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, keep = database(tmp_path / "risk.duckdb"), torn.keep
+
+    def full(file: int, path: Path, con: duckdb.DuckDBPyConnection, known: bytes = b"") -> bytes:
+        if known:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return keep(file, path, con)
+
+    monkeypatch.setattr("monitor.torn.keep", full)
+    with writing(path) as con:
+        store.append_documents(con, documents("c"), "run")
+    with reading(path) as con:
+        assert count(con, "documents") == 3
 
 
 def test_killed_again_and_again_it_is_put_back_each_time(killed: Path) -> None:
