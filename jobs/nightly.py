@@ -10,7 +10,8 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 from zoneinfo import ZoneInfo
@@ -78,13 +79,8 @@ def run_once(
         files = whole_files(settings.inbox, settings.settle_s)
         ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
         with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
-
-            def meanwhile() -> None:
-                if drawer:
-                    with suppress(Exception):  # what fails here fails again where the report is written
-                        warm_up(options(settings), drawer)
-
-            score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile)
+            ahead = partial(warm_up, options(settings), drawer) if drawer else None
+            score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile=ahead)
             alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
             judged = judge(db, run_id, settings.quality)
             if settings.text_days is not None:

@@ -62,8 +62,9 @@ def write_report(
 
 def warm_up(options: Options, drawer: Drawer) -> None:
     """Load and start beforehand what takes a report seconds, while the model computes on the other cores."""
-    drawer.start()
-    _load(options.lang)
+    with suppress(Exception):  # what fails here fails again where the report is written
+        drawer.start()
+        _load(options.lang)
 
 
 @cache

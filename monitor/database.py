@@ -93,20 +93,18 @@ def writing(path: Path, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.Duck
                 con.execute("BEGIN")
                 yield con
                 con.execute("COMMIT")
-                with suppress(
-                    StoreError
-                ):  # what is committed is in, also where no second copy can be written
-                    _keep_blocks(
-                        file, path, con, headers
-                    )  # a large one makes a checkpoint, and closing another
+                # A large commit makes a checkpoint, and closing another. It is in, also where there is no room for
+                # a second copy.
+                with suppress(OSError):
+                    torn.keep(file, path, con, headers)
             finally:
                 con.close()
             torn.drop(path)
 
 
-def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection, known: bytes = b"") -> bytes:
+def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes:
     try:
-        return torn.keep(file, path, con, known)
+        return torn.keep(file, path, con)
     except OSError as error:
         raise StoreError(f"{path}: {DISK_FULL} ({error.strerror})") from error
 
