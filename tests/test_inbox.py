@@ -78,18 +78,20 @@ def test_an_inbox_that_is_no_folder_is_one_clear_line(inbox: Path) -> None:
 def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(tmp_path: Path, inbox: Path) -> None:
     chosen = settings(tmp_path, inbox).model_copy(update={"settle_s": 0.5})
 
+    looked = threading.Event()
+
     def send() -> None:
         with (inbox / "a.csv").open("w") as stream:
-            for line in FEED.splitlines(keepends=True):
-                stream.write(line[:9])
+            for character in FEED:
+                stream.write(character)
                 stream.flush()
-                time.sleep(0.25)
-                stream.write(line[9:])
+                looked.wait(0.05)
 
     sender = threading.Thread(target=send)
     sender.start()
     read_inbox(chosen)
     assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(0,)]
+    looked.set()
     sender.join()
     read_inbox(chosen)
     assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(5,)]

@@ -250,7 +250,7 @@ def test_a_scheduler_that_is_told_to_stop_lets_its_child_end_and_starts_no_other
         f"    time.sleep(0.3); pathlib.Path({str(ended)!r}).touch(); raise SystemExit(0)\n"
         "signal.signal(signal.SIGTERM, end)\n"
         "print('ready', flush=True)\n"
-        f"time.sleep({LIMIT_S})\n"
+        "while True: time.sleep(0.05)\n"
     )
     process = in_process(
         "import datetime as dt, sys\nfrom pathlib import Path\nfrom jobs import schedule\n"
