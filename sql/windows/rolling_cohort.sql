@@ -12,16 +12,21 @@ WITH cells AS (
 daily AS (
     SELECT cohort, day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day))) FROM cells GROUP BY cohort, day
 ),
--- distinct subjects cannot be added up over days, so they are counted on the cells
-subjects AS (
-    SELECT DISTINCT cohort, day, count(DISTINCT subject_id) OVER recent AS n_subjects
-    FROM cells
-    WINDOW recent AS (
-        PARTITION BY cohort
-        ORDER BY day
-        RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-    )
+-- distinct subjects cannot be added up over days: each counts from a day with texts until that day leaves the window or
+-- the subject's next one comes
+stays AS (
+    SELECT
+        cohort,
+        day,
+        least(day + CAST($window_days AS INTEGER), lead(day) OVER (PARTITION BY cohort, subject_id ORDER BY day)) AS until
+    FROM (SELECT DISTINCT cohort, subject_id, day FROM cells)
 ),
+moves AS (
+    SELECT cohort, day, sum(n) AS n
+    FROM (SELECT cohort, day, 1 AS n FROM stays UNION ALL SELECT cohort, until, -1 FROM stays)
+    GROUP BY cohort, day
+),
+subjects AS (SELECT cohort, day, CAST(sum(n) OVER (PARTITION BY cohort ORDER BY day) AS BIGINT) AS n_subjects FROM moves),
 windows AS (
     SELECT cohort, day, count(*) OVER recent AS n_days, sum(COLUMNS(* EXCLUDE (cohort, day))) OVER recent
     FROM daily

@@ -10,15 +10,20 @@ WITH cells AS (
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
 ),
 daily AS (SELECT day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day))) FROM cells GROUP BY day),
--- distinct subjects cannot be added up over days, so they are counted on the cells
-subjects AS (
-    SELECT DISTINCT day, count(DISTINCT subject_id) OVER recent AS n_subjects
-    FROM cells
-    WINDOW recent AS (
-        ORDER BY day
-        RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-    )
+-- distinct subjects cannot be added up over days: each counts from a day with texts until that day leaves the window or
+-- the subject's next one comes
+stays AS (
+    SELECT
+        day,
+        least(day + CAST($window_days AS INTEGER), lead(day) OVER (PARTITION BY subject_id ORDER BY day)) AS until
+    FROM (SELECT DISTINCT subject_id, day FROM cells)
 ),
+moves AS (
+    SELECT day, sum(n) AS n
+    FROM (SELECT day, 1 AS n FROM stays UNION ALL SELECT until, -1 FROM stays)
+    GROUP BY day
+),
+subjects AS (SELECT day, CAST(sum(n) OVER (ORDER BY day) AS BIGINT) AS n_subjects FROM moves),
 windows AS (
     SELECT day, count(*) OVER recent AS n_days, sum(COLUMNS(* EXCLUDE (day))) OVER recent
     FROM daily
