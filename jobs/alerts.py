@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
+import polars as pl
 import typer
 from rich import box
 from rich.console import Console
@@ -21,31 +22,53 @@ from jobs.cli import GATE_FIRED, run
 from jobs.ingest import ledger
 from jobs.progress import note, printable, warn
 from monitor import NOT_A_DIAGNOSIS, windows
-from monitor.alert_rules import AlertRules
+from monitor.alert_rules import RULES, AlertRules
 from monitor.alerts import AlertCounts, acknowledge, find_episodes, keep_episodes
 from monitor.database import connect, only_writer, reading, utc_now, writing
 from monitor.errors import ConfigError, StoreError
+from monitor.questions import Questions
 from monitor.settings import DEFAULT_FILE, load_settings
 
 SHORT_ID = 8
 
 
+class Found(NamedTuple):
+    """What the rules find in the scores of a model up to a day: sql/alerts/episodes.sql."""
+
+    model_id: str
+    as_of: dt.date
+    episodes: pl.DataFrame
+
+
 def refresh(db: Path, model_id: str, rules: AlertRules, run_id: str) -> AlertCounts:
     """Bring the alerts of a model up to date with its scores up to today; the write lock is held for a moment only.
 
-    The last day looked at is the last with a scored text, so that a feed that stopped closes nothing.
     The caller holds `database.only_writer`.
     """
+    with reading(db) as con, Questions(con) as questions:
+        found = look(questions, model_id, rules)
+    return keep(db, found, run_id)
+
+
+def look(questions: Questions, model_id: str, rules: AlertRules) -> Found:
+    """What the rules find.
+
+    The last day looked at is the last with a scored text, so that a feed that stopped closes nothing.
+    """
     today = utc_now().date()
-    with reading(db) as con:
-        coverage = windows.run(con, "model_coverage", until=today).to_dicts()
-        last: dt.datetime | None = next(
-            (row["last_posted"] for row in coverage if row["model_id"] == model_id), None
-        )
-        as_of = last.date() if last else today
-        episodes = find_episodes(con, model_id, as_of, rules)
+    coverage = questions.ask(windows.run, "model_coverage", until=today).result().to_dicts()
+    last: dt.datetime | None = next(
+        (row["last_posted"] for row in coverage if row["model_id"] == model_id), None
+    )
+    as_of = last.date() if last else today
+    asked = [questions.ask(find_episodes, model_id, as_of, rules, [rule]) for rule in RULES]
+    return Found(model_id, as_of, pl.concat([answer.result() for answer in asked]))
+
+
+def keep(db: Path, found: Found, run_id: str) -> AlertCounts:
+    """Make the alerts say what was found. The caller holds `database.only_writer`."""
     with writing(db) as con:
-        return keep_episodes(con, episodes, model_id, as_of, run_id)
+        return keep_episodes(con, found.episodes, found.model_id, found.as_of, run_id)
 
 
 def in_use(db: Path) -> dict[str, Any] | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Any
 
 import duckdb
@@ -15,6 +16,7 @@ from monitor import windows
 from monitor.database import utc_now
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
+from monitor.questions import Questions
 from reports import withholding
 from reports.inputs import Inputs, Model, Notice, Options, Series
 from reports.withholding import Pieces
@@ -22,11 +24,11 @@ from reports.wording import Words
 
 LAST_DAY = dt.date(9999, 12, 30)
 NEVER = dt.date.min  # an as_of before which nothing was posted: the frame of a question that was not asked
-LONGEST_WINDOW = 28
+WINDOWS = (1, 7, 28)
 EVERYONE = 1_000_000_000
 TEXTS_AN_ALERT = 3
 Row = dict[str, Any]
-Ask = Callable[..., pl.DataFrame]
+Ask = Callable[..., Future[pl.DataFrame]]
 
 
 def collect(
@@ -60,21 +62,30 @@ def collect(
         alerts_current=chosen["alerts_current"],
     )
 
-    def ask(name: str, **params: object) -> pl.DataFrame:
-        given = {"model_id": known.model_id, "as_of": until, **params}
-        return windows.run(con, name, **{key: given[key] for key in windows.load(name).params})
+    with Questions(con) as questions:
 
-    return _inputs(ask, until, known, options)
+        def ask(name: str, **params: object) -> Future[pl.DataFrame]:
+            given = {"model_id": known.model_id, "as_of": until, **params}
+            return questions.ask(windows.run, name, **{key: given[key] for key in windows.load(name).params})
+
+        return _inputs(ask, until, known, options)
 
 
 def _inputs(ask: Ask, as_of: dt.date, model: Model, options: Options) -> Inputs:
-    weekly = ask("weekly_cohort", weeks=math.ceil(options.days / 7) + LONGEST_WINDOW // 7)
-    everyone, pieces = _everyone(ask, weekly.filter(pl.col("cohort").is_null()), as_of, options)
-    heat = ask("heat_subject_week", days=options.days, top=EVERYONE)
+    weeks = ask("weekly_cohort", weeks=math.ceil(options.days / 7) + WINDOWS[-1] // 7)
+    daily = [ask("rolling_overall", window_days=length) for length in WINDOWS]
+    places = ask("heat_subject_week", days=options.days, top=EVERYONE)
+    headline = ask("headline", threshold=options.threshold, min_texts=options.min_texts)
+    evidence = ask("alert_evidence", top=TEXTS_AN_ALERT, as_of=as_of if options.evidence else NEVER)
+    alone = as_of if options.subject_pages else NEVER
+    subjects = [ask("rolling_subject", window_days=length, as_of=alone) for length in WINDOWS[:2]]
+    names = ("data_quality", "missing_nights", "alerts", "last_run", "score_card")
+    asked = {name: ask(name) for name in names}
+
+    weekly, heat = weeks.result(), places.result()
+    everyone, pieces = _everyone(daily, weekly.filter(pl.col("cohort").is_null()), as_of, options)
     hour_days = pieces.days_by_day(options.days)
     hours = ask("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
-    of_subjects = as_of if options.subject_pages else NEVER
-    run = ask("last_run").to_dicts()
     return Inputs(
         as_of=as_of,
         model=model,
@@ -82,24 +93,26 @@ def _inputs(ask: Ask, as_of: dt.date, model: Model, options: Options) -> Inputs:
         everyone=everyone,
         cohorts=_cohorts(ask, weekly.drop_nulls("cohort"), as_of, options),
         n_cohorts=weekly["cohort"].drop_nulls().n_unique(),
-        headline=ask("headline", threshold=options.threshold, min_texts=options.min_texts),
-        data_quality=ask("data_quality"),
-        missing=ask("missing_nights")["day"].to_list(),
+        headline=headline.result(),
+        data_quality=asked["data_quality"].result(),
+        missing=asked["missing_nights"].result()["day"].to_list(),
         places=dict(heat.select("subject_id", "place").unique().sort("place").iter_rows()),
         subject_week=heat.filter(pl.col("place") <= options.top),
-        weekday_hour=withholding.hours(hours, options.min_cohort),
+        weekday_hour=withholding.hours(hours.result(), options.min_cohort),
         hour_days=hour_days,
-        alerts=ask("alerts"),
-        evidence=ask("alert_evidence", top=TEXTS_AN_ALERT, as_of=as_of if options.evidence else NEVER),
-        run=run[0] if run else None,
-        score_card=ask("score_card"),
-        subject_day=ask("rolling_subject", window_days=1, as_of=of_subjects),
-        subject_7=ask("rolling_subject", window_days=7, as_of=of_subjects),
+        alerts=asked["alerts"].result(),
+        evidence=evidence.result(),
+        run=next(asked["last_run"].result().iter_rows(named=True), None),
+        score_card=asked["score_card"].result(),
+        subject_day=subjects[0].result(),
+        subject_7=subjects[1].result(),
     )
 
 
-def _everyone(ask: Ask, weekly: pl.DataFrame, as_of: dt.date, options: Options) -> tuple[Series, Pieces]:
-    frames = [ask("rolling_overall", window_days=length) for length in (1, 7, 28)]
+def _everyone(
+    asked: Sequence[Future[pl.DataFrame]], weekly: pl.DataFrame, as_of: dt.date, options: Options
+) -> tuple[Series, Pieces]:
+    frames = [answer.result() for answer in asked]
     daily = frames[0].with_columns(cohort=pl.lit(None, pl.String))
     pieces = withholding.cut(daily, weekly, as_of, options.min_cohort).get(None, Pieces(as_of))
     return _series(None, frames, weekly, pieces), pieces
@@ -109,7 +122,8 @@ def _cohorts(ask: Ask, weekly: pl.DataFrame, as_of: dt.date, options: Options) -
     """The cohorts with something to show, by name; none where there is but one, which is everyone."""
     if weekly["cohort"].n_unique() < 2:
         return []
-    frames = [ask("rolling_cohort", window_days=length) for length in (1, 7, 28)]
+    asked = [ask("rolling_cohort", window_days=length) for length in WINDOWS]
+    frames = [answer.result() for answer in asked]
     pieces = withholding.cut(frames[0], weekly, as_of, options.min_cohort)
     largest = weekly.group_by("cohort").agg(pl.col("n").sum()).sort("n", "cohort", descending=[True, False])
     found = []
@@ -125,7 +139,7 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
     from monitor import forecast  # statsmodels takes seconds to load
 
     daily, week, month = (
-        withholding.windows(frame, pieces, length) for frame, length in zip(frames, (1, 7, 28), strict=True)
+        withholding.windows(frame, pieces, length) for frame, length in zip(frames, WINDOWS, strict=True)
     )
     known = frames[0] if pieces.shows(pieces.as_of, 7) else frames[0].clear()
     ahead = forecast.forecast(known.with_columns(cohort=pl.lit(cohort or "")), pieces.as_of)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from jobs.alerts import refresh
+from jobs.alerts import keep, look
 from jobs.cli import run
 from jobs.inbox import entries, whole_files
 from jobs.ingest import ingest
@@ -30,9 +30,11 @@ from jobs.report import warm_up, write_report
 from jobs.score import open_scorer, scoring_run
 from jobs.summary import print_summary
 from monitor.alerts import AlertCounts
+from monitor.database import reading
 from monitor.errors import ConfigError
 from monitor.privacy import key_file_of
-from monitor.quality import Judgement, judge
+from monitor.quality import Judgement, judge, measure
+from monitor.questions import Questions
 from monitor.retention import drop_old_texts
 from monitor.settings import Settings, load_settings
 from monitor.snapshot import publish
@@ -81,14 +83,22 @@ def run_once(
         with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
             ahead = partial(warm_up, options(settings), drawer) if drawer else None
             score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile=ahead)
-            alerts = refresh(db, scorer.model.model_id, settings.alert_rules, run_id)
-            judged = judge(db, run_id, settings.quality)
+            alerts, judged = _alert_and_judge(settings, scorer.model.model_id, run_id)
             if settings.text_days is not None:
                 drop_old_texts(db, settings.text_days)
             if drawer:
                 page = _report_and_publish(settings, scorer.model.model_id, drawer)
         tell_of_night(settings.notify, db, scorer.model.model_id, alerts, judged.level)
     return Night(tally, scorer.model, alerts, judged, page)
+
+
+def _alert_and_judge(settings: Settings, model_id: str, run_id: str) -> tuple[AlertCounts, Judgement]:
+    """What the scores raise and what the input was worth, asked at once; a judgement that fails costs no alerts."""
+    with reading(settings.db) as con, Questions(con) as questions:
+        measures = questions.ask(measure, run_id, settings.quality.min_rows)
+        found = look(questions, model_id, settings.alert_rules)
+    alerts = keep(settings.db, found, run_id)
+    return alerts, judge(settings.db, run_id, measures.result(), settings.quality)
 
 
 def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:

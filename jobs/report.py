@@ -21,7 +21,7 @@ from jobs.collect import collect
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import private_files, reading
 from monitor.errors import ConfigError
-from reports import page, pictures, site
+from reports import axes, page, pictures, site
 from reports.drawing import Drawer
 from reports.inputs import Inputs, Notice, Options
 from reports.wording import Language, Words
@@ -50,7 +50,7 @@ def write_report(
     with reading(db) as con:
         inputs = collect(con, as_of, model, asked)
     try:
-        with private_files() if asked.about_persons else nullcontext():
+        with private_files() if asked.about_persons else nullcontext(), axes.unchecked():
             out.mkdir(parents=True, exist_ok=True)
             _write(inputs, Words(asked.lang), out, drawer)
     except OSError as error:

@@ -18,12 +18,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
-from monitor.database import SQL, reading, writing
+from monitor.database import SQL, writing
 from monitor.errors import StoreError
 from monitor.settings import Quality
 from monitor.store import REPLACED
@@ -44,14 +45,12 @@ class Judgement(NamedTuple):
     findings: tuple[str, ...]
 
 
-def judge(db: Path, run_id: str, limits: Quality) -> Judgement:
-    """Judge a run's input and put it into the ledger.
+def judge(db: Path, run_id: str, measures: Mapping[str, float], limits: Quality) -> Judgement:
+    """Hold what `measure` found of a run's input to the limits, and put the judgement into the ledger.
 
     Raises:
-        StoreError: the database cannot be read or written, or is another than the one the run began with.
+        StoreError: the database cannot be written.
     """
-    with reading(db) as con:
-        measures = measure(con, run_id, limits.min_rows)
     found = hold(measures, limits)
     with writing(db) as con:
         params = {"run_id": run_id, "quality": found.level, "findings": json.dumps(found.findings)}
@@ -60,7 +59,11 @@ def judge(db: Path, run_id: str, limits: Quality) -> Judgement:
 
 
 def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> dict[str, float]:
-    """The measures of a run that enough rows were there for, by the names of their limits."""
+    """The measures of a run that enough rows were there for, by the names of their limits.
+
+    Raises:
+        StoreError: the database is another than the one the run began with.
+    """
     counts = _row(con, "quality_counts", run_id=run_id)
     if not counts:
         raise StoreError(REPLACED)
@@ -103,7 +106,7 @@ SENTENCES = {
 }
 
 
-def hold(measures: dict[str, float], limits: Quality) -> Judgement:
+def hold(measures: Mapping[str, float], limits: Quality) -> Judgement:
     """The measures that reach their limits, the worst first."""
     found = []
     for name, value in measures.items():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import altair as alt
 import polars as pl
+from altair.utils.schemapi import debug_mode
 
 from reports.palette import Palette
 from reports.wording import Words
@@ -25,11 +27,13 @@ UNDRAWABLE = dict.fromkeys(
 )
 
 
-def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any]:
-    """The Vega-Lite specification in the look that all charts share: quiet axes, no frame, one font.
+def unchecked() -> AbstractContextManager[None]:
+    """A block in which charts are made without holding them to Vega-Lite's schema, which takes longer; tests do."""
+    return debug_mode(False)
 
-    It is not held to Vega-Lite's schema, which takes longer than to make it; tests do that.
-    """
+
+def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any]:
+    """The Vega-Lite specification, unchecked, in the look that all charts share: quiet axes, no frame, one font."""
     return styled(chart.to_dict(validate=False), palette, font)
 
 
@@ -72,8 +76,8 @@ def styled(given: Mapping[str, Any], palette: Palette, font: str) -> dict[str, A
 
 def _drawable(value: Any) -> Any:
     """The same without what no SVG may hold (the renderer would end the process) and what turns text round."""
-    if isinstance(value, str):
-        return value.translate(UNDRAWABLE)
+    if isinstance(value, str):  # nothing UNDRAWABLE is printable, and most is
+        return value if value.isprintable() else value.translate(UNDRAWABLE)
     if isinstance(value, list):
         return [_drawable(one) for one in value]
     if isinstance(value, dict):

@@ -59,7 +59,7 @@ def risk_trend(
 
     def band(data: alt.Chart, opacity: float) -> alt.Chart:
         area: alt.Chart = data.mark_area(color=palette.high[0], opacity=opacity)
-        return area.encode(x=x, y=alt.Y("lo:Q", **y), y2="hi:Q")
+        return area.encode(x=x, y=alt.Y("lo:Q", **y), y2=alt.Y2("hi:Q"))
 
     course, ahead, of_stretch = alt.Chart(frame), alt.Chart(forecast), alt.Detail("stretch:N")
     drawn = {
@@ -71,7 +71,7 @@ def risk_trend(
     layers = []  # a layer without a mark would leave its scale without an extent
     if gaps.height:
         shade = alt.Chart(gaps).mark_rect(color=palette.withheld, opacity=0.7)
-        layers.append(shade.encode(x=x, x2="end:T"))
+        layers.append(shade.encode(x=x, x2=alt.X2("end:T")))
     if "share_7" in known:
         layers.append(band(course.transform_filter("isValid(datum.lo)"), 0.16).encode(detail=of_stretch))
     if "p" in known:
@@ -135,8 +135,8 @@ def risk_levels(
                 "p:Q", stack="zero", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title=None
             ),
             color=axes.stacked_colours("level", dict(zip(names, shades, strict=True))),
-            order="place:Q",
-            detail="stretch:N",
+            order=alt.Order("place:Q"),
+            detail=alt.Detail("stretch:N"),
         )
     )
     told = [
@@ -171,9 +171,9 @@ def emotion_mix(
         .mark_rect(stroke=palette.paper, strokeWidth=1)
         .encode(
             x=axes.time_axis("week", frame["week"], say),
-            x2="week_end:T",
+            x2=alt.X2("week_end:T"),
             y=alt.Y("base:Q", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title=None),
-            y2="top:Q",
+            y2=alt.Y2("top:Q"),
             color=axes.stacked_colours("name", colours),
             tooltip=axes.tooltips(told),
         )

@@ -31,7 +31,7 @@ def heat_subject_week(
         .mark_rect(stroke=palette.paper, strokeWidth=1.5)
         .encode(
             x=axes.time_axis("week", frame["week"], say),
-            x2="week_end:T",
+            x2=alt.X2("week_end:T"),
             y=alt.Y("label:N", sort=order, axis=axis, scale=alt.Scale(padding=0)),
             color=axes.heat_colours("p_high", frame, palette, say),
             tooltip=axes.tooltips(told),
@@ -69,7 +69,7 @@ def alert_bars(
         .mark_bar(cornerRadius=2)
         .encode(
             x=axes.time_axis("day", pl.concat([frame["day"], frame["end"]]), say),
-            x2="end:T",
+            x2=alt.X2("end:T"),
             y=alt.Y("label:N", sort=alt.EncodingSortField("place", op="min"), axis=axis),
             yOffset=alt.YOffset("rule:N", sort=rules),
             color=axes.stacked_colours("rule", shades),
@@ -114,7 +114,7 @@ def subject_trend(
         encoded: alt.Chart = mark.transform_filter(f"isValid(datum.{field})").transform_calculate(
             series=f"'{lines[field][0]}'"
         )
-        return encoded.encode(x=x, y=alt.Y(f"{field}:Q", **y), detail="stretch:N", **key)
+        return encoded.encode(x=x, y=alt.Y(f"{field}:Q", **y), detail=alt.Detail("stretch:N"), **key)
 
     band = base.transform_filter("isValid(datum.baseline_lo)").mark_area(color=palette.low[0], opacity=0.16)
     line = pl.DataFrame({"at": [threshold]})
@@ -127,7 +127,9 @@ def subject_trend(
         axes.day_hover("day", base.encode(x=x), palette, _told(say)),
     ]
     if frame["baseline_mean"].drop_nulls().len():
-        past = band.encode(x=x, y=alt.Y("baseline_lo:Q", **y), y2="baseline_hi:Q", detail="stretch:N")
+        past = band.encode(
+            x=x, y=alt.Y("baseline_lo:Q", **y), y2=alt.Y2("baseline_hi:Q"), detail=alt.Detail("stretch:N")
+        )
         layers = [past, layer(base.mark_line(strokeWidth=1.4), "baseline_mean"), *layers]
     if alerts.height:
         flags = alt.Chart(alerts).mark_point(

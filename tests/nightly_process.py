@@ -79,7 +79,7 @@ if __name__ == "__main__":
     database.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[assignment, return-value]
     jobs.intake.append_batch = told("ingest", jobs.intake.append_batch)
     KeywordScorer.score = told("score", KeywordScorer.score)  # type: ignore[method-assign]
-    for step, name in (("alerts", "refresh"), ("publish", "publish"), ("report", "write_report")):
+    for step, name in (("alerts", "_alert_and_judge"), ("publish", "publish"), ("report", "write_report")):
         setattr(jobs.nightly, name, told(step, getattr(jobs.nightly, name)))
     cli._exit_well(lambda: run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2]))
     say("end")

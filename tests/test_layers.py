@@ -15,7 +15,7 @@ FLOORS = (  # a module imports only from floors below its own
     {"errors", "gate", "torn", "lines", "times", "nf4_rounding", "four_bit"},
     {"remedies", "readers"},
     {"labels", "alert_rules", "cron", "privacy", "parquet", "database", "model_files", "special_tokens"},
-    {"settings", "documents", "forecast", "store", "windows", "bootstrap"},
+    {"settings", "documents", "forecast", "store", "windows", "bootstrap", "questions"},
     {
         "prompts",
         "batching",

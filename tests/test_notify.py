@@ -143,7 +143,7 @@ def test_what_a_night_raised_before_it_broke_off_is_told_by_the_next(
 ) -> None:
     urls, received = inbox
     with monkeypatch.context() as broken:
-        broken.setattr("jobs.nightly.judge", lambda *_: 1 / 0)
+        broken.setattr("jobs.nightly.measure", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             night(sad, KeywordScorer)
     assert ask(sad.db, "SELECT count(*) > 0 FROM open_alerts").rows == [(True,)]

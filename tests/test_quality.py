@@ -64,9 +64,13 @@ def measured(db: Path, run: str) -> dict[str, float]:
         return measure(con, run)
 
 
+def judged(db: Path, run: str) -> Judgement:
+    return judge(db, run, measured(db, run), LIMITS)
+
+
 def test_more_of_the_same_is_green_and_says_nothing(db: Path) -> None:
     run = take_in(db, MORE, 6)
-    assert judge(db, run, LIMITS) == Judgement("green", ())
+    assert judged(db, run) == Judgement("green", ())
     with reading(db) as con:
         assert con.execute("SELECT quality, findings FROM runs WHERE run_id = ?", [run]).fetchall() == [
             ("green", "[]")
@@ -93,7 +97,7 @@ def test_counts_are_held_to_their_limits(
     db: Path, counts: dict[str, int], level: str, finding: str | None
 ) -> None:
     run = take_in(db, MORE, 6, **counts)
-    assert judge(db, run, LIMITS) == Judgement(level, (finding,) if finding else ())
+    assert judged(db, run) == Judgement(level, (finding,) if finding else ())
     with reading(db) as con:
         ((kept, findings),) = con.execute(
             "SELECT quality, findings FROM runs WHERE run_id = ?", [run]
@@ -113,10 +117,10 @@ def test_texts_that_come_again_under_other_ids_are_copies(db: Path) -> None:
     ("texts", "level"), [(MORE[:85] + GERMAN[85:], "yellow"), (GERMAN, "red"), (CHINESE, "red")]
 )
 def test_another_language_is_noticed(db: Path, texts: list[str], level: str) -> None:
-    judged = judge(db, take_in(db, texts, 6), LIMITS)
-    assert judged.level == level
-    assert any("another language?" in finding for finding in judged.findings)
-    assert not any(words in finding for finding in judged.findings for words in ("ich", "feel", "今"))
+    found = judged(db, take_in(db, texts, 6))
+    assert found.level == level
+    assert any("another language?" in finding for finding in found.findings)
+    assert not any(words in finding for finding in found.findings for words in ("ich", "feel", "今"))
 
 
 def test_texts_without_letters_are_a_drift_too(db: Path) -> None:
@@ -141,7 +145,7 @@ def test_few_rows_and_the_first_run_are_not_judged_by_shares(db: Path) -> None:
     empty = db.with_name("empty.duckdb")
     run = take_in(empty, GERMAN, 5)
     assert set(measured(empty, run)) == {"unread_files", "rejected", "duplicates", "copies"}
-    assert judge(empty, take_in(empty, [], 6), LIMITS).level == "green"
+    assert judged(empty, take_in(empty, [], 6)).level == "green"
 
 
 def test_what_is_older_than_four_weeks_is_no_yardstick(db: Path) -> None:
@@ -152,14 +156,14 @@ def test_what_is_older_than_four_weeks_is_no_yardstick(db: Path) -> None:
 
 def test_a_run_that_this_database_does_not_know_is_not_judged(db: Path) -> None:
     with pytest.raises(StoreError, match="deleted or replaced while this run worked"):
-        judge(db, "20260101T000000.000-abcd", LIMITS)
+        measured(db, "20260101T000000.000-abcd")
 
 
 def test_the_worst_finding_gives_the_level_and_comes_first() -> None:
     measures = {"rejected": 0.06, "language": 0.9, "length": 0.1}
-    judged = hold(measures, LIMITS)
-    assert judged.level == "red"
-    assert [finding.split("%")[0] for finding in judged.findings] == ["90", "6"]
+    found = hold(measures, LIMITS)
+    assert found.level == "red"
+    assert [finding.split("%")[0] for finding in found.findings] == ["90", "6"]
 
 
 def test_large_runs_are_sampled_alike_each_time(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
