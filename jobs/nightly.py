@@ -35,6 +35,7 @@ from monitor.errors import ConfigError
 from monitor.privacy import key_file_of
 from monitor.quality import Judgement, judge, measure
 from monitor.questions import Questions
+from monitor.remedies import explained
 from monitor.retention import drop_old_texts
 from monitor.settings import Settings, load_settings
 from monitor.snapshot import publish
@@ -98,7 +99,9 @@ def _alert_and_judge(settings: Settings, model_id: str, run_id: str) -> tuple[Al
         measures = questions.ask(measure, run_id, settings.quality.min_rows)
         found = look(questions, model_id, settings.alert_rules)
     alerts = keep(settings.db, found, run_id)
-    return alerts, judge(settings.db, run_id, measures.result(), settings.quality)
+    with explained(settings.db):
+        values = measures.result()
+    return alerts, judge(settings.db, run_id, values, settings.quality)
 
 
 def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:

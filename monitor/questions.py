@@ -60,7 +60,14 @@ class Questions:
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait for the answers; what a question raised is raised by its `result` alone."""
-        self._threads.shutdown(wait=kind is None, cancel_futures=kind is not None)
+        try:
+            if kind is None:
+                wait(self._asked)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
         while working := [asked for asked in self._asked if not asked.done()]:
             for cursor in self._cursors:
                 cursor.interrupt()
