@@ -21,7 +21,7 @@ from rich.text import Text
 from jobs.cli import GATE_FIRED, run
 from jobs.ingest import ledger
 from jobs.progress import note, printable, warn
-from monitor import NOT_A_DIAGNOSIS, windows
+from monitor import NOT_A_DIAGNOSIS, store, windows
 from monitor.alert_rules import RULES, AlertRules
 from monitor.alerts import AlertCounts, acknowledge, find_episodes, keep_episodes
 from monitor.database import connect, only_writer, reading, utc_now, writing
@@ -66,8 +66,13 @@ def look(questions: Questions, model_id: str, rules: AlertRules) -> Found:
 
 
 def keep(db: Path, found: Found, run_id: str) -> AlertCounts:
-    """Make the alerts say what was found. The caller holds `database.only_writer`."""
+    """Make the alerts say what was found. The caller holds `database.only_writer`.
+
+    Raises:
+        StoreError: the database cannot be written, or is another than the one the run began with.
+    """
     with writing(db) as con:
+        store.count_in_run(con, run_id)  # nothing, but in the run's line, which another database lacks
         return keep_episodes(con, found.episodes, found.model_id, found.as_of, run_id)
 
 

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 import math
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from typing import Any
 
 import duckdb
@@ -16,7 +15,7 @@ from monitor import windows
 from monitor.database import utc_now
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
-from monitor.questions import Questions
+from monitor.questions import Asked, Questions
 from reports import withholding
 from reports.inputs import Inputs, Model, Notice, Options, Series
 from reports.withholding import Pieces
@@ -28,7 +27,7 @@ WINDOWS = (1, 7, 28)
 EVERYONE = 1_000_000_000
 TEXTS_AN_ALERT = 3
 Row = dict[str, Any]
-Ask = Callable[..., Future[pl.DataFrame]]
+Ask = Callable[..., Asked[pl.DataFrame]]
 
 
 def collect(
@@ -64,7 +63,7 @@ def collect(
 
     with Questions(con) as questions:
 
-        def ask(name: str, **params: object) -> Future[pl.DataFrame]:
+        def ask(name: str, **params: object) -> Asked[pl.DataFrame]:
             given = {"model_id": known.model_id, "as_of": until, **params}
             return questions.ask(windows.run, name, **{key: given[key] for key in windows.load(name).params})
 
@@ -110,7 +109,7 @@ def _inputs(ask: Ask, as_of: dt.date, model: Model, options: Options) -> Inputs:
 
 
 def _everyone(
-    asked: Sequence[Future[pl.DataFrame]], weekly: pl.DataFrame, as_of: dt.date, options: Options
+    asked: Sequence[Asked[pl.DataFrame]], weekly: pl.DataFrame, as_of: dt.date, options: Options
 ) -> tuple[Series, Pieces]:
     frames = [answer.result() for answer in asked]
     daily = frames[0].with_columns(cohort=pl.lit(None, pl.String))

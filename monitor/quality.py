@@ -16,7 +16,6 @@ A feed of comments after one of tweets differs by 0.08, a half German batch by 0
 from __future__ import annotations
 
 import datetime as dt
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,7 +26,7 @@ import duckdb
 from monitor.database import SQL, writing
 from monitor.errors import StoreError
 from monitor.settings import Quality
-from monitor.store import REPLACED
+from monitor.store import REPLACED, judge_run
 
 PAST = dt.timedelta(days=28)
 MAX_TEXTS = 5_000  # of a run, and of the time before it; more would not tell more
@@ -49,12 +48,11 @@ def judge(db: Path, run_id: str, measures: Mapping[str, float], limits: Quality)
     """Hold what `measure` found of a run's input to the limits, and put the judgement into the ledger.
 
     Raises:
-        StoreError: the database cannot be written.
+        StoreError: the database cannot be written, or is another than the one the run began with.
     """
     found = hold(measures, limits)
     with writing(db) as con:
-        params = {"run_id": run_id, "quality": found.level, "findings": json.dumps(found.findings)}
-        con.execute(_sql("judge_run"), params)
+        judge_run(con, run_id, found.level, found.findings)
     return found
 
 

@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from queue import SimpleQueue
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar
 
 import duckdb
 
 AT_ONCE = 2
-NAP_S = 0.05
+NAP_S = 0.05  # no wait is longer: polars' signal handler has the system go on waiting, and Ctrl-C would go unheard
 Params = ParamSpec("Params")
 Answer = TypeVar("Answer")
+
+
+class Asked(Generic[Answer]):
+    """A question that was asked."""
+
+    def __init__(self, future: Future[Answer]) -> None:
+        self._future = future
+
+    def result(self) -> Answer:
+        """Wait for the answer, or raise what the question raised."""
+        while not self._future.done():
+            wait([self._future], NAP_S)
+        return self._future.result()
 
 
 class Questions:
@@ -32,7 +46,7 @@ class Questions:
             cursor.execute("SET TimeZone = 'UTC'")  # a cursor has the settings of no other
             self._idle.put(cursor)
         self._threads = ThreadPoolExecutor(AT_ONCE)
-        self._asked: list[Future[Any]] = []
+        self._futures: list[Future[Any]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -42,7 +56,7 @@ class Questions:
         question: Callable[Concatenate[duckdb.DuckDBPyConnection, Params], Answer],
         *args: Params.args,
         **kwargs: Params.kwargs,
-    ) -> Future[Answer]:
+    ) -> Asked[Answer]:
         """Call question(cursor, ...) as soon as a thread is free."""
 
         def answer() -> Answer:
@@ -52,25 +66,29 @@ class Questions:
             finally:
                 self._idle.put(cursor)
 
-        asked = self._threads.submit(answer)
-        self._asked.append(asked)
-        return asked
+        future = self._threads.submit(answer)
+        self._futures.append(future)
+        return Asked(future)
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Wait for the answers; what a question raised is raised by its `result` alone."""
         try:
-            if kind is None:
-                wait(self._asked)
+            while kind is None and (working := self._working()):
+                wait(working, NAP_S)
         finally:
             self._end()
 
     def _end(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
-        while working := [asked for asked in self._asked if not asked.done()]:
+        while working := self._working():
             for cursor in self._cursors:
                 cursor.interrupt()
-            wait(working, NAP_S)  # and again, for one that had not quite begun does not hear it
+            with suppress(KeyboardInterrupt):  # they end all the same
+                wait(working, NAP_S)  # and again, for one between two statements does not hear it
         for cursor in self._cursors:
             cursor.close()
+
+    def _working(self) -> list[Future[Any]]:
+        return [future for future in self._futures if not future.done()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -248,6 +248,15 @@ def finish_run(
         StoreError: as `count_in_run`.
     """
     _check_line(_run(con, "finish_run", run_id=run_id, status=status, message=message, now=utc_now()))
+
+
+def judge_run(con: duckdb.DuckDBPyConnection, run_id: str, quality: str, findings: Sequence[str]) -> None:
+    """Put what a run's input was worth into its line.
+
+    Raises:
+        StoreError: as `count_in_run`.
+    """
+    _check_line(_run(con, "judge_run", run_id=run_id, quality=quality, findings=json.dumps(findings)))
 
 
 def last_night(con: duckdb.DuckDBPyConnection, job: str) -> dt.datetime | None:

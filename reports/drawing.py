@@ -161,16 +161,22 @@ class _Renderer:
 
 
 def serve(version: str) -> None:
-    """Load the renderer, then draw what comes a line each; answer null, or why it cannot be written."""
+    """Load the renderer, then draw what comes a line each; answer null, or why it cannot be written.
+
+    Ends where nobody listens any more: the run was killed.
+    """
     png(svg({"mark": "point", "data": {"values": []}}, version))
     for line in sys.stdin:
         spec, file, with_png = json.loads(line)
+        fault = None
         try:
             draw(version, spec, Path(file), with_png=with_png)
         except OSError as error:
-            print(json.dumps(error.strerror or str(error)), flush=True)
-        else:
-            print("null", flush=True)
+            fault = error.strerror or str(error)
+        try:
+            os.write(1, json.dumps(fault).encode() + b"\n")
+        except BrokenPipeError:
+            return
 
 
 if __name__ == "__main__":

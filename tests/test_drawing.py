@@ -1,6 +1,7 @@
 """Pictures drawn in a process of their own are the same, and what goes wrong there is told here."""
 
 import errno
+import json
 import os
 import stat
 import subprocess
@@ -110,13 +111,17 @@ def test_a_block_that_fails_does_not_wait_for_its_pictures(tmp_path: Path) -> No
     assert len(list(tmp_path.glob("*.svg"))) < 50
 
 
-def test_the_processes_end_with_the_one_that_asked(tmp_path: Path) -> None:
+def test_the_processes_end_with_the_one_that_asked_without_a_word(tmp_path: Path) -> None:
+    asked = json.dumps([SPEC, str(tmp_path / "one.svg"), True])
     code = (
         "import os, sys\n"
         "from reports.drawing import Drawer\n"
         f"drawer = Drawer({axes.VEGA_LITE!r}, private=False)\n"
         "drawer.start()\n"
         "print(*(renderer.process.pid for renderer in drawer._renderers), flush=True)\n"
+        "for renderer in drawer._renderers:\n"
+        f"    renderer.process.stdin.write({asked!r}.encode() + b'\\n')\n"
+        "    renderer.process.stdin.flush()\n"
         "os._exit(0)\n"
     )
     done = subprocess.run(
@@ -125,3 +130,4 @@ def test_the_processes_end_with_the_one_that_asked(tmp_path: Path) -> None:
     # communicate() returns once the drawing processes, which have the same standard error, have closed it.
     for pid in done.stdout.split():
         assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
+    assert done.stderr == ""

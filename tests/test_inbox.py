@@ -1,7 +1,6 @@
 """Which files a night reads: whole ones of known kinds, once as they are."""
 
 import os
-import threading
 import time
 from pathlib import Path
 
@@ -75,24 +74,21 @@ def test_an_inbox_that_is_no_folder_is_one_clear_line(inbox: Path) -> None:
         whole_files(write(inbox / "a.csv", FEED), 0)
 
 
-def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(tmp_path: Path, inbox: Path) -> None:
-    chosen = settings(tmp_path, inbox).model_copy(update={"settle_s": 0.5})
+def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
+    tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, pieces = settings(tmp_path, inbox).model_copy(update={"settle_s": 60}), [FEED[50:90], FEED[90:]]
+    write(inbox / "a.csv", FEED[:50])
 
-    looked = threading.Event()
+    def wait(seconds: float) -> None:
+        if seconds == chosen.settle_s and pieces:
+            with (inbox / "a.csv").open("a") as stream:
+                stream.write(pieces.pop(0))
 
-    def send() -> None:
-        with (inbox / "a.csv").open("w") as stream:
-            for character in FEED:
-                stream.write(character)
-                stream.flush()
-                looked.wait(0.05)
-
-    sender = threading.Thread(target=send)
-    sender.start()
-    read_inbox(chosen)
-    assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(0,)]
-    looked.set()
-    sender.join()
+    monkeypatch.setattr(time, "sleep", wait)
+    for _ in range(2):
+        read_inbox(chosen)
+        assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(0,)]
     read_inbox(chosen)
     assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(5,)]
     assert ask(chosen.db, "SELECT count(*) FROM rejects").rows == [(0,)]

@@ -2,11 +2,14 @@
 
 import io
 import re
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jobs import cli
+from jobs.alerts import Found, look
 from jobs.demo import demonstrate
 from jobs.nightly import night
 from jobs.query import ask
@@ -35,6 +38,7 @@ def settings(tmp_path: Path) -> Settings:
         db=tmp_path / "risk.duckdb",
         inbox=tmp_path / "inbox",
         out=tmp_path / "out",
+        snapshot=tmp_path / "snapshot",
         time_zone="Asia/Taipei",
         chunk_rows=50,
         settle_s=0,
@@ -138,6 +142,33 @@ def test_a_full_disk_under_the_log_costs_no_row(
         monkeypatch.undo()
     assert "risk-monitor: the output: the disk is full; make room" in capsys.readouterr().err
     assert ask(settings.db, "SELECT status, n_scored FROM runs").rows == [("done", 30), ("done", 0)]
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_database_that_is_replaced_before_the_alerts_are_kept_gets_none_and_no_report(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, restored: bool
+) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
+    night(settings, KeywordScorer)
+    backup = shutil.copy(settings.db, settings.db.with_name("backup.duckdb"))
+    page = (settings.out / "index.html").read_bytes()
+    write(settings.inbox / "tuesday.csv", HEADER + rows(30, 300))
+
+    def replaced(*args: Any) -> Found:
+        settings.db.unlink()
+        if restored:
+            shutil.move(backup, settings.db)
+        return look(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jobs.nightly.look", replaced)
+        with pytest.raises(StoreError, match="deleted or replaced while this run worked on it"):
+            night(settings, KeywordScorer)
+    assert ask(settings.db, "SELECT count(*) FROM alerts").rows == [(0,)]
+    assert (settings.out / "index.html").read_bytes() == page
+    night(settings, KeywordScorer)
+    assert ask(settings.db, "SELECT count(*) FROM scores").rows == [(330,)]
+    assert ask(settings.db, "SELECT count(*) > 0 FROM alerts").rows == [(True,)]
 
 
 def test_another_risk_map_is_another_model(settings: Settings) -> None:

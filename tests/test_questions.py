@@ -1,16 +1,20 @@
 """Questions asked at once: each answered, failures their own, and none outlives a block that failed."""
 
+import os
+import signal
+import subprocess
+import sys
 import time
-from concurrent.futures import Future
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from monitor.database import connect, reading
+from monitor.database import SQL, connect, reading
 from monitor.questions import AT_ONCE, Questions
 
 LONG = "SELECT sum(a.range * b.range) FROM range(1_000_000) AS a, range(1_000_000) AS b"  # an hour
+LIMIT_S = 60
 
 
 @pytest.fixture
@@ -42,17 +46,51 @@ def test_a_question_may_change_nothing_where_its_connection_may_not(db: Path) ->
         asked.result()
 
 
-def fail_beside(db: Path, asked: list[Future[object]]) -> None:
-    with reading(db) as con, Questions(con) as questions:
-        asked += (questions.ask(number, LONG) for _ in range(AT_ONCE + 1))
-        while not asked[AT_ONCE - 1].running():
-            time.sleep(0.01)
-        raise KeyboardInterrupt
+def test_a_cursor_is_closed_at_the_end(db: Path) -> None:
+    with reading(db) as con:
+        with Questions(con) as questions:
+            asked = questions.ask(lambda cursor: cursor)
+        with pytest.raises(duckdb.ConnectionException):
+            asked.result().execute("SELECT 1")
+        assert number(con, "SELECT 1") == 1
 
 
-def test_a_block_that_fails_waits_for_no_answer(db: Path) -> None:
-    asked: list[Future[object]] = []
-    with pytest.raises(KeyboardInterrupt):
-        fail_beside(db, asked)
-    assert asked[AT_ONCE].cancelled()
-    assert all(answer.exception() for answer in asked[:AT_ONCE])
+@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("waiting", ["asked.result()", "pass", "raise ValueError"])
+def test_ctrl_c_is_heard_while_a_long_question_is_asked(db: Path, waiting: str, signals: int) -> None:
+    code = f"""
+import pathlib, signal
+from monitor.database import reading
+from monitor.questions import Questions
+
+def stubborn(con):
+    try:
+        con.sql("{LONG}").pl()
+    finally:
+        con.sql("{LONG}").pl()
+
+with reading(pathlib.Path({str(db)!r})) as con:
+    con.sql("SELECT 1").pl()  # polars puts its signal handler over Python's
+    with Questions(con) as questions:
+        asked = [questions.ask(stubborn) for _ in range(3)][0]
+        print("asked", flush=True)
+        {waiting}
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(SQL.parent)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "asked\n"
+        for _ in range(signals):
+            time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=LIMIT_S)
+    finally:
+        process.kill()
+    assert {"KeyboardInterrupt", "ValueError"} & set(error.splitlines()), error
