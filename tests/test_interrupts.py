@@ -1,21 +1,18 @@
 """Ctrl-C at the worst moments, sent to real processes: a line, an exit code, whole rows, and never a traceback."""
 
-import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jobs.nightly import run_once
-from monitor.database import SQL, connect, reading
+from monitor.database import connect, reading
 from monitor.settings import load_settings
+from tests.interrupted import LIMIT_S, interrupted, once, twice, twice_heard
 from tests.keyword_scorer import KeywordScorer
 
-LIMIT_S = 60
 NIGHTLY = """
 import os, sys, time
 import jobs.nightly, jobs.score, jobs.watch, jobs.stopping
@@ -61,45 +58,6 @@ def config(tmp_path: Path) -> Path:
     config = tmp_path / "risk-monitor.toml"
     config.write_text('db = "risk.duckdb"\nchunk_rows = 10\nsettle_s = 0\n')
     return config
-
-
-def interrupted(
-    code: str, *words: object, at: str, send: Callable[[subprocess.Popen[str]], None]
-) -> tuple[int, str]:
-    """Exit code and error stream of Python code that was sent signals once it printed the line `at`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, words)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SQL.parent), "NO_COLOR": "1", "AWAITED": at},
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # whoever runs the tests may ignore it
-    )
-    assert process.stdout is not None
-    assert any(line.strip() == at for line in process.stdout), process.communicate()[1]
-    send(process)
-    _, error = process.communicate(timeout=LIMIT_S)
-    return process.returncode, error
-
-
-def once(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGINT)
-
-
-def twice(process: subprocess.Popen[str]) -> None:
-    process.send_signal(signal.SIGINT)
-    time.sleep(0.2)
-    process.send_signal(signal.SIGINT)
-
-
-def twice_heard(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C, and again once the first was heard: while a library holds Python's lock, two are one."""
-    process.send_signal(signal.SIGINT)
-    assert process.stderr is not None
-    assert any("Ctrl-C again stops at once" in line for line in process.stderr)
-    process.send_signal(signal.SIGINT)
 
 
 def terminate(process: subprocess.Popen[str]) -> None:

@@ -1,20 +1,15 @@
 """Questions asked at once: each answered, failures their own, and none outlives a block that failed."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from monitor.database import SQL, connect, reading
+from monitor.database import connect, reading
 from monitor.questions import AT_ONCE, Questions
+from tests.interrupted import Send, interrupted, once, twice
 
 LONG = "SELECT sum(a.range * b.range) FROM range(1_000_000) AS a, range(1_000_000) AS b"  # an hour
-LIMIT_S = 60
 
 
 @pytest.fixture
@@ -55,11 +50,11 @@ def test_a_cursor_is_closed_at_the_end(db: Path) -> None:
         assert number(con, "SELECT 1") == 1
 
 
-@pytest.mark.parametrize("signals", [1, 2])
+@pytest.mark.parametrize("send", [once, twice])
 @pytest.mark.parametrize("waiting", ["asked.result()", "pass", "raise ValueError"])
-def test_ctrl_c_is_heard_while_a_long_question_is_asked(db: Path, waiting: str, signals: int) -> None:
+def test_ctrl_c_is_heard_while_a_long_question_is_asked(db: Path, waiting: str, send: Send) -> None:
     code = f"""
-import pathlib, signal
+import pathlib
 from monitor.database import reading
 from monitor.questions import Questions
 
@@ -76,21 +71,5 @@ with reading(pathlib.Path({str(db)!r})) as con:
         print("asked", flush=True)
         {waiting}
 """
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(SQL.parent)},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "asked\n"
-        for _ in range(signals):
-            time.sleep(0.1)
-            process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=LIMIT_S)
-    finally:
-        process.kill()
+    _, error = interrupted(code, at="asked", send=send)
     assert {"KeyboardInterrupt", "ValueError"} & set(error.splitlines()), error
