@@ -7,80 +7,29 @@ risk-monitor alerts --db risk.duckdb --update --fail-on-open
 
 from __future__ import annotations
 
-import datetime as dt
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-import polars as pl
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli import GATE_FIRED, run
-from jobs.ingest import ledger
-from jobs.progress import note, printable, warn
-from monitor import NOT_A_DIAGNOSIS, store, windows
-from monitor.alert_rules import RULES, AlertRules
-from monitor.alerts import AlertCounts, acknowledge, find_episodes, keep_episodes
-from monitor.database import connect, only_writer, reading, utc_now, writing
+from jobs.console.app import GATE_FIRED, run
+from jobs.console.progress import note, printable, warn
+from jobs.pipeline.run import recorded_run
+from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.rules import AlertRules
+from monitor.alerts.state import acknowledge
+from monitor.alerts.update import in_use, refresh
+from monitor.database.connection import connect, only_writer, reading, writing
+from monitor.database.statements import utc_now
 from monitor.errors import ConfigError, StoreError
-from monitor.questions import Questions
 from monitor.settings import DEFAULT_FILE, load_settings
+from monitor.windows import window_queries
 
 SHORT_ID = 8
-
-
-class Found(NamedTuple):
-    """What the rules find in the scores of a model up to a day: sql/alerts/episodes.sql."""
-
-    model_id: str
-    as_of: dt.date
-    episodes: pl.DataFrame
-
-
-def refresh(db: Path, model_id: str, rules: AlertRules, run_id: str) -> AlertCounts:
-    """Bring the alerts of a model up to date with its scores up to today; the write lock is held for a moment only.
-
-    The caller holds `database.only_writer`.
-    """
-    with reading(db) as con, Questions(con) as questions:
-        found = look(questions, model_id, rules)
-    return keep(db, found, run_id)
-
-
-def look(questions: Questions, model_id: str, rules: AlertRules) -> Found:
-    """What the rules find.
-
-    The last day looked at is the last with a scored text, so that a feed that stopped closes nothing.
-    """
-    today = utc_now().date()
-    coverage = questions.ask(windows.run, "model_coverage", until=today).result().to_dicts()
-    last: dt.datetime | None = next(
-        (row["last_posted"] for row in coverage if row["model_id"] == model_id), None
-    )
-    as_of = last.date() if last else today
-    asked = [questions.ask(find_episodes, model_id, as_of, rules, [rule]) for rule in RULES]
-    return Found(model_id, as_of, pl.concat([answer.result() for answer in asked]))
-
-
-def keep(db: Path, found: Found, run_id: str) -> AlertCounts:
-    """Make the alerts say what was found. The caller holds `database.only_writer`.
-
-    Raises:
-        StoreError: the database cannot be written, or is another than the one the run began with.
-    """
-    with writing(db) as con:
-        store.count_in_run(con, run_id)  # nothing, but in the run's line, which another database lacks
-        return keep_episodes(con, found.episodes, found.model_id, found.as_of, run_id)
-
-
-def in_use(db: Path) -> dict[str, Any] | None:
-    """The row of sql/windows/model_coverage.sql of the model that scored last; None where nothing is scored."""
-    with reading(db) as con:
-        rows = windows.run(con, "model_coverage", until=utc_now().date()).to_dicts()
-    return next((row for row in rows if row["last_scored"]), None)
 
 
 def update(db: Path, rules: AlertRules) -> None:
@@ -89,7 +38,7 @@ def update(db: Path, rules: AlertRules) -> None:
         model = in_use(db)
         if model is None:
             return
-        with ledger(db, "alerts", model["model_id"]) as run_id:
+        with recorded_run(db, "alerts", model["model_id"]) as run_id:
             counts = refresh(db, model["model_id"], rules, run_id)
     note(f"{counts.raised} raised, {counts.closed} closed, {counts.open} not closed")
 
@@ -97,7 +46,7 @@ def update(db: Path, rules: AlertRules) -> None:
 def listed(db: Path, model_id: str, *, closed: bool = False) -> list[dict[str, Any]]:
     """The alerts of a model, newest first: those not closed, or all of them."""
     with reading(db) as con:
-        rows = windows.run(con, "alerts", model_id=model_id, as_of=utc_now().date()).to_dicts()
+        rows = window_queries.run(con, "alerts", model_id=model_id, as_of=utc_now().date()).to_dicts()
     return [row for row in rows if closed or row["state"] != "closed"]
 
 

@@ -19,19 +19,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from jobs.cli import run
-from jobs.places import claim_folder
-from jobs.progress import note
-from monitor.corpus import load_splits
-from monitor.demo_feed import demo_feed_path
+from jobs.console.app import run
+from jobs.console.output_folder import claim_folder
+from jobs.console.progress import note
+from monitor.corpora.splits import load_splits
+from monitor.demo.feed import demo_feed_path
 from monitor.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from monitor.models import LoadedModel
-    from monitor.speed import Speed
+    from monitor.benchmark.scoring_speed import Speed
+    from monitor.scoring.loading import LoadedModel
 
 FORMAT = 2  # of benchmark.json
 GPU_TEXTS = 24576
@@ -59,7 +59,7 @@ def benchmark(
     Raises:
         ConfigError: the device is unknown, absent, or `out` cannot be written. ModelError: the model is not found.
     """
-    from monitor import speed_table
+    from monitor.benchmark import table as speed_table
 
     cuda = on_gpu(device)
     if measure not in ("all", "scoring", "training"):
@@ -99,7 +99,7 @@ def on_gpu(device: str) -> bool:
     Raises:
         ConfigError: the name is unknown, or there is no GPU.
     """
-    from monitor import speed_table
+    from monitor.benchmark import table as speed_table
 
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"--device {device}: use auto, cpu or cuda")
@@ -110,7 +110,7 @@ def on_gpu(device: str) -> bool:
 
 def _gpu_ways(found: dict[str, Any], measure: str) -> dict[str, Iterator[Speed]]:
     """The rows to measure on the GPU, whose peak and use of time are found at once."""
-    from monitor import speed_table
+    from monitor.benchmark import table as speed_table
 
     peak, ways = speed_table.gpu_peak(), {}
     found["peak_tflops"] = peak / 1e12
@@ -124,7 +124,7 @@ def _gpu_ways(found: dict[str, Any], measure: str) -> dict[str, Iterator[Speed]]
 
 def _timed_load(model: str) -> tuple[LoadedModel, float]:
     """The model on the CPU, and the seconds it took to load, as the first model of this process."""
-    from monitor.models import load_model
+    from monitor.scoring.loading import load_model
 
     started = time.perf_counter()
     loaded = load_model(model, device="cpu", weights="dense")
@@ -133,7 +133,7 @@ def _timed_load(model: str) -> tuple[LoadedModel, float]:
 
 def _draw(found: dict[str, Any], out: Path) -> None:
     try:
-        from reports.benchmark import write_picture
+        from reports.evaluation.speed_chart import write_picture
     except ImportError as fault:  # a bare GPU machine holds torch alone
         note(f"no chart: {fault.name} is not installed here")
     else:
@@ -224,7 +224,7 @@ def command(
     --night measures what is not the model: how fast and in how much memory rows are read, and what share of a
     night goes to anything but scoring.
     """
-    from monitor.model_folder import find_folder, open_folder
+    from monitor.model.folder import find_folder, open_folder
 
     open_folder(find_folder(model))  # before minutes of work
     if night:

@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from jobs.ingest import ingest, ledger
-from jobs.intake import Tally
-from jobs.nightly import run_once
-from jobs.peak import peak_memory
-from jobs.pending import Scorer
-from jobs.progress import duration, note
-from jobs.score import open_scorer
+from jobs.console.progress import duration, note
+from jobs.pipeline.ingest import ingest
+from jobs.pipeline.night import run_once
+from jobs.pipeline.run import open_scorer, recorded_run
+from jobs.pipeline.score_new import Scorer
+from jobs.pipeline.tally import Tally
+from monitor.benchmark.peak_memory import peak_memory
 from monitor.errors import ConfigError
-from monitor.privacy import key_file_of, open_pseudonyms
+from monitor.privacy.pseudonyms import key_file_of, open_pseudonyms
 from monitor.settings import Settings
 
 if TYPE_CHECKING:
-    from monitor.models import LoadedModel
-    from monitor.scoring import Scores
+    from monitor.scoring.loading import LoadedModel
+    from monitor.scoring.scorer import Scores
 
 ROWS, TEXTS = 1_000_000, 100_000
 PEOPLE, FIRST_DAY, DAYS = 1_000, dt.date(2025, 1, 1), 365
@@ -105,7 +105,7 @@ def _read_rows(folder: Path, texts: Sequence[str], n: int) -> dict[str, Any]:
     _write_feed(feed, texts, n)
     pseudonyms = open_pseudonyms(key_file_of(db))
     began = time.perf_counter()
-    with peak_memory("cpu") as peak, ledger(db, "benchmark", None) as run_id:
+    with peak_memory("cpu") as peak, recorded_run(db, "benchmark", None) as run_id:
         ingest(db, [feed], run_id, tally, unattended=True, pseudonyms=pseudonyms)
     return {
         "rows": tally.n_appended,

@@ -19,9 +19,9 @@ import duckdb
 import typer
 from rich.console import Console
 
-from jobs.cli import run
-from jobs.progress import note
-from monitor.database import SQL
+from jobs.console.app import run
+from jobs.console.progress import note
+from monitor.database.statements import SQL
 from monitor.errors import ConfigError
 
 DAYS = 365

@@ -15,20 +15,22 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from jobs.alerts import refresh
-from jobs.cli import run
-from jobs.ingest import ingest
-from jobs.intake import Tally
-from jobs.pending import Scorer, score_pending
-from jobs.progress import duration, note
-from jobs.report import write_report
-from jobs.score import open_scorer, scoring_run
-from monitor import NOT_A_DIAGNOSIS, store, windows
-from monitor.alert_rules import AlertRules
-from monitor.database import only_writer, reading
-from monitor.demo_feed import demo_feed_path
+from jobs.console.app import run
+from jobs.console.progress import duration, note
+from jobs.pipeline.ingest import ingest
+from jobs.pipeline.run import open_scorer, scoring_run
+from jobs.pipeline.score_new import Scorer, score_pending
+from jobs.pipeline.tally import Tally
+from jobs.pipeline.write_report import write_report
+from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.rules import AlertRules
+from monitor.alerts.update import refresh
+from monitor.database import store
+from monitor.database.connection import only_writer, reading
+from monitor.demo.feed import demo_feed_path
 from monitor.labels import EMOTIONS
-from reports.inputs import Options
+from monitor.windows import window_queries
+from reports.risk.inputs import Options
 
 
 def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
@@ -51,7 +53,7 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
     page = write_report(db, out / "report", model=model.model_id, options=options)
     with reading(db) as con:
         totals = store.totals(con, model.model_id)
-        week, before = windows.run(
+        week, before = window_queries.run(
             con,
             "headline",
             model_id=model.model_id,

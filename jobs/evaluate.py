@@ -15,24 +15,33 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from jobs.adapter_folder import keep_adapter
-from jobs.cli import GATE_FIRED, run
-from jobs.gate import failing, gate, read_gate
-from jobs.measuring import Measured, Ruler, analyse, compare, describe, main_of, new_ruler, shown_of
-from jobs.peak import peak_memory
-from jobs.progress import note, progress, warn
-from jobs.provenance import about_model, training_curves, versions
-from jobs.ways import NO_TRAIN, SHOTS, WAYS, Answered, Engine, ask_model, open_engine
+from jobs.console.app import GATE_FIRED, run
+from jobs.console.progress import note, progress, warn
+from jobs.evaluation.adapter_copy import keep_adapter
+from jobs.evaluation.measurements import (
+    Measured,
+    Ruler,
+    analyse,
+    compare,
+    describe,
+    main_of,
+    new_ruler,
+    shown_of,
+)
+from jobs.evaluation.methods import NO_TRAIN, SHOTS, WAYS, Answered, Engine, ask_model, open_engine
+from jobs.evaluation.provenance import about_model, training_curves, versions
+from jobs.evaluation.quality_gate import failing, gate, read_gate
 from monitor import NOT_A_DIAGNOSIS
-from monitor.baselines import majority, tfidf_svm
-from monitor.calibration import CONTENT_FREE
-from monitor.corpus import load_splits
+from monitor.benchmark.peak_memory import peak_memory
+from monitor.corpora.splits import load_splits
 from monitor.errors import ConfigError
+from monitor.evaluation.baselines import majority, tfidf_svm
 from monitor.labels import RiskMap
-from monitor.model_folder import ModelFolder, find_folder, fingerprint, open_folder
-from reports import evaluation as report
-from reports.evaluation_tables import headline
-from reports.tables import WIDE, as_text
+from monitor.model.calibration import CONTENT_FREE
+from monitor.model.folder import ModelFolder, find_folder, fingerprint, open_folder
+from reports.evaluation import report
+from reports.evaluation.tables import headline
+from reports.evaluation.text_tables import WIDE, as_text
 
 FORMAT = 2  # of metrics.json
 FLOORS = {"majority": majority, "tfidf_svm": tfidf_svm}
@@ -102,7 +111,7 @@ def evaluate(
     _write(found, out)
     keep_adapter(models, out)
     if db:
-        from jobs.evaluations import write_evaluations
+        from jobs.evaluation.save_metrics import write_evaluations
 
         note(f"{write_evaluations(db, found, opened):,} metrics written to {db}")
     return found
@@ -151,7 +160,7 @@ def _claim(out: Path, db: Path | None) -> None:
                     f"{option} {folder}: cannot write there ({error.strerror}); name another folder"
                 ) from error
     if db and db.exists():
-        from monitor.database import connect
+        from monitor.database.connection import connect
 
         connect(db).close()
 

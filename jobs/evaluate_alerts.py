@@ -25,20 +25,22 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jobs.alerts import in_use
-from jobs.cli import run
-from jobs.pending import Scorer
-from jobs.progress import note, progress
-from jobs.score import open_scorer, score_files
-from monitor import NOT_A_DIAGNOSIS, windows
-from monitor.alert_rules import RULES, AlertRules
-from monitor.alerts import find_episodes
-from monitor.database import connect, reading
-from monitor.demo_feed import ASSETS, demo_feed_path, generate, to_csv
-from monitor.early_detection import CALM, Course, Feed, measure, read_truth
+from jobs.console.app import run
+from jobs.console.progress import note, progress
+from jobs.pipeline.run import open_scorer
+from jobs.pipeline.score_files import score_files
+from jobs.pipeline.score_new import Scorer
+from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.rules import RULES, AlertRules
+from monitor.alerts.state import find_episodes
+from monitor.alerts.update import in_use
+from monitor.database.connection import connect, reading
+from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
+from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
 from monitor.settings import load_settings
-from reports import alert_curves
+from monitor.windows import window_queries
+from reports.evaluation import alert_curves
 
 GRIDS: Mapping[str, Sequence[float]] = {
     "level": tuple(step / 100 for step in range(20, 66, 5)),
@@ -61,7 +63,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
     Raises:
         DataError: nothing is scored, or the truth cannot be used.
     """
-    daily = windows.run(con, "daily_subject", model_id=model_id, as_of=LAST_DAY)
+    daily = window_queries.run(con, "daily_subject", model_id=model_id, as_of=LAST_DAY)
     if daily.is_empty():
         raise DataError("nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
     feed = Feed.of(daily)

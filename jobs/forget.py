@@ -16,17 +16,19 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from jobs.cli import run
-from jobs.nightly import options
-from jobs.progress import note, progress, warn
-from jobs.report import write_report
-from monitor import documents, store
-from monitor.database import only_writer, reading
+from jobs.console.app import run
+from jobs.console.progress import note, progress, warn
+from jobs.pipeline.night import options
+from jobs.pipeline.write_report import write_report
+from monitor.database import store
+from monitor.database.connection import only_writer, reading
+from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError, StoreError
-from monitor.privacy import KEY_VARIABLE, PLAIN, Pseudonyms, key_file_of, open_pseudonyms
-from monitor.retention import Forgotten, files_holding, forget, names_of
+from monitor.intake import documents
+from monitor.privacy import agreement
+from monitor.privacy.forgetting import Forgotten, files_holding, forget, names_of
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, key_file_of, open_pseudonyms
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
-from monitor.snapshot import publish
 
 
 def forget_everywhere(db: Path, subject: str, settings: Settings | None) -> None:
@@ -71,14 +73,14 @@ def _key_of(db: Path, key_file: Path, subject: str) -> tuple[Pseudonyms | None, 
         StoreError: there is no key at hand, or another one, and the subject is no pseudonym of the database.
     """
     with reading(db) as con:
-        kept = store.begun_with(con)
+        kept = agreement.begun_with(con)
         held = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
     known = KEY_VARIABLE in os.environ or key_file.exists()
     pseudonyms = open_pseudonyms(key_file, create=False) if known else None
     if kept in (None, PLAIN) or (pseudonyms and pseudonyms.fingerprint == kept):
         return pseudonyms, True
     if not held and pseudonyms:
-        store.check_pseudonyms(kept, pseudonyms.fingerprint)
+        agreement.check_pseudonyms(kept, pseudonyms.fingerprint)
     if not held:
         raise StoreError(
             f"{db}: the key of its pseudonyms is missing (no {key_file}, no {KEY_VARIABLE}); bring it back, or give "

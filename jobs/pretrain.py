@@ -17,13 +17,20 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from jobs.cli import run
-from jobs.places import claim_model_folder
+from jobs.console.app import run
+from jobs.console.output_folder import claim_model_folder
 from monitor import NOT_A_DIAGNOSIS
-from monitor.corpus import load_splits
+from monitor.corpora.mixture import (
+    Comments,
+    instruction_pairs,
+    read_comments,
+    read_extra,
+    read_texts,
+    without_twins,
+)
+from monitor.corpora.splits import load_splits
 from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
-from monitor.mixture import Comments, instruction_pairs, read_comments, read_extra, read_texts, without_twins
 
 FIRST_PERSON = re.compile(r"\b(?:i|im|ive|id|ill|me|my|myself)\b")
 FIRST_PERSON_SHARE = 0.0526  # of all words: 85 of 100 posts have more
@@ -49,8 +56,8 @@ def command(
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
 ) -> None:
     """Rebuild the base of the built-in model: tokenizer, pretraining, instruction tuning, NF4."""
-    from monitor import pretraining
-    from monitor.trainable import pick_device, save_base
+    from monitor.training import pretraining
+    from monitor.training.checkpoint import pick_device, save_base
 
     if hidden % 64 or mlp % 64:
         raise ConfigError(

@@ -30,10 +30,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from jobs.cli import run
-from jobs.progress import printable
+from jobs.console.app import run
+from jobs.console.progress import printable
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database import READ_WAIT_S, reading
+from monitor.database.connection import READ_WAIT_S, reading
 from monitor.errors import DataError
 
 TABLE_ROWS = 100

@@ -27,11 +27,11 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from jobs.cli import COMMANDS, run
-from jobs.progress import note, warn
-from monitor import store
+from jobs.console.app import COMMANDS, run
+from jobs.console.progress import note, warn
 from monitor.cron import Cron
-from monitor.database import reading
+from monitor.database import ledger
+from monitor.database.connection import reading
 from monitor.errors import ConfigError
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
@@ -124,7 +124,7 @@ def last_night(db: Path) -> dt.datetime | None:
     if not db.exists():
         return None
     with reading(db) as con:
-        return store.last_night(con, NIGHTLY)
+        return ledger.last_night(con, NIGHTLY)
 
 
 def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:

@@ -14,10 +14,11 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from jobs.cli import GATE_FIRED, run
-from jobs.progress import duration, printable
+from jobs.console.app import GATE_FIRED, run
+from jobs.console.progress import duration, printable
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database import SQL, reading, utc_now
+from monitor.database.connection import reading
+from monitor.database.statements import query, utc_now
 from monitor.errors import ConfigError
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
@@ -35,9 +36,7 @@ def health(db: Path, late_hours: float, now: dt.datetime | None = None) -> dict[
     """
     with reading(db) as con:
         now = now or utc_now()  # not before: a run may have ended while this waited to read
-        sql = (SQL / "queries" / "status.sql").read_text(encoding="utf-8")
-        frame = con.sql(sql, params={"now": now}).pl()
-    found: dict[str, Any] = frame.row(0, named=True)
+        found: dict[str, Any] = query(con, "queries/status", now=now).row(0, named=True)
     found["findings"] = json.loads(found["findings"] or "[]")
     ended = found["done_finished"]
     hours = None if ended is None else (now - ended).total_seconds() / 3600

@@ -20,19 +20,19 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 
-from jobs.cli import run
-from jobs.places import claim_model_folder
-from jobs.progress import duration
-from jobs.recipe import Recipe, read_recipe
+from jobs.console.app import run
+from jobs.console.output_folder import claim_model_folder
+from jobs.console.progress import duration
 from monitor import NOT_A_DIAGNOSIS
-from monitor.calibration import Calibration, fit_calibration
-from monitor.corpus import Split, load_splits
+from monitor.corpora.mixture import LEFT_OUT, Mixture, read_comments, read_extra, training_list, without_twins
+from monitor.corpora.splits import Split, load_splits
 from monitor.errors import ConfigError, DataError
-from monitor.mixture import LEFT_OUT, Mixture, read_comments, read_extra, training_list, without_twins
-from reports.wording import count
+from monitor.model.calibration import Calibration, fit_calibration
+from monitor.training.recipe import Recipe, read_recipe
+from reports.style.wording import count
 
 if TYPE_CHECKING:
-    from monitor.training import Examples, TrainResult
+    from monitor.training.finetuning import Examples, TrainResult
 
 
 class Prepared(NamedTuple):
@@ -63,12 +63,12 @@ def command(
     ] = None,
 ) -> None:
     """Fine-tune a base on labelled texts (QLoRA), calibrate it and write a model folder."""
-    from monitor.likelihood import label_log_likelihoods
-    from monitor.model_files import read_tokenizer
-    from monitor.model_folder import find_folder, fingerprint, open_folder
-    from monitor.prompts import PromptEncoder
-    from monitor.trainable import load_trainable, pick_device, save_model
-    from monitor.training import Examples, attach_adapter, fit
+    from monitor.model.files import read_tokenizer
+    from monitor.model.folder import find_folder, fingerprint, open_folder
+    from monitor.model.prompts import PromptEncoder
+    from monitor.training.checkpoint import load_trainable, pick_device, save_model
+    from monitor.training.finetuning import Examples, attach_adapter, fit
+    from monitor.training.label_likelihood import label_log_likelihoods
 
     if weights not in ("auto", "nf4", "dense"):
         raise ConfigError(f"--weights {weights!r}: use auto, nf4 or dense")
@@ -104,7 +104,7 @@ def prepare(data: str, recipe: Recipe, limit: int | None) -> Prepared:
     Raises:
         DataError: a split or a file of the mixture is missing, or no training text is left.
     """
-    from monitor.training import Examples
+    from monitor.training.finetuning import Examples
 
     splits, (_, mixture, files) = load_splits(data, required=("train", "validation")), recipe
     held_out = [splits[name] for name in ("validation", "test") if name in splits]
@@ -171,7 +171,7 @@ def _reporter(console: Console) -> Callable[[dict[str, float]], None]:
 
 
 def _draw(curve: list[dict[str, float]], out: Path) -> None:
-    from reports.training_curve import training_curve
+    from reports.evaluation.training_curve import training_curve
 
     kept = [{key: record[key] for key in ("step", "loss", "macro_f1") if key in record} for record in curve]
     (out / "training_curve.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")

@@ -18,12 +18,12 @@ from rich.console import Console
 from rich.table import Table
 from sklearn.metrics import roc_auc_score
 
-from jobs.cli import run
-from jobs.places import claim_folder
-from jobs.score import open_scorer
+from jobs.console.app import run
+from jobs.console.output_folder import claim_folder
+from jobs.pipeline.run import open_scorer
 from monitor import NOT_A_DIAGNOSIS
+from monitor.corpora.mixture import GOEMOTIONS, read_comments, read_stress
 from monitor.labels import confidence
-from monitor.mixture import GOEMOTIONS, read_comments, read_stress
 
 Value = tuple[float, float, float] | str  # with its interval, or why it is undefined
 DRAWS = 1000

@@ -15,14 +15,14 @@ from typing import Annotated
 
 import typer
 
-from jobs.cli import run
-from jobs.inbox import entries, look
-from jobs.nightly import run_once
-from jobs.pending import Scorer
-from jobs.progress import note
-from jobs.score import open_scorer
-from jobs.stopping import Stopped, sleep, stoppable
-from jobs.summary import warn_of_files
+from jobs.console.app import run
+from jobs.console.interrupts import Stopped, sleep, stoppable
+from jobs.console.progress import note
+from jobs.pipeline.inbox import entries, look
+from jobs.pipeline.night import run_once
+from jobs.pipeline.run import open_scorer
+from jobs.pipeline.score_new import Scorer
+from jobs.pipeline.summary import warn_of_files
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import BusyError
 from monitor.settings import Settings, load_settings

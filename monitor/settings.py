@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import tomllib
 from difflib import get_close_matches
-from math import inf
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -24,9 +23,10 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from monitor.alert_rules import AlertRules
+from monitor.alerts.rules import AlertRules
 from monitor.cron import Cron
 from monitor.errors import ConfigError
+from monitor.intake.quality_limits import Count, Quality
 from monitor.labels import RiskMap
 
 DEFAULT_FILE = Path("risk-monitor.toml")
@@ -35,7 +35,6 @@ _OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real 
 _PATHS = ("db", "inbox", "out", "snapshot", "key_file")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 Hours = Annotated[float, Field(gt=0)]
 
@@ -48,14 +47,7 @@ def _known_zone(value: str) -> str:
     return value
 
 
-def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
-    if not 0 < limits[0] <= limits[1]:
-        raise ValueError(f"[yellow, red] are two numbers above 0, yellow not above red, not {list(limits)}")
-    return limits
-
-
 Zone = Annotated[str, AfterValidator(_known_zone)]
-Limits = Annotated[tuple[float, float], AfterValidator(_in_order)]
 
 
 class Schedule(BaseModel):
@@ -77,30 +69,6 @@ class Schedule(BaseModel):
         except ConfigError as error:
             raise ValueError(str(error).removeprefix("cron ")) from error
         return value
-
-
-class Quality(BaseModel):
-    """The table [quality]: from where on a measure of a run's input makes the run yellow, and red (inf: never)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    rejected: Limits = Field(default=(0.05, 0.25), description="share of the rows read that were rejected")
-    duplicates: Limits = Field(
-        default=(0.5, inf), description="share of the valid rows that were known already"
-    )
-    copies: Limits = Field(
-        default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
-    )
-    language: Limits = Field(
-        default=(0.06, 0.14), description="share of letters that moved between kinds of words"
-    )
-    length: Limits = Field(
-        default=(0.75, 2.0), description="shift of the median length, in robust standard deviations"
-    )
-    unread_files: Limits = Field(default=(1, 3), description="files that could not be read at all")
-    min_rows: Count = Field(
-        default=50, description="rows, and texts before, under which nothing but files is judged"
-    )
 
 
 class Settings(BaseSettings):

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, sync_playwright
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+from monitor import ROOT
 
 # A busy machine must fail no test: none is timed by the clock.
 hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,7 +25,7 @@ hypothesis_settings.load_profile("untimed")
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Folder of the real data sets (emotion/, timelines/, ...); the test is skipped where it is missing."""
-    path = Path(os.environ.get("RISK_MONITOR_DATA", REPOSITORY.parent / "shared" / "data"))
+    path = Path(os.environ.get("RISK_MONITOR_DATA", ROOT.parent / "shared" / "data"))
     if not (path / "emotion" / "test.txt").is_file():
         pytest.skip(f"no real data at {path}; set RISK_MONITOR_DATA to a folder that holds emotion/test.txt")
     return path

@@ -1,0 +1,1 @@
+"""The frame around every command: exit codes, progress, Ctrl-C, output folders."""

@@ -1,0 +1,1 @@
+"""The steps of the evaluate command: methods, measurements, quality gate, saved metrics."""

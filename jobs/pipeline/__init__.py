@@ -1,0 +1,1 @@
+"""The steps of a night: read the inbox, score, update alerts, write the report, publish, notify."""

@@ -1,0 +1,91 @@
+"""Bring input files into the database and keep count in the run's line of the ledger."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from jobs.console.interrupts import checkpoint
+from jobs.console.progress import note, progress
+from jobs.pipeline.batches import Intake
+from jobs.pipeline.inbox import look
+from jobs.pipeline.tally import Tally
+from monitor.database import store
+from monitor.database.connection import reading
+from monitor.errors import DataError
+from monitor.intake import documents
+from monitor.privacy.pseudonyms import Pseudonyms
+
+
+def ingest(
+    db: Path,
+    files: Sequence[Path],
+    run_id: str,
+    tally: Tally,
+    *,
+    unattended: bool = False,
+    pseudonyms: Pseudonyms | None = None,
+) -> None:
+    """Read every row of these files into documents and rejects.
+
+    Args:
+        db: the database.
+        files: the input files.
+        run_id: the run whose ledger line counts the rows.
+        tally: counts the same, and the reasons of the rejects.
+        unattended: pass over files whose content was read before, under any name, and go on after one that cannot be
+            read, which becomes one reject without a row number.
+        pseudonyms: what replaces the ids of subjects and documents; None: they stay.
+
+    Raises:
+        DataError: a file cannot be read at all; those before it are in.
+    """
+    known = set[tuple[int, str]]()  # by content alone: a forgotten name is no longer there
+    if unattended:
+        with reading(db) as con:
+            known = {(size, digest) for _, size, digest in store.known_files(con)}
+    with progress("reading", "rows") as advance, Intake(db, run_id, tally) as intake:
+        for path in files:
+            before, digest = look(path), None
+            try:
+                digest = _sha256(path)
+                if before and (before[0], digest) in known:
+                    tally.n_known_files += 1
+                    continue
+                _read_file(path, intake, pseudonyms, advance)
+            except DataError as error:
+                if not unattended:
+                    raise
+                if look(path) is None:
+                    note(f"{path.name} was taken away before it was read")
+                    continue
+                intake.refuse(path, str(error).removeprefix(f"{path}: "), digest)
+                continue
+            tally.n_files += 1
+            if before is None or look(path) != before:
+                note(f"{path.name} changed while it was read; the next run reads it again")
+                continue
+            intake.add_file(documents.display_name(path), digest, before[0])
+
+
+def _read_file(
+    path: Path, intake: Intake, pseudonyms: Pseudonyms | None, advance: Callable[[int], None]
+) -> None:
+    n_read = n_valid = 0
+    for chunk in documents.read_documents(path, pseudonyms=pseudonyms):
+        intake.add(chunk)
+        checkpoint()
+        advance(chunk.n_read)
+        n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid
+    if not n_valid:
+        why = "every row was rejected" if n_read else "it holds no rows"
+        intake.tally.empty[path] = f"nothing was taken from this file; {why}"
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot read this file ({error.strerror})") from error

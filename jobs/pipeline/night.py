@@ -1,0 +1,117 @@
+"""TODO"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from jobs.pipeline.inbox import entries, whole_files
+from jobs.pipeline.ingest import ingest
+from jobs.pipeline.notify import tell_of_night, telling_of_failure
+from jobs.pipeline.run import scoring_run
+from jobs.pipeline.score_new import Scorer, score_pending
+from jobs.pipeline.tally import Tally
+from jobs.pipeline.write_report import warm_up, write_report
+from monitor.alerts.state import AlertCounts
+from monitor.alerts.update import keep, look
+from monitor.database.connection import reading
+from monitor.database.parallel_queries import Questions
+from monitor.database.remedies import explained
+from monitor.database.snapshot import publish
+from monitor.errors import ConfigError
+from monitor.intake.quality import Judgement, judge, measure
+from monitor.privacy.pseudonyms import key_file_of
+from monitor.privacy.retention import drop_old_texts
+from monitor.settings import Settings
+from reports.risk import pictures
+from reports.risk.inputs import Options
+from reports.style.rendering import Drawer
+
+if TYPE_CHECKING:
+    from monitor.scoring.loading import LoadedModel
+
+
+REPORT_SETTINGS = {"threshold", "min_cohort", "min_texts", "show_subjects"}
+
+
+class Night(NamedTuple):
+    """What a run did, and how its input was judged; the report's page where there was one."""
+
+    tally: Tally
+    model: LoadedModel
+    alerts: AlertCounts
+    judged: Judgement
+    page: Path | None
+
+
+def run_once(
+    settings: Settings, load: Callable[[], Scorer], job: str = "nightly", *, report: bool = True
+) -> Night:
+    """Ingest, score, alert, judge, report and publish unless that is left out, and tell of it as the settings say.
+
+    A file of the inbox that cannot be read is kept as one reject.
+    """
+    tally, db, page = Tally(), settings.db, None
+    key_file = (settings.key_file or key_file_of(db)) if settings.pseudonyms else None
+    with (
+        telling_of_failure(settings.notify, job),
+        scoring_run(db, job, lambda: _ready(settings, load), key_file) as (scorer, run_id, pseudonyms),
+    ):
+        files = whole_files(settings.inbox, settings.settle_s)
+        ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
+        with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
+            ahead = partial(warm_up, options(settings), drawer) if drawer else None
+            score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile=ahead)
+            alerts, judged = _alert_and_judge(settings, scorer.model.model_id, run_id)
+            if settings.text_days is not None:
+                drop_old_texts(db, settings.text_days)
+            if drawer:
+                page = _report_and_publish(settings, scorer.model.model_id, drawer)
+        tell_of_night(settings.notify, db, scorer.model.model_id, alerts, judged.level)
+    return Night(tally, scorer.model, alerts, judged, page)
+
+
+def _alert_and_judge(settings: Settings, model_id: str, run_id: str) -> tuple[AlertCounts, Judgement]:
+    """What the scores raise and what the input was worth, asked at once; a judgement that fails costs no alerts."""
+    with reading(settings.db) as con, Questions(con) as questions:
+        measures = questions.ask(measure, run_id, settings.quality.min_rows)
+        found = look(questions, model_id, settings.alert_rules)
+    alerts = keep(settings.db, found, run_id)
+    with explained(settings.db):
+        values = measures.result()
+    return alerts, judge(settings.db, run_id, values, settings.quality)
+
+
+def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:
+    """The report, and while its pictures are drawn the snapshot, which a report that fails does not hold up."""
+    try:
+        return write_report(
+            settings.db, settings.out, model=model_id, options=options(settings), drawer=drawer
+        )
+    finally:
+        publish(
+            settings.db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet
+        )
+
+
+def _ready(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
+    """Load the model, which takes long, once it is known that the run will not fail of its folders at its end."""
+    entries(settings.inbox)
+    if settings.snapshot.resolve() == settings.inbox.resolve():
+        raise ConfigError(
+            f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read"
+        )
+    for folder in (settings.out, settings.snapshot):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not (there.is_dir() and os.access(there, os.W_OK)):
+            raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
+    return load()
+
+
+def options(settings: Settings) -> Options:
+    """What the report is told of the settings."""
+    return Options(**settings.model_dump(include=REPORT_SETTINGS))

@@ -1,0 +1,212 @@
+"""What a report needs, asked of the database: which model, which day, and what may be shown of the window queries."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from monitor.database.parallel_queries import Asked, Questions
+from monitor.database.statements import utc_now
+from monitor.errors import ConfigError
+from monitor.labels import RiskMap
+from monitor.windows import window_queries
+from reports.risk import suppression
+from reports.risk.inputs import Inputs, Model, Notice, Options, Series
+from reports.risk.suppression import Pieces
+from reports.style.wording import Words
+
+LAST_DAY = dt.date(9999, 12, 30)
+NEVER = dt.date.min  # an as_of before which nothing was posted: the frame of a question that was not asked
+WINDOWS = (1, 7, 28)
+EVERYONE = 1_000_000_000
+TEXTS_AN_ALERT = 3
+Row = dict[str, Any]
+Ask = Callable[..., Asked[pl.DataFrame]]
+
+
+def collect(
+    con: duckdb.DuckDBPyConnection, as_of: dt.date | None, model: str | None, options: Options
+) -> Inputs | Notice:
+    """The inputs of a report, or the reason why there is nothing to report.
+
+    Args:
+        con: the database.
+        as_of: last day of the report; default: the last day, up to today, with a scored text of the model.
+        model: model_id, the start of one, or a name; default: the model that scored last.
+        options: what the reader set.
+
+    Raises:
+        ConfigError: no such model, or several that fit.
+    """
+    rows = window_queries.run(con, "model_coverage", until=as_of or utc_now().date()).to_dicts()
+    chosen = _choose(rows, model)
+    if chosen is None or not chosen["n"]:
+        return _nothing(con, chosen, as_of, Words(options.lang))
+    until = as_of or chosen["last_posted"].date()
+    known = Model(
+        model_id=chosen["model_id"],
+        name=chosen["name"],
+        base=chosen["base"],
+        quantisation=chosen["quantisation"],
+        rules=RiskMap(json.loads(chosen["risk_map"])).rules,
+        others=tuple(
+            f"{row['name']} ({row['model_id'][:12]})" for row in rows if row is not chosen and row["n"]
+        ),
+        alerts_current=chosen["alerts_current"],
+    )
+
+    with Questions(con) as questions:
+
+        def ask(name: str, **params: object) -> Asked[pl.DataFrame]:
+            given = {"model_id": known.model_id, "as_of": until, **params}
+            return questions.ask(
+                window_queries.run, name, **{key: given[key] for key in window_queries.load(name).params}
+            )
+
+        return _inputs(ask, until, known, options)
+
+
+def _inputs(ask: Ask, as_of: dt.date, model: Model, options: Options) -> Inputs:
+    weeks = ask("weekly_cohort", weeks=math.ceil(options.days / 7) + WINDOWS[-1] // 7)
+    daily = [ask("rolling_overall", window_days=length) for length in WINDOWS]
+    places = ask("heat_subject_week", days=options.days, top=EVERYONE)
+    headline = ask("headline", threshold=options.threshold, min_texts=options.min_texts)
+    evidence = ask("alert_evidence", top=TEXTS_AN_ALERT, as_of=as_of if options.evidence else NEVER)
+    alone = as_of if options.subject_pages else NEVER
+    subjects = [ask("rolling_subject", window_days=length, as_of=alone) for length in WINDOWS[:2]]
+    names = ("data_quality", "missing_nights", "alerts", "last_run", "score_card")
+    asked = {name: ask(name) for name in names}
+
+    weekly, heat = weeks.result(), places.result()
+    everyone, pieces = _everyone(daily, weekly.filter(pl.col("cohort").is_null()), as_of, options)
+    hour_days = pieces.days_by_day(options.days)
+    hours = ask("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
+    return Inputs(
+        as_of=as_of,
+        model=model,
+        options=options,
+        everyone=everyone,
+        cohorts=_cohorts(ask, weekly.drop_nulls("cohort"), as_of, options),
+        n_cohorts=weekly["cohort"].drop_nulls().n_unique(),
+        headline=headline.result(),
+        data_quality=asked["data_quality"].result(),
+        missing=asked["missing_nights"].result()["day"].to_list(),
+        places=dict(heat.select("subject_id", "place").unique().sort("place").iter_rows()),
+        subject_week=heat.filter(pl.col("place") <= options.top),
+        weekday_hour=suppression.hours(hours.result(), options.min_cohort),
+        hour_days=hour_days,
+        alerts=asked["alerts"].result(),
+        evidence=evidence.result(),
+        run=next(asked["last_run"].result().iter_rows(named=True), None),
+        score_card=asked["score_card"].result(),
+        subject_day=subjects[0].result(),
+        subject_7=subjects[1].result(),
+    )
+
+
+def _everyone(
+    asked: Sequence[Asked[pl.DataFrame]], weekly: pl.DataFrame, as_of: dt.date, options: Options
+) -> tuple[Series, Pieces]:
+    frames = [answer.result() for answer in asked]
+    daily = frames[0].with_columns(cohort=pl.lit(None, pl.String))
+    pieces = suppression.cut(daily, weekly, as_of, options.min_cohort).get(None, Pieces(as_of))
+    return _series(None, frames, weekly, pieces), pieces
+
+
+def _cohorts(ask: Ask, weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
+    """The cohorts with something to show, by name; none where there is but one, which is everyone."""
+    if weekly["cohort"].n_unique() < 2:
+        return []
+    asked = [ask("rolling_cohort", window_days=length) for length in WINDOWS]
+    frames = [answer.result() for answer in asked]
+    pieces = suppression.cut(frames[0], weekly, as_of, options.min_cohort)
+    largest = weekly.group_by("cohort").agg(pl.col("n").sum()).sort("n", "cohort", descending=[True, False])
+    found = []
+    for cohort in sorted(largest["cohort"].head(options.top)):
+        own = [frame.filter(pl.col("cohort") == cohort).drop("cohort") for frame in frames]
+        series = _series(cohort, own, weekly.filter(pl.col("cohort") == cohort), pieces[cohort])
+        if not series.weeks["withheld"].all():
+            found.append(series)
+    return found
+
+
+def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame, pieces: Pieces) -> Series:
+    from monitor.windows import forecast
+
+    daily, week, month = (
+        suppression.windows(frame, pieces, length) for frame, length in zip(frames, WINDOWS, strict=True)
+    )
+    known = frames[0] if pieces.shows(pieces.as_of, 7) else frames[0].clear()
+    ahead = forecast.forecast(known.with_columns(cohort=pl.lit(cohort or "")), pieces.as_of)
+    return Series(
+        cohort=cohort,
+        first=frames[0]["day"][0],
+        daily=daily,
+        week=week,
+        month=month,
+        weeks=suppression.weeks(weekly.drop("cohort"), pieces),
+        by_week=bool(pieces.whole),
+        forecast=ahead.with_columns(pl.col("p", "lo", "hi").round(3)),  # no way back to single days
+        level=forecast.LEVEL,
+    )
+
+
+def _choose(rows: list[Row], model: str | None) -> Row | None:
+    """The row of the asked model, or of the one that scored last; None where there is no model at all."""
+    if model is None:
+        return rows[0] if rows else None
+    found = [row for row in rows if model in (row["model_id"], row["name"])]
+    found = found or [row for row in rows if row["model_id"].startswith(model)]
+    if len(found) == 1:
+        return found[0]
+    known = ", ".join(f"{row['model_id']} ({row['name']})" for row in rows) or "none"
+    if not found:
+        raise ConfigError(f"--model {model}: this database has no such model; it has {known}")
+    raise ConfigError(f"--model {model}: several models fit; give one model_id of {known}")
+
+
+def _nothing(con: duckdb.DuckDBPyConnection, chosen: Row | None, as_of: dt.date | None, say: Words) -> Notice:
+    if chosen is not None:
+        rows = window_queries.run(con, "model_coverage", until=LAST_DAY).to_dicts()
+        ever = next(row for row in rows if row["model_id"] == chosen["model_id"])
+        if ever["n"]:
+            return _later(ever, as_of or utc_now().date(), say)
+    quality = window_queries.run(con, "data_quality", model_id="", as_of=LAST_DAY).row(0, named=True)
+    rejected = quality["n_rejected"]
+    more = say("{rows} rejected at intake.", rows=say.count(rejected, "row")) if rejected else ""
+    if quality["n_documents"]:
+        texts = say.count(quality["n_documents"], "text")
+        return Notice(
+            say("Nothing scored yet"),
+            say.join(say("{texts} on record, none of them scored.", texts=texts), more),
+            say("Run risk-monitor score on the same database; it scores what is missing."),
+        )
+    return Notice(
+        say("No texts yet"),
+        say.join(say("This database holds no texts."), more),
+        say("Read and score some with: risk-monitor score INPUT --db FILE"),
+    )
+
+
+def _later(ever: Row, day: dt.date, say: Words) -> Notice:
+    return Notice(
+        say("Nothing up to this day"),
+        say(
+            "Model {name} (model_id {id}) has scored {texts}, but none posted up to {day}.",
+            name=ever["name"],
+            id=ever["model_id"],
+            texts=say.count(ever["n"], "text"),
+            day=say.day(day),
+        ),
+        say(
+            "The first was posted on {first}, the last on {last}; ask for a later --as-of.",
+            first=say.day(ever["first_posted"].date()),
+            last=say.day(ever["last_posted"].date()),
+        ),
+    )

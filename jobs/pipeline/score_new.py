@@ -1,0 +1,102 @@
+"""Score the documents that a model has not scored, chunk by chunk, each committed while the next is computed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import polars as pl
+
+from jobs.console.interrupts import checkpoint
+from jobs.console.progress import progress
+from jobs.pipeline.background import Behind
+from jobs.pipeline.tally import Tally
+from monitor.database import ledger, store
+from monitor.database.connection import reading, writing
+from monitor.labels import score_columns
+
+if TYPE_CHECKING:
+    from monitor.scoring.loading import LoadedModel
+    from monitor.scoring.scorer import Scores
+
+FETCH_ROWS = 200_000
+FETCH_BYTES = 256 * 2**20
+CHUNK_ROWS = 20_000
+CHUNK_S = 30.0
+FIRST_ROWS = 64  # of a run, before its speed is known
+LEAST_ROWS = 32  # a commit for fewer would cost a slow model more than it saves
+
+
+class Scorer(Protocol):
+    """What scores texts: `scoring.LabelScorer`."""
+
+    model: LoadedModel
+
+    def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
+        """P(emotion) of each text, in their order."""
+
+
+def score_pending(
+    db: Path,
+    scorer: Scorer,
+    run_id: str,
+    tally: Tally,
+    chunk_rows: int = CHUNK_ROWS,
+    meanwhile: Callable[[], None] | None = None,
+) -> None:
+    """Score every document that this model has not scored.
+
+    A commit comes after CHUNK_S or so: a crash, and a stop that waits for it, cost no more of a slow model than of a
+    quick one.
+
+    Args:
+        chunk_rows: most texts between two commits.
+        meanwhile: what is done in a thread while the model computes; it leaves the database alone.
+    """
+    model_id = scorer.model.model_id
+    with reading(db) as con:
+        pending = store.count_unscored(con, model_id)
+        batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
+    began, size = time.monotonic(), min(FIRST_ROWS, chunk_rows)
+    with progress("scoring", "texts", pending) as advance, Behind() as beside:
+        if meanwhile:
+            beside.run(meanwhile)
+        while not batch.is_empty():
+            pending -= batch.height
+            with Behind() as behind:
+                while not batch.is_empty():
+                    rows, batch, since = batch.head(size), batch.slice(size), time.monotonic()
+                    behind.run(append_scores, db, score_rows(rows, scorer, advance), run_id, tally)
+                    checkpoint()
+                    per_second = rows.height / max(time.monotonic() - since, 1e-3)
+                    size = min(chunk_rows, max(LEAST_ROWS, round(CHUNK_S * per_second)))
+            if pending:
+                with reading(db) as con:
+                    batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
+    tally.scoring_s += time.monotonic() - began
+
+
+def append_scores(db: Path, scores: pl.DataFrame, run_id: str, tally: Tally) -> None:
+    """Commit a chunk's scores and their count in one transaction."""
+    with writing(db) as con:
+        n_scored = store.append_scores(con, scores, run_id)
+        ledger.count_in_run(con, run_id, n_scored=n_scored)
+    tally.n_scored += n_scored
+
+
+def score_rows(
+    rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None
+) -> pl.DataFrame:
+    """Rows of `scores` (but run_id and scored_at) for documents (doc_id, text), in the same order."""
+    result = scorer.score(rows["text"].to_list(), progress=advance)
+    return pl.DataFrame(
+        {
+            "doc_id": rows["doc_id"],
+            "model_id": [scorer.model.model_id] * rows.height,
+            **score_columns(result.probabilities, scorer.model.risk_map),
+            "n_tokens": result.n_tokens,
+            "truncated": result.truncated,
+        }
+    )

@@ -1,0 +1,90 @@
+"""What a run did, for people: a few aligned lines on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.text import Text
+
+from jobs.console.progress import duration, printable, warn
+from jobs.pipeline.tally import Tally
+from monitor import NOT_A_DIAGNOSIS
+from monitor.intake.quality import Judgement
+
+if TYPE_CHECKING:
+    from monitor.alerts.state import AlertCounts
+    from monitor.scoring.loading import LoadedModel
+
+TOP_REASONS = 5
+
+
+def print_summary(
+    tally: Tally,
+    db: Path,
+    model: LoadedModel,
+    report: Path | None = None,
+    judged: Judgement | None = None,
+    alerts: AlertCounts | None = None,
+) -> None:
+    """Counts of a run that read and scored; the reasons of its rejects, the most frequent first, with a place."""
+    refused = f'see: risk-monitor query "FROM rejects" --db {db}'
+    again = "known already, or twice in the input"
+    speed = f"in {duration(tally.scoring_s)}, {tally.n_scored / max(tally.scoring_s, 1e-9):,.0f} texts/s"
+    lines = [
+        ("read", tally.n_read, f"rows of {_files(tally.n_files)}"),
+        *[("skipped", tally.n_known_files, "read before as they are now")][: tally.n_known_files],
+        *[("refused", len(tally.refused), "cannot be read at all, see below")][: len(tally.refused)],
+        ("rejected", tally.n_rejected, refused if tally.reasons else ""),
+        *(
+            ("", n, f"{reason} (first: {tally.places[reason]})")
+            for reason, n in tally.reasons.most_common(TOP_REASONS)
+        ),
+        ("duplicates", tally.n_duplicate, again if tally.n_duplicate else ""),
+        ("appended", tally.n_appended, ""),
+        ("scored", tally.n_scored, speed if tally.n_scored else ""),
+    ]
+    console = Console()
+    width = max(len(f"{count:,}") for _, count, _ in lines)
+    for name, count, remark in lines:
+        line = Text(f"  {name:<10}  {count:>{width},}")
+        line.append(f"  {printable(remark)}" if remark else "", style="dim")
+        console.print(line, soft_wrap=True)
+    last = {"model": f"{model.name} {model.model_id[:12]}", "database": f"{db}"}
+    if report is not None:
+        last["report"] = f"{report}"
+    if alerts is not None:
+        last["alerts"] = f"{alerts.raised:,} raised, {alerts.closed:,} closed, {alerts.open:,} not closed"
+    if judged is not None:
+        last["quality"] = judged.level
+    for name, value in last.items():
+        console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
+    for finding in judged.findings if judged else ():
+        warn(finding)
+    warn_of_files(tally)
+    console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
+
+
+def warn_of_files(tally: Tally) -> None:
+    """Each file that was refused or gave nothing: the first few with the reason, the others by name."""
+    found = [*tally.refused.items(), *tally.empty.items()]
+    for path, why in found[:TOP_REASONS]:
+        warn(f"{path}: {why}")
+    if more := [path for path, _ in found[TOP_REASONS:]]:
+        warn(f"{_files(len(more))} more: {_names(more)}")
+    if again := tally.still_refused:
+        was, them = ("was", "it") if len(again) == 1 else ("were", "them")
+        warn(
+            f"{_files(len(again))} {was} refused before and did not change since; "
+            f"mend {them}, or move {them} out of the inbox: {_names(again)}"
+        )
+
+
+def _names(files: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in files)
+
+
+def _files(n: int) -> str:
+    return f"{n:,} file{'' if n == 1 else 's'}"

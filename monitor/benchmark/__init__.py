@@ -1,0 +1,1 @@
+"""Speed measurements: scoring, training, and the methods they replace."""

@@ -1,0 +1,1 @@
+"""Labelled corpora for training and evaluation: splits, mixtures, ambiguous labels."""

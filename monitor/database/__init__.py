@@ -1,0 +1,1 @@
+"""The DuckDB database: connections, schema, statements, rows, ledger, snapshot, kill safety."""

@@ -1,0 +1,97 @@
+"""TODO"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import secrets
+from collections.abc import Sequence
+
+import duckdb
+
+from monitor.database.statements import execute, fetch_number, utc_now
+from monitor.errors import StoreError
+
+REPLACED = (
+    "the database was deleted or replaced while this run worked on it; bring it back if you can, and run again: "
+    "what is missing is read and scored anew"
+)
+
+
+def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) -> str:
+    """Open a line in the ledger, close those of runs that died, and return the new run_id (sorts by time).
+
+    The caller holds `only_writer`.
+    """
+    now = utc_now()
+    run_id = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}-{secrets.token_hex(2)}"
+    execute(con, "queries/abandon_runs", now=now)
+    execute(con, "queries/start_run", run_id=run_id, job=job, model_id=model_id, now=now)
+    return run_id
+
+
+def count_in_run(
+    con: duckdb.DuckDBPyConnection,
+    run_id: str,
+    *,
+    n_files: int = 0,
+    n_refused_files: int = 0,
+    n_read: int = 0,
+    n_rejected: int = 0,
+    n_duplicate: int = 0,
+    n_appended: int = 0,
+    n_scored: int = 0,
+) -> None:
+    """Add a chunk's counts to its run; call it in the transaction that appends the chunk.
+
+    Raises:
+        StoreError: the run has no line: this is another database than the one it began with.
+    """
+    counted = execute(
+        con,
+        "queries/count_in_run",
+        run_id=run_id,
+        n_files=n_files,
+        n_refused_files=n_refused_files,
+        n_read=n_read,
+        n_rejected=n_rejected,
+        n_duplicate=n_duplicate,
+        n_appended=n_appended,
+        n_scored=n_scored,
+    )
+    _check_line(counted)
+
+
+def finish_run(
+    con: duckdb.DuckDBPyConnection, run_id: str, status: str = "done", message: str | None = None
+) -> None:
+    """Close a run's line: done, stopped or failed, with a message (which holds no text and no subject).
+
+    Raises:
+        StoreError: as `count_in_run`.
+    """
+    _check_line(
+        execute(con, "queries/finish_run", run_id=run_id, status=status, message=message, now=utc_now())
+    )
+
+
+def judge_run(con: duckdb.DuckDBPyConnection, run_id: str, quality: str, findings: Sequence[str]) -> None:
+    """Put what a run's input was worth into its line.
+
+    Raises:
+        StoreError: as `count_in_run`.
+    """
+    _check_line(
+        execute(con, "queries/judge_run", run_id=run_id, quality=quality, findings=json.dumps(findings))
+    )
+
+
+def last_night(con: duckdb.DuckDBPyConnection, job: str) -> dt.datetime | None:
+    """When the last run of a job that was done began, UTC; where none was, the first; None where it never ran."""
+    row = execute(con, "queries/last_night", job=job, now=utc_now()).fetchone()
+    return row[0] if row else None
+
+
+def _check_line(updated: duckdb.DuckDBPyConnection) -> None:
+    if not fetch_number(updated):
+        raise StoreError(REPLACED)

@@ -1,0 +1,53 @@
+"""TODO"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from monitor.database.statements import SQL, utc_now
+from monitor.errors import StoreError
+
+
+def migrate(con: duckdb.DuckDBPyConnection) -> None:
+    """Apply the files of sql/schema that this database has not had, all in one transaction."""
+    applied = len(_applied(con) or ())
+    if applied == len(_migrations()):
+        return
+    con.execute("BEGIN")
+    for version, file in enumerate(_migrations()[applied:], start=applied + 1):
+        con.execute(file.read_text(encoding="utf-8"))
+        con.execute("INSERT INTO schema_version VALUES (?, ?, ?)", [version, file.stem, utc_now()])
+    con.execute("COMMIT")
+
+
+@cache
+def _migrations() -> tuple[Path, ...]:
+    return tuple(sorted((SQL / "schema").glob("*.sql")))
+
+
+def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:
+    """Names of the schema files this database has had, in order; None where it belongs to another program."""
+    try:
+        rows = con.execute("SELECT name FROM schema_version ORDER BY version").fetchall()
+    except duckdb.Error:
+        return None if con.execute("FROM duckdb_tables()").fetchone() else []
+    return [name for (name,) in rows] or None
+
+
+def _check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool) -> None:
+    applied, known = _applied(con), [file.stem for file in _migrations()]
+    if applied is None or any(mine != its for mine, its in zip(known, applied, strict=False)):
+        raise StoreError(f"{path}: a database of another program; name another file with --db")
+    if len(applied) > len(known):
+        raise StoreError(
+            f"{path}: written by a newer risk-monitor (schema {len(applied)}, this one knows {len(known)}); "
+            "upgrade risk-monitor"
+        )
+    if read_only and len(applied) < len(known):
+        raise StoreError(
+            f"{path}: schema {len(applied)} is older than this risk-monitor's {len(known)}; "
+            f"`risk-monitor score INPUT --db {path}` brings it up to date"
+        )

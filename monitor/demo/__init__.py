@@ -1,0 +1,1 @@
+"""The synthetic demo feed and the grammar that writes it."""

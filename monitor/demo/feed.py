@@ -1,0 +1,273 @@
+"""The demo feed: synthetic texts of invented people whose course is known, and that truth beside them.
+
+    python -m monitor.demo_feed          rewrites assets/demo_feed.csv.gz and its two truth files
+
+Every row says so in its source column, `synthetic-demo-a` or `-b`: two cohorts, by turns. Nobody in it exists.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+
+from monitor import ROOT
+from monitor.demo.grammar import INTENTS, Occasion, invent_person, pick, weighted, write_text
+
+ASSETS = ROOT / "monitor" / "assets"
+SOURCES = ("synthetic-demo-a", "synthetic-demo-b")
+SEED = 2026
+FIRST_DAY = date(2026, 3, 1)  # a Sunday, so that 120 days end with a whole week
+COURSES = {"stable": 0.4, "declining": 1 / 6, "drop": 1 / 6, "recovering": 2 / 15, "episodic": 2 / 15}
+ARCS = ("breakup", "jobloss", "grief", "loneliness", "nothing", "illness")
+LOW_MIX = {
+    "neutral": 0.10,
+    "sadness": 0.68,
+    "joy": 0.03,
+    "love": 0.03,
+    "anger": 0.06,
+    "fear": 0.09,
+    "surprise": 0.01,
+}
+
+
+@dataclass(frozen=True)
+class DemoText:
+    """One row of the feed, in the columns that `documents` reads."""
+
+    doc_id: str
+    subject_id: str
+    posted_at: str  # ISO 8601, UTC
+    text: str
+    source: str
+
+
+@dataclass(frozen=True)
+class DemoPeriod:
+    """One low period of a subject, or the whole feed of one who has none (onset and end None).
+
+    Days count from 0, the feed's first day; both ends belong to the period. `depth` is the greatest share,
+    0 to 1, by which the texts move from the subject's own mix to the low mix. A `declining` subject gets
+    there gradually from the onset, a `recovering` one starts low and is back to normal at the end. `half` is the
+    first day at half the depth or lower: the onset itself, unless the subject gets there gradually.
+    """
+
+    subject_id: str
+    course: str
+    cause: str | None
+    onset_day: int | None
+    end_day: int | None
+    onset: str | None
+    end: str | None
+    depth: float
+    half: str | None = None
+
+
+@dataclass(frozen=True)
+class DemoIntent:
+    """What a text was meant to say, an emotion or `neutral`; how low its writer was that day, 0 to 1."""
+
+    doc_id: str
+    intent: str
+    lowness: float
+
+
+@dataclass(frozen=True)
+class DemoFeed:
+    """Texts in time order; periods by subject; intents in the order of the texts."""
+
+    texts: tuple[DemoText, ...]
+    periods: tuple[DemoPeriod, ...]
+    intents: tuple[DemoIntent, ...]
+
+
+def demo_feed_path() -> Path:
+    """The shipped feed, a gzipped CSV."""
+    return ASSETS / "demo_feed.csv.gz"
+
+
+def generate(seed: int = SEED, *, subjects: int = 30, days: int = 120, texts: int = 5000) -> DemoFeed:
+    """Draw a feed; the same arguments give the same feed.
+
+    Args:
+        seed: any integer.
+        subjects: how many writers; the courses share them out as COURSES says.
+        days: length of the feed, at least 60, so that each course has room.
+        texts: about how many texts in all.
+
+    Raises:
+        ValueError: fewer than 60 days or no subjects.
+    """
+    if days < 60 or subjects < 1:
+        raise ValueError(f"a feed needs at least 60 days and 1 subject, got {days} and {subjects}")
+    rng = Random(f"demo-{seed}")
+    courses = _shared_out(rng, subjects)
+    rates = [0.5 + rng.random() ** 2 * 1.5 for _ in range(subjects)]
+    rows: list[tuple[DemoText, DemoIntent]] = []
+    periods: list[DemoPeriod] = []
+    for number, course in enumerate(courses, start=1):
+        own = Random(f"demo-{seed}-{number}")
+        subject = f"demo-{number:02d}"
+        found = _periods(own, subject, course, days)
+        periods += found
+        source = SOURCES[number % len(SOURCES)]
+        rows += _texts_of(own, subject, source, found, days, texts * rates[number - 1] / sum(rates))
+    rows.sort(key=lambda row: (row[0].posted_at, row[0].doc_id))
+    return DemoFeed(tuple(text for text, _ in rows), tuple(periods), tuple(intent for _, intent in rows))
+
+
+def lowness(period: DemoPeriod, day: int) -> float:
+    """How far the texts of `day` move to the low mix, 0 to 1, by this period alone."""
+    if period.onset_day is None or period.end_day is None or not period.onset_day <= day <= period.end_day:
+        return 0.0
+    progress = (day - period.onset_day) / max(1, period.end_day - period.onset_day)
+    if period.course == "declining":
+        return period.depth * min(1.0, progress / 0.8)
+    if period.course == "recovering":
+        return period.depth * min(1.0, (1.0 - progress) / 0.6)
+    return period.depth
+
+
+def write_feed(feed: DemoFeed, folder: Path) -> None:
+    """Write demo_feed.csv.gz, demo_truth.csv (a row a period), demo_intents.csv.gz (a row a text)."""
+    for name, rows in (("demo_feed.csv.gz", feed.texts), ("demo_intents.csv.gz", feed.intents)):
+        with (folder / name).open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as stream:
+            stream.write(to_csv(rows).encode())
+    (folder / "demo_truth.csv").write_bytes(to_csv(feed.periods).encode())
+
+
+def to_csv(rows: Sequence[DemoText | DemoPeriod | DemoIntent]) -> str:
+    """Rows of one kind as CSV with a header; None is an empty field."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(field.name for field in fields(rows[0]))
+    writer.writerows(map(astuple, rows))
+    return buffer.getvalue()
+
+
+def _shared_out(rng: Random, subjects: int) -> list[str]:
+    """One course a subject, as near to COURSES as whole numbers allow, in random order."""
+    ranks = [((copy + 0.5) / share, course) for course, share in COURSES.items() for copy in range(subjects)]
+    courses = [course for _, course in sorted(ranks)[:subjects]]
+    return [course for _, course in sorted((rng.random(), course) for course in courses)]
+
+
+def _periods(rng: Random, subject: str, course: str, days: int) -> list[DemoPeriod]:
+    cause = None if course == "stable" else pick(rng, ARCS)
+    depth = 0.0 if course == "stable" else 0.75 + 0.2 * rng.random()
+
+    def between(low: float, high: float) -> int:
+        return int(days * (low + (high - low) * rng.random()))
+
+    if course == "stable":
+        spans: list[tuple[int, int]] = []
+    elif course == "declining":
+        spans = [(between(0.25, 0.4), days - 1)]
+    elif course == "drop":
+        spans = [(between(0.4, 0.65), days - 1)]
+    elif course == "recovering":
+        spans = [(0, between(0.55, 0.75))]
+    else:
+        first, second = between(0.22, 0.32), between(0.62, 0.74)
+        spans = [(first, first + between(0.08, 0.13)), (second, second + between(0.08, 0.13))]
+    if not spans:
+        return [DemoPeriod(subject, course, None, None, None, None, None, 0.0)]
+    drawn = (
+        DemoPeriod(subject, course, cause, start, end, _date(start), _date(end), round(depth, 3))
+        for start, end in spans
+    )
+    return [replace(period, half=_date(_half_day(period, days))) for period in drawn]
+
+
+def _half_day(period: DemoPeriod, days: int) -> int:
+    return next(day for day in range(days) if lowness(period, day) >= period.depth / 2)
+
+
+def _date(day: int) -> str:
+    return (FIRST_DAY + timedelta(days=day)).isoformat()
+
+
+def _texts_of(
+    rng: Random, subject: str, source: str, periods: Sequence[DemoPeriod], days: int, expected: float
+) -> Iterable[tuple[DemoText, DemoIntent]]:
+    """One subject's texts, in order: a usual mix of emotions, bent by mood and by the periods."""
+    person = invent_person(rng, periods[0].cause)
+    usual = _usual_mix(rng)
+    mood = 0.0
+    number = 0
+    for day, times in enumerate(_posting_times(rng, days, expected)):
+        mood = 0.7 * mood + 0.3 * (rng.random() - 0.5)  # good and bad days of its own
+        period = max(periods, key=lambda each: lowness(each, day))
+        low = min(1.0, max(0.0, lowness(period, day) + 0.6 * mood))
+        for at in times:
+            mix = {intent: (1 - low) * usual[intent] + low * LOW_MIX[intent] for intent in INTENTS}
+            occasion = _occasion(weighted(rng, mix), at, low, period, day)
+            text = write_text(rng, person, occasion)
+            number += 1
+            doc_id = f"{subject}-{number:04d}"
+            posted_at = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+            yield (
+                DemoText(doc_id, subject, posted_at, text, source),
+                DemoIntent(doc_id, occasion.intent, round(low, 3)),
+            )
+
+
+def _occasion(intent: str, at: datetime, low: float, period: DemoPeriod, day: int) -> Occasion:
+    depth = lowness(period, day)
+    # one who is recovering was low before the feed began
+    since = day - (period.onset_day or 0) + (14 if period.course == "recovering" else 0)
+    late = period.end_day is not None and day > 0.4 * period.end_day
+    return Occasion(
+        intent,
+        at,
+        low=low,
+        story=period.cause if depth > 0.25 else None,
+        weeks=since // 7,
+        recovering=period.course == "recovering" and late and depth < 0.7,
+    )
+
+
+def _usual_mix(rng: Random) -> Mapping[str, float]:
+    """A person's own mix of intents on ordinary days."""
+    centre = {"neutral": 50, "sadness": 6, "joy": 20, "love": 8, "anger": 7, "fear": 5, "surprise": 5}
+    drawn = {intent: share * (0.5 + rng.random()) for intent, share in centre.items()}
+    return {intent: share / sum(drawn.values()) for intent, share in drawn.items()}
+
+
+def _posting_times(rng: Random, days: int, expected: float) -> Iterable[list[datetime]]:
+    """Times of each day's texts in order: favourite hours and weekdays, a spell of silence now and then."""
+    hours = [pick(rng, [7, 8, 12, 13, 17]), pick(rng, [19, 20, 21, 22, 23])]
+    evening = 0.5 + 0.4 * rng.random()
+    weekday_rates = [0.4 + rng.random() for _ in range(7)]
+    silent = 0
+    weights = []
+    for day in range(days):
+        silent = silent - 1 if silent > 0 else (1 + int(4 * rng.random()) if rng.random() < 0.035 else 0)
+        weights.append(0.0 if silent else weekday_rates[day % 7])
+    for day, weight in enumerate(weights):
+        start = datetime.combine(FIRST_DAY + timedelta(days=day), datetime.min.time(), UTC)
+        times = []
+        for _ in range(_poisson(rng, expected * weight / sum(weights))):
+            middle = hours[rng.random() < evening]
+            minute = int(60 * middle + 240 * (rng.random() + rng.random() + rng.random() - 1.5))
+            times.append(start + timedelta(minutes=max(0, min(1439, minute)), seconds=int(60 * rng.random())))
+        yield sorted(times)
+
+
+def _poisson(rng: Random, mean: float) -> int:
+    """Arrivals within one unit of time, from waiting times drawn by the rng's plain stream."""
+    count, left = -1, 1.0
+    limit = 2.718281828459045**-mean
+    while left > limit:
+        count += 1
+        left *= rng.random()
+    return count
+
+
+if __name__ == "__main__":
+    write_feed(generate(), ASSETS)

@@ -1,0 +1,276 @@
+"""How good predictions are: F1, AUROC, PR-AUC, ECE, Brier, log-loss, each with a bootstrap interval.
+
+One implementation serves the value and its interval: every metric is a function of row weights (b, n), where one
+row of weights is all ones (the value) and the others are how often a bootstrap draw took each text. A metric that
+is undefined is None with a reason, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.evaluation.bootstrap import interval, row_weights
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+BINS = 15  # of the expected calibration error
+LEAST_PROBABILITY = 1e-12  # log-loss would be infinite for one sure and wrong answer
+RATES = ("accuracy", "macro_f1", "weighted_f1")
+CLASS_RATES = ("precision", "recall", "f1")
+SOFT = ("auroc", "pr_auc", "ece", "brier", "log_loss")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A value with its 95% interval, or None with the reason why there is none.
+
+    spread: standard deviation over the draws of few-shot examples that the value is the mean of.
+    no_interval: why bootstrap draws give a value no interval.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    reason: str | None = None
+    spread: float | None = None
+    no_interval: str | None = None
+
+    def to_json(self) -> dict[str, float | str | None]:
+        """Only what is known: value, low, high (or no_interval) and spread, or value None and the reason."""
+        names = ("low", "high", "spread", "reason", "no_interval")
+        known = {name: getattr(self, name) for name in names}
+        return {"value": self.value} | {key: item for key, item in known.items() if item is not None}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Everything measured about one set of predictions.
+
+    names: the k classes. n: rows. metrics: by name. per_class: precision, recall, f1 and support by class.
+    confusion: counts, shape (k, k), a row a true class. unanswered: texts of each class without an answer, (k,).
+    reliability: for each confidence bin its count, mean confidence and accuracy, shape (bins, 3), or None without
+    probabilities. resampled: by metric (those of a class as `f1_joy`), the value and then each bootstrap draw's,
+    (1 + resamples,); measurements of the same texts with the same seed can be compared draw by draw.
+    """
+
+    names: tuple[str, ...]
+    n: int
+    metrics: Mapping[str, Metric]
+    per_class: Mapping[str, Mapping[str, Metric]]
+    confusion: Ints
+    unanswered: Ints
+    reliability: Floats | None = None
+    resampled: Mapping[str, Floats] = field(default_factory=dict, repr=False)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain numbers, strings and lists, as metrics.json holds them."""
+        support = self.confusion.sum(axis=1) + self.unanswered
+        return {
+            "n": self.n,
+            "metrics": {name: metric.to_json() for name, metric in self.metrics.items()},
+            "per_class": {
+                name: {"support": int(support[row])} | {key: m.to_json() for key, m in values.items()}
+                for row, (name, values) in enumerate(self.per_class.items())
+            },
+            "classes": list(self.names),
+            "confusion": self.confusion.tolist(),
+            "unanswered": self.unanswered.tolist(),
+            "reliability": None if self.reliability is None else _plain(self.reliability),
+        }
+
+
+def measure(
+    labels: Ints,
+    predicted: Ints,
+    names: Sequence[str],
+    probabilities: Floats | None = None,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Measurement:
+    """Measure predictions against labels.
+
+    Args:
+        labels: true class of each text, indices into names, shape (n,).
+        predicted: predicted class, shape (n,); k where a method gave no answer, which counts as wrong.
+        names: the k classes.
+        probabilities: P(class), shape (n, k), or None where a method gives labels only.
+        resamples: bootstrap draws; 0 leaves the intervals out.
+        seed: of the draws; equal seeds draw the same texts, so that methods can be compared draw by draw.
+    """
+    k, n = len(names), len(labels)
+    counts = np.zeros((k, k + 1), dtype=np.int64)
+    np.add.at(counts, (labels, predicted), 1)
+    parts: dict[str, list[Floats]] = {}
+    if n:
+        for weights in row_weights(n, resamples, seed):
+            for name, values in _all_metrics(weights, labels, predicted, probabilities, k).items():
+                parts.setdefault(name, []).append(values)
+    joined = {name: np.concatenate(values) for name, values in parts.items()}
+    for rate in CLASS_RATES:
+        columns = joined.pop(rate, np.empty((0, k))).T
+        joined |= {f"{rate}_{name}": column for name, column in zip(names, columns, strict=True)}
+    reasons = _reasons(counts, names, probabilities is not None)
+    found = {name: _metric(joined.get(name, np.empty(0)), reason, n) for name, reason in reasons.items()}
+    reliability = None if probabilities is None else reliability_bins(labels, probabilities)
+    return Measurement(
+        tuple(names),
+        n,
+        {name: found[name] for name in (*RATES, *SOFT)},
+        {name: {rate: found[f"{rate}_{name}"] for rate in CLASS_RATES} for name in names},
+        counts[:, :k],
+        counts[:, k],
+        reliability,
+        joined,
+    )
+
+
+def average(draws: Sequence[Measurement], shown: int) -> Measurement:
+    """The mean of measurements of the same texts, with each metric's spread; the counts are those of draws[shown].
+
+    An interval is that of the mean, over the bootstrap draws that the measurements share. A metric that one of
+    them leaves undefined is undefined.
+    """
+
+    def mean(name: str, metrics: Sequence[Metric]) -> Metric:
+        values = [metric.value for metric in metrics if metric.value is not None]
+        undefined = [metric.reason for metric in metrics if metric.value is None]
+        if undefined:
+            where = f", in {len(undefined)} of {len(metrics)} draws" if values else ""
+            return Metric(None, reason=f"{undefined[0]}{where}")
+        together = _metric(np.mean([draw.resampled[name] for draw in draws], axis=0), None, draws[0].n)
+        return replace(together, spread=float(np.std(values, ddof=1)) if len(values) > 1 else None)
+
+    whole = draws[shown]
+    return replace(
+        whole,
+        metrics={name: mean(name, [draw.metrics[name] for draw in draws]) for name in whole.metrics},
+        per_class={
+            label: {
+                rate: mean(f"{rate}_{label}", [draw.per_class[label][rate] for draw in draws])
+                for rate in CLASS_RATES
+            }
+            for label in whole.names
+        },
+        resampled={
+            name: np.mean([draw.resampled[name] for draw in draws], axis=0) for name in whole.resampled
+        },
+    )
+
+
+def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> Floats:
+    """Count, mean confidence and accuracy of each equal-width bin of confidence, shape (bins, 3).
+
+    Confidence is the probability of the predicted class. Empty bins hold NaN for mean and accuracy.
+    """
+    confidence, right, at = _confidence_bins(labels, probabilities, bins)
+    sums = np.eye(bins)[at].T @ np.stack([np.ones_like(right), confidence, right], axis=1)
+    with np.errstate(invalid="ignore"):
+        sums[:, 1:] /= sums[:, :1]
+    return np.asarray(sums, dtype=np.float64)
+
+
+def _all_metrics(
+    weights: Floats, labels: Ints, predicted: Ints, probabilities: Floats | None, k: int
+) -> dict[str, Floats]:
+    """Each metric for each row of weights: (b, n) -> (b,), or (b, k) for those of a class."""
+    cells = np.eye(k * (k + 1))[labels * (k + 1) + predicted]
+    found = _rates((weights @ cells).reshape(-1, k, k + 1))
+    if probabilities is None:
+        return found
+    chosen = np.clip(probabilities[np.arange(len(labels)), labels], LEAST_PROBABILITY, 1.0)
+    squares = ((probabilities - np.eye(k)[labels]) ** 2).sum(axis=1)
+    total = weights.sum(axis=1)
+    found["log_loss"] = weights @ -np.log(chosen) / total
+    found["brier"] = weights @ squares / total
+    found["ece"] = _calibration_error(weights, labels, probabilities)
+    curves = [_ranking(weights, labels == row, probabilities[:, row]) for row in range(k)]
+    share = np.stack([weights @ (labels == row) for row in range(k)], axis=1) / total[:, None]
+    for name, values in zip(("auroc", "pr_auc"), zip(*curves, strict=True), strict=True):
+        found[name] = (np.stack(values, axis=1) * share).sum(axis=1)
+    return found
+
+
+def _rates(confusion: Floats) -> dict[str, Floats]:
+    """Accuracy, precision, recall and F1 of counts (b, k, k + 1), a row a true class, the last column no answer."""
+    hits = np.diagonal(confusion, axis1=1, axis2=2)
+    support, calls = confusion.sum(axis=2), confusion.sum(axis=1)[:, :-1]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        precision, recall = hits / calls, hits / support
+        f1 = np.where(support > 0, 2 * hits / (support + calls), np.nan)
+    weight = support / support.sum(axis=1, keepdims=True)
+    return {
+        "accuracy": hits.sum(axis=1) / confusion.sum(axis=(1, 2)),
+        "macro_f1": f1.mean(axis=1),
+        "weighted_f1": np.where(weight > 0, f1 * weight, 0.0).sum(axis=1),
+        "precision": precision,
+        "recall": recall,
+        "f1": f1,
+    }
+
+
+def _calibration_error(weights: Floats, labels: Ints, probabilities: Floats) -> Floats:
+    """Expected calibration error of the predicted class; (b, n) -> (b,)."""
+    confidence, right, at = _confidence_bins(labels, probabilities, BINS)
+    gaps = np.eye(BINS)[at] * (right - confidence)[:, None]
+    return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
+
+
+def _confidence_bins(labels: Ints, probabilities: Floats, bins: int) -> tuple[Floats, Floats, Ints]:
+    """Confidence, 1.0 where right, and bin of each row; bin i holds (i/bins, (i+1)/bins]; each (n,)."""
+    confidence = probabilities.max(axis=1)
+    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    at = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return confidence, right, at
+
+
+def _ranking(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
+    """AUROC and average precision of one class against the rest, ties shared; (b, n) -> (b,) twice."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
+    hits = np.add.reduceat(weights[:, order] * positive[order], starts, axis=1)
+    misses = np.add.reduceat(weights[:, order] * ~positive[order], starts, axis=1)
+    true, false = hits.cumsum(axis=1), misses.cumsum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        auroc = (hits * (false[:, -1:] - false + misses / 2)).sum(axis=1) / (true[:, -1] * false[:, -1])
+        precision = np.where(true > 0, true / (true + false), 0.0)
+        average = (hits * precision).sum(axis=1) / true[:, -1]
+    return auroc, average
+
+
+def _reasons(counts: Ints, names: Sequence[str], soft: bool) -> dict[str, str | None]:
+    """Why each metric is undefined, or None where it is defined; counts (k, k + 1)."""
+    support, calls = counts.sum(axis=1), counts.sum(axis=0)[:-1]
+    absent = [name for name, count in zip(names, support, strict=True) if not count]
+    everything = None if counts.sum() else "no rows"
+    missing = everything or (f"no example of {', '.join(absent)}" if absent else None)
+    labels_only = everything or (None if soft else "the method gives labels only, no probabilities")
+    reasons: dict[str, str | None] = {"accuracy": everything, "weighted_f1": everything, "macro_f1": missing}
+    reasons |= {name: labels_only or (missing if name in ("auroc", "pr_auc") else None) for name in SOFT}
+    for name, examples, called in zip(names, support, calls, strict=True):
+        no_example = None if examples else f"no example of {name}"
+        reasons[f"recall_{name}"] = no_example
+        reasons[f"precision_{name}"] = None if called else f"{name} was never predicted"
+        reasons[f"f1_{name}"] = no_example
+    return reasons
+
+
+def _plain(table: Floats) -> list[list[float | None]]:
+    """Nested lists with None for NaN, which JSON lacks."""
+    return [[None if np.isnan(number) else float(number) for number in row] for row in table]
+
+
+def _metric(draws: Floats, reason: str | None, n: int) -> Metric:
+    if reason is not None:
+        return Metric(None, reason=reason)
+    value, ends = float(draws[0]), interval(draws[1:], n)
+    if ends is None or isinstance(ends, str):
+        return Metric(value, no_interval=ends)
+    return Metric(value, *ends)

@@ -1,0 +1,43 @@
+"""TODO"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Count = Annotated[int, Field(ge=1)]
+
+
+def _in_order(limits: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < limits[0] <= limits[1]:
+        raise ValueError(f"[yellow, red] are two numbers above 0, yellow not above red, not {list(limits)}")
+    return limits
+
+
+Limits = Annotated[tuple[float, float], AfterValidator(_in_order)]
+
+
+class Quality(BaseModel):
+    """The table [quality]: from where on a measure of a run's input makes the run yellow, and red (inf: never)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rejected: Limits = Field(default=(0.05, 0.25), description="share of the rows read that were rejected")
+    duplicates: Limits = Field(
+        default=(0.5, inf), description="share of the valid rows that were known already"
+    )
+    copies: Limits = Field(
+        default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
+    )
+    language: Limits = Field(
+        default=(0.06, 0.14), description="share of letters that moved between kinds of words"
+    )
+    length: Limits = Field(
+        default=(0.75, 2.0), description="shift of the median length, in robust standard deviations"
+    )
+    unread_files: Limits = Field(default=(1, 3), description="files that could not be read at all")
+    min_rows: Count = Field(
+        default=50, description="rows, and texts before, under which nothing but files is judged"
+    )

@@ -1,0 +1,282 @@
+"""The prompt around a text: template, verbalizers, and its tokens cut into prefix, text and suffix.
+
+A prompt is `before + text + after`, answered by one of the label words. It is tokenised whole, as the model
+expects, and the tokens that all prompts share at either end are split off: with the Llama-2 tokenizer
+`"Text: " + text` cuts after `"Text:"`, because the space belongs to the text's first token. Training and
+scoring both go through `PromptEncoder`, so they cannot disagree.
+
+Special tokens written in `before` and `after` are tokens; written in a text they are plain characters.
+"""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from monitor.errors import ConfigError
+from monitor.labels import EMOTIONS
+from monitor.model.special_tokens import FENCE, fence_special_tokens, rename
+
+INSTRUCTION = (
+    "Which emotion does the writer of this text express? Answer with one word: "
+    "sadness, joy, love, anger, fear or surprise."
+)
+CONTEXT = 8  # tokens of the prefix that a text is tokenised behind
+_BLANK_FENCE = str.maketrans({FENCE: None})
+# Texts whose ends differ as much as texts can: what the prompts of all of them share is the template's.
+_WORDS = ("", " ", "\n", "the end", "I'm", "你好", "été", "\U0001f642")
+_PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for mark in string.printable))
+
+
+@dataclass(frozen=True)
+class PromptTemplate:
+    """What stands before and after a text, and the words that name each emotion.
+
+    `again` is what stands between an answer and the next example's text in a few-shot prompt; None repeats
+    `before`.
+
+    Raises:
+        ConfigError: an emotion has no word, or an emotion is unknown.
+    """
+
+    before: str
+    after: str
+    verbalizers: Mapping[str, tuple[str, ...]]
+    again: str | None = None
+
+    def __post_init__(self) -> None:
+        missing = [emotion for emotion in EMOTIONS if not self.verbalizers.get(emotion)]
+        unknown = [emotion for emotion in self.verbalizers if emotion not in EMOTIONS]
+        if missing or unknown:
+            raise ConfigError(
+                f"prompt: emotions without a word {missing}, unknown emotions {unknown}; "
+                f"give each of {', '.join(EMOTIONS)} at least one word"
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """The template as plain JSON values, emotions in the order of EMOTIONS."""
+        words = {emotion: list(self.verbalizers[emotion]) for emotion in EMOTIONS}
+        value: dict[str, Any] = {"before": self.before, "after": self.after, "verbalizers": words}
+        if self.again is not None:
+            value["again"] = self.again
+        return value
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> PromptTemplate:
+        """The template that `to_json` wrote.
+
+        Raises:
+            ConfigError: a key is missing, unknown or of the wrong type.
+        """
+        unknown = sorted(set(value) - {"before", "after", "verbalizers", "again"})
+        try:
+            words = {str(emotion): tuple(words) for emotion, words in value["verbalizers"].items()}
+            before, after, again = value["before"], value["after"], value.get("again")
+        except (KeyError, AttributeError, TypeError) as fault:
+            raise ConfigError(f"prompt: {fault!r}; it needs before, after and verbalizers") from fault
+        texts = [
+            before,
+            after,
+            *([] if again is None else [again]),
+            *(w for ws in words.values() for w in ws),
+        ]
+        if unknown or not all(isinstance(text, str) for text in texts):
+            raise ConfigError(f"prompt: unknown keys {unknown} or a value that is not text")
+        return cls(before, after, words, again)
+
+
+def plain_template(bos: str = "") -> PromptTemplate:
+    """A template for a model without a chat format; `bos` is its beginning-of-sequence token, if any."""
+    return PromptTemplate(
+        before=f"{bos}{INSTRUCTION}\n\nText: ",
+        after="\nEmotion:",
+        verbalizers={emotion: (f" {emotion}",) for emotion in EMOTIONS},
+        again="\n\nText: ",
+    )
+
+
+def default_template(tokenizer: Any) -> PromptTemplate:
+    """The zero-shot template for a transformers tokenizer: its chat format where it has one, else plain."""
+    bos = tokenizer.bos_token or ""
+    if not getattr(tokenizer, "chat_template", None):
+        return plain_template(bos)
+
+    def render(*contents: str) -> str:
+        messages = [
+            {"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(contents)
+        ]
+        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+    before, _, after = render(f"{INSTRUCTION}\n\nText: {FENCE}").partition(FENCE)
+    _, _, between, _ = render(FENCE, FENCE, FENCE).split(FENCE)
+    if bos and not before.startswith(bos):
+        before = bos + before
+    words = {emotion: (emotion,) for emotion in EMOTIONS}
+    return PromptTemplate(before, after, words, again=f"{between}Text: ")
+
+
+def few_shot(template: PromptTemplate, examples: Sequence[tuple[str, str]]) -> PromptTemplate:
+    """The template with answered examples in front; `examples` are (text, emotion) pairs.
+
+    The examples become part of the prompt, so a special token written in one is a token.
+
+    Raises:
+        ConfigError: an example's emotion is unknown.
+    """
+    unknown = sorted({emotion for _, emotion in examples if emotion not in EMOTIONS})
+    if unknown:
+        raise ConfigError(f"few-shot examples: unknown emotions {unknown}; use {', '.join(EMOTIONS)}")
+    again = template.before if template.again is None else template.again
+    shots = (text + template.after + template.verbalizers[emotion][0] + again for text, emotion in examples)
+    return PromptTemplate(
+        template.before + "".join(shots), template.after, template.verbalizers, template.again
+    )
+
+
+class PromptEncoder:
+    """Turns texts into token ids between a fixed prefix and suffix.
+
+    Attributes:
+        prefix_ids: tokens that start every prompt.
+        suffix_ids: tokens that end every prompt; the label follows the last of them.
+        label_ids: per emotion, per word of that emotion, the tokens of the word after the suffix.
+
+    `tokenizer` is a `tokenizers.Tokenizer` or a transformers tokenizer built on one.
+
+    Raises:
+        ConfigError: the prompt ends inside a label's first token, two label words are the same or one begins
+            another, or no token is shared by the prompts' ends.
+    """
+
+    def __init__(self, template: PromptTemplate, tokenizer: Any) -> None:
+        self.template = template
+        backend = tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
+        self._tokenizer, names = fence_special_tokens(backend)
+        self._before, self._after = rename(template.before, names), rename(template.after, names)
+        self._split()
+        self.label_ids = tuple(
+            tuple(self._word_ids(word) for word in template.verbalizers[emotion]) for emotion in EMOTIONS
+        )
+        self._check_labels()
+
+    def encode_texts(
+        self, texts: Sequence[str], max_text_tokens: int
+    ) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
+        """Token ids of each text between prefix and suffix, at most `max_text_tokens` of them.
+
+        Truncation cuts characters off the text's end, never the template.
+
+        Returns:
+            ids: n arrays of shape (length,); truncated: (n,); n_tokens: (n,), the lengths before cutting.
+        """
+        clean = [text if text.isascii() else _clean(text) for text in texts]
+        ids = self._encode(clean)
+        n_tokens = np.array([len(row) for row in ids], dtype=np.int32)
+        truncated = n_tokens > max_text_tokens
+        for index in np.flatnonzero(truncated):
+            ids[index] = self._cut(clean[index], max_text_tokens)
+        return ids, truncated, n_tokens
+
+    def _whole(self, text: str, word: str = "") -> list[int]:
+        return list(self._tokenizer.encode(self._before + text + self._after + word).ids)
+
+    def _split(self) -> None:
+        prompts = [self._whole(text) for text in _PROBES]
+        shortest = min(map(len, prompts))
+        head = _shared(prompts, shortest)
+        tail = _shared([ids[::-1] for ids in prompts], shortest - head)
+        if not tail:
+            raise ConfigError(
+                "prompt: its last token changes with the text; end it with a word or a special token"
+            )
+        self.prefix_ids = tuple(prompts[0][:head])
+        self.suffix_ids = tuple(prompts[0][len(prompts[0]) - tail :])
+        # What the template leaves to the text's own tokens, such as the space of "Text: ".
+        offsets = self._tokenizer.encode(self._before + self._after).offsets
+        self._lead = self._before[offsets[head - 1][1] if head else 0 :]
+        self._trail = self._after[: max(offsets[-tail][0] - len(self._before), 0)]
+        self._context = self._before[offsets[head - CONTEXT][0] if head > CONTEXT else 0 :]
+        self._context_ids = self._tokens_of(self._context, prompts)
+        if not self._context_ids:
+            self._context, self._context_ids = self._before, self.prefix_ids
+
+    def _tokens_of(self, context: str, prompts: Sequence[Sequence[int]]) -> tuple[int, ...]:
+        """The tokens of `context`, an end of `before`; none where texts have others behind it than behind all of it.
+
+        Behind that alone a text is tokenised: behind a few-shot prompt it would take twenty times as long.
+        """
+        shorter = [list(self._tokenizer.encode(context + text + self._after).ids) for text in _PROBES]
+        own = [ids[len(self.prefix_ids) :] for ids in prompts]
+        found = tuple(shorter[0][: max(len(shorter[0]) - len(own[0]), 0)])
+        same = all(ids == [*found, *rest] for ids, rest in zip(shorter, own, strict=True))
+        return found if same else ()
+
+    def _encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
+        head, tail = len(self._context_ids), len(self.suffix_ids)
+        context = np.array(self._context_ids, dtype=np.int32).tobytes()
+        suffix = np.array(self.suffix_ids, dtype=np.int32).tobytes()
+        wholes = self._tokenizer.encode_batch_fast([self._context + text + self._after for text in texts])
+        rows = []
+        for text, encoding in zip(texts, wholes, strict=True):
+            ids = np.array(encoding.ids, dtype=np.int32)
+            if ids[:head].tobytes() == context and ids[-tail:].tobytes() == suffix:
+                rows.append(ids[head : len(ids) - tail])
+            else:
+                # The text would merge into the template: its tokens are then those it has by itself.
+                alone = self._tokenizer.encode(self._lead + text + self._trail).ids
+                rows.append(np.array(alone, dtype=np.int32))
+        return rows
+
+    def _cut(self, text: str, max_text_tokens: int) -> npt.NDArray[np.int32]:
+        keep = len(self._context_ids) + max_text_tokens
+        while True:
+            # Tokenising anew after the cut may give a token or two more, so cut again until it fits.
+            ids = self._encode([text])[0]
+            if len(ids) <= max_text_tokens or not text:
+                return ids[:max_text_tokens]
+            offsets = self._tokenizer.encode(self._context + text + self._after).offsets
+            text = text[: max(min(offsets[max(keep, 1) - 1][1] - len(self._context), len(text) - 1), 0)]
+            keep -= 1
+
+    def _word_ids(self, word: str) -> tuple[int, ...]:
+        tails = set()
+        for text in ("", "the end", "."):
+            asked, answered = self._whole(text), self._whole(text, word)
+            if answered[: len(asked)] != asked or len(answered) == len(asked):
+                raise ConfigError(
+                    f"prompt: the label word {word!r} merges into the prompt's end "
+                    f"{self.template.after[-20:]!r}; move the prompt's last space to the front of the word"
+                )
+            tails.add(tuple(answered[len(asked) :]))
+        if len(tails) > 1:
+            raise ConfigError(f"prompt: the tokens of the label word {word!r} change with the text before it")
+        return tails.pop()
+
+    def _check_labels(self) -> None:
+        words = sorted(ids for emotion in self.label_ids for ids in emotion)
+        for first, second in itertools.pairwise(words):
+            if second[: len(first)] == first:
+                raise ConfigError(
+                    "prompt: two label words are the same tokens, or one begins another: "
+                    f"{self._tokenizer.decode(first)!r}, {self._tokenizer.decode(second)!r}; choose others"
+                )
+
+
+def _clean(text: str) -> str:
+    """Without fences, and with a question mark for each half of a surrogate pair, which no tokenizer takes."""
+    return text.translate(_BLANK_FENCE).encode("utf-8", "replace").decode()
+
+
+def _shared(rows: Sequence[Sequence[int]], limit: int) -> int:
+    """How many leading tokens, at most `limit`, all rows have in common."""
+    for position in range(limit):
+        if len({row[position] for row in rows}) > 1:
+            return position
+    return limit

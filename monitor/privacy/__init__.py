@@ -1,0 +1,1 @@
+"""Pseudonyms, retention and forgetting."""

@@ -1,0 +1,1 @@
+"""From texts to probabilities: loading, batching, the Llama network, kernels."""

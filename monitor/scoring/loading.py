@@ -1,0 +1,154 @@
+"""Load a model by name: a hub id, a local folder, or the embedded model.
+
+Three kinds of folder are understood: one of ours (`monitor.json`, see `model_folder`), and a plain Hugging Face
+folder with dense or NF4 weights, which is scored zero-shot with the default prompt. Dense weights are put
+through NF4 at loading, so that a model scores the same however it was stored.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from monitor.errors import ModelError
+from monitor.labels import RiskMap
+from monitor.model.files import read_tokenizer
+from monitor.model.folder import EMBEDDED, EVALUATION, find_folder, fingerprint, open_folder
+from monitor.model.prompts import PromptTemplate
+from monitor.scoring.llama import LlamaNetwork, LlamaShape
+from monitor.scoring.weight_matrices import can_fuse
+from monitor.scoring.weights import Adapter, StoredWeights, materialise, read_shape
+
+logger = logging.getLogger(__name__)
+BATCH_MEMORY = 6 * 2**30  # bytes kept free for the activations of a batch
+__all__ = ["EMBEDDED", "LoadedModel", "load_model", "multiplies_bf16"]
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model ready to score: weights, prompt and all else that its scores depend on.
+
+    Attributes:
+        model_id: content hash of everything a score depends on, the same on every device.
+        base: the base's name; quantisation: "nf4-dq" or "none".
+        adapter: hash of the merged adapter, or None.
+        temperature, exponent: what `label_tree.probabilities` calibrates with.
+        max_text_tokens: texts are cut to this many tokens.
+        evaluation: the file of measurements that came with the model, or None.
+    """
+
+    network: LlamaNetwork
+    tokenizer: Any
+    prompt: PromptTemplate
+    temperature: float
+    risk_map: RiskMap
+    model_id: str
+    name: str
+    base: str
+    quantisation: str
+    adapter: str | None
+    max_text_tokens: int
+    evaluation: Path | None = None
+    exponent: float = 1.0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.network.device
+
+
+def load_model(
+    name: str | Path,
+    *,
+    device: str = "auto",
+    weights: str = "auto",
+    adapter: bool = True,
+    risk_map: RiskMap | None = None,
+) -> LoadedModel:
+    """Load a model for scoring.
+
+    Args:
+        name: "embedded", a folder, or a hub id.
+        device: "auto" (CUDA where there is one), "cpu" or "cuda".
+        weights: "dense" decodes once at loading, "nf4" at each use (a quarter of the memory), "fp8" rounds
+            products to 8 bits (CUDA alone); "auto" is dense where it fits.
+        adapter: False scores the base without its adapter.
+        risk_map: replaces the model's own, and so changes its model_id.
+
+    Raises:
+        ModelError: the model is not found, damaged, or its parts do not belong together.
+    """
+    folder = open_folder(find_folder(name))
+    if risk_map is not None:
+        folder = replace(folder, manifest=replace(folder.manifest, risk_map=risk_map))
+    manifest, tokenizer = folder.manifest, read_tokenizer(folder.base)
+    shape = read_shape(folder.base)
+    lora = Adapter(folder.adapter) if adapter and folder.adapter else None
+    model_id, adapter_hash = fingerprint(folder, with_adapter=lora is not None)
+    target = _device(device)
+    if target.type == "cuda" and not can_fuse(target):
+        logger.warning("this GPU or platform lacks the fused kernels: scoring with plain ones, more slowly")
+    stored = StoredWeights(folder.base, target)
+    form = _form(weights, shape, target)
+    try:
+        network = materialise(
+            stored, shape, lora, _dtype(target), quantise=manifest.quantisation == "nf4-dq", form=form
+        )
+    except torch.OutOfMemoryError as fault:
+        raise ModelError(
+            f"the GPU has too little free memory for the weights of {manifest.name}; free some, or use the CPU"
+        ) from fault
+    return LoadedModel(
+        network=network,
+        tokenizer=tokenizer,
+        prompt=manifest.prompt,
+        temperature=manifest.temperature,
+        exponent=manifest.exponent,
+        risk_map=manifest.risk_map,
+        model_id=model_id,
+        name=manifest.name,
+        base=manifest.base,
+        quantisation=manifest.quantisation,
+        adapter=adapter_hash,
+        max_text_tokens=manifest.max_text_tokens,
+        evaluation=path if (path := folder.path / EVALUATION).is_file() else None,
+    )
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("auto", "cpu", "cuda"):
+        raise ModelError(f"device {name!r}: use auto, cpu or cuda")
+    if name != "cpu" and torch.cuda.is_available():
+        return torch.device("cuda")
+    if name == "cuda":
+        logger.warning("no CUDA device was found: scoring on the CPU")
+    return torch.device("cpu")
+
+
+def _form(weights: str, shape: LlamaShape, device: torch.device) -> str:
+    if weights not in ("auto", "dense", "nf4", "fp8"):
+        raise ModelError(f"weights {weights!r}: use auto, dense, nf4 or fp8")
+    if weights == "fp8" and not (can_fuse(device) and torch.cuda.get_device_capability(device) >= (8, 9)):
+        raise ModelError("weights 'fp8': no GPU here multiplies 8-bit floats; use dense")
+    if weights != "auto":
+        return weights
+    if device.type == "cpu":
+        return "dense"
+    free, _ = torch.cuda.mem_get_info(device)
+    return "dense" if _dtype(device).itemsize * shape.matrix_values + BATCH_MEMORY < free else "nf4"
+
+
+def _dtype(device: torch.device) -> torch.dtype:
+    """Bf16 where the processor multiplies it natively (twice the speed of fp32 and more), else fp32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if can_fuse(device) else torch.float32
+    return torch.bfloat16 if multiplies_bf16() else torch.float32
+
+
+def multiplies_bf16() -> bool:
+    """Whether this CPU has bf16 matrix instructions."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

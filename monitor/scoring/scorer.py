@@ -1,0 +1,240 @@
+"""Texts to probabilities: the likelihood of each label after the prompt, in input order.
+
+`LabelScorer.score` is the whole of it. Nothing is generated and nothing parsed: P(emotion) is the likelihood of
+its label words, normalised over the six emotions.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from monitor.errors import ModelError
+from monitor.model.label_tree import LabelTree, probabilities
+from monitor.model.prompts import PromptEncoder
+from monitor.scoring.batching import Frame, pack, plan_batches
+from monitor.scoring.loading import LoadedModel
+
+logger = logging.getLogger(__name__)
+CPU_TOKENS = 2048  # the activations of a batch stay in the cache
+CUDA_TOKENS = 16384  # on an H100 8,192 are 3% slower, 32,768 no faster
+MIN_TOKENS = 256
+FIRST_WINDOW, WINDOW = 1024, 4096  # texts that are tokenised, and sorted by length, together
+Rows = list[npt.NDArray[np.int32]]
+Encoded = tuple[Rows, npt.NDArray[np.bool_], npt.NDArray[np.int32]]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One row a text, in input order.
+
+    Attributes:
+        probabilities: (n, 6) P(emotion) in the order of EMOTIONS; rows sum to 1.
+        n_tokens: (n,) tokens of the text before cutting.
+        truncated: (n,) whether the text was cut to fit.
+    """
+
+    probabilities: npt.NDArray[np.float64]
+    n_tokens: npt.NDArray[np.int32]
+    truncated: npt.NDArray[np.bool_]
+
+
+class LabelScorer:
+    """Scores texts with one model and prompt.
+
+    Args:
+        model: what `models.load_model` gave.
+        max_tokens: tokens of a batch; None chooses by device.
+
+    Raises:
+        ModelError: the prompt leaves no room for a text within the model's positions.
+    """
+
+    def __init__(self, model: LoadedModel, *, max_tokens: int | None = None) -> None:
+        self.model = model
+        self._network = model.network
+        self._encoder = PromptEncoder(model.prompt, model.tokenizer)
+        self._tree = LabelTree(self._encoder.label_ids)
+        self._prefix = self._network.prefix_cache(self._encoder.prefix_ids)
+        self._frame = Frame(
+            np.array(self._encoder.suffix_ids, dtype=np.int32),
+            self._tree.branch_ids,
+            self._tree.branch_depths,
+            self._prefix.length,
+        )
+        self.max_tokens = max_tokens or (CUDA_TOKENS if self._network.device.type == "cuda" else CPU_TOKENS)
+        room = (
+            min(self._network.shape.max_positions - self._prefix.length, self.max_tokens) - self._frame.extra
+        )
+        self.max_text_tokens = min(model.max_text_tokens, room)
+        if self.max_text_tokens < 1:
+            raise ModelError(
+                f"the prompt ({self._prefix.length} + {self._frame.extra} tokens) leaves no room for a text; "
+                "shorten the prompt or raise the token budget"
+            )
+        self._halved = False
+        self._head = self._network.head
+        device = self._network.device
+        self._first_rows = self._head[torch.from_numpy(self._tree.first_ids).to(device)].float()
+        self._step_branches = torch.from_numpy(self._tree.step_branches).to(device)
+        self._step_rows = self._head[torch.from_numpy(self._tree.step_ids).to(device)].float()
+
+    @property
+    def tokens_beside_text(self) -> int:
+        """Tokens computed for each text beside its own: the suffix and the label branches."""
+        return self._frame.extra
+
+    def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
+        """P(emotion) of each text; identical texts are scored once.
+
+        Args:
+            texts: any strings, empty ones too.
+            progress: called with the number of texts done since the last call.
+        """
+        log_likelihoods, n_tokens, truncated = self._run(texts, progress)
+        found = probabilities(log_likelihoods, self.model.temperature, self.model.exponent)
+        return Scores(found, n_tokens, truncated)
+
+    def log_likelihoods(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Log-likelihood of each emotion's label, up to one constant a text, not calibrated; (n, 6)."""
+        return self._run(texts, None)[0]
+
+    def _run(
+        self, texts: Sequence[str], progress: Callable[[int], None] | None
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+        distinct = {text: index for index, text in enumerate(dict.fromkeys(texts))}
+        inverse = np.array([distinct[text] for text in texts], dtype=np.int64)
+        copies = np.bincount(inverse, minlength=len(distinct))
+        log_likelihoods = np.empty((len(distinct), len(self._encoder.label_ids)))
+        n_tokens = np.empty(len(distinct), dtype=np.int32)
+        truncated = np.empty(len(distinct), dtype=np.bool_)
+
+        def windows() -> Iterator[tuple[int, Rows]]:
+            for first, (ids, cut, lengths) in self._encoded(list(distinct)):
+                window = slice(first, first + len(ids))
+                n_tokens[window], truncated[window] = lengths, cut
+                yield first, ids
+
+        for done in (self._on_gpu if self._network.device.type == "cuda" else self._on_cpu)(windows()):
+            log_likelihoods[done.rows] = self._tree.log_likelihoods(*done.fetch())
+            if progress is not None:
+                progress(int(copies[done.rows].sum()))
+        return log_likelihoods[inverse], n_tokens[inverse], truncated[inverse]
+
+    def _encoded(self, texts: list[str]) -> Iterator[tuple[int, Encoded]]:
+        """Windows of texts as tokens, the next made in a thread while the one before is scored.
+
+        The first is small, so that scoring starts at once.
+        """
+        edges = [0, *range(min(FIRST_WINDOW, len(texts)), len(texts), WINDOW), len(texts)]
+        windows = [slice(first, last) for first, last in pairwise(edges) if last > first]
+        with ThreadPoolExecutor(1) as pool:
+            tasks = (
+                pool.submit(self._encoder.encode_texts, texts[window], self.max_text_tokens)
+                for window in windows
+            )
+            ahead = next(tasks, None)
+            for window in windows:
+                ready, ahead = ahead, next(tasks, None)
+                assert ready is not None
+                yield window.start, ready.result()
+
+    def _on_cpu(self, windows: Iterable[tuple[int, Rows]]) -> Iterator[_Running]:
+        """A batch a core at a time: small matrices scale better so than one matrix over all cores."""
+        cores = torch.get_num_threads()
+        try:
+            with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                for first, ids in windows:
+                    lengths = self._lengths(ids)
+                    budget = min(self.max_tokens, max(MIN_TOKENS, int(lengths.sum()) // cores + 1))
+                    yield from pool.map(partial(self._launch, first, ids), plan_batches(lengths, budget))
+        finally:
+            torch.set_num_threads(cores)
+
+    def _on_gpu(self, windows: Iterable[tuple[int, Rows]]) -> Iterator[_Running]:
+        """A batch, also of the next window, is launched before the one before is fetched: the GPU does not wait."""
+        running: deque[_Running] = deque()
+        for first, ids in windows:
+            lengths = self._lengths(ids)
+            waiting = deque(plan_batches(lengths, self.max_tokens))
+            while waiting:
+                if len(running) == 2:
+                    yield running.popleft()
+                rows = waiting.popleft()
+                try:
+                    running.append(self._launch(first, ids, rows))
+                except torch.OutOfMemoryError as fault:
+                    self._halve(fault)
+                    left = np.concatenate([rows, *waiting])
+                    waiting = deque(left[part] for part in plan_batches(lengths[left], self.max_tokens))
+        yield from running
+
+    def _lengths(self, ids: Rows) -> npt.NDArray[np.int64]:
+        """Tokens of each text's block; (n,)."""
+        return np.array([len(row) for row in ids], dtype=np.int64) + self._frame.extra
+
+    def _launch(self, first: int, ids: Rows, rows: npt.NDArray[np.int64]) -> _Running:
+        batch = pack([ids[row] for row in rows], self._frame)
+        hidden = self._network.hidden(batch, self._prefix, self._tree.visible)
+        return _Running(first + rows, *self._label_scores(hidden, len(rows)))
+
+    def _halve(self, fault: Exception) -> None:
+        if self.max_tokens // 2 < MIN_TOKENS:
+            raise ModelError(
+                "the GPU has too little free memory for this model; free some, or use the CPU"
+            ) from fault
+        if not self._halved:
+            logger.warning("out of GPU memory: going on with batches of %d tokens", self.max_tokens // 2)
+        self._halved = True
+        self.max_tokens //= 2
+        torch.cuda.empty_cache()
+
+    @torch.inference_mode()
+    def _label_scores(self, hidden: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """Logits of the labels' first tokens (n, f) and log-probabilities of the later ones (n, steps)."""
+        nodes = hidden.view(n, 1 + len(self._tree.branch_ids), -1)
+        first = nodes[:, 0] @ self._first_rows.T
+        if not len(self._tree.branch_ids):
+            return first, first.new_empty((n, 0))
+        later = nodes[:, 1:].reshape(-1, hidden.shape[1])
+        if hidden.is_cuda and self._head.dtype != torch.float32:
+            logits = torch.mm(later.to(self._head.dtype), self._head.T, out_dtype=torch.float32)
+        else:
+            logits = later @ self._head.float().T
+        totals = logits.logsumexp(dim=-1).view(n, -1)
+        steps = (nodes[:, 1 + self._step_branches] * self._step_rows).sum(dim=-1)
+        return first, steps - totals[:, self._step_branches]
+
+
+class _Running:
+    """A batch on its way: its rows, and label scores that are being copied to the host."""
+
+    def __init__(self, rows: npt.NDArray[np.int64], first: Tensor, steps: Tensor) -> None:
+        self.rows = rows
+        self._event = torch.cuda.Event() if first.is_cuda else None  # type: ignore[no-untyped-call]
+        self._parts = [_to_host(first), _to_host(steps)]
+        if self._event:
+            self._event.record()
+
+    def fetch(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """The label scores, once they are there."""
+        if self._event:
+            self._event.synchronize()
+        return self._parts[0].numpy(), self._parts[1].numpy()
+
+
+def _to_host(tensor: Tensor) -> Tensor:
+    if not tensor.is_cuda:
+        return tensor
+    host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
+    return host.copy_(tensor, non_blocking=True)

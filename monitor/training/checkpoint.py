@@ -1,0 +1,144 @@
+"""A base in the form that training needs (transformers, NF4 by bitsandbytes), and the writing of model folders."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from monitor.errors import ConfigError, ModelError
+from monitor.labels import EMOTIONS, RiskMap
+from monitor.model.calibration import Calibration
+from monitor.model.files import base_hash
+from monitor.model.folder import Manifest, ModelFolder
+from monitor.model.prompts import PromptTemplate
+from monitor.scoring.bitsandbytes_loader import bitsandbytes
+
+EMBEDDED_PROMPT = PromptTemplate(
+    "<s><|text|>", "<|emotion|>", {emotion: (f" {emotion}",) for emotion in EMOTIONS}
+)
+COPIED_UP_TO = 64 * 2**20
+
+
+def pick_device(name: str) -> torch.device:
+    """The device named; "auto" is CUDA where there is one, else the CPU.
+
+    Raises:
+        ConfigError: the name is unknown, or CUDA is asked for and absent.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise ConfigError(f"device {name!r}: use auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device 'cuda': no CUDA device was found; use --device cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def quieten() -> None:
+    """Keep the libraries' own bars and notes (dequantised, no compiled kernel) out of a job's output."""
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    bitsandbytes()
+
+
+def load_trainable(base: Path, device: torch.device, *, dense: bool) -> Any:
+    """The base as a transformers model, its linear layers holding NF4 values, on `device`.
+
+    `dense` dequantises them once, to the same values in fp32: on a CPU that trains several times faster than
+    multiplying by 4-bit weights does.
+
+    Raises:
+        ModelError: the folder's files are not a causal language model.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    quieten()
+    try:
+        config = AutoConfig.from_pretrained(base)
+        stored = getattr(config, "quantization_config", None)
+        network = AutoModelForCausalLM.from_pretrained(
+            base,
+            **({} if stored else {"quantization_config": _nf4_config()}),
+            dtype=torch.float32 if device.type == "cpu" else torch.bfloat16,
+            device_map={"": str(device)},
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as fault:
+        raise ModelError(
+            f"{base}: not a causal language model, or damaged ({' '.join(str(fault).split())[:160]})"
+        ) from fault
+    return network.dequantize().float() if dense else network
+
+
+def save_base(network: Any, tokenizer: Any, out: Path, name: str) -> None:
+    """Write a dense base in NF4 as a model folder without adapter: `out`/base and monitor.json.
+
+    It is quantised from its saved bf16 weights and stored before any forward pass, which could repack them.
+    """
+    from transformers import AutoModelForCausalLM
+
+    quieten()
+    folder, dense = out / "base", out / "base.dense"
+    network.to(torch.bfloat16).save_pretrained(dense)
+    packed = AutoModelForCausalLM.from_pretrained(
+        dense, quantization_config=_nf4_config(), dtype=torch.bfloat16, device_map={"": "cpu"}
+    )
+    packed.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    shutil.rmtree(dense)
+    Manifest(name, "base", base_hash(folder), "nf4-dq", None, EMBEDDED_PROMPT, 1.0, RiskMap()).save(out)
+
+
+def save_model(adapted: Any, source: ModelFolder, out: Path, *, name: str, calibration: Calibration) -> None:
+    """Write a fine-tuned model folder: adapter in bf16, monitor.json, and the base where it is small.
+
+    A base of more than 64 MB, or one from the hub, is referred to instead of copied.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    adapted.save_pretrained(out / "adapter")
+    weights = out / "adapter" / "adapter_model.safetensors"
+    halved: Mapping[str, torch.Tensor] = {
+        key: value.to(torch.bfloat16).contiguous() for key, value in load_file(weights).items()
+    }
+    save_file(dict(halved), weights, metadata={"format": "pt"})
+    (out / "adapter" / "README.md").unlink(missing_ok=True)
+    config = out / "adapter" / "adapter_config.json"
+    # peft writes where the base lay at training, a path that means nothing elsewhere; monitor.json names the base.
+    unplaced = json.loads(config.read_text(encoding="utf-8")) | {"base_model_name_or_path": None}
+    config.write_text(json.dumps(unplaced, indent=2) + "\n", encoding="utf-8")
+    base = source.manifest.base
+    size = sum(file.stat().st_size for file in source.base.glob("*.safetensors"))
+    if size <= COPIED_UP_TO:
+        base = "base"
+        if source.base.resolve() != (out / "base").resolve():
+            shutil.copytree(source.base, out / "base", dirs_exist_ok=True)
+    elif base == "base" or Path(base).is_dir():
+        base = os.path.relpath(source.base.resolve(), out.resolve())
+    replace(
+        source.manifest,
+        name=name,
+        base=base,
+        base_hash=base_hash(source.base),
+        adapter="adapter",
+        temperature=calibration.temperature,
+        exponent=calibration.exponent,
+    ).save(out)
+
+
+def _nf4_config() -> Any:
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )

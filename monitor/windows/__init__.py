@@ -1,0 +1,1 @@
+"""Rolling windows, defined in sql/windows, and the forecast."""

@@ -1,0 +1,62 @@
+"""Run the window queries in sql/windows by name, with named parameters, and get polars frames back.
+
+The file is the whole definition; this module checks the types of the parameters and runs it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import duckdb
+import polars as pl
+
+from monitor.database.statements import Statement, query, statement, statement_names
+from monitor.errors import ConfigError
+
+TEXT = {"model_id"}
+DAYS = {"as_of", "until"}
+PROBABILITIES = {"threshold"}  # every other parameter is a whole number of at least 1
+
+
+def names() -> tuple[str, ...]:
+    """Names of all window queries, sorted."""
+    return statement_names("windows")
+
+
+def load(name: str) -> Statement:
+    """One query and its header.
+
+    Raises:
+        ConfigError: there is no such query.
+    """
+    return statement(f"windows/{name}")
+
+
+def run(con: duckdb.DuckDBPyConnection, name: str, **params: object) -> pl.DataFrame:
+    """Run window query `name`; one row per what its header calls the grain, in the order it states.
+
+    Dates may be given as date or datetime; either means the whole UTC day.
+
+    Raises:
+        ConfigError: unknown query, a missing, unknown or ill-typed parameter.
+    """
+    load(name).check(params)
+    _check(name, params)
+    return query(con, f"windows/{name}", **params)
+
+
+def _check(name: str, params: Mapping[str, object]) -> None:
+    for key, value in params.items():
+        if key in TEXT:
+            good, wanted = isinstance(value, str), "a string"
+        elif key in DAYS:
+            good, wanted = isinstance(value, dt.date), "a date"
+        elif key in PROBABILITIES:
+            good = isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
+            wanted = "a number from 0 to 1"
+        else:
+            good = isinstance(value, int) and not isinstance(value, bool) and value >= 1
+            wanted = "a whole number of at least 1"
+        if not good:
+            raise ConfigError(f"window query {name!r}: {key} is {wanted}, not {value!r}")

@@ -1,0 +1,1 @@
+"""The risk report: pages, charts, suppression of small groups."""

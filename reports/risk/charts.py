@@ -1,0 +1,218 @@
+"""The charts: a function a chart, frame in, altair.Chart out. No thresholds, no titles, no files.
+
+`width` is in pixels, or "container" for a page whose column decides; `say` gives the words. Frames are those of
+reports.frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import altair as alt
+import polars as pl
+
+from reports.risk.chart_data import LEVELS
+from reports.style import axes
+from reports.style.palette import Palette
+from reports.style.wording import WEEKDAYS, Words
+
+Width = int | Literal["container"]
+Layers = alt.LayerChart | alt.FacetChart
+
+
+def risk_trend(
+    frame: pl.DataFrame,
+    palette: Palette,
+    say: Words,
+    *,
+    gaps: pl.DataFrame,
+    forecast: pl.DataFrame,
+    top: float = 0.0,
+    width: Width = "container",
+    height: int = 300,
+) -> Layers:
+    """Share of high risk over time: a dot a day, the 7-day line in its interval, the 28-day line, the forecast.
+
+    Args:
+        frame: reports.frames.trend.
+        palette: the colours.
+        say: the words.
+        gaps: reports.frames.gaps; shaded.
+        forecast: columns day, p, lo, hi; dashed. May be empty.
+        top: the value axis reaches at least this high, so that charts can be compared.
+        width: in pixels, or of the container.
+        height: in pixels.
+    """
+    scale = alt.Scale(domain=[0, min(1.0, max(top, highest(frame, forecast)) * 1.08 + 0.02)], nice=False)
+    y: dict[str, Any] = {"scale": scale, "axis": axes.percent_axis(), "title": None}
+    x = axes.time_axis("day", pl.concat([frame["day"], forecast["day"]]), say)
+    looks = _trend_looks(palette, say)
+    known = [name for name in looks if (forecast if name == "p" else frame)[name].drop_nulls().len()]
+    key = axes.line_key({looks[name][0]: looks[name][1:] for name in known}, 3 if len(known) <= 3 else 2)
+
+    def layer(mark: alt.Chart, field: str) -> alt.Chart:
+        named: alt.Chart = mark.transform_filter(f"isValid(datum.{field})").transform_calculate(
+            series=f"'{looks[field][0]}'"
+        )
+        return named.encode(x=x, y=alt.Y(f"{field}:Q", **y), **key)
+
+    def band(data: alt.Chart, opacity: float) -> alt.Chart:
+        area: alt.Chart = data.mark_area(color=palette.high[0], opacity=opacity)
+        return area.encode(x=x, y=alt.Y("lo:Q", **y), y2=alt.Y2("hi:Q"))
+
+    course, ahead, of_stretch = alt.Chart(frame), alt.Chart(forecast), alt.Detail("stretch:N")
+    drawn = {
+        "p": ahead.mark_line(strokeWidth=2),
+        "share": course.mark_circle(size=22, opacity=0.85),
+        "share_28": course.mark_line(strokeWidth=1.4),
+        "share_7": course.mark_line(strokeWidth=2.6, strokeCap="round").encode(detail=of_stretch),
+    }
+    layers = []  # a layer without a mark would leave its scale without an extent
+    if gaps.height:
+        shade = alt.Chart(gaps).mark_rect(color=palette.withheld, opacity=0.7)
+        layers.append(shade.encode(x=x, x2=alt.X2("end:T")))
+    if "share_7" in known:
+        layers.append(band(course.transform_filter("isValid(datum.lo)"), 0.16).encode(detail=of_stretch))
+    if "p" in known:
+        layers.append(band(ahead, 0.1))
+    layers += [layer(mark, field) for field, mark in drawn.items() if field in known]
+    layers.append(axes.day_hover("day", course.encode(x=x), palette, _trend_told(frame, say)))
+    if frame["alone"].any():
+        layers.append(
+            layer(course.transform_filter("datum.alone").mark_circle(size=34, opacity=1), "share_7")
+        )
+    return alt.layer(*layers).properties(width=width, height=height)
+
+
+def _trend_looks(palette: Palette, say: Words) -> dict[str, tuple[str, str, list[int]]]:
+    """What each line is called, its colour and its dashes."""
+    return {
+        "share": (say("one day"), palette.high[2], [3, 4]),
+        "share_7": (say("7 days"), palette.high[0], [1, 0]),
+        "share_28": (say("28 days"), palette.ink, [2, 2]),
+        "p": (say("forecast"), palette.high[0], [7, 4]),
+    }
+
+
+def highest(frame: pl.DataFrame, forecast: pl.DataFrame) -> float:
+    """The highest value that `risk_trend` draws; 0 where it draws none."""
+    tops = [frame.select(pl.max_horizontal("share", "hi", "share_28").max()).item(), forecast["hi"].max()]
+    return max((float(top) for top in tops if top is not None), default=0.0)  # type: ignore[arg-type]
+
+
+def _trend_told(frame: pl.DataFrame, say: Words) -> axes.Rows:
+    daily = frame["share"].drop_nulls().len() > 0
+    return [
+        ("date", say("Day") if daily else say("Week to"), None),
+        *([("share", say("High risk that day"), ".1%"), ("n", say("Texts that day"), ",d")] if daily else []),
+        ("share_7", say("High risk, 7 days"), ".1%"),
+        ("lo", say("at least"), ".1%"),
+        ("hi", say("at most"), ".1%"),
+        ("share_28", say("High risk, 28 days"), ".1%"),
+        ("n_7", say("Texts, 7 days"), ",d"),
+        ("n_subjects_7", say("Subjects, 7 days"), ",d"),
+    ]
+
+
+def risk_levels(
+    frame: pl.DataFrame, palette: Palette, say: Words, *, width: Width = "container", height: int = 260
+) -> Layers:
+    """The three risk levels as shares of one, 7-day means, high at the bottom, where it reads best."""
+    wide = frame.drop_nulls("share_7").select(
+        "day", "date", "stretch", "n_7", *(pl.col(level).alias(say(level)) for level in LEVELS)
+    )
+    names = [say(level) for level in LEVELS]
+    shades = (palette.high[0], palette.mid[2], palette.low[2])
+    base, x = alt.Chart(wide), axes.time_axis("day", wide["day"], say)
+    areas = (
+        base.transform_fold([*names], as_=["level", "p"])
+        .transform_calculate(place=f"indexof({names}, datum.level)")
+        .mark_area(stroke=palette.paper, strokeWidth=1)
+        .encode(
+            x=x,
+            y=alt.Y(
+                "p:Q", stack="zero", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title=None
+            ),
+            color=axes.stacked_colours("level", dict(zip(names, shades, strict=True))),
+            order=alt.Order("place:Q"),
+            detail=alt.Detail("stretch:N"),
+        )
+    )
+    told = [
+        ("date", say("7 days to"), None),
+        *((name, say("P({level} risk)", level=name), ".1%") for name in names),
+        ("n_7", say("Texts, 7 days"), ",d"),
+    ]
+    hover = axes.day_hover("levels_day", base.encode(x=x), palette, told)
+    return alt.layer(areas, hover).properties(width=width, height=height)
+
+
+def emotion_mix(
+    frame: pl.DataFrame,
+    palette: Palette,
+    say: Words,
+    *,
+    rules: Mapping[str, str],
+    width: Width = "container",
+    height: int = 260,
+) -> alt.Chart:
+    """The six emotions as shares of one, a column a week, coloured by the risk they stand for."""
+    colours = {say(emotion): colour for emotion, colour in palette.emotions(rules).items()}
+    told = [
+        ("date", say("Week"), None),
+        ("name", say("Emotion"), None),
+        ("p", say("Mean probability"), ".1%"),
+        ("n", say("Texts that week"), ",d"),
+        ("n_days", say("Days with texts"), ",d"),
+    ]
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        .mark_rect(stroke=palette.paper, strokeWidth=1)
+        .encode(
+            x=axes.time_axis("week", frame["week"], say),
+            x2=alt.X2("week_end:T"),
+            y=alt.Y("base:Q", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title=None),
+            y2=alt.Y2("top:Q"),
+            color=axes.stacked_colours("name", colours),
+            tooltip=axes.tooltips(told),
+        )
+        .properties(width=width, height=height)
+    )
+    return chart
+
+
+def heat_weekday_hour(
+    frame: pl.DataFrame, palette: Palette, say: Words, *, width: Width = "container", row: int = 26
+) -> Layers:
+    """Mean high risk of each weekday (a row) and hour (a column, UTC); withheld cells are grey."""
+    hours = alt.Axis(
+        title=None,
+        ticks=False,
+        domain=False,
+        labelAngle=0,
+        values=list(range(0, 24, 3)),
+        labelExpr="datum.value + ':00'",
+    )
+    days = alt.Axis(title=None, ticks=False, domain=False, labelPadding=6)
+    scale = alt.Scale(padding=0, domain=[say(name) for name in WEEKDAYS])
+    cells = alt.Chart(frame).encode(
+        x=alt.X("hour:O", axis=hours, scale=alt.Scale(padding=0, domain=list(range(24)))),
+        y=alt.Y("weekday:O", axis=days, scale=scale),
+    )
+    told = [
+        ("weekday", say("Day"), None),
+        ("clock", say("Hour"), None),
+        ("p_high", say("Mean P(high risk)"), ".1%"),
+        ("n", say("Texts"), ",d"),
+        ("n_subjects", say("Subjects"), ",d"),
+    ]
+    shown = cells.transform_filter("!datum.withheld").encode(
+        color=axes.heat_colours("p_high", frame, palette, say), tooltip=axes.tooltips(told)
+    )
+    grey = cells.transform_filter("datum.withheld").mark_rect(
+        color=palette.withheld, stroke=palette.paper, strokeWidth=1.5
+    )
+    return alt.layer(grey, shown.mark_rect(stroke=palette.paper, strokeWidth=1.5)).properties(
+        width=width, height=row * len(WEEKDAYS)
+    )

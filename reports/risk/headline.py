@@ -1,0 +1,128 @@
+"""The numbers at the top of a page: the last 7 days against the 7 before."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from reports.risk.inputs import Inputs, Series
+from reports.style.wording import Words, change, exact, percent
+
+Row = dict[str, Any]
+NONE: Row = {"n": 0, "n_subjects": 0, "withheld": False, "p_high": None, "share_high": None}
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One headline number. `course` is "up", "down" or "" and carries an arrow, never a colour alone."""
+
+    value: str
+    label: str
+    note: str = ""
+    course: str = ""
+    muted: bool = False
+
+
+def now_and_before(series: Series, inputs: Inputs) -> tuple[Row, Row]:
+    """The newest whole week and the one before it; a week without texts has n = 0."""
+    rows = {row["day"]: row for row in series.weeks.to_dicts()}
+    return rows.get(inputs.as_of, NONE), rows.get(inputs.as_of - dt.timedelta(days=7), NONE)
+
+
+def lead(series: Series, inputs: Inputs) -> str:
+    """The page's first sentence: where high risk stands and where it is going."""
+    say, (now, before) = inputs.say, now_and_before(series, inputs)
+    day = say.day(inputs.as_of)
+    if now["withheld"]:
+        return say(
+            "The numbers of the 7 days to {day} are withheld: they would tell of fewer than {n} subjects.",
+            day=day,
+            n=inputs.options.min_cohort,
+        )
+    if not now["n"]:
+        return say("No texts were scored for the 7 days to {day}.", day=day)
+    known = {"day": day, "share": percent(now["share_high"])}
+    if before["withheld"]:
+        return say(
+            "{share} of texts were labelled high risk in the 7 days to {day}; too few subjects wrote in the 7 days "
+            "before to compare.",
+            **known,
+        )
+    if not before["n"]:
+        return say(
+            "{share} of texts were labelled high risk in the 7 days to {day}; nobody wrote in the 7 days before.",
+            **known,
+        )
+    difference = now["share_high"] - before["share_high"]
+    if abs(difference) < 0.0005:
+        return say(
+            "{share} of texts were labelled high risk in the 7 days to {day}, unchanged from the 7 days before.",
+            **known,
+        )
+    known["points"] = say.points(abs(difference))[1:]
+    if difference > 0:
+        return say(
+            "{share} of texts were labelled high risk in the 7 days to {day}, up {points} on the 7 days before.",
+            **known,
+        )
+    return say(
+        "{share} of texts were labelled high risk in the 7 days to {day}, down {points} on the 7 days before.",
+        **known,
+    )
+
+
+def tiles(series: Series, inputs: Inputs) -> list[Tile]:
+    """Share of texts labelled high risk, its mean probability, for everyone subjects above the alert line, texts."""
+    say, (now, before) = inputs.say, now_and_before(series, inputs)
+    found = [
+        _share("share_high", say("of texts labelled high risk"), now, before, say),
+        _share("p_high", say("mean probability of high risk"), now, before, say),
+    ]
+    if series.cohort is None:
+        found.append(_above(now, inputs))
+    if now["withheld"]:
+        return [*found, _withheld(say("texts"), say)]
+    texts = say("texts by {subjects}", subjects=say.count(now["n_subjects"], "subject"))
+    if before["withheld"]:
+        return [*found, Tile(f"{now['n']:,}", texts)]
+    note = say("{change} on the week before", change=change(now["n"] - before["n"]))
+    return [*found, Tile(f"{now['n']:,}", texts, note)]
+
+
+def _withheld(label: str, say: Words) -> Tile:
+    return Tile(say("withheld"), label, say("too few subjects"), muted=True)
+
+
+def _above(now: Row, inputs: Inputs) -> Tile:
+    say, rows = inputs.say, {row["period"]: row for row in inputs.headline.to_dicts()}
+    label = say("subjects at or above the alert line ({line})", line=exact(inputs.options.threshold))
+    if now["withheld"]:
+        return _withheld(label, say)
+    above, earlier = rows["now"]["n_above"], rows["before"]["n_above"]
+    note = say(
+        "{change} on the week before; {n} wrote {least} or more texts",
+        change=change(above - earlier),
+        n=f"{rows['now']['n_rated']:,}",
+        least=inputs.options.min_texts,
+    )
+    return Tile(f"{above:,}", label, note, _course(above - earlier))
+
+
+def _share(field: str, label: str, now: Row, before: Row, say: Words) -> Tile:
+    if now["withheld"]:
+        return _withheld(label, say)
+    if not now["n"]:
+        return Tile("–", label, say("no texts in these 7 days"))
+    if before["withheld"] or not before["n"]:
+        note = (
+            say("too few subjects the week before") if before["withheld"] else say("no texts the week before")
+        )
+        return Tile(percent(now[field]), label, note)
+    difference = now[field] - before[field]
+    note = say("{change} on the week before", change=say.points(difference))
+    return Tile(percent(now[field]), label, note, _course(round(difference, 3)))
+
+
+def _course(difference: float) -> str:
+    return "up" if difference > 0 else "down" if difference < 0 else ""

@@ -1,0 +1,172 @@
+"""What a report is made from: options, what may be shown of the window queries, and the model they are about."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from monitor.alerts.rules import AlertRules
+from monitor.errors import ConfigError
+from reports.style.wording import LANGUAGES, Language, Words
+
+MOST_CELLS = 5_000  # what one chart may hold; Altair refuses more
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the reader may set.
+
+    threshold: the alert line, a mean P(high risk) from 0 to 1.
+    min_cohort: cells about fewer subjects than this are withheld, see reports.withholding.
+    min_texts: texts a subject must have written in a week to be held against the alert line.
+    days: how far back the charts go.
+    top: how many subjects the heatmap shows, the highest risk first, and how many cohorts have a page.
+    show_subjects: name subjects by their ids; otherwise the pages number them.
+    subject_pages: write a page a subject.
+    evidence: show the texts that alerts rest on.
+    lang: the language of the report's own words.
+
+    Raises:
+        ConfigError: a value is out of its range, or top subjects over days are more cells than a chart holds.
+    """
+
+    threshold: float = AlertRules().threshold
+    min_cohort: int = 11
+    min_texts: int = AlertRules().min_texts
+    days: int = 366
+    top: int = 30
+    show_subjects: bool = False
+    subject_pages: bool = False
+    evidence: bool = False
+    lang: Language = "en"
+
+    @property
+    def about_persons(self) -> bool:
+        """Whether the report shows more than aggregates."""
+        return self.show_subjects or self.subject_pages or self.evidence
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise ConfigError(f"threshold {self.threshold:g} is no probability; give a number from 0 to 1")
+        for name in ("min_cohort", "min_texts", "days", "top"):
+            if getattr(self, name) < 1:
+                option = "--" + name.replace("_", "-")
+                raise ConfigError(f"{option} is {getattr(self, name)}; give a whole number of at least 1")
+        cells = self.top * (math.ceil(self.days / 7) + 1)
+        if self.days > MOST_CELLS or cells > MOST_CELLS:
+            raise ConfigError(
+                f"{self.top} subjects over {self.days} days are {cells:,} cells, and a chart holds "
+                f"{MOST_CELLS:,}; lower --top or --days"
+            )
+        if self.lang not in LANGUAGES:
+            raise ConfigError(f"--lang {self.lang}: no such language here; there are {', '.join(LANGUAGES)}")
+
+
+@dataclass(frozen=True)
+class Model:
+    """The scorer that a report is about, and which others have scores in the same database.
+
+    alerts_current: whether the alert rules have looked at all of its scores.
+    """
+
+    model_id: str
+    name: str
+    base: str
+    quantisation: str
+    rules: Mapping[str, str]
+    others: tuple[str, ...]
+    alerts_current: bool
+
+
+@dataclass(frozen=True)
+class Series:
+    """The course of everyone (cohort None) or of one cohort; rows that may not be shown are not in it.
+
+    first: the day of the first scored text.
+    daily, week, month: windows of 1, 7 and 28 days, columns as rolling_overall.
+    weeks: columns as weekly_cohort and `withheld`; withheld rows are there, their measures empty.
+    forecast: columns of monitor.forecast; empty where there is none. level: how often its intervals should hold.
+    by_week: whether some weeks are told as a whole only.
+    """
+
+    cohort: str | None
+    first: dt.date
+    daily: pl.DataFrame
+    week: pl.DataFrame
+    month: pl.DataFrame
+    weeks: pl.DataFrame
+    by_week: bool
+    forecast: pl.DataFrame
+    level: float
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """All that the pages and pictures of one report need; frames as the queries of the same names give them.
+
+    cohorts: those with something to show, of n_cohorts in all.
+    places: a subject's place in the ranking by recent risk, 1 the highest; how pages number them.
+    hour_days: how many days weekday_hour is about; 0 where it may not be shown.
+    run: quality, findings and time of the newest run that was judged, if any.
+    subject_day, subject_7: windows of 1 and 7 days a subject; empty unless a page a subject was asked for.
+    """
+
+    as_of: dt.date
+    model: Model
+    options: Options
+    everyone: Series
+    cohorts: Sequence[Series]
+    n_cohorts: int
+    headline: pl.DataFrame
+    data_quality: pl.DataFrame
+    missing: Sequence[dt.date]
+    places: Mapping[str, int]
+    subject_week: pl.DataFrame
+    weekday_hour: pl.DataFrame
+    hour_days: int
+    alerts: pl.DataFrame
+    evidence: pl.DataFrame
+    run: Mapping[str, Any] | None
+    score_card: pl.DataFrame
+    subject_day: pl.DataFrame
+    subject_7: pl.DataFrame
+
+    @property
+    def say(self) -> Words:
+        """The report's words."""
+        return Words(self.options.lang)
+
+    @property
+    def first_day(self) -> dt.date:
+        """First day that the charts show."""
+        return self.as_of - dt.timedelta(days=self.options.days - 1)
+
+    @property
+    def days_on_record(self) -> int:
+        """Days from the first scored text to as_of."""
+        return int((self.as_of - self.data_quality["first_posted"][0].date()).days) + 1
+
+    @property
+    def too_few(self) -> bool:
+        """Whether rows of single subjects would hide no one."""
+        return not self.options.show_subjects and len(self.places) < self.options.min_cohort
+
+    def label(self, subject_id: str) -> str:
+        """What pages call a subject."""
+        if self.options.show_subjects:
+            return subject_id
+        return self.say("Subject {place}", place=self.places.get(subject_id, "–"))
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Why there is nothing to report, and what to do about it."""
+
+    title: str
+    text: str
+    remedy: str

@@ -1,0 +1,117 @@
+"""The same charts as pictures: PNG for slides and mail, SVG for print. Light colours, on paper, with titles."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from monitor import NOT_A_DIAGNOSIS
+from reports.risk.figures import Figure
+from reports.risk.inputs import Inputs, Options
+from reports.risk.pages import Page
+from reports.style import axes, rendering
+from reports.style.palette import LIGHT
+from reports.style.rendering import Drawer
+
+FONT = "Liberation Sans, Arial, Noto Sans CJK TC, Noto Sans TC, PingFang TC, Microsoft JhengHei, sans-serif"
+WIDTH = 1100
+OF_THE_WHOLE = {"$schema", "config", "datasets", "params"}  # and of no chart within it
+INDEX = {
+    "risk_trend": ("risk_trend",),
+    "risk_heatmap": ("subject_week", "weekday_hour"),
+    "risk_comprehensive": ("risk_trend", "risk_levels", "emotion_mix", "subject_week", "weekday_hour"),
+}
+
+
+def write(page: Page, inputs: Inputs, out: Path, beside: Drawer | None = None) -> list[str]:
+    """Write the pictures of a page as PNG and SVG into the folder `out`; returns their names.
+
+    The index has those of INDEX, another page one of all its charts. A picture without a chart is not written, nor a
+    PNG in letters that no font here has: tofu tells nothing. A drawer draws them beside what follows.
+    """
+    drawn = {figure.key: figure for figure in page.figures if figure.draw}
+    wanted = {
+        name: found
+        for name, keys in _wanted(page, drawn).items()
+        if (found := [key for key in keys if key in drawn])
+    }
+    charts = {key: _chart(page, drawn[key]) for key in dict.fromkeys(chain(*wanted.values()))}
+    with_png = bool(wanted) and can_write(inputs.say(NOT_A_DIAGNOSIS))
+    draw = beside.draw if beside else partial(rendering.draw, axes.VEGA_LITE)
+    for name in sorted(wanted, key=lambda name: -len(wanted[name])):  # what takes longest begins first
+        draw(_spec(inputs, [charts[key] for key in wanted[name]]), out / f"{name}.svg", with_png=with_png)
+    return [f"{name}.{suffix}" for name in wanted for suffix in ("png", "svg")[not with_png :]]
+
+
+def drawer(options: Options) -> Drawer:
+    """A process that draws the pictures of a report with these options."""
+    return Drawer(axes.VEGA_LITE, private=options.about_persons)
+
+
+@cache
+def can_write(text: str) -> bool:
+    """Whether a font here has the letters of a text: two different letters that none has look the same."""
+    strange = sorted({letter for letter in text if ord(letter) > 0x2E80})[:2]
+    letters = (rendering.svg(_letter(letter), axes.VEGA_LITE) for letter in strange or "ab")
+    first, *others = map(rendering.png, letters)
+    return first not in others
+
+
+def _letter(letter: str) -> dict[str, Any]:
+    mark = alt.Chart(pl.DataFrame({"one": [1]})).mark_text(text=letter, size=20)
+    return axes.spec(mark.properties(width=30, height=30), LIGHT, FONT)
+
+
+def _wanted(page: Page, drawn: Mapping[str, Figure]) -> Mapping[str, Sequence[str]]:
+    return INDEX if page.file == "index.html" else {Path(page.file).stem: tuple(drawn)}
+
+
+def _chart(page: Page, figure: Figure) -> dict[str, Any]:
+    """A figure's specification, with its title."""
+    assert figure.draw is not None
+    of = "" if page.file == "index.html" else f"{page.title} · "
+    title = {"text": f"{of}{figure.title}", "subtitle": textwrap.wrap(figure.unit, 150)}
+    chart = figure.draw(LIGHT, width=WIDTH)
+    return {**chart.to_dict(validate=False), "title": title}  # type: ignore[attr-defined]
+
+
+def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Charts below one another, over a line that says what they rest on.
+
+    Put together here, for Altair copies each chart several times where it stacks them.
+    """
+    say = inputs.say
+    note = say(
+        "As of {day} (UTC), model {name} ({id}).",
+        day=say.day(inputs.as_of),
+        name=inputs.model.name,
+        id=inputs.model.model_id[:12],
+    )
+    stacked = {
+        "$schema": charts[0]["$schema"],
+        "vconcat": [
+            {key: value for key, value in chart.items() if key not in OF_THE_WHOLE} for chart in charts
+        ],
+        "datasets": {name: rows for chart in charts for name, rows in chart.get("datasets", {}).items()},
+        "params": [param for chart in charts for param in chart.get("params", ())],
+        "resolve": {"scale": dict.fromkeys(("color", "x", "y", "strokeDash"), "independent")},
+        "spacing": 44,
+        "background": LIGHT.paper,
+        "padding": 28,
+        "title": {
+            "text": f"{note} {say(NOT_A_DIAGNOSIS)}",
+            "orient": "bottom",
+            "fontSize": 12,
+            "fontWeight": "normal",
+            "color": LIGHT.muted,
+            "offset": 24,
+        },
+    }
+    return axes.styled(stacked, LIGHT, FONT)

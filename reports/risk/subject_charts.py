@@ -1,0 +1,150 @@
+"""The charts about single subjects: who over the weeks, their alerts, and the course of one. As reports.charts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import altair as alt
+import polars as pl
+
+from reports.risk.charts import Layers, Width
+from reports.style import axes
+from reports.style.palette import Palette
+from reports.style.wording import Words
+
+
+def heat_subject_week(
+    frame: pl.DataFrame, palette: Palette, say: Words, *, width: Width = "container", row: int = 17
+) -> alt.Chart:
+    """Mean high risk of each subject (a row, the highest first) and week (a column); `row` in pixels."""
+    axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
+    order = alt.EncodingSortField("place", op="min")
+    told = [
+        ("date", say("Week"), None),
+        ("label", say("Subject"), None),
+        ("p_high", say("Mean P(high risk)"), ".1%"),
+        ("n", say("Texts"), ",d"),
+        ("n_high", say("of which high risk"), ",d"),
+    ]
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        .mark_rect(stroke=palette.paper, strokeWidth=1.5)
+        .encode(
+            x=axes.time_axis("week", frame["week"], say),
+            x2=alt.X2("week_end:T"),
+            y=alt.Y("label:N", sort=order, axis=axis, scale=alt.Scale(padding=0)),
+            color=axes.heat_colours("p_high", frame, palette, say),
+            tooltip=axes.tooltips(told),
+        )
+        .properties(width=width, height=row * frame["label"].n_unique())
+    )
+    return chart
+
+
+def alert_bars(
+    frame: pl.DataFrame, palette: Palette, say: Words, *, width: Width = "container", row: int = 30
+) -> alt.Chart:
+    """Each alert as a bar from the day it opened to the day it closed; a row a subject, in it a lane a rule.
+
+    Args:
+        frame: columns label, place, rule, state (as words), day, end (ISO), date, value, threshold (as words).
+        palette: the colours.
+        say: the words.
+        width: in pixels, or of the container.
+        row: height of a row in pixels.
+    """
+    rules = [say("level"), say("change"), say("sustained")]
+    shades = dict(zip(rules, (palette.high[0], palette.mid[1], palette.low[0]), strict=True))
+    axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
+    told = [
+        ("label", say("Subject"), None),
+        ("rule", say("Rule"), None),
+        ("date", say("Opened"), None),
+        ("state", say("State"), None),
+        ("value", say("Value"), None),
+        ("threshold", say("Threshold"), None),
+    ]
+    chart: alt.Chart = (
+        alt.Chart(frame)
+        .mark_bar(cornerRadius=2)
+        .encode(
+            x=axes.time_axis("day", pl.concat([frame["day"], frame["end"]]), say),
+            x2=alt.X2("end:T"),
+            y=alt.Y("label:N", sort=alt.EncodingSortField("place", op="min"), axis=axis),
+            yOffset=alt.YOffset("rule:N", sort=rules),
+            color=axes.stacked_colours("rule", shades),
+            tooltip=axes.tooltips(told),
+        )
+        .properties(width=width, height=row * frame["label"].n_unique())
+    )
+    return chart
+
+
+def subject_trend(
+    frame: pl.DataFrame,
+    palette: Palette,
+    say: Words,
+    *,
+    threshold: float,
+    alerts: pl.DataFrame,
+    width: Width = "container",
+    height: int = 320,
+) -> Layers:
+    """One subject: a dot a day, the 7-day mean, the band of their own past, the alert line, and the alerts.
+
+    Args:
+        frame: columns day, date, high, high_7, n, n_7, baseline_mean, baseline_lo, baseline_hi, stretch.
+        palette: the colours.
+        say: the words.
+        threshold: where the alert line stands, a mean P(high risk).
+        alerts: columns day, high_7, rule, date; a mark each.
+        width: in pixels, or of the container.
+        height: in pixels.
+    """
+    lines = {
+        "high": (say("one day"), palette.high[2], [3, 4]),
+        "high_7": (say("7 days"), palette.high[0], [1, 0]),
+        "baseline_mean": (say("own past"), palette.low[0], [2, 2]),
+    }
+    key = axes.line_key({name: (colour, dash) for name, colour, dash in lines.values()}, 3)
+    y: dict[str, Any] = {"scale": alt.Scale(domain=[0, 1]), "axis": axes.percent_axis(), "title": None}
+    base, x = alt.Chart(frame), axes.time_axis("day", frame["day"], say)
+
+    def layer(mark: alt.Chart, field: str) -> alt.Chart:
+        encoded: alt.Chart = mark.transform_filter(f"isValid(datum.{field})").transform_calculate(
+            series=f"'{lines[field][0]}'"
+        )
+        return encoded.encode(x=x, y=alt.Y(f"{field}:Q", **y), detail=alt.Detail("stretch:N"), **key)
+
+    band = base.transform_filter("isValid(datum.baseline_lo)").mark_area(color=palette.low[0], opacity=0.16)
+    line = pl.DataFrame({"at": [threshold]})
+    rule = alt.Chart(line).encode(y=alt.Y("at:Q", **y))
+    marks = [("date", say("Alert opened"), None), ("rule", say("Rule"), None)]
+    layers = [
+        layer(base.mark_circle(size=26, opacity=0.85), "high"),
+        layer(base.mark_line(strokeWidth=2.6), "high_7"),
+        rule.mark_rule(color=palette.ink, strokeDash=[6, 4], strokeWidth=1.2),
+        axes.day_hover("day", base.encode(x=x), palette, _told(say)),
+    ]
+    if frame["baseline_mean"].drop_nulls().len():
+        past = band.encode(
+            x=x, y=alt.Y("baseline_lo:Q", **y), y2=alt.Y2("baseline_hi:Q"), detail=alt.Detail("stretch:N")
+        )
+        layers = [past, layer(base.mark_line(strokeWidth=1.4), "baseline_mean"), *layers]
+    if alerts.height:
+        flags = alt.Chart(alerts).mark_point(
+            shape="triangle-down", filled=True, size=130, color=palette.ink, dy=-12
+        )
+        layers.append(flags.encode(x=x, y=alt.Y("high_7:Q", **y), tooltip=axes.tooltips(marks)))
+    return alt.layer(*layers).properties(width=width, height=height)
+
+
+def _told(say: Words) -> axes.Rows:
+    return [
+        ("date", say("Day"), None),
+        ("high", say("Mean that day"), ".1%"),
+        ("high_7", say("Mean of 7 days"), ".1%"),
+        ("baseline_mean", say("Mean of their own past"), ".1%"),
+        ("n", say("Texts that day"), ",d"),
+        ("n_7", say("Texts, 7 days"), ",d"),
+    ]

@@ -1,0 +1,133 @@
+"""The page of one subject: tiles, course and alerts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import polars as pl
+
+from reports.risk import subject_charts, subjects
+from reports.risk.figures import Figure, Table
+from reports.risk.headline import Tile
+from reports.risk.inputs import Inputs
+from reports.style.wording import exact, percent
+
+
+def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
+    """The newest 7 days in which they wrote: mean, own past, variability, inertia."""
+    say = inputs.say
+
+    def number(value: float | None) -> str:
+        return "–" if value is None else f"{value:.2f}"
+
+    past = say("the 56 days before: {mean}", mean=percent(latest["baseline_mean"]))
+    return [
+        Tile(percent(latest["p_high"]), say("mean probability of high risk"), past),
+        Tile(f"{latest['n']:,}", say("texts in those 7 days"), say("to {day}", day=say.day(latest["day"]))),
+        Tile(
+            number(latest["variability"]),
+            say("variability"),
+            say("standard deviation of P(high risk), text by text"),
+        ),
+        Tile(
+            number(latest["inertia"]),
+            say("inertia"),
+            say("correlation of a day with the day before, –1 to 1"),
+        ),
+    ]
+
+
+def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: Inputs) -> list[Figure]:
+    """Course, alerts and, where asked for, evidence of one subject; frames are its rows of rolling_subject."""
+    own = inputs.alerts.filter(pl.col("subject_id") == subject_id)
+    shown = [course(daily, week, own, inputs), _alerts(own, inputs)]
+    if inputs.options.evidence:
+        shown.append(subjects.evidence(inputs, "../", subject_id))
+    return shown
+
+
+def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: Inputs) -> Figure:
+    """The 7-day mean against the subject's own past and the alert line."""
+    say, line = inputs.say, inputs.options.threshold
+    unit = say(
+        "Mean probability of high risk: a dot a day, the line over 7 days. Band: where a week would lie, 95 times in "
+        "100, were it like the 56 days before. Dashed: the alert line, {line}. Triangles: alerts.",
+        line=exact(line),
+    )
+    words = partial(Figure, "course", say("Course"), unit)
+    frame = _frame(daily, week, inputs)
+    if not frame.height:
+        return words(
+            say(
+                "No texts in the {days} to {day}.",
+                days=say.count(inputs.options.days, "day"),
+                day=say.day(inputs.as_of),
+            )
+        )
+    rows = [
+        (
+            row["day"],
+            f"{row['n']:,}",
+            percent(row["high"]),
+            percent(row["high_7"]),
+            percent(row["baseline_lo"]),
+            percent(row["baseline_hi"]),
+        )
+        for row in reversed(frame.to_dicts())
+    ]
+    columns = ("Day", "Texts", "Mean that day", "Mean of 7 days", "Band from", "Band to")
+    last = frame.row(-1, named=True)
+    summary = say(
+        "On {day} the 7-day mean was {share}.", day=say.day(last["day"]), share=percent(last["high_7"])
+    )
+    draw = partial(
+        subject_charts.subject_trend, frame, say=say, threshold=line, alerts=_flags(own, frame, inputs)
+    )
+    return words(summary, draw, Table(tuple(say(column) for column in columns), rows))
+
+
+def _flags(own: pl.DataFrame, frame: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    """A mark an alert, on the 7-day line of the day it opened."""
+    rules = pl.Series([inputs.say(rule) for rule in own["rule"]], dtype=pl.String)
+    opened = own.select(day=pl.col("opened_on").dt.to_string("%Y-%m-%d"), rule=rules)
+    return opened.join(frame.select("day", "date", "high_7"), on="day").sort("day", "rule")
+
+
+def _frame(daily: pl.DataFrame, week: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
+    days = daily.select("day", pl.col("p_high").alias("high"), "n").join(
+        week.select(
+            "day",
+            pl.col("p_high").alias("high_7"),
+            pl.col("n").alias("n_7"),
+            "baseline_mean",
+            "baseline_lo",
+            "baseline_hi",
+        ),
+        on="day",
+    )
+    shown = days.filter(pl.col("day") >= inputs.first_day).sort("day")
+    silence = pl.col("day").diff() > pl.duration(days=7)
+    return shown.with_columns(
+        pl.col("day").dt.to_string("%Y-%m-%d"),
+        stretch=silence.fill_null(False).cum_sum(),
+        date=pl.Series([inputs.say.weekday(day) for day in shown["day"]], dtype=pl.String),
+    )
+
+
+def _alerts(own: pl.DataFrame, inputs: Inputs) -> Figure:
+    say = inputs.say
+    words = partial(Figure, "alerts", say("Alerts"), "")
+    if not own.height:
+        return words(say("No alert was raised."))
+    summary = say(
+        "{alerts}, {n} not closed.", alerts=say.count(own.height, "alert"), n=own.filter(subjects.OPEN).height
+    )
+    return words(summary, table=subjects.alert_table(own, inputs))
+
+
+def recent(week: pl.DataFrame, as_of: dt.date) -> dict[str, Any]:
+    """The newest row of a subject's 7-day windows."""
+    return week.filter(pl.col("day") <= as_of).sort("day").row(-1, named=True)

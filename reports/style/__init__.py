@@ -1,0 +1,1 @@
+"""What both reports share: colours, axes, wording, rendering, offline pages."""

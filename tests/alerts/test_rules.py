@@ -1,0 +1,185 @@
+"""Early warning: each rule against a naive walk through the days, alarms by their exact day."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from monitor.alerts import state
+from monitor.alerts.rules import RULES, AlertRules
+from tests.support import alert_oracle, fake_feed
+
+START = fake_feed.START
+LAST = START + dt.timedelta(days=400)
+USUAL = AlertRules()
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with fake_feed.database() as con:
+        yield con
+
+
+def write(con: duckdb.DuckDBPyConnection, subject: str, texts: Sequence[tuple[int, float]]) -> None:
+    """Texts as (day from START, p_high)."""
+    fake_feed.insert(
+        con,
+        [subject] * len(texts),
+        [dt.datetime.combine(on(day), dt.time(12)) for day, _ in texts],
+        [fake_feed.probabilities(p) for _, p in texts],
+    )
+
+
+def on(day: int) -> dt.date:
+    return START + dt.timedelta(days=day)
+
+
+def opened(con: duckdb.DuckDBPyConnection, rules: AlertRules = USUAL, as_of: dt.date = LAST) -> list[tuple]:
+    """(rule, first day, last day) of each episode, days from START."""
+    frame = state.find_episodes(con, fake_feed.MODEL, as_of, rules)
+    return [
+        (row["rule"], (row["opened_on"] - START).days, (row["last_day"] - START).days)
+        for row in frame.iter_rows(named=True)
+    ]
+
+
+def update(con: duckdb.DuckDBPyConnection, as_of: int, run: str = "run") -> state.AlertCounts:
+    return state.update_alerts(con, fake_feed.MODEL, on(as_of), USUAL, run)
+
+
+days = st.dictionaries(
+    st.integers(0, 25) | st.integers(0, 80),
+    st.lists(st.sampled_from([0.0, 0.125, 0.5, 1.0]), min_size=1, max_size=3),
+    max_size=25,
+)
+random_rules = st.builds(
+    AlertRules,
+    threshold=st.sampled_from([0.0, 0.25, 0.5, 1.0]),
+    min_texts=st.integers(1, 4),
+    level_days=st.integers(1, 8),
+    confirm_days=st.integers(1, 3),
+    change_limit=st.sampled_from([0.3, 1.1, 2.7]),
+    change_allowance=st.sampled_from([0.0, 0.0625, 0.25]),
+    change_days=st.integers(1, 12),
+    baseline_days=st.integers(1, 30),
+    baseline_gap=st.integers(1, 8),
+    baseline_texts=st.integers(1, 4),
+    sustained_days=st.integers(1, 3),
+    sustained_of=st.integers(3, 9),
+    sustained_line=st.sampled_from([0.125, 0.5]),
+    calm_share=st.sampled_from([0.0, 0.6, 1.0]),
+    cooldown_days=st.integers(1, 9),
+)
+
+
+@settings(max_examples=150)
+@given(feed=st.fixed_dictionaries({"a": days, "b": days}), rules=random_rules, as_of=st.integers(0, 90))
+def test_every_rule_agrees_with_a_naive_oracle(
+    feed: dict[str, dict[int, list[float]]], rules: AlertRules, as_of: int
+) -> None:
+    with fake_feed.database() as con:
+        for subject, texts in feed.items():
+            write(con, subject, [(day, p) for day, some in texts.items() for p in some])
+        found = state.find_episodes(con, fake_feed.MODEL, on(as_of), rules)
+    expected = []
+    for rule in RULES:
+        for subject, texts in sorted(feed.items()):
+            known = {on(day): texts[day] for day in sorted(texts) if day <= as_of}
+            signals = alert_oracle.RULES[rule](known, rules)
+            confirm = rules.confirm_days if rule == "level" else 1
+            for standing in alert_oracle.episodes(signals, rules, confirm):
+                first, last = standing[0], standing[-1]
+                ends = last + dt.timedelta(days=rules.cooldown_days + 1)
+                closed = ends <= on(as_of)
+                why = "calm again" if any(last < day < ends for day in signals) else "silent"
+                seen = signals[first]
+                expected.append(
+                    {
+                        "subject_id": subject,
+                        "opened_on": first,
+                        "evidence_from": seen.evidence_from,
+                        "evidence_to": first,
+                        "n": seen.n,
+                        "value": pytest.approx(seen.value, abs=1e-8),
+                        "last_day": last,
+                        "closed_on": ends if closed else None,
+                        "closed_because": why if closed else None,
+                        "rule": rule,
+                        "threshold": rules.limit(rule),
+                    }
+                )
+    assert found.to_dicts() == expected
+
+
+def test_a_drop_is_raised_on_its_exact_day_by_each_rule(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.1) for day in range(40)] + [(day, 0.9) for day in range(40, 60)])
+    # level: a week's mean reaches 0.40 with the third high day, confirmed by the fourth
+    # change: 0.9 - 0.1 - 0.1 = 0.7 a day passes 1.5 with the third; sustained: the fifth high day of fourteen
+    assert [row[:2] for row in opened(con)] == [("level", 43), ("change", 42), ("sustained", 44)]
+
+
+def test_too_few_texts_raise_no_level_alert_and_no_baseline_no_change_alert(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    write(con, "a", [(day, 1.0) for day in range(0, 12, 2)])
+    assert opened(con) == [("sustained", 8, 10)]
+
+
+def test_hysteresis_keeps_an_alert_through_days_between_calm_and_the_line(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    rules = AlertRules(level_days=1, min_texts=1, confirm_days=1, cooldown_days=2)
+    write(con, "a", [(0, 0.5), (1, 0.35), (2, 0.35), (3, 0.29), (4, 0.35), (8, 0.5)])
+    assert [row for row in opened(con, rules) if row[0] == "level"] == [("level", 0, 2), ("level", 8, 8)]
+
+
+def test_what_comes_back_within_the_cool_down_is_the_same_alert(con: duckdb.DuckDBPyConnection) -> None:
+    rules = AlertRules(level_days=1, min_texts=1, confirm_days=1, cooldown_days=3)
+    write(con, "a", [(0, 0.5), (1, 0.0), (3, 0.5), (4, 0.0), (8, 0.5)])
+    assert [row for row in opened(con, rules) if row[0] == "level"] == [("level", 0, 3), ("level", 8, 8)]
+
+
+def test_a_year_of_silence_is_no_alert_and_carries_none_on(con: duckdb.DuckDBPyConnection) -> None:
+    rules = AlertRules(level_days=1, min_texts=1, confirm_days=1)
+    write(con, "a", [(0, 0.5), (365, 0.35)])
+    assert [row for row in opened(con, rules) if row[0] == "level"] == [("level", 0, 0)]
+    assert update(con, 14).open == 0  # the usual rules want more than one text
+
+
+def test_texts_all_of_one_second_are_one_day(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(5, 0.9)] * 30)
+    assert opened(con) == []
+
+
+def test_nothing_and_one_text_raise_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    assert update(con, 0) == state.AlertCounts(0, 0, 0)
+    write(con, "a", [(0, 1.0)])
+    assert update(con, 0) == state.AlertCounts(0, 0, 0)
+
+
+def test_dates_after_as_of_count_for_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(20)])
+    assert opened(con, as_of=on(3)) == []
+    assert opened(con, as_of=on(5)) != []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"threshold": 1.5}, "less than or equal to 1"),
+        ({"threshold": float("nan")}, "threshold"),
+        ({"min_texts": 0}, "greater than or equal to 1"),
+        ({"min_texts": 2.5}, "valid integer"),
+        ({"change_limit": 0}, "greater than 0"),
+        ({"change_limit": float("inf")}, "finite"),
+        ({"sustained_days": 15}, "sustained_days is 15 of 14 days"),
+        ({"treshold": 0.5}, "Extra inputs"),
+    ],
+)
+def test_rules_out_of_range_are_refused(change: dict[str, float], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        AlertRules(**change)  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""Alerts through time: raised, acknowledged, closed and withdrawn, and what the views show of them."""
+
+from collections.abc import Iterator
+
+import duckdb
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from monitor.alerts import state as alerts
+from monitor.errors import DataError
+from monitor.windows import window_queries
+from tests.alerts.test_rules import LAST, USUAL, on, update, write
+from tests.support import fake_feed
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with fake_feed.database() as con:
+        yield con
+
+
+def states(con: duckdb.DuckDBPyConnection) -> list[tuple]:
+    return con.execute("SELECT rule, state, closed_because FROM alerts ORDER BY opened_on, rule").fetchall()
+
+
+def test_an_update_raises_keeps_and_closes_and_again_changes_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.1) for day in range(30)] + [(day, 0.9) for day in range(30, 40)])
+    assert update(con, 29) == alerts.AlertCounts(0, 0, 0)
+    assert update(con, 36, "first") == alerts.AlertCounts(raised=3, closed=0, open=3)
+    before = con.execute("FROM alerts ORDER BY alert_id").fetchall()
+    assert update(con, 36, "second") == alerts.AlertCounts(0, 0, 3)
+    assert con.execute("FROM alerts ORDER BY alert_id").fetchall() == before
+    write(con, "a", [(day, 0.05) for day in range(40, 90)])
+    assert update(con, 90) == alerts.AlertCounts(raised=0, closed=3, open=0)
+    assert {row[1:] for row in states(con)} == {("closed", "calm again")}
+    assert con.execute("SELECT DISTINCT run_id FROM alerts").fetchall() == [("first",)]
+
+
+def test_an_alert_that_was_told_of_stays_so_when_it_changes(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    update(con, 6)
+    assert alerts.untold(con, fake_feed.MODEL) == 2
+    alerts.mark_told(con, fake_feed.MODEL)
+    assert alerts.untold(con, fake_feed.MODEL) == 0
+    update(con, 60)
+    assert con.execute("SELECT state, told_at IS NULL FROM alerts").fetchall() == [("closed", False)] * 2
+
+
+def test_an_acknowledged_alert_stays_so_until_it_ends(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    update(con, 6)
+    ((alert_id,),) = con.execute("SELECT alert_id FROM alerts WHERE rule = 'level'").fetchall()
+    assert alerts.acknowledge(con, alert_id[:8]) == alert_id
+    con.execute("UPDATE alerts SET state_changed_at = '2026-02-03 04:05:06'")
+    with pytest.raises(DataError, match="is acknowledged already, since 2026-02-03 04:05 UTC"):
+        alerts.acknowledge(con, alert_id)
+    update(con, 9)
+    assert ("level", "acknowledged", None) in states(con)
+    update(con, 60)
+    assert set(states(con)) == {("level", "closed", "silent"), ("sustained", "closed", "silent")}
+    with pytest.raises(DataError, match=r"is closed already, since .*; only open ones"):
+        alerts.acknowledge(con, alert_id)
+
+
+@pytest.mark.parametrize(
+    ("alert", "told"),
+    [("no-such", "there is no such alert"), ("", "no alert is named"), (" ", "no alert is named")],
+)
+def test_an_unknown_alert_cannot_be_acknowledged(
+    con: duckdb.DuckDBPyConnection, alert: str, told: str
+) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    update(con, 9)
+    with pytest.raises(DataError, match=told):
+        alerts.acknowledge(con, alert)
+
+
+def test_late_rows_withdraw_an_alert_and_its_end_of_silence_brings_it_back(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    write(con, "a", [(day, 0.9) for day in range(6)])
+    assert update(con, 5).raised == 2
+    write(con, "a", [(day, 0.0) for day in range(6)] * 3)
+    assert update(con, 5) == alerts.AlertCounts(raised=0, closed=2, open=0)
+    assert {row[2] for row in states(con)} == {"withdrawn"}
+    assert update(con, 6) == alerts.AlertCounts(0, 0, 0)
+    con.execute("DELETE FROM scores WHERE p_high < 0.5")
+    assert update(con, 6).open == 2
+
+
+def test_late_rows_that_move_the_first_day_keep_the_alert(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(2, 10)])
+    update(con, 9)
+    ((alert_id, day),) = con.execute("SELECT alert_id, opened_on FROM alerts WHERE rule = 'level'").fetchall()
+    alerts.acknowledge(con, alert_id)
+    write(con, "a", [(day, 0.9) for day in range(2, 5)])
+    update(con, 9)
+    ((kept, opened_on, to, state),) = con.execute(
+        "SELECT alert_id, opened_on, evidence_to, state FROM alerts WHERE rule = 'level'"
+    ).fetchall()
+    assert (kept, opened_on, state) == (alert_id, day, "acknowledged")
+    assert to < day
+
+
+def test_an_earlier_as_of_leaves_later_alerts_alone(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    update(con, 9)
+    assert update(con, 2) == alerts.AlertCounts(0, 0, 2)
+
+
+def test_models_keep_alerts_of_their_own(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    update(con, 9)
+    fake_feed.add(con, [("a", "2026-01-05 08:00", 0.0)], model="model-b")
+    alerts.update_alerts(con, "model-b", on(9), USUAL, "run")
+    assert con.execute("SELECT DISTINCT model_id, state FROM alerts").fetchall() == [("model-a", "open")]
+
+
+def test_the_alerts_of_a_past_day_are_shown_as_open_then(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    update(con, 60)
+    then, now = (
+        window_queries.run(con, "alerts", model_id=fake_feed.MODEL, as_of=on(day)).sort("rule").to_dicts()
+        for day in (5, 60)
+    )
+    assert [(row["rule"], row["is_open"]) for row in then] == [("level", True), ("sustained", True)]
+    assert [(row["rule"], row["is_open"]) for row in now] == [("level", False), ("sustained", False)]
+    assert window_queries.run(con, "alerts", model_id=fake_feed.MODEL, as_of=on(3)).is_empty()
+
+
+def test_open_alerts_are_those_of_the_model_that_scored_last(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    update(con, 9)
+    assert con.execute("SELECT subject_id, rule, state FROM open_alerts ORDER BY rule").fetchall() == [
+        ("a", "level", "open"),
+        ("a", "sustained", "open"),
+    ]
+    fake_feed.add(con, [("a", "2026-01-05 08:00", 0.0)], model="model-b")
+    con.execute("UPDATE scores SET scored_at = TIMESTAMP '2026-07-01' WHERE model_id = 'model-b'")
+    assert con.execute("FROM open_alerts").fetchall() == []
+
+
+def test_the_views_say_what_the_window_queries_say(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add_courses(con, subjects=4, days=40)
+    known = {"model_id": fake_feed.MODEL, "as_of": LAST}
+    shared = ["day", "subject_id", "n", "n_high", "share_high", "p_high", "p_fear"]
+    daily = con.sql("FROM risk_daily ORDER BY day, subject_id").pl()
+    assert_frame_equal(daily.select(shared), window_queries.run(con, "daily_subject", **known).select(shared))
+    measures = ["n", "n_days", "n_high", "p_high", "share_high", "share_high_lo", "share_high_hi"]
+    for level in ("subject", "cohort", "overall"):
+        rolling = con.sql(
+            "FROM risk_rolling WHERE level = $level ORDER BY day, name", params={"level": level}
+        ).pl()
+        for window, suffix in ((1, ""), (7, "_7"), (28, "_28")):
+            wanted = window_queries.run(con, f"rolling_{level}", window_days=window, **known)
+            names = [name for name in measures if window > 1 or name != "n_days"]
+            found = rolling.select("day", *(pl.col(f"{name}{suffix}").alias(name) for name in names))
+            assert_frame_equal(found, wanted.select("day", *names))
+    assert con.sql("SELECT DISTINCT cohort FROM latest_scores").fetchall() == [("test",)]

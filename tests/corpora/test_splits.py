@@ -1,0 +1,179 @@
+"""Labelled splits: every layout reads the same, and every fault names file, row, column and remedy."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from monitor.corpora.splits import Split, load_splits, read_hub, unseen
+from monitor.errors import DataError
+from monitor.labels import EMOTIONS
+
+ROWS = [
+    ("left the keys; found them again", "joy"),
+    ("the bus is late, again", "anger"),
+    ("all quiet", "sadness"),
+]
+
+
+def write(folder: Path, name: str, rows: list[tuple[str, str]] = ROWS) -> None:
+    path = folder / name
+    if path.suffix == ".txt":
+        path.write_text("".join(f"{text};{label}\n" for text, label in rows), encoding="utf-8")
+    elif path.suffix == ".csv":
+        path.write_text(
+            "label,text\n" + "".join(f'{label},"{text}"\n' for text, label in rows), encoding="utf-8"
+        )
+    elif path.suffix == ".jsonl":
+        lines = [json.dumps({"text": text, "label": label, "extra": 1}) for text, label in rows]
+        path.write_text("\n".join(lines), encoding="utf-8")
+    else:
+        texts, labels = zip(*rows, strict=True)
+        numbers = [EMOTIONS.index(label) for label in labels]
+        pq.write_table(pa.table({"text": texts, "label": pa.array(numbers, pa.int8())}), path)
+
+
+@pytest.mark.parametrize("suffix", ["txt", "csv", "jsonl", "parquet"])
+def test_every_layout_reads_the_same(tmp_path: Path, suffix: str) -> None:
+    for name in ("train", "val", "test"):
+        write(tmp_path, f"{name}.{suffix}")
+    (tmp_path / "notes.txt").write_text("not a split")
+    splits = load_splits(tmp_path)
+    assert list(splits) == ["train", "validation", "test"]
+    for split in splits.values():
+        assert list(split.texts) == [text for text, _ in ROWS]
+        assert split.labels.dtype == np.int64
+        assert [EMOTIONS[label] for label in split.labels] == [label for _, label in ROWS]
+
+
+def test_shards_are_joined_in_order(tmp_path: Path) -> None:
+    write(tmp_path, "test-00001-of-00002.parquet", ROWS[2:])
+    write(tmp_path, "test-00000-of-00002.parquet", ROWS[:2])
+    assert list(load_splits(tmp_path, ["test"])["test"].texts) == [text for text, _ in ROWS]
+
+
+def test_windows_files_read_as_unix_files(tmp_path: Path) -> None:
+    (tmp_path / "test.txt").write_bytes(b"\xef\xbb\xbffine morning;joy\r\n\r\nlong night;fear\r\n")
+    split = load_splits(tmp_path, ["test"])["test"]
+    assert split.texts == ("fine morning", "long night")
+    assert split.labels.tolist() == [1, 4]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "parts"),
+    [
+        ("test.txt", b"ok;joy\nno separator\n", ["test.txt, row 2", "text;label"]),
+        ("test.txt", b"ok;joy\nodd;boredom\n", ["row 2, column label", "'boredom'", "surprise"]),
+        ("test.txt", b"ok;joy\n ;joy\n", ["row 2, column text", "empty"]),
+        ("test.txt", b"ok;joy\ncaf\xe9;joy\n", ["row 2", "not UTF-8", "0xe9"]),
+        ("test.txt", b"", ["holds no rows"]),
+        ("test.csv", b"text,emotion\nok,joy\n", ["row 1, column label", "missing", "found: text, emotion"]),
+        ("test.csv", b"text,label\nok,7\n", ["row 2, column label", "'7'", "0 to 5"]),
+        ("test.csv", b"text,label\nonly text\n", ["row 2, column label", "missing"]),
+        ("test.csv", b"text,label,label\nok,joy,fear\n", ["row 1, column label", "there twice"]),
+        ("test.csv", b'text,label\nok,joy\n"open,joy\n', ["after row 2", "not CSV"]),
+        ("test.csv", b"text,label\ncaf\xe9,joy\n", ["not UTF-8"]),
+        ("test.jsonl", b'{"text": "ok", "label": 1}\n{"text": "half', ["row 2", "not JSON"]),
+        ("test.jsonl", b'{"text": "ok"}\n', ["row 1, column label", "missing"]),
+        ("test.jsonl", b'{"text": "ok", "label": true}\n', ["row 1, column label", "'True'"]),
+        ("test.txt", b"ok;" + b"1" * 5000, ["row 1, column label", "unknown label '1111"]),
+        (
+            "test.jsonl",
+            b'{"text": "a", "label": ' + b"1" * 5000 + b"}",
+            ["column label", "unknown label '1111"],
+        ),
+        ("test.jsonl", b'{"text": "a", "label": 1, "label": 2}', ["row 1", "stands twice"]),
+        ("test.jsonl", b"[" * 100_000, ["row 1", "not JSON"]),
+        ("test.jsonl", b'{"text": "\\ud800", "label": 1}', ["row 1, column text", "half a surrogate pair"]),
+        ("test.jsonl", b"[1]\n", ["row 1", "not a JSON object"]),
+        ("test.parquet", b"PAR1 half", ["test.parquet", "not a readable Parquet file"]),
+    ],
+)
+def test_a_fault_is_one_line_that_names_its_place(
+    tmp_path: Path, name: str, content: bytes, parts: list[str]
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        load_splits(tmp_path, ["test"])
+    message = str(caught.value)
+    assert "\n" not in message
+    for part in (name, *parts):
+        assert part in message
+
+
+def test_a_long_text_is_read_and_a_folder_named_as_a_split_is_told(tmp_path: Path) -> None:
+    long = "so glad " * 30_000
+    write(tmp_path, "test.csv", [(long, "joy")])
+    assert load_splits(tmp_path, ["test"])["test"].texts == (long,)
+    (tmp_path / "train.txt").mkdir()
+    with pytest.raises(DataError, match=r"train\.txt: cannot be read \(Is a directory\)"):
+        load_splits(tmp_path, ["train"])
+
+
+def test_parquet_without_label_names_the_column(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["a"], "emotion": ["joy"]}), tmp_path / "test.parquet")
+    with pytest.raises(DataError, match=r"test\.parquet, row 1, column label: missing"):
+        load_splits(tmp_path, ["test"])
+
+
+def test_a_missing_split_is_named_with_what_was_found(tmp_path: Path) -> None:
+    write(tmp_path, "train.txt")
+    with pytest.raises(DataError, match=r"no validation or test split \(found: train\)"):
+        load_splits(tmp_path)
+    assert list(load_splits(tmp_path, ["train"])) == ["train"]
+
+
+def test_two_files_for_one_split_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "val.txt")
+    write(tmp_path, "validation.csv")
+    with pytest.raises(DataError, match=r"more than one validation file \(val\.txt, validation\.csv\)"):
+        load_splits(tmp_path)
+
+
+def test_a_file_or_an_unknown_name_is_refused_in_one_line(tmp_path: Path) -> None:
+    write(tmp_path, "test.txt")
+    with pytest.raises(DataError, match="is a file; give the folder"):
+        load_splits(tmp_path / "test.txt")
+    with pytest.raises(DataError, match="neither a folder here nor a data set") as caught:
+        load_splits("nobody/nothing-of-that-name")
+    assert "\n" not in str(caught.value)
+
+
+def test_the_hub_way_maps_class_names_not_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`datasets` reads a local repository as it reads a hub one; this one has another class order."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    repository = tmp_path / "repository"
+    (repository / "data").mkdir(parents=True)
+    names = list(reversed(EMOTIONS))
+    table = pa.table({"text": ["one", "two"], "label": pa.array([0, 5], pa.int64())})
+    for split in ("train", "validation", "test"):
+        pq.write_table(table, repository / "data" / f"{split}-00000-of-00001.parquet")
+    classes = "".join(f"          '{index}': {name}\n" for index, name in enumerate(names))
+    (repository / "README.md").write_text(
+        "---\ndataset_info:\n  features:\n  - name: text\n    dtype: string\n  - name: label\n"
+        f"    dtype:\n      class_label:\n        names:\n{classes}---\n"
+    )
+    splits = read_hub(str(repository))
+    assert set(splits) == {"train", "validation", "test"}
+    assert [EMOTIONS[label] for label in splits["test"].labels] == ["surprise", "sadness"]
+
+
+def test_unseen_drops_texts_of_other_splits_repeats_and_disputed_labels() -> None:
+    test = Split(("A  b", "new", "new", "two", "two", "last"), np.array([0, 1, 1, 2, 3, 4]))
+    train = Split(("a b", "else"), np.array([0, 0]))
+    assert unseen(test, [train]).tolist() == [False, True, False, False, False, True]
+
+
+def test_the_real_data_has_its_published_sizes_and_known_overlaps(data_dir: Path) -> None:
+    splits = load_splits(data_dir / "emotion")
+    assert {name: len(split) for name, split in splits.items()} == {
+        "train": 16_000,
+        "validation": 2_000,
+        "test": 2_000,
+    }
+    keep = unseen(splits["test"], [splits["train"], splits["validation"]])
+    assert (~keep).sum() >= 11  # the test texts that stand in train too
+    assert len(splits["test"].take(keep)) == keep.sum()

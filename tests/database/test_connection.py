@@ -1,0 +1,290 @@
+"""Opening the database: whole or not at all, refused when it is not ours, and locked no longer than needed."""
+
+import datetime as dt
+import fcntl
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from monitor.database import connection, schema, statements, store, writer_gate
+from monitor.database.connection import connect, only_writer, reading, writing
+from monitor.database.remedies import explained
+from monitor.errors import StoreError
+from tests.support import rows
+from tests.support.rows import count, documents
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return rows.database(tmp_path / "risk.duckdb")
+
+
+def elsewhere(code: str) -> subprocess.Popen[str]:
+    """Python code in another process, which prints `ready` when it holds what it should."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=statements.SQL.parent
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_new_database_is_whole_private_and_opens_again(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "risk.duckdb"
+    connect(path).close()
+    made = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+    assert made == {"risk.duckdb": 0o600, "risk.duckdb.gate": 0o600}
+    with reading(path) as con:
+        assert con.sql("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
+        tables = {name for (name,) in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
+    assert tables >= {"documents", "scores", "models", "runs", "files", "rejects", "schema_version"}
+
+
+def test_a_block_that_raises_leaves_nothing(db: Path) -> None:
+    with pytest.raises(duckdb.CatalogException), writing(db) as con:
+        store.append_documents(con, documents("c"), "run") and con.execute("FROM no_such_table")
+    with reading(db) as con:
+        assert count(con, "documents") == 2
+
+
+def test_reading_changes_nothing_anywhere(db: Path, tmp_path: Path) -> None:
+    with reading(db) as con:
+        for sql in ("DELETE FROM documents", f"COPY documents TO '{tmp_path}/x.csv'", "FROM '/etc/passwd'"):
+            with pytest.raises(duckdb.Error):
+                con.execute(sql)
+    assert not (tmp_path / "x.csv").exists()
+
+
+def test_ctrl_c_is_ctrl_c_also_where_duckdb_hears_it(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), explained(tmp_path):
+        raise RuntimeError("Query interrupted")
+    with pytest.raises(RuntimeError, match="another"), explained(tmp_path):
+        raise RuntimeError("another")
+
+
+@pytest.mark.parametrize("read_only", [True, False])
+def test_what_is_no_database_of_ours_is_refused_and_left_as_it_is(tmp_path: Path, read_only: bool) -> None:
+    text, foreign, other = tmp_path / "notes.txt", tmp_path / "foreign.duckdb", tmp_path / "other.duckdb"
+    text.write_text("not a database " * 1000)
+    with duckdb.connect(foreign) as con:
+        con.execute("CREATE TABLE customers (id INTEGER)")
+    with duckdb.connect(other) as con:
+        con.execute("CREATE TABLE schema_version (version INTEGER, name VARCHAR)")
+        con.execute("INSERT INTO schema_version VALUES (1, '001_customers')")
+    before = [path.read_bytes() for path in (text, foreign, other)]
+    for path, words in (
+        (text, "not a DuckDB database"),
+        (foreign, "another program"),
+        (other, "another program"),
+    ):
+        with pytest.raises(StoreError, match=words) as caught:
+            connect(path, read_only=read_only)
+        assert str(caught.value).startswith(str(path))
+    assert before == [path.read_bytes() for path in (text, foreign, other)]
+
+
+def test_a_folder_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="this is a folder"):
+        connect(tmp_path)
+    with pytest.raises(StoreError, match="no such database"):
+        connect(tmp_path / "no.duckdb", read_only=True)
+    with pytest.raises(StoreError, match="not a regular file"):
+        connect(Path(os.devnull))
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreError, match="cannot make this folder"):
+        connect(tmp_path / "file" / "risk.duckdb")
+
+
+@pytest.mark.parametrize(
+    "name", ["sqlite:a", "duckdb:a", ":memory:", "a:b", "memory", "%41 'ü'\".duckdb", "#"]
+)
+def test_any_name_is_a_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows.database(Path(name))
+    with reading(Path(name)) as con:
+        assert count(con, "documents") == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.gate"]
+
+
+def test_a_question_mark_is_refused_before_duckdb_takes_the_rest_for_settings(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="name a file without one"):
+        connect(tmp_path / "a?b.duckdb")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_newer_schema_is_refused_and_an_older_one_is_migrated(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = schema._migrations()
+    monkeypatch.setattr(connection, "_migrations", lambda: known[:-1])
+    with pytest.raises(
+        StoreError, match=rf"newer risk-monitor \(schema {len(known)}, this one knows {len(known) - 1}\)"
+    ):
+        connect(db)
+    old = db.with_name("old.duckdb")
+    connect(old).close()
+    monkeypatch.setattr(connection, "_migrations", lambda: known)
+    with pytest.raises(StoreError, match=r"schema \d+ is older"):
+        connect(old, read_only=True)
+    connect(old).close()
+    with reading(old) as con:
+        assert count(con, "schema_version") == len(known)
+        assert con.execute("SELECT count(exponent) FROM models").fetchone() == (0,)
+
+
+def test_a_damaged_database_is_named_with_a_remedy(db: Path) -> None:
+    raw = bytearray(db.read_bytes())
+    db.write_bytes(raw[: len(raw) // 2])
+    with pytest.raises(StoreError, match="the file is damaged; restore it"), reading(db) as con:
+        con.execute("SELECT sum(strlen(text)) FROM documents").fetchall()
+    raw[4096 + 8 : 4096 + 16] = raw[8192 + 8 : 8192 + 16] = b"\xff" * 8
+    db.write_bytes(raw)
+    with pytest.raises(StoreError, match="the file is damaged; restore it"):
+        connect(db)
+
+
+def test_an_error_in_a_statement_is_not_blamed_on_the_file(db: Path) -> None:
+    with pytest.raises(duckdb.CatalogException), reading(db) as con:
+        con.execute("FROM corrupt_WAL_file")
+
+
+def test_a_reader_waits_for_a_short_write(db: Path) -> None:
+    writer = elsewhere(
+        "import pathlib, time\nfrom monitor.database.connection import writing\n"
+        f"with writing(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); time.sleep(0.5)\n"
+    )
+    with reading(db, wait_s=30) as con:
+        assert count(con, "documents") == 2
+    assert writer.wait() == 0
+
+
+def test_a_writer_waits_for_a_reader_and_gives_up_with_one_line(db: Path) -> None:
+    reader = elsewhere(
+        "import pathlib, time\nfrom monitor.database.connection import reading\n"
+        f"with reading(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); input()\n".replace(
+            "input()", "__import__('time').sleep(60)"
+        )
+    )
+    try:
+        with pytest.raises(StoreError, match="in use by another process"):
+            connect(db, wait_s=0.2)
+    finally:
+        reader.kill()
+        reader.wait()
+    connect(db, wait_s=30).close()
+
+
+def test_a_waiting_writer_keeps_new_readers_out_but_not_for_good(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writer_gate.Gate(db, read_only=False) as writer, writer_gate.Gate(db, read_only=True) as reader:
+        assert reader._locked(fcntl.LOCK_SH)  # whoever asks, while no writer waits
+        reader._locked(fcntl.LOCK_UN)
+        monkeypatch.setattr(writer_gate, "SHUT_S", 1e9)
+        writer.turn()
+        assert not reader._locked(fcntl.LOCK_SH)
+        monkeypatch.setattr(writer_gate, "SHUT_S", 0)
+        writer.turn()
+        assert reader._locked(fcntl.LOCK_SH)
+    with writer_gate.Gate(db, read_only=True) as reader:  # and a gate goes with the process that shut it
+        assert reader._locked(fcntl.LOCK_SH)
+
+
+def test_readers_without_end_do_not_keep_a_writer_out(db: Path) -> None:
+    code = (
+        "import pathlib, time\nfrom monitor.database.connection import reading\nprint('ready', flush=True)\n"
+        f"while True:\n    with reading(pathlib.Path({str(db)!r})):\n        time.sleep(0.2)\n"
+    )
+    readers = [elsewhere(code) for _ in range(6)]
+    try:
+        with writing(db, wait_s=60) as con:
+            store.append_documents(con, documents("c"), "run")
+    finally:
+        for reader in readers:
+            reader.kill()
+            reader.wait()
+
+
+def test_only_one_run_at_a_time_but_readers_come_in(db: Path) -> None:
+    with only_writer(db):
+        with pytest.raises(StoreError, match="another run is working"), only_writer(db):
+            pytest.fail("two runs at once")
+        with reading(db) as con:
+            assert count(con, "documents") == 2
+    with only_writer(db):
+        pass
+
+
+def test_a_link_is_one_database_with_the_file_it_stands_for(db: Path, tmp_path: Path) -> None:
+    link = tmp_path / "links" / "tonight.duckdb"
+    link.parent.mkdir()
+    link.symlink_to(db)
+    with only_writer(link), pytest.raises(StoreError, match="another run is working"), only_writer(db):
+        pytest.fail("two runs at once")
+    code = (
+        "import os, pathlib\nfrom monitor.database.connection import connect\n"
+        f"con = connect(pathlib.Path({str(link)!r}))\ncon.execute('DELETE FROM documents')\n"
+        "print('ready', flush=True)\nos.kill(os.getpid(), 9)\n"
+    )
+    elsewhere(code).wait()
+    with reading(db) as con:
+        assert count(con, "documents") == 0, "its log lies beside the file, where the next run looks"
+    assert [path.name for path in link.parent.iterdir()] == [link.name]
+
+
+def test_a_link_to_nothing_is_where_the_database_is_made_and_one_in_a_circle_is_refused(
+    tmp_path: Path,
+) -> None:
+    link = tmp_path / "tonight.duckdb"
+    link.symlink_to(tmp_path / "disk" / "risk.duckdb")
+    with writing(link) as con:
+        assert count(con, "documents") == 0
+    assert link.is_symlink()
+    assert (tmp_path / "disk" / "risk.duckdb").is_file()
+    circle = tmp_path / "circle.duckdb"
+    circle.symlink_to(circle)
+    for refused in (lambda: connect(circle), lambda: only_writer(circle).__enter__()):
+        with pytest.raises(StoreError, match="a link that leads in a circle"):
+            refused()
+
+
+def test_the_lock_of_a_dead_run_is_free(db: Path) -> None:
+    holder = elsewhere(
+        "import pathlib, time\nfrom monitor.database.connection import only_writer\n"
+        f"with only_writer(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); time.sleep(60)\n"
+    )
+    with pytest.raises(StoreError), only_writer(db):
+        pytest.fail("the lock did not hold")
+    holder.kill()
+    holder.wait()
+    with only_writer(db):
+        pass
+
+
+def test_two_creators_at_once_make_one_database(tmp_path: Path) -> None:
+    path = tmp_path / "risk.duckdb"
+    faults: list[BaseException] = []
+
+    def create() -> None:
+        try:
+            connection._create(path)
+        except BaseException as error:
+            faults.append(error)
+
+    connection._create(path)
+    with duckdb.connect(path) as con:
+        con.execute("UPDATE schema_version SET applied_at = TIMESTAMP '2000-01-01'")
+    late = threading.Thread(target=create)
+    late.start()
+    late.join()
+    assert not faults
+    with reading(path) as con:  # the first one's file is the one that stays
+        assert con.execute("SELECT DISTINCT applied_at FROM schema_version").fetchall() == [
+            (dt.datetime(2000, 1, 1),)
+        ]

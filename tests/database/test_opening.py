@@ -1,0 +1,92 @@
+"""DuckDB reads the header of the database under its lock; before that, a commit in between goes unseen or is lost.
+
+Left to find out the kind of a file, DuckDB 2.0 reads the header through one handle, closes it, and locks another.
+With its lock delayed (`strace -f -e inject=fcntl:delay_enter=3000000:when=7 python ...`) a writer wiped out what
+another had committed meanwhile. Here inotify counts how often the file is opened.
+"""
+
+import ctypes
+import os
+import struct
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from monitor.database.connection import reading, writing
+from monitor.database.copy import copied
+from monitor.privacy.retention import rewrite
+from tests.support.rows import count, database
+
+IN_OPEN, IN_CLOSE = 0x20, 0x08 | 0x10
+EVENT = struct.Struct("iIII")
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts the openings of a file with inotify")
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    return database(tmp_path / "risk.duckdb")
+
+
+@contextmanager
+def events(path: Path) -> Iterator[Callable[[], str]]:
+    """A function that tells what was done to the file since it was last asked: o for opened, c for closed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init1(os.O_NONBLOCK)
+    assert watch >= 0
+    assert libc.inotify_add_watch(watch, os.fsencode(path), IN_OPEN | IN_CLOSE) > 0
+
+    def told() -> str:
+        try:
+            raw = os.read(watch, 65536)
+        except BlockingIOError:
+            return ""
+        # Of a watched file events have no name, so that each is as long as its head.
+        return "".join("o" if mask & IN_OPEN else "c" for _, mask, _, _ in EVENT.iter_unpack(raw))
+
+    try:
+        yield told
+    finally:
+        os.close(watch)
+
+
+@pytest.mark.parametrize("open_it", [reading, writing])
+def test_the_handle_that_reads_the_header_is_the_one_that_is_locked(
+    db: Path, open_it: Callable[[Path], AbstractContextManager[object]]
+) -> None:
+    with events(db) as told:
+        with open_it(db):
+            assert told() == "oc" + "o", "one look at the first bytes, and then DuckDB's own opening"
+        assert set(told()) == {"c"}
+
+
+def test_a_copy_reads_the_header_under_its_lock_too(db: Path, tmp_path: Path) -> None:
+    with events(db) as told:
+        with copied(db, tmp_path / "copy.duckdb"):
+            assert told() == "oc" + "oc" + "o", (
+                "a look, an opening that empties the log, and that of the copy"
+            )
+        assert told() == "c"
+
+
+@pytest.mark.parametrize("open_it", [reading, writing])
+def test_what_does_not_fit_into_memory_goes_beside_the_database(db: Path, open_it) -> None:  # type: ignore[no-untyped-def]
+    with open_it(db) as con:
+        assert con.execute("SELECT current_setting('temp_directory')").fetchone() == (f"{db}.tmp",)
+        con.execute("SET memory_limit = '60MB'; SET threads = 1")
+        sorted_rows = (
+            "SELECT hash(range) AS h, range::VARCHAR || repeat('x', 30) FROM range(1_500_000) ORDER BY h"
+        )
+        assert len(con.execute(sorted_rows).fetchmany(5)) == 5
+
+
+@pytest.mark.parametrize("name", [":memory:", "~"])
+def test_a_database_of_any_name_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    database(Path(name))
+    assert rewrite(Path(name), subjects=["s"])["documents"] == 2
+    with reading(Path(name)) as con:
+        assert count(con, "documents") == 0

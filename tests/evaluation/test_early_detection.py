@@ -1,0 +1,125 @@
+"""What alerts were worth: counted by hand on small feeds, and the two published measures at known points."""
+
+import datetime as dt
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from monitor.errors import DataError
+from monitor.evaluation.early_detection import Course, Feed, erde_cost, latency_penalty, measure, read_truth
+
+FIRST = dt.date(2026, 1, 1)
+
+
+def day(number: int) -> dt.date:
+    return FIRST + dt.timedelta(days=number)
+
+
+@pytest.fixture
+def feed() -> Feed:
+    """Four subjects with a text a day for 100 days, but d with two."""
+    rows = [(day(n), who, 2 if who == "d" else 1) for who in "abcd" for n in range(100)]
+    return Feed.of(pl.DataFrame(rows, schema=["day", "subject_id", "n"], orient="row"))
+
+
+COURSES = [
+    Course("a", "drop", day(40), day(60)),
+    Course("a", "drop", day(80), day(99)),
+    Course("b", "declining", day(20), day(99), day(50)),
+    Course("c", "stable", None, None),
+    Course("d", "stable", None, None),
+]
+
+
+def test_detection_delay_and_false_alarms_are_counted_by_period(feed: Feed) -> None:
+    opened = {"a": [day(10), day(45), day(47)], "b": [day(60)], "c": [day(5), day(6)]}
+    found = measure(opened, COURSES, feed)
+    assert found["courses"]["drop"] == {
+        "periods": 2,
+        "detected": 1,
+        "rate": 0.5,
+        "median_delay": 5,
+        "median_delay_from_half": 5,
+    }
+    assert found["courses"]["declining"]["median_delay"] == 40
+    assert found["courses"]["declining"]["median_delay_from_half"] == 10
+    assert (found["rate"], found["median_delay"]) == (2 / 3, 22.5)
+    assert (found["n_calm"], found["calm_alarms"]) == (2, 2)
+    assert found["alarms_per_calm_year"] == pytest.approx(2 / (200 / 365.25))
+    assert found["alarms_per_year_outside"] == pytest.approx(3 / ((400 - 21 - 20 - 80) / 365.25))
+
+
+def test_an_alert_of_before_the_onset_does_not_detect_and_the_last_day_of_a_period_does(feed: Feed) -> None:
+    found = measure({"a": [day(39)], "b": [day(99)]}, COURSES, feed)
+    assert found["courses"]["drop"]["detected"] == 0
+    assert found["courses"]["declining"]["median_delay"] == 79
+
+
+def test_subjects_are_judged_by_erde_and_latency_f1(feed: Feed) -> None:
+    found = measure({"a": [day(44)], "c": [day(5)]}, COURSES, feed)
+    # a alerted after 5 texts from the onset, b missed, c alerted falsely, d rightly left alone
+    assert found["erde5"] == pytest.approx((0.5 + 1 + 2 / 4 + 0) / 4)
+    assert found["erde50"] == pytest.approx((erde_cost(5, 50) + 1 + 2 / 4 + 0) / 4)
+    assert (found["precision"], found["recall"], found["f1"]) == (0.5, 0.5, 0.5)
+    assert found["latency_f1"] == pytest.approx(0.5 * (1 - latency_penalty(5, 100)))
+
+
+def test_nothing_to_divide_by_is_none_and_not_zero(feed: Feed) -> None:
+    found = measure({}, COURSES[3:], feed)
+    assert (
+        found["rate"]
+        is found["median_delay"]
+        is found["recall"]
+        is found["f1"]
+        is found["latency_f1"]
+        is None
+    )
+    assert found["alarms_per_calm_year"] == 0
+    assert measure({}, COURSES[:3], feed)["alarms_per_calm_year"] is None
+
+
+def test_the_published_measures_at_their_known_points() -> None:
+    assert erde_cost(5, 5) == erde_cost(50, 50) == 0.5
+    assert erde_cost(1, 50) < 1e-20
+    assert erde_cost(10_000, 5) == 1
+    assert latency_penalty(1, 100) == 0
+    assert latency_penalty(100, 100) == pytest.approx(0.5)
+    assert latency_penalty(10**6, 100) == pytest.approx(1)
+
+
+def test_a_label_alone_makes_the_whole_feed_the_period(feed: Feed, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("subject_id,label\na,1\nb,0\nnobody,1\n")
+    assert read_truth(truth, feed) == [Course("a", "low", day(0), day(99)), Course("b", "stable", None, None)]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("subject_id,onset\na,2026-01-01\n", "lacks course, end"),
+        (
+            "subject_id,course,onset,end\na,drop,yesterday,2026-01-02\n",
+            "row 2, onset: 'yesterday' is no date",
+        ),
+        ("subject_id,course,onset,end\na,drop,2026-01-02,2026-01-01\n", "row 2: a low period needs"),
+        ("subject_id,course,onset,end\na,drop,2026-01-02,\n", "row 2: a low period needs"),
+        ("subject_id,label\na,yes\n", "row 2, label: give 0 or 1, not 'yes'"),
+        ("subject_id,label\nz,1\n", "nobody in it wrote in this feed"),
+        ("", "cannot read this file as CSV"),
+    ],
+)
+def test_a_fault_in_the_truth_is_one_line_with_its_place(
+    feed: Feed, tmp_path: Path, content: str, told: str
+) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text(content)
+    with pytest.raises(DataError) as error:
+        read_truth(truth, feed)
+    assert told in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_truth_is_named(feed: Feed, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"no\.csv: cannot read"):
+        read_truth(tmp_path / "no.csv", feed)

@@ -1,0 +1,263 @@
+"""`risk-monitor alerts` and `evaluate-alerts`, and the promise about the demo feed: found early, rarely false."""
+
+import datetime as dt
+import json
+import random
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from jobs import alerts as listing
+from jobs import benchmark_windows
+from jobs.cli import main
+from jobs.console.app import GATE_FIRED, USER_ERROR
+from jobs.evaluate_alerts import GRIDS, draw_feeds, evaluate
+from jobs.pipeline.score_files import score_files
+from monitor import ROOT
+from monitor.alerts.rules import AlertRules
+from monitor.alerts.state import find_episodes
+from monitor.database.connection import connect, reading, writing
+from monitor.demo.feed import FIRST_DAY, DemoIntent, generate
+from monitor.errors import DataError
+from monitor.evaluation.early_detection import Course, Feed, measure
+from monitor.windows.window_queries import run
+from reports.evaluation.alert_curves import curve_frame, curves
+from reports.style.palette import LIGHT
+from tests.support import fake_feed
+from tests.support.keyword_scorer import KeywordScorer
+
+# Beta distributions with about the mean and spread of p_high that the built-in model gives to texts of an intent
+LIKE_THE_MODEL = {"sadness": (1.0, 0.6), "low sadness": (0.97, 0.47), "neutral": (6, 34)}
+OTHERS = (0.6, 8)
+
+
+def judged(seeds: Sequence[int]) -> dict:
+    """The rules as they are set, on demo feeds scored about as the built-in model scores them."""
+    opened: dict[str, list[dt.date]] = defaultdict(list)
+    courses = []
+    last = FIRST_DAY + dt.timedelta(days=200)
+    with fake_feed.database() as con:
+        for seed in seeds:
+            feed, rng = generate(seed), random.Random(seed)
+            fake_feed.insert(
+                con,
+                [f"{seed}-{text.subject_id}" for text in feed.texts],
+                [dt.datetime.fromisoformat(text.posted_at).replace(tzinfo=None) for text in feed.texts],
+                [fake_feed.probabilities(high_risk(rng, intent)) for intent in feed.intents],
+            )
+            courses += [
+                Course(f"{seed}-{one.subject_id}", one.course, *map(as_date, (one.onset, one.end, one.half)))
+                for one in feed.periods
+            ]
+        for row in find_episodes(con, fake_feed.MODEL, last, AlertRules()).sort("opened_on").to_dicts():
+            opened[row["subject_id"]].append(row["opened_on"])
+        written = Feed.of(run(con, "daily_subject", model_id=fake_feed.MODEL, as_of=last))
+    return measure(opened, courses, written)
+
+
+def high_risk(rng: random.Random, intent: DemoIntent) -> float:
+    kind = "low sadness" if intent.intent == "sadness" and intent.lowness > 0.6 else intent.intent
+    return rng.betavariate(*LIKE_THE_MODEL.get(kind, OTHERS))
+
+
+def as_date(day: str | None) -> dt.date | None:
+    return None if day is None else dt.date.fromisoformat(day)
+
+
+@pytest.mark.parametrize("seeds", [(2026,), (101, 102, 103, 104, 105)])
+def test_drops_and_declines_are_found_early_and_stable_courses_left_alone(seeds: Sequence[int]) -> None:
+    found = judged(seeds)
+    assert found["courses"]["drop"]["rate"] >= 0.9
+    assert found["courses"]["declining"]["rate"] >= 0.8
+    assert found["courses"]["drop"]["median_delay"] < 10
+    assert found["median_delay"] < 10
+    assert found["alarms_per_calm_year"] <= 1
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """Two weeks of a sad subject and a cheerful one, scored by words."""
+    rows = [
+        f"{who},2026-01-{day:02d}T08:0{minute}:00Z,{minute} {word}\n"
+        for day in range(1, 15)
+        for who, word in (("low", "sadness all day"), ("fine", "joy all day"))
+        for minute in range(2)
+    ]
+    (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
+    score_files([tmp_path / "feed.csv"], tmp_path / "risk.duckdb", KeywordScorer)
+    return tmp_path / "risk.duckdb"
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(["alerts", *words])
+    printed = capsys.readouterr()
+    return int(stop.value.code or 0), printed.out + printed.err
+
+
+def test_scoring_raises_alerts_which_are_listed_acknowledged_and_tell_by_exit_code(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, told = call(capsys, "--db", str(db), "--fail-on-open")
+    assert code == GATE_FIRED
+    assert told.count(" low ") == 2
+    assert " fine " not in told
+    assert "mean P(high risk) 0.62, line 0.40" in told
+    assert "5 high days, limit 5" in told
+    for alert in listing.listed(db, "keywords-1"):
+        code, told = call(capsys, "--db", str(db), "--acknowledge", alert["alert_id"][:8], "--fail-on-open")
+    assert code == 0
+    assert told.count("acknowledged") == 3
+
+
+def test_the_database_may_be_that_of_the_settings(
+    db: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = db.with_name("risk-monitor.toml")
+    config.write_text(f'db = "{db.name}"\nthreshold = 0.9\n')
+    assert "0 raised, 1 closed, 1 not closed" in call(capsys, "--config", str(config), "--update")[1]
+    monkeypatch.chdir(db.parent)
+    assert call(capsys, "--fail-on-open")[0] == GATE_FIRED
+
+
+def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with writing(db) as con:  # as scores were left by a version, or a run, that ended before its alerts
+        con.execute("DELETE FROM alerts")
+        con.execute("UPDATE alert_updates SET scored_until = scored_until - INTERVAL 1 MICROSECOND")
+    unseen = "the alert rules have not looked at every score yet; alerts --update lets them"
+    code, told = call(capsys, "--db", str(db))
+    assert (code, told.count(unseen)) == (0, 1)
+    assert "no alerts" not in told
+    code, told = call(capsys, "--db", str(db), "--fail-on-open")
+    assert code == USER_ERROR
+    assert f"risk-monitor: {db}: {unseen}\n" in told
+    assert call(capsys, "--db", str(db), "--update", "--fail-on-open")[0] == GATE_FIRED
+    with writing(db) as con:
+        con.execute("DELETE FROM alert_updates")
+    code, told = call(capsys, "--db", str(db), "--fail-on-open")
+    assert code == GATE_FIRED
+    call(capsys, "--db", str(db), "--update")
+    with writing(db) as con:
+        con.execute("UPDATE alerts SET state = 'closed', closed_because = 'silent'")
+    assert call(capsys, "--db", str(db), "--fail-on-open") == (0, f"no alerts\n{listing.NOT_A_DIAGNOSIS}\n")
+
+
+def test_an_update_is_a_run_in_the_ledger_and_changes_nothing_twice(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "0 raised, 0 closed, 2 not closed" in call(capsys, "--db", str(db), "--update")[1]
+    with reading(db) as con:
+        assert con.execute("SELECT job, status FROM runs ORDER BY run_id").fetchall() == [
+            ("score", "done"),
+            ("alerts", "done"),
+        ]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--db", "no.duckdb", "--update"], "there is no such database"),
+        (["--db", "DB", "--acknowledge", "nothing"], "alert 'nothing': there is no such alert"),
+        (["--db", "DB", "--config", "no.toml"], "no.toml: cannot read"),
+        (["--update"], "name the database with --db, or the settings with --config"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    db: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str], told: str
+) -> None:
+    monkeypatch.chdir(db.parent)
+    code, printed = call(capsys, *(str(db) if word == "DB" else word for word in words))
+    assert code == USER_ERROR
+    assert told in printed
+    assert printed.count("\n") == 1
+    assert not Path("no.duckdb").exists()
+
+
+def test_a_database_without_scores_has_no_alerts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = tmp_path / "empty.duckdb"
+    new_database(db)
+    assert "nothing is scored" in call(capsys, "--db", str(db), "--update")[1]
+
+
+def new_database(db: Path) -> None:
+    connect(db).close()
+
+
+def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: Path) -> None:
+    feed, truth = draw_feeds([1, 2], tmp_path)
+    found = evaluate(tmp_path, None, feed, truth, AlertRules(), KeywordScorer)
+    assert {path.name for path in tmp_path.glob("alerts.*")} >= {"alerts.json", "alerts.png", "alerts.svg"}
+    curves(
+        curve_frame(found), LIGHT
+    ).to_dict()  # held to the schema of Vega-Lite, which `axes.spec` leaves out
+    assert json.loads((tmp_path / "alerts.json").read_text()) == found
+    assert found["n_subjects"] == 60
+    assert set(found["all"]["courses"]) == {"declining", "drop", "episodic", "recovering"}
+    for rule, curve in found["curves"].items():
+        assert {row["limit"] for row in curve} == {*GRIDS[rule], AlertRules().limit(rule)}
+        alarms = [
+            row["calm_alarms"] + sum(kind["detected"] for kind in row["courses"].values()) for row in curve
+        ]
+        assert alarms[0] >= alarms[-1]
+
+
+def test_without_a_truth_alerts_are_only_counted(db: Path) -> None:
+    found = evaluate(db.parent, db, None, None, AlertRules(), KeywordScorer)
+    assert not found["known"]
+    assert found["all"]["calm_alarms"] == 2
+    assert found["all"]["alarms_per_calm_year"] == pytest.approx(2 / (28 / 365.25))
+    assert not (db.parent / "alerts.png").exists()
+
+
+def test_a_database_without_scores_cannot_be_evaluated(tmp_path: Path) -> None:
+    new_database(tmp_path / "empty.duckdb")
+    with pytest.raises(DataError, match="nothing is scored"):
+        evaluate(tmp_path, tmp_path / "empty.duckdb", None, None, AlertRules(), KeywordScorer)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--seeds", "2", "--db", "x"], "exclude each other"),
+        (["--seeds", "0"], "1 to 1000"),
+        (["--seeds", "2", "--truth", "t.csv"], "leave --truth out"),
+        (["--db", "no.duckdb"], "there is no such database"),
+    ],
+)
+def test_a_wrong_call_of_evaluate_alerts_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], told: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["evaluate-alerts", *words, "--out", str(tmp_path / "out")])
+    assert stop.value.code == USER_ERROR
+    assert told in capsys.readouterr().err
+
+
+def test_the_list_of_alerts_starts_without_torch() -> None:
+    code = "import sys, jobs.alerts; assert 'torch' not in sys.modules"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_the_windows_of_many_scores_are_measured_and_again_on_the_same_scores(tmp_path: Path) -> None:
+    for _ in range(2):
+        found = benchmark_windows.measure(
+            tmp_path / "w.duckdb", rows=3_000, subjects=10, threads=1, memory="1GB"
+        )
+        assert found["rows_of_answer"] == sum(
+            len(days) for days in benchmarked_days(tmp_path / "w.duckdb").values()
+        )
+
+
+def benchmarked_days(db: Path) -> dict[str, set[dt.date]]:
+    days: dict[str, set[dt.date]] = defaultdict(set)
+    with duckdb.connect(db, read_only=True) as con:
+        for subject, day in con.execute("SELECT subject_id, CAST(posted_at AS DATE) FROM scores").fetchall():
+            days[subject].add(day)
+    return days

@@ -1,0 +1,162 @@
+"""Chunks are committed beside the making of the next: overlapping, in order, and none lost when either side fails."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobs.pipeline import batches, ingest, score_new
+from jobs.pipeline.background import Behind
+from jobs.pipeline.score_files import score_files
+from monitor.database.connection import reading
+from monitor.errors import StoreError
+from tests.support.inputs import write
+from tests.support.keyword_scorer import KeywordScorer
+
+LIMIT_S = 20
+ROWS = "".join(f"s,2026-01-01T00:{n // 60:02}:{n % 60:02},joy {n}\n" for n in range(120))
+
+
+@pytest.fixture
+def feed(tmp_path: Path) -> Path:
+    return write(tmp_path / "many.csv", "subject_id,posted_at,text\n" + ROWS)
+
+
+def test_tasks_run_in_order_and_the_caller_is_one_ahead() -> None:
+    done: list[int] = []
+    may_end = threading.Event()
+
+    def first() -> None:
+        assert may_end.wait(LIMIT_S)
+        done.append(1)
+
+    with Behind() as behind:
+        behind.run(first)
+        assert done == []
+        may_end.set()
+        behind.run(done.append, 2)
+        assert done[0] == 1
+    assert done == [1, 2]
+
+
+def fail() -> None:
+    raise ZeroDivisionError
+
+
+def run(*tasks: Callable[[], None], then: type[Exception] | None = None) -> None:
+    with Behind() as behind:
+        for task in tasks:
+            behind.run(task)
+        if then:
+            raise then
+
+
+def test_a_task_that_failed_is_told_with_the_next_and_none_follows_it() -> None:
+    done: list[int] = []
+    with pytest.raises(ZeroDivisionError):
+        run(fail, lambda: done.append(2))
+    assert done == []
+
+
+def test_the_last_task_is_done_and_heard_where_the_block_fails() -> None:
+    done: list[int] = []
+    with pytest.raises(KeyError):
+        run(lambda: done.append(1), then=KeyError)
+    assert done == [1]
+    with pytest.raises(ZeroDivisionError) as told:
+        run(fail, then=KeyError)
+    assert isinstance(told.value.__context__, KeyError)
+
+
+def test_a_chunk_is_committed_while_the_next_is_scored(
+    tmp_path: Path, feed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring, committed = threading.Event(), threading.Event()
+
+    def append(*args: object) -> None:
+        assert scoring.wait(LIMIT_S), "the second chunk is scored only after this commit"
+        append_scores(*args)  # type: ignore[arg-type]
+        committed.set()
+
+    class Waits(KeywordScorer):
+        def score(self, texts, progress=None):  # type: ignore[no-untyped-def]
+            if self.seen:
+                scoring.set()
+                assert committed.wait(LIMIT_S), "the first chunk is not committed meanwhile"
+            return super().score(texts, progress)
+
+    append_scores = score_new.append_scores
+    monkeypatch.setattr("jobs.pipeline.score_new.append_scores", append)
+    assert score_files([feed], tmp_path / "risk.duckdb", Waits, chunk_rows=60).tally.n_scored == 120
+
+
+def test_a_chunk_is_committed_while_the_next_is_read(
+    tmp_path: Path, feed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading_on, n_committed = threading.Event(), []
+    read_documents, append_batch = ingest.documents.read_documents, batches.append_batch
+
+    def read(path: Path, **known: object):  # type: ignore[no-untyped-def]
+        for number, chunk in enumerate(read_documents(path, chunk_rows=60, **known)):  # type: ignore[arg-type]
+            if number:
+                reading_on.set()
+            yield chunk
+
+    def append(*args: object) -> None:
+        assert reading_on.wait(LIMIT_S), "the second chunk is read only after this commit"
+        append_batch(*args)  # type: ignore[arg-type]
+        n_committed.append(1)
+
+    monkeypatch.setattr("jobs.pipeline.ingest.documents.read_documents", read)
+    monkeypatch.setattr("jobs.pipeline.batches.append_batch", append)
+    monkeypatch.setattr("jobs.pipeline.batches.COMMIT_ROWS", 60)
+    monkeypatch.setattr("jobs.pipeline.score_files.check", lambda _: None)
+    assert score_files([feed], tmp_path / "risk.duckdb", KeywordScorer).tally.n_scored == 120
+    assert len(n_committed) >= 2
+
+
+def test_ctrl_c_ends_a_task_that_waits() -> None:
+    ended, waiting = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        waiting.set()
+        try:
+            while not ended.wait(0.01):
+                pass
+        finally:
+            ended.set()
+
+    def interrupted() -> None:
+        with Behind() as behind:
+            behind.run(wait)
+            waiting.wait(LIMIT_S)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert ended.is_set()
+
+
+def test_a_database_that_is_deleted_while_a_run_works_ends_it_and_loses_no_row(
+    tmp_path: Path, feed: Path
+) -> None:
+    db = tmp_path / "risk.duckdb"
+
+    class Deletes(KeywordScorer):
+        def score(self, texts, progress=None):  # type: ignore[no-untyped-def]
+            db.unlink(missing_ok=True)
+            return super().score(texts, progress)
+
+    with pytest.raises(StoreError, match="the database was deleted or replaced while this run worked on it"):
+        score_files([feed], db, Deletes)
+    assert score_files([feed], db, KeywordScorer).tally.n_scored == 120
+
+
+def test_a_chunk_that_cannot_be_scored_costs_none_before_it(tmp_path: Path, feed: Path) -> None:
+    db = tmp_path / "risk.duckdb"
+    with pytest.raises(RuntimeError):
+        score_files([feed], db, lambda: KeywordScorer(die_after=110), chunk_rows=50)
+    with reading(db) as con:
+        assert con.execute("SELECT count(*) FROM scores").fetchone() == (100,)
+        assert con.execute("SELECT n_scored, status FROM runs").fetchall() == [(100, "failed")]

@@ -1,0 +1,155 @@
+"""The command line as a user meets it: help, exit codes, one line for a mistake."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from jobs.console import app
+from monitor import NOT_A_DIAGNOSIS
+from monitor.database.connection import connect
+from monitor.database.statements import SQL
+from monitor.errors import DataError
+
+ROOT = SQL.parent
+
+
+def risk_monitor(*words: str, folder: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1", **variables}
+    return subprocess.run(
+        [sys.executable, "-m", "jobs.cli", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=folder,
+        env=environment,
+    )
+
+
+def leave(call: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
+    """The exit code and error stream of a call that ends the program."""
+    with pytest.raises(SystemExit) as caught:
+        call()  # type: ignore[operator]
+    return int(caught.value.code or 0), capsys.readouterr().err
+
+
+def test_help_names_every_command_says_it_is_no_diagnosis_and_loads_none() -> None:
+    done = risk_monitor("--help", PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
+    for name, summary in app.COMMANDS.items():
+        assert f" {name} " in done.stdout
+        assert summary in done.stdout
+    assert "Not a diagnosis" in done.stdout
+    loaded = {
+        line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time")
+    }
+    assert not loaded & {"torch", "duckdb", "polars", "jobs.score"}
+
+
+@pytest.mark.parametrize("name", app.COMMANDS)
+def test_every_command_has_help_and_starts_in_both_ways_without_torch(name: str) -> None:
+    module = name.replace("-", "_")
+    code = (
+        f"import runpy, sys; sys.argv = ['jobs/{module}.py', '--help']; from jobs import cli\n"
+        f"try: cli.main([{name!r}, '--help'])\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "assert 'torch' not in sys.modules, 'torch'\n"
+        f"del sys.modules['jobs.{module}']; runpy.run_module('jobs.{module}', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert f"risk-monitor {name}" in done.stdout
+    assert f"python -m jobs.{module}" in done.stdout
+
+
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
+    for words in (
+        ["query", "SELECT 1", "--db", "no.duckdb"],
+        ["score", "no.csv", "--db", "x.duckdb"],
+        ["nightly", "--config", "no.toml"],
+        ["query", "SELECT", "--db", str(tmp_path)],
+    ):
+        done = risk_monitor(*words, folder=tmp_path)
+        assert done.returncode == 2
+        assert done.stdout == ""
+        assert done.stderr.startswith("risk-monitor: ")
+        assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_command_or_option_is_exit_code_2_and_suggests() -> None:
+    done = risk_monitor("scroe", "x.csv")
+    assert done.returncode == 2
+    assert "score" in done.stderr
+    assert risk_monitor("query").returncode == 2
+
+
+def test_no_words_print_the_help() -> None:
+    done = risk_monitor()
+    assert "Usage: risk-monitor" in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_exit_codes_of_a_command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["x"])
+
+    def mistake() -> None:
+        raise DataError("feed.csv:\n row 3: not a date")
+
+    def gate() -> None:
+        raise typer.Exit(app.GATE_FIRED)
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    def bug() -> None:
+        raise ZeroDivisionError("a bug")
+
+    def fine() -> None:
+        """Do nothing."""
+
+    assert leave(lambda: app.run(mistake), capsys) == (2, "risk-monitor: feed.csv: row 3: not a date\n")
+    assert leave(lambda: app.run(gate), capsys)[0] == 3
+    before = signal.getsignal(signal.SIGINT)
+    assert leave(lambda: app.run(stopped), capsys) == (130, "interrupted; what was committed is kept\n")
+    assert signal.signal(signal.SIGINT, before) == signal.SIG_IGN
+    assert leave(lambda: app.run(fine), capsys)[0] == 0
+    with pytest.raises(ZeroDivisionError):
+        app.run(bug)
+
+
+def test_a_bug_exits_with_1_and_a_log_gets_no_variables_and_no_messages(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "from jobs.console.app import run\n"
+        "def command() -> None:\n"
+        "    text = 'somebody' + 's words'\n"
+        "    try:\n        raise KeyError(text)\n"
+        "    except KeyError as error:\n        raise ValueError(text) from error\n"
+        "run(command)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "broken.py"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 1
+    assert "line 5, in command" in done.stderr
+    assert "KeyError" in done.stderr
+    assert "ValueError" in done.stderr
+    assert "somebodys words" not in done.stderr
+
+
+def test_query_prints_a_table_and_says_it_is_no_diagnosis(tmp_path: Path) -> None:
+    connect(tmp_path / "risk.duckdb").close()
+    done = risk_monitor("query", "SELECT 1 AS one, 'x' AS letter", "--db", "risk.duckdb", folder=tmp_path)
+    assert [line.split() for line in done.stdout.splitlines()][::2] == [["one", "letter"], ["1", "x"]]
+    assert done.stderr == f"1 row · {NOT_A_DIAGNOSIS}\n"
+    csv = risk_monitor("query", "SELECT 1 AS one", "--db", "risk.duckdb", "--format", "csv", folder=tmp_path)
+    assert csv.stdout == "one\n1\n"

@@ -1,0 +1,204 @@
+"""Which files a night reads: whole ones of known kinds, once as they are."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from jobs.nightly import night
+from jobs.pipeline.inbox import whole_files
+from jobs.pipeline.night import Night, run_once
+from jobs.pipeline.summary import warn_of_files
+from jobs.query import ask
+from monitor.errors import DataError
+from monitor.settings import Settings
+from tests.support.inputs import write
+from tests.support.keyword_scorer import KeywordScorer
+from tests.support.nights import settings
+
+FEED = "doc_id,subject_id,posted_at,text\n" + "".join(f"d{i},s{i},2026-01-05,joy {i}\n" for i in range(5))
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+def read_inbox(chosen: Settings, scorer: KeywordScorer | None = None) -> Night:
+    """A night without its report, which takes long to draw."""
+    return run_once(chosen, lambda: scorer or KeywordScorer(), report=False)
+
+
+def test_unfinished_names_and_other_kinds_are_left_with_a_line_each_and_hidden_files_with_none(
+    inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.csv", "b.csv.part", "c.tmp.jsonl", "d.CSV.PART", "notes\x1b[31m.txt", ".e.csv", "f.xlsx"):
+        (inbox / name).touch()
+    (inbox / "folder.csv").mkdir()
+    assert [path.name for path in whole_files(inbox, 0)] == ["a.csv"]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "still being written, left for the next run: b.csv.part, c.tmp.jsonl, d.CSV.PART",
+        "not read, for they are no .csv, .csv.gz, .jsonl, .jsonl.gz, .parquet: f.xlsx, notes [31m.txt",
+    ]
+
+
+def test_a_file_that_grows_while_we_look_is_left_and_old_files_are_not_waited_for(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, young = write(inbox / "old.csv", FEED), write(inbox / "young.csv", FEED)
+    os.utime(old, (1, 1))
+    waits = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        with young.open("a") as stream:
+            stream.write("d9,s9,2026-01-05,more\n")
+
+    monkeypatch.setattr(time, "sleep", wait)
+    assert whole_files(inbox, 7) == [old]
+    os.utime(young, (1, 1))
+    assert whole_files(inbox, 7) == [old, young]
+    assert waits == [7]
+
+
+def test_a_file_that_goes_away_while_we_look_is_left(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(inbox / "a.csv", FEED)
+    monkeypatch.setattr(time, "sleep", lambda _: (inbox / "a.csv").unlink())
+    assert whole_files(inbox, 7) == []
+
+
+def test_an_inbox_that_is_no_folder_is_one_clear_line(inbox: Path) -> None:
+    with pytest.raises(DataError, match="cannot read the inbox"):
+        whole_files(write(inbox / "a.csv", FEED), 0)
+
+
+def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
+    tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, pieces = settings(tmp_path, inbox).model_copy(update={"settle_s": 60}), [FEED[50:90], FEED[90:]]
+    write(inbox / "a.csv", FEED[:50])
+
+    def wait(seconds: float) -> None:
+        if seconds == chosen.settle_s and pieces:
+            with (inbox / "a.csv").open("a") as stream:
+                stream.write(pieces.pop(0))
+
+    monkeypatch.setattr(time, "sleep", wait)
+    for _ in range(2):
+        read_inbox(chosen)
+        assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(0,)]
+    read_inbox(chosen)
+    assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(5,)]
+    assert ask(chosen.db, "SELECT count(*) FROM rejects").rows == [(0,)]
+
+
+def test_a_known_file_is_known_by_its_content_not_its_time_and_a_changed_one_is_read_again(
+    tmp_path: Path, inbox: Path
+) -> None:
+    chosen = settings(tmp_path, inbox)
+    for content in (FEED, FEED, FEED.replace("joy 4", "joy 5"), FEED + "d5,s5,2026-01-05,new\n"):
+        write(inbox / "a.csv", content)
+        read_inbox(chosen)
+    runs = ask(chosen.db, "SELECT n_files, n_read, n_appended, n_rejected FROM runs ORDER BY run_id").rows
+    assert runs == [(1, 5, 5, 0), (0, 0, 0, 0), (1, 5, 0, 1), (1, 6, 1, 0)]
+
+
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = settings(tmp_path, inbox)
+    feed = write(inbox / "a.csv", FEED)
+    seen = KeywordScorer()
+
+    def append_meanwhile(*args: object) -> bool:
+        with feed.open("a") as stream:
+            stream.write("d9,s9,2026-01-05,late\n")
+        monkeypatch.undo()
+        return False
+
+    monkeypatch.setattr("jobs.pipeline.ingest.checkpoint", append_meanwhile)
+    read_inbox(chosen, seen)
+    assert "a.csv changed while it was read" in capsys.readouterr().err
+    read_inbox(chosen, seen)
+    assert ask(chosen.db, "SELECT count(*), count(DISTINCT doc_id) FROM documents").rows == [(6, 6)]
+    assert ask(chosen.db, "SELECT count(*) FROM files").rows == [(1,)]
+
+
+def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
+    tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.csv", "b.csv"):
+        write(inbox / name, FEED)
+
+    def take_away_the_next(*_: object) -> None:
+        (inbox / "b.csv").unlink()
+        monkeypatch.undo()
+
+    monkeypatch.setattr("jobs.pipeline.ingest.checkpoint", take_away_the_next)
+    done = read_inbox(settings(tmp_path, inbox))
+    assert (done.tally.refused, done.judged.level) == ({}, "green")
+    assert "b.csv was taken away before it was read" in capsys.readouterr().err
+
+
+def test_files_that_give_nothing_are_named_and_the_night_goes_on(
+    tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(inbox / "1.csv", "")
+    write(inbox / "2.csv", FEED.splitlines()[0] + "\n")
+    write(inbox / "3.csv", FEED.replace("2026-01-05", "someday"))
+    write(inbox / "4.csv", "when,\x1b[31mtext\n")
+    night(settings(tmp_path, inbox), KeywordScorer)
+    shown = capsys.readouterr()
+    assert "first: 3.csv row 2" in shown.out
+    assert "FROM rejects" in shown.out
+    for line in ("1.csv: nothing was taken from this file; it holds no rows", "2.csv: nothing was taken",
+                 "3.csv: nothing was taken from this file; every row was rejected", "4.csv: no column"):  # fmt: skip
+        assert line in shown.err.replace("\n", " ")
+    assert shown.err.index("4.csv: no column") < shown.err.index("1.csv: nothing"), (
+        "what is worse comes first"
+    )
+    assert "\x1b" not in shown.err + shown.out
+
+
+def test_of_many_bad_files_each_is_named(
+    tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(1, 8):
+        write(inbox / f"{number}.csv", "")
+    warn_of_files(read_inbox(settings(tmp_path, inbox)).tally)
+    *few, rest = capsys.readouterr().err.splitlines()[-6:]
+    assert [line.split(": nothing")[0] for line in few] == [str(inbox / f"{n}.csv") for n in range(1, 6)]
+    assert rest == "2 files more: 6.csv, 7.csv"
+
+
+def test_a_refused_file_counts_once_and_is_named_every_night_until_it_is_mended_or_gone(
+    tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen, bad = settings(tmp_path, inbox), write(inbox / "a.csv", "when,text\n")
+    remedy = "1 file was refused before and did not change since; mend it, or move it out of the inbox: a.csv"
+
+    def told() -> tuple[str, bool]:
+        done = read_inbox(chosen)
+        capsys.readouterr()
+        warn_of_files(done.tally)
+        return done.judged.level, remedy in capsys.readouterr().err
+
+    assert [told(), told(), told()] == [("yellow", False), ("green", True), ("green", True)]
+    write(bad, "when,words\n")
+    assert told() == ("yellow", False), "another content is news"
+    write(bad, FEED)
+    assert told() == ("green", False)
+
+
+def test_a_refused_file_is_news_to_the_first_night_that_is_judged(
+    tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(inbox / "a.csv", "when,text\n")
+    monkeypatch.setattr("jobs.pipeline.night.score_pending", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        read_inbox(settings(tmp_path, inbox))
+    monkeypatch.undo()
+    assert [read_inbox(settings(tmp_path, inbox)).judged.level for _ in range(2)] == ["yellow", "green"]

@@ -1,0 +1,196 @@
+"""The unattended run and the demo, from files to a report, with a small scorer in the model's place."""
+
+import io
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jobs.console import app
+from jobs.demo import demonstrate
+from jobs.nightly import night
+from jobs.query import ask
+from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.update import Found, look
+from monitor.database.connection import only_writer
+from monitor.errors import ConfigError, MonitorError, StoreError
+from monitor.settings import Settings
+from reports.risk import pictures
+from tests.support.inputs import write
+from tests.support.keyword_scorer import KeywordModel, KeywordScorer
+
+HEADER = "doc_id,subject_id,posted_at,text\n"
+
+
+def rows(first: int, n: int) -> str:
+    return "".join(
+        f"d{i},s{i % 14},2026-01-{i % 28 + 1:02d},some {'sadness' if i % 3 else 'joy'} today {i}\n"
+        for i in range(first, first + n)
+    )
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "inbox").mkdir()
+    return Settings(
+        db=tmp_path / "risk.duckdb",
+        inbox=tmp_path / "inbox",
+        out=tmp_path / "out",
+        snapshot=tmp_path / "snapshot",
+        time_zone="Asia/Taipei",
+        chunk_rows=50,
+        settle_s=0,
+    )
+
+
+def test_nights_add_what_is_new_and_write_the_report(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 120) + "d0,s1\n")
+    night(settings, KeywordScorer)
+    shown = capsys.readouterr()
+    assert "CST" in shown.err
+    assert NOT_A_DIAGNOSIS in shown.out
+    page = (settings.out / "index.html").read_text()
+    assert "keywords" in page
+    write(settings.inbox / "tuesday.csv", HEADER + rows(120, 30))
+    second = KeywordScorer()
+    night(settings, lambda: second)
+    assert len(second.seen) == 30
+    assert ask(
+        settings.db, "SELECT status, n_read, n_rejected, n_appended, n_scored FROM runs ORDER BY run_id"
+    ).rows == [
+        ("done", 121, 1, 120, 120),
+        ("done", 30, 0, 30, 30),
+    ]
+
+
+def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 120))
+    with pytest.raises(RuntimeError):
+        night(settings, lambda: KeywordScorer(die_after=60))
+    assert not settings.out.exists()
+    night(settings, KeywordScorer)
+    assert ask(settings.db, "SELECT status, n_appended, n_scored FROM runs ORDER BY run_id").rows == [
+        ("failed", 120, 50),
+        ("done", 0, 70),
+    ]
+    assert (settings.out / "index.html").is_file()
+
+
+def test_an_empty_inbox_is_a_quiet_night(settings: Settings) -> None:
+    night(settings, KeywordScorer)
+    assert ask(settings.db, "SELECT status, n_read FROM runs").rows == [("done", 0)]
+
+
+def test_two_nights_never_overlap(settings: Settings) -> None:
+    with only_writer(settings.db), pytest.raises(StoreError, match="another run is working"):
+        night(settings, KeywordScorer)
+
+
+@pytest.mark.parametrize("key", ["inbox", "out", "snapshot"])
+def test_a_folder_that_cannot_be_used_fails_the_run_with_a_clear_line_before_the_model_is_loaded(
+    settings: Settings, tmp_path: Path, key: str
+) -> None:
+    place = write(tmp_path / "file", "") / "lost"
+    loaded: list[KeywordScorer] = []
+
+    def load() -> KeywordScorer:
+        loaded.append(KeywordScorer())
+        return loaded[-1]
+
+    lost = settings.model_copy(update={key: place})
+    with pytest.raises(MonitorError, match=f"{place}: cannot (read the inbox|write there)"):
+        night(lost, load)
+    assert not settings.db.exists()
+    night(settings, load)
+    with pytest.raises(MonitorError):
+        night(lost, load)
+    assert len(loaded) == 1
+    _, (status, message) = ask(settings.db, "SELECT status, message FROM runs ORDER BY run_id").rows
+    assert status == "failed"
+    assert re.match(r"(Data|Config)Error: .*lost: cannot", message)
+
+
+def test_a_snapshot_in_the_inbox_would_be_input_and_clear_input_away(settings: Settings) -> None:
+    own = write(settings.inbox / "scores-2026-01.parquet", "")
+    with pytest.raises(ConfigError, match="inbox and snapshot are one folder"):
+        night(
+            settings.model_copy(update={"snapshot": settings.inbox / ".." / settings.inbox.name}),
+            KeywordScorer,
+        )
+    assert list(settings.inbox.iterdir()) == [own]
+
+
+def test_a_full_disk_under_the_log_costs_no_row(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
+    with Path("/dev/full").open("wb", buffering=0) as raw:
+        full = io.TextIOWrapper(raw, write_through=True)
+        monkeypatch.setattr("sys.stderr", full)
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(SystemExit) as left:
+            app._exit_well(lambda: night(settings, KeywordScorer))
+        assert left.value.code == app.USER_ERROR
+        monkeypatch.undo()
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(SystemExit):
+            app._exit_well(lambda: night(settings, KeywordScorer))
+        monkeypatch.undo()
+    assert "risk-monitor: the output: the disk is full; make room" in capsys.readouterr().err
+    assert ask(settings.db, "SELECT status, n_scored FROM runs").rows == [("done", 30), ("done", 0)]
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_a_database_that_is_replaced_before_the_alerts_are_kept_gets_none_and_no_report(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, restored: bool
+) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
+    night(settings, KeywordScorer)
+    backup = shutil.copy(settings.db, settings.db.with_name("backup.duckdb"))
+    page = (settings.out / "index.html").read_bytes()
+    write(settings.inbox / "tuesday.csv", HEADER + rows(30, 300))
+
+    def replaced(*args: Any) -> Found:
+        settings.db.unlink()
+        if restored:
+            shutil.move(backup, settings.db)
+        return look(*args)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jobs.pipeline.night.look", replaced)
+        with pytest.raises(StoreError, match="deleted or replaced while this run worked on it"):
+            night(settings, KeywordScorer)
+    assert ask(settings.db, "SELECT count(*) FROM alerts").rows == [(0,)]
+    assert (settings.out / "index.html").read_bytes() == page
+    night(settings, KeywordScorer)
+    assert ask(settings.db, "SELECT count(*) FROM scores").rows == [(330,)]
+    assert ask(settings.db, "SELECT count(*) > 0 FROM alerts").rows == [(True,)]
+
+
+def test_another_risk_map_is_another_model(settings: Settings) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
+    for name in ("one", "two"):
+        night(settings, lambda name=name: KeywordScorer(KeywordModel(model_id=name)))  # type: ignore[misc]
+    assert ask(settings.db, "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL").rows == [
+        ("one", 30),
+        ("two", 30),
+    ]
+
+
+def test_the_demo_ends_with_ten_lines_and_the_path_and_starts_anew_each_time(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "INDEX", {})  # they take long to draw
+    for _ in range(2):
+        demonstrate(tmp_path / "out", KeywordScorer)
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 11
+        assert "synthetic" in lines[0]
+        assert NOT_A_DIAGNOSIS in lines[9]
+        assert lines[10] == str(tmp_path / "out" / "report" / "index.html")
+        assert Path(lines[10]).is_file()
+    assert ask(tmp_path / "out" / "demo.duckdb", "SELECT count(*) FROM runs").rows == [(1,)]

@@ -1,0 +1,207 @@
+"""Notifications: what they say, what they never say, and that their addresses stay secret."""
+
+import datetime as dt
+import http.server
+import json
+import re
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from jobs.console.interrupts import Stopped
+from jobs.nightly import night
+from jobs.pipeline.notify import tell_of_night, telling_of_failure
+from jobs.query import ask
+from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.state import AlertCounts
+from monitor.database.connection import writing
+from monitor.errors import ConfigError, DataError
+from monitor.settings import Settings, load_settings
+from tests.support.keyword_scorer import KeywordScorer
+
+COUNTS = AlertCounts(raised=0, closed=1, open=5)
+REFUSING = SecretStr("json://user:hunter2@127.0.0.1:9/")  # nobody listens at the port of `discard`
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[list[SecretStr], list[dict[str, Any]]]]:
+    """An address on this machine, and what was sent to it."""
+    received: list[dict[str, Any]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield [SecretStr(f"json://user:hunter2@127.0.0.1:{server.server_port}/")], received
+    server.shutdown()
+    server.server_close()
+
+
+Inbox = tuple[list[SecretStr], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    """A database with two open alerts of the model `m`, one that somebody has seen, and one of another model."""
+    with writing(tmp_path / "risk.duckdb") as con:
+        for number, (model, state) in enumerate(
+            (("m", "open"), ("m", "open"), ("m", "acknowledged"), ("x", "open"))
+        ):
+            con.execute(
+                "INSERT INTO alerts BY NAME SELECT $id AS alert_id, $model AS model_id, 's' AS subject_id,"
+                " 'level' AS rule, DATE '2026-01-05' AS opened_on, opened_on AS evidence_from,"
+                " opened_on AS evidence_to, 3 AS n, 0.9 AS value, 0.5 AS threshold, $state AS state,"
+                " opened_on AS state_changed_at, 'r' AS run_id, opened_on AS raised_at",
+                {"id": f"a{number}", "model": model, "state": state},
+            )
+    return tmp_path / "risk.duckdb"
+
+
+@pytest.fixture
+def sad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a night whose inbox raises alerts; the report, which takes long to draw, is left out."""
+    monkeypatch.setattr("jobs.pipeline.night.write_report", lambda _, out, **__: out / "index.html")
+    today = dt.datetime.now(dt.UTC).date()
+    rows = [
+        f"{who},{today - dt.timedelta(days=day)},only {mood} today {day}\n"
+        for day in range(60)
+        for who, mood in (("alice@example.org", "sadness" if day < 20 else "joy"), ("bob@example.org", "joy"))
+    ]
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "inbox" / "alice.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
+    (tmp_path / "night.toml").write_text('db = "risk.duckdb"\nsettle_s = 0\n')
+    return load_settings(tmp_path / "night.toml")
+
+
+def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox, db: Path) -> None:
+    urls, received = inbox
+    tell_of_night(urls, db, "m", COUNTS, "red")
+    (message,) = received
+    assert message["title"] == "Risk monitor"
+    assert message["message"].splitlines() == [
+        "New alerts: 2; closed: 1; open: 5. The quality of the input is red. The report says more.",
+        NOT_A_DIAGNOSIS,
+    ]
+
+
+def test_of_an_alert_is_told_once_and_of_a_quiet_night_nothing(inbox: Inbox, db: Path) -> None:
+    urls, received = inbox
+    for _ in range(3):
+        tell_of_night(urls, db, "m", COUNTS, "yellow")
+    assert len(received) == 1
+
+
+def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
+    inbox: Inbox, sad: Settings, tmp_path: Path
+) -> None:
+    urls, received = inbox
+    settings = sad.model_copy(update={"notify": tuple(urls)})
+    for _ in range(2):  # the second raises none
+        night(settings, KeywordScorer)
+    (message,) = received
+    assert re.match(r"New alerts: [1-9]\d*; closed: \d+; open: [1-9]", message["message"])
+    (tmp_path / "inbox" / "alice.csv").unlink()
+    (tmp_path / "inbox").rmdir()
+    with pytest.raises(DataError):
+        night(settings, KeywordScorer)
+    assert "nightly run failed (DataError)" in received[1]["message"]
+    for word in ("alice", "bob", "example", "only", str(tmp_path)):
+        assert word not in json.dumps(received)
+
+
+def test_a_failed_run_is_told_by_the_kind_of_its_error(inbox: Inbox) -> None:
+    urls, received = inbox
+    with pytest.raises(DataError, match="alice"), telling_of_failure(urls, "nightly"):
+        raise DataError("inbox/alice.csv: no column text")
+    assert "nightly run failed (DataError)" in received[0]["message"]
+    assert "alice" not in json.dumps(received)
+
+
+def test_a_run_that_was_stopped_or_done_has_not_failed(inbox: Inbox) -> None:
+    urls, received = inbox
+    with telling_of_failure(urls, "nightly"):
+        pass
+    with pytest.raises(Stopped), telling_of_failure(urls, "nightly"):
+        raise Stopped
+    assert received == []
+
+
+def test_what_a_night_raised_before_it_broke_off_is_told_by_the_next(
+    inbox: Inbox, sad: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls, received = inbox
+    with monkeypatch.context() as broken:
+        broken.setattr("jobs.pipeline.night.measure", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            night(sad, KeywordScorer)
+    assert ask(sad.db, "SELECT count(*) > 0 FROM open_alerts").rows == [(True,)]
+    night(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer)
+    assert [message["message"][:10] for message in received] == ["New alerts"]
+
+
+def test_a_message_that_nobody_took_is_a_warning_and_goes_out_the_next_night(
+    inbox: Inbox, sad: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    urls, received = inbox
+    for addresses in ([REFUSING], urls, urls):
+        night(sad.model_copy(update={"notify": tuple(addresses)}), KeywordScorer)
+    told = "notify: address 1 did not take the message; the run itself is done; the next run tries again"
+    assert capsys.readouterr().err.splitlines().count(told) == 1
+    assert ask(sad.db, "SELECT status FROM runs").rows == [("done",)] * 3
+    assert len(received) == 1
+
+
+def test_alerts_are_told_of_once_one_address_took_the_message(
+    inbox: Inbox, db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    urls, received = inbox
+    for _ in range(2):
+        tell_of_night([REFUSING, *urls], db, "m", COUNTS, "green")
+    assert len(received) == 1
+    assert capsys.readouterr().err == "notify: address 1 did not take the message; the run itself is done\n"
+
+
+def test_an_address_that_takes_nothing_stays_secret_and_never_hides_the_first_error(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, db: Path
+) -> None:
+    tell_of_night([REFUSING], db, "m", COUNTS, "red")
+    with pytest.raises(DataError), telling_of_failure([REFUSING], "nightly"):
+        raise DataError("the first")
+    shown = "".join(capfd.readouterr()) + caplog.text
+    assert "address 1 did not take the message; the run itself is done" in shown
+    assert "did not take the message about this failure" in shown
+    assert "hunter2" not in shown
+    assert "127.0.0.1" not in shown
+
+
+def test_addresses_that_cannot_be_used_are_refused_before_the_run_and_not_shown(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, db: Path
+) -> None:
+    wrong = [REFUSING, SecretStr("nosuch://hunter2@host")]
+    with (
+        pytest.raises(ConfigError, match="address 2 is no URL") as caught,
+        telling_of_failure(wrong, "nightly"),
+    ):
+        pytest.fail("it began")
+    assert "hunter2" not in str(caught.value) + "".join(capfd.readouterr())
+    monkeypatch.setitem(sys.modules, "apprise", None)
+    monkeypatch.setattr("jobs.pipeline.notify.find_spec", lambda _: None)
+    with (
+        pytest.raises(ConfigError, match=r"pip install 'risk-monitor\[notify\]'"),
+        telling_of_failure(wrong, "nightly"),
+    ):
+        pytest.fail("it began")
+    with telling_of_failure([], "nightly"):
+        tell_of_night([], db, "m", COUNTS, "red")

@@ -1,0 +1,197 @@
+"""A database or input that is none, in every state: one clear line, exit code 2, and nothing is changed."""
+
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from jobs.cli import main
+from jobs.pipeline.score_files import score_files
+from jobs.query import ask
+from tests.support.inputs import GOOD, HEADER, write, write_rows
+from tests.support.keyword_scorer import KeywordScorer
+
+NOBODY = 65534
+
+
+def ours(path: Path) -> None:
+    score_files([write(path.with_suffix(".csv"), HEADER + GOOD)], path, KeywordScorer)
+
+
+def foreign(path: Path) -> None:
+    with duckdb.connect(path) as con:
+        con.execute("CREATE TABLE customers (id INTEGER)")
+
+
+def newer(path: Path) -> None:
+    ours(path)
+    with duckdb.connect(path) as con:
+        con.execute("INSERT INTO schema_version VALUES (999, '999_tomorrow', TIMESTAMP '2030-01-01')")
+
+
+def sqlite(path: Path) -> None:
+    with sqlite3.connect(path) as con:
+        con.execute("CREATE TABLE t (a)")
+    con.close()
+
+
+def encrypted(path: Path) -> None:
+    with duckdb.connect() as con:
+        con.execute("SET force_mbedtls_unsafe = 'true'")
+        con.execute(f"ATTACH '{path}' AS e (ENCRYPTION_KEY 'a key of somebody')")
+        con.execute("CREATE TABLE e.t (a INTEGER)")
+
+
+def cut(path: Path) -> None:
+    ours(path)
+    path.write_bytes(path.read_bytes()[:5000])
+
+
+STATES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a folder": (Path.mkdir, "this is a folder"),
+    "a text": (
+        lambda path: path.write_text("not a database, but long enough " * 999),
+        "not a DuckDB database",
+    ),
+    "empty": (Path.touch, "not a DuckDB database, for it is empty; name another file"),
+    "of SQLite": (sqlite, "not a DuckDB database; name another file"),
+    "encrypted": (encrypted, "an encrypted database; risk-monitor has no key to it"),
+    "of another program": (foreign, "a database of another program"),
+    "of a newer schema": (newer, "written by a newer risk-monitor"),
+    "cut short": (cut, "the file is damaged; restore it from a backup"),
+    "a device": (lambda path: path.symlink_to(os.devnull), "not a regular file"),
+}
+
+
+@pytest.fixture
+def fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    def run(*words: object) -> str:
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        *_, line = capfd.readouterr().err.splitlines()
+        assert stop.value.code == 2
+        assert line.startswith("risk-monitor: ")
+        return line
+
+    return run
+
+
+def call(command: str, db: Path) -> tuple[object, ...]:
+    """The words of a command on a database."""
+    folder = db.parent
+    (folder / "inbox").mkdir()
+    feed = write(folder / "inbox" / "feed.csv", HEADER + GOOD)
+    config = write(folder / "risk-monitor.toml", f'db = "{db.name}"\n')
+    return {
+        "query": ("query", "FROM runs", "--db", db),
+        "report": ("report", "--db", db, "--out", folder / "out"),
+        "score": ("score", feed, "--db", db),
+        "nightly": ("nightly", "--config", config),
+        "schedule": ("schedule", "--config", config),
+        "watch": ("watch", "--config", config),
+        "status": ("status", "--db", db),
+        "forget": ("forget", "nobody", "--db", db),
+        "alerts": ("alerts", "--db", db, "--update"),
+        "evaluate-alerts": ("evaluate-alerts", "--db", db, "--out", folder / "out"),
+    }[command]
+
+
+COMMANDS = [
+    "query",
+    "report",
+    "score",
+    "nightly",
+    "schedule",
+    "watch",
+    "status",
+    "forget",
+    "alerts",
+    "evaluate-alerts",
+]
+
+
+@pytest.mark.parametrize("name", ["feed.csv", "feed.json", "feed.jsonl", "feed.parquet"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_input_named_as_the_database_is_refused_in_one_line_before_duckdb_reads_it(
+    tmp_path: Path, fails: Callable[..., str], name: str, command: str
+) -> None:
+    db = write_rows(tmp_path / name, [{"subject_id": "s1", "posted_at": "2026-01-05", "text": "a"}])
+    before = db.read_bytes()
+    line = fails(*call(command, db))
+    assert line == f"risk-monitor: {db}: not a DuckDB database; name another file"
+    assert db.read_bytes() == before
+    assert {path.name for path in tmp_path.iterdir()} <= {name, "inbox", "risk-monitor.toml", "out"}
+
+
+def test_a_log_without_its_database_is_not_taken_for_that_of_a_new_one(
+    tmp_path: Path, fails: Callable[..., str]
+) -> None:
+    db = tmp_path / "risk.duckdb"
+    log = write(tmp_path / "risk.duckdb.wal", "what was committed last")
+    for command in ("score", "query"):
+        assert "bring the database back, or move the log away" in fails(*call(command, db))
+        shutil.rmtree(tmp_path / "inbox")
+    assert log.read_text() == "what was committed last"
+    assert not db.exists()
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("command", ["query", "report", "score", "nightly", "watch", "status", "alerts"])
+def test_a_database_that_is_none_is_named_and_left_as_it_is(
+    tmp_path: Path, fails: Callable[..., str], state: str, command: str
+) -> None:
+    db = tmp_path / "risk.duckdb"
+    make, words = STATES[state]
+    make(db)
+    before = db.read_bytes() if stat.S_ISREG(db.stat().st_mode) else None
+    line = fails(*call(command, db))
+    assert words in line
+    assert str(db) in line
+    assert before is None or db.read_bytes() == before
+
+
+def test_a_place_where_nothing_can_be_made_is_named(tmp_path: Path, fails: Callable[..., str]) -> None:
+    feed = write(tmp_path / "feed.csv", HEADER + GOOD)
+    assert "cannot make this lock file (No such file or directory)" in fails(
+        "score", feed, "--db", "/proc/risk.duckdb"
+    )
+    assert "cannot make this folder (File exists)" in fails("score", feed, "--db", feed / "risk.duckdb")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
+def test_who_may_only_read_can_ask_and_is_told_that_he_cannot_write(fails: Callable[..., str]) -> None:
+    folder = Path("/tmp") / f"risk-monitor-{os.getpid()}"  # pytest's own folders are closed to others
+    try:
+        folder.mkdir()
+        db, feed = folder / "risk.duckdb", write(folder / "feed.csv", HEADER + GOOD)
+        ours(db)
+        db.chmod(0o444)
+        os.seteuid(NOBODY)
+        assert ask(db, "SELECT count(*) FROM scores").rows == [(1,)]
+        assert "cannot make this lock file (Permission denied)" in fails("score", feed, "--db", db)
+    finally:
+        os.seteuid(0)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "part"),
+    [
+        ("a.csv", "", "the input holds no rows"),
+        ("a.csv", HEADER, "the input holds no rows"),
+        ("a.jsonl", "\n\n", "the input holds no rows"),
+        ("a.csv", HEADER + "s1,someday,x\n", "no row of the input could be used"),
+        ("a.csv", "when,\x1b[31mtext\n", "no column subject_id"),
+    ],
+)
+def test_input_without_one_row_that_can_be_used_is_one_clear_line(
+    tmp_path: Path, fails: Callable[..., str], name: str, content: str, part: str
+) -> None:
+    line = fails("score", write(tmp_path / name, content), "--db", tmp_path / "risk.duckdb")
+    assert part in line
+    assert "\x1b" not in line

@@ -1,0 +1,184 @@
+"""The query job: read-only, every type of answer, errors in one line."""
+
+import io
+import json
+import os
+import re
+import signal
+import threading
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from jobs.query import Answer, Format, ask, command, show, write_answer
+from monitor.database.connection import connect, writing
+from monitor.errors import DataError, StoreError
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Path:
+    path = tmp_path / "risk.duckdb"
+    with writing(path) as con:
+        con.execute(
+            "INSERT INTO documents VALUES ('d1', 's1', '2026-01-05', 'fine', NULL, 'r', '2026-01-05')"
+        )
+    return path
+
+
+def test_a_question_is_answered(db: Path) -> None:
+    answer = ask(db, "SELECT doc_id, count(*) AS n FROM documents GROUP BY doc_id")
+    assert answer == Answer(["doc_id", "n"], [("d1", 1)])
+
+
+def test_copy_and_query_are_words_like_others_where_they_write_nothing(db: Path) -> None:
+    sql = """SELECT 'copy' AS "copy", 'query(' AS b -- copy"""
+    assert ask(db, sql) == Answer(["copy", "b"], [("copy", "query(")])
+
+
+@pytest.mark.parametrize(
+    ("sql", "part"),
+    [
+        ("SELEC 1", "syntax error"),
+        ("FROM documentz", "there is no table documentz; did you mean documents? SHOW TABLES lists them"),
+        ("SELECT * FROM '/etc/passwd'", "there is no table /etc/passwd; SHOW TABLES lists them"),
+        ("DELETE FROM documents", "DELETE is no question, and query changes nothing; ask with SELECT"),
+        ("EXPLAIN ANALYZE DELETE FROM documents", "query changes nothing; ask with SELECT"),
+        ("CREATE TEMP TABLE x (a INTEGER)", "CREATE is no question"),
+        ("COPY documents TO 'stolen.csv'", "COPY is no question"),
+        ("ATTACH 'other.duckdb'", "ATTACH is no question"),
+        ("VACUUM", "VACUUM is no question"),
+        ("FROM read_text('/etc/hostname')", "reads the tables of the database, and nothing else"),
+        ("FROM 'feed.csv'", "reads the tables of the database, and nothing else"),
+        ("INSTALL httpfs", "LOAD is no question"),
+        (
+            "EXPLAIN ANALYZE COPY (SELECT 42) TO '{db}' (FORMAT csv, USE_TMP_FILE false)",
+            "copy could write a file",
+        ),
+        ("WITH c AS (COPY (SELECT 42) TO '{db}.wal' (FORMAT csv)) FROM c", "copy could write a file"),
+        ("FROM query('FROM json_exec'||'ute_serialized_sql(1)')", "query could write a file"),
+        ("FROM \"JSON_execute_serialized_SQL\"(json_serialize_sql('FROM c'))", "could write a file"),
+        ("  -- nothing", "no SQL to answer"),
+        ("SELECT 1; SELECT 2", "one at a time"),
+        ("SELECT 'a'::INTEGER", "Could not convert string 'a' to INT32"),
+    ],
+)
+def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, part: str) -> None:
+    before = db.read_bytes()
+    with pytest.raises(DataError) as caught:
+        ask(db, sql.replace("{db}", str(db)))
+    assert part in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not re.search("Error|configur|pg_|read-only", str(caught.value))
+    assert db.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "sql", ["SHOW TABLES", "SUMMARIZE runs", "EXPLAIN FROM runs", "PIVOT documents ON doc_id"]
+)
+def test_every_kind_of_question_is_answered(db: Path, sql: str) -> None:
+    assert ask(db, sql).names
+
+
+def test_the_help_names_every_table_and_view_that_holds_something_to_ask_for(db: Path) -> None:
+    inner = {"schema_version", "pseudonyms", "alert_updates", "daily_cells"}
+    named = set(re.findall(r"\w+", command.__doc__ or ""))
+    assert {name for (name,) in ask(db, "SHOW TABLES").rows} - inner <= named
+
+
+def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no such database"):
+        ask(tmp_path / "no.duckdb", "SELECT 1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_variables_of_the_program_are_no_tables(db: Path) -> None:
+    with pytest.raises(DataError, match="there is no table answer"):
+        ask(db, "FROM answer")
+
+
+EVERY_TYPE = (
+    "SELECT NULL AS n, 1.5::DECIMAL(5, 2) AS d, INTERVAL 1 DAY AS i, [1, 'inf'::DOUBLE] AS l, {'a': 1} AS s, "
+    "'x'::BLOB AS b, DATE '2026-01-05' AS day, 'nan'::DOUBLE AS x, uuid() AS u, TRUE AS t, "
+    "'a\tb\x1b[31m' AS hostile, '[red]' AS tag, MAP {1: {'a': '-inf'::DOUBLE}} AS deep"
+)
+
+
+def written(db: Path, sql: str, style: Format) -> str:
+    out = io.StringIO()
+    write_answer(db, sql, style, out)
+    return out.getvalue()
+
+
+def test_every_type_can_be_printed_and_no_text_steers_the_terminal(
+    db: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    show(ask(db, EVERY_TYPE))
+    table = capsys.readouterr().out
+    assert "\x1b" not in table
+    assert "[red]" in table
+    (row,) = json.loads(written(db, EVERY_TYPE, Format.JSON))
+    assert (row["day"], row["x"], row["l"], row["deep"]) == (
+        "2026-01-05",
+        None,
+        [1, None],
+        {"1": {"a": None}},
+    )
+    assert written(db, EVERY_TYPE, Format.CSV).startswith("n,d,i,l,s,b,day,x,u,t,hostile,tag,deep\n")
+
+
+def test_a_table_is_cut_and_csv_is_whole(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    many = "SELECT range AS i, repeat('x', 500) AS long FROM range(300)"
+    show(ask(db, many))
+    table = capsys.readouterr().out.splitlines()
+    assert len(table) == 2 + 100
+    assert table[-1].split() == ["99", "x" * 199 + "…"]
+    assert written(db, many, Format.CSV).count("x" * 500) == 300
+    assert len(json.loads(written(db, many, Format.JSON))) == 300
+
+
+def test_columns_of_one_name_are_all_kept_and_no_rows_are_still_json(db: Path) -> None:
+    sql = "SELECT 1 AS n, 2 AS n, 3 AS n_1 FROM documents"
+    assert json.loads(written(db, sql, Format.JSON)) == [{"n": 1, "n_1": 2, "n_1_1": 3}]
+    assert json.loads(written(db, sql + " WHERE FALSE", Format.JSON)) == []
+    assert written(db, sql + " WHERE FALSE", Format.CSV) == "n,n_1,n_1_1\n"
+
+
+def test_the_database_is_free_before_anybody_takes_the_answer(db: Path) -> None:
+    class Pager(io.StringIO):
+        def write(self, text: str) -> int:
+            connect(db, wait_s=0).close()  # a writer gets in
+            return super().write(text)
+
+    assert write_answer(db, "SELECT repeat('x', 1000) FROM range(30_000)", Format.CSV, Pager()) == 30_000
+
+
+def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
+    db: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    show(ask(db, "FROM documents"))
+    lines = capsys.readouterr().out.splitlines()
+    assert "row 1" in lines[0]
+    assert len(lines) == 1 + 7
+
+
+def test_a_question_that_takes_for_ever_is_ended_by_ctrl_c(db: Path) -> None:
+    timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            ask(db, "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8")
+    finally:
+        timer.join()
+        signal.signal(signal.SIGINT, before)
+    assert ask(db, "SELECT 1").rows == [(1,)]
+
+
+def test_a_reader_does_not_see_what_is_not_committed(db: Path) -> None:
+    with duckdb.connect(db) as con:
+        con.execute("BEGIN")
+        con.execute("DELETE FROM documents")
+    assert ask(db, "SELECT count(*) FROM documents").rows == [(1,)]

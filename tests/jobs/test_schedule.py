@@ -1,0 +1,315 @@
+"""The scheduler on a fake clock: every night once, missed ones made up for, and a clean stop."""
+
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers import base, blocking
+
+from jobs import schedule
+from jobs.schedule import Jobs, Scheduler, build, command_lines, crontab, last_night, systemd
+from monitor.cron import Cron
+from monitor.database import ledger
+from monitor.database.connection import writing
+from monitor.database.statements import SQL
+from monitor.errors import ConfigError
+from monitor.settings import Schedule, Settings
+
+LIMIT_S = 60
+Ran = list[str]
+
+
+class Clock:
+    """Time that passes only while the scheduler waits."""
+
+    def __init__(self, now: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = dt.datetime.fromisoformat(now).replace(tzinfo=dt.UTC)
+        self.tick: Callable[[], None] = lambda: None
+        clock = self
+
+        class Now(dt.datetime):
+            @classmethod
+            def now(cls, tz: dt.tzinfo | None = None) -> dt.datetime:
+                return clock.now.astimezone(tz)
+
+        class Waiting:
+            def wait(self, seconds: float) -> None:
+                clock.now += dt.timedelta(seconds=min(seconds, 3600))  # the first wait is for ever
+                clock.tick()
+
+            set = clear = is_set = lambda self: None
+
+        monkeypatch.setattr(base, "datetime", Now)
+        monkeypatch.setattr(blocking, "Event", Waiting)
+        monkeypatch.setattr(schedule, "utc", lambda: clock.now)
+
+    def run(self, scheduler: Scheduler, until: str) -> None:
+        """Let the time pass up to here."""
+        end, inner = dt.datetime.fromisoformat(until).replace(tzinfo=dt.UTC), self.tick
+
+        def tick() -> None:
+            inner()
+            if self.now >= end and scheduler.running:
+                scheduler.shutdown()
+
+        self.tick = tick
+        scheduler.start()
+
+
+def nights(
+    monkeypatch: pytest.MonkeyPatch,
+    cron: str,
+    zone: str,
+    start: str,
+    until: str,
+    last: dt.datetime | None = None,
+) -> Ran:
+    """When the job began, on the clocks of the zone, between two UTC times."""
+    clock, ran = Clock(start, monkeypatch), Ran()
+    when = Cron.parse(cron, zone)
+    scheduler = build(when, lambda: ran.append(f"{clock.now.astimezone(when.zone):%m-%d %H:%M %z}"), last)
+    scheduler.add_executor(DebugExecutor())
+    clock.run(scheduler, until)
+    return ran
+
+
+def test_berlin_runs_once_a_night_through_both_changes_of_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    args = ("30 2 * * *", "Europe/Berlin")
+    assert nights(monkeypatch, *args, "2026-03-27T12:00", "2026-03-30T12:00") == [
+        "03-28 02:30 +0100",
+        "03-29 03:30 +0200",
+        "03-30 02:30 +0200",
+    ]
+    assert nights(monkeypatch, *args, "2026-10-23T12:00", "2026-10-26T12:00") == [
+        "10-24 02:30 +0200",
+        "10-25 02:30 +0200",
+        "10-26 02:30 +0100",
+    ]
+
+
+def test_taipei_runs_once_a_night_through_both_changes_of_1979_and_all_of_a_year_since(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    args = ("30 0 * * *", "Asia/Taipei")
+    assert nights(monkeypatch, *args, "1979-06-29T12:00", "1979-07-01T18:00") == [
+        "06-30 00:30 +0800",
+        "07-01 01:30 +0900",
+        "07-02 00:30 +0900",
+    ]
+    late = ("30 23 * * *", "Asia/Taipei", "1979-09-29T12:00", "1979-10-01T18:00")
+    assert nights(monkeypatch, *late) == ["09-29 23:30 +0900", "09-30 23:30 +0900", "10-01 23:30 +0800"]
+    assert nights(monkeypatch, *args, "2026-03-28T12:00", "2026-03-30T18:00") == [
+        "03-29 00:30 +0800",
+        "03-30 00:30 +0800",
+        "03-31 00:30 +0800",
+    ]
+
+
+def test_missed_nights_are_made_up_for_by_one_run_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    last = dt.datetime(2026, 1, 5, 2, 15)
+    ran = nights(monkeypatch, "15 2 * * *", "UTC", "2026-01-09T10:00", "2026-01-11T00:00", last)
+    assert ran == ["01-09 11:00 +0000", "01-10 02:15 +0000"]  # the fake clock's first wait is an hour
+
+
+def test_no_run_is_made_up_for_where_none_was_missed_or_none_was_ever_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    args = ("15 2 * * *", "UTC", "2026-01-09T10:00", "2026-01-10T12:00")
+    for last in (None, dt.datetime(2026, 1, 9, 2, 15, 3), dt.datetime(2026, 1, 9, 9, 0)):
+        assert nights(monkeypatch, *args, last) == ["01-10 02:15 +0000"]
+
+
+def test_a_machine_that_slept_runs_once_when_it_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
+    scheduler = build(Cron.parse("15 2 * * *", "UTC"), lambda: ran.append(f"{clock.now:%m-%d %H:%M}"), None)
+    scheduler.add_executor(DebugExecutor())
+
+    def sleep_through_three_nights() -> None:
+        if clock.now.hour == 1 and clock.now.day == 5:
+            clock.now += dt.timedelta(days=3, hours=4)
+
+    clock.tick = sleep_through_three_nights
+    clock.run(scheduler, "2026-01-09T12:00")
+    assert len(ran) == 2
+    assert ran[0].startswith("01-08 05:")
+    assert ran[1] == "01-09 02:15"
+
+
+def test_a_clock_that_was_ahead_costs_no_night_once_it_is_set_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
+    scheduler = build(
+        Cron.parse("15 2 * * *", "UTC"), lambda: ran.append(f"{clock.now:%Y-%m-%d %H:%M}"), None
+    )
+    scheduler.add_executor(DebugExecutor())
+    jumps = [dt.timedelta(days=1461), dt.timedelta(days=-1461)]
+
+    def jump_ahead_and_back() -> None:
+        if jumps and clock.now.hour == 1 and clock.now.day == 5:
+            clock.now += jumps.pop(0)
+        elif clock.now.day == 7:
+            scheduler.shutdown()
+
+    clock.tick = jump_ahead_and_back
+    clock.run(scheduler, "2099-01-01")
+    assert ran[-2:] == ["2026-01-05 02:15", "2026-01-06 02:15"]
+
+
+def test_a_clock_that_is_set_back_a_little_doubles_no_night(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
+
+    def night() -> None:
+        ran.append(f"{clock.now:%m-%d %H:%M}")
+        clock.now -= dt.timedelta(minutes=10)
+
+    scheduler = build(Cron.parse("15 2 * * *", "UTC"), night, None)
+    scheduler.add_executor(DebugExecutor())
+    clock.run(scheduler, "2026-01-06T12:00")
+    assert ran == ["01-05 02:15", "01-06 02:15"]
+
+
+def test_a_night_that_is_longer_than_a_day_is_never_doubled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock, began, go_on = Clock("2026-01-05T00:00", monkeypatch), Ran(), threading.Event()
+    running = threading.Semaphore(1)
+
+    def long() -> None:
+        assert running.acquire(blocking=False), "two nights at once"
+        began.append(f"{clock.now:%m-%d %H:%M}")
+        started.set()
+        go_on.wait(LIMIT_S)
+        running.release()
+        ended.set()
+
+    started, ended = threading.Event(), threading.Event()
+
+    def tick() -> None:
+        if clock.now.day == 5 and clock.now.hour >= 3:
+            assert started.wait(LIMIT_S)
+        if clock.now.day == 7 and not go_on.is_set():
+            go_on.set()
+            assert ended.wait(LIMIT_S)
+
+    clock.tick = tick
+    clock.run(build(Cron.parse("15 2 * * *", "UTC"), long, None), "2026-01-07T12:00")
+    assert [day[:5] for day in began] == ["01-05", "01-07"]
+    assert "so this one is left out" in capsys.readouterr().err
+
+
+def test_the_last_night_is_the_last_that_was_done(tmp_path: Path) -> None:
+    db = tmp_path / "risk.duckdb"
+    assert last_night(db) is None
+    with writing(db) as con:
+        assert ledger.last_night(con, "nightly") is None
+        for job, status, day in (
+            ("nightly", "failed", 4), ("nightly", "done", 5), ("nightly", "stopped", 6), ("score", "done", 7),
+        ):  # fmt: skip
+            run = ledger.start_run(con, job, None)
+            ledger.finish_run(con, run, status)
+            con.execute("UPDATE runs SET started_at = ? WHERE run_id = ?", [dt.datetime(2026, 1, day), run])
+    assert last_night(db) == dt.datetime(2026, 1, 5)
+    with writing(db) as con:  # by a clock that was ahead: or no night would come before that day
+        run = ledger.start_run(con, "nightly", None)
+        ledger.finish_run(con, run)
+        con.execute("UPDATE runs SET started_at = TIMESTAMP '2099-01-01' WHERE run_id = ?", [run])
+    assert last_night(db) == dt.datetime(2026, 1, 5)
+    with writing(db) as con:
+        con.execute("DELETE FROM runs WHERE status = 'done'")
+    assert last_night(db) == dt.datetime(2026, 1, 4), "nights that only failed were missed from the first on"
+
+
+def in_process(code: str) -> subprocess.Popen[str]:
+    """Python code in a process of its own, once it printed `ready`."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=SQL.parent,
+        env={**os.environ, "PYTHONPATH": str(SQL.parent)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_scheduler_that_is_told_to_stop_lets_its_child_end_and_starts_no_other(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    ended, second = tmp_path / "ended", tmp_path / "second"
+    child = (
+        "import signal, time, pathlib\n"
+        "def end(*_):\n"
+        f"    time.sleep(0.3); pathlib.Path({str(ended)!r}).touch(); raise SystemExit(0)\n"
+        "signal.signal(signal.SIGTERM, end)\n"
+        "print('ready', flush=True)\n"
+        "while True: time.sleep(0.05)\n"
+    )
+    process = in_process(
+        "import datetime as dt, sys\nfrom pathlib import Path\nfrom jobs import schedule\n"
+        "from monitor.cron import Cron\nfrom monitor.settings import Settings\n"
+        "schedule.PROGRAM = (sys.executable, '-c')\n"
+        "schedule.last_night = lambda db: dt.datetime(2026, 1, 5)\n"
+        f"commands = {[[child], [f'open({str(second)!r}, chr(119))']]!r}\n"
+        "schedule.keep_running(Settings(), Cron.parse('15 2 * * *', 'UTC'), commands)\n"
+    )
+    process.send_signal(number)
+    assert process.wait(LIMIT_S) == 0
+    assert ended.exists()
+    assert not second.exists()
+
+
+def test_a_job_that_fails_ends_its_night_with_a_line_and_not_the_scheduler(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(schedule, "PROGRAM", (sys.executable, "-c"))
+    after = tmp_path / "after"
+    then = f"import pathlib; pathlib.Path({str(after)!r}).touch()"
+    Jobs([["raise SystemExit(2)"], [then]])()
+    assert "ended with exit code 2" in capsys.readouterr().err
+    Jobs([["import os; os.kill(os.getpid(), 9)"], [then]])()
+    assert "was ended by signal 9" in capsys.readouterr().err
+    assert not after.exists()
+    Jobs([["pass"], [then]])()
+    assert after.exists()
+
+
+def test_jobs_get_the_settings_file_and_must_be_commands() -> None:
+    settings = Settings(schedule=Schedule(jobs=("nightly", "query 'FROM runs' --db a.duckdb")))
+    file = Path("/srv/risk monitor.toml")
+    assert command_lines(settings, file) == [
+        ["nightly", "--config", str(file)],
+        ["query", "FROM runs", "--db", "a.duckdb"],
+    ]
+    assert command_lines(settings, None)[0] == ["nightly"]
+    for wrong in ("nigthly", "rm -rf /", "schedule", ""):
+        with pytest.raises(ConfigError, match="is no command to schedule"):
+            command_lines(Settings(schedule=Schedule(jobs=(wrong,))), None)
+    with pytest.raises(ConfigError, match=r"schedule.jobs: .* no closing quotation"):
+        command_lines(Settings(schedule=Schedule(jobs=("query 'FROM runs --db x",))), None)
+
+
+def test_printed_cron_and_systemd_lines_hold_the_schedule_and_no_path_breaks_them() -> None:
+    commands = [["nightly", "--config", "/srv/my 100%/risk.toml"]]
+    lines = crontab("15 2 * * *", "Asia/Taipei", commands, Path("/srv/my 100%")).splitlines()
+    assert lines[1] == "CRON_TZ=Asia/Taipei"
+    assert lines[2].startswith("15 2 * * *  ")
+    assert "--config '/srv/my 100\\%/risk.toml'" in lines[2]
+    unit = systemd(Cron.parse("15 2 * * mon-fri", "Asia/Taipei"), commands)
+    assert "OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 02:15:00 Asia/Taipei\n" in unit
+    assert 'nightly --config "/srv/my 100%%/risk.toml"\n' in unit
+
+
+def test_cron_and_systemd_are_not_printed_as_if_both_should_run(capsys: pytest.CaptureFixture[str]) -> None:
+    for both in (True, False):
+        with pytest.raises(ConfigError, match="exclude each other") if both else nullcontext():
+            schedule.command(print_cron=True, print_systemd=both)
+    assert "CRON_TZ" in capsys.readouterr().out

@@ -1,0 +1,155 @@
+"""Settings: the file, the variables over it, and one clear line for whatever is wrong."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from monitor.alerts.rules import AlertRules
+from monitor.errors import ConfigError
+from monitor.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder without a settings file to start in."""
+    folder = tmp_path / "start"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def config(folder: Path, content: str) -> Path:
+    path = folder / "night.toml"
+    path.write_text(content, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_the_defaults_hold() -> None:
+    settings = load_settings()
+    assert settings == Settings()
+    assert settings.model == "embedded"
+    assert settings.min_cohort == 11
+
+
+def test_the_file_of_the_starting_folder_is_read(nowhere: Path) -> None:
+    (nowhere / "risk-monitor.toml").write_text('time_zone = "Asia/Taipei"')
+    assert load_settings().time_zone == "Asia/Taipei"
+
+
+def test_paths_are_relative_to_the_file_and_a_hub_id_is_no_path(tmp_path: Path) -> None:
+    (tmp_path / "my-model").mkdir()
+    path = config(tmp_path, 'db = "data/risk.duckdb"\ninbox = "/srv/inbox"\nmodel = "my-model"\n')
+    settings = load_settings(path)
+    assert settings.db == tmp_path / "data" / "risk.duckdb"
+    assert settings.inbox == Path("/srv/inbox")
+    assert settings.out == tmp_path / "out" / "report", "what the file leaves out is beside it, too"
+    assert settings.model == str(tmp_path / "my-model")
+    assert load_settings(config(tmp_path, 'model = "org/name"')).model == "org/name"
+
+
+def test_a_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISK_MONITOR_CHUNK_ROWS", "7")
+    monkeypatch.setenv("RISK_MONITOR_DB", "here.duckdb")
+    settings = load_settings(config(tmp_path, 'chunk_rows = 9\ndb = "there.duckdb"\nthreshold = 0.25'))
+    assert (settings.chunk_rows, settings.db, settings.threshold) == (7, Path("here.duckdb"), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        ('databse = "x"', ["no such setting: databse"]),
+        ("min_cohrt = 3", ["min_cohrt", "did you mean min_cohort?"]),
+        ("chunk_rows = 0", ["chunk_rows", "greater than or equal to 1"]),
+        ("threshold = 1.5", ["threshold", "less than or equal to 1"]),
+        ('weights = "int3"', ["weights", "'auto', 'dense' or 'nf4'"]),
+        ('device = "tpu"', ["device", "'auto', 'cpu' or 'cuda'"]),
+        ('time_zone = "Mars/Olympus"', ["time_zone", "no time zone 'Mars/Olympus'"]),
+        ('time_zone = "../../etc/passwd"', ["time_zone", "no time zone"]),
+        ('[risk_map]\njoy = "low_risk"', ["risk_map", "missing emotions", "sadness"]),
+        ("db = [1]", ["db", "give a path in quotes"]),
+        ("db = 5", ["db: give a path in quotes"]),
+        ("model = 5", ["model: give a text in quotes"]),
+        ("text_days = 1.5", ["text_days: give a whole number"]),
+        ('threshold = "high"', ["threshold: give a number"]),
+        ('show_subjects = "often"', ["show_subjects: give true or false"]),
+        ("notify = 5", ["notify: give a list"]),
+        ("schedule = 5", ["schedule: this is a table", "in [ ]"]),
+        ("[quality]\nrejected = [1]", ["quality.rejected.1: give both numbers"]),
+        ("min_texts = 3\ndb = here", ["not TOML", "line 2"]),
+        ("min_cohort = 0\nmin_texts = 0", ["min_cohort", "min_texts"]),
+        ('[schedule]\ncron = "61 2 * * *"', ["schedule.cron", "'61' is no minute"]),
+        ('[schedule]\ntime_zone = "Mars"', ["schedule.time_zone", "no time zone 'Mars'"]),
+        ('[schedule]\ncrom = "1 2 * * *"', ["schedule.crom", "did you mean cron?"]),
+        ("[schedule]\njobs = []", ["schedule.jobs: give at least one"]),
+        ("[quality]\nrejected = [0.5, 0.1]", ["quality.rejected", "yellow not above red"]),
+        ("[quality]\nlength = 3", ["quality.length"]),
+        ("text_days = 0", ["text_days"]),
+        ("[alerts]\nchange_limit = 0", ["alerts.change_limit", "greater than 0"]),
+        ("[alerts]\nchange_limits = 2", ["alerts.change_limits", "did you mean change_limit?"]),
+        ("[alerts]\nsustained_days = 15", ["alerts", "cannot be more than all"]),
+        ("[alerts]\nthreshold = 0.3", ["alerts", "threshold belongs above the tables"]),
+    ],
+)
+def test_a_fault_in_the_file_is_one_line_with_file_and_key(
+    tmp_path: Path, content: str, parts: list[str]
+) -> None:
+    path = config(tmp_path, content)
+    with pytest.raises(ConfigError) as caught:
+        load_settings(path)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert not re.search("Input|a valid|pathlib|instance|tuple|dictionary", message)
+    for part in (str(path), *parts):
+        assert part in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "parts"),
+    [
+        ("RISK_MONITOR_CHUNK_ROWS", "many", ["variable RISK_MONITOR_CHUNK_ROWS", "whole number"]),
+        ("RISK_MONITOR_CHUNK_ROW", "5", ["RISK_MONITOR_CHUNK_ROW:", "did you mean chunk_rows?"]),
+        ("RISK_MONITOR_RISK_MAP", "{joy", ["risk_map", "JSON"]),
+        ("RISK_MONITOR_QUALITY", "{joy", ["RISK_MONITOR_QUALITY", "not JSON"]),
+    ],
+)
+def test_a_fault_in_a_variable_is_one_line_with_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, parts: list[str]
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_the_alert_line_of_the_report_is_that_of_the_level_rule(tmp_path: Path) -> None:
+    settings = load_settings(config(tmp_path, "threshold = 0.3\nmin_texts = 4\n[alerts]\nlevel_days = 5"))
+    assert settings.alert_rules == AlertRules(threshold=0.3, min_texts=4, level_days=5)
+    assert load_settings(config(tmp_path, "")).alert_rules == AlertRules()
+
+
+def test_the_tests_variable_and_the_key_are_no_unknown_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISK_MONITOR_DATA", "/data")
+    monkeypatch.setenv("RISK_MONITOR_KEY", "a secret that no setting may hold")
+    assert load_settings() == Settings()
+
+
+def test_addresses_of_notifications_are_a_list_or_words_and_never_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = load_settings(config(tmp_path, 'notify = ["json://user:secret@host"]'))
+    assert "secret" not in repr(settings)
+    assert [url.get_secret_value() for url in settings.notify] == ["json://user:secret@host"]
+    monkeypatch.setenv("RISK_MONITOR_NOTIFY", "json://a json://b")
+    assert len(load_settings().notify) == 2
+
+
+def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"night\.toml: cannot read this settings file \(No such file"):
+        load_settings(tmp_path / "night.toml")
+    with pytest.raises(ConfigError, match="Is a directory"):
+        load_settings(tmp_path)
+    (tmp_path / "latin.toml").write_bytes(b"# caf\xe9\n")
+    with pytest.raises(ConfigError, match="not TOML"):
+        load_settings(tmp_path / "latin.toml")

@@ -1,0 +1,133 @@
+"""Micro-batches: what comes is scored once, an inbox at rest costs nothing, and stopping is clean."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from jobs.console import interrupts
+from jobs.console.interrupts import Stopped
+from jobs.query import ask
+from jobs.watch import watch
+from monitor.database.connection import only_writer
+from monitor.errors import DataError
+from monitor.settings import Settings
+from tests.support.inputs import write
+from tests.support.keyword_scorer import KeywordScorer
+
+HEADER = "subject_id,posted_at,text\n"
+LEDGER = "SELECT job, status, n_appended, n_scored FROM runs ORDER BY run_id"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    (tmp_path / "inbox").mkdir()
+    return Settings(
+        db=tmp_path / "risk.duckdb",
+        inbox=tmp_path / "inbox",
+        out=tmp_path / "out",
+        snapshot=tmp_path / "snapshot",
+        settle_s=0,
+    )
+
+
+def play(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, *between: Callable[[], object], **options: bool
+) -> None:
+    """Watch, with these calls in place of the waits; SIGTERM comes after the last."""
+    calls = [*between, lambda: os.kill(os.getpid(), signal.SIGTERM)]
+
+    def wait(_seconds: float) -> None:
+        calls.pop(0)()
+        interrupts.checkpoint()
+
+    monkeypatch.setattr("jobs.watch.sleep", wait)
+    with pytest.raises(Stopped):
+        watch(settings, KeywordScorer, 1, **options)
+    assert calls == []
+
+
+def test_each_file_is_scored_when_it_comes_and_a_quiet_inbox_leaves_no_line(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(settings.inbox / "a.csv", HEADER + "s1,2026-01-05,joy\ns2,2026-01-05,fear\n")
+    play(
+        monkeypatch,
+        settings,
+        lambda: None,
+        lambda: write(settings.inbox / "b.csv", HEADER + "s1,2026-01-06,anger\n"),
+        lambda: None,
+    )
+    assert ask(settings.db, LEDGER).rows == [("watch", "done", 2, 2), ("watch", "done", 1, 1)]
+    assert "read 1, rejected 0, appended 1, scored 1; quality green" in capsys.readouterr().err
+    assert not settings.out.exists()
+    assert not settings.snapshot.exists()
+
+
+def test_report_and_snapshot_come_each_time_where_asked(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(settings.inbox / "a.csv", HEADER + "s1,2026-01-05,joy\n")
+    play(monkeypatch, settings, report=True)
+    assert (settings.out / "index.html").exists()
+    assert (settings.snapshot / "risk-snapshot.duckdb").exists()
+
+
+def test_it_waits_for_another_run_and_then_takes_what_came_meanwhile(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(settings.inbox / "a.csv", HEADER + "s1,2026-01-05,joy\n")
+    let_go, held = threading.Event(), threading.Event()
+
+    def other_run() -> None:
+        with only_writer(settings.db):
+            held.set()
+            let_go.wait(60)
+
+    other = threading.Thread(target=other_run)
+    other.start()
+    assert held.wait(60)
+
+    def end() -> None:
+        let_go.set()
+        other.join()
+
+    play(monkeypatch, settings, end, lambda: None)
+    assert "waiting for it" in capsys.readouterr().err
+    assert ask(settings.db, LEDGER).rows == [("watch", "done", 1, 1)]
+
+
+def test_an_address_that_takes_no_message_is_one_warning_a_batch_and_watching_goes_on(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = settings.model_copy(update={"notify": (SecretStr("json://127.0.0.1:9/"),)})
+    rows = [f"s1,2026-01-{day:02d},only sadness {day}\n" for day in range(1, 25)]
+    write(settings.inbox / "a.csv", HEADER + "".join(rows))
+    play(
+        monkeypatch,
+        nobody,
+        lambda: None,
+        lambda: None,
+        lambda: write(settings.inbox / "b.csv", HEADER + "s2,2026-01-24,joy\n"),
+        lambda: None,
+    )
+    assert ask(settings.db, LEDGER).rows == [("watch", "done", 24, 24), ("watch", "done", 1, 1)]
+    assert capsys.readouterr().err.count("did not take the message") == 2
+
+
+def test_a_missing_inbox_is_one_line(settings: Settings) -> None:
+    settings.inbox.rmdir()
+    with pytest.raises(DataError, match="cannot read the inbox"):
+        watch(settings, lambda: pytest.fail("loaded"), 1)
+
+
+def test_waiting_ends_at_once_when_it_is_asked_to() -> None:
+    with interrupts.stoppable():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Stopped):
+            interrupts.sleep(3600)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

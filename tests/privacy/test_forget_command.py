@@ -1,0 +1,233 @@
+"""Forget and privacy over all that a run writes: every byte of database, snapshot, exports, report and messages."""
+
+import stat
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.forget import command, forget_everywhere
+from jobs.nightly import night
+from monitor.database.connection import connect, only_writer, reading
+from monitor.errors import ConfigError, DataError, StoreError
+from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
+from monitor.settings import Settings, load_settings
+from tests.support.inputs import write, write_rows
+from tests.support.keyword_scorer import KeywordScorer
+
+SUBJECT = "margarete.holm@example.org"
+SECRETS = [
+    "nobody was to read this sadness",
+    "日本の誰にも言わない joy",
+    "a third line that is hers, only fear",
+]
+REFUSED = "a text without a day of its own"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """An inbox in every format, with rejects, of one subject among fifteen."""
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    rows: list[dict[str, Any]] = [
+        {
+            "subject_id": f"person-{i % 14}",
+            "posted_at": f"2026-01-{i % 28 + 1:02d}",
+            "text": f"joy of day {i}",
+        }
+        for i in range(60)
+    ]
+    rows += [
+        {"subject_id": SUBJECT, "posted_at": f"2026-01-1{i}", "text": text} for i, text in enumerate(SECRETS)
+    ]
+    rows.append({"subject_id": SUBJECT, "posted_at": "someday", "text": REFUSED})
+    rows.append({"subject_id": "person-1", "posted_at": SUBJECT, "text": "columns that were swapped"})
+    for name in ("a.csv", "b.jsonl", "c.parquet"):
+        write_rows(inbox / name, rows)
+    write(inbox / "d.csv", f"subject_id,posted_at,text\n{SUBJECT},torn off\n")
+    write(inbox / "e.csv", f"{SUBJECT},when\n")
+    (tmp_path / "risk-monitor.toml").write_text(
+        'db = "risk.duckdb"\nsettle_s = 0\nsnapshot_texts = true\nsnapshot_parquet = true\nshow_subjects = true\n'
+        "min_cohort = 1\n"
+    )
+    return load_settings(tmp_path / "risk-monitor.toml")
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nights without their report, which takes most of their time."""
+    monkeypatch.setattr("jobs.pipeline.night.write_report", lambda _, out, **__: out / "index.html")
+
+
+def written(settings: Settings) -> list[Path]:
+    """Every file in the folder of the settings that is not the user's own."""
+    files = [path for path in sorted(settings.db.parent.rglob("*")) if path.is_file()]
+    return [path for path in files if settings.inbox not in path.parents and path.suffix != ".toml"]
+
+
+def holding(files: list[Path], *texts: str) -> list[tuple[str, str]]:
+    """File and text, wherever one stands in the bytes."""
+    return [
+        (path.name, text)
+        for path in files
+        for text in texts
+        for form in {text, ascii(text)[1:-1]}
+        if form.encode() in path.read_bytes() or text in path.name
+    ]
+
+
+def test_no_plain_id_reaches_a_file_a_message_or_a_name(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    night(settings, KeywordScorer)
+    shown = "".join(capfd.readouterr())
+    assert "rejected" in shown
+    for text in (SUBJECT, *SECRETS, REFUSED, "torn off", "columns that were swapped"):
+        assert text not in shown
+    files = written(settings)
+    assert {"risk.duckdb", "risk-snapshot.duckdb", "index.html", "scores-2026-01.parquet"} <= {
+        path.name for path in files
+    }
+    assert holding(files, SUBJECT, "person-13", REFUSED, "columns that were swapped") == []
+    with reading(settings.db) as con:
+        subjects = con.execute("SELECT count(DISTINCT subject_id) FROM documents").fetchall()
+        assert subjects == [(15,)]
+        for (raw,) in con.execute("SELECT raw FROM rejects WHERE raw IS NOT NULL").fetchall():
+            assert "text" not in raw
+    private = [path for path in files if path.suffix in (".duckdb", ".parquet", ".key", ".lock")]
+    assert len(private) >= 4
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+
+
+@pytest.mark.parametrize("given", ["plain", "pseudonym"])
+def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
+    settings: Settings, capfd: pytest.CaptureFixture[str], given: str
+) -> None:
+    night(settings, KeywordScorer)
+    pseudonym = open_pseudonyms(settings.db.with_name("risk.duckdb.key")).of(SUBJECT)
+    with reading(settings.db) as con:
+        (ids,) = zip(
+            *con.execute("SELECT doc_id FROM documents WHERE subject_id = ?", [pseudonym]).fetchall(),
+            strict=True,
+        )
+    assert len(ids) == len(SECRETS)
+    held = {name for name, _ in holding(written(settings), pseudonym)}
+    assert {"risk.duckdb", "risk-snapshot.duckdb", "index.html"} <= held, (
+        "a search that finds nothing proves nothing"
+    )
+    for file in (settings.db, settings.snapshot / "risk-snapshot.duckdb"):
+        assert holding([file], *SECRETS)
+    capfd.readouterr()
+    forget_everywhere(settings.db, SUBJECT if given == "plain" else pseudonym, settings)
+    shown = "".join(capfd.readouterr())
+    assert "3 documents" in shown
+    assert holding(written(settings), SUBJECT, pseudonym, *SECRETS, REFUSED, *ids) == []
+    assert all(text not in shown for text in (SUBJECT, pseudonym, *SECRETS, *ids))
+    for name in ("a.csv", "b.jsonl", "c.parquet"):
+        assert f"{settings.inbox / name} is yours and still names" in shown
+    with reading(settings.db) as con:
+        assert con.execute("SELECT count(DISTINCT subject_id) FROM scores").fetchall() == [(14,)]
+    for export in settings.snapshot.glob("*.parquet"):
+        assert pseudonym not in pl.read_parquet(export).to_series(0).to_list()
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_forgotten_subject_comes_back_only_with_a_changed_file(settings: Settings) -> None:
+    night(settings, KeywordScorer)
+    forget_everywhere(settings.db, SUBJECT, settings)
+    night(settings, KeywordScorer)
+    with reading(settings.db) as con:
+        assert con.execute("SELECT count(DISTINCT subject_id) FROM documents").fetchall() == [(14,)]
+
+
+@pytest.mark.usefixtures("no_report")
+def test_an_export_of_a_month_that_was_theirs_alone_goes(settings: Settings) -> None:
+    write_rows(
+        settings.inbox / "f.csv", [{"subject_id": SUBJECT, "posted_at": "2025-07-01", "text": "long ago joy"}]
+    )
+    night(settings, KeywordScorer)
+    assert (settings.snapshot / "scores-2025-07.parquet").exists()
+    forget_everywhere(settings.db, SUBJECT, settings)
+    assert not (settings.snapshot / "scores-2025-07.parquet").exists()
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize(
+    ("key", "told"), [(None, "the key of its pseudonyms is missing"), ("f" * 64, "another key made")]
+)
+def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    key: str | None,
+    told: str,
+) -> None:
+    write_rows(
+        settings.inbox / f"{SUBJECT}.csv", [{"subject_id": "x", "posted_at": "2026-01-05", "text": "a"}]
+    )
+    night(settings, KeywordScorer)
+    file = settings.db.with_name("risk.duckdb.key")
+    pseudonym = open_pseudonyms(file).of(SUBJECT)
+    file.unlink()
+    if key:
+        monkeypatch.setenv(KEY_VARIABLE, key)
+    before = settings.db.read_bytes()
+    with pytest.raises(StoreError, match=told):
+        forget_everywhere(settings.db, SUBJECT, settings)
+    assert settings.db.read_bytes() == before
+    forget_everywhere(settings.db, pseudonym, settings)
+    assert "nobody can tell whether your input files name this subject" in capfd.readouterr().err
+    with reading(settings.db) as con:
+        assert con.execute("FROM documents WHERE subject_id = ?", [pseudonym]).fetchall() == []
+    assert not file.exists()
+
+
+@pytest.mark.usefixtures("no_report")
+def test_what_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no such database"):
+        forget_everywhere(settings.db, SUBJECT, settings)
+    assert not settings.db.exists()
+    night(settings, KeywordScorer)
+    with pytest.raises(DataError, match=r"nothing about this subject$"):
+        forget_everywhere(settings.db, "nobody", settings)
+    with only_writer(settings.db), pytest.raises(StoreError, match="another run is working"):
+        forget_everywhere(settings.db, SUBJECT, settings)
+    with pytest.raises(ConfigError, match="--db"):
+        command(SUBJECT)
+    with pytest.raises(ConfigError, match="SUBJECT is empty"):
+        command(" ", db=settings.db)
+    connect(tmp_path / "plain.duckdb").close()
+    with pytest.raises(DataError, match="nothing about"):
+        command(SUBJECT, db=tmp_path / "plain.duckdb")
+
+
+@pytest.mark.usefixtures("no_report")
+def test_a_short_id_that_is_part_of_a_files_date_costs_nobody_else_a_row_and_brings_nobody_back(
+    settings: Settings,
+) -> None:
+    def state() -> list[tuple[int]]:
+        with reading(settings.db) as con:
+            tables = ("documents", "rejects", "files")
+            return [con.execute(f"SELECT count(*) FROM {table}").fetchall()[0] for table in tables]
+
+    write_rows(
+        settings.inbox / "feed-2026-09-17.csv",
+        [
+            {"subject_id": subject, "posted_at": "2026-01-05", "text": text}
+            for subject, text in [("17", "joy"), ("person-3", ""), ("gone", "fear")]
+        ],
+    )
+    night(settings, KeywordScorer)
+    forget_everywhere(settings.db, "gone", settings)
+    before = state()
+    forget_everywhere(settings.db, "17", settings)
+    after = [(before[0][0] - 1,), *before[1:]]
+    assert state() == after
+    with reading(settings.db) as con:
+        names = "SELECT path FROM files UNION SELECT file FROM rejects"
+        assert con.execute(f"SELECT count(*) FROM ({names}) WHERE contains(path, '-17')").fetchall() == [(0,)]
+    (settings.inbox / "feed-2026-09-17.csv").rename(settings.inbox / "again.csv")
+    night(settings, KeywordScorer)
+    assert state() == after

@@ -1,0 +1,295 @@
+"""The pages besides the index: cohorts, alerts, subjects; what is opt-in, what is withheld, the other language."""
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from string import Formatter
+
+import duckdb
+import pytest
+
+from jobs.pipeline.report_inputs import collect
+from jobs.pipeline.write_report import write_report
+from monitor import NOT_A_DIAGNOSIS
+from monitor.database.connection import writing
+from monitor.labels import EMOTIONS
+from reports.risk import chart_data, data_quality, pictures, subjects
+from reports.risk import html as page
+from reports.risk import pages as site
+from reports.risk.figures import Link
+from reports.risk.inputs import Inputs, Options
+from reports.style.wording import LANGUAGES, WEEKDAYS, Words
+from tests.reports.test_report import said
+from tests.support import fake_feed, full_report
+
+REPORTS = Path(page.__file__).parent
+
+
+@pytest.fixture(scope="module")
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with fake_feed.database() as con:
+        full_report.fill(con)
+        yield con
+
+
+def inputs(con: duckdb.DuckDBPyConnection, **options: object) -> Inputs:
+    found = collect(con, None, None, Options(**options))
+    assert isinstance(found, Inputs)
+    return found
+
+
+def pages(con: duckdb.DuckDBPyConnection, **options: object) -> dict[str, str]:
+    """Each page's HTML."""
+    found = inputs(con, **options)
+    return {one.file: page.render(one, found.say) for one in site.pages(found)}
+
+
+def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckDBPyConnection) -> None:
+    words = said(pages(con)["index.html"])
+    assert "Cohort Subjects, 7 days Texts, 7 days High risk, 7 days 95% interval Change north 20" in words
+    assert "subjects not closed. The newest 10 are shown." in words
+    assert (
+        "yellow: look at it (run of 5 May 2026) 7.5% of the rows were rejected &lt;b&gt;bold&lt;/b&gt;"
+        in words
+    )
+    assert "this model, fine-tuned 0.936 (0.926–0.946) 0.908" in words
+    assert "its base, few-shot (2 a label) 0.529 (0.519–0.539) 0.414 (0.404–0.424) – – –" in words
+    assert "0.498" not in words  # an answer that is written out and parsed scores nothing here
+    assert (
+        "always the commonest class 0.348 (0.338–0.358) 0.086 (0.076–0.096) 0.210 (0.200–0.220) undefined"
+        in words
+    )
+    assert "2 days without a scored text" in words
+    assert "Days without scores 2 the last: 11 Mar 2026" in words
+
+
+def test_every_page_says_what_it_rests_on(con: duckdb.DuckDBPyConnection) -> None:
+    for file, html in pages(con, subject_pages=True).items():
+        words = said(html)
+        for part in (
+            NOT_A_DIAGNOSIS,
+            "As of 4 May 2026 (UTC)",
+            "model_id model-a",
+            "scored texts of 40 subjects",
+        ):
+            assert part in words, (file, part)
+        assert "0 rejected rows" in words
+
+
+def test_of_many_alerts_the_newest_are_drawn_and_all_are_counted(
+    con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = inputs(con)
+    monkeypatch.setattr(subjects, "MOST_BARS", found.alerts.height)
+    counted = subjects.alert_bars(found).summary
+    assert counted.startswith(f"{found.alerts.height} alerts of ")
+    monkeypatch.setattr(subjects, "MOST_BARS", 3)
+    assert subjects.alert_bars(found).summary == counted + " The newest 3 are shown."
+
+
+def test_every_link_leads_to_a_page_or_a_picture(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+    with writing(tmp_path / "risk.duckdb") as other:
+        full_report.fill(other, south="../../etc/<script>")
+    out = tmp_path / "out"
+    write_report(tmp_path / "risk.duckdb", out, options=Options(subject_pages=True, top=5))
+    files = sorted(out.rglob("*.html"))
+    assert len(files) == 2 + 2 + 1 + 40
+    assert {file.name for file in out.glob("cohort*")} == {
+        f"cohort-{number}.{suffix}" for number in (1, 2) for suffix in ("html", "png", "svg")
+    }
+    for file in files:
+        assert file.stat().st_size < 2_000_000
+        for target in re.findall(r'href="([^"#]+)', file.read_text(encoding="utf-8").split("<script")[0]):
+            assert (file.parent / target).is_file(), (file.name, target)
+    write_report(tmp_path / "risk.duckdb", out)
+    assert not list(out.rglob("subjects*/*"))
+    assert not (out / "subjects.html").exists()
+
+
+def test_ids_and_texts_are_on_no_page_unless_asked_for(con: duckdb.DuckDBPyConnection) -> None:
+    for html in pages(con, subject_pages=True).values():
+        assert "demo-" not in html
+        assert "text of doc" not in html
+    assert "demo-" in pages(con, show_subjects=True)["alerts.html"]
+    shown = pages(con, evidence=True, subject_pages=True)
+    assert {file for file, html in shown.items() if "text of doc" in html} >= {
+        "alerts.html",
+        "subjects/0001.html",
+    }
+    assert "text of doc" not in shown["index.html"]
+
+
+def test_alerts_tell_rule_window_value_and_threshold(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con)
+    figures = {
+        figure.key: figure for figure in next(p for p in site.pages(found) if p.file == "alerts.html").figures
+    }
+    first = found.alerts.row(0, named=True)
+    row = figures["open_alerts"].table.rows[0]
+    assert row[:5] == (
+        f"Subject {found.places[first['subject_id']]}",
+        first["rule"],
+        str(first["opened_on"]),
+        f"{first['evidence_from']} – {first['evidence_to']}",
+        str(first["n"]),
+    )
+    assert row[7:] == ("open", first["alert_id"][:8])
+    waiting = found.alerts.filter(found.alerts["state"] != "closed").height
+    assert len(figures["open_alerts"].table.rows) == waiting > 10
+    levels = [row for row in figures["open_alerts"].table.rows if row[1] == "level"]
+    assert all(re.fullmatch(r"\d+\.\d%", row[5]) and row[6] == "40.0%" for row in levels)
+
+
+def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none() -> None:
+    with fake_feed.database() as con:
+        full_report.fill(con)
+        con.execute("DELETE FROM alerts")
+        assert "No alert is open on 4 May 2026." in said(pages(con)["alerts.html"])
+        con.execute("DELETE FROM alert_updates")
+        shown = pages(con, evidence=True)
+    for file, places in {"index.html": 1, "alerts.html": 4}.items():
+        assert said(shown[file]).count("The alert rules have not looked at every score yet") == places
+        assert not re.search(
+            "No (open )?alert (is|was|and)", said(shown[file]).replace("No alert was closed", "")
+        )
+
+
+def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBPyConnection) -> None:
+    shown = pages(con, min_cohort=41, subject_pages=True, evidence=True)
+    assert set(shown) == {"index.html", "alerts.html", "subjects.html"}
+    for html in shown.values():
+        assert "among fewer than 41 subjects a row without a name hides no one" in said(html)
+        assert "text of doc" not in html
+    assert "Subject 1" not in "".join(shown.values())
+
+
+def test_among_few_subjects_the_alerts_page_does_not_tell_whether_there_is_any() -> None:
+    with fake_feed.database() as con:
+        full_report.fill(con)
+        alerts = pages(con, min_cohort=41, evidence=True)["alerts.html"]
+        con.execute("DELETE FROM alerts")
+        assert pages(con, min_cohort=41, evidence=True)["alerts.html"] == alerts
+
+
+def test_a_small_cohort_has_no_page_and_takes_another_with_it() -> None:
+    with fake_feed.database() as con:
+        full_report.fill(con)
+        con.execute("UPDATE scores SET cohort = 'west' WHERE subject_id IN ('demo-01', 'demo-03')")
+        shown = pages(con)
+        assert set(shown) == {"index.html", "cohort-1.html", "alerts.html"}
+        assert "1 of 3 cohorts are shown" in said(shown["index.html"])
+        assert "<h1>south</h1>" in shown["cohort-1.html"]  # north is smaller, and would give west away
+        assert "west" not in said(shown["index.html"]).split()
+        con.execute("UPDATE scores SET cohort = 'west' WHERE cohort = 'south' AND subject_id < 'demo-30'")
+        con.execute("UPDATE scores SET cohort = 'east' WHERE cohort = 'south'")
+        assert set(pages(con, min_cohort=20)) == {"index.html", "alerts.html"}
+
+
+def test_a_cohort_is_not_everyone(con: duckdb.DuckDBPyConnection) -> None:
+    with fake_feed.database() as one:
+        fake_feed.add_courses(one, subjects=12, days=20)
+        assert inputs(one).cohorts == []
+        assert "Cohorts" not in said(pages(one)["index.html"])
+
+
+def sentences() -> set[str]:
+    """All that the reports' code asks `say` to say, word for word."""
+    found = set(re.findall(r'say\("((?:[^"\\])*)"', (REPORTS / "page.html").read_text(encoding="utf-8")))
+    for file in (*REPORTS.glob("*.py"), REPORTS.parent / "jobs" / "collect.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and file.name not in ("evaluation.py", "evaluation_tables.py"):
+                name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
+                if name == "say":
+                    found |= {text for text in texts[:1] if isinstance(text, str)}
+                elif name == "count" and isinstance(node.func, ast.Attribute) and len(node.args) == 2:
+                    found |= {f"{{n}} {text}" for text in texts if isinstance(text, str)}
+    return found
+
+
+NAMES = {
+    *(NOT_A_DIAGNOSIS, "{n} points", *EMOTIONS, *WEEKDAYS, *chart_data.LEVELS),
+    *data_quality.METHODS.values(),
+    *data_quality.METRICS.values(),
+    *[
+        "level",
+        "change",
+        "sustained",
+        "open",
+        "acknowledged",
+        "closed",
+        "silent",
+        "withdrawn",
+        "green",
+        "yellow",
+        "red",
+    ],
+    *("red", "calm again", "as usual", "look at it", "do not rely on it"),
+    *["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
+    *("Evidence", "Alert", "Posted", "P(high risk)", "Text", "Cohort", "Change", "Band from", "Band to"),
+    *("{day} {month} {year}", "{weekday} {date}"),
+}
+
+
+@pytest.mark.parametrize("lang", [lang for lang in LANGUAGES if lang != "en"])
+def test_a_language_is_complete_and_has_nothing_left_over(lang: str) -> None:
+    known = json.loads((REPORTS / f"{lang}.json").read_text(encoding="utf-8"))
+    assert sentences() | NAMES == set(known)
+    for sentence, translated in known.items():
+        fields = [
+            {name for _, name, _, _ in Formatter().parse(text) if name} for text in (sentence, translated)
+        ]
+        assert fields[0] == fields[1], sentence
+        assert translated.strip() or sentence == ", "
+
+
+def test_a_page_in_chinese_has_no_english_sentence_left(con: duckdb.DuckDBPyConnection) -> None:
+    english = {sentence for sentence in sentences() if len(sentence) > 25 and "{" not in sentence}
+    shown = pages(con, lang="zh-TW", subject_pages=True, evidence=True)
+    for file, html in shown.items():
+        assert '<html lang="zh-TW">' in html
+        assert "並非診斷" in html
+        assert not [sentence for sentence in english if sentence in html], file
+    assert "截至 2026年5月4日 的一週" in said(shown["index.html"])
+    spec = shown["index.html"].split('id="specs">')[1]
+    assert all(json.dumps(word)[1:-1] in spec for word in ("悲傷", "週一", "單日", "平均高風險機率"))
+
+
+def test_english_and_chinese_write_numbers_and_dates_their_own_way() -> None:
+    en, zh = Words(), Words("zh-TW")
+    assert (en.count(1, "text"), en.count(1234, "text")) == ("1 text", "1,234 texts")
+    assert zh.count(1234, "text") == "1,234 則貼文"
+    assert en.weekday(fake_feed.START) == "Mon 5 Jan 2026"
+    assert zh.weekday(fake_feed.START) == "2026年1月5日（週一）"
+    assert (en.points(-0.021), zh.points(0.021)) == ("−2.1 points", "+2.1 個百分點")
+    assert (en.join("A.", "", "B."), zh.join("甲。", "乙。")) == ("A. B.", "甲。乙。")
+
+
+def test_a_png_is_not_written_in_letters_that_no_font_has(
+    con: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert pictures.can_write("abc")
+    assert not pictures.can_write("\U000e0100\U000e0101")  # letters that no font draws
+    monkeypatch.setattr(pictures, "can_write", lambda text: False)
+    found = inputs(con, lang="zh-TW")
+    assert pictures.write(next(site.pages(found)), found, tmp_path) == [
+        f"{name}.svg" for name in pictures.INDEX
+    ]
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_links_are_made_of_numbers_never_of_names(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con, show_subjects=True, subject_pages=True)
+    links = [
+        cell
+        for one in site.pages(found)
+        for figure in one.figures
+        if figure.table
+        for row in figure.table.rows
+        for cell in row
+        if isinstance(cell, Link)
+    ]
+    assert links
+    assert all(re.fullmatch(r"(\.\./)?(cohort-\d+|subjects/\d{4})\.html", link.href) for link in links)

@@ -1,0 +1,91 @@
+"""The rules of early warning once more, day by day in plain Python."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from monitor.alerts.rules import AlertRules
+
+DAY = dt.timedelta(days=1)
+Days = Mapping[dt.date, Sequence[float]]  # day -> p_high of one subject's texts
+
+
+class Signal(NamedTuple):
+    """What a rule makes of a day: the first day that counts, texts, value, and whether it is hit or calm."""
+
+    evidence_from: dt.date
+    n: int
+    value: float
+    hit: bool
+    calm: bool
+
+
+def within(days: Days, first: dt.date, last: dt.date) -> list[float]:
+    return [p for day, texts in days.items() if first <= day <= last for p in texts]
+
+
+def level(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
+    found = {}
+    for day in days:
+        seen = [other for other in days if day - rules.level_days * DAY < other <= day]
+        texts = within(days, min(seen), day)
+        value, enough = sum(texts) / len(texts), len(texts) >= rules.min_texts
+        hit = enough and value >= rules.threshold
+        calm = enough and value < rules.calm_share * rules.threshold
+        found[day] = Signal(min(seen), len(texts), value, hit, calm)
+    return found
+
+
+def sustained(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
+    found = {}
+    for day in days:
+        seen = [other for other in days if day - rules.sustained_of * DAY < other <= day]
+        value = sum(sum(days[other]) / len(days[other]) >= rules.sustained_line for other in seen)
+        hit, calm = value >= rules.sustained_days, value < rules.calm_share * rules.sustained_days
+        found[day] = Signal(min(seen), len(within(days, min(seen), day)), float(value), hit, calm)
+    return found
+
+
+def change(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
+    """For each day the greatest sum over any stretch that ends on it: Page's recursion, tried one by one."""
+    steps = {}
+    for day in days:
+        last = day - rules.baseline_gap * DAY
+        past = within(days, last - (rules.baseline_days - 1) * DAY, last)
+        if len(past) >= rules.baseline_texts:
+            usual = sum(past) / len(past) + rules.change_allowance
+            steps[day] = sum(p - usual for p in days[day])
+    found = {}
+    for day in steps:
+        starts = [other for other in steps if day - rules.change_days * DAY < other <= day]
+        sums = {one: sum(steps[other] for other in steps if one <= other <= day) for one in starts}
+        value = max(0.0, *sums.values())
+        begin = max(starts, key=lambda one: (round(sums[one], 9), one))
+        hit, calm = value >= rules.change_limit, value < rules.calm_share * rules.change_limit
+        found[day] = Signal(begin, len(within({d: days[d] for d in steps}, begin, day)), value, hit, calm)
+    return found
+
+
+RULES: dict[str, Callable[[Days, AlertRules], dict[dt.date, Signal]]] = {
+    "level": level,
+    "change": change,
+    "sustained": sustained,
+}
+
+
+def episodes(signals: Mapping[dt.date, Signal], rules: AlertRules, confirm: int) -> list[list[dt.date]]:
+    """The days on which an alert stands, one list an episode, by walking through the days in order."""
+    found: list[list[dt.date]] = []
+    run, standing, decided = 0, False, dt.date.min
+    for day, signal in sorted(signals.items()):
+        run = run + 1 if signal.hit else 0
+        if run >= confirm:
+            standing, decided = True, day
+        elif signal.calm:
+            standing, decided = False, day
+        if not standing or (day - decided).days > rules.cooldown_days:
+            continue
+        if not found or (day - found[-1][-1]).days > rules.cooldown_days:
+            found.append([])
+        found[-1].append(day)
+    return found

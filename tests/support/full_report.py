@@ -1,0 +1,89 @@
+"""A database with all that a report can show: two cohorts, alerts, a judged run, an evaluation, a missing night."""
+
+import datetime as dt
+from pathlib import Path
+
+import duckdb
+import polars as pl
+
+from jobs.pipeline.report_inputs import collect
+from monitor.alerts.rules import AlertRules
+from monitor.alerts.state import update_alerts
+from reports.risk import html, pages
+from reports.risk.inputs import Inputs, Options
+from tests.support import fake_feed
+
+CHARTS = {
+    "index.html": (
+        *("risk_trend", "cohort_1", "cohort_2", "risk_levels", "emotion_mix", "subject_week", "weekday_hour"),
+    ),
+    "cohort-1.html": ("risk_trend", "risk_levels", "emotion_mix"),
+    "alerts.html": ("alert_bars",),
+    "subjects.html": (),
+    "subjects/0001.html": ("course",),
+}
+LAST = fake_feed.START + dt.timedelta(days=119)
+MEASURED = {
+    "few_shot_2": {"accuracy": 0.529, "macro_f1": 0.414},
+    "generate": {"accuracy": 0.498, "macro_f1": 0.419},
+    "fine_tuned": {
+        "accuracy": 0.936,
+        "macro_f1": 0.908,
+        "risk_macro_f1": 0.968,
+        "risk_auroc": 0.999,
+        "ece": 0.023,
+    },
+    "majority": {
+        "accuracy": 0.348,
+        "macro_f1": 0.086,
+        "risk_macro_f1": 0.21,
+        "risk_auroc": None,
+        "ece": 0.012,
+    },
+}
+
+
+def fill(con: duckdb.DuckDBPyConnection, subjects: int = 40, south: str = "south") -> None:
+    """Courses of two cohorts of which every second subject is one, up to the day LAST."""
+    fake_feed.add_courses(con, subjects)
+    con.execute("UPDATE scores SET cohort = 'north'")
+    con.execute(
+        "UPDATE scores SET cohort = ? WHERE right(subject_id, 1) IN ('0', '2', '4', '6', '8')", [south]
+    )
+    con.execute("DELETE FROM scores WHERE CAST(posted_at AS DATE) IN (DATE '2026-03-10', DATE '2026-03-11')")
+    con.execute("UPDATE documents SET text = 'text of ' || doc_id")
+    update_alerts(con, fake_feed.MODEL, LAST, AlertRules(), "run-1")
+    con.execute(
+        "INSERT INTO runs BY NAME SELECT 'run-1' AS run_id, 'nightly' AS job, 'done' AS status, $model AS model_id,"
+        " TIMESTAMP '2026-05-05 02:15' AS started_at, 'yellow' AS quality,"
+        """ '["7.5% of the rows were rejected", "<b>bold</b>"]' AS findings""",
+        {"model": fake_feed.MODEL},
+    )
+    rows = [
+        (method, metric, value, "no probabilities" if value is None else None)
+        for method, metrics in MEASURED.items()
+        for metric, value in metrics.items()
+    ]
+    frame = pl.DataFrame(rows, schema=["method", "metric", "value", "reason"], orient="row")
+    con.register("measured", frame)
+    con.execute(
+        "INSERT INTO evaluations BY NAME SELECT *, $model AS model_id, 'test' AS split, value - 0.01 AS lo,"
+        " value + 0.01 AS hi, 2000 AS n, 'emotion' AS data, TIMESTAMP '2026-05-01' AS evaluated_at FROM measured",
+        {"model": fake_feed.MODEL},
+    )
+
+
+def inputs() -> Inputs:
+    """What the report of such a database is made of, with all that is opt-in."""
+    with fake_feed.database() as con:
+        fill(con)
+        found = collect(con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True))
+    assert isinstance(found, Inputs)
+    return found
+
+
+def write(inputs: Inputs, out: Path) -> Path:
+    """The report's pages without the seconds that pictures take."""
+    for one in pages.pages(inputs):
+        html.save(one, inputs.say, out)
+    return out

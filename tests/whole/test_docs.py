@@ -1,0 +1,104 @@
+"""README is held to the code: commands, options, settings, queries and links."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from jobs.alerts import update
+from jobs.cli import build_app
+from jobs.console.app import COMMANDS
+from jobs.pipeline.score_files import score_files
+from jobs.query import ask
+from monitor import ROOT
+from monitor.alerts.rules import AlertRules
+from monitor.demo.feed import demo_feed_path
+from monitor.settings import Settings, load_settings
+from reports.risk.inputs import Options
+from tests.support.keyword_scorer import KeywordScorer
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.M | re.S)
+INLINE = re.findall(r"`(risk-monitor [^`\n]+)`", README)
+CALLS = INLINE + [
+    call[1]
+    for language, block in BLOCKS
+    if language in ("sh", "")
+    for line in block.splitlines()
+    if (call := re.search(r"(?:^|bin/)(risk-monitor [a-z].*?)(?: >> .*)?$", line))
+]
+QUERIES = [block for language, block in BLOCKS if language == "sql"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_in_the_readme(command: str) -> None:
+    assert any(call.split()[1] == command for call in CALLS)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_in_the_readme_exists_with_its_options(call: str) -> None:
+    _, name, *words = shlex.split(call)
+    assert name in COMMANDS
+    command = typer.main.get_command(build_app([name])).commands[name]  # type: ignore[attr-defined]
+    known = {option for parameter in command.params for option in parameter.opts}
+    assert {word for word in words if word.startswith("--")} <= known
+
+
+def test_the_readme_names_whatever_shows_more_than_aggregates() -> None:
+    for name in ("show_subjects", "subject_pages", "evidence"):
+        assert Options(**{name: True}).about_persons
+        assert f"`--{name.replace('_', '-')}`" in README
+
+
+def test_the_settings_example_is_valid(tmp_path: Path) -> None:
+    examples = [block for language, block in BLOCKS if language == "toml"]
+    assert len(examples) == 1
+    (tmp_path / "risk-monitor.toml").write_text(examples[0])
+    settings = load_settings(tmp_path / "risk-monitor.toml")
+    defaults = Settings.model_fields
+    for name in ("threshold", "min_texts", "min_cohort", "model"):
+        assert getattr(settings, name) == defaults[name].default, (
+            f"README shows {name} other than its default"
+        )
+
+
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo feed and a file with one bad row, scored by words, and the alerts of rules that words can raise."""
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "bad.csv").write_text("subject_id,posted_at,text\ns1,yesterday,hello\n")
+    score_files([demo_feed_path(), folder / "bad.csv"], folder / "risk.duckdb", KeywordScorer)
+    update(folder / "risk.duckdb", AlertRules(threshold=0.1))
+    return folder / "risk.duckdb"
+
+
+def test_there_are_ten_queries_and_they_use_every_view() -> None:
+    assert len(QUERIES) == 10
+    for view in ("latest_scores", "risk_daily", "risk_rolling", "open_alerts"):
+        assert any(f"FROM {view}" in sql for sql in QUERIES)
+
+
+@pytest.mark.parametrize("sql", QUERIES)
+def test_every_query_in_the_readme_answers(scored: Path, sql: str) -> None:
+    answer = ask(scored, sql)
+    assert answer.rows
+    assert all(any(row[column] is not None for row in answer.rows) for column in range(len(answer.names)))
+
+
+def test_every_link_leads_somewhere() -> None:
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", line.lower()).strip().replace(" ", "-")
+        for line in re.findall(r"^#+ (.*)$", README, flags=re.M)
+    }
+    for target in re.findall(r"\]\(([^)]+)\)", README):
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        else:
+            assert (ROOT / target).exists(), target
+
+
+def test_every_file_named_in_the_readme_exists() -> None:
+    for name in re.findall(r"`((?:monitor|jobs|sql|reports|tests)/[\w./]+)`", README):
+        assert (ROOT / name).exists(), name

@@ -1,0 +1,174 @@
+"""A full disk and a damaged log: what was committed stays readable, and the message says what to do."""
+
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from monitor.database.connection import reading, writing
+from monitor.database.statements import SQL
+from monitor.database.store import append_documents
+from monitor.errors import StoreError
+from monitor.settings import Settings
+from tests.support.nightly_process import run_night
+from tests.support.nights import assert_ledger_adds_up, contents, settings, write_csv
+from tests.support.rows import documents
+
+MODEL = "keywords-1"
+LARGEST = 4_000_000  # bytes of a file, under a limit
+DISK = "9m"
+
+
+def rows(first: int, n: int) -> list[dict[str, str]]:
+    """Texts of 16 KB that no compression makes much smaller."""
+    chance = random.Random(first)
+    texts = ["joy " + chance.randbytes(8000).hex() for _ in range(n)]
+    return [
+        {"doc_id": f"d{first + i}", "subject_id": f"s{i % 9}", "posted_at": "2026-01-05", "text": text}
+        for i, text in enumerate(texts)
+    ]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = shutil.which("mount")
+    if (
+        mount is None
+        or subprocess.run(
+            [mount, "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], capture_output=True, check=False
+        ).returncode
+    ):
+        pytest.skip(
+            "no small disk can be mounted here (it takes root); the limit on a file's size is tested beside"
+        )
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def first_night(db_folder: Path, inbox: Path, elsewhere: Path) -> Settings:
+    """A night that fits, and then a file that does not."""
+    inbox.mkdir()
+    write_csv(inbox / "1.csv", rows(0, 25))
+    chosen = settings(db_folder, inbox).model_copy(
+        update={"out": elsewhere / "report", "snapshot": elsewhere / "snapshot"}
+    )
+    run_night(chosen, MODEL, draw=False)
+    write_csv(inbox / "2.csv", rows(25, 375))
+    return chosen
+
+
+def a_night_fails(chosen: Settings, limit: Callable[[], None] | None = None) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.nightly_process",
+        chosen.model_dump_json(exclude_unset=True),
+        MODEL,
+    ]
+    done = subprocess.run(
+        command, cwd=SQL.parent, capture_output=True, text=True, preexec_fn=limit, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    *_, line = done.stderr.splitlines()
+    assert line.startswith(
+        f"risk-monitor: {chosen.db}: the disk is full, or this user may write no more; make room"
+    )
+
+
+def assert_nothing_was_lost(chosen: Settings, before: dict[str, list[tuple[object, ...]]]) -> None:
+    kept = contents(chosen.db)
+    assert set(kept["documents"]) > set(before["documents"])
+    assert len(kept["documents"]) < 400
+    assert kept["scores"] == before["scores"]
+    assert_ledger_adds_up(chosen.db)
+
+
+def assert_the_next_night_completes(chosen: Settings) -> None:
+    run_night(chosen, MODEL, draw=False)
+    assert {name: len(contents(chosen.db)[name]) for name in ("documents", "scores", "files")} == {
+        "documents": 400,
+        "scores": 400,
+        "files": 2,
+    }
+    assert_ledger_adds_up(chosen.db)
+
+
+@pytest.mark.slow
+def test_a_full_disk_costs_no_committed_row(small_disk: Path, tmp_path: Path) -> None:
+    chosen = first_night(small_disk, tmp_path / "inbox", tmp_path)
+    before = contents(chosen.db)
+    for _ in range(2):
+        a_night_fails(chosen)
+        assert_nothing_was_lost(chosen, before)
+    subprocess.run(["mount", "-o", "remount,size=200m", small_disk], check=True)
+    assert_the_next_night_completes(chosen)
+
+
+def test_of_two_disks_the_full_one_is_named(small_disk: Path, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,size=1m", small_disk], check=True)
+    inbox, folder = tmp_path / "inbox", small_disk / "snapshot"
+    inbox.mkdir()
+    write_csv(inbox / "1.csv", rows(0, 25))
+    chosen = settings(tmp_path / "db", inbox).model_copy(update={"snapshot": folder})
+    with pytest.raises(StoreError, match=f"^{folder}: the disk is full"):
+        run_night(chosen, MODEL, draw=False)
+    assert list(folder.iterdir()) == []
+    assert len(contents(chosen.db)["scores"]) == 25
+
+
+@pytest.mark.slow
+def test_a_limit_on_the_size_of_files_costs_no_committed_row(tmp_path: Path) -> None:
+    chosen = first_night(tmp_path / "disk", tmp_path / "inbox", tmp_path)
+    before = contents(chosen.db)
+    for _ in range(2):
+        a_night_fails(
+            chosen, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.RLIM_INFINITY))
+        )
+        assert_nothing_was_lost(chosen, before)
+    assert_the_next_night_completes(chosen)
+
+
+TWO_COMMITS = """
+import os, pathlib, sys
+from monitor.database import connect
+from monitor.store import append_documents
+from tests.rows import documents
+con = connect(pathlib.Path(sys.argv[1]))
+for ids in ("ab", "cd"):
+    con.execute("BEGIN")
+    append_documents(con, documents(*ids, text="a text " * 1000), "run")
+    con.execute("COMMIT")
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize("from_end", [1, 100, 4096])
+def test_a_damaged_last_page_of_the_log_costs_its_own_commit_and_the_message_says_what_to_do(
+    tmp_path: Path, from_end: int
+) -> None:
+    db = tmp_path / "risk.duckdb"
+    with writing(db) as con:
+        append_documents(con, documents("in the file"), "run")
+    subprocess.run([sys.executable, "-c", TWO_COMMITS, db], cwd=SQL.parent, check=False)
+    log = tmp_path / "risk.duckdb.wal"
+    raw = bytearray(log.read_bytes())
+    assert len(raw) > 2 * from_end
+    raw[-from_end] ^= 0xFF
+    log.write_bytes(raw)
+    with pytest.raises(StoreError, match="the log beside it is damaged at its end") as caught, reading(db):
+        pytest.fail("a damaged log was read")
+    (command,) = re.findall(r"`(truncate .*?)`", str(caught.value))
+    subprocess.run(command.split(), check=True)
+    with reading(db) as con:
+        ids = {doc_id for (doc_id,) in con.execute("SELECT doc_id FROM documents").fetchall()}
+    assert ids == {"in the file", "a", "b"}
+    with writing(db) as con:
+        assert append_documents(con, documents("a", "b", "c", "d", text="a text " * 1000), "run") == 2

@@ -1,0 +1,115 @@
+"""A night that is killed at any moment costs nothing: the next one ends where an uninterrupted one does.
+
+Ten seeded moments; KILLS=200 in the environment makes it two hundred.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from monitor.database.connection import reading
+from monitor.database.snapshot import NAME
+from monitor.database.statements import SQL
+from monitor.settings import Settings
+from tests.support.nightly_process import run_night
+from tests.support.nights import assert_ledger_adds_up, contents, fill, settings
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("KILLS", "10"))
+STEPS = ("ingest", "commit", "close", "score", "alerts", "publish", "report")
+OLD, NEW = "keywords-1", "keywords-2"
+Moments = dict[str, list[float]]
+
+
+class World:
+    """Where a night begins (new, or after a night with the old model), its inbox, and what it ends with."""
+
+    def __init__(self, folder: Path, *, new: bool) -> None:
+        self.inbox, self.before, whole = folder / "inbox", folder / "before", folder / "whole"
+        fill(self.inbox, night=1)
+        self.before.mkdir()
+        if not new:
+            run_night(settings(self.before, self.inbox), OLD)
+        fill(self.inbox, night=2)
+        shutil.copytree(self.before, whole)
+        process = start(settings(whole, self.inbox))
+        assert process.stdout is not None
+        said = [line.split()[1:] for line in process.stdout if line.startswith("* ")]
+        assert process.wait() == 0
+        self.moments: Moments = defaultdict(list)
+        for (step, at), (_, until) in pairwise(said):
+            self.moments[step].append(float(until) - float(at))
+        self.expected = contents(whole / "risk.duckdb")
+        assert all(self.expected[table] for table in ("documents", "scores", "rejects", "files", "alerts"))
+        self.files = files(whole)
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> list[World]:
+    return [World(tmp_path_factory.mktemp("kill"), new=new) for new in (False, True)]
+
+
+def start(chosen: Settings) -> subprocess.Popen[str]:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.support.nightly_process",
+        chosen.model_dump_json(exclude_unset=True),
+        NEW,
+    ]
+    return subprocess.Popen(
+        command, cwd=SQL.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def files(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def kill_at(chosen: Settings, step: str, nth: int, after: float) -> bool:
+    """Start a night and kill it so many seconds after it says the step for the nth time; whether it lived so long."""
+    process = start(chosen)
+    assert process.stdout is not None
+    times = 0
+    for line in process.stdout:
+        times += line.startswith(f"* {step} ")
+        if times > nth:
+            time.sleep(after)
+            break
+    process.kill()
+    process.stdout.close()
+    return process.wait() == -9
+
+
+@pytest.mark.parametrize("seed", range(KILLS))
+def test_a_killed_night_is_completed_by_the_next(worlds: list[World], tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    world, step = worlds[seed % 3 == 2], STEPS[seed % len(STEPS)]
+    shutil.copytree(world.before, tmp_path / "night")
+    chosen = settings(tmp_path / "night", world.inbox)
+    lasts = world.moments[step]
+    nth = chance.randrange(len(lasts))
+    assert kill_at(chosen, step, nth, chance.random() * lasts[nth]) or kill_at(chosen, step, nth, 0)
+    for db in filter(Path.exists, (chosen.db, chosen.snapshot / NAME)):
+        assert_ledger_adds_up(db)
+    for page in chosen.out.glob("index.html"):
+        assert page.read_text().rstrip().endswith("</html>")
+    run_night(chosen, NEW, draw=step == "report")  # what was not hurt is only slow to draw again
+    assert contents(chosen.db) == world.expected
+    assert_ledger_adds_up(chosen.db)
+    drawn = {name for name in world.files if name.startswith("report/")} if step != "report" else set()
+    assert files(tmp_path / "night") | drawn == world.files
+    with reading(chosen.db) as con:
+        runs = con.execute("SELECT status, message FROM runs ORDER BY run_id").fetchall()
+    assert [status for status, _ in runs][-1] == "done"
+    assert "running" not in {status for status, _ in runs}
+    assert json.dumps(runs).count("the next run completes") <= 1
