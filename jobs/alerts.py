@@ -23,7 +23,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import acknowledge
 from monitor.alerts.update import in_use, refresh
-from monitor.database.connection import connect, only_writer, reading, writing
+from monitor.database.connection import Database
 from monitor.database.statements import utc_now
 from monitor.errors import ConfigError, StoreError
 from monitor.settings import DEFAULT_FILE, load_settings
@@ -32,9 +32,9 @@ from monitor.windows import window_queries
 SHORT_ID = 8
 
 
-def update(db: Path, rules: AlertRules) -> None:
+def update(db: Database, rules: AlertRules) -> None:
     """Refresh the alerts of the model that scored last, as a run of its own, and say what came of it."""
-    with only_writer(db):
+    with db.only_writer():
         model = in_use(db)
         if model is None:
             return
@@ -43,9 +43,9 @@ def update(db: Path, rules: AlertRules) -> None:
     note(f"{counts.raised} raised, {counts.closed} closed, {counts.open} not closed")
 
 
-def listed(db: Path, model_id: str, *, closed: bool = False) -> list[dict[str, Any]]:
+def listed(db: Database, model_id: str, *, closed: bool = False) -> list[dict[str, Any]]:
     """The alerts of a model, newest first: those not closed, or all of them."""
-    with reading(db) as con:
+    with db.reading() as con:
         rows = window_queries.run(con, "alerts", model_id=model_id, as_of=utc_now().date()).to_dicts()
     return [row for row in rows if closed or row["state"] != "closed"]
 
@@ -111,18 +111,19 @@ def command(
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
     settings = load_settings(config)
-    db, rules = db or settings.db, settings.alert_rules
-    connect(db, read_only=True).close()  # a mistyped name must not become a new database
+    rules = settings.alert_rules
+    database = Database(db or settings.db)
+    database.check()  # a mistyped name must not become a new database
     if update_first:
-        update(db, rules)
+        update(database, rules)
     if seen is not None:
-        with only_writer(db), writing(db) as con:
+        with database.only_writer(), database.writing() as con:
             note(f"acknowledged {acknowledge(con, seen)}")
-    model = in_use(db)
-    rows = listed(db, model["model_id"], closed=closed) if model else []
+    model = in_use(database)
+    rows = listed(database, model["model_id"], closed=closed) if model else []
     unseen = ""
     if model and not model["alerts_current"]:
-        unseen = f"{db}: the alert rules have not looked at every score yet; alerts --update lets them"
+        unseen = f"{database}: the alert rules have not looked at every score yet; alerts --update lets them"
     show(rows, unseen or ("no alerts" if model else "nothing is scored in this database yet"))
     Console(stderr=True).print(NOT_A_DIAGNOSIS, style="dim", highlight=False, soft_wrap=True)
     if fail_on_open and any(row["state"] == "open" for row in rows):

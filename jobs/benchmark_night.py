@@ -21,6 +21,7 @@ from jobs.pipeline.run import open_scorer, recorded_run
 from jobs.pipeline.score_new import Scorer
 from jobs.pipeline.tally import Tally
 from monitor.benchmark.peak_memory import peak_memory
+from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.privacy.pseudonyms import key_file_of, open_pseudonyms
 from monitor.settings import Settings
@@ -105,8 +106,8 @@ def _read_rows(folder: Path, texts: Sequence[str], n: int) -> dict[str, Any]:
     _write_feed(feed, texts, n)
     pseudonyms = open_pseudonyms(key_file_of(db))
     began = time.perf_counter()
-    with peak_memory("cpu") as peak, recorded_run(db, "benchmark", None) as run_id:
-        ingest(db, [feed], run_id, tally, unattended=True, pseudonyms=pseudonyms)
+    with peak_memory("cpu") as peak, recorded_run(Database(db), "benchmark", None) as run_id:
+        ingest(Database(db), [feed], run_id, tally, unattended=True, pseudonyms=pseudonyms)
     return {
         "rows": tally.n_appended,
         "seconds": time.perf_counter() - began,

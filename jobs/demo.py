@@ -26,7 +26,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.update import refresh
 from monitor.database import store
-from monitor.database.connection import only_writer, reading
+from monitor.database.connection import Database
 from monitor.demo.feed import demo_feed_path
 from monitor.labels import EMOTIONS
 from monitor.windows import window_queries
@@ -39,19 +39,19 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
     Raises:
         StoreError: another demo is running in this folder, or it cannot be written.
     """
-    db, options = out / "demo.duckdb", Options()
-    with only_writer(db):
-        for old in (db, *out.glob("demo.duckdb.wal*")):
+    database, options = Database(out / "demo.duckdb"), Options()
+    with database.only_writer():
+        for old in (database.path, *out.glob("demo.duckdb.wal*")):
             old.unlink(missing_ok=True)
     tally = Tally()
-    with scoring_run(db, "demo", load, key_file=None) as (scorer, run_id, _):
+    with scoring_run(database, "demo", load, key_file=None) as (scorer, run_id, _):
         model = scorer.model
-        ingest(db, [demo_feed_path()], run_id, tally)
-        score_pending(db, scorer, run_id, tally)
-        alerts = refresh(db, model.model_id, AlertRules(), run_id)
+        ingest(database, [demo_feed_path()], run_id, tally)
+        score_pending(database, scorer, run_id, tally)
+        alerts = refresh(database, model.model_id, AlertRules(), run_id)
     note("writing the report")
-    page = write_report(db, out / "report", model=model.model_id, options=options)
-    with reading(db) as con:
+    page = write_report(database, out / "report", model=model.model_id, options=options)
+    with database.reading() as con:
         totals = store.totals(con, model.model_id)
         week, before = window_queries.run(
             con,
@@ -74,7 +74,7 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
             f"{before['share_high']:.0%} the week before",
             "alerts": f"{alerts.open} about {n_about} people not closed; {week['n_above']} of {week['n_rated']} "
             f"people are at or over the line ({options.threshold:g}) this week",
-            "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {db}',
+            "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {database}',
         },
         page,
     )

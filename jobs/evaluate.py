@@ -34,6 +34,7 @@ from jobs.evaluation.quality_gate import failing, gate, read_gate
 from monitor import NOT_A_DIAGNOSIS
 from monitor.benchmark.peak_memory import peak_memory
 from monitor.corpora.splits import load_splits
+from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.evaluation.baselines import majority, tfidf_svm
 from monitor.labels import RiskMap
@@ -160,9 +161,7 @@ def _claim(out: Path, db: Path | None) -> None:
                     f"{option} {folder}: cannot write there ({error.strerror}); name another folder"
                 ) from error
     if db and db.exists():
-        from monitor.database.connection import connect
-
-        connect(db).close()
+        Database(db).connect().close()
 
 
 def _floor(name: str, splits: Any) -> Answered:

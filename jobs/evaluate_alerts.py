@@ -34,7 +34,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import RULES, AlertRules
 from monitor.alerts.state import find_episodes
 from monitor.alerts.update import in_use
-from monitor.database.connection import connect, reading
+from monitor.database.connection import Database
 from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
@@ -113,7 +113,7 @@ def draw_feeds(seeds: Sequence[int], out: Path) -> tuple[Path, Path]:
 
 def evaluate(
     out: Path,
-    db: Path | None,
+    db: Database | None,
     feed: Path | None,
     truth: Path | None,
     rules: AlertRules,
@@ -124,10 +124,10 @@ def evaluate(
         db = out / "alerts.duckdb"
         model_id: str = score_files([feed or demo_feed_path()], db, load, rules=rules).model.model_id
     else:
-        connect(db, read_only=True).close()
+        db.connect(read_only=True).close()
         model_id = (in_use(db) or {"model_id": ""})["model_id"]
     note("replaying")
-    with reading(db) as con:
+    with db.reading() as con:
         found = replay(con, model_id, rules, truth)
     (out / "alerts.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     names = alert_curves.write_pictures(found, out)
@@ -217,7 +217,7 @@ def command(
         feed, truth = draw_feeds(range(1, seeds + 1), out)
     elif feed is None and db is None:
         truth = truth or ASSETS / "demo_truth.csv"
-    show(evaluate(out, db, feed, truth, rules, lambda: open_scorer(model, device)))
+    show(evaluate(out, Database(db) if db else None, feed, truth, rules, lambda: open_scorer(model, device)))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from jobs.console.progress import note, progress, warn
 from jobs.pipeline.night import options
 from jobs.pipeline.write_report import write_report
 from monitor.database import store
-from monitor.database.connection import only_writer, reading
+from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
@@ -31,7 +31,7 @@ from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, key_file
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 
-def forget_everywhere(db: Path, subject: str, settings: Settings | None) -> None:
+def forget_everywhere(db: Database, subject: str, settings: Settings | None) -> None:
     """Remove every trace of a subject, say what went, and look for what is left of it.
 
     Args:
@@ -42,12 +42,12 @@ def forget_everywhere(db: Path, subject: str, settings: Settings | None) -> None
     Raises:
         StoreError: a file that this project wrote still holds a trace. DataError: there was nobody to forget.
     """
-    key_file = (settings and settings.key_file) or key_file_of(db)
+    key_file = (settings and settings.key_file) or key_file_of(db.path)
     pseudonyms, searchable = _key_of(db, key_file, subject)
     names = names_of(subject, pseudonyms)
-    with only_writer(db):
+    with db.only_writer():
         done = forget(db, names)
-        written = [db, *_written_anew(db, settings)]
+        written = [db.file, *_written_anew(db, settings)]
         left = files_holding(written, done.sought)
     _say(done, written, settings)
     if not searchable:
@@ -66,13 +66,13 @@ def forget_everywhere(db: Path, subject: str, settings: Settings | None) -> None
         raise DataError(f"{db}: nothing about this subject")
 
 
-def _key_of(db: Path, key_file: Path, subject: str) -> tuple[Pseudonyms | None, bool]:
+def _key_of(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | None, bool]:
     """The pseudonyms of the database, if its key is at hand, and whether ids of input files can be compared with its.
 
     Raises:
         StoreError: there is no key at hand, or another one, and the subject is no pseudonym of the database.
     """
-    with reading(db) as con:
+    with db.reading() as con:
         kept = agreement.begun_with(con)
         held = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
     known = KEY_VARIABLE in os.environ or key_file.exists()
@@ -89,7 +89,7 @@ def _key_of(db: Path, key_file: Path, subject: str) -> tuple[Pseudonyms | None, 
     return None, False
 
 
-def _written_anew(db: Path, settings: Settings | None) -> Iterator[Path]:
+def _written_anew(db: Database, settings: Settings | None) -> Iterator[Path]:
     """Publish snapshot and report again where there are any; their files."""
     if settings is None:
         return
@@ -120,10 +120,10 @@ def _say(done: Forgotten, written: Sequence[Path], settings: Settings | None) ->
 
 
 def _inputs_naming(
-    db: Path, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None
+    db: Database, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None
 ) -> list[Path]:
     """The user's input files, of the inbox and of the manifest, with rows of a subject of these names."""
-    with reading(db) as con:
+    with db.reading() as con:
         files = {Path(path) for path, _, _ in store.known_files(con)}
     if settings is not None and settings.inbox.is_dir():
         files |= {path for path in settings.inbox.iterdir() if documents.is_input(path)}
@@ -166,7 +166,7 @@ def command(
     place = db or (settings and settings.db)
     if place is None:
         raise ConfigError("name the database with --db, or the settings with --config")
-    forget_everywhere(place, subject.strip(), settings)
+    forget_everywhere(Database(place), subject.strip(), settings)
 
 
 if __name__ == "__main__":

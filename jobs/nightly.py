@@ -21,6 +21,7 @@ from jobs.pipeline.night import run_once
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from jobs.pipeline.summary import print_summary
+from monitor.database.connection import Database
 from monitor.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def night(settings: Settings, load: Callable[[], Scorer]) -> None:
     """One run, and what it did in a few lines; `load` opens the model."""
     note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     done = run_once(settings, load)
-    print_summary(done.tally, settings.db, done.model, done.page, done.judged, done.alerts)
+    print_summary(done.tally, Database(settings.db), done.model, done.page, done.judged, done.alerts)
 
 
 def command(

@@ -33,7 +33,7 @@ from rich.text import Text
 from jobs.console.app import run
 from jobs.console.progress import printable
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import READ_WAIT_S, reading
+from monitor.database.connection import READ_WAIT_S, Database
 from monitor.errors import DataError
 
 TABLE_ROWS = 100
@@ -61,7 +61,7 @@ class Answer:
     rows: list[tuple[Any, ...]]
 
 
-def ask(db: Path, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1) -> Answer:
+def ask(db: Database, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1) -> Answer:
     """The answer to a statement that only reads, cut to max_rows.
 
     Args:
@@ -78,7 +78,7 @@ def ask(db: Path, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_R
         return Answer(names, result.fetchmany(max_rows))
 
 
-def write_answer(db: Path, sql: str, style: Format, out: TextIO, wait_s: float = READ_WAIT_S) -> int:
+def write_answer(db: Database, sql: str, style: Format, out: TextIO, wait_s: float = READ_WAIT_S) -> int:
     """Write a whole answer as CSV or JSON, whatever its size; returns the number of rows.
 
     The rows go through a temporary file: the database is free again before `out`, which may be a pager or a slow
@@ -93,10 +93,10 @@ def write_answer(db: Path, sql: str, style: Format, out: TextIO, wait_s: float =
 
 
 @contextmanager
-def _asked(db: Path, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+def _asked(db: Database, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     """Column names and the open result of the one statement."""
     try:
-        with reading(db, wait_s=wait_s) as con:
+        with db.reading(wait_s=wait_s) as con:
             statements = con.extract_statements(sql)
             if not statements:  # nothing but spaces and comments
                 raise DataError(f"no SQL to answer; {ASK}")
@@ -245,11 +245,11 @@ def command(
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
     if style is Format.TABLE:
-        answer = ask(db, sql)
+        answer = ask(Database(db), sql)
         show(answer)
         n, cut = min(len(answer.rows), TABLE_ROWS), len(answer.rows) > TABLE_ROWS
     else:
-        n, cut = write_answer(db, sql, style, sys.stdout), False
+        n, cut = write_answer(Database(db), sql, style, sys.stdout), False
     rows = f"{n:,} row{'' if n == 1 else 's'}"
     if cut:
         rows = f"the first {TABLE_ROWS} rows (--format csv or json prints all)"

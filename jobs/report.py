@@ -15,6 +15,7 @@ from rich.console import Console
 from jobs.console.app import run
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
+from monitor.database.connection import Database
 from reports.risk.inputs import Options
 from reports.style.wording import Language
 
@@ -66,7 +67,9 @@ def command(
         cast(Language, lang),
     )
     console = Console()
-    console.print(str(write_report(db, out, as_of and as_of.date(), model, options)), soft_wrap=True)
+    console.print(
+        str(write_report(Database(db), out, as_of and as_of.date(), model, options)), soft_wrap=True
+    )
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
 
 

@@ -31,7 +31,7 @@ from jobs.console.app import COMMANDS, run
 from jobs.console.progress import note, warn
 from monitor.cron import Cron
 from monitor.database import ledger
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
@@ -119,11 +119,11 @@ def utc() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def last_night(db: Path) -> dt.datetime | None:
+def last_night(db: Database) -> dt.datetime | None:
     """When the last nightly run that was done began, UTC; None where there was none."""
     if not db.exists():
         return None
-    with reading(db) as con:
+    with db.reading() as con:
         return ledger.last_night(con, NIGHTLY)
 
 
@@ -151,7 +151,7 @@ def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
 def keep_running(settings: Settings, cron: Cron, commands: list[list[str]]) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C."""
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # what it warns of we say ourselves
-    jobs, last = Jobs(commands), last_night(settings.db)
+    jobs, last = Jobs(commands), last_night(Database(settings.db))
     scheduler = build(cron, jobs, last)
 
     def stop() -> None:

@@ -16,6 +16,7 @@ from jobs.console.app import run
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
+from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.privacy.pseudonyms import key_file_of
 from monitor.settings import load_settings
@@ -58,8 +59,8 @@ def command(
         key_file = settings.key_file
     key = None if plain_ids else key_file or key_file_of(db)
     rules = settings.alert_rules
-    done = score_files(inputs, db, lambda: open_scorer(model, device), key_file=key, rules=rules)
-    print_summary(done.tally, db, done.model, alerts=done.alerts)
+    done = score_files(inputs, Database(db), lambda: open_scorer(model, device), key_file=key, rules=rules)
+    print_summary(done.tally, Database(db), done.model, alerts=done.alerts)
     tally = done.tally
     if tally.n_read == tally.n_rejected:
         raise DataError("no row of the input could be used" if tally.n_read else "the input holds no rows")

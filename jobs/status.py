@@ -17,13 +17,13 @@ from rich.text import Text
 from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import duration, printable
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
 from monitor.errors import ConfigError
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 
-def health(db: Path, late_hours: float, now: dt.datetime | None = None) -> dict[str, Any]:
+def health(db: Database, late_hours: float, now: dt.datetime | None = None) -> dict[str, Any]:
     """The row of sql/queries/status.sql, with `hours` since the last run that was done, and `problems`.
 
     Args:
@@ -34,7 +34,7 @@ def health(db: Path, late_hours: float, now: dt.datetime | None = None) -> dict[
     Raises:
         StoreError: the database cannot be read.
     """
-    with reading(db) as con:
+    with db.reading() as con:
         now = now or utc_now()  # not before: a run may have ended while this waited to read
         found: dict[str, Any] = query(con, "queries/status", now=now).row(0, named=True)
     found["findings"] = json.loads(found["findings"] or "[]")
@@ -105,7 +105,7 @@ def command(
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
     settings = Settings() if db and not config else load_settings(config)
-    found = health(db or settings.db, settings.late_hours)
+    found = health(Database(db or settings.db), settings.late_hours)
     if as_json:
         typer.echo(json.dumps({**found, "note": NOT_A_DIAGNOSIS}, default=_in_utc, ensure_ascii=False))
     else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -11,11 +10,11 @@ import polars as pl
 from jobs.evaluation.quality_gate import metrics_of
 from jobs.pipeline.run import remember_model
 from monitor.database import store
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.database.statements import utc_now
 
 
-def write_evaluations(db: Path, found: Mapping[str, Any], models: list[Any]) -> int:
+def write_evaluations(db: Database, found: Mapping[str, Any], models: list[Any]) -> int:
     """Put every metric of metrics.json into `evaluations`, in place of what its method had; returns how many.
 
     The floors, which have no model, are written beside each model.
@@ -29,7 +28,7 @@ def write_evaluations(db: Path, found: Mapping[str, Any], models: list[Any]) -> 
     rows = [row for model in models for row in _rows(found["methods"], model.model_id)]
     told = [(*row, found["data"]["source"], now) for row in rows]
     frame = pl.DataFrame(told, schema=store.EVALUATION_COLUMNS, orient="row")
-    with writing(db) as con:
+    with db.writing() as con:
         store.replace_evaluations(con, frame)
     return frame.height
 

@@ -12,7 +12,7 @@ import polars as pl
 from jobs.pipeline.background import Behind
 from jobs.pipeline.tally import Tally
 from monitor.database import ledger, store
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.intake import documents
 
 COMMIT_ROWS = 100_000  # half as many cost a million rows half as much time again
@@ -72,7 +72,7 @@ class Intake:
         tally: counts the same once it is committed.
     """
 
-    def __init__(self, db: Path, run_id: str, tally: Tally) -> None:
+    def __init__(self, db: Database, run_id: str, tally: Tally) -> None:
         self.tally = tally
         self._db, self._run_id = db, run_id
         self._behind, self._batch = Behind(), Batch()
@@ -120,9 +120,9 @@ class Intake:
             self._failed = False
 
 
-def append_batch(db: Path, batch: Batch, run_id: str, tally: Tally) -> None:
+def append_batch(db: Database, batch: Batch, run_id: str, tally: Tally) -> None:
     """Commit a batch and its counts in one transaction."""
-    with writing(db) as con:
+    with db.writing() as con:
         chunks, n_appended = _append(con, batch.chunks, run_id) if batch.chunks else ([], 0)
         for name, sha256, size in batch.files:
             store.add_file(con, name, sha256, size, run_id)

@@ -12,14 +12,14 @@ from jobs.pipeline.batches import Intake
 from jobs.pipeline.inbox import look
 from jobs.pipeline.tally import Tally
 from monitor.database import store
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.intake import documents
 from monitor.privacy.pseudonyms import Pseudonyms
 
 
 def ingest(
-    db: Path,
+    db: Database,
     files: Sequence[Path],
     run_id: str,
     tally: Tally,
@@ -43,7 +43,7 @@ def ingest(
     """
     known = set[tuple[int, str]]()  # by content alone: a forgotten name is no longer there
     if unattended:
-        with reading(db) as con:
+        with db.reading() as con:
             known = {(size, digest) for _, size, digest in store.known_files(con)}
     with progress("reading", "rows") as advance, Intake(db, run_id, tally) as intake:
         for path in files:

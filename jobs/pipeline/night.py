@@ -17,10 +17,8 @@ from jobs.pipeline.score_new import Scorer, score_pending
 from jobs.pipeline.tally import Tally
 from jobs.pipeline.write_report import warm_up, write_report
 from monitor.alerts.state import AlertCounts
-from monitor.alerts.update import keep, look
-from monitor.database.connection import reading
-from monitor.database.parallel_queries import Questions
-from monitor.database.remedies import explained
+from monitor.alerts.update import refresh
+from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.errors import ConfigError
 from monitor.intake.quality import Judgement, judge, measure
@@ -59,42 +57,47 @@ def run_once(
     key_file = (settings.key_file or key_file_of(db)) if settings.pseudonyms else None
     with (
         telling_of_failure(settings.notify, job),
-        scoring_run(db, job, lambda: _ready(settings, load), key_file) as (scorer, run_id, pseudonyms),
+        scoring_run(Database(db), job, lambda: _ready(settings, load), key_file) as (
+            scorer,
+            run_id,
+            pseudonyms,
+        ),
     ):
         files = whole_files(settings.inbox, settings.settle_s)
-        ingest(db, files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
+        ingest(Database(db), files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
         with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
             ahead = partial(warm_up, options(settings), drawer) if drawer else None
-            score_pending(db, scorer, run_id, tally, settings.chunk_rows, meanwhile=ahead)
+            score_pending(Database(db), scorer, run_id, tally, settings.chunk_rows, meanwhile=ahead)
             alerts, judged = _alert_and_judge(settings, scorer.model.model_id, run_id)
             if settings.text_days is not None:
-                drop_old_texts(db, settings.text_days)
+                drop_old_texts(Database(db), settings.text_days)
             if drawer:
                 page = _report_and_publish(settings, scorer.model.model_id, drawer)
-        tell_of_night(settings.notify, db, scorer.model.model_id, alerts, judged.level)
+        tell_of_night(settings.notify, Database(db), scorer.model.model_id, alerts, judged.level)
     return Night(tally, scorer.model, alerts, judged, page)
 
 
 def _alert_and_judge(settings: Settings, model_id: str, run_id: str) -> tuple[AlertCounts, Judgement]:
-    """What the scores raise and what the input was worth, asked at once; a judgement that fails costs no alerts."""
-    with reading(settings.db) as con, Questions(con) as questions:
-        measures = questions.ask(measure, run_id, settings.quality.min_rows)
-        found = look(questions, model_id, settings.alert_rules)
-    alerts = keep(settings.db, found, run_id)
-    with explained(settings.db):
-        values = measures.result()
-    return alerts, judge(settings.db, run_id, values, settings.quality)
+    """Update the alerts, then judge the input: a judgement that fails costs no alerts."""
+    db = Database(settings.db)
+    alerts = refresh(db, model_id, settings.alert_rules, run_id)
+    with db.reading() as con:
+        measures = measure(con, run_id, settings.quality.min_rows)
+    return alerts, judge(db, run_id, measures, settings.quality)
 
 
 def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:
     """The report, and while its pictures are drawn the snapshot, which a report that fails does not hold up."""
     try:
         return write_report(
-            settings.db, settings.out, model=model_id, options=options(settings), drawer=drawer
+            Database(settings.db), settings.out, model=model_id, options=options(settings), drawer=drawer
         )
     finally:
         publish(
-            settings.db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet
+            Database(settings.db),
+            settings.snapshot,
+            texts=settings.snapshot_texts,
+            parquet=settings.snapshot_parquet,
         )
 
 

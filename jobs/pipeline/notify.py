@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -18,7 +17,7 @@ from jobs.console.interrupts import Stopped
 from jobs.console.progress import warn
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.state import AlertCounts, mark_told, untold
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.errors import BusyError, ConfigError
 
 TITLE = "Risk monitor"
@@ -43,7 +42,7 @@ def telling_of_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
 
 
 def tell_of_night(
-    urls: Sequence[SecretStr], db: Path, model_id: str, alerts: AlertCounts, quality: str
+    urls: Sequence[SecretStr], db: Database, model_id: str, alerts: AlertCounts, quality: str
 ) -> None:
     """Tell of the open alerts that nobody was told of yet, and of red input; of other nights nothing.
 
@@ -52,7 +51,7 @@ def tell_of_night(
     """
     if not urls:
         return
-    with reading(db) as con:
+    with db.reading() as con:
         n_new = untold(con, model_id)
     parts = []
     if n_new:
@@ -68,7 +67,7 @@ def tell_of_night(
         which = ", ".join(map(str, refusing))
         warn(f"notify: address {which} did not take the message; the run itself is done{again}")
     if n_new and taken:
-        with writing(db) as con:
+        with db.writing() as con:
             mark_told(con, model_id)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import duckdb
 import polars as pl
 
-from monitor.database.parallel_queries import Asked, Questions
 from monitor.database.statements import utc_now
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
@@ -27,7 +26,7 @@ WINDOWS = (1, 7, 28)
 EVERYONE = 1_000_000_000
 TEXTS_AN_ALERT = 3
 Row = dict[str, Any]
-Ask = Callable[..., Asked[pl.DataFrame]]
+Window = Callable[..., pl.DataFrame]  # a window query by name, with its own parameters
 
 
 def collect(
@@ -49,7 +48,7 @@ def collect(
     if chosen is None or not chosen["n"]:
         return _nothing(con, chosen, as_of, Words(options.lang))
     until = as_of or chosen["last_posted"].date()
-    known = Model(
+    described = Model(
         model_id=chosen["model_id"],
         name=chosen["name"],
         base=chosen["base"],
@@ -61,70 +60,57 @@ def collect(
         alerts_current=chosen["alerts_current"],
     )
 
-    with Questions(con) as questions:
+    def window(name: str, **params: object) -> pl.DataFrame:
+        known = {"model_id": described.model_id, "as_of": until, **params}
+        return window_queries.run(con, name, **window_queries.load(name).pick(known))
 
-        def ask(name: str, **params: object) -> Asked[pl.DataFrame]:
-            given = {"model_id": known.model_id, "as_of": until, **params}
-            return questions.ask(
-                window_queries.run, name, **{key: given[key] for key in window_queries.load(name).params}
-            )
-
-        return _inputs(ask, until, known, options)
+    return _inputs(window, until, described, options)
 
 
-def _inputs(ask: Ask, as_of: dt.date, model: Model, options: Options) -> Inputs:
-    weeks = ask("weekly_cohort", weeks=math.ceil(options.days / 7) + WINDOWS[-1] // 7)
-    daily = [ask("rolling_overall", window_days=length) for length in WINDOWS]
-    places = ask("heat_subject_week", days=options.days, top=EVERYONE)
-    headline = ask("headline", threshold=options.threshold, min_texts=options.min_texts)
-    evidence = ask("alert_evidence", top=TEXTS_AN_ALERT, as_of=as_of if options.evidence else NEVER)
+def _inputs(window: Window, as_of: dt.date, model: Model, options: Options) -> Inputs:
+    weekly = window("weekly_cohort", weeks=math.ceil(options.days / 7) + WINDOWS[-1] // 7)
+    daily = [window("rolling_overall", window_days=length) for length in WINDOWS]
+    heat = window("heat_subject_week", days=options.days, top=EVERYONE)
     alone = as_of if options.subject_pages else NEVER
-    subjects = [ask("rolling_subject", window_days=length, as_of=alone) for length in WINDOWS[:2]]
-    names = ("data_quality", "missing_nights", "alerts", "last_run", "score_card")
-    asked = {name: ask(name) for name in names}
-
-    weekly, heat = weeks.result(), places.result()
     everyone, pieces = _everyone(daily, weekly.filter(pl.col("cohort").is_null()), as_of, options)
     hour_days = pieces.days_by_day(options.days)
-    hours = ask("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
+    hours = window("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
     return Inputs(
         as_of=as_of,
         model=model,
         options=options,
         everyone=everyone,
-        cohorts=_cohorts(ask, weekly.drop_nulls("cohort"), as_of, options),
+        cohorts=_cohorts(window, weekly.drop_nulls("cohort"), as_of, options),
         n_cohorts=weekly["cohort"].drop_nulls().n_unique(),
-        headline=headline.result(),
-        data_quality=asked["data_quality"].result(),
-        missing=asked["missing_nights"].result()["day"].to_list(),
+        headline=window("headline", threshold=options.threshold, min_texts=options.min_texts),
+        data_quality=window("data_quality"),
+        missing=window("missing_nights")["day"].to_list(),
         places=dict(heat.select("subject_id", "place").unique().sort("place").iter_rows()),
         subject_week=heat.filter(pl.col("place") <= options.top),
-        weekday_hour=suppression.hours(hours.result(), options.min_cohort),
+        weekday_hour=suppression.hours(hours, options.min_cohort),
         hour_days=hour_days,
-        alerts=asked["alerts"].result(),
-        evidence=evidence.result(),
-        run=next(asked["last_run"].result().iter_rows(named=True), None),
-        score_card=asked["score_card"].result(),
-        subject_day=subjects[0].result(),
-        subject_7=subjects[1].result(),
+        alerts=window("alerts"),
+        evidence=window("alert_evidence", top=TEXTS_AN_ALERT, as_of=as_of if options.evidence else NEVER),
+        run=next(window("last_run").iter_rows(named=True), None),
+        score_card=window("score_card"),
+        subject_day=window("rolling_subject", window_days=WINDOWS[0], as_of=alone),
+        subject_7=window("rolling_subject", window_days=WINDOWS[1], as_of=alone),
     )
 
 
 def _everyone(
-    asked: Sequence[Asked[pl.DataFrame]], weekly: pl.DataFrame, as_of: dt.date, options: Options
+    frames: list[pl.DataFrame], weekly: pl.DataFrame, as_of: dt.date, options: Options
 ) -> tuple[Series, Pieces]:
-    frames = [answer.result() for answer in asked]
     daily = frames[0].with_columns(cohort=pl.lit(None, pl.String))
     pieces = suppression.cut(daily, weekly, as_of, options.min_cohort).get(None, Pieces(as_of))
     return _series(None, frames, weekly, pieces), pieces
 
 
-def _cohorts(ask: Ask, weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
+def _cohorts(window: Window, weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
     """The cohorts with something to show, by name; none where there is but one, which is everyone."""
     if weekly["cohort"].n_unique() < 2:
         return []
-    asked = [ask("rolling_cohort", window_days=length) for length in WINDOWS]
-    frames = [answer.result() for answer in asked]
+    frames = [window("rolling_cohort", window_days=length) for length in WINDOWS]
     pieces = suppression.cut(frames[0], weekly, as_of, options.min_cohort)
     largest = weekly.group_by("cohort").agg(pl.col("n").sum()).sort("n", "cohort", descending=[True, False])
     found = []

@@ -13,7 +13,7 @@ from jobs.console.interrupts import checkpoint, stoppable
 from jobs.console.progress import note
 from jobs.pipeline.score_new import Scorer
 from monitor.database import ledger, store
-from monitor.database.connection import only_writer, writing
+from monitor.database.connection import Database
 from monitor.errors import MonitorError
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
@@ -64,7 +64,7 @@ class Run(NamedTuple):
 
 
 @contextmanager
-def scoring_run(db: Path, job: str, load: Callable[[], Scorer], key_file: Path | None) -> Iterator[Run]:
+def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Path | None) -> Iterator[Run]:
     """A run that is alone on this database for the length of a block.
 
     Nothing is begun before database, key and model are known to be readable; the model, which takes longest, is last.
@@ -78,7 +78,7 @@ def scoring_run(db: Path, job: str, load: Callable[[], Scorer], key_file: Path |
     Raises:
         StoreError, ConfigError, ModelError: the one that is not readable, or is not the database's key.
     """
-    with stoppable(), only_writer(db):
+    with stoppable(), db.only_writer():
         pseudonyms = agreed_pseudonyms(db, key_file)
         try:
             scorer = load()
@@ -88,16 +88,16 @@ def scoring_run(db: Path, job: str, load: Callable[[], Scorer], key_file: Path |
                     raise
             raise
         checkpoint()
-        with writing(db) as con:
+        with db.writing() as con:
             agreement.agree_on_pseudonyms(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
         remember_model(db, scorer.model)
         with recorded_run(db, job, scorer.model.model_id) as run_id:
             yield Run(scorer, run_id, pseudonyms)
 
 
-def remember_model(db: Path, model: LoadedModel) -> None:
+def remember_model(db: Database, model: LoadedModel) -> None:
     """Put what stands behind the model_id into `models`."""
-    with writing(db) as con:
+    with db.writing() as con:
         store.add_model(
             con,
             model.model_id,
@@ -115,20 +115,20 @@ def remember_model(db: Path, model: LoadedModel) -> None:
 
 
 @contextmanager
-def recorded_run(db: Path, job: str, model_id: str | None) -> Iterator[str]:
+def recorded_run(db: Database, job: str, model_id: str | None) -> Iterator[str]:
     """A line in `runs` for the length of a block: done at its end, failed if it raises, stopped if it was asked to.
 
     The line names the error's kind, and its message only where that is the user's to mend: any other message
     could hold somebody's text. The caller holds `database.only_writer`.
     """
-    with writing(db) as con:
+    with db.writing() as con:
         run_id = ledger.start_run(con, job, model_id)
     try:
         yield run_id
     except (Stopped, KeyboardInterrupt) as stop:
         # The next run closes a line that is left open.
         wait_s = GRACE_S if isinstance(stop, KeyboardInterrupt) else WRITE_WAIT_S
-        with suppress(StoreError), writing(db, wait_s=wait_s) as con:
+        with suppress(StoreError), db.writing(wait_s=wait_s) as con:
             ledger.finish_run(
                 con, run_id, "stopped", "stopped as it was asked; the next run completes its rows"
             )
@@ -137,8 +137,8 @@ def recorded_run(db: Path, job: str, model_id: str | None) -> Iterator[str]:
         message = (
             f"{type(error).__name__}: {error}" if isinstance(error, MonitorError) else type(error).__name__
         )
-        with suppress(StoreError), writing(db) as con:  # the first error is the one to report
+        with suppress(StoreError), db.writing() as con:  # the first error is the one to report
             ledger.finish_run(con, run_id, "failed", message)
         raise
-    with writing(db) as con:
+    with db.writing() as con:
         ledger.finish_run(con, run_id)

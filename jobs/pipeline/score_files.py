@@ -13,6 +13,7 @@ from jobs.pipeline.tally import Tally
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh
+from monitor.database.connection import Database
 from monitor.intake.documents import check, find_inputs
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Scored(NamedTuple):
 
 def score_files(
     inputs: Sequence[str | Path],
-    db: Path,
+    db: Database,
     load: Callable[[], Scorer],
     chunk_rows: int = CHUNK_ROWS,
     key_file: Path | None = None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
@@ -14,7 +13,7 @@ from jobs.console.progress import progress
 from jobs.pipeline.background import Behind
 from jobs.pipeline.tally import Tally
 from monitor.database import ledger, store
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.labels import score_columns
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class Scorer(Protocol):
 
 
 def score_pending(
-    db: Path,
+    db: Database,
     scorer: Scorer,
     run_id: str,
     tally: Tally,
@@ -56,7 +55,7 @@ def score_pending(
         meanwhile: what is done in a thread while the model computes; it leaves the database alone.
     """
     model_id = scorer.model.model_id
-    with reading(db) as con:
+    with db.reading() as con:
         pending = store.count_unscored(con, model_id)
         batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
     began, size = time.monotonic(), min(FIRST_ROWS, chunk_rows)
@@ -73,14 +72,14 @@ def score_pending(
                     per_second = rows.height / max(time.monotonic() - since, 1e-3)
                     size = min(chunk_rows, max(LEAST_ROWS, round(CHUNK_S * per_second)))
             if pending:
-                with reading(db) as con:
+                with db.reading() as con:
                     batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
     tally.scoring_s += time.monotonic() - began
 
 
-def append_scores(db: Path, scores: pl.DataFrame, run_id: str, tally: Tally) -> None:
+def append_scores(db: Database, scores: pl.DataFrame, run_id: str, tally: Tally) -> None:
     """Commit a chunk's scores and their count in one transaction."""
-    with writing(db) as con:
+    with db.writing() as con:
         n_scored = store.append_scores(con, scores, run_id)
         ledger.count_in_run(con, run_id, n_scored=n_scored)
     tally.n_scored += n_scored

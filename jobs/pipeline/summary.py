@@ -12,6 +12,7 @@ from rich.text import Text
 from jobs.console.progress import duration, printable, warn
 from jobs.pipeline.tally import Tally
 from monitor import NOT_A_DIAGNOSIS
+from monitor.database.connection import Database
 from monitor.intake.quality import Judgement
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ TOP_REASONS = 5
 
 def print_summary(
     tally: Tally,
-    db: Path,
+    db: Database,
     model: LoadedModel,
     report: Path | None = None,
     judged: Judgement | None = None,

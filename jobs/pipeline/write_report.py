@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jobs.pipeline.report_inputs import collect
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import private_files, reading
+from monitor.database.connection import Database, private_files
 from monitor.errors import ConfigError
 from reports.risk import html, pages, pictures
 from reports.risk.inputs import Inputs, Notice, Options
@@ -23,7 +23,7 @@ OURS = ("index.html", "alerts.html", "subjects.html", "cohort-*.html", "subjects
 
 
 def write_report(
-    db: Path,
+    db: Database,
     out: Path,
     as_of: dt.date | None = None,
     model: str | None = None,
@@ -40,7 +40,7 @@ def write_report(
         ConfigError: no such model, several that fit, or `out` cannot be written. StoreError: `db` cannot be read.
     """
     asked = options or Options()
-    with reading(db) as con:
+    with db.reading() as con:
         inputs = collect(con, as_of, model, asked)
     try:
         with private_files() if asked.about_persons else nullcontext(), axes.unchecked():

@@ -1,9 +1,8 @@
-"""Opening the DuckDB database: created, checked, brought up to date, and held no longer than needed.
+"""The database: one DuckDB file, opened for a moment at a time, checked and brought up to date on the way.
 
-A writer holds the file for the length of one `with writing(path)` block: open, one transaction, close.
-Readers and other writers wait for it (see `connect`), so keep such blocks to a chunk's commit and compute
-outside them.
-The schema is in sql/schema, one statement a file, applied in the order of their numbers.
+A writer holds the file for the length of one `with database.writing()` block: open, one transaction, close.
+Readers and other writers wait for it, so keep such blocks to a chunk's commit and compute outside them.
+README.md beside this file explains locks, waiting and kill safety.
 """
 
 from __future__ import annotations
@@ -20,135 +19,179 @@ from filelock import FileLock, Timeout
 
 from monitor.database import doublewrite
 from monitor.database.remedies import DISK_FULL, explained
-from monitor.database.schema import _check_schema, migrate
+from monitor.database.schema import check_schema, migrate
 from monitor.database.writer_gate import POLL_S, Gate
 from monitor.errors import BusyError, StoreError
 
 READ_WAIT_S = 10.0
-WRITE_WAIT_S = 300.0  # a long question of an analyst must not end a night's run
-# Of a file whose kind it has to find out DuckDB reads the header before it has the lock: a commit in between would go
-# unseen by a reader, who then reads blocks that are gone, and be overwritten by a writer. So its kind is said.
-KIND = "duckdb"
+WRITE_WAIT_S = 300.0  # an analyst's long query must not end a night's run
+# When DuckDB has to detect a file's type it reads the header before it takes the lock, so a commit in between is
+# missed by a reader or overwritten by a writer. We therefore always name the type.
+FILE_TYPE = "duckdb"
 _BUSY = ("Could not set lock", "different configuration than existing connections")
 
 
-def connect(path: Path, *, read_only: bool = False, wait_s: float | None = None) -> duckdb.DuckDBPyConnection:
-    """Open a database of this project; to write, create it (mode 600) or bring its schema up to date.
+class Database:
+    """One database file of this project.
 
-    Args:
-        path: the database file.
-        read_only: refuse every change, to the file and to any other (no COPY TO, ATTACH or read_csv either).
-        wait_s: seconds to wait for another process; default: READ_WAIT_S or WRITE_WAIT_S.
+    Making the object opens nothing. Every block below opens the file anew and closes it at its end, so that other
+    processes get their turn. Errors of DuckDB become StoreErrors that say what to do.
 
-    Raises:
-        StoreError: missing, locked for longer than wait_s, damaged, foreign, or of a newer schema.
-    """
-    path = followed(path)
-    _check_place(path, read_only)
-    if wait_s is None:
-        wait_s = READ_WAIT_S if read_only else WRITE_WAIT_S
-    with explained(path):
-        if not path.exists():
-            _create(path)
-        doublewrite.mend(path)
-        con = _open(path, read_only, wait_s)
-        try:
-            con.execute("SET TimeZone = 'UTC'")
-            con.execute("SET enable_external_access = false")  # given with the path, it forbids the path
-            _check_schema(con, path, read_only)
-            if not read_only:
-                migrate(con)
-        except BaseException:
-            con.close()
-            raise
-    return con
-
-
-@contextmanager
-def reading(path: Path, *, wait_s: float = READ_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A read-only connection for the length of a block; errors as `connect`."""
-    con = connect(path, read_only=True, wait_s=wait_s)
-    with explained(path):
-        try:
-            yield con
-        finally:
-            con.close()
-
-
-@contextmanager
-def writing(path: Path, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
-    """One transaction on a connection of its own: committed at the end of the block, or nothing happened.
+    Attributes:
+        path: the file, as it was named.
+        file: the file that `path` stands for, with links followed: under two names it would have two locks.
 
     Raises:
-        StoreError: as `connect`; also when the disk is full.
+        StoreError: `path` is a link that leads in a circle.
     """
-    path = followed(path)
-    with private_files(), explained(path):
-        con = connect(path, wait_s=wait_s)
-        with doublewrite.opened(path) as file:
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.file = _follow_links(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def exists(self) -> bool:
+        """Whether the file is there."""
+        return self.file.exists()
+
+    def check(self) -> None:
+        """Open the file to read and close it again.
+
+        Raises:
+            StoreError: as `reading`.
+        """
+        self.connect(read_only=True).close()
+
+    @contextmanager
+    def reading(self, *, wait_s: float = READ_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A read-only connection for the length of a block, which can change neither this nor any other file.
+
+        Args:
+            wait_s: seconds to wait while another process writes.
+
+        Raises:
+            StoreError: missing, locked for longer than wait_s, damaged, foreign, or of another schema.
+        """
+        con = self.connect(read_only=True, wait_s=wait_s)
+        with explained(self.file):
             try:
-                headers = _keep_blocks(file, path, con)
-                con.execute("BEGIN")
                 yield con
-                con.execute("COMMIT")
-                # A large commit makes a checkpoint, and closing another. It is in, also where there is no room for
-                # a second copy.
-                with suppress(OSError):
-                    doublewrite.keep(file, path, con, headers)
             finally:
                 con.close()
-            doublewrite.drop(path)
 
+    @contextmanager
+    def writing(self, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction: committed at the end of the block, or nothing happened.
 
-def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes:
-    try:
-        return doublewrite.keep(file, path, con)
-    except OSError as error:
-        raise StoreError(f"{path}: {DISK_FULL} ({error.strerror})") from error
+        The file is created (mode 600) where there is none, and its schema is brought up to date.
 
+        Raises:
+            StoreError: as `reading`; also when the disk is full.
+        """
+        with private_files(), explained(self.file):
+            con = self.connect(wait_s=wait_s)
+            with doublewrite.opened(self.file) as file:
+                try:
+                    headers = _keep_blocks(file, self.file, con)
+                    con.execute("BEGIN")
+                    yield con
+                    con.execute("COMMIT")
+                    # A large commit makes a checkpoint, and closing makes another one. The commit is in, also where
+                    # there is no room for a second copy.
+                    with suppress(OSError):
+                        doublewrite.keep(file, self.file, con, headers)
+                finally:
+                    con.close()
+                doublewrite.drop(self.file)
 
-@contextmanager
-def only_writer(path: Path) -> Iterator[None]:
-    """Keep every other run off this database for the length of a block; readers are not affected.
+    @contextmanager
+    def only_writer(self) -> Iterator[None]:
+        """Keep every other run off this database for the length of a block; readers are not affected.
 
-    Raises:
-        BusyError: another run holds it.
-    """
-    path = followed(path)
-    _check_place(path, read_only=False)
-    lock = FileLock(f"{path}.lock", timeout=0)
-    try:
-        with private_files(), open(lock.lock_file, "ab"):  # noqa: PTH123  (FileLock calls no permission a timeout)
-            lock.acquire()
-    except Timeout as error:
-        raise BusyError(
-            f"{path}: another run is working on this database; start again when it is done"
-        ) from error
-    except OSError as error:
-        raise StoreError(
-            f"{path}.lock: cannot make this lock file ({error.strerror}); name a database elsewhere"
-        ) from error
-    try:
-        for unfinished in path.parent.glob(f".{glob.escape(path.name)}.*.new"):
-            unfinished.unlink(missing_ok=True)  # of a run that was killed
-        yield
-    finally:
-        lock.release()
+        Raises:
+            BusyError: another run holds it.
+        """
+        self._check_place(read_only=False)
+        lock = FileLock(f"{self.file}.lock", timeout=0)
+        try:
+            # The file is opened first because FileLock reports a missing permission as a timeout.
+            with private_files(), open(lock.lock_file, "ab"):  # noqa: PTH123
+                lock.acquire()
+        except Timeout as error:
+            raise BusyError(
+                f"{self.path}: another run is working on this database; start again when it is done"
+            ) from error
+        except OSError as error:
+            raise StoreError(
+                f"{self.file}.lock: cannot make this lock file ({error.strerror}); name a database elsewhere"
+            ) from error
+        try:
+            for unfinished in self.file.parent.glob(f".{glob.escape(self.file.name)}.*.new"):
+                unfinished.unlink(missing_ok=True)  # left by a run that was killed
+            yield
+        finally:
+            lock.release()
 
+    def connect(self, *, read_only: bool = False, wait_s: float | None = None) -> duckdb.DuckDBPyConnection:
+        """A connection that the caller closes; `reading` and `writing` are the usual way.
 
-def followed(path: Path) -> Path:
-    """The file that a link stands for: under two names it would have two locks and two logs.
+        Args:
+            read_only: refuse every change, to the file and to any other (no COPY TO, ATTACH or read_csv either).
+            wait_s: seconds to wait for another process; default: READ_WAIT_S or WRITE_WAIT_S.
 
-    What is no regular file keeps the name by which it will be refused.
+        Raises:
+            StoreError: as `reading`.
+        """
+        self._check_place(read_only)
+        if wait_s is None:
+            wait_s = READ_WAIT_S if read_only else WRITE_WAIT_S
+        with explained(self.file):
+            if not self.file.exists():
+                _create(self.file)
+            doublewrite.mend(self.file)
+            con = _open(self.file, read_only, wait_s)
+            try:
+                con.execute("SET TimeZone = 'UTC'")
+                con.execute(
+                    "SET enable_external_access = false"
+                )  # given at opening, it would forbid the file itself
+                check_schema(con, self.path, read_only)
+                if not read_only:
+                    migrate(con)
+            except BaseException:
+                con.close()
+                raise
+        return con
 
-    Raises:
-        StoreError: the link leads in a circle.
-    """
-    try:
-        target = path.resolve() if path.is_symlink() else path
-    except (OSError, RuntimeError) as error:
-        raise StoreError(f"{path}: a link that leads in a circle; name a database file") from error
-    return path if target.exists() and not target.is_file() else target
+    def _check_place(self, read_only: bool) -> None:
+        path = self.file
+        if "?" in str(path.absolute()):
+            raise StoreError(
+                f"{path}: to DuckDB a name ends before its question mark; name a file without one"
+            )
+        if path.is_dir():
+            raise StoreError(
+                f"{path}: this is a folder; name a database file, such as {path / 'risk.duckdb'}"
+            )
+        if path.exists() and not path.is_file():
+            raise StoreError(f"{path}: not a regular file; name a database file")
+        if path.exists():
+            _check_file_type(path)
+        elif (log := path.with_name(f"{path.name}.wal")).exists():
+            raise StoreError(
+                f"{path}: no such database, but its log {log.name}; bring the database back, or move the log away"
+            )
+        if read_only and not path.exists():
+            raise StoreError(
+                f"{path}: there is no such database; `risk-monitor score INPUT --db {path}` makes one"
+            )
+        if not read_only:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise StoreError(f"{path.parent}: cannot make this folder ({error.strerror})") from error
 
 
 @contextmanager
@@ -161,32 +204,24 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
-def _check_place(path: Path, read_only: bool) -> None:
-    if "?" in str(path.absolute()):
-        raise StoreError(f"{path}: to DuckDB a name ends before its question mark; name a file without one")
-    if path.is_dir():
-        raise StoreError(f"{path}: this is a folder; name a database file, such as {path / 'risk.duckdb'}")
-    if path.exists() and not path.is_file():
-        raise StoreError(f"{path}: not a regular file; name a database file")
-    if path.exists():
-        _check_kind(path)
-    elif (log := path.with_name(f"{path.name}.wal")).exists():
-        raise StoreError(
-            f"{path}: no such database, but its log {log.name}; bring the database back, or move the log away"
-        )
-    if read_only and not path.exists():
-        raise StoreError(
-            f"{path}: there is no such database; `risk-monitor score INPUT --db {path}` makes one"
-        )
-    if not read_only:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(f"{path.parent}: cannot make this folder ({error.strerror})") from error
+def _follow_links(path: Path) -> Path:
+    """The file that a link stands for. What is no regular file keeps the name by which it will be refused."""
+    try:
+        target = path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError) as error:
+        raise StoreError(f"{path}: a link that leads in a circle; name a database file") from error
+    return path if target.exists() and not target.is_file() else target
 
 
-def _check_kind(path: Path) -> None:
-    """Refuse what is no DuckDB file before DuckDB makes a view of it, as it does of a CSV, JSON or Parquet file."""
+def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes:
+    try:
+        return doublewrite.keep(file, path, con)
+    except OSError as error:
+        raise StoreError(f"{path}: {DISK_FULL} ({error.strerror})") from error
+
+
+def _check_file_type(path: Path) -> None:
+    """Refuse a file of another type, which DuckDB would open as a view: a CSV, JSON or Parquet file."""
     try:
         with path.open("rb") as stream:
             head = stream.read(12)
@@ -198,7 +233,7 @@ def _check_kind(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """Make the file in one step: whoever looks sees a whole database or none, also after a kill."""
+    """Make the file in one step: other processes see a whole database or none, also after a kill."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
     unfinished.unlink(missing_ok=True)
     try:
@@ -218,11 +253,11 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
             if read_only:
                 gate.wait(deadline)
             try:
-                # Left to itself it spills to KIND:PATH.tmp below the working folder, which it cannot make.
+                # By default DuckDB would spill to FILE_TYPE:PATH.tmp below the working folder, which cannot be made.
                 spill: dict[str, str | bool | int | float | list[str]] = {
                     "temp_directory": f"{path.absolute()}.tmp"
                 }
-                return duckdb.connect(f"{KIND}:{path.absolute()}", read_only=read_only, config=spill)
+                return duckdb.connect(f"{FILE_TYPE}:{path.absolute()}", read_only=read_only, config=spill)
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not any(sign in str(error) for sign in _BUSY):
                     raise

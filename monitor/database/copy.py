@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.database.connection import KIND, connect, followed, private_files
+from monitor.database.connection import FILE_TYPE, Database, private_files
 from monitor.database.remedies import explained
 from monitor.database.schema import migrate
 from monitor.database.statements import execute, fetch_number, statement
@@ -27,7 +27,7 @@ NOTHING = "^\\b$"  # a pattern that no name fits
 
 @contextmanager
 def copied(
-    db: Path,
+    db: Database,
     new: Path,
     *,
     subjects: Sequence[str] = (),
@@ -43,18 +43,19 @@ def copied(
     Raises:
         StoreError: the database cannot be read or the copy cannot be written.
     """
-    db = followed(db)
-    connect(db).close()  # empties the log into the file
+    db.connect().close()  # empties the log into the file
     _remove(new)  # of a run that was killed
-    with private_files(), explained(db):
+    with private_files(), explained(db.file):
         try:
             with duckdb.connect(new) as con:
                 migrate(con)
                 for table in () if keys else KEYED:
                     con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
             with duckdb.connect() as con:
-                con.execute(f"ATTACH {_quoted(db.absolute())} AS old (TYPE {KIND}, READ_ONLY)")
-                if db.with_name(f"{db.name}.wal").exists():  # it would be taken for the log of the new file
+                con.execute(f"ATTACH {_quoted(db.file.absolute())} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
+                if db.file.with_name(
+                    f"{db.file.name}.wal"
+                ).exists():  # it would be taken for the log of the new file
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
                 con.execute(f"ATTACH {_quoted(new.absolute())} AS new")
                 con.execute("USE new")

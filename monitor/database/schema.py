@@ -37,7 +37,7 @@ def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:
     return [name for (name,) in rows] or None
 
 
-def _check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool) -> None:
+def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool) -> None:
     applied, known = _applied(con), [file.stem for file in _migrations()]
     if applied is None or any(mine != its for mine, its in zip(known, applied, strict=False)):
         raise StoreError(f"{path}: a database of another program; name another file with --db")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.database.connection import private_files
+from monitor.database.connection import Database, private_files
 from monitor.database.copy import copied
 from monitor.database.remedies import explained
 from monitor.database.statements import execute, statement
@@ -24,7 +24,7 @@ MONTHS = "scores-????-??.parquet"
 EVERY_TEXT = dt.datetime(9999, 12, 31)
 
 
-def publish(db: Path, folder: Path, *, texts: bool = False, parquet: bool = False) -> Path:
+def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = False) -> Path:
     """Copy the database to FOLDER/risk-snapshot.duckdb. The caller holds `database.only_writer`.
 
     Args:
@@ -40,7 +40,7 @@ def publish(db: Path, folder: Path, *, texts: bool = False, parquet: bool = Fals
         ConfigError: the folder cannot be written. StoreError: the database cannot be read, or the disk is full.
     """
     out = folder / NAME
-    if out.resolve() == db.resolve():
+    if out.resolve() == db.file.resolve():
         raise ConfigError(f"{folder}: the snapshot would replace the database; name another folder")
     new = folder / f".{NAME}.new"
     with _writing_to(folder):

@@ -18,12 +18,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import duckdb
 
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.database.ledger import REPLACED, judge_run
 from monitor.database.statements import query
 from monitor.errors import StoreError
@@ -45,14 +44,14 @@ class Judgement(NamedTuple):
     findings: tuple[str, ...]
 
 
-def judge(db: Path, run_id: str, measures: Mapping[str, float], limits: Quality) -> Judgement:
+def judge(db: Database, run_id: str, measures: Mapping[str, float], limits: Quality) -> Judgement:
     """Hold what `measure` found of a run's input to the limits, and put the judgement into the ledger.
 
     Raises:
         StoreError: the database cannot be written, or is another than the one the run began with.
     """
     found = hold(measures, limits)
-    with writing(db) as con:
+    with db.writing() as con:
         judge_run(con, run_id, found.level, found.findings)
     return found
 

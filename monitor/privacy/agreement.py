@@ -6,7 +6,7 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.database.statements import execute, utc_now
 from monitor.errors import StoreError
 from monitor.privacy.pseudonyms import PLAIN, Pseudonyms, open_pseudonyms
@@ -52,11 +52,11 @@ def check_pseudonyms(kept: str | None, fingerprint: str | None) -> None:
         )
 
 
-def agreed_pseudonyms(db: Path, key_file: Path | None) -> Pseudonyms | None:
+def agreed_pseudonyms(db: Database, key_file: Path | None) -> Pseudonyms | None:
     """The pseudonyms of a run, if it has any, in agreement with the database, which is looked at and not changed."""
     kept = None
     if db.exists():
-        with writing(db) as con:  # brings the schema up to date
+        with db.writing() as con:  # brings the schema up to date
             kept = begun_with(con)
     check_pseudonyms(kept, PLAIN if key_file is None else None)
     if key_file is None:

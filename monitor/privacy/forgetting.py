@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.database.statements import execute
 from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import rewrite
@@ -40,17 +40,17 @@ def names_of(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]:
     return (subject,) if pseudonyms is None else (subject, pseudonyms.of(subject))
 
 
-def forget(db: Path, names: Sequence[str]) -> Forgotten:
+def forget(db: Database, names: Sequence[str]) -> Forgotten:
     """Write the database anew without the subject of these names. The caller holds `database.only_writer`.
 
     Raises:
         StoreError: the database cannot be read or written; nothing has changed then.
     """
-    with reading(db) as con:
+    with db.reading() as con:
         rows = execute(con, "queries/subject_traces", subjects=list(names), n=SOUGHT).fetchall()
     removed = rewrite(db, subjects=names)
     candidates = {*names, *(value for row in rows for value in row if value)}
-    with reading(db) as con:
+    with db.reading() as con:
         shared = _held(con, sorted(candidates))
     sought = sorted(text for text in candidates - shared if len(text.encode()) >= SOUGHT_BYTES)
     return Forgotten(removed, tuple(sought), len(candidates) - len(sought))

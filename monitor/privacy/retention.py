@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from pathlib import Path
 
-from monitor.database.connection import followed, reading
+from monitor.database.connection import Database
 from monitor.database.copy import copied
 from monitor.database.doublewrite import drop
 from monitor.database.statements import execute, utc_now
 
 
-def drop_old_texts(db: Path, days: int, now: dt.datetime | None = None) -> int:
+def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None) -> int:
     """Let texts, and what rejects hold of their rows, go once they were kept for `days` days; scores stay.
 
     The file is written anew if there is any. The caller holds `database.only_writer`.
@@ -29,14 +28,16 @@ def drop_old_texts(db: Path, days: int, now: dt.datetime | None = None) -> int:
         StoreError: the database cannot be read or the copy cannot be written; nothing has changed then.
     """
     before = (now or utc_now()) - dt.timedelta(days=days)
-    with reading(db) as con:
+    with db.reading() as con:
         n_texts, n_rejects = execute(con, "queries/count_old_texts", before=before).fetchall()[0]
     if n_texts or n_rejects:
         rewrite(db, before=before)
     return int(n_texts)
 
 
-def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | None = None) -> dict[str, int]:
+def rewrite(
+    db: Database, *, subjects: Sequence[str] = (), before: dt.datetime | None = None
+) -> dict[str, int]:
     """Replace the database file by a copy without these subjects and without texts taken in before a time.
 
     Rows of other tables are copied as they are. The caller holds `database.only_writer`.
@@ -52,9 +53,9 @@ def rewrite(db: Path, *, subjects: Sequence[str] = (), before: dt.datetime | Non
     Raises:
         StoreError: the database cannot be read or the copy cannot be written; nothing has changed then.
     """
-    db = followed(db)  # a link would be replaced, and what it stands for kept
-    new = db.with_name(f".{db.name}.rewrite")
+    # The file that a link stands for is replaced, not the link.
+    new = db.file.with_name(f".{db.file.name}.rewrite")
     with copied(db, new, subjects=subjects, before=before) as gone:
-        new.replace(db)
-        drop(db)  # it may hold of the statistics what is forgotten
+        new.replace(db.file)
+        drop(db.file)  # it may hold of the statistics what is forgotten
     return gone

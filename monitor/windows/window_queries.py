@@ -30,10 +30,12 @@ def load(name: str) -> Statement:
     Raises:
         ConfigError: there is no such query.
     """
+    if name not in names():
+        raise ConfigError(f"no window query {name!r}; there are {', '.join(names())}")
     return statement(f"windows/{name}")
 
 
-def run(con: duckdb.DuckDBPyConnection, name: str, **params: object) -> pl.DataFrame:
+def run(con: duckdb.DuckDBPyConnection, name: str, /, **params: object) -> pl.DataFrame:
     """Run window query `name`; one row per what its header calls the grain, in the order it states.
 
     Dates may be given as date or datetime; either means the whole UTC day.

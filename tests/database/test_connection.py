@@ -13,7 +13,7 @@ import duckdb
 import pytest
 
 from monitor.database import connection, schema, statements, store, writer_gate
-from monitor.database.connection import connect, only_writer, reading, writing
+from monitor.database.connection import Database
 from monitor.database.remedies import explained
 from monitor.errors import StoreError
 from tests.support import rows
@@ -37,24 +37,24 @@ def elsewhere(code: str) -> subprocess.Popen[str]:
 
 def test_a_new_database_is_whole_private_and_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "risk.duckdb"
-    connect(path).close()
+    Database(path).connect().close()
     made = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
     assert made == {"risk.duckdb": 0o600, "risk.duckdb.gate": 0o600}
-    with reading(path) as con:
+    with Database(path).reading() as con:
         assert con.sql("SELECT current_setting('TimeZone')").fetchall() == [("UTC",)]
         tables = {name for (name,) in con.sql("SELECT table_name FROM duckdb_tables()").fetchall()}
     assert tables >= {"documents", "scores", "models", "runs", "files", "rejects", "schema_version"}
 
 
 def test_a_block_that_raises_leaves_nothing(db: Path) -> None:
-    with pytest.raises(duckdb.CatalogException), writing(db) as con:
+    with pytest.raises(duckdb.CatalogException), Database(db).writing() as con:
         store.append_documents(con, documents("c"), "run") and con.execute("FROM no_such_table")
-    with reading(db) as con:
+    with Database(db).reading() as con:
         assert count(con, "documents") == 2
 
 
 def test_reading_changes_nothing_anywhere(db: Path, tmp_path: Path) -> None:
-    with reading(db) as con:
+    with Database(db).reading() as con:
         for sql in ("DELETE FROM documents", f"COPY documents TO '{tmp_path}/x.csv'", "FROM '/etc/passwd'"):
             with pytest.raises(duckdb.Error):
                 con.execute(sql)
@@ -84,21 +84,21 @@ def test_what_is_no_database_of_ours_is_refused_and_left_as_it_is(tmp_path: Path
         (other, "another program"),
     ):
         with pytest.raises(StoreError, match=words) as caught:
-            connect(path, read_only=read_only)
+            Database(path).connect(read_only=read_only)
         assert str(caught.value).startswith(str(path))
     assert before == [path.read_bytes() for path in (text, foreign, other)]
 
 
 def test_a_folder_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="this is a folder"):
-        connect(tmp_path)
+        Database(tmp_path).connect()
     with pytest.raises(StoreError, match="no such database"):
-        connect(tmp_path / "no.duckdb", read_only=True)
+        Database(tmp_path / "no.duckdb").connect(read_only=True)
     with pytest.raises(StoreError, match="not a regular file"):
-        connect(Path(os.devnull))
+        Database(Path(os.devnull)).connect()
     (tmp_path / "file").touch()
     with pytest.raises(StoreError, match="cannot make this folder"):
-        connect(tmp_path / "file" / "risk.duckdb")
+        Database(tmp_path / "file" / "risk.duckdb").connect()
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_a_folder_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> Non
 def test_any_name_is_a_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     rows.database(Path(name))
-    with reading(Path(name)) as con:
+    with Database(Path(name)).reading() as con:
         assert count(con, "documents") == 2
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.gate"]
 
 
 def test_a_question_mark_is_refused_before_duckdb_takes_the_rest_for_settings(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="name a file without one"):
-        connect(tmp_path / "a?b.duckdb")
+        Database(tmp_path / "a?b.duckdb").connect()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -122,18 +122,18 @@ def test_a_newer_schema_is_refused_and_an_older_one_is_migrated(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     known = schema._migrations()
-    monkeypatch.setattr(connection, "_migrations", lambda: known[:-1])
+    monkeypatch.setattr(schema, "_migrations", lambda: known[:-1])
     with pytest.raises(
         StoreError, match=rf"newer risk-monitor \(schema {len(known)}, this one knows {len(known) - 1}\)"
     ):
-        connect(db)
+        Database(db).connect()
     old = db.with_name("old.duckdb")
-    connect(old).close()
-    monkeypatch.setattr(connection, "_migrations", lambda: known)
+    Database(old).connect().close()
+    monkeypatch.setattr(schema, "_migrations", lambda: known)
     with pytest.raises(StoreError, match=r"schema \d+ is older"):
-        connect(old, read_only=True)
-    connect(old).close()
-    with reading(old) as con:
+        Database(old).connect(read_only=True)
+    Database(old).connect().close()
+    with Database(old).reading() as con:
         assert count(con, "schema_version") == len(known)
         assert con.execute("SELECT count(exponent) FROM models").fetchone() == (0,)
 
@@ -141,43 +141,43 @@ def test_a_newer_schema_is_refused_and_an_older_one_is_migrated(
 def test_a_damaged_database_is_named_with_a_remedy(db: Path) -> None:
     raw = bytearray(db.read_bytes())
     db.write_bytes(raw[: len(raw) // 2])
-    with pytest.raises(StoreError, match="the file is damaged; restore it"), reading(db) as con:
+    with pytest.raises(StoreError, match="the file is damaged; restore it"), Database(db).reading() as con:
         con.execute("SELECT sum(strlen(text)) FROM documents").fetchall()
     raw[4096 + 8 : 4096 + 16] = raw[8192 + 8 : 8192 + 16] = b"\xff" * 8
     db.write_bytes(raw)
     with pytest.raises(StoreError, match="the file is damaged; restore it"):
-        connect(db)
+        Database(db).connect()
 
 
 def test_an_error_in_a_statement_is_not_blamed_on_the_file(db: Path) -> None:
-    with pytest.raises(duckdb.CatalogException), reading(db) as con:
+    with pytest.raises(duckdb.CatalogException), Database(db).reading() as con:
         con.execute("FROM corrupt_WAL_file")
 
 
 def test_a_reader_waits_for_a_short_write(db: Path) -> None:
     writer = elsewhere(
-        "import pathlib, time\nfrom monitor.database.connection import writing\n"
-        f"with writing(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); time.sleep(0.5)\n"
+        "import pathlib, time\nfrom monitor.database.connection import Database\n"
+        f"with Database(pathlib.Path({str(db)!r})).writing():\n    print('ready', flush=True); time.sleep(0.5)\n"
     )
-    with reading(db, wait_s=30) as con:
+    with Database(db).reading(wait_s=30) as con:
         assert count(con, "documents") == 2
     assert writer.wait() == 0
 
 
 def test_a_writer_waits_for_a_reader_and_gives_up_with_one_line(db: Path) -> None:
     reader = elsewhere(
-        "import pathlib, time\nfrom monitor.database.connection import reading\n"
-        f"with reading(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); input()\n".replace(
+        "import pathlib, time\nfrom monitor.database.connection import Database\n"
+        f"with Database(pathlib.Path({str(db)!r})).reading():\n    print('ready', flush=True); input()\n".replace(
             "input()", "__import__('time').sleep(60)"
         )
     )
     try:
         with pytest.raises(StoreError, match="in use by another process"):
-            connect(db, wait_s=0.2)
+            Database(db).connect(wait_s=0.2)
     finally:
         reader.kill()
         reader.wait()
-    connect(db, wait_s=30).close()
+    Database(db).connect(wait_s=30).close()
 
 
 def test_a_waiting_writer_keeps_new_readers_out_but_not_for_good(
@@ -198,12 +198,12 @@ def test_a_waiting_writer_keeps_new_readers_out_but_not_for_good(
 
 def test_readers_without_end_do_not_keep_a_writer_out(db: Path) -> None:
     code = (
-        "import pathlib, time\nfrom monitor.database.connection import reading\nprint('ready', flush=True)\n"
-        f"while True:\n    with reading(pathlib.Path({str(db)!r})):\n        time.sleep(0.2)\n"
+        "import pathlib, time\nfrom monitor.database.connection import Database\nprint('ready', flush=True)\n"
+        f"while True:\n    with Database(pathlib.Path({str(db)!r})).reading():\n        time.sleep(0.2)\n"
     )
     readers = [elsewhere(code) for _ in range(6)]
     try:
-        with writing(db, wait_s=60) as con:
+        with Database(db).writing(wait_s=60) as con:
             store.append_documents(con, documents("c"), "run")
     finally:
         for reader in readers:
@@ -212,12 +212,12 @@ def test_readers_without_end_do_not_keep_a_writer_out(db: Path) -> None:
 
 
 def test_only_one_run_at_a_time_but_readers_come_in(db: Path) -> None:
-    with only_writer(db):
-        with pytest.raises(StoreError, match="another run is working"), only_writer(db):
+    with Database(db).only_writer():
+        with pytest.raises(StoreError, match="another run is working"), Database(db).only_writer():
             pytest.fail("two runs at once")
-        with reading(db) as con:
+        with Database(db).reading() as con:
             assert count(con, "documents") == 2
-    with only_writer(db):
+    with Database(db).only_writer():
         pass
 
 
@@ -225,15 +225,19 @@ def test_a_link_is_one_database_with_the_file_it_stands_for(db: Path, tmp_path: 
     link = tmp_path / "links" / "tonight.duckdb"
     link.parent.mkdir()
     link.symlink_to(db)
-    with only_writer(link), pytest.raises(StoreError, match="another run is working"), only_writer(db):
+    with (
+        Database(link).only_writer(),
+        pytest.raises(StoreError, match="another run is working"),
+        Database(db).only_writer(),
+    ):
         pytest.fail("two runs at once")
     code = (
-        "import os, pathlib\nfrom monitor.database.connection import connect\n"
-        f"con = connect(pathlib.Path({str(link)!r}))\ncon.execute('DELETE FROM documents')\n"
+        "import os, pathlib\nfrom monitor.database.connection import Database\n"
+        f"con = Database(pathlib.Path({str(link)!r})).connect()\ncon.execute('DELETE FROM documents')\n"
         "print('ready', flush=True)\nos.kill(os.getpid(), 9)\n"
     )
     elsewhere(code).wait()
-    with reading(db) as con:
+    with Database(db).reading() as con:
         assert count(con, "documents") == 0, "its log lies beside the file, where the next run looks"
     assert [path.name for path in link.parent.iterdir()] == [link.name]
 
@@ -243,27 +247,27 @@ def test_a_link_to_nothing_is_where_the_database_is_made_and_one_in_a_circle_is_
 ) -> None:
     link = tmp_path / "tonight.duckdb"
     link.symlink_to(tmp_path / "disk" / "risk.duckdb")
-    with writing(link) as con:
+    with Database(link).writing() as con:
         assert count(con, "documents") == 0
     assert link.is_symlink()
     assert (tmp_path / "disk" / "risk.duckdb").is_file()
     circle = tmp_path / "circle.duckdb"
     circle.symlink_to(circle)
-    for refused in (lambda: connect(circle), lambda: only_writer(circle).__enter__()):
+    for refused in (lambda: Database(circle).connect(), lambda: Database(circle).only_writer().__enter__()):
         with pytest.raises(StoreError, match="a link that leads in a circle"):
             refused()
 
 
 def test_the_lock_of_a_dead_run_is_free(db: Path) -> None:
     holder = elsewhere(
-        "import pathlib, time\nfrom monitor.database.connection import only_writer\n"
-        f"with only_writer(pathlib.Path({str(db)!r})):\n    print('ready', flush=True); time.sleep(60)\n"
+        "import pathlib, time\nfrom monitor.database.connection import Database\n"
+        f"with Database(pathlib.Path({str(db)!r})).only_writer():\n    print('ready', flush=True); time.sleep(60)\n"
     )
-    with pytest.raises(StoreError), only_writer(db):
+    with pytest.raises(StoreError), Database(db).only_writer():
         pytest.fail("the lock did not hold")
     holder.kill()
     holder.wait()
-    with only_writer(db):
+    with Database(db).only_writer():
         pass
 
 
@@ -284,7 +288,7 @@ def test_two_creators_at_once_make_one_database(tmp_path: Path) -> None:
     late.start()
     late.join()
     assert not faults
-    with reading(path) as con:  # the first one's file is the one that stays
+    with Database(path).reading() as con:  # the first one's file is the one that stays
         assert con.execute("SELECT DISTINCT applied_at FROM schema_version").fetchall() == [
             (dt.datetime(2000, 1, 1),)
         ]

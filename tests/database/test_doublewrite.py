@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from monitor.database import doublewrite, store
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.database.doublewrite import HEADERS, copy_of_blocks, mend
 from monitor.errors import StoreError
 from monitor.privacy.retention import rewrite
@@ -27,7 +27,7 @@ def killed(tmp_path: Path) -> Path:
     path, found = tmp_path / "risk.duckdb", tmp_path / "killed" / "risk.duckdb"
     found.parent.mkdir()
     database(path)
-    with writing(path) as con:
+    with Database(path).writing() as con:
         store.append_documents(con, documents("c"), "run")
         con.execute("COMMIT")
         for file in (path, copy_of_blocks(path), path.with_name(f"{path.name}.wal")):
@@ -42,17 +42,17 @@ def tear(path: Path, at: int = HEADERS, n: int = 100_000) -> None:
         stream.write(os.urandom(n))
 
 
-@pytest.mark.parametrize("open_it", [reading, writing])
+@pytest.mark.parametrize("open_it", [Database.reading, Database.writing])
 def test_a_block_that_was_half_written_is_put_back_and_the_log_brings_what_was_committed(
-    killed: Path, open_it: Callable[[Path], AbstractContextManager[duckdb.DuckDBPyConnection]]
+    killed: Path, open_it: Callable[[Database], AbstractContextManager[duckdb.DuckDBPyConnection]]
 ) -> None:
     tear(killed)
-    with open_it(killed) as con:
+    with open_it(Database(killed)) as con:
         assert count(con, "documents") == 3
-    with writing(killed) as con:
+    with Database(killed).writing() as con:
         store.append_documents(con, documents("d"), "run")
     assert not copy_of_blocks(killed).exists()
-    with reading(killed) as con:
+    with Database(killed).reading() as con:
         assert count(con, "documents") == 4
 
 
@@ -71,13 +71,13 @@ def test_after_a_commit_that_is_a_checkpoint_the_copy_is_of_what_that_wrote(
 
     database(path)
     monkeypatch.setattr("monitor.database.doublewrite.keep", keep_and_look)
-    with writing(path) as con:
+    with Database(path).writing() as con:
         con.execute("SET checkpoint_threshold = '1 KB'")
         store.append_documents(con, documents("c"), "run")
     before, after = kept  # the second is what a kill leaves before the end of the closing
     for copy, n in ((before, 2), (after, 3)):
         tear(copy)
-        with reading(copy) as con:
+        with Database(copy).reading() as con:
             assert count(con, "documents") == n
 
 
@@ -92,23 +92,23 @@ def test_a_commit_counts_where_no_second_copy_can_be_written(
         return keep(file, path, con)
 
     monkeypatch.setattr("monitor.database.doublewrite.keep", full)
-    with writing(path) as con:
+    with Database(path).writing() as con:
         store.append_documents(con, documents("c"), "run")
-    with reading(path) as con:
+    with Database(path).reading() as con:
         assert count(con, "documents") == 3
 
 
 def test_killed_again_and_again_it_is_put_back_each_time(killed: Path) -> None:
     for _ in range(3):
         tear(killed)
-        with reading(killed) as con:
+        with Database(killed).reading() as con:
             assert count(con, "documents") == 3
 
 
 def test_without_the_copy_it_would_be_lost(killed: Path) -> None:
     tear(killed)
     copy_of_blocks(killed).unlink()
-    with pytest.raises(StoreError, match="the file is damaged"), reading(killed):
+    with pytest.raises(StoreError, match="the file is damaged"), Database(killed).reading():
         pass
 
 
@@ -120,7 +120,7 @@ def test_nothing_is_put_back_where_nothing_is_torn(killed: Path) -> None:
 
 def test_a_copy_of_an_earlier_state_or_half_a_copy_is_never_put_back(killed: Path) -> None:
     early = copy_of_blocks(killed).read_bytes()
-    with writing(killed) as con:
+    with Database(killed).writing() as con:
         store.append_documents(con, documents("d"), "run")
     after = killed.read_bytes()
     for copy in (early, early[: len(early) // 2], b""):
@@ -128,13 +128,13 @@ def test_a_copy_of_an_earlier_state_or_half_a_copy_is_never_put_back(killed: Pat
         assert not mend(killed)
         assert not copy_of_blocks(killed).exists()
     assert killed.read_bytes() == after
-    with reading(killed) as con:
+    with Database(killed).reading() as con:
         assert count(con, "documents") == 4
 
 
 def test_while_somebody_writes_the_copy_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "risk.duckdb"
-    with writing(path) as con:
+    with Database(path).writing() as con:
         store.append_documents(con, documents("a"), "run")
         assert copy_of_blocks(path).stat().st_mode & 0o777 == 0o600
         pid = os.fork()
@@ -146,5 +146,5 @@ def test_while_somebody_writes_the_copy_is_left_alone(tmp_path: Path) -> None:
 
 def test_what_is_forgotten_is_not_kept_in_the_copy(killed: Path) -> None:
     assert b"a text" in copy_of_blocks(killed).read_bytes()
-    rewrite(killed, subjects=["s"])
+    rewrite(Database(killed), subjects=["s"])
     assert not copy_of_blocks(killed).exists()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.database.copy import copied
 from monitor.privacy.retention import rewrite
 from tests.support.rows import count, database
@@ -53,28 +53,28 @@ def events(path: Path) -> Iterator[Callable[[], str]]:
         os.close(watch)
 
 
-@pytest.mark.parametrize("open_it", [reading, writing])
+@pytest.mark.parametrize("open_it", [Database.reading, Database.writing])
 def test_the_handle_that_reads_the_header_is_the_one_that_is_locked(
-    db: Path, open_it: Callable[[Path], AbstractContextManager[object]]
+    db: Path, open_it: Callable[[Database], AbstractContextManager[object]]
 ) -> None:
     with events(db) as told:
-        with open_it(db):
+        with open_it(Database(db)):
             assert told() == "oc" + "o", "one look at the first bytes, and then DuckDB's own opening"
         assert set(told()) == {"c"}
 
 
 def test_a_copy_reads_the_header_under_its_lock_too(db: Path, tmp_path: Path) -> None:
     with events(db) as told:
-        with copied(db, tmp_path / "copy.duckdb"):
+        with copied(Database(db), tmp_path / "copy.duckdb"):
             assert told() == "oc" + "oc" + "o", (
                 "a look, an opening that empties the log, and that of the copy"
             )
         assert told() == "c"
 
 
-@pytest.mark.parametrize("open_it", [reading, writing])
+@pytest.mark.parametrize("open_it", [Database.reading, Database.writing])
 def test_what_does_not_fit_into_memory_goes_beside_the_database(db: Path, open_it) -> None:  # type: ignore[no-untyped-def]
-    with open_it(db) as con:
+    with open_it(Database(db)) as con:
         assert con.execute("SELECT current_setting('temp_directory')").fetchone() == (f"{db}.tmp",)
         con.execute("SET memory_limit = '60MB'; SET threads = 1")
         sorted_rows = (
@@ -87,6 +87,6 @@ def test_what_does_not_fit_into_memory_goes_beside_the_database(db: Path, open_i
 def test_a_database_of_any_name_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     database(Path(name))
-    assert rewrite(Path(name), subjects=["s"])["documents"] == 2
-    with reading(Path(name)) as con:
+    assert rewrite(Database(Path(name)), subjects=["s"])["documents"] == 2
+    with Database(Path(name)).reading() as con:
         assert count(con, "documents") == 0

@@ -10,7 +10,7 @@ import pytest
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.write_report import write_report
 from jobs.query import ask
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.database.snapshot import NAME, publish
 from monitor.errors import ConfigError
 from monitor.privacy.retention import rewrite
@@ -25,51 +25,51 @@ FEED = "doc_id,subject_id,posted_at,text,source\n" + "".join(
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     feed = write(tmp_path / "feed.csv", FEED + "d9,s9,someday,a secret diary line that was refused\n")
-    score_files([feed], tmp_path / "risk.duckdb", KeywordScorer)
+    score_files([feed], Database(tmp_path / "risk.duckdb"), KeywordScorer)
     return tmp_path / "risk.duckdb"
 
 
 def test_a_snapshot_answers_as_the_database_does_but_holds_no_text(db: Path, tmp_path: Path) -> None:
-    out = publish(db, tmp_path / "out")
+    out = publish(Database(db), tmp_path / "out")
     assert out == tmp_path / "out" / NAME
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert [path.name for path in out.parent.iterdir()] == [NAME]
     sql = "SELECT doc_id, d.subject_id, emotion, p_high FROM scores JOIN documents d USING (doc_id) ORDER BY ALL"
-    assert ask(out, sql) == ask(db, sql)
+    assert ask(Database(out), sql) == ask(Database(db), sql)
     assert b"secret diary" in db.read_bytes()
     assert b"secret diary" not in out.read_bytes()
-    assert ask(out, "SELECT count(raw), count(*) FROM rejects").rows == [(0, 1)]
-    assert write_report(out, tmp_path / "report").is_file()
-    assert b"secret diary" in publish(db, tmp_path / "whole", texts=True).read_bytes()
+    assert ask(Database(out), "SELECT count(raw), count(*) FROM rejects").rows == [(0, 1)]
+    assert write_report(Database(out), tmp_path / "report").is_file()
+    assert b"secret diary" in publish(Database(db), tmp_path / "whole", texts=True).read_bytes()
 
 
 def test_a_snapshot_has_no_indexes_and_taken_for_the_database_it_still_doubles_no_row(
     db: Path, tmp_path: Path
 ) -> None:
-    out = publish(db, tmp_path / "out", texts=True)
+    out = publish(Database(db), tmp_path / "out", texts=True)
     with duckdb.connect(out, read_only=True) as con:
         keyed = con.execute("SELECT DISTINCT table_name FROM duckdb_constraints()").fetchall()
     assert not {("documents",), ("scores",)} & set(keyed)
     more = write(tmp_path / "more.csv", FEED + "d10,s1,2026-04-01,one line more,diary\n")
-    score_files([more], out, KeywordScorer)
+    score_files([more], Database(out), KeywordScorer)
     sql = "SELECT count(*), count(DISTINCT doc_id) FROM scores"
-    assert ask(out, sql).rows == [(10, 10)]
-    rewrite(out)
-    with pytest.raises(duckdb.ConstraintException), writing(out) as con:
+    assert ask(Database(out), sql).rows == [(10, 10)]
+    rewrite(Database(out))
+    with pytest.raises(duckdb.ConstraintException), Database(out).writing() as con:
         con.execute("INSERT INTO documents FROM documents")
 
 
 def test_an_open_snapshot_stays_as_it_is_while_the_next_takes_its_place(db: Path, tmp_path: Path) -> None:
-    out = publish(db, tmp_path / "out")
+    out = publish(Database(db), tmp_path / "out")
     with duckdb.connect(out, read_only=True) as analyst:
-        score_files([write(tmp_path / "more.csv", FEED.replace("d1,", "e1,"))], db, KeywordScorer)
-        publish(db, tmp_path / "out")
+        score_files([write(tmp_path / "more.csv", FEED.replace("d1,", "e1,"))], Database(db), KeywordScorer)
+        publish(Database(db), tmp_path / "out")
         assert analyst.execute("SELECT count(*) FROM scores").fetchall() == [(9,)]
-    assert ask(out, "SELECT count(*) FROM scores").rows == [(10,)]
+    assert ask(Database(out), "SELECT count(*) FROM scores").rows == [(10,)]
 
 
 def test_parquet_is_written_by_month_and_months_that_are_gone_go(db: Path, tmp_path: Path) -> None:
-    out = publish(db, tmp_path / "out", parquet=True)
+    out = publish(Database(db), tmp_path / "out", parquet=True)
     files = sorted(out.parent.glob("*.parquet"))
     assert [path.name for path in files] == [f"scores-2026-0{month}.parquet" for month in (1, 2, 3)]
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
@@ -82,7 +82,7 @@ def test_parquet_is_written_by_month_and_months_that_are_gone_go(db: Path, tmp_p
         ["diary"],
     )
     (out.parent / ".scores-2026-01.parquet.new").touch()  # of a run that was killed
-    publish(db, tmp_path / "out")
+    publish(Database(db), tmp_path / "out")
     assert [path.name for path in out.parent.iterdir()] == [NAME]
 
 
@@ -90,7 +90,7 @@ def test_a_snapshot_never_takes_the_place_of_the_database_nor_of_a_file(db: Path
     before = db.read_bytes()
     same = db.rename(db.with_name(NAME))
     with pytest.raises(ConfigError, match="would replace the database"):
-        publish(same, tmp_path)
+        publish(Database(same), tmp_path)
     with pytest.raises(ConfigError, match="cannot write the snapshot there"):
-        publish(same, same)
+        publish(Database(same), same)
     assert same.read_bytes() == before

@@ -1,4 +1,4 @@
-"""The charts of an evaluation: their Vega-Lite specifications are those in tests/evaluation/golden, made from these frames.
+"""The charts of an evaluation, compared with the Vega-Lite specifications in tests/evaluation/golden.
 
 A change of a chart is a change of its golden file: UPDATE_GOLDEN=1 python -m pytest tests/evaluation/test_charts.py
 writes them anew; look at the difference before you commit it.

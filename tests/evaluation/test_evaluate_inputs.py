@@ -13,7 +13,7 @@ from rich.console import Console
 from jobs.evaluate import evaluate, print_table
 from jobs.evaluation.adapter_copy import keep_adapter
 from jobs.evaluation.quality_gate import failing, read_gate
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.labels import DEFAULT_RULES, RiskMap
 from monitor.model.folder import EMBEDDED_FOLDER
@@ -140,7 +140,7 @@ def test_an_evaluation_in_another_way_keeps_the_rows_of_the_first_and_the_card_m
         if not (data := tmp_path / str(n)).exists():
             write_data(data, {"train": rows_of(60, 1), "test": rows_of(n, 2)})
         words_alone(data, tmp_path / "out", engine=keyword_engine(model, model), ways=[way], db=db)
-        with reading(db) as con:
+        with Database(db).reading() as con:
             card = window_queries.run(con, "score_card", model_id=model.model_id)
         cards.append(dict(card.select("method", "n").iter_rows()))
     assert cards[0] == dict.fromkeys(["majority", "tfidf_svm", "fine_tuned"], 30)

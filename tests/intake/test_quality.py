@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from monitor.database import ledger, store
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.errors import StoreError
 from monitor.intake import quality
 from monitor.intake.quality import Judgement, drift, hold, judge, measure
@@ -34,7 +34,7 @@ CHINESE = [f"今天真的很累不想说话{i}" for i in range(100)]
 def take_in(db: Path, texts: Sequence[str], day: int, **counts: int) -> str:
     """A run on a day of January that appended these texts, one a subject of ten."""
     at = dt.datetime(2026, 1, day, 2, 15)
-    with writing(db) as con:
+    with Database(db).writing() as con:
         run = ledger.start_run(con, "nightly", None)
         frame = pl.DataFrame(
             {
@@ -61,18 +61,18 @@ def db(tmp_path: Path) -> Path:
 
 
 def measured(db: Path, run: str) -> dict[str, float]:
-    with reading(db) as con:
+    with Database(db).reading() as con:
         return measure(con, run)
 
 
 def judged(db: Path, run: str) -> Judgement:
-    return judge(db, run, measured(db, run), LIMITS)
+    return judge(Database(db), run, measured(db, run), LIMITS)
 
 
 def test_more_of_the_same_is_green_and_says_nothing(db: Path) -> None:
     run = take_in(db, MORE, 6)
     assert judged(db, run) == Judgement("green", ())
-    with reading(db) as con:
+    with Database(db).reading() as con:
         assert con.execute("SELECT quality, findings FROM runs WHERE run_id = ?", [run]).fetchall() == [
             ("green", "[]")
         ]
@@ -99,7 +99,7 @@ def test_counts_are_held_to_their_limits(
 ) -> None:
     run = take_in(db, MORE, 6, **counts)
     assert judged(db, run) == Judgement(level, (finding,) if finding else ())
-    with reading(db) as con:
+    with Database(db).reading() as con:
         ((kept, findings),) = con.execute(
             "SELECT quality, findings FROM runs WHERE run_id = ?", [run]
         ).fetchall()
@@ -150,7 +150,7 @@ def test_few_rows_and_the_first_run_are_not_judged_by_shares(db: Path) -> None:
 
 
 def test_what_is_older_than_four_weeks_is_no_yardstick(db: Path) -> None:
-    with writing(db) as con:
+    with Database(db).writing() as con:
         con.execute("UPDATE documents SET ingested_at = '2025-12-01'")
     assert "language" not in measured(db, take_in(db, GERMAN, 6))
 

@@ -21,7 +21,7 @@ from jobs.pipeline.score_files import score_files
 from monitor import ROOT
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import find_episodes
-from monitor.database.connection import connect, reading, writing
+from monitor.database.connection import Database
 from monitor.demo.feed import FIRST_DAY, DemoIntent, generate
 from monitor.errors import DataError
 from monitor.evaluation.early_detection import Course, Feed, measure
@@ -89,7 +89,7 @@ def db(tmp_path: Path) -> Path:
         for minute in range(2)
     ]
     (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
-    score_files([tmp_path / "feed.csv"], tmp_path / "risk.duckdb", KeywordScorer)
+    score_files([tmp_path / "feed.csv"], Database(tmp_path / "risk.duckdb"), KeywordScorer)
     return tmp_path / "risk.duckdb"
 
 
@@ -109,7 +109,7 @@ def test_scoring_raises_alerts_which_are_listed_acknowledged_and_tell_by_exit_co
     assert " fine " not in told
     assert "mean P(high risk) 0.62, line 0.40" in told
     assert "5 high days, limit 5" in told
-    for alert in listing.listed(db, "keywords-1"):
+    for alert in listing.listed(Database(db), "keywords-1"):
         code, told = call(capsys, "--db", str(db), "--acknowledge", alert["alert_id"][:8], "--fail-on-open")
     assert code == 0
     assert told.count("acknowledged") == 3
@@ -128,7 +128,9 @@ def test_the_database_may_be_that_of_the_settings(
 def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with writing(db) as con:  # as scores were left by a version, or a run, that ended before its alerts
+    with Database(
+        db
+    ).writing() as con:  # as scores were left by a version, or a run, that ended before its alerts
         con.execute("DELETE FROM alerts")
         con.execute("UPDATE alert_updates SET scored_until = scored_until - INTERVAL 1 MICROSECOND")
     unseen = "the alert rules have not looked at every score yet; alerts --update lets them"
@@ -139,12 +141,12 @@ def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_
     assert code == USER_ERROR
     assert f"risk-monitor: {db}: {unseen}\n" in told
     assert call(capsys, "--db", str(db), "--update", "--fail-on-open")[0] == GATE_FIRED
-    with writing(db) as con:
+    with Database(db).writing() as con:
         con.execute("DELETE FROM alert_updates")
     code, told = call(capsys, "--db", str(db), "--fail-on-open")
     assert code == GATE_FIRED
     call(capsys, "--db", str(db), "--update")
-    with writing(db) as con:
+    with Database(db).writing() as con:
         con.execute("UPDATE alerts SET state = 'closed', closed_because = 'silent'")
     assert call(capsys, "--db", str(db), "--fail-on-open") == (0, f"no alerts\n{listing.NOT_A_DIAGNOSIS}\n")
 
@@ -153,7 +155,7 @@ def test_an_update_is_a_run_in_the_ledger_and_changes_nothing_twice(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert "0 raised, 0 closed, 2 not closed" in call(capsys, "--db", str(db), "--update")[1]
-    with reading(db) as con:
+    with Database(db).reading() as con:
         assert con.execute("SELECT job, status FROM runs ORDER BY run_id").fetchall() == [
             ("score", "done"),
             ("alerts", "done"),
@@ -187,7 +189,7 @@ def test_a_database_without_scores_has_no_alerts(tmp_path: Path, capsys: pytest.
 
 
 def new_database(db: Path) -> None:
-    connect(db).close()
+    Database(db).connect().close()
 
 
 def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: P
 
 
 def test_without_a_truth_alerts_are_only_counted(db: Path) -> None:
-    found = evaluate(db.parent, db, None, None, AlertRules(), KeywordScorer)
+    found = evaluate(db.parent, Database(db), None, None, AlertRules(), KeywordScorer)
     assert not found["known"]
     assert found["all"]["calm_alarms"] == 2
     assert found["all"]["alarms_per_calm_year"] == pytest.approx(2 / (28 / 365.25))
@@ -219,7 +221,7 @@ def test_without_a_truth_alerts_are_only_counted(db: Path) -> None:
 def test_a_database_without_scores_cannot_be_evaluated(tmp_path: Path) -> None:
     new_database(tmp_path / "empty.duckdb")
     with pytest.raises(DataError, match="nothing is scored"):
-        evaluate(tmp_path, tmp_path / "empty.duckdb", None, None, AlertRules(), KeywordScorer)
+        evaluate(tmp_path, Database(tmp_path / "empty.duckdb"), None, None, AlertRules(), KeywordScorer)
 
 
 @pytest.mark.parametrize(

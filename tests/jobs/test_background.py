@@ -9,7 +9,7 @@ import pytest
 from jobs.pipeline import batches, ingest, score_new
 from jobs.pipeline.background import Behind
 from jobs.pipeline.score_files import score_files
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.errors import StoreError
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
@@ -88,7 +88,7 @@ def test_a_chunk_is_committed_while_the_next_is_scored(
 
     append_scores = score_new.append_scores
     monkeypatch.setattr("jobs.pipeline.score_new.append_scores", append)
-    assert score_files([feed], tmp_path / "risk.duckdb", Waits, chunk_rows=60).tally.n_scored == 120
+    assert score_files([feed], Database(tmp_path / "risk.duckdb"), Waits, chunk_rows=60).tally.n_scored == 120
 
 
 def test_a_chunk_is_committed_while_the_next_is_read(
@@ -112,7 +112,7 @@ def test_a_chunk_is_committed_while_the_next_is_read(
     monkeypatch.setattr("jobs.pipeline.batches.append_batch", append)
     monkeypatch.setattr("jobs.pipeline.batches.COMMIT_ROWS", 60)
     monkeypatch.setattr("jobs.pipeline.score_files.check", lambda _: None)
-    assert score_files([feed], tmp_path / "risk.duckdb", KeywordScorer).tally.n_scored == 120
+    assert score_files([feed], Database(tmp_path / "risk.duckdb"), KeywordScorer).tally.n_scored == 120
     assert len(n_committed) >= 2
 
 
@@ -149,14 +149,14 @@ def test_a_database_that_is_deleted_while_a_run_works_ends_it_and_loses_no_row(
             return super().score(texts, progress)
 
     with pytest.raises(StoreError, match="the database was deleted or replaced while this run worked on it"):
-        score_files([feed], db, Deletes)
-    assert score_files([feed], db, KeywordScorer).tally.n_scored == 120
+        score_files([feed], Database(db), Deletes)
+    assert score_files([feed], Database(db), KeywordScorer).tally.n_scored == 120
 
 
 def test_a_chunk_that_cannot_be_scored_costs_none_before_it(tmp_path: Path, feed: Path) -> None:
     db = tmp_path / "risk.duckdb"
     with pytest.raises(RuntimeError):
-        score_files([feed], db, lambda: KeywordScorer(die_after=110), chunk_rows=50)
-    with reading(db) as con:
+        score_files([feed], Database(db), lambda: KeywordScorer(die_after=110), chunk_rows=50)
+    with Database(db).reading() as con:
         assert con.execute("SELECT count(*) FROM scores").fetchone() == (100,)
         assert con.execute("SELECT n_scored, status FROM runs").fetchall() == [(100, "failed")]

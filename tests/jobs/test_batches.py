@@ -9,6 +9,7 @@ from jobs.pipeline.ingest import ingest
 from jobs.pipeline.run import recorded_run
 from jobs.pipeline.tally import Tally
 from jobs.query import ask
+from monitor.database.connection import Database
 from monitor.errors import DataError, StoreError
 from tests.support.inputs import write
 from tests.support.nights import assert_ledger_adds_up
@@ -41,8 +42,8 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[batches.Batch]:
 def read(db: Path, files: list[Path], *, unattended: bool = True) -> Tally:
     tally = Tally()
     try:
-        with recorded_run(db, "score", None) as run_id:
-            ingest(db, files, run_id, tally, unattended=unattended)
+        with recorded_run(Database(db), "score", None) as run_id:
+            ingest(Database(db), files, run_id, tally, unattended=unattended)
     finally:
         assert_ledger_adds_up(db)
     return tally
@@ -50,7 +51,7 @@ def read(db: Path, files: list[Path], *, unattended: bool = True) -> Tally:
 
 def counted(db: Path) -> tuple[int, ...]:
     rows = ask(
-        db,
+        Database(db),
         "FROM (SELECT count(*) FROM documents), (SELECT count(*) FROM files), (SELECT count(*) FROM rejects)",
     ).rows
     return tuple(int(n) for n in rows[0])
@@ -92,7 +93,9 @@ def test_an_id_in_two_files_is_kept_once_and_the_first_is_in_before(
     assert [len(batch.chunks) for batch in commits] == [1, 1, 1]
     assert (tally.n_read, tally.n_appended, tally.n_duplicate, tally.n_rejected) == (5, 3, 1, 1)
     assert tally.places == {"doc_id: used before for another subject, time or text": "c.csv row 2"}
-    assert ask(tmp_path / "risk.duckdb", "SELECT text FROM documents WHERE doc_id = 'd'").rows == [("joy",)]
+    assert ask(Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE doc_id = 'd'").rows == [
+        ("joy",)
+    ]
 
 
 def test_a_bug_in_reading_one_file_keeps_no_other_out(
@@ -129,7 +132,7 @@ def test_unreadable_files_are_refused_together_and_counted_once(
     assert list(read(db, bad[:3]).refused) == bad[:3]
     again = read(db, bad)
     assert (list(again.refused), again.still_refused) == (bad[3:], bad[:3])
-    assert ask(db, "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [([3, 2],)]
+    assert ask(Database(db), "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [([3, 2],)]
 
 
 @pytest.mark.parametrize("unattended", [True, False])

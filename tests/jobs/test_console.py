@@ -11,7 +11,7 @@ import typer
 
 from jobs.console import app
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import connect
+from monitor.database.connection import Database
 from monitor.database.statements import SQL
 from monitor.errors import DataError
 
@@ -147,7 +147,7 @@ def test_a_bug_exits_with_1_and_a_log_gets_no_variables_and_no_messages(tmp_path
 
 
 def test_query_prints_a_table_and_says_it_is_no_diagnosis(tmp_path: Path) -> None:
-    connect(tmp_path / "risk.duckdb").close()
+    Database(tmp_path / "risk.duckdb").connect().close()
     done = risk_monitor("query", "SELECT 1 AS one, 'x' AS letter", "--db", "risk.duckdb", folder=tmp_path)
     assert [line.split() for line in done.stdout.splitlines()][::2] == [["one", "letter"], ["1", "x"]]
     assert done.stderr == f"1 row · {NOT_A_DIAGNOSIS}\n"

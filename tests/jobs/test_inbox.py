@@ -11,6 +11,7 @@ from jobs.pipeline.inbox import whole_files
 from jobs.pipeline.night import Night, run_once
 from jobs.pipeline.summary import warn_of_files
 from jobs.query import ask
+from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.settings import Settings
 from tests.support.inputs import write
@@ -89,10 +90,10 @@ def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
     monkeypatch.setattr(time, "sleep", wait)
     for _ in range(2):
         read_inbox(chosen)
-        assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(0,)]
+        assert ask(Database(chosen.db), "SELECT count(*) FROM documents").rows == [(0,)]
     read_inbox(chosen)
-    assert ask(chosen.db, "SELECT count(*) FROM documents").rows == [(5,)]
-    assert ask(chosen.db, "SELECT count(*) FROM rejects").rows == [(0,)]
+    assert ask(Database(chosen.db), "SELECT count(*) FROM documents").rows == [(5,)]
+    assert ask(Database(chosen.db), "SELECT count(*) FROM rejects").rows == [(0,)]
 
 
 def test_a_known_file_is_known_by_its_content_not_its_time_and_a_changed_one_is_read_again(
@@ -102,7 +103,9 @@ def test_a_known_file_is_known_by_its_content_not_its_time_and_a_changed_one_is_
     for content in (FEED, FEED, FEED.replace("joy 4", "joy 5"), FEED + "d5,s5,2026-01-05,new\n"):
         write(inbox / "a.csv", content)
         read_inbox(chosen)
-    runs = ask(chosen.db, "SELECT n_files, n_read, n_appended, n_rejected FROM runs ORDER BY run_id").rows
+    runs = ask(
+        Database(chosen.db), "SELECT n_files, n_read, n_appended, n_rejected FROM runs ORDER BY run_id"
+    ).rows
     assert runs == [(1, 5, 5, 0), (0, 0, 0, 0), (1, 5, 0, 1), (1, 6, 1, 0)]
 
 
@@ -123,8 +126,8 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     read_inbox(chosen, seen)
     assert "a.csv changed while it was read" in capsys.readouterr().err
     read_inbox(chosen, seen)
-    assert ask(chosen.db, "SELECT count(*), count(DISTINCT doc_id) FROM documents").rows == [(6, 6)]
-    assert ask(chosen.db, "SELECT count(*) FROM files").rows == [(1,)]
+    assert ask(Database(chosen.db), "SELECT count(*), count(DISTINCT doc_id) FROM documents").rows == [(6, 6)]
+    assert ask(Database(chosen.db), "SELECT count(*) FROM files").rows == [(1,)]
 
 
 def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(

@@ -16,7 +16,7 @@ from jobs.pipeline.run import recorded_run
 from jobs.pipeline.score_new import score_pending
 from jobs.pipeline.tally import Tally
 from monitor.database import store
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.database.schema import migrate
 from tests.support.hostile_strings import HOSTILE
 from tests.support.inputs import read, write
@@ -63,11 +63,11 @@ def tables(folder: Path, runs: list[list[Path]], seed: int) -> list[list[tuple[A
     db = folder / f"{seed}.duckdb"
     for files in runs:
         tally = Tally()
-        with recorded_run(db, "score", None) as run_id:
-            ingest(db, files, run_id, tally)
-            score_pending(db, KeywordScorer(), run_id, tally, chunk_rows=3)
+        with recorded_run(Database(db), "score", None) as run_id:
+            ingest(Database(db), files, run_id, tally)
+            score_pending(Database(db), KeywordScorer(), run_id, tally, chunk_rows=3)
         assert tally.n_read - tally.n_rejected == tally.n_appended + tally.n_duplicate
-    with reading(db) as con:
+    with Database(db).reading() as con:
         return [sorted(con.execute(sql).fetchall(), key=repr) for sql in KEPT]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobs.pipeline.night import run_once
-from monitor.database.connection import connect, reading
+from monitor.database.connection import Database
 from monitor.settings import load_settings
 from tests.support.interrupted import LIMIT_S, interrupted, once, twice, twice_heard
 from tests.support.keyword_scorer import KeywordScorer
@@ -70,7 +70,7 @@ def ledger(config: Path) -> list[tuple[str, int, int]]:
     db = config.with_name("risk.duckdb")
     if not db.exists():
         return []
-    with reading(db) as con:
+    with Database(db).reading() as con:
         found = con.execute("SELECT status, n_scored FROM runs ORDER BY run_id").fetchall()
         ((scores,),) = con.execute("SELECT count(*) FROM scores").fetchall()
     assert scores == sum(n for _, n in found)
@@ -114,7 +114,7 @@ def test_the_second_ctrl_c_waits_for_no_reader_and_further_ones_do_no_harm(
     db = config.with_name("risk.duckdb")
 
     def held(process: subprocess.Popen[str]) -> None:
-        with connect(db, read_only=True):
+        with Database(db).connect(read_only=True):
             time.sleep(2)  # the next chunk is scored by now, and its commit waits for this reader
             twice_heard(process)
             for _ in range(further):

@@ -14,7 +14,7 @@ from jobs.nightly import night
 from jobs.query import ask
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.update import Found, look
-from monitor.database.connection import only_writer
+from monitor.database.connection import Database
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.settings import Settings
 from reports.risk import pictures
@@ -60,7 +60,8 @@ def test_nights_add_what_is_new_and_write_the_report(
     night(settings, lambda: second)
     assert len(second.seen) == 30
     assert ask(
-        settings.db, "SELECT status, n_read, n_rejected, n_appended, n_scored FROM runs ORDER BY run_id"
+        Database(settings.db),
+        "SELECT status, n_read, n_rejected, n_appended, n_scored FROM runs ORDER BY run_id",
     ).rows == [
         ("done", 121, 1, 120, 120),
         ("done", 30, 0, 30, 30),
@@ -73,7 +74,9 @@ def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
         night(settings, lambda: KeywordScorer(die_after=60))
     assert not settings.out.exists()
     night(settings, KeywordScorer)
-    assert ask(settings.db, "SELECT status, n_appended, n_scored FROM runs ORDER BY run_id").rows == [
+    assert ask(
+        Database(settings.db), "SELECT status, n_appended, n_scored FROM runs ORDER BY run_id"
+    ).rows == [
         ("failed", 120, 50),
         ("done", 0, 70),
     ]
@@ -82,11 +85,11 @@ def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
 
 def test_an_empty_inbox_is_a_quiet_night(settings: Settings) -> None:
     night(settings, KeywordScorer)
-    assert ask(settings.db, "SELECT status, n_read FROM runs").rows == [("done", 0)]
+    assert ask(Database(settings.db), "SELECT status, n_read FROM runs").rows == [("done", 0)]
 
 
 def test_two_nights_never_overlap(settings: Settings) -> None:
-    with only_writer(settings.db), pytest.raises(StoreError, match="another run is working"):
+    with Database(settings.db).only_writer(), pytest.raises(StoreError, match="another run is working"):
         night(settings, KeywordScorer)
 
 
@@ -109,7 +112,7 @@ def test_a_folder_that_cannot_be_used_fails_the_run_with_a_clear_line_before_the
     with pytest.raises(MonitorError):
         night(lost, load)
     assert len(loaded) == 1
-    _, (status, message) = ask(settings.db, "SELECT status, message FROM runs ORDER BY run_id").rows
+    _, (status, message) = ask(Database(settings.db), "SELECT status, message FROM runs ORDER BY run_id").rows
     assert status == "failed"
     assert re.match(r"(Data|Config)Error: .*lost: cannot", message)
 
@@ -141,7 +144,7 @@ def test_a_full_disk_under_the_log_costs_no_row(
             app._exit_well(lambda: night(settings, KeywordScorer))
         monkeypatch.undo()
     assert "risk-monitor: the output: the disk is full; make room" in capsys.readouterr().err
-    assert ask(settings.db, "SELECT status, n_scored FROM runs").rows == [("done", 30), ("done", 0)]
+    assert ask(Database(settings.db), "SELECT status, n_scored FROM runs").rows == [("done", 30), ("done", 0)]
 
 
 @pytest.mark.parametrize("restored", [False, True])
@@ -161,21 +164,23 @@ def test_a_database_that_is_replaced_before_the_alerts_are_kept_gets_none_and_no
         return look(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr("jobs.pipeline.night.look", replaced)
+        patched.setattr("monitor.alerts.update.look", replaced)
         with pytest.raises(StoreError, match="deleted or replaced while this run worked on it"):
             night(settings, KeywordScorer)
-    assert ask(settings.db, "SELECT count(*) FROM alerts").rows == [(0,)]
+    assert ask(Database(settings.db), "SELECT count(*) FROM alerts").rows == [(0,)]
     assert (settings.out / "index.html").read_bytes() == page
     night(settings, KeywordScorer)
-    assert ask(settings.db, "SELECT count(*) FROM scores").rows == [(330,)]
-    assert ask(settings.db, "SELECT count(*) > 0 FROM alerts").rows == [(True,)]
+    assert ask(Database(settings.db), "SELECT count(*) FROM scores").rows == [(330,)]
+    assert ask(Database(settings.db), "SELECT count(*) > 0 FROM alerts").rows == [(True,)]
 
 
 def test_another_risk_map_is_another_model(settings: Settings) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
     for name in ("one", "two"):
         night(settings, lambda name=name: KeywordScorer(KeywordModel(model_id=name)))  # type: ignore[misc]
-    assert ask(settings.db, "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL").rows == [
+    assert ask(
+        Database(settings.db), "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL"
+    ).rows == [
         ("one", 30),
         ("two", 30),
     ]
@@ -193,4 +198,4 @@ def test_the_demo_ends_with_ten_lines_and_the_path_and_starts_anew_each_time(
         assert NOT_A_DIAGNOSIS in lines[9]
         assert lines[10] == str(tmp_path / "out" / "report" / "index.html")
         assert Path(lines[10]).is_file()
-    assert ask(tmp_path / "out" / "demo.duckdb", "SELECT count(*) FROM runs").rows == [(1,)]
+    assert ask(Database(tmp_path / "out" / "demo.duckdb"), "SELECT count(*) FROM runs").rows == [(1,)]

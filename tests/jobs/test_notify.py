@@ -19,7 +19,7 @@ from jobs.pipeline.notify import tell_of_night, telling_of_failure
 from jobs.query import ask
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.state import AlertCounts
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.settings import Settings, load_settings
 from tests.support.keyword_scorer import KeywordScorer
@@ -55,7 +55,7 @@ Inbox = tuple[list[SecretStr], list[dict[str, Any]]]
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     """A database with two open alerts of the model `m`, one that somebody has seen, and one of another model."""
-    with writing(tmp_path / "risk.duckdb") as con:
+    with Database(tmp_path / "risk.duckdb").writing() as con:
         for number, (model, state) in enumerate(
             (("m", "open"), ("m", "open"), ("m", "acknowledged"), ("x", "open"))
         ):
@@ -87,7 +87,7 @@ def sad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
-    tell_of_night(urls, db, "m", COUNTS, "red")
+    tell_of_night(urls, Database(db), "m", COUNTS, "red")
     (message,) = received
     assert message["title"] == "Risk monitor"
     assert message["message"].splitlines() == [
@@ -99,7 +99,7 @@ def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox, db: Pa
 def test_of_an_alert_is_told_once_and_of_a_quiet_night_nothing(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
     for _ in range(3):
-        tell_of_night(urls, db, "m", COUNTS, "yellow")
+        tell_of_night(urls, Database(db), "m", COUNTS, "yellow")
     assert len(received) == 1
 
 
@@ -146,7 +146,7 @@ def test_what_a_night_raised_before_it_broke_off_is_told_by_the_next(
         broken.setattr("jobs.pipeline.night.measure", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             night(sad, KeywordScorer)
-    assert ask(sad.db, "SELECT count(*) > 0 FROM open_alerts").rows == [(True,)]
+    assert ask(Database(sad.db), "SELECT count(*) > 0 FROM open_alerts").rows == [(True,)]
     night(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer)
     assert [message["message"][:10] for message in received] == ["New alerts"]
 
@@ -159,7 +159,7 @@ def test_a_message_that_nobody_took_is_a_warning_and_goes_out_the_next_night(
         night(sad.model_copy(update={"notify": tuple(addresses)}), KeywordScorer)
     told = "notify: address 1 did not take the message; the run itself is done; the next run tries again"
     assert capsys.readouterr().err.splitlines().count(told) == 1
-    assert ask(sad.db, "SELECT status FROM runs").rows == [("done",)] * 3
+    assert ask(Database(sad.db), "SELECT status FROM runs").rows == [("done",)] * 3
     assert len(received) == 1
 
 
@@ -168,7 +168,7 @@ def test_alerts_are_told_of_once_one_address_took_the_message(
 ) -> None:
     urls, received = inbox
     for _ in range(2):
-        tell_of_night([REFUSING, *urls], db, "m", COUNTS, "green")
+        tell_of_night([REFUSING, *urls], Database(db), "m", COUNTS, "green")
     assert len(received) == 1
     assert capsys.readouterr().err == "notify: address 1 did not take the message; the run itself is done\n"
 
@@ -176,7 +176,7 @@ def test_alerts_are_told_of_once_one_address_took_the_message(
 def test_an_address_that_takes_nothing_stays_secret_and_never_hides_the_first_error(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, db: Path
 ) -> None:
-    tell_of_night([REFUSING], db, "m", COUNTS, "red")
+    tell_of_night([REFUSING], Database(db), "m", COUNTS, "red")
     with pytest.raises(DataError), telling_of_failure([REFUSING], "nightly"):
         raise DataError("the first")
     shown = "".join(capfd.readouterr()) + caplog.text
@@ -204,4 +204,4 @@ def test_addresses_that_cannot_be_used_are_refused_before_the_run_and_not_shown(
     ):
         pytest.fail("it began")
     with telling_of_failure([], "nightly"):
-        tell_of_night([], db, "m", COUNTS, "red")
+        tell_of_night([], Database(db), "m", COUNTS, "red")

@@ -13,6 +13,7 @@ import pytest
 from jobs.cli import main
 from jobs.pipeline.score_files import score_files
 from jobs.query import ask
+from monitor.database.connection import Database
 from tests.support.inputs import GOOD, HEADER, write, write_rows
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -20,7 +21,7 @@ NOBODY = 65534
 
 
 def ours(path: Path) -> None:
-    score_files([write(path.with_suffix(".csv"), HEADER + GOOD)], path, KeywordScorer)
+    score_files([write(path.with_suffix(".csv"), HEADER + GOOD)], Database(path), KeywordScorer)
 
 
 def foreign(path: Path) -> None:
@@ -172,7 +173,7 @@ def test_who_may_only_read_can_ask_and_is_told_that_he_cannot_write(fails: Calla
         ours(db)
         db.chmod(0o444)
         os.seteuid(NOBODY)
-        assert ask(db, "SELECT count(*) FROM scores").rows == [(1,)]
+        assert ask(Database(db), "SELECT count(*) FROM scores").rows == [(1,)]
         assert "cannot make this lock file (Permission denied)" in fails("score", feed, "--db", db)
     finally:
         os.seteuid(0)

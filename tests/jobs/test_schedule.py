@@ -18,7 +18,7 @@ from jobs import schedule
 from jobs.schedule import Jobs, Scheduler, build, command_lines, crontab, last_night, systemd
 from monitor.cron import Cron
 from monitor.database import ledger
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.database.statements import SQL
 from monitor.errors import ConfigError
 from monitor.settings import Schedule, Settings
@@ -206,8 +206,8 @@ def test_a_night_that_is_longer_than_a_day_is_never_doubled(
 
 def test_the_last_night_is_the_last_that_was_done(tmp_path: Path) -> None:
     db = tmp_path / "risk.duckdb"
-    assert last_night(db) is None
-    with writing(db) as con:
+    assert last_night(Database(db)) is None
+    with Database(db).writing() as con:
         assert ledger.last_night(con, "nightly") is None
         for job, status, day in (
             ("nightly", "failed", 4), ("nightly", "done", 5), ("nightly", "stopped", 6), ("score", "done", 7),
@@ -215,15 +215,17 @@ def test_the_last_night_is_the_last_that_was_done(tmp_path: Path) -> None:
             run = ledger.start_run(con, job, None)
             ledger.finish_run(con, run, status)
             con.execute("UPDATE runs SET started_at = ? WHERE run_id = ?", [dt.datetime(2026, 1, day), run])
-    assert last_night(db) == dt.datetime(2026, 1, 5)
-    with writing(db) as con:  # by a clock that was ahead: or no night would come before that day
+    assert last_night(Database(db)) == dt.datetime(2026, 1, 5)
+    with Database(db).writing() as con:  # by a clock that was ahead: or no night would come before that day
         run = ledger.start_run(con, "nightly", None)
         ledger.finish_run(con, run)
         con.execute("UPDATE runs SET started_at = TIMESTAMP '2099-01-01' WHERE run_id = ?", [run])
-    assert last_night(db) == dt.datetime(2026, 1, 5)
-    with writing(db) as con:
+    assert last_night(Database(db)) == dt.datetime(2026, 1, 5)
+    with Database(db).writing() as con:
         con.execute("DELETE FROM runs WHERE status = 'done'")
-    assert last_night(db) == dt.datetime(2026, 1, 4), "nights that only failed were missed from the first on"
+    assert last_night(Database(db)) == dt.datetime(2026, 1, 4), (
+        "nights that only failed were missed from the first on"
+    )
 
 
 def in_process(code: str) -> subprocess.Popen[str]:

@@ -16,7 +16,7 @@ from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import score_rows
 from jobs.pipeline.tally import Tally
 from monitor.database import store
-from monitor.database.connection import only_writer, reading, writing
+from monitor.database.connection import Database
 from monitor.errors import DataError, MonitorError, StoreError
 from monitor.labels import EMOTIONS
 from monitor.privacy.pseudonyms import key_file_of, open_pseudonyms
@@ -31,12 +31,12 @@ FEED = HEADER + "".join(
 
 
 def ask(db: Path, sql: str) -> list[tuple[Any, ...]]:
-    with reading(db) as con:
+    with Database(db).reading() as con:
         return con.execute(sql).fetchall()
 
 
 def score(db: Path, *inputs: Path, scorer: KeywordScorer | None = None, chunk_rows: int = 4) -> Tally:
-    return score_files(inputs, db, lambda: scorer or KeywordScorer(), chunk_rows).tally
+    return score_files(inputs, Database(db), lambda: scorer or KeywordScorer(), chunk_rows).tally
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_each_text_gets_its_own_scores(db: Path, feed: Path) -> None:
     tally = score(db, feed)
     assert (tally.n_read, tally.n_rejected, tally.n_appended, tally.n_scored) == (10, 0, 10, 10)
     rows = ask(
-        db,
+        Database(db),
         "SELECT text, emotion, risk, p_sadness, p_high, n_tokens FROM documents JOIN scores USING (doc_id)",
     )
     assert len(rows) == 10
@@ -67,7 +67,8 @@ def test_each_text_gets_its_own_scores(db: Path, feed: Path) -> None:
 def test_the_ledger_the_model_and_the_file_are_remembered(db: Path, feed: Path) -> None:
     score(db, feed)
     ((status, n_read, n_rejected, n_duplicate, n_appended, n_scored, message),) = ask(
-        db, "SELECT status, n_read, n_rejected, n_duplicate, n_appended, n_scored, message FROM runs"
+        Database(db),
+        "SELECT status, n_read, n_rejected, n_duplicate, n_appended, n_scored, message FROM runs",
     )
     assert (status, n_read, n_rejected, n_duplicate, n_appended, n_scored, message) == (
         "done",
@@ -78,26 +79,27 @@ def test_the_ledger_the_model_and_the_file_are_remembered(db: Path, feed: Path) 
         10,
         None,
     )
-    assert ask(db, "SELECT name, risk_map->>'joy' FROM models") == [("keywords", "low_risk")]
-    assert ask(db, "SELECT path, size FROM files") == [(str(feed), feed.stat().st_size)]
+    assert ask(Database(db), "SELECT name, risk_map->>'joy' FROM models") == [("keywords", "low_risk")]
+    assert ask(Database(db), "SELECT path, size FROM files") == [(str(feed), feed.stat().st_size)]
     assert ask(
-        db, "SELECT count(*) FROM scores s JOIN runs r USING (run_id) JOIN documents d USING (doc_id, run_id)"
+        Database(db),
+        "SELECT count(*) FROM scores s JOIN runs r USING (run_id) JOIN documents d USING (doc_id, run_id)",
     ) == [(10,)]
 
 
 def test_a_second_run_appends_nothing_and_scores_nothing(db: Path, feed: Path) -> None:
     score(db, feed)
     before = (
-        ask(db, "SELECT * FROM scores ORDER BY doc_id"),
-        ask(db, "SELECT * FROM documents ORDER BY doc_id"),
+        ask(Database(db), "SELECT * FROM scores ORDER BY doc_id"),
+        ask(Database(db), "SELECT * FROM documents ORDER BY doc_id"),
     )
     again = KeywordScorer()
     tally = score(db, feed, scorer=again)
     assert (tally.n_read, tally.n_duplicate, tally.n_appended, tally.n_scored) == (10, 10, 0, 0)
     assert again.seen == []
     assert before == (
-        ask(db, "SELECT * FROM scores ORDER BY doc_id"),
-        ask(db, "SELECT * FROM documents ORDER BY doc_id"),
+        ask(Database(db), "SELECT * FROM scores ORDER BY doc_id"),
+        ask(Database(db), "SELECT * FROM documents ORDER BY doc_id"),
     )
 
 
@@ -105,7 +107,7 @@ def test_a_new_model_scores_beside_the_old_one(db: Path, feed: Path) -> None:
     score(db, feed)
     tally = score(db, feed, scorer=KeywordScorer(KeywordModel(model_id="keywords-2")))
     assert tally.n_scored == 10
-    assert ask(db, "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL") == [
+    assert ask(Database(db), "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL") == [
         ("keywords-1", 10),
         ("keywords-2", 10),
     ]
@@ -114,20 +116,20 @@ def test_a_new_model_scores_beside_the_old_one(db: Path, feed: Path) -> None:
 def test_after_a_crash_the_next_run_completes_the_rest(db: Path, feed: Path) -> None:
     with pytest.raises(RuntimeError):
         score(db, feed, scorer=KeywordScorer(die_after=8))
-    assert ask(db, "SELECT count(*) FROM scores") == [(8,)]
-    assert ask(db, "SELECT status, n_scored, message FROM runs") == [("failed", 8, "RuntimeError")]
+    assert ask(Database(db), "SELECT count(*) FROM scores") == [(8,)]
+    assert ask(Database(db), "SELECT status, n_scored, message FROM runs") == [("failed", 8, "RuntimeError")]
     rest = KeywordScorer()
     tally = score(db, feed, scorer=rest)
     assert len(rest.seen) == tally.n_scored == 2
-    assert ask(db, "SELECT count(*), count(DISTINCT doc_id) FROM scores") == [(10, 10)]
+    assert ask(Database(db), "SELECT count(*), count(DISTINCT doc_id) FROM scores") == [(10, 10)]
 
 
 def test_a_run_that_died_without_a_word_is_closed_by_the_next(db: Path, feed: Path) -> None:
     score(db, feed)
-    with writing(db) as con:
+    with Database(db).writing() as con:
         con.execute("UPDATE runs SET status = 'running', finished_at = NULL")
     score(db, feed)
-    statuses = ask(db, "SELECT status, finished_at IS NOT NULL FROM runs ORDER BY run_id")
+    statuses = ask(Database(db), "SELECT status, finished_at IS NOT NULL FROM runs ORDER BY run_id")
     assert statuses == [("failed", True), ("done", True)]
 
 
@@ -136,7 +138,7 @@ def test_rejects_are_kept_with_their_place_and_do_not_double(db: Path, tmp_path:
     tally = score(db, path)
     assert (tally.n_read, tally.n_rejected, tally.n_appended, tally.n_scored) == (13, 3, 10, 10)
     score(db, path)
-    rejects = ask(db, 'SELECT file, "row", "column", raw FROM rejects ORDER BY "row"')
+    rejects = ask(Database(db), 'SELECT file, "row", "column", raw FROM rejects ORDER BY "row"')
     assert [(file, row, column) for file, row, column, _ in rejects] == [
         (str(path), 12, "posted_at"),
         (str(path), 13, "doc_id"),
@@ -156,7 +158,7 @@ def test_a_doc_id_of_an_earlier_file_with_other_content_is_a_reject(
     tally = score(db, later)
     assert (tally.n_read, tally.n_rejected, tally.n_duplicate, tally.n_appended) == (2, 1, 1, 0)
     assert tally.reasons == {"doc_id: used before for another subject, time or text": 1}
-    assert ask(db, "SELECT text FROM documents WHERE doc_id = 'd3'") == [("today is all anger",)]
+    assert ask(Database(db), "SELECT text FROM documents WHERE doc_id = 'd3'") == [("today is all anger",)]
 
 
 def test_nothing_is_begun_when_one_input_cannot_be_read(db: Path, feed: Path, tmp_path: Path) -> None:
@@ -178,7 +180,7 @@ def test_nothing_is_begun_when_one_input_cannot_be_read(db: Path, feed: Path, tm
 def test_what_is_wrong_with_the_key_is_said_before_the_model_is_loaded(
     db: Path, feed: Path, tmp_path: Path, begun_plain: bool, key: str | None, told: str
 ) -> None:
-    score_files([feed], db, KeywordScorer, key_file=None if begun_plain else tmp_path / "first.key")
+    score_files([feed], Database(db), KeywordScorer, key_file=None if begun_plain else tmp_path / "first.key")
     if key is not None:
         write(tmp_path / "other.key", key).chmod(0o600)
     before = set(tmp_path.iterdir())
@@ -187,10 +189,10 @@ def test_what_is_wrong_with_the_key_is_said_before_the_model_is_loaded(
         raise AssertionError("loaded")
 
     with pytest.raises(MonitorError, match=told):
-        score_files([feed], db, load, key_file=None if key is None else tmp_path / "other.key")
+        score_files([feed], Database(db), load, key_file=None if key is None else tmp_path / "other.key")
     if key is not None:
         with pytest.raises(MonitorError):
-            score_files([feed], db, load, key_file=tmp_path / "missing.key")
+            score_files([feed], Database(db), load, key_file=tmp_path / "missing.key")
     assert set(tmp_path.iterdir()) == before
 
 
@@ -212,13 +214,16 @@ def test_the_key_file_can_be_named(
         main(words)
     assert not stop.value.code
     assert not key_file_of(db).exists()
-    assert ask(db, "SELECT fingerprint FROM pseudonyms") == [
+    assert ask(Database(db), "SELECT fingerprint FROM pseudonyms") == [
         (open_pseudonyms(key, create=False).fingerprint,)
     ]
 
 
 def test_two_runs_at_once_are_refused(db: Path, feed: Path) -> None:
-    with only_writer(db), pytest.raises(StoreError, match="another run is working on this database"):
+    with (
+        Database(db).only_writer(),
+        pytest.raises(StoreError, match="another run is working on this database"),
+    ):
         score(db, feed)
     assert score(db, feed).n_appended == 10
 
@@ -227,7 +232,7 @@ def test_a_forgotten_document_gets_no_score(db: Path, feed: Path) -> None:
     score(db, feed)
     rows = pl.DataFrame({"doc_id": ["d1", "gone"], "text": ["a", "b"]})
     scores = score_rows(rows, KeywordScorer(KeywordModel(model_id="late")))
-    with writing(db) as con:
+    with Database(db).writing() as con:
         assert store.append_scores(con, pl.concat([scores, scores]), "run") == 1
 
 
@@ -239,17 +244,17 @@ def test_an_inbox_reads_new_files_once_and_refuses_bad_ones_without_stopping(
     write(inbox / "1.csv", "when,text\n")
     write(inbox / "2.csv", FEED)
     write(inbox / ".3.csv", FEED)
-    with writing(db):
+    with Database(db).writing():
         pass
     for expected in ((10, 10, 1, 0), (0, 0, 0, 1)):
         tally = Tally()
-        with recorded_run(db, "nightly", None) as run_id:
-            ingest(db, whole_files(inbox, settle_s=0), run_id, tally, unattended=True)
+        with recorded_run(Database(db), "nightly", None) as run_id:
+            ingest(Database(db), whole_files(inbox, settle_s=0), run_id, tally, unattended=True)
         refused, again = len(tally.refused), len(tally.still_refused)
         assert (tally.n_read, tally.n_appended, refused, again) == expected
     assert (tally.n_known_files, tally.n_rejected) == (1, 0)
-    assert ask(db, "SELECT n_files, n_refused_files FROM runs ORDER BY run_id") == [(1, 1), (0, 0)]
-    ((file, row, reason),) = ask(db, 'SELECT file, "row", reason FROM rejects')
+    assert ask(Database(db), "SELECT n_files, n_refused_files FROM runs ORDER BY run_id") == [(1, 1), (0, 0)]
+    ((file, row, reason),) = ask(Database(db), 'SELECT file, "row", reason FROM rejects')
     assert (file, row) == (str(inbox / "1.csv"), None)
     assert reason.startswith("no column subject_id"), "the file is named already"
 
@@ -257,7 +262,7 @@ def test_an_inbox_reads_new_files_once_and_refuses_bad_ones_without_stopping(
 def test_the_messages_of_a_bug_stay_out_of_the_ledger(db: Path, feed: Path) -> None:
     with pytest.raises(RuntimeError):
         score(db, feed, scorer=KeywordScorer(die_after=0))
-    assert ask(db, "SELECT message FROM runs") == [("RuntimeError",)]
+    assert ask(Database(db), "SELECT message FROM runs") == [("RuntimeError",)]
 
 
 def test_the_real_feed_is_read_whole(db: Path, data_dir: Path) -> None:
@@ -283,15 +288,17 @@ class Interrupted(KeywordScorer):
 def test_an_interrupted_run_is_a_stopped_one_and_loses_nothing(db: Path, feed: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         score(db, feed, scorer=Interrupted())
-    assert ask(db, "SELECT status, n_scored FROM runs") == [("stopped", 4)]
+    assert ask(Database(db), "SELECT status, n_scored FROM runs") == [("stopped", 4)]
     assert score(db, feed).n_scored == 6
 
 
 def test_the_embedded_model_scores_and_another_risk_map_is_another_model(db: Path, feed: Path) -> None:
     scorer = open_scorer("embedded", "cpu")
-    tally, model, _ = score_files([feed], db, lambda: scorer)
+    tally, model, _ = score_files([feed], Database(db), lambda: scorer)
     assert tally.n_scored == 10
-    assert ask(db, "SELECT DISTINCT model_id FROM scores") == ask(db, "SELECT model_id FROM models")
+    assert ask(Database(db), "SELECT DISTINCT model_id FROM scores") == ask(
+        Database(db), "SELECT model_id FROM models"
+    )
     rules = {**model.risk_map.rules, "surprise": "mid_risk"}
     other = open_scorer("embedded", "cpu", rules, "nf4").model
     assert other.risk_map.rules == rules

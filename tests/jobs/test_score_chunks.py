@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from jobs.pipeline.score_files import score_files
+from monitor.database.connection import Database
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -17,7 +18,7 @@ def test_large_texts_are_fetched_few_at_a_time_and_none_is_left(
     rows = "".join(f"s1,{dt.date(2026, 1, 1 + i)},{'x' * 900} joy {i}\n" for i in range(5))
     tally = score_files(
         [write(tmp_path / "a.csv", "subject_id,posted_at,text\n" + rows)],
-        tmp_path / "risk.duckdb",
+        Database(tmp_path / "risk.duckdb"),
         KeywordScorer,
     ).tally
     assert tally.n_scored == 5
@@ -41,6 +42,6 @@ def test_a_slow_model_commits_after_fewer_texts(
     monkeypatch.setattr("jobs.pipeline.score_new.time.monotonic", lambda: Clock.now)
     rows = [f"s,2026-01-01T00:00:{n % 60:02},joy {n}" for n in range(700)]
     feed = write(tmp_path / "many.csv", "subject_id,posted_at,text\n" + "\n".join(rows) + "\n")
-    score_files([feed], tmp_path / "risk.duckdb", Clock, chunk_rows=300)
+    score_files([feed], Database(tmp_path / "risk.duckdb"), Clock, chunk_rows=300)
     assert chunks[:3] == sizes
     assert sum(chunks) == 700

@@ -11,7 +11,7 @@ import typer
 from jobs.status import command, health, show
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import ledger, store
-from monitor.database.connection import connect, writing
+from monitor.database.connection import Database
 from monitor.database.statements import utc_now
 from monitor.errors import ConfigError, StoreError
 from tests.support.rows import documents, scores
@@ -26,7 +26,7 @@ def db(tmp_path: Path) -> Path:
     add_run(
         path, "done", NOW - dt.timedelta(hours=6), quality="yellow", findings='["6% of the rows were odd"]'
     )
-    with writing(path) as con:
+    with Database(path).writing() as con:
         store.append_documents(con, documents("a", "b", "c"), "r")
         store.append_scores(con, scores("a", "b"), "r")
     return path
@@ -35,7 +35,7 @@ def db(tmp_path: Path) -> Path:
 def add_run(
     db: Path, status: str, finished: dt.datetime | None, job: str = "nightly", **columns: str
 ) -> None:
-    with writing(db) as con:
+    with Database(db).writing() as con:
         run = ledger.start_run(con, job, "m")
         if status != "running":
             ledger.finish_run(con, run, status, "DataError: no inbox" if status == "failed" else None)
@@ -45,7 +45,7 @@ def add_run(
 
 
 def test_a_good_night_has_no_problems(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = health(db, 26, NOW)
+    found = health(Database(db), 26, NOW)
     assert found["problems"] == []
     assert (found["n_documents"], found["n_scores"], found["n_unscored"], found["hours"]) == (3, 2, 1, 6)
     show(found)
@@ -64,32 +64,32 @@ def test_a_good_night_has_no_problems(db: Path, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(("hours", "late"), [(25.9, False), (26, True), (100, True)])
 def test_a_run_is_late_from_the_limit_on(db: Path, hours: float, late: bool) -> None:
-    found = health(db, 26, NOW + dt.timedelta(hours=hours - 6))
+    found = health(Database(db), 26, NOW + dt.timedelta(hours=hours - 6))
     assert [problem.split(":")[0] for problem in found["problems"]] == ["late"] * late
 
 
 def test_a_failed_last_run_is_a_problem_until_one_is_done(db: Path) -> None:
     for _ in range(2):
         add_run(db, "failed", NOW)
-    found = health(db, 26, NOW)
+    found = health(Database(db), 26, NOW)
     assert found["problems"] == ["failed: DataError: no inbox"]
     assert found["n_failed_since"] == 2
     add_run(db, "stopped", NOW)
-    assert health(db, 26, NOW)["problems"] == []
+    assert health(Database(db), 26, NOW)["problems"] == []
     add_run(db, "failed", NOW, job="evaluate")
-    assert health(db, 26, NOW)["problems"] == [], "of the runs that score"
+    assert health(Database(db), 26, NOW)["problems"] == [], "of the runs that score"
     add_run(db, "done", NOW)
-    assert health(db, 26, NOW)["n_failed_since"] == 0
+    assert health(Database(db), 26, NOW)["n_failed_since"] == 0
 
 
 def test_a_run_of_a_clock_that_was_ahead_hides_neither_failures_nor_lateness(db: Path) -> None:
     add_run(db, "done", NOW + dt.timedelta(days=365))
-    with writing(db) as con:
+    with Database(db).writing() as con:
         con.execute("UPDATE runs SET run_id = '2027' || run_id WHERE finished_at > ?", [NOW])
-    assert health(db, 26, NOW)["hours"] == 6
-    assert health(db, 26, NOW + dt.timedelta(days=3))["problems"][0].startswith("late: ")
+    assert health(Database(db), 26, NOW)["hours"] == 6
+    assert health(Database(db), 26, NOW + dt.timedelta(days=3))["problems"][0].startswith("late: ")
     add_run(db, "failed", NOW)
-    assert health(db, 26, NOW)["problems"] == ["failed: DataError: no inbox"]
+    assert health(Database(db), 26, NOW)["problems"] == ["failed: DataError: no inbox"]
 
 
 def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(
@@ -97,21 +97,21 @@ def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(
 ) -> None:
     add_run(db, "done", NOW, quality="red", findings='["another language?"]')
     add_run(db, "running", None)
-    found = health(db, 26, NOW)
+    found = health(Database(db), 26, NOW)
     assert found["problems"] == ["red: the input of the last run that was done"]
     show(found)
     assert "one runs since" in capsys.readouterr().out
 
 
 def test_an_empty_database_is_late(tmp_path: Path) -> None:
-    connect(tmp_path / "new.duckdb").close()
-    assert health(tmp_path / "new.duckdb", 26)["problems"] == ["late: no run was ever done"]
+    Database(tmp_path / "new.duckdb").connect().close()
+    assert health(Database(tmp_path / "new.duckdb"), 26)["problems"] == ["late: no run was ever done"]
 
 
 def test_alerts_are_counted_of_the_model_that_scored_last(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with writing(db) as con:
+    with Database(db).writing() as con:
         ((model,),) = con.execute("SELECT DISTINCT model_id FROM scores").fetchall()
         con.execute(
             "INSERT INTO alert_updates SELECT model_id, max(scored_at), 'r' FROM scores GROUP BY model_id"
@@ -124,7 +124,7 @@ def test_alerts_are_counted_of_the_model_that_scored_last(
                 " $day AS raised_at",
                 {"id": f"a{number}", "model": owner, "day": NOW},
             )
-    show(health(db, 26, NOW))
+    show(health(Database(db), 26, NOW))
     assert re.search(r"alerts +1 not closed\n", capsys.readouterr().out)
 
 

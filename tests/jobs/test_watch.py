@@ -13,7 +13,7 @@ from jobs.console import interrupts
 from jobs.console.interrupts import Stopped
 from jobs.query import ask
 from jobs.watch import watch
-from monitor.database.connection import only_writer
+from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.settings import Settings
 from tests.support.inputs import write
@@ -62,7 +62,7 @@ def test_each_file_is_scored_when_it_comes_and_a_quiet_inbox_leaves_no_line(
         lambda: write(settings.inbox / "b.csv", HEADER + "s1,2026-01-06,anger\n"),
         lambda: None,
     )
-    assert ask(settings.db, LEDGER).rows == [("watch", "done", 2, 2), ("watch", "done", 1, 1)]
+    assert ask(Database(settings.db), LEDGER).rows == [("watch", "done", 2, 2), ("watch", "done", 1, 1)]
     assert "read 1, rejected 0, appended 1, scored 1; quality green" in capsys.readouterr().err
     assert not settings.out.exists()
     assert not settings.snapshot.exists()
@@ -84,7 +84,7 @@ def test_it_waits_for_another_run_and_then_takes_what_came_meanwhile(
     let_go, held = threading.Event(), threading.Event()
 
     def other_run() -> None:
-        with only_writer(settings.db):
+        with Database(settings.db).only_writer():
             held.set()
             let_go.wait(60)
 
@@ -98,7 +98,7 @@ def test_it_waits_for_another_run_and_then_takes_what_came_meanwhile(
 
     play(monkeypatch, settings, end, lambda: None)
     assert "waiting for it" in capsys.readouterr().err
-    assert ask(settings.db, LEDGER).rows == [("watch", "done", 1, 1)]
+    assert ask(Database(settings.db), LEDGER).rows == [("watch", "done", 1, 1)]
 
 
 def test_an_address_that_takes_no_message_is_one_warning_a_batch_and_watching_goes_on(
@@ -115,7 +115,7 @@ def test_an_address_that_takes_no_message_is_one_warning_a_batch_and_watching_go
         lambda: write(settings.inbox / "b.csv", HEADER + "s2,2026-01-24,joy\n"),
         lambda: None,
     )
-    assert ask(settings.db, LEDGER).rows == [("watch", "done", 24, 24), ("watch", "done", 1, 1)]
+    assert ask(Database(settings.db), LEDGER).rows == [("watch", "done", 24, 24), ("watch", "done", 1, 1)]
     assert capsys.readouterr().err.count("did not take the message") == 2
 
 

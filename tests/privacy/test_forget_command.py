@@ -9,7 +9,7 @@ import pytest
 
 from jobs.forget import command, forget_everywhere
 from jobs.nightly import night
-from monitor.database.connection import connect, only_writer, reading
+from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
 from monitor.settings import Settings, load_settings
@@ -91,7 +91,7 @@ def test_no_plain_id_reaches_a_file_a_message_or_a_name(
         path.name for path in files
     }
     assert holding(files, SUBJECT, "person-13", REFUSED, "columns that were swapped") == []
-    with reading(settings.db) as con:
+    with Database(settings.db).reading() as con:
         subjects = con.execute("SELECT count(DISTINCT subject_id) FROM documents").fetchall()
         assert subjects == [(15,)]
         for (raw,) in con.execute("SELECT raw FROM rejects WHERE raw IS NOT NULL").fetchall():
@@ -107,7 +107,7 @@ def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
 ) -> None:
     night(settings, KeywordScorer)
     pseudonym = open_pseudonyms(settings.db.with_name("risk.duckdb.key")).of(SUBJECT)
-    with reading(settings.db) as con:
+    with Database(settings.db).reading() as con:
         (ids,) = zip(
             *con.execute("SELECT doc_id FROM documents WHERE subject_id = ?", [pseudonym]).fetchall(),
             strict=True,
@@ -120,14 +120,14 @@ def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
     for file in (settings.db, settings.snapshot / "risk-snapshot.duckdb"):
         assert holding([file], *SECRETS)
     capfd.readouterr()
-    forget_everywhere(settings.db, SUBJECT if given == "plain" else pseudonym, settings)
+    forget_everywhere(Database(settings.db), SUBJECT if given == "plain" else pseudonym, settings)
     shown = "".join(capfd.readouterr())
     assert "3 documents" in shown
     assert holding(written(settings), SUBJECT, pseudonym, *SECRETS, REFUSED, *ids) == []
     assert all(text not in shown for text in (SUBJECT, pseudonym, *SECRETS, *ids))
     for name in ("a.csv", "b.jsonl", "c.parquet"):
         assert f"{settings.inbox / name} is yours and still names" in shown
-    with reading(settings.db) as con:
+    with Database(settings.db).reading() as con:
         assert con.execute("SELECT count(DISTINCT subject_id) FROM scores").fetchall() == [(14,)]
     for export in settings.snapshot.glob("*.parquet"):
         assert pseudonym not in pl.read_parquet(export).to_series(0).to_list()
@@ -136,9 +136,9 @@ def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
 @pytest.mark.usefixtures("no_report")
 def test_a_forgotten_subject_comes_back_only_with_a_changed_file(settings: Settings) -> None:
     night(settings, KeywordScorer)
-    forget_everywhere(settings.db, SUBJECT, settings)
+    forget_everywhere(Database(settings.db), SUBJECT, settings)
     night(settings, KeywordScorer)
-    with reading(settings.db) as con:
+    with Database(settings.db).reading() as con:
         assert con.execute("SELECT count(DISTINCT subject_id) FROM documents").fetchall() == [(14,)]
 
 
@@ -149,7 +149,7 @@ def test_an_export_of_a_month_that_was_theirs_alone_goes(settings: Settings) -> 
     )
     night(settings, KeywordScorer)
     assert (settings.snapshot / "scores-2025-07.parquet").exists()
-    forget_everywhere(settings.db, SUBJECT, settings)
+    forget_everywhere(Database(settings.db), SUBJECT, settings)
     assert not (settings.snapshot / "scores-2025-07.parquet").exists()
 
 
@@ -175,11 +175,11 @@ def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
         monkeypatch.setenv(KEY_VARIABLE, key)
     before = settings.db.read_bytes()
     with pytest.raises(StoreError, match=told):
-        forget_everywhere(settings.db, SUBJECT, settings)
+        forget_everywhere(Database(settings.db), SUBJECT, settings)
     assert settings.db.read_bytes() == before
-    forget_everywhere(settings.db, pseudonym, settings)
+    forget_everywhere(Database(settings.db), pseudonym, settings)
     assert "nobody can tell whether your input files name this subject" in capfd.readouterr().err
-    with reading(settings.db) as con:
+    with Database(settings.db).reading() as con:
         assert con.execute("FROM documents WHERE subject_id = ?", [pseudonym]).fetchall() == []
     assert not file.exists()
 
@@ -187,18 +187,18 @@ def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
 @pytest.mark.usefixtures("no_report")
 def test_what_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such database"):
-        forget_everywhere(settings.db, SUBJECT, settings)
+        forget_everywhere(Database(settings.db), SUBJECT, settings)
     assert not settings.db.exists()
     night(settings, KeywordScorer)
     with pytest.raises(DataError, match=r"nothing about this subject$"):
-        forget_everywhere(settings.db, "nobody", settings)
-    with only_writer(settings.db), pytest.raises(StoreError, match="another run is working"):
-        forget_everywhere(settings.db, SUBJECT, settings)
+        forget_everywhere(Database(settings.db), "nobody", settings)
+    with Database(settings.db).only_writer(), pytest.raises(StoreError, match="another run is working"):
+        forget_everywhere(Database(settings.db), SUBJECT, settings)
     with pytest.raises(ConfigError, match="--db"):
         command(SUBJECT)
     with pytest.raises(ConfigError, match="SUBJECT is empty"):
         command(" ", db=settings.db)
-    connect(tmp_path / "plain.duckdb").close()
+    Database(tmp_path / "plain.duckdb").connect().close()
     with pytest.raises(DataError, match="nothing about"):
         command(SUBJECT, db=tmp_path / "plain.duckdb")
 
@@ -208,7 +208,7 @@ def test_a_short_id_that_is_part_of_a_files_date_costs_nobody_else_a_row_and_bri
     settings: Settings,
 ) -> None:
     def state() -> list[tuple[int]]:
-        with reading(settings.db) as con:
+        with Database(settings.db).reading() as con:
             tables = ("documents", "rejects", "files")
             return [con.execute(f"SELECT count(*) FROM {table}").fetchall()[0] for table in tables]
 
@@ -220,12 +220,12 @@ def test_a_short_id_that_is_part_of_a_files_date_costs_nobody_else_a_row_and_bri
         ],
     )
     night(settings, KeywordScorer)
-    forget_everywhere(settings.db, "gone", settings)
+    forget_everywhere(Database(settings.db), "gone", settings)
     before = state()
-    forget_everywhere(settings.db, "17", settings)
+    forget_everywhere(Database(settings.db), "17", settings)
     after = [(before[0][0] - 1,), *before[1:]]
     assert state() == after
-    with reading(settings.db) as con:
+    with Database(settings.db).reading() as con:
         names = "SELECT path FROM files UNION SELECT file FROM rejects"
         assert con.execute(f"SELECT count(*) FROM ({names}) WHERE contains(path, '-17')").fetchall() == [(0,)]
     (settings.inbox / "feed-2026-09-17.csv").rename(settings.inbox / "again.csv")

@@ -9,9 +9,8 @@ import polars as pl
 import pytest
 
 from monitor.database import ledger, store
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.errors import StoreError
-from monitor.privacy import retention
 from monitor.privacy.forgetting import files_holding, forget, names_of
 from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import drop_old_texts, rewrite
@@ -36,7 +35,7 @@ HOSTILE_IDS = [
 
 
 def fill(db: Path, subject: str = "alice", other: str = "bob") -> None:
-    with writing(db) as con:
+    with Database(db).writing() as con:
         rows = documents("d-one", "d-two", "d-three").with_columns(
             subject_id=pl.Series([subject, other, subject]),
             text=pl.Series(["the very secret words", "words of another", "common words"]),
@@ -89,30 +88,30 @@ def db(tmp_path: Path) -> Path:
 
 
 def tables(db: Path) -> dict[str, list[tuple[object, ...]]]:
-    with reading(db) as con:
+    with Database(db).reading() as con:
         names = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         return {name: sorted(con.table(name).fetchall(), key=str) for name in names}
 
 
 def column(db: Path, sql: str) -> list[object]:
-    with reading(db) as con:
+    with Database(db).reading() as con:
         return [value for (value,) in con.execute(sql).fetchall()]
 
 
 def test_a_copy_that_leaves_nothing_out_is_equal_private_and_alone(db: Path) -> None:
     before, names = tables(db), sorted(path.name for path in db.parent.iterdir())
     order = column(db, "SELECT doc_id FROM documents ORDER BY rowid")
-    assert rewrite(db) == {}
+    assert rewrite(Database(db)) == {}
     assert tables(db) == before
     assert column(db, "SELECT doc_id FROM documents ORDER BY rowid") == order
     assert stat.S_IMODE(db.stat().st_mode) == 0o600
     assert sorted(path.name for path in db.parent.iterdir()) == names
-    with pytest.raises(duckdb.ConstraintException), writing(db) as con:
+    with pytest.raises(duckdb.ConstraintException), Database(db).writing() as con:
         con.execute("INSERT INTO scores FROM scores")
 
 
 def test_a_forgotten_subject_is_in_no_row_and_the_others_are_whole(db: Path) -> None:
-    done = forget(db, names_of("alice", None))
+    done = forget(Database(db), names_of("alice", None))
     assert done.removed == {"documents": 2, "scores": 3, "alerts": 1, "rejects": 1, "file names": 1}
     assert column(db, "SELECT doc_id FROM documents") == ["d-two", "d-four"]
     assert column(db, "SELECT doc_id FROM scores ORDER BY ALL") == ["d-four", "d-two"]
@@ -125,14 +124,14 @@ def test_a_forgotten_subject_is_in_no_row_and_the_others_are_whole(db: Path) -> 
     assert column(db, "SELECT message FROM runs") == [None]
     assert column(db, "SELECT raw IS NULL FROM rejects ORDER BY reject_id") == [True, True, False]
     assert column(db, "SELECT file FROM rejects ORDER BY reject_id")[0] == f"forgotten-{SHA[:12]}"
-    assert forget(db, names_of("alice", None)).removed == {}
+    assert forget(Database(db), names_of("alice", None)).removed == {}
 
 
 def test_the_bytes_of_a_forgotten_subject_are_gone_from_the_file(db: Path) -> None:
     secrets = ("the very secret words", "half a secret", "alice,2026", "/inbox/alice.csv", "d-one")
     for text in secrets:
         assert files_holding([db], [text]) == [db], "a search that finds nothing before proves nothing after"
-    done = forget(db, names_of("alice", None))
+    done = forget(Database(db), names_of("alice", None))
     assert "the very secret words" in done.sought
     assert files_holding([db], [*secrets, *done.sought]) == []
 
@@ -142,14 +141,14 @@ def test_who_is_forgotten_by_way_of_a_link_is_gone_from_the_file_it_stands_for(
 ) -> None:
     link = tmp_path / "risk.duckdb"
     link.symlink_to(db)
-    done = forget(link, names_of("alice", None))
+    done = forget(Database(link), names_of("alice", None))
     assert link.is_symlink()
     assert files_holding([db], done.sought) == []
     assert column(db, "SELECT count(*) FROM documents WHERE subject_id = 'alice'") == [0]
 
 
 def test_what_others_wrote_too_stays_and_is_not_sought(db: Path) -> None:
-    done = forget(db, names_of("alice", None))
+    done = forget(Database(db), names_of("alice", None))
     assert "common words" not in done.sought
     assert done.unsought == 2, "alice stands in xalicex, and d-one is short"
     assert column(db, "SELECT text FROM documents ORDER BY text") == ["common words", "words of another"]
@@ -159,7 +158,7 @@ def test_a_pseudonym_and_the_id_behind_it_both_lead_to_the_subject(tmp_path: Pat
     for given in ("alice", KEY.of("alice")):
         db = tmp_path / f"{len(given)}.duckdb"
         fill(db, KEY.of("alice"), KEY.of("bob"))
-        assert forget(db, names_of(given, KEY)).removed["documents"] == 2
+        assert forget(Database(db), names_of(given, KEY)).removed["documents"] == 2
         assert files_holding([db], ["the very secret words"]) == []
         assert column(db, "SELECT subject_id FROM alerts") == [KEY.of("bob")]
 
@@ -168,13 +167,13 @@ def test_a_pseudonym_and_the_id_behind_it_both_lead_to_the_subject(tmp_path: Pat
 def test_no_id_is_code(tmp_path: Path, subject: str) -> None:
     db = tmp_path / "risk.duckdb"
     fill(db, subject)
-    assert forget(db, [subject]).removed["documents"] == 2
+    assert forget(Database(db), [subject]).removed["documents"] == 2
     assert column(db, "SELECT count(*) FROM documents") == [2]
     assert column(db, "SELECT count(*) FROM rejects WHERE raw LIKE '%bob%'") == [1]
 
 
 def test_old_texts_go_with_their_bytes_and_scores_stay(db: Path) -> None:
-    with writing(db) as con:
+    with Database(db).writing() as con:
         con.execute("UPDATE documents SET ingested_at = '2026-05-01' WHERE doc_id IN ('d-one', 'd-three')")
         con.execute(
             "UPDATE documents SET ingested_at = '2026-05-02' WHERE doc_id NOT IN ('d-one', 'd-three')"
@@ -182,7 +181,7 @@ def test_old_texts_go_with_their_bytes_and_scores_stay(db: Path) -> None:
         con.execute("UPDATE rejects SET rejected_at = '2026-05-01' WHERE reject_id < '4'")
     n_scores = column(db, "SELECT count(*) FROM scores")
     assert files_holding([db], ["the very secret words"]) == [db]
-    assert drop_old_texts(db, 30, NOW) == 2
+    assert drop_old_texts(Database(db), 30, NOW) == 2
     assert column(db, "SELECT text FROM documents ORDER BY doc_id") == [
         "common words",
         None,
@@ -194,7 +193,7 @@ def test_old_texts_go_with_their_bytes_and_scores_stay(db: Path) -> None:
     assert column(db, "SELECT count(*) FROM alerts") == [2]
     assert files_holding([db], ["the very secret words", "half a secret", "alice,2026"]) == []
     untouched = db.stat().st_ino
-    assert drop_old_texts(db, 30, NOW) == 0
+    assert drop_old_texts(Database(db), 30, NOW) == 0
     assert db.stat().st_ino == untouched, "nothing to do is nothing written"
 
 
@@ -207,13 +206,13 @@ def test_what_a_killed_rewriting_left_is_cleared_and_a_foreign_log_stops_it(
 ) -> None:
     for name in (".risk.duckdb.rewrite", ".risk.duckdb.rewrite.wal"):
         db.with_name(name).write_bytes(b"rubbish")
-    assert rewrite(db, subjects=["alice"])["documents"] == 2
+    assert rewrite(Database(db), subjects=["alice"])["documents"] == 2
     assert not list(db.parent.glob(".*"))
     monkeypatch.setattr(
-        retention, "connect", lambda _: db.with_name("risk.duckdb.wal").touch() or NoConnection
+        Database, "connect", lambda _: db.with_name("risk.duckdb.wal").touch() or NoConnection
     )
     with pytest.raises(StoreError, match="another program writes to it"):
-        rewrite(db, subjects=["bob"])
+        rewrite(Database(db), subjects=["bob"])
     db.with_name("risk.duckdb.wal").unlink()
     assert column(db, "SELECT count(*) FROM documents") == [2]
 
@@ -225,9 +224,9 @@ def test_a_copy_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyP
         db.with_name(f".{db.name}.rewrite.wal").touch()
         raise duckdb.IOException("No space left on device")
 
-    monkeypatch.setattr(retention, "_copy", full)
+    monkeypatch.setattr("monitor.database.copy._copy", full)
     with pytest.raises(StoreError, match="the disk is full"):
-        rewrite(db, subjects=["alice"])
+        rewrite(Database(db), subjects=["alice"])
     assert db.read_bytes() == before
     assert not list(db.parent.glob(".*"))
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from jobs.pipeline.write_report import write_report
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from reports.risk import html, pages
 from reports.risk.inputs import Inputs, Notice, Options
 from reports.style.wording import Words
@@ -102,12 +102,12 @@ def test_pages_with_nothing_or_little_to_draw_are_silent_too(browser: Browser, t
     assert seen.is_silent_and_offline(), seen.said
     assert seen.page.evaluate("window.hacked") is None
     assert seen.page.locator("h1").inner_text() == ATTACKS[0]
-    with writing(tmp_path / "one.duckdb") as con:
+    with Database(tmp_path / "one.duckdb").writing() as con:
         fake_feed.add(con, [("a", "2026-01-05 08:00", 0.8)])
     for number, options in enumerate(
         (Options(), Options(min_cohort=1, show_subjects=True, subject_pages=True))
     ):
-        index = write_report(tmp_path / "one.duckdb", tmp_path / str(number), options=options)
+        index = write_report(Database(tmp_path / "one.duckdb"), tmp_path / str(number), options=options)
         for file in index.parent.rglob("*.html"):
             seen = opened(browser, file, 400)
             assert seen.is_silent_and_offline(), seen.said

@@ -13,7 +13,7 @@ import pytest
 from jobs.pipeline.report_inputs import collect
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.labels import EMOTIONS
 from reports.risk import chart_data, data_quality, pictures, subjects
 from reports.risk import html as page
@@ -90,10 +90,10 @@ def test_of_many_alerts_the_newest_are_drawn_and_all_are_counted(
 
 
 def test_every_link_leads_to_a_page_or_a_picture(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
-    with writing(tmp_path / "risk.duckdb") as other:
+    with Database(tmp_path / "risk.duckdb").writing() as other:
         full_report.fill(other, south="../../etc/<script>")
     out = tmp_path / "out"
-    write_report(tmp_path / "risk.duckdb", out, options=Options(subject_pages=True, top=5))
+    write_report(Database(tmp_path / "risk.duckdb"), out, options=Options(subject_pages=True, top=5))
     files = sorted(out.rglob("*.html"))
     assert len(files) == 2 + 2 + 1 + 40
     assert {file.name for file in out.glob("cohort*")} == {
@@ -103,7 +103,7 @@ def test_every_link_leads_to_a_page_or_a_picture(con: duckdb.DuckDBPyConnection,
         assert file.stat().st_size < 2_000_000
         for target in re.findall(r'href="([^"#]+)', file.read_text(encoding="utf-8").split("<script")[0]):
             assert (file.parent / target).is_file(), (file.name, target)
-    write_report(tmp_path / "risk.duckdb", out)
+    write_report(Database(tmp_path / "risk.duckdb"), out)
     assert not list(out.rglob("subjects*/*"))
     assert not (out / "subjects.html").exists()
 

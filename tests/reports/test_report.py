@@ -16,7 +16,7 @@ from jobs.cli import build_app
 from jobs.pipeline.report_inputs import collect
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.errors import ConfigError, StoreError
 from reports.risk import html as page
 from reports.risk import pages
@@ -35,7 +35,7 @@ Fill = Callable[[duckdb.DuckDBPyConnection], None]
 @pytest.fixture
 def make(tmp_path: Path) -> Callable[[Fill], Path]:
     def database(fill: Fill) -> Path:
-        with writing(tmp_path / "risk.duckdb") as con:
+        with Database(tmp_path / "risk.duckdb").writing() as con:
             fill(con)
         return tmp_path / "risk.duckdb"
 
@@ -62,7 +62,7 @@ def said(html: str | Path) -> str:
 
 def rendered(db: Path, as_of: dt.date | None = None, model: str | None = None, **options: object) -> str:
     """The index alone, without the seconds that pictures take."""
-    with reading(db) as con:
+    with Database(db).reading() as con:
         inputs = collect(con, as_of, model, Options(**options))
     first = pages.notice(inputs) if isinstance(inputs, Notice) else next(pages.pages(inputs))
     return page.render(first, Words(Options(**options).lang))
@@ -74,7 +74,7 @@ def test_a_report_of_more_than_aggregates_is_for_its_owner_alone(
 ) -> None:
     db, before = make(lambda _: None), os.umask(0o022)
     try:
-        path = write_report(db, tmp_path / "out", options=Options(**({more: True} if more else {})))
+        path = write_report(Database(db), tmp_path / "out", options=Options(**({more: True} if more else {})))
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == (0o600 if more else 0o644)
@@ -85,7 +85,7 @@ def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_
     out.mkdir(parents=True)
     for name in ("index.html", "risk_trend.png"):  # of a report that everybody may read
         (out / name).touch(0o644)
-    path = write_report(make(fake_feed.add_courses), out, options=Options(show_subjects=True))
+    path = write_report(Database(make(fake_feed.add_courses)), out, options=Options(show_subjects=True))
     assert path == out / "index.html"
     assert {file.stat().st_mode & 0o777 for file in out.iterdir()} == {0o600}
     assert {file.name for file in out.iterdir()} == PICTURES | {"index.html", "alerts.html"}
@@ -150,11 +150,11 @@ def test_a_page_with_little_data_says_so(
 
 
 def test_a_withheld_number_is_nowhere_in_the_files(make: Callable[[Fill], Path], tmp_path: Path) -> None:
-    write_report(make(cohort(10, 40, 0.4321)), tmp_path / "out")
+    write_report(Database(make(cohort(10, 40, 0.4321))), tmp_path / "out")
     found = b"".join(file.read_bytes() for file in (tmp_path / "out").iterdir() if file.suffix != ".png")
     assert b"43.2" not in found
     assert b"0.432" not in found
-    write_report(tmp_path / "risk.duckdb", tmp_path / "out", options=Options(min_cohort=10))
+    write_report(Database(tmp_path / "risk.duckdb"), tmp_path / "out", options=Options(min_cohort=10))
     assert "43.2%" in said(tmp_path / "out" / "index.html")
 
 
@@ -162,12 +162,12 @@ def test_a_day_without_texts_is_no_error_and_old_pictures_do_not_stay(
     make: Callable[[Fill], Path], tmp_path: Path
 ) -> None:
     db, out = make(cohort(12, 10)), tmp_path / "out"
-    write_report(db, out)
+    write_report(Database(db), out)
     assert (out / "risk_trend.png").exists()
-    assert "ask for a later --as-of" in said(write_report(db, out, dt.date(2025, 12, 31)))
+    assert "ask for a later --as-of" in said(write_report(Database(db), out, dt.date(2025, 12, 31)))
     assert [file.name for file in out.iterdir()] == ["index.html"]
-    write_report(db, out)
-    silent = said(write_report(db, out, dt.date(2030, 1, 1)))
+    write_report(Database(db), out)
+    silent = said(write_report(Database(db), out, dt.date(2030, 1, 1)))
     assert "No texts were scored for the 7 days to 1 Jan 2030" in silent
     assert "hour 0" not in silent, "nothing is known of the hours of texts that there are not"
     assert {file.name for file in out.iterdir()} == {"index.html", "alerts.html"}
@@ -209,7 +209,7 @@ def test_an_unknown_model_is_named_with_those_there_are(
     make: Callable[[Fill], Path], tmp_path: Path, model: str, told: str
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)):
-        write_report(make(two_models), tmp_path / "out", model=model)
+        write_report(Database(make(two_models)), tmp_path / "out", model=model)
 
 
 @pytest.mark.parametrize(
@@ -233,10 +233,10 @@ def test_a_missing_database_and_an_unwritable_folder_are_told(
     make: Callable[[Fill], Path], tmp_path: Path
 ) -> None:
     with pytest.raises(StoreError, match="there is no such database"):
-        write_report(tmp_path / "no.duckdb", tmp_path / "out")
+        write_report(Database(tmp_path / "no.duckdb"), tmp_path / "out")
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="cannot write there"):
-        write_report(make(cohort(1, 1)), tmp_path / "file")
+        write_report(Database(make(cohort(1, 1))), tmp_path / "file")
 
 
 def test_the_command_prints_the_path_of_the_page(make: Callable[[Fill], Path], tmp_path: Path) -> None:

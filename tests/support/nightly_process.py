@@ -19,7 +19,7 @@ import jobs.nightly
 from jobs.console import app
 from jobs.pipeline import batches
 from jobs.pipeline import night as pipeline
-from monitor.database import connection
+from monitor.database.connection import Database
 from monitor.intake import documents
 from monitor.settings import Settings
 from reports.risk import pictures
@@ -78,11 +78,11 @@ class Telling:
 
 if __name__ == "__main__":
     offline.library = lambda: "the script that draws charts takes a second to bundle"  # type: ignore[assignment]
-    connect = connection.connect
-    connection.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[assignment, return-value]
-    jobs.intake.append_batch = told("ingest", jobs.intake.append_batch)
+    connect = Database.connect
+    Database.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[method-assign, assignment, return-value]
+    batches.append_batch = told("ingest", batches.append_batch)
     KeywordScorer.score = told("score", KeywordScorer.score)  # type: ignore[method-assign]
     for step, name in (("alerts", "_alert_and_judge"), ("publish", "publish"), ("report", "write_report")):
-        setattr(jobs.nightly, name, told(step, getattr(jobs.nightly, name)))
+        setattr(pipeline, name, told(step, getattr(pipeline, name)))
     app._exit_well(lambda: run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2]))
     say("end")

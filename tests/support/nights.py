@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.labels import EMOTIONS
 from monitor.settings import Settings
 
@@ -71,7 +71,7 @@ def settings(folder: Path, inbox: Path, **others: Any) -> Settings:
 
 def contents(db: Path) -> dict[str, list[tuple[Any, ...]]]:
     """The rows of every table but the ledgers, sorted, without run ids and the times of runs."""
-    with reading(db) as con:
+    with Database(db).reading() as con:
         tables = con.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
         found = {}
         for (table,) in tables:
@@ -86,7 +86,7 @@ def contents(db: Path) -> dict[str, list[tuple[Any, ...]]]:
 
 def assert_ledger_adds_up(db: Path) -> None:
     """Every row is counted in the line of the run that wrote it: they were committed together or not at all."""
-    with reading(db) as con:
+    with Database(db).reading() as con:
         for table, counted in (("documents", "n_appended"), ("scores", "n_scored"), ("files", "n_files")):
             wrong = con.execute(
                 f"SELECT run_id, {counted}, n FROM (FROM runs SELECT run_id, {counted}) FULL JOIN"

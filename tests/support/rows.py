@@ -7,7 +7,7 @@ import duckdb
 import polars as pl
 
 from monitor.database import store
-from monitor.database.connection import writing
+from monitor.database.connection import Database
 from monitor.labels import RiskMap, score_columns
 
 
@@ -26,7 +26,7 @@ def documents(*ids: str, text: str = "a text") -> pl.DataFrame:
 
 def database(path: Path) -> Path:
     """A database that holds the documents a and b."""
-    with writing(path) as con:
+    with Database(path).writing() as con:
         store.append_documents(con, documents("a", "b"), "run")
     return path
 

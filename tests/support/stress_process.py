@@ -40,7 +40,7 @@ def nights(stop: Path, chosen: str) -> tuple[int, int]:
 
 def reader(stop: Path, chosen: str) -> tuple[int, float]:
     """Question after question, each within the default patience; returns how many, and the longest, in seconds."""
-    from monitor.database.connection import reading
+    from monitor.database.connection import Database
     from tests.support.nights import assert_ledger_adds_up
 
     db, asked, longest, seen = Path(json.loads(chosen)["db"]), 0, 0.0, 0
@@ -48,7 +48,7 @@ def reader(stop: Path, chosen: str) -> tuple[int, float]:
     while not stop.exists():
         began = time.monotonic()
         assert_ledger_adds_up(db)
-        with reading(db) as con:
+        with Database(db).reading() as con:
             ((n,),) = con.execute("SELECT count(*) FROM scores").fetchall()
         assert n >= seen, "committed rows are gone"
         seen, asked, longest = n, asked + 1, max(longest, time.monotonic() - began)

@@ -14,6 +14,7 @@ from jobs.pipeline.score_files import score_files
 from jobs.query import ask
 from monitor import ROOT
 from monitor.alerts.rules import AlertRules
+from monitor.database.connection import Database
 from monitor.demo.feed import demo_feed_path
 from monitor.settings import Settings, load_settings
 from reports.risk.inputs import Options
@@ -69,8 +70,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo feed and a file with one bad row, scored by words, and the alerts of rules that words can raise."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "bad.csv").write_text("subject_id,posted_at,text\ns1,yesterday,hello\n")
-    score_files([demo_feed_path(), folder / "bad.csv"], folder / "risk.duckdb", KeywordScorer)
-    update(folder / "risk.duckdb", AlertRules(threshold=0.1))
+    score_files([demo_feed_path(), folder / "bad.csv"], Database(folder / "risk.duckdb"), KeywordScorer)
+    update(Database(folder / "risk.duckdb"), AlertRules(threshold=0.1))
     return folder / "risk.duckdb"
 
 
@@ -82,7 +83,7 @@ def test_there_are_ten_queries_and_they_use_every_view() -> None:
 
 @pytest.mark.parametrize("sql", QUERIES)
 def test_every_query_in_the_readme_answers(scored: Path, sql: str) -> None:
-    answer = ask(scored, sql)
+    answer = ask(Database(scored), sql)
     assert answer.rows
     assert all(any(row[column] is not None for row in answer.rows) for column in range(len(answer.names)))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.database.statements import SQL
 from monitor.database.store import append_documents
 from monitor.errors import StoreError
@@ -138,10 +138,10 @@ def test_a_limit_on_the_size_of_files_costs_no_committed_row(tmp_path: Path) -> 
 
 TWO_COMMITS = """
 import os, pathlib, sys
-from monitor.database import connect
-from monitor.store import append_documents
-from tests.rows import documents
-con = connect(pathlib.Path(sys.argv[1]))
+from monitor.database.connection import Database
+from monitor.database.store import append_documents
+from tests.support.rows import documents
+con = Database(pathlib.Path(sys.argv[1])).connect()
 for ids in ("ab", "cd"):
     con.execute("BEGIN")
     append_documents(con, documents(*ids, text="a text " * 1000), "run")
@@ -155,7 +155,7 @@ def test_a_damaged_last_page_of_the_log_costs_its_own_commit_and_the_message_say
     tmp_path: Path, from_end: int
 ) -> None:
     db = tmp_path / "risk.duckdb"
-    with writing(db) as con:
+    with Database(db).writing() as con:
         append_documents(con, documents("in the file"), "run")
     subprocess.run([sys.executable, "-c", TWO_COMMITS, db], cwd=SQL.parent, check=False)
     log = tmp_path / "risk.duckdb.wal"
@@ -163,12 +163,15 @@ def test_a_damaged_last_page_of_the_log_costs_its_own_commit_and_the_message_say
     assert len(raw) > 2 * from_end
     raw[-from_end] ^= 0xFF
     log.write_bytes(raw)
-    with pytest.raises(StoreError, match="the log beside it is damaged at its end") as caught, reading(db):
+    with (
+        pytest.raises(StoreError, match="the log beside it is damaged at its end") as caught,
+        Database(db).reading(),
+    ):
         pytest.fail("a damaged log was read")
     (command,) = re.findall(r"`(truncate .*?)`", str(caught.value))
     subprocess.run(command.split(), check=True)
-    with reading(db) as con:
+    with Database(db).reading() as con:
         ids = {doc_id for (doc_id,) in con.execute("SELECT doc_id FROM documents").fetchall()}
     assert ids == {"in the file", "a", "b"}
-    with writing(db) as con:
+    with Database(db).writing() as con:
         assert append_documents(con, documents("a", "b", "c", "d", text="a text " * 1000), "run") == 2

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.database.connection import reading
+from monitor.database.connection import Database
 from monitor.database.snapshot import NAME
 from monitor.database.statements import SQL
 from monitor.settings import Settings
@@ -108,7 +108,7 @@ def test_a_killed_night_is_completed_by_the_next(worlds: list[World], tmp_path: 
     assert_ledger_adds_up(chosen.db)
     drawn = {name for name in world.files if name.startswith("report/")} if step != "report" else set()
     assert files(tmp_path / "night") | drawn == world.files
-    with reading(chosen.db) as con:
+    with Database(chosen.db).reading() as con:
         runs = con.execute("SELECT status, message FROM runs ORDER BY run_id").fetchall()
     assert [status for status, _ in runs][-1] == "done"
     assert "running" not in {status for status, _ in runs}

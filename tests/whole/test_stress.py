@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.database.connection import reading, writing
+from monitor.database.connection import Database
 from monitor.database.statements import SQL
 from monitor.settings import Settings
 from tests.support.nightly_process import run_night
@@ -42,7 +42,7 @@ def test_runs_the_scheduler_and_readers_at_once(tmp_path: Path) -> None:
     inbox, chosen = tmp_path / "inbox", settings(tmp_path, tmp_path / "inbox", snapshot_parquet=True)
     inbox.mkdir()
     run_night(chosen, "keywords-1", draw=False)
-    with writing(chosen.db) as con:  # a night was missed, so that the scheduler begins with one
+    with Database(chosen.db).writing() as con:  # a night was missed, so that the scheduler begins with one
         con.execute("UPDATE runs SET started_at = started_at - INTERVAL 1 DAY, finished_at = started_at")
     (tmp_path / "risk-monitor.toml").write_text(CONFIG)
     with (tmp_path / "scheduler.log").open("w") as log:
@@ -92,7 +92,7 @@ def check(chosen: Settings, sent: int, alone: Path) -> None:
     assert len(found["files"]) == sent
     for table in ("documents", "rejects", "files"):
         assert found[table] == wanted[table]
-    with reading(chosen.db) as con:
+    with Database(chosen.db).reading() as con:
         scored = con.execute("SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY 2 DESC").fetchall()
         overlaps = "FROM runs AS a JOIN runs AS b ON a.run_id < b.run_id AND b.started_at < a.finished_at"
         assert con.execute(overlaps).fetchall() == []

@@ -64,7 +64,7 @@ def test_header_agrees_with_the_statement(name: str) -> None:
     query = window_queries.load(name)
     statements = duckdb.extract_statements(query.sql)
     assert len(statements) == 1
-    assert query.name == name
+    assert query.name == f"windows/{name}"
     assert set(query.params) == statements[0].named_parameters
     assert all((query.purpose, query.grain, query.frame))
     assert "now()" not in query.sql
