@@ -23,7 +23,7 @@ from jobs.pipeline.tally import Tally
 from monitor.benchmark.peak_memory import peak_memory
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
-from monitor.privacy.pseudonyms import key_file_of, open_pseudonyms
+from monitor.privacy.pseudonyms import default_key_file, open_pseudonyms
 from monitor.settings import Settings
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _read_rows(folder: Path, texts: Sequence[str], n: int) -> dict[str, Any]:
     note(f"reading {n:,} rows")
     feed, db, tally = folder / "rows.csv", folder / "rows.duckdb", Tally()
     _write_feed(feed, texts, n)
-    pseudonyms = open_pseudonyms(key_file_of(db))
+    pseudonyms = open_pseudonyms(default_key_file(db))
     began = time.perf_counter()
     with peak_memory("cpu") as peak, recorded_run(Database(db), "benchmark", None) as run_id:
         ingest(Database(db), [feed], run_id, tally, unattended=True, pseudonyms=pseudonyms)

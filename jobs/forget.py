@@ -26,8 +26,8 @@ from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
 from monitor.privacy import agreement
-from monitor.privacy.forgetting import Forgotten, files_holding, forget, names_of
-from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, key_file_of, open_pseudonyms
+from monitor.privacy.forgetting import Forgotten, files_containing, forget, possible_ids
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 
@@ -42,13 +42,13 @@ def forget_everywhere(db: Database, subject: str, settings: Settings | None) -> 
     Raises:
         StoreError: a file that this project wrote still holds a trace. DataError: there was nobody to forget.
     """
-    key_file = (settings and settings.key_file) or key_file_of(db.path)
+    key_file = (settings and settings.key_file) or default_key_file(db.path)
     pseudonyms, searchable = _key_of(db, key_file, subject)
-    names = names_of(subject, pseudonyms)
+    names = possible_ids(subject, pseudonyms)
     with db.only_writer():
         done = forget(db, names)
         written = [db.file, *_written_anew(db, settings)]
-        left = files_holding(written, done.sought)
+        left = files_containing(written, done.search_strings)
     _say(done, written, settings)
     if not searchable:
         warn(
@@ -73,14 +73,14 @@ def _key_of(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | No
         StoreError: there is no key at hand, or another one, and the subject is no pseudonym of the database.
     """
     with db.reading() as con:
-        kept = agreement.begun_with(con)
+        kept = agreement.read_fingerprint(con)
         held = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
     known = KEY_VARIABLE in os.environ or key_file.exists()
     pseudonyms = open_pseudonyms(key_file, create=False) if known else None
     if kept in (None, PLAIN) or (pseudonyms and pseudonyms.fingerprint == kept):
         return pseudonyms, True
     if not held and pseudonyms:
-        agreement.check_pseudonyms(kept, pseudonyms.fingerprint)
+        agreement.check_fingerprint(kept, pseudonyms.fingerprint)
     if not held:
         raise StoreError(
             f"{db}: the key of its pseudonyms is missing (no {key_file}, no {KEY_VARIABLE}); bring it back, or give "
@@ -107,10 +107,10 @@ def _say(done: Forgotten, written: Sequence[Path], settings: Settings | None) ->
     lines = {
         "removed": ", ".join(f"{n:,} {table}" for table, n in done.removed.items()) or "nothing",
         "searched": f"{sum(path.stat().st_size for path in written):,} bytes of {len(written):,} files, "
-        f"for {len(done.sought):,} ids and texts",
+        f"for {len(done.search_strings):,} ids and texts",
     }
-    if done.unsought:
-        lines["not"] = f"for {done.unsought:,} that are short or stand in what others wrote, too"
+    if done.n_not_searched:
+        lines["not"] = f"for {done.n_not_searched:,} that are short or stand in what others wrote, too"
     for name, value in lines.items():
         console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
     if settings is None:

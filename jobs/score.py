@@ -18,7 +18,7 @@ from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
 from monitor.database.connection import Database
 from monitor.errors import DataError
-from monitor.privacy.pseudonyms import key_file_of
+from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import load_settings
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def command(
     settings = load_settings()
     if key_file is None and settings.db.resolve() == db.resolve():
         key_file = settings.key_file
-    key = None if plain_ids else key_file or key_file_of(db)
+    key = None if plain_ids else key_file or default_key_file(db)
     rules = settings.alert_rules
     done = score_files(inputs, Database(db), lambda: open_scorer(model, device), key_file=key, rules=rules)
     print_summary(done.tally, Database(db), done.model, alerts=done.alerts)

@@ -214,10 +214,10 @@ def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path
         return f"{source}: no such setting: {key}{suggest(str(place[-1]), table)}"
     if kind == "dict_type":
         message = "give each emotion's risk level, in a table of the file or as JSON in the variable"
-    return f"{source}: {key}: {plain(kind, message)}"
+    return f"{source}: {key}: {plain_message(kind, message)}"
 
 
-def plain(kind: str, message: str) -> str:
+def plain_message(kind: str, message: str) -> str:
     """What to do about a fault that pydantic found, in plain words."""
     message = next((words for sign, words in _WANTED.items() if kind.startswith(sign)), message)
     return message.removeprefix("Value error, ").replace("Input should", "it should")

@@ -105,7 +105,7 @@ class Intake:
 
     def refuse(self, path: Path, reason: str, sha256: str | None) -> None:
         """Keep one reject for a file (SHA-256 None: unknown), counted once however many nights it stays as it is."""
-        self._batch.refused.append((path, reason, documents.refusal(path, reason, sha256)))
+        self._batch.refused.append((path, reason, documents.file_reject(path, reason, sha256)))
         self._commit_if_full()
 
     def _commit_if_full(self) -> None:
@@ -165,4 +165,4 @@ def _append(
 
 def _without(chunk: documents.Chunk, used: set[str]) -> documents.Chunk:
     ids = used.intersection(chunk.documents["doc_id"])
-    return chunk.without(ids) if ids else chunk
+    return chunk.reject_documents(ids) if ids else chunk

@@ -21,8 +21,8 @@ from monitor.alerts.update import refresh
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.errors import ConfigError
-from monitor.intake.quality import Judgement, judge, measure
-from monitor.privacy.pseudonyms import key_file_of
+from monitor.intake.quality import Judgement, measure, record_judgement
+from monitor.privacy.pseudonyms import default_key_file
 from monitor.privacy.retention import drop_old_texts
 from monitor.settings import Settings
 from reports.risk import pictures
@@ -54,7 +54,7 @@ def run_once(
     A file of the inbox that cannot be read is kept as one reject.
     """
     tally, db, page = Tally(), settings.db, None
-    key_file = (settings.key_file or key_file_of(db)) if settings.pseudonyms else None
+    key_file = (settings.key_file or default_key_file(db)) if settings.pseudonyms else None
     with (
         telling_of_failure(settings.notify, job),
         scoring_run(Database(db), job, lambda: _ready(settings, load), key_file) as (
@@ -83,7 +83,7 @@ def _alert_and_judge(settings: Settings, model_id: str, run_id: str) -> tuple[Al
     alerts = refresh(db, model_id, settings.alert_rules, run_id)
     with db.reading() as con:
         measures = measure(con, run_id, settings.quality.min_rows)
-    return alerts, judge(db, run_id, measures, settings.quality)
+    return alerts, record_judgement(db, run_id, measures, settings.quality)
 
 
 def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:

@@ -17,7 +17,7 @@ from monitor.database.connection import Database
 from monitor.errors import MonitorError
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
-from monitor.privacy.agreement import agreed_pseudonyms
+from monitor.privacy.agreement import pseudonyms_for_run
 from monitor.privacy.pseudonyms import PLAIN, Pseudonyms
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
         StoreError, ConfigError, ModelError: the one that is not readable, or is not the database's key.
     """
     with stoppable(), db.only_writer():
-        pseudonyms = agreed_pseudonyms(db, key_file)
+        pseudonyms = pseudonyms_for_run(db, key_file)
         try:
             scorer = load()
         except MonitorError:
@@ -89,7 +89,7 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
             raise
         checkpoint()
         with db.writing() as con:
-            agreement.agree_on_pseudonyms(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
+            agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
         remember_model(db, scorer.model)
         with recorded_run(db, job, scorer.model.model_id) as run_id:
             yield Run(scorer, run_id, pseudonyms)

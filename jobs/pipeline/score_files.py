@@ -14,7 +14,7 @@ from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh
 from monitor.database.connection import Database
-from monitor.intake.documents import check, find_inputs
+from monitor.intake.documents import check_file, find_inputs
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
@@ -51,7 +51,7 @@ def score_files(
     """
     files = find_inputs(inputs)
     for path in files:
-        check(path)
+        check_file(path)
     tally = Tally()
     with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
         ingest(db, files, run_id, tally, pseudonyms=pseudonyms)

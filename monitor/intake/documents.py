@@ -89,7 +89,7 @@ class Chunk:
         """Rows of the file that were looked at."""
         return self.n_valid + self.rejects.height
 
-    def without(self, ids: Collection[str]) -> Chunk:
+    def reject_documents(self, ids: Collection[str]) -> Chunk:
         """This chunk with the documents of these doc_ids, which others have, moved to the rejects."""
         moved = pl.col("doc_id").is_in(list(ids))
         refused = self.documents.filter(moved).with_columns(
@@ -153,14 +153,14 @@ def read_documents(
         raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
 
 
-def check(path: Path) -> None:
+def check_file(path: Path) -> None:
     """Look at the start of a file and raise what read_documents would raise there."""
     chunks = read_documents(path, chunk_rows=1)
     next(chunks, None)
     chunks.close()
 
 
-def refusal(path: Path, reason: str, sha256: str | None) -> pl.DataFrame:
+def file_reject(path: Path, reason: str, sha256: str | None) -> pl.DataFrame:
     """The one reject, without a row number, that says why a file of this content (None: unknown) was refused.
 
     Columns of REJECT_SCHEMA; the same file with the same content and reason has the same reject_id.

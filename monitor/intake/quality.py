@@ -44,13 +44,13 @@ class Judgement(NamedTuple):
     findings: tuple[str, ...]
 
 
-def judge(db: Database, run_id: str, measures: Mapping[str, float], limits: Quality) -> Judgement:
+def record_judgement(db: Database, run_id: str, measures: Mapping[str, float], limits: Quality) -> Judgement:
     """Hold what `measure` found of a run's input to the limits, and put the judgement into the ledger.
 
     Raises:
         StoreError: the database cannot be written, or is another than the one the run began with.
     """
-    found = hold(measures, limits)
+    found = judge(measures, limits)
     with db.writing() as con:
         judge_run(con, run_id, found.level, found.findings)
     return found
@@ -102,7 +102,7 @@ SENTENCES = {
 }
 
 
-def hold(measures: Mapping[str, float], limits: Quality) -> Judgement:
+def judge(measures: Mapping[str, float], limits: Quality) -> Judgement:
     """The measures that reach their limits, the worst first."""
     found = []
     for name, value in measures.items():

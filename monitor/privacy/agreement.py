@@ -1,4 +1,4 @@
-"""TODO"""
+"""Agreement on the key: every run on a database must use the key that made its first ids."""
 
 from __future__ import annotations
 
@@ -12,31 +12,33 @@ from monitor.errors import StoreError
 from monitor.privacy.pseudonyms import PLAIN, Pseudonyms, open_pseudonyms
 
 
-def agree_on_pseudonyms(con: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
-    """Hold every run to the key (or to PLAIN ids) of the first, or a person's course would break in two.
+def require_same_key(con: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
+    """Require the key of the database's first run; another key would split each person's history in two.
+
+    The first run records its fingerprint, which is PLAIN if ids stay as they are.
 
     Raises:
-        StoreError: this database was begun with another key, or with plain ids, or without.
+        StoreError: the first run used another key, or only one of the two runs uses pseudonyms.
     """
     execute(con, "queries/agree_on_pseudonyms", fingerprint=fingerprint, now=utc_now())
-    check_pseudonyms(begun_with(con), fingerprint)
+    check_fingerprint(read_fingerprint(con), fingerprint)
 
 
-def begun_with(con: duckdb.DuckDBPyConnection) -> str | None:
-    """The fingerprint of the key that made the ids, or PLAIN; None where nothing was ever read."""
+def read_fingerprint(con: duckdb.DuckDBPyConnection) -> str | None:
+    """The fingerprint that the first run recorded; None before any run."""
     row = con.execute("SELECT fingerprint FROM pseudonyms").fetchone()
     return row[0] if row else None
 
 
-def check_pseudonyms(kept: str | None, fingerprint: str | None) -> None:
-    """Hold a fingerprint (None: of a key that is not read yet) against what a database was begun with.
+def check_fingerprint(recorded: str | None, fingerprint: str | None) -> None:
+    """Compare a run's fingerprint (None: its key is not read yet) with the one the database recorded.
 
     Raises:
-        StoreError: as `agree_on_pseudonyms`.
+        StoreError: as `require_same_key`.
     """
-    if kept is None or kept == fingerprint:
+    if recorded is None or recorded == fingerprint:
         return
-    if kept == PLAIN:
+    if recorded == PLAIN:
         raise StoreError(
             "this database was begun with plain ids and cannot take pseudonyms; name a new database, or keep to "
             "plain ids (score: --plain-ids; settings: pseudonyms = false)"
@@ -52,15 +54,21 @@ def check_pseudonyms(kept: str | None, fingerprint: str | None) -> None:
         )
 
 
-def agreed_pseudonyms(db: Database, key_file: Path | None) -> Pseudonyms | None:
-    """The pseudonyms of a run, if it has any, in agreement with the database, which is looked at and not changed."""
-    kept = None
+def pseudonyms_for_run(db: Database, key_file: Path | None) -> Pseudonyms | None:
+    """The pseudonyms of a run, checked against the database; None without a key file.
+
+    Only the schema of the database may change here. A new database gets a new key.
+
+    Raises:
+        StoreError: as `require_same_key`. ConfigError: the key cannot be read.
+    """
+    recorded = None
     if db.exists():
         with db.writing() as con:  # brings the schema up to date
-            kept = begun_with(con)
-    check_pseudonyms(kept, PLAIN if key_file is None else None)
+            recorded = read_fingerprint(con)
+    check_fingerprint(recorded, PLAIN if key_file is None else None)
     if key_file is None:
         return None
-    pseudonyms = open_pseudonyms(key_file, create=kept is None)
-    check_pseudonyms(kept, pseudonyms.fingerprint)
+    pseudonyms = open_pseudonyms(key_file, create=recorded is None)
+    check_fingerprint(recorded, pseudonyms.fingerprint)
     return pseudonyms

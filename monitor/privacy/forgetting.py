@@ -1,4 +1,4 @@
-"""TODO"""
+"""Forget a subject: remove their rows, then check that no file still contains their ids or texts."""
 
 from __future__ import annotations
 
@@ -14,70 +14,68 @@ from monitor.database.statements import execute
 from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import rewrite
 
-SOUGHT = 20  # documents whose id and text are looked for afterwards; the ids of the subject always are
-
-
-SOUGHT_BYTES = 8  # what is shorter stands in any file by chance
+MAX_DOCUMENTS = 20  # whose ids and texts are searched for; the subject's own ids always are
+MIN_SEARCH_BYTES = 8  # any file may contain a shorter string by chance
 
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What went, and what to look for in files: strings that nobody else's rows hold.
+    """What `forget` removed, and the strings to search files for.
 
     Attributes:
-        removed: rows of each table that went.
-        sought: ids and texts that may stand nowhere any more.
-        unsought: how many would prove nothing, for they are short, or stand in rows of others, which stay.
+        removed: number of removed rows of each table.
+        search_strings: ids and texts of the subject that no file may contain any more.
+        n_not_searched: number of strings not searched for, because they are too short or also occur in rows of
+            other subjects, which stay.
     """
 
     removed: dict[str, int]
-    sought: tuple[str, ...]
-    unsought: int
+    search_strings: tuple[str, ...]
+    n_not_searched: int
 
 
-def names_of(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]:
-    """The id as it was given, and as the database may hold it instead."""
+def possible_ids(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]:
+    """The id as given, and the pseudonym that the database may hold instead."""
     return (subject,) if pseudonyms is None else (subject, pseudonyms.of(subject))
 
 
-def forget(db: Database, names: Sequence[str]) -> Forgotten:
-    """Write the database anew without the subject of these names. The caller holds `database.only_writer`.
+def forget(db: Database, ids: Sequence[str]) -> Forgotten:
+    """Rewrite the database without the subject of these ids. The caller holds `Database.only_writer`.
 
     Raises:
-        StoreError: the database cannot be read or written; nothing has changed then.
+        StoreError: the database cannot be read or written; it is then unchanged.
     """
     with db.reading() as con:
-        rows = execute(con, "queries/subject_traces", subjects=list(names), n=SOUGHT).fetchall()
-    removed = rewrite(db, subjects=names)
-    candidates = {*names, *(value for row in rows for value in row if value)}
+        traces = execute(con, "queries/subject_traces", subjects=list(ids), n=MAX_DOCUMENTS).fetchall()
+    removed = rewrite(db, subjects=ids)
+    candidates = {*ids, *(value for row in traces for value in row if value)}
     with db.reading() as con:
-        shared = _held(con, sorted(candidates))
-    sought = sorted(text for text in candidates - shared if len(text.encode()) >= SOUGHT_BYTES)
-    return Forgotten(removed, tuple(sought), len(candidates) - len(sought))
+        shared = _strings_in_tables(con, sorted(candidates))
+    strings = sorted(text for text in candidates - shared if len(text.encode()) >= MIN_SEARCH_BYTES)
+    return Forgotten(removed, tuple(strings), len(candidates) - len(strings))
 
 
-def files_holding(files: Iterable[Path], sought: Sequence[str]) -> list[Path]:
-    """Those of the files in whose bytes one of these strings stands, as UTF-8 or as JSON escapes it."""
-    needles = [form.encode() for text in sought for form in {text, ascii(text)[1:-1]}]
-    return [path for path in files if _holds(path, needles)]
+def files_containing(files: Iterable[Path], strings: Sequence[str]) -> list[Path]:
+    """The files whose bytes contain one of these strings, as UTF-8 or with JSON escapes."""
+    needles = [form.encode() for text in strings for form in {text, ascii(text)[1:-1]}]
+    return [path for path in files if _contains(path, needles)]
 
 
-def _holds(path: Path, needles: Sequence[bytes]) -> bool:
+def _contains(path: Path, needles: Sequence[bytes]) -> bool:
     with path.open("rb") as stream:
-        if not path.stat().st_size:
+        if not path.stat().st_size:  # mmap refuses an empty file
             return False
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as held:
-            return any(held.find(needle) >= 0 for needle in needles)
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            return any(content.find(needle) >= 0 for needle in needles)
 
 
-def _held(con: duckdb.DuckDBPyConnection, strings: list[str]) -> set[str]:
-    """Those of the strings that stand in a value of any table."""
-    columns = execute(con, "queries/text_columns").fetchall()
-    found: set[str] = set()
-    for table, column in columns:
+def _strings_in_tables(con: duckdb.DuckDBPyConnection, strings: list[str]) -> set[str]:
+    """The strings that a value of any table contains."""
+    present: set[str] = set()
+    for table, column in execute(con, "queries/text_columns").fetchall():
         sql = (
-            f'SELECT sought FROM (SELECT unnest($strings) AS sought) WHERE EXISTS (FROM "{table}" AS t'
-            f' WHERE contains(t."{column}", sought))'
+            f'SELECT string FROM (SELECT unnest($strings) AS string) WHERE EXISTS (FROM "{table}" AS t'
+            f' WHERE contains(t."{column}", string))'
         )
-        found |= {text for (text,) in con.execute(sql, {"strings": strings}).fetchall()}
-    return found
+        present |= {text for (text,) in con.execute(sql, {"strings": strings}).fetchall()}
+    return present

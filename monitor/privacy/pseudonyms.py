@@ -76,7 +76,7 @@ class Pseudonyms:
         return [str(name) for name in written.view(f"S{n_letters}").ravel().astype(str)]
 
 
-def key_file_of(db: Path) -> Path:
+def default_key_file(db: Path) -> Path:
     """Where a database's key is kept unless the settings name another place: beside it."""
     return db.with_name(f"{db.name}.key")
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from monitor import ROOT
 from monitor.corpora.mixture import MixtureSettings
 from monitor.errors import ConfigError
-from monitor.settings import plain, suggest
+from monitor.settings import plain_message, suggest
 
 if TYPE_CHECKING:
     from monitor.training.finetuning import TrainSettings
@@ -94,7 +94,7 @@ def _explain(
 ) -> str:
     key = ".".join(map(str, place))
     if kind != "extra_forbidden":
-        return f"{key}: {plain(kind, message)}"
+        return f"{key}: {plain_message(kind, message)}"
     if len(place) == 1:
         return f"no such table: {key} (there are: {', '.join(tables)})"
     return f"no such setting: {key}{suggest(str(place[-1]), tables[str(place[0])])}"

@@ -137,17 +137,17 @@ def test_the_ledger_adds_up_and_run_ids_sort_by_time(con: duckdb.DuckDBPyConnect
 
 
 def test_a_database_keeps_to_the_key_that_it_was_begun_with(con: duckdb.DuckDBPyConnection) -> None:
-    agreement.agree_on_pseudonyms(con, "one")
-    agreement.agree_on_pseudonyms(con, "one")
+    agreement.require_same_key(con, "one")
+    agreement.require_same_key(con, "one")
     with pytest.raises(StoreError, match="another key made the pseudonyms"):
-        agreement.agree_on_pseudonyms(con, "two")
+        agreement.require_same_key(con, "two")
     with pytest.raises(StoreError, match="begun with pseudonyms and cannot take plain ids"):
-        agreement.agree_on_pseudonyms(con, PLAIN)
+        agreement.require_same_key(con, PLAIN)
     con.execute("UPDATE pseudonyms SET fingerprint = 'plain'")
     with pytest.raises(
         StoreError, match=r"begun with plain ids .* --plain-ids; settings: pseudonyms = false"
     ):
-        agreement.agree_on_pseudonyms(con, "one")
+        agreement.require_same_key(con, "one")
 
 
 def test_totals_are_of_one_model(con: duckdb.DuckDBPyConnection) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from monitor.errors import DataError
 from monitor.intake import csv_jsonl
 from monitor.intake.csv_jsonl import read_csv
-from monitor.intake.documents import MAX_TEXT_BYTES, check
+from monitor.intake.documents import MAX_TEXT_BYTES, check_file
 from monitor.intake.raw_rows import Lines
 from tests.support.inputs import DAY, GOOD, HEADER, read, refusals, write, write_rows
 
@@ -200,7 +200,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(
 ) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(DataError) as caught:
-        check(tmp_path / name)
+        check_file(tmp_path / name)
     message = str(caught.value)
     assert "\n" not in message
     assert message.startswith(str(tmp_path / name))
@@ -211,13 +211,13 @@ def test_a_file_that_cannot_be_read_is_one_clear_line(
 def test_a_name_that_lies_about_gzip_and_columns_of_odd_types_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(b"{}")
     with pytest.raises(DataError, match=r"not compressed with gzip"):
-        check(tmp_path / "a.jsonl.gz")
+        check_file(tmp_path / "a.jsonl.gz")
     pq.write_table(pa.table({"subject_id": ["s"], "posted_at": [DAY], "text": [[1]]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="column text holds list"):
-        check(tmp_path / "a.parquet")
+        check_file(tmp_path / "a.parquet")
     pq.write_table(pa.table({"subject_id": ["s"], "posted_at": [DAY]}), tmp_path / "b.parquet")
     with pytest.raises(DataError, match="no column text"):
-        check(tmp_path / "b.parquet")
+        check_file(tmp_path / "b.parquet")
 
 
 @QUICK

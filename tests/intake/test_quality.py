@@ -12,7 +12,7 @@ from monitor.database import ledger, store
 from monitor.database.connection import Database
 from monitor.errors import StoreError
 from monitor.intake import quality
-from monitor.intake.quality import Judgement, drift, hold, judge, measure
+from monitor.intake.quality import Judgement, drift, judge, measure, record_judgement
 from monitor.intake.quality_limits import Quality
 
 LIMITS = Quality()
@@ -66,7 +66,7 @@ def measured(db: Path, run: str) -> dict[str, float]:
 
 
 def judged(db: Path, run: str) -> Judgement:
-    return judge(Database(db), run, measured(db, run), LIMITS)
+    return record_judgement(Database(db), run, measured(db, run), LIMITS)
 
 
 def test_more_of_the_same_is_green_and_says_nothing(db: Path) -> None:
@@ -162,7 +162,7 @@ def test_a_run_that_this_database_does_not_know_is_not_judged(db: Path) -> None:
 
 def test_the_worst_finding_gives_the_level_and_comes_first() -> None:
     measures = {"rejected": 0.06, "language": 0.9, "length": 0.1}
-    found = hold(measures, LIMITS)
+    found = judge(measures, LIMITS)
     assert found.level == "red"
     assert [finding.split("%")[0] for finding in found.findings] == ["90", "6"]
 

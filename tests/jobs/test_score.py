@@ -19,7 +19,7 @@ from monitor.database import store
 from monitor.database.connection import Database
 from monitor.errors import DataError, MonitorError, StoreError
 from monitor.labels import EMOTIONS
-from monitor.privacy.pseudonyms import key_file_of, open_pseudonyms
+from monitor.privacy.pseudonyms import default_key_file, open_pseudonyms
 from monitor.scoring.weight_matrices import StoredNf4
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer, KeywordScores
@@ -213,7 +213,7 @@ def test_the_key_file_can_be_named(
     with pytest.raises(SystemExit) as stop:
         main(words)
     assert not stop.value.code
-    assert not key_file_of(db).exists()
+    assert not default_key_file(db).exists()
     assert ask(Database(db), "SELECT fingerprint FROM pseudonyms") == [
         (open_pseudonyms(key, create=False).fingerprint,)
     ]

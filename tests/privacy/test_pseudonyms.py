@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.privacy.pseudonyms import KEY_VARIABLE, Pseudonyms, key_file_of, open_pseudonyms
+from monitor.privacy.pseudonyms import KEY_VARIABLE, Pseudonyms, default_key_file, open_pseudonyms
 from tests.support.hostile_strings import HOSTILE
 
 KEY = "correct horse battery staple"
@@ -56,7 +56,7 @@ def test_a_key_that_protects_nothing_is_refused_without_being_shown() -> None:
 
 
 def test_a_key_file_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
-    file = key_file_of(tmp_path / "new" / "risk.duckdb")
+    file = default_key_file(tmp_path / "new" / "risk.duckdb")
     assert file.name == "risk.duckdb.key"
     first = open_pseudonyms(file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600

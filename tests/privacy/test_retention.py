@@ -11,7 +11,7 @@ import pytest
 from monitor.database import ledger, store
 from monitor.database.connection import Database
 from monitor.errors import StoreError
-from monitor.privacy.forgetting import files_holding, forget, names_of
+from monitor.privacy.forgetting import files_containing, forget, possible_ids
 from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import drop_old_texts, rewrite
 from tests.support.rows import documents, scores
@@ -111,7 +111,7 @@ def test_a_copy_that_leaves_nothing_out_is_equal_private_and_alone(db: Path) -> 
 
 
 def test_a_forgotten_subject_is_in_no_row_and_the_others_are_whole(db: Path) -> None:
-    done = forget(Database(db), names_of("alice", None))
+    done = forget(Database(db), possible_ids("alice", None))
     assert done.removed == {"documents": 2, "scores": 3, "alerts": 1, "rejects": 1, "file names": 1}
     assert column(db, "SELECT doc_id FROM documents") == ["d-two", "d-four"]
     assert column(db, "SELECT doc_id FROM scores ORDER BY ALL") == ["d-four", "d-two"]
@@ -124,16 +124,18 @@ def test_a_forgotten_subject_is_in_no_row_and_the_others_are_whole(db: Path) -> 
     assert column(db, "SELECT message FROM runs") == [None]
     assert column(db, "SELECT raw IS NULL FROM rejects ORDER BY reject_id") == [True, True, False]
     assert column(db, "SELECT file FROM rejects ORDER BY reject_id")[0] == f"forgotten-{SHA[:12]}"
-    assert forget(Database(db), names_of("alice", None)).removed == {}
+    assert forget(Database(db), possible_ids("alice", None)).removed == {}
 
 
 def test_the_bytes_of_a_forgotten_subject_are_gone_from_the_file(db: Path) -> None:
     secrets = ("the very secret words", "half a secret", "alice,2026", "/inbox/alice.csv", "d-one")
     for text in secrets:
-        assert files_holding([db], [text]) == [db], "a search that finds nothing before proves nothing after"
-    done = forget(Database(db), names_of("alice", None))
-    assert "the very secret words" in done.sought
-    assert files_holding([db], [*secrets, *done.sought]) == []
+        assert files_containing([db], [text]) == [db], (
+            "a search that finds nothing before proves nothing after"
+        )
+    done = forget(Database(db), possible_ids("alice", None))
+    assert "the very secret words" in done.search_strings
+    assert files_containing([db], [*secrets, *done.search_strings]) == []
 
 
 def test_who_is_forgotten_by_way_of_a_link_is_gone_from_the_file_it_stands_for(
@@ -141,16 +143,16 @@ def test_who_is_forgotten_by_way_of_a_link_is_gone_from_the_file_it_stands_for(
 ) -> None:
     link = tmp_path / "risk.duckdb"
     link.symlink_to(db)
-    done = forget(Database(link), names_of("alice", None))
+    done = forget(Database(link), possible_ids("alice", None))
     assert link.is_symlink()
-    assert files_holding([db], done.sought) == []
+    assert files_containing([db], done.search_strings) == []
     assert column(db, "SELECT count(*) FROM documents WHERE subject_id = 'alice'") == [0]
 
 
 def test_what_others_wrote_too_stays_and_is_not_sought(db: Path) -> None:
-    done = forget(Database(db), names_of("alice", None))
-    assert "common words" not in done.sought
-    assert done.unsought == 2, "alice stands in xalicex, and d-one is short"
+    done = forget(Database(db), possible_ids("alice", None))
+    assert "common words" not in done.search_strings
+    assert done.n_not_searched == 2, "alice stands in xalicex, and d-one is short"
     assert column(db, "SELECT text FROM documents ORDER BY text") == ["common words", "words of another"]
 
 
@@ -158,8 +160,8 @@ def test_a_pseudonym_and_the_id_behind_it_both_lead_to_the_subject(tmp_path: Pat
     for given in ("alice", KEY.of("alice")):
         db = tmp_path / f"{len(given)}.duckdb"
         fill(db, KEY.of("alice"), KEY.of("bob"))
-        assert forget(Database(db), names_of(given, KEY)).removed["documents"] == 2
-        assert files_holding([db], ["the very secret words"]) == []
+        assert forget(Database(db), possible_ids(given, KEY)).removed["documents"] == 2
+        assert files_containing([db], ["the very secret words"]) == []
         assert column(db, "SELECT subject_id FROM alerts") == [KEY.of("bob")]
 
 
@@ -180,7 +182,7 @@ def test_old_texts_go_with_their_bytes_and_scores_stay(db: Path) -> None:
         )
         con.execute("UPDATE rejects SET rejected_at = '2026-05-01' WHERE reject_id < '4'")
     n_scores = column(db, "SELECT count(*) FROM scores")
-    assert files_holding([db], ["the very secret words"]) == [db]
+    assert files_containing([db], ["the very secret words"]) == [db]
     assert drop_old_texts(Database(db), 30, NOW) == 2
     assert column(db, "SELECT text FROM documents ORDER BY doc_id") == [
         "common words",
@@ -191,7 +193,7 @@ def test_old_texts_go_with_their_bytes_and_scores_stay(db: Path) -> None:
     assert column(db, "SELECT count(*) FROM rejects WHERE raw IS NULL") == [3]
     assert column(db, "SELECT count(*) FROM scores") == n_scores
     assert column(db, "SELECT count(*) FROM alerts") == [2]
-    assert files_holding([db], ["the very secret words", "half a secret", "alice,2026"]) == []
+    assert files_containing([db], ["the very secret words", "half a secret", "alice,2026"]) == []
     untouched = db.stat().st_ino
     assert drop_old_texts(Database(db), 30, NOW) == 0
     assert db.stat().st_ino == untouched, "nothing to do is nothing written"
@@ -234,4 +236,4 @@ def test_a_copy_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyP
 def test_the_search_sees_escaped_and_empty_files(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "page").write_text('{"text": "\\u65e5\\u672c"}')
-    assert files_holding(sorted(tmp_path.iterdir()), ["日本"]) == [tmp_path / "page"]
+    assert files_containing(sorted(tmp_path.iterdir()), ["日本"]) == [tmp_path / "page"]
