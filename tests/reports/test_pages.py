@@ -10,7 +10,8 @@ from string import Formatter
 import duckdb
 import pytest
 
-from jobs.pipeline.report_inputs import collect
+from jobs.pipeline import report_inputs
+from jobs.pipeline.report_inputs import collect_inputs
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
@@ -24,7 +25,8 @@ from reports.style.wording import LANGUAGES, WEEKDAYS, Words
 from tests.reports.test_report import said
 from tests.support import fake_feed, full_report
 
-REPORTS = Path(page.__file__).parent
+RISK = Path(page.__file__).parent
+STYLE = RISK.with_name("style")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def inputs(con: duckdb.DuckDBPyConnection, **options: object) -> Inputs:
-    found = collect(con, None, None, Options(**options))
+    found = collect_inputs(con, None, None, Options(**options))
     assert isinstance(found, Inputs)
     return found
 
@@ -196,10 +198,10 @@ def test_a_cohort_is_not_everyone(con: duckdb.DuckDBPyConnection) -> None:
 
 def sentences() -> set[str]:
     """All that the reports' code asks `say` to say, word for word."""
-    found = set(re.findall(r'say\("((?:[^"\\])*)"', (REPORTS / "page.html").read_text(encoding="utf-8")))
-    for file in (*REPORTS.glob("*.py"), REPORTS.parent / "jobs" / "collect.py"):
+    found = set(re.findall(r'say\("((?:[^"\\])*)"', (RISK / "page.html").read_text(encoding="utf-8")))
+    for file in (*RISK.glob("*.py"), *STYLE.glob("*.py"), Path(report_inputs.__file__)):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and file.name not in ("evaluation.py", "evaluation_tables.py"):
+            if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
                 if name == "say":
@@ -235,7 +237,7 @@ NAMES = {
 
 @pytest.mark.parametrize("lang", [lang for lang in LANGUAGES if lang != "en"])
 def test_a_language_is_complete_and_has_nothing_left_over(lang: str) -> None:
-    known = json.loads((REPORTS / f"{lang}.json").read_text(encoding="utf-8"))
+    known = json.loads((STYLE / f"{lang}.json").read_text(encoding="utf-8"))
     assert sentences() | NAMES == set(known)
     for sentence, translated in known.items():
         fields = [

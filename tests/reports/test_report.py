@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.cli import build_app
-from jobs.pipeline.report_inputs import collect
+from jobs.pipeline.report_inputs import collect_inputs
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
@@ -63,7 +63,7 @@ def said(html: str | Path) -> str:
 def rendered(db: Path, as_of: dt.date | None = None, model: str | None = None, **options: object) -> str:
     """The index alone, without the seconds that pictures take."""
     with Database(db).reading() as con:
-        inputs = collect(con, as_of, model, Options(**options))
+        inputs = collect_inputs(con, as_of, model, Options(**options))
     first = pages.notice(inputs) if isinstance(inputs, Notice) else next(pages.pages(inputs))
     return page.render(first, Words(Options(**options).lang))
 
@@ -277,7 +277,7 @@ def test_the_script_that_is_kept_is_what_bundling_gives_and_saves_it(monkeypatch
     made = offline.bundle()
     offline.library.cache_clear()
     with monkeypatch.context() as kept:
-        kept.setattr(page, "bundle", lambda: "it was bundled; renew the script in reports/assets")
+        kept.setattr(offline, "bundle", lambda: "it was bundled; renew the script in reports/assets")
         assert offline.library() == made
     offline.library.cache_clear()
     monkeypatch.setattr(axes, "VEGA_LITE", "6.1")  # such as another Altair writes for
