@@ -1,4 +1,4 @@
-"""The six emotions, the three risk levels, and the table that joins them."""
+"""The six emotions, the three risk levels, the table that joins them, and the eleven criteria of depression."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ from monitor.errors import ConfigError
 
 EMOTIONS = ("sadness", "joy", "love", "anger", "fear", "surprise")
 RISKS = ("low_risk", "mid_risk", "high_risk")
+CRITERIA = (
+    "mood",
+    "hopeless",
+    "interest",
+    "worth",
+    "suicidal",
+    "psychomotor",
+    "concentration",
+    "energy",
+    "sleep",
+    "appetite",
+    "irritable",
+)
 DEFAULT_RULES = MappingProxyType(
     {
         "sadness": "high_risk",
