@@ -55,9 +55,9 @@ reached AS (
     FROM cusum
     QUALIFY bool_or(hit) OVER (PARTITION BY subject_id)
 ),
--- the lowest sum, and of equal ones the latest, is where the evidence begins
+-- the evidence begins at the lowest sum, of equal sums the latest; rounded, because equal sums differ in their last bits
 starts AS (
-    SELECT *, min({'total': total_before, 'age': -epoch(day), 'texts': texts_before, 'day': day}) OVER recent AS start
+    SELECT *, min({'total': round(total_before, 9), 'age': -epoch(day), 'texts': texts_before, 'day': day}) OVER recent AS start
     FROM reached
     WINDOW recent AS (
         PARTITION BY subject_id

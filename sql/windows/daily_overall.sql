@@ -15,14 +15,6 @@ SELECT
     n_subjects,
     CAST(n_high AS BIGINT) AS n_high,
     n_high / n AS share_high,
-    low / n AS p_low,
-    mid / n AS p_mid,
-    high / n AS p_high,
-    sadness / n AS p_sadness,
-    joy / n AS p_joy,
-    love / n AS p_love,
-    anger / n AS p_anger,
-    fear / n AS p_fear,
-    surprise / n AS p_surprise
+    COLUMNS('^(low|mid|high|sadness|joy|love|anger|fear|surprise)$') / n AS "p_\1"
 FROM daily
 ORDER BY day

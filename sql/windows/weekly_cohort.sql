@@ -28,16 +28,8 @@ SELECT
     n_subjects,
     CAST(n_high AS BIGINT) AS n_high,
     n_high / n AS share_high,
-    greatest(0, (n_high + 1.9208 - 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_lo,
-    least(1, (n_high + 1.9208 + 1.96 * sqrt(n_high * (n - n_high) / n + 0.9604)) / (n + 3.8416)) AS share_high_hi,
-    low / n AS p_low,
-    mid / n AS p_mid,
-    high / n AS p_high,
-    sadness / n AS p_sadness,
-    joy / n AS p_joy,
-    love / n AS p_love,
-    anger / n AS p_anger,
-    fear / n AS p_fear,
-    surprise / n AS p_surprise
+    wilson_low(n_high, n) AS share_high_lo,
+    wilson_high(n_high, n) AS share_high_hi,
+    COLUMNS('^(low|mid|high|sadness|joy|love|anger|fear|surprise)$') / n AS "p_\1"
 FROM totals
 ORDER BY cohort NULLS FIRST, day

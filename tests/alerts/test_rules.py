@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import duckdb
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -78,6 +78,15 @@ random_rules = st.builds(
 
 @settings(max_examples=150)
 @given(feed=st.fixed_dictionaries({"a": days, "b": days}), rules=random_rules, as_of=st.integers(0, 90))
+@example(  # the sums of days 12 and 13 are equal but for their last bits
+    feed={"a": {}, "b": {0: [0.0, 0.0, 0.5], 1: [0.0], 12: [0.125], 13: [0.5]}},
+    rules=AlertRules(
+        threshold=0.0, min_texts=1, level_days=1, confirm_days=1, change_limit=0.3, change_allowance=0.0,
+        change_days=2, baseline_days=12, baseline_gap=1, baseline_texts=1, sustained_days=1, sustained_of=3,
+        sustained_line=0.125, calm_share=0.0, cooldown_days=1,
+    ),
+    as_of=13,
+)  # fmt: skip
 def test_every_rule_agrees_with_a_naive_oracle(
     feed: dict[str, dict[int, list[float]]], rules: AlertRules, as_of: int
 ) -> None:
