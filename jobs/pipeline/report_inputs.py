@@ -29,7 +29,7 @@ Row = dict[str, Any]
 Window = Callable[..., pl.DataFrame]  # a window query by name, with its own parameters
 
 
-def collect(
+def collect_inputs(
     con: duckdb.DuckDBPyConnection, as_of: dt.date | None, model: str | None, options: Options
 ) -> Inputs | Notice:
     """The inputs of a report, or the reason why there is nothing to report.
@@ -157,42 +157,44 @@ def _choose(rows: list[Row], model: str | None) -> Row | None:
     raise ConfigError(f"--model {model}: several models fit; give one model_id of {known}")
 
 
-def _nothing(con: duckdb.DuckDBPyConnection, chosen: Row | None, as_of: dt.date | None, say: Words) -> Notice:
+def _nothing(
+    con: duckdb.DuckDBPyConnection, chosen: Row | None, as_of: dt.date | None, words: Words
+) -> Notice:
     if chosen is not None:
         rows = window_queries.run(con, "model_coverage", until=LAST_DAY).to_dicts()
         ever = next(row for row in rows if row["model_id"] == chosen["model_id"])
         if ever["n"]:
-            return _later(ever, as_of or utc_now().date(), say)
+            return _later(ever, as_of or utc_now().date(), words)
     quality = window_queries.run(con, "data_quality", model_id="", as_of=LAST_DAY).row(0, named=True)
     rejected = quality["n_rejected"]
-    more = say("{rows} rejected at intake.", rows=say.count(rejected, "row")) if rejected else ""
+    more = words("{rows} rejected at intake.", rows=words.count(rejected, "row")) if rejected else ""
     if quality["n_documents"]:
-        texts = say.count(quality["n_documents"], "text")
+        texts = words.count(quality["n_documents"], "text")
         return Notice(
-            say("Nothing scored yet"),
-            say.join(say("{texts} on record, none of them scored.", texts=texts), more),
-            say("Run risk-monitor score on the same database; it scores what is missing."),
+            words("Nothing scored yet"),
+            words.join(words("{texts} on record, none of them scored.", texts=texts), more),
+            words("Run risk-monitor score on the same database; it scores what is missing."),
         )
     return Notice(
-        say("No texts yet"),
-        say.join(say("This database holds no texts."), more),
-        say("Read and score some with: risk-monitor score INPUT --db FILE"),
+        words("No texts yet"),
+        words.join(words("This database holds no texts."), more),
+        words("Read and score some with: risk-monitor score INPUT --db FILE"),
     )
 
 
-def _later(ever: Row, day: dt.date, say: Words) -> Notice:
+def _later(ever: Row, day: dt.date, words: Words) -> Notice:
     return Notice(
-        say("Nothing up to this day"),
-        say(
+        words("Nothing up to this day"),
+        words(
             "Model {name} (model_id {id}) has scored {texts}, but none posted up to {day}.",
             name=ever["name"],
             id=ever["model_id"],
-            texts=say.count(ever["n"], "text"),
-            day=say.day(day),
+            texts=words.count(ever["n"], "text"),
+            day=words.day(day),
         ),
-        say(
+        words(
             "The first was posted on {first}, the last on {last}; ask for a later --as-of.",
-            first=say.day(ever["first_posted"].date()),
-            last=say.day(ever["last_posted"].date()),
+            first=words.day(ever["first_posted"].date()),
+            last=words.day(ever["last_posted"].date()),
         ),
     )

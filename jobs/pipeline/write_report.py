@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from jobs.pipeline.report_inputs import collect
+from jobs.pipeline.report_inputs import collect_inputs
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
 from monitor.errors import ConfigError
@@ -32,8 +32,8 @@ def write_report(
 ) -> Path:
     """Write the pages and the pictures into the folder `out`; returns the path of index.html.
 
-    The database is only read, and closed before anything is drawn. Files have mode 600 where the options show more
-    than aggregates. See `jobs.collect.collect` for as_of and model. A drawer draws the pictures, which are there when
+    The database is only read, and closed before anything is drawn. Files have mode 600 if the options show more than
+    aggregates. See `report_inputs.collect_inputs` for as_of and model. A drawer draws the pictures, which are there when
     its block ends.
 
     Raises:
@@ -41,7 +41,7 @@ def write_report(
     """
     asked = options or Options()
     with db.reading() as con:
-        inputs = collect(con, as_of, model, asked)
+        inputs = collect_inputs(con, as_of, model, asked)
     try:
         with private_files() if asked.about_persons else nullcontext(), axes.unchecked():
             out.mkdir(parents=True, exist_ok=True)
@@ -67,13 +67,13 @@ def _load(lang: Language) -> None:
     html.prepare()
 
 
-def _write(inputs: Inputs | Notice, say: Words, out: Path, drawer: Drawer | None) -> None:
+def _write(inputs: Inputs | Notice, words: Words, out: Path, drawer: Drawer | None) -> None:
     written = set()
     for one in [pages.notice(inputs)] if isinstance(inputs, Notice) else pages.pages(inputs):
         names = []
         if not isinstance(inputs, Notice) and "/" not in one.file:
             names = pictures.write(one, inputs, out, drawer)
-        written |= {html.save(replace(one, pictures=names), say, out), *(out / name for name in names)}
+        written |= {html.save(replace(one, pictures=names), words, out), *(out / name for name in names)}
     _clear(out, written)
 
 

@@ -21,7 +21,7 @@ _GAP = pl.col("day").diff().dt.total_days()
 ALONE = (_GAP.fill_null(2) > 1) & (_GAP.shift(-1).fill_null(2) > 1)
 
 
-def trend(series: Series, first_day: dt.date, missing: Sequence[dt.date], say: Words) -> pl.DataFrame:
+def trend(series: Series, first_day: dt.date, missing: Sequence[dt.date], words: Words) -> pl.DataFrame:
     """One row a day from first_day that has anything to show.
 
     Columns: day, date (as written), share (of high risk that day), n, n_subjects; of the 7 days to it share_7, lo,
@@ -54,7 +54,7 @@ def trend(series: Series, first_day: dt.date, missing: Sequence[dt.date], say: W
     shown = days.filter(pl.col("day") >= first_day).sort("day")
     return shown.with_columns(
         pl.col("day").dt.to_string("%Y-%m-%d"),
-        date=pl.Series([say.weekday(day) for day in shown["day"]], dtype=pl.String),
+        date=pl.Series([words.weekday(day) for day in shown["day"]], dtype=pl.String),
     )
 
 
@@ -80,7 +80,7 @@ def gaps(missing: Sequence[dt.date], first_day: dt.date) -> pl.DataFrame:
     return runs.sort("day").select(pl.col("day", "end").dt.to_string("%Y-%m-%d"), "nights")
 
 
-def emotion_weeks(weeks: pl.DataFrame, order: list[str], say: Words) -> pl.DataFrame:
+def emotion_weeks(weeks: pl.DataFrame, order: list[str], words: Words) -> pl.DataFrame:
     """One row a week that is shown and emotion, stacked in `order`: from `base` up to `top`, both shares of 1."""
     place = pl.col("emotion").replace_strict(order, list(range(len(order))), return_dtype=pl.Int64)
     long = weeks.filter(~pl.col("withheld")).unpivot(
@@ -96,22 +96,22 @@ def emotion_weeks(weeks: pl.DataFrame, order: list[str], say: Words) -> pl.DataF
         .sort("week", "place")
         .with_columns(top=pl.col("p").cum_sum().over("week", order_by="place"))
         .with_columns(
-            base=pl.col("top") - pl.col("p"), name=_named("emotion", {key: say(key) for key in order})
+            base=pl.col("top") - pl.col("p"), name=_named("emotion", {key: words(key) for key in order})
         )
     )
-    return _weeks(ranked.drop("day"), say)
+    return _weeks(ranked.drop("day"), words)
 
 
-def subject_weeks(heat: pl.DataFrame, labels: dict[str, str], least: int, say: Words) -> pl.DataFrame:
+def subject_weeks(heat: pl.DataFrame, labels: dict[str, str], least: int, words: Words) -> pl.DataFrame:
     """One row a subject and ISO week in which at least `least` of the subjects wrote; `label` is the subject's."""
     crowded = heat.filter(pl.col("subject_id").n_unique().over("week") >= least)
     named = crowded.sort("place", "week").with_columns(label=_named("subject_id", labels))
-    return _weeks(named.drop("subject_id"), say)
+    return _weeks(named.drop("subject_id"), words)
 
 
-def weekday_hours(heat: pl.DataFrame, say: Words) -> pl.DataFrame:
+def weekday_hours(heat: pl.DataFrame, words: Words) -> pl.DataFrame:
     """One row a weekday and hour; `weekday` becomes Mon to Sun, `clock` tells the hour."""
-    names = {str(number): say(name) for number, name in enumerate(WEEKDAYS, 1)}
+    names = {str(number): words(name) for number, name in enumerate(WEEKDAYS, 1)}
     return heat.sort("weekday", "hour").with_columns(
         weekday=_named("weekday", names), clock=pl.format("{}:00–{}:59 UTC", "hour", "hour")
     )
@@ -121,9 +121,9 @@ def _named(column: str, names: dict[str, str]) -> pl.Expr:
     return pl.col(column).cast(pl.String).replace_strict(names, return_dtype=pl.String)
 
 
-def _weeks(frame: pl.DataFrame, say: Words) -> pl.DataFrame:
+def _weeks(frame: pl.DataFrame, words: Words) -> pl.DataFrame:
     """The week's first day, the day after its last, and what a tooltip calls it."""
-    dates = [say("week from {day}", day=say.day(day)) for day in frame["week"]]
+    dates = [words("week from {day}", day=words.day(day)) for day in frame["week"]]
     return frame.with_columns(
         pl.col("week").dt.to_string("%Y-%m-%d"),
         (pl.col("week") + pl.duration(days=7)).dt.to_string("%Y-%m-%d").alias("week_end"),

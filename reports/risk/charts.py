@@ -24,7 +24,7 @@ Layers = alt.LayerChart | alt.FacetChart
 def risk_trend(
     frame: pl.DataFrame,
     palette: Palette,
-    say: Words,
+    words: Words,
     *,
     gaps: pl.DataFrame,
     forecast: pl.DataFrame,
@@ -46,8 +46,8 @@ def risk_trend(
     """
     scale = alt.Scale(domain=[0, min(1.0, max(top, highest(frame, forecast)) * 1.08 + 0.02)], nice=False)
     y: dict[str, Any] = {"scale": scale, "axis": axes.percent_axis(), "title": None}
-    x = axes.time_axis("day", pl.concat([frame["day"], forecast["day"]]), say)
-    looks = _trend_looks(palette, say)
+    x = axes.time_axis("day", pl.concat([frame["day"], forecast["day"]]), words)
+    looks = _trend_looks(palette, words)
     known = [name for name in looks if (forecast if name == "p" else frame)[name].drop_nulls().len()]
     key = axes.line_key({looks[name][0]: looks[name][1:] for name in known}, 3 if len(known) <= 3 else 2)
 
@@ -77,7 +77,7 @@ def risk_trend(
     if "p" in known:
         layers.append(band(ahead, 0.1))
     layers += [layer(mark, field) for field, mark in drawn.items() if field in known]
-    layers.append(axes.day_hover("day", course.encode(x=x), palette, _trend_told(frame, say)))
+    layers.append(axes.day_hover("day", course.encode(x=x), palette, _trend_told(frame, words)))
     if frame["alone"].any():
         layers.append(
             layer(course.transform_filter("datum.alone").mark_circle(size=34, opacity=1), "share_7")
@@ -85,13 +85,13 @@ def risk_trend(
     return alt.layer(*layers).properties(width=width, height=height)
 
 
-def _trend_looks(palette: Palette, say: Words) -> dict[str, tuple[str, str, list[int]]]:
+def _trend_looks(palette: Palette, words: Words) -> dict[str, tuple[str, str, list[int]]]:
     """What each line is called, its colour and its dashes."""
     return {
-        "share": (say("one day"), palette.high[2], [3, 4]),
-        "share_7": (say("7 days"), palette.high[0], [1, 0]),
-        "share_28": (say("28 days"), palette.ink, [2, 2]),
-        "p": (say("forecast"), palette.high[0], [7, 4]),
+        "share": (words("one day"), palette.high[2], [3, 4]),
+        "share_7": (words("7 days"), palette.high[0], [1, 0]),
+        "share_28": (words("28 days"), palette.ink, [2, 2]),
+        "p": (words("forecast"), palette.high[0], [7, 4]),
     }
 
 
@@ -101,30 +101,34 @@ def highest(frame: pl.DataFrame, forecast: pl.DataFrame) -> float:
     return max((float(top) for top in tops if top is not None), default=0.0)  # type: ignore[arg-type]
 
 
-def _trend_told(frame: pl.DataFrame, say: Words) -> axes.Rows:
+def _trend_told(frame: pl.DataFrame, words: Words) -> axes.Rows:
     daily = frame["share"].drop_nulls().len() > 0
     return [
-        ("date", say("Day") if daily else say("Week to"), None),
-        *([("share", say("High risk that day"), ".1%"), ("n", say("Texts that day"), ",d")] if daily else []),
-        ("share_7", say("High risk, 7 days"), ".1%"),
-        ("lo", say("at least"), ".1%"),
-        ("hi", say("at most"), ".1%"),
-        ("share_28", say("High risk, 28 days"), ".1%"),
-        ("n_7", say("Texts, 7 days"), ",d"),
-        ("n_subjects_7", say("Subjects, 7 days"), ",d"),
+        ("date", words("Day") if daily else words("Week to"), None),
+        *(
+            [("share", words("High risk that day"), ".1%"), ("n", words("Texts that day"), ",d")]
+            if daily
+            else []
+        ),
+        ("share_7", words("High risk, 7 days"), ".1%"),
+        ("lo", words("at least"), ".1%"),
+        ("hi", words("at most"), ".1%"),
+        ("share_28", words("High risk, 28 days"), ".1%"),
+        ("n_7", words("Texts, 7 days"), ",d"),
+        ("n_subjects_7", words("Subjects, 7 days"), ",d"),
     ]
 
 
 def risk_levels(
-    frame: pl.DataFrame, palette: Palette, say: Words, *, width: Width = "container", height: int = 260
+    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", height: int = 260
 ) -> Layers:
     """The three risk levels as shares of one, 7-day means, high at the bottom, where it reads best."""
     wide = frame.drop_nulls("share_7").select(
-        "day", "date", "stretch", "n_7", *(pl.col(level).alias(say(level)) for level in LEVELS)
+        "day", "date", "stretch", "n_7", *(pl.col(level).alias(words(level)) for level in LEVELS)
     )
-    names = [say(level) for level in LEVELS]
+    names = [words(level) for level in LEVELS]
     shades = (palette.high[0], palette.mid[2], palette.low[2])
-    base, x = alt.Chart(wide), axes.time_axis("day", wide["day"], say)
+    base, x = alt.Chart(wide), axes.time_axis("day", wide["day"], words)
     areas = (
         base.transform_fold([*names], as_=["level", "p"])
         .transform_calculate(place=f"indexof({names}, datum.level)")
@@ -140,9 +144,9 @@ def risk_levels(
         )
     )
     told = [
-        ("date", say("7 days to"), None),
-        *((name, say("P({level} risk)", level=name), ".1%") for name in names),
-        ("n_7", say("Texts, 7 days"), ",d"),
+        ("date", words("7 days to"), None),
+        *((name, words("P({level} risk)", level=name), ".1%") for name in names),
+        ("n_7", words("Texts, 7 days"), ",d"),
     ]
     hover = axes.day_hover("levels_day", base.encode(x=x), palette, told)
     return alt.layer(areas, hover).properties(width=width, height=height)
@@ -151,26 +155,26 @@ def risk_levels(
 def emotion_mix(
     frame: pl.DataFrame,
     palette: Palette,
-    say: Words,
+    words: Words,
     *,
     rules: Mapping[str, str],
     width: Width = "container",
     height: int = 260,
 ) -> alt.Chart:
     """The six emotions as shares of one, a column a week, coloured by the risk they stand for."""
-    colours = {say(emotion): colour for emotion, colour in palette.emotions(rules).items()}
+    colours = {words(emotion): colour for emotion, colour in palette.emotions(rules).items()}
     told = [
-        ("date", say("Week"), None),
-        ("name", say("Emotion"), None),
-        ("p", say("Mean probability"), ".1%"),
-        ("n", say("Texts that week"), ",d"),
-        ("n_days", say("Days with texts"), ",d"),
+        ("date", words("Week"), None),
+        ("name", words("Emotion"), None),
+        ("p", words("Mean probability"), ".1%"),
+        ("n", words("Texts that week"), ",d"),
+        ("n_days", words("Days with texts"), ",d"),
     ]
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_rect(stroke=palette.paper, strokeWidth=1)
         .encode(
-            x=axes.time_axis("week", frame["week"], say),
+            x=axes.time_axis("week", frame["week"], words),
             x2=alt.X2("week_end:T"),
             y=alt.Y("base:Q", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title=None),
             y2=alt.Y2("top:Q"),
@@ -183,7 +187,7 @@ def emotion_mix(
 
 
 def heat_weekday_hour(
-    frame: pl.DataFrame, palette: Palette, say: Words, *, width: Width = "container", row: int = 26
+    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", row: int = 26
 ) -> Layers:
     """Mean high risk of each weekday (a row) and hour (a column, UTC); withheld cells are grey."""
     hours = alt.Axis(
@@ -195,20 +199,20 @@ def heat_weekday_hour(
         labelExpr="datum.value + ':00'",
     )
     days = alt.Axis(title=None, ticks=False, domain=False, labelPadding=6)
-    scale = alt.Scale(padding=0, domain=[say(name) for name in WEEKDAYS])
+    scale = alt.Scale(padding=0, domain=[words(name) for name in WEEKDAYS])
     cells = alt.Chart(frame).encode(
         x=alt.X("hour:O", axis=hours, scale=alt.Scale(padding=0, domain=list(range(24)))),
         y=alt.Y("weekday:O", axis=days, scale=scale),
     )
     told = [
-        ("weekday", say("Day"), None),
-        ("clock", say("Hour"), None),
-        ("p_high", say("Mean P(high risk)"), ".1%"),
-        ("n", say("Texts"), ",d"),
-        ("n_subjects", say("Subjects"), ",d"),
+        ("weekday", words("Day"), None),
+        ("clock", words("Hour"), None),
+        ("p_high", words("Mean P(high risk)"), ".1%"),
+        ("n", words("Texts"), ",d"),
+        ("n_subjects", words("Subjects"), ",d"),
     ]
     shown = cells.transform_filter("!datum.withheld").encode(
-        color=axes.heat_colours("p_high", frame, palette, say), tooltip=axes.tooltips(told)
+        color=axes.heat_colours("p_high", frame, palette, words), tooltip=axes.tooltips(told)
     )
     grey = cells.transform_filter("datum.withheld").mark_rect(
         color=palette.withheld, stroke=palette.paper, strokeWidth=1.5

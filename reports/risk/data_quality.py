@@ -44,111 +44,113 @@ def quality(inputs: Inputs) -> Quality | None:
     """How good the newest input was; None where no run was judged."""
     if inputs.run is None:
         return None
-    say, words = inputs.say, {"green": "as usual", "yellow": "look at it", "red": "do not rely on it"}
+    words, meanings = inputs.words, {"green": "as usual", "yellow": "look at it", "red": "do not rely on it"}
     state = inputs.run["quality"]
-    word = say(
+    word = words(
         "{state}: {meaning} (run of {day})",
-        state=say(state),
-        meaning=say(words[state]),
-        day=say.day(inputs.run["started_at"].date()),
+        state=words(state),
+        meaning=words(meanings[state]),
+        day=words.day(inputs.run["started_at"].date()),
     )
     return Quality(state, word, tuple(map(str, json.loads(inputs.run["findings"]))))
 
 
 def facts(inputs: Inputs) -> list[Fact]:
     """Denominators and data quality: what, how much, and a remark."""
-    say, row, options = inputs.say, inputs.data_quality.row(0, named=True), inputs.options
+    words, row, options = inputs.words, inputs.data_quality.row(0, named=True), inputs.options
     model = inputs.model
     share = row["n_scored"] / row["n_documents"] if row["n_documents"] else None
-    others = say("also in this database: {models}", models=", ".join(model.others)) if model.others else ""
+    others = words("also in this database: {models}", models=", ".join(model.others)) if model.others else ""
     missing = [day for day in inputs.missing if day >= inputs.first_day]
-    last = say("the last: {day}", day=say.day(missing[-1])) if missing else say("in the time charted")
+    last = words("the last: {day}", day=words.day(missing[-1])) if missing else words("in the time charted")
     return [
-        (say("As of"), f"{say.day(inputs.as_of)} (UTC)", say("the whole day included")),
-        (say("Texts on record"), f"{row['n_documents']:,}", say("posted up to that day")),
-        (say("Scored"), f"{row['n_scored']:,}", say("{share} of texts", share=percent(share))),
-        (say("Not yet scored"), f"{row['n_unscored']:,}", say("by this model")),
-        (say("Cut to length"), f"{row['n_truncated']:,}", say("longer than the model reads")),
-        (say("Subjects"), f"{row['n_subjects']:,}", say("with a scored text")),
+        (words("As of"), f"{words.day(inputs.as_of)} (UTC)", words("the whole day included")),
+        (words("Texts on record"), f"{row['n_documents']:,}", words("posted up to that day")),
+        (words("Scored"), f"{row['n_scored']:,}", words("{share} of texts", share=percent(share))),
+        (words("Not yet scored"), f"{row['n_unscored']:,}", words("by this model")),
+        (words("Cut to length"), f"{row['n_truncated']:,}", words("longer than the model reads")),
+        (words("Subjects"), f"{row['n_subjects']:,}", words("with a scored text")),
         (
-            say("Rows rejected"),
+            words("Rows rejected"),
             f"{row['n_rejected']:,}",
-            say("at intake, kept with their reasons in table rejects"),
+            words("at intake, kept with their reasons in table rejects"),
         ),
-        (say("Rows seen before"), f"{row['n_duplicate']:,}", say("skipped, never scored twice")),
-        (say("Posted later"), f"{row['n_after']:,}", say("after the as-of day, in no number here")),
-        (say("Days without scores"), f"{len(missing):,}", last),
-        (say("Model"), model.name, f"{model.base}, {model.quantisation}. {others}".strip()),
-        (say("Alert line"), exact(options.threshold), say("of mean P(high risk); set by --threshold")),
+        (words("Rows seen before"), f"{row['n_duplicate']:,}", words("skipped, never scored twice")),
+        (words("Posted later"), f"{row['n_after']:,}", words("after the as-of day, in no number here")),
+        (words("Days without scores"), f"{len(missing):,}", last),
+        (words("Model"), model.name, f"{model.base}, {model.quantisation}. {others}".strip()),
+        (words("Alert line"), exact(options.threshold), words("of mean P(high risk); set by --threshold")),
         (
-            say("Smallest cohort"),
-            say.count(options.min_cohort, "subject"),
-            say("below it common numbers are withheld, and what would give them away"),
+            words("Smallest cohort"),
+            words.count(options.min_cohort, "subject"),
+            words("below it common numbers are withheld, and what would give them away"),
         ),
     ]
 
 
 def footer(inputs: Inputs) -> list[str]:
     """What stands under every page."""
-    say, row = inputs.say, inputs.data_quality.row(0, named=True)
-    voiced = [say(emotion) for emotion, risk in inputs.model.rules.items() if risk == "high_risk"]
+    words, row = inputs.words, inputs.data_quality.row(0, named=True)
+    voiced = [words(emotion) for emotion, risk in inputs.model.rules.items() if risk == "high_risk"]
     return [
-        say(
+        words(
             "As of {day} (UTC) · model {name} · model_id {id}",
-            day=say.day(inputs.as_of),
+            day=words.day(inputs.as_of),
             name=inputs.model.name,
             id=inputs.model.model_id,
         ),
-        say(
+        words(
             "{texts} of {subjects}; {rows}. High risk is the probability that a text voices {emotions}, as a "
             "language model reads it; it says nothing certain about any one person.",
-            texts=say.count(row["n_scored"], "scored text"),
-            subjects=say.count(row["n_subjects"], "subject"),
-            rows=say.count(row["n_rejected"], "rejected row"),
-            emotions=say(" or ").join(voiced) or say("nothing"),
+            texts=words.count(row["n_scored"], "scored text"),
+            subjects=words.count(row["n_subjects"], "subject"),
+            rows=words.count(row["n_rejected"], "rejected row"),
+            emotions=words(" or ").join(voiced) or words("nothing"),
         ),
-        say.join(
-            say("Texts are shown because --evidence asked for them.")
+        words.join(
+            words("Texts are shown because --evidence asked for them.")
             if inputs.options.evidence
-            else say("No text is on this page."),
-            say("Charts: Vega (BSD-3-Clause), inlined."),
+            else words("No text is on this page."),
+            words("Charts: Vega (BSD-3-Clause), inlined."),
         ),
     ]
 
 
 def score_card(inputs: Inputs) -> Figure:
     """What `evaluate --db` found out about the model, beside what it was held against."""
-    say, card = inputs.say, inputs.score_card
-    words = partial(Figure, "score_card", say("How good is the model?"))
+    words, card = inputs.words, inputs.score_card
+    figure = partial(Figure, "score_card", words("How good is the model?"))
     if not card.height:
-        return words(
-            say("Measured on texts whose labels are known."),
-            say(
+        return figure(
+            words("Measured on texts whose labels are known."),
+            words(
                 "Not measured yet: this database holds no evaluation of model {name}. Measure it with risk-monitor "
                 "evaluate --db.",
                 name=inputs.model.name,
             ),
         )
     first, days = card.row(0, named=True), card["evaluated_at"].dt.date().sort()
-    unit = say(
+    unit = words(
         "Measured on {texts} whose labels are known ({data}), {day}; in brackets 95% intervals.",
-        texts=say.count(first["n"], "text"),
+        texts=words.count(first["n"], "text"),
         data=first["data"],
-        day="–".join(say.day(day) for day in dict.fromkeys((days[0], days[-1]))),
+        day="–".join(words.day(day) for day in dict.fromkeys((days[0], days[-1]))),
     )
     cells = {(row["method"], row["metric"]): row for row in card.to_dicts()}
     order = card.filter(pl.col("metric") == "macro_f1").sort("value", descending=True, nulls_last=True)
     rows = [
         (
-            say(METHODS[method], n=method.rpartition("_")[2]),
+            words(METHODS[method], n=method.rpartition("_")[2]),
             *(_measured(cells.get((method, metric)), inputs) for metric in METRICS),
         )
         for method in order["method"]
         if method in METHODS
     ]
-    columns = (say("Method"), *(say(title) for title in METRICS.values()))
-    return words(
-        unit, say("Lower is better for calibration error, higher for all others."), table=Table(columns, rows)
+    columns = (words("Method"), *(words(title) for title in METRICS.values()))
+    return figure(
+        unit,
+        words("Lower is better for calibration error, higher for all others."),
+        table=Table(columns, rows),
     )
 
 
@@ -156,6 +158,6 @@ def _measured(cell: Mapping[str, Any] | None, inputs: Inputs) -> str:
     if cell is None:
         return "–"
     if cell["value"] is None:
-        return inputs.say("undefined")
+        return inputs.words("undefined")
     interval = "" if cell["lo"] is None else f" ({cell['lo']:.3f}–{cell['hi']:.3f})"
     return f"{cell['value']:.3f}{interval}"

@@ -53,7 +53,7 @@ class Figure:
 
 def of_series(series: Series, inputs: Inputs) -> list[Figure]:
     """The figures about everyone, or about one cohort."""
-    trend = chart_data.trend(series, inputs.first_day, inputs.missing, inputs.say)
+    trend = chart_data.trend(series, inputs.first_day, inputs.missing, inputs.words)
     return [
         risk_trend(series, trend, inputs),
         risk_levels(series, trend, inputs),
@@ -63,12 +63,12 @@ def of_series(series: Series, inputs: Inputs) -> list[Figure]:
 
 def risk_trend(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
     """High risk over time."""
-    say, gaps = inputs.say, chart_data.gaps(inputs.missing, inputs.first_day)
+    words, gaps = inputs.words, chart_data.gaps(inputs.missing, inputs.first_day)
     unit = _trend_unit(series, inputs, gaps.height > 0)
-    words = partial(Figure, "risk_trend", say("High risk, day by day"), unit)
+    figure = partial(Figure, "risk_trend", words("High risk, day by day"), unit)
     known = trend.drop_nulls("share_7")
     if max(trend["share"].drop_nulls().len(), known.height) < 2:
-        return words(too_little(series, inputs, say("at least 2 days, or 2 full weeks")))
+        return figure(too_little(series, inputs, words("at least 2 days, or 2 full weeks")))
     summary = _trend_summary(known, series, inputs)
     rows = [
         (
@@ -82,30 +82,30 @@ def risk_trend(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
         for row in reversed(trend.to_dicts())
     ]
     columns = (
-        say("Day"),
-        say("Texts, 7 days"),
-        say("one day"),
-        say("7 days"),
-        say("95% interval"),
-        say("28 days"),
+        words("Day"),
+        words("Texts, 7 days"),
+        words("one day"),
+        words("7 days"),
+        words("95% interval"),
+        words("28 days"),
     )
     forecast = series.forecast.select(pl.col("day").dt.to_string("%Y-%m-%d"), "p", "lo", "hi")
-    draw = partial(charts.risk_trend, trend, say=say, gaps=gaps, forecast=forecast)
-    return words(summary, draw, Table(columns, rows))
+    draw = partial(charts.risk_trend, trend, words=words, gaps=gaps, forecast=forecast)
+    return figure(summary, draw, Table(columns, rows))
 
 
 def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
-    say, least = inputs.say, inputs.options.min_cohort
-    return say.join(
-        say(
+    words, least = inputs.words, inputs.options.min_cohort
+    return words.join(
+        words(
             "Share of texts labelled high risk, by UTC day. Line: the 7 days to each day, in Wilson's 95% interval, "
             "which takes texts for independent."
         ),
-        say("Grey: days of which nothing is scored.") if with_gaps else "",
-        say("Where a day has fewer than {n} subjects, points stand for whole weeks.", n=least)
+        words("Grey: days of which nothing is scored.") if with_gaps else "",
+        words("Where a day has fewer than {n} subjects, points stand for whole weeks.", n=least)
         if series.by_week
         else "",
-        say(
+        words(
             "Dashed: single days to come, in an interval that {level} of them should lie in.",
             level=percent(series.level, 0),
         )
@@ -116,100 +116,100 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
 
 def _trend_summary(known: pl.DataFrame, series: Series, inputs: Inputs) -> str:
     """Where the 7-day share stands, its highest, the gaps, and the forecast with its past coverage."""
-    say = inputs.say
+    words = inputs.words
     if not known.height:
-        return say("A 7-day share needs 7 days on record.")
+        return words("A 7-day share needs 7 days on record.")
     last, top = known.row(-1, named=True), known.sort("share_7", descending=True).row(0, named=True)
     parts = [
-        say(
+        words(
             "In the 7 days to {day} it was {share} ({lo} to {hi}); its highest was {top} in those to {then}.",
-            day=say.day(last["day"]),
+            day=words.day(last["day"]),
             share=percent(last["share_7"]),
             lo=percent(last["lo"]),
             hi=percent(last["hi"]),
             top=percent(top["share_7"]),
-            then=say.day(top["day"]),
+            then=words.day(top["day"]),
         )
     ]
     nights = sum(day >= inputs.first_day for day in inputs.missing)
     if nights:
-        parts.append(say("{days} without a scored text.", days=say.count(nights, "day")))
+        parts.append(words("{days} without a scored text.", days=words.count(nights, "day")))
     parts.append(forecast_told(series, inputs))
-    return say.join(*parts)
+    return words.join(*parts)
 
 
 def forecast_told(series: Series, inputs: Inputs) -> str:
     """Where the forecast ends, and how often such forecasts held; nothing where there is none."""
-    say = inputs.say
+    words = inputs.words
     if not series.forecast.height:
         return ""
     ahead = series.forecast.row(-1, named=True)
-    told = say(
+    told = words(
         "Forecast of single days to {day}: {share} ({lo} to {hi}).",
-        day=say.day(ahead["day"]),
+        day=words.day(ahead["day"]),
         share=percent(ahead["p"]),
         lo=percent(ahead["lo"]),
         hi=percent(ahead["hi"]),
     )
     if not ahead["n_checked"]:
         return told
-    held = say(
+    held = words(
         "Of {days} forecast so before, {coverage} lay in the interval; {level} should.",
-        days=say.count(ahead["n_checked"], "day"),
+        days=words.count(ahead["n_checked"], "day"),
         coverage=percent(ahead["coverage"], 0),
         level=percent(series.level, 0),
     )
-    return say.join(told, held)
+    return words.join(told, held)
 
 
 def risk_levels(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
     """All three levels over time."""
-    say = inputs.say
-    unit = say("Mean probability of each risk level over 7 days. The three add up to 100%.")
-    words = partial(Figure, "risk_levels", say("All three risk levels"), unit, wide=False)
+    words = inputs.words
+    unit = words("Mean probability of each risk level over 7 days. The three add up to 100%.")
+    figure = partial(Figure, "risk_levels", words("All three risk levels"), unit, wide=False)
     known = trend.drop_nulls("share_7")
     if known.height < 2:
-        return words(too_little(series, inputs, say("at least 2 full 7-day windows")))
+        return figure(too_little(series, inputs, words("at least 2 full 7-day windows")))
     first, last = known.row(0, named=True), known.row(-1, named=True)
-    summary = say(
+    summary = words(
         "On {day}: {high} high, {mid} mid, {low} low. Since {then} high moved by {points}.",
-        day=say.day(last["day"]),
-        then=say.day(first["day"]),
-        points=say.points(last["high"] - first["high"]),
+        day=words.day(last["day"]),
+        then=words.day(first["day"]),
+        points=words.points(last["high"] - first["high"]),
         **{level: percent(last[level]) for level in chart_data.LEVELS},
     )
     rows = [
         (row["day"], f"{row['n_7']:,}", *(percent(row[level]) for level in chart_data.LEVELS))
         for row in reversed(known.to_dicts())
     ]
-    table = Table((say("7 days to"), say("Texts"), *(say(level) for level in chart_data.LEVELS)), rows)
-    return words(summary, partial(charts.risk_levels, trend, say=say), table)
+    table = Table((words("7 days to"), words("Texts"), *(words(level) for level in chart_data.LEVELS)), rows)
+    return figure(summary, partial(charts.risk_levels, trend, words=words), table)
 
 
 def emotion_mix(series: Series, inputs: Inputs) -> Figure:
     """Emotions by week."""
-    say = inputs.say
-    unit = say(
+    words = inputs.words
+    unit = words(
         "Mean probability of each emotion by week; weeks end on the report's weekday. Colours follow the risk."
     )
-    words = partial(Figure, "emotion_mix", say("The emotions behind it"), unit, wide=False)
+    figure = partial(Figure, "emotion_mix", words("The emotions behind it"), unit, wide=False)
     order = list(LIGHT.emotions(inputs.model.rules))
-    weeks = chart_data.emotion_weeks(shown_weeks(series, inputs), order, say)
+    weeks = chart_data.emotion_weeks(shown_weeks(series, inputs), order, words)
     if not weeks.height:
-        return words(too_little(series, inputs, say("at least 1 week")))
+        return figure(too_little(series, inputs, words("at least 1 week")))
     wide = weeks.pivot(on="emotion", index=["week", "n"], values="p").sort("week")
     last = wide.row(-1, named=True)
-    shares = say(", ").join(
-        say("{name} {share}", name=say(emotion), share=percent(last[emotion], 0))
+    shares = words(", ").join(
+        words("{name} {share}", name=words(emotion), share=percent(last[emotion], 0))
         for emotion in sorted(order, key=lambda emotion: -last[emotion])
     )
-    summary = say("Week from {day}: {shares}.", day=say.day(last["week"]), shares=shares)
+    summary = words("Week from {day}: {shares}.", day=words.day(last["week"]), shares=shares)
     rows = [
         (row["week"], f"{row['n']:,}", *(percent(row[emotion]) for emotion in order))
         for row in reversed(wide.to_dicts())
     ]
-    table = Table((say("Week from"), say("Texts"), *(say(emotion) for emotion in order)), rows)
-    return words(summary, partial(charts.emotion_mix, weeks, say=say, rules=inputs.model.rules), table)
+    table = Table((words("Week from"), words("Texts"), *(words(emotion) for emotion in order)), rows)
+    return figure(summary, partial(charts.emotion_mix, weeks, words=words, rules=inputs.model.rules), table)
 
 
 def shown_weeks(series: Series, inputs: Inputs) -> pl.DataFrame:
@@ -219,68 +219,72 @@ def shown_weeks(series: Series, inputs: Inputs) -> pl.DataFrame:
 
 def weekday_hour(inputs: Inputs) -> Figure:
     """Weekdays by hours."""
-    say, limit = inputs.say, inputs.options.min_cohort
-    unit = say(
+    words, limit = inputs.words, inputs.options.min_cohort
+    unit = words(
         "Mean probability of high risk by weekday (row) and hour of the day (column, UTC), over {days}.",
-        days=say.count(min(inputs.hour_days, inputs.days_on_record), "day"),
+        days=words.count(min(inputs.hour_days, inputs.days_on_record), "day"),
     )
-    unit = say.join(unit, say("Grey: withheld for fewer than {n} subjects; blank: no texts.", n=limit))
-    words = partial(Figure, "weekday_hour", say("At what hours"), unit)
-    heat = chart_data.weekday_hours(inputs.weekday_hour, say)
+    unit = words.join(unit, words("Grey: withheld for fewer than {n} subjects; blank: no texts.", n=limit))
+    figure = partial(Figure, "weekday_hour", words("At what hours"), unit)
+    heat = chart_data.weekday_hours(inputs.weekday_hour, words)
     known = heat.drop_nulls("p_high").sort("p_high", "n", descending=True)
     if inputs.hour_days < min(LEAST_HOUR_DAYS, inputs.options.days) or (heat.height and not known.height):
-        need = say("{days} in a row, each with {n} subjects", days=say.count(LEAST_HOUR_DAYS, "day"), n=limit)
-        return words(too_little(inputs.everyone, inputs, need))
+        need = words(
+            "{days} in a row, each with {n} subjects", days=words.count(LEAST_HOUR_DAYS, "day"), n=limit
+        )
+        return figure(too_little(inputs.everyone, inputs, need))
     if known.height < 2:
-        return words(too_little(inputs.everyone, inputs, say("at least 2 hours with texts")))
+        return figure(too_little(inputs.everyone, inputs, words("at least 2 hours with texts")))
     if heat["hour"].to_list() == [0] * heat.height:
-        return words(
-            say(
+        return figure(
+            words(
                 "Not drawn: every text is dated to hour 0 of its day, as when a feed tells days but no hours."
             )
         )
-    summary = _hours_summary(known, heat.height - known.height, say)
+    summary = _hours_summary(known, heat.height - known.height, words)
     cells = {
-        (row["weekday"], row["hour"]): say("withheld") if row["withheld"] else percent(row["p_high"], 0)
+        (row["weekday"], row["hour"]): words("withheld") if row["withheld"] else percent(row["p_high"], 0)
         for row in heat.to_dicts()
     }
-    rows = [(say(name), *(cells.get((say(name), hour), "") for hour in range(24))) for name in WEEKDAYS]
+    rows = [(words(name), *(cells.get((words(name), hour), "") for hour in range(24))) for name in WEEKDAYS]
     table = Table(("UTC", *(str(hour) for hour in range(24))), rows)
-    return words(summary, partial(charts.heat_weekday_hour, heat, say=say), table)
+    return figure(summary, partial(charts.heat_weekday_hour, heat, words=words), table)
 
 
-def _hours_summary(known: pl.DataFrame, n_hidden: int, say: Words) -> str:
+def _hours_summary(known: pl.DataFrame, n_hidden: int, words: Words) -> str:
     top, low = known.row(0, named=True), known.row(-1, named=True)
-    summary = say(
+    summary = words(
         "Highest on {day} {hour}:00 ({share} of {texts}), lowest on {low_day} {low_hour}:00 ({low_share} of "
         "{low_texts}); single hours are noisy.",
         day=top["weekday"],
         hour=top["hour"],
         share=percent(top["p_high"], 0),
-        texts=say.count(top["n"], "text"),
+        texts=words.count(top["n"], "text"),
         low_day=low["weekday"],
         low_hour=low["hour"],
         low_share=percent(low["p_high"], 0),
-        low_texts=say.count(low["n"], "text"),
+        low_texts=words.count(low["n"], "text"),
     )
-    return say.join(summary, say("{hours} withheld.", hours=say.count(n_hidden, "hour")) if n_hidden else "")
+    return words.join(
+        summary, words("{hours} withheld.", hours=words.count(n_hidden, "hour")) if n_hidden else ""
+    )
 
 
 def too_little(series: Series, inputs: Inputs, need: str) -> str:
     """Why a figure cannot be drawn."""
-    say, options = inputs.say, inputs.options
+    words, options = inputs.words, inputs.options
     weeks = shown_weeks(series, inputs)
     if not weeks.height:
-        return say(
+        return words(
             "No texts in the {days} to {day}.",
-            days=say.count(options.days, "day"),
-            day=say.day(inputs.as_of),
+            days=words.count(options.days, "day"),
+            day=words.day(inputs.as_of),
         )
     if series.by_week or weeks["withheld"].any():
-        return say(
+        return words(
             "Withheld: this takes {need}, and too few days and weeks have the {n} subjects that this report asks "
             "for (--min-cohort).",
             need=need,
             n=options.min_cohort,
         )
-    return say("Not drawn: this takes {need}, and there is less.", need=need)
+    return words("Not drawn: this takes {need}, and there is less.", need=need)

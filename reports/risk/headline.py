@@ -32,41 +32,41 @@ def now_and_before(series: Series, inputs: Inputs) -> tuple[Row, Row]:
 
 def lead(series: Series, inputs: Inputs) -> str:
     """The page's first sentence: where high risk stands and where it is going."""
-    say, (now, before) = inputs.say, now_and_before(series, inputs)
-    day = say.day(inputs.as_of)
+    words, (now, before) = inputs.words, now_and_before(series, inputs)
+    day = words.day(inputs.as_of)
     if now["withheld"]:
-        return say(
+        return words(
             "The numbers of the 7 days to {day} are withheld: they would tell of fewer than {n} subjects.",
             day=day,
             n=inputs.options.min_cohort,
         )
     if not now["n"]:
-        return say("No texts were scored for the 7 days to {day}.", day=day)
+        return words("No texts were scored for the 7 days to {day}.", day=day)
     known = {"day": day, "share": percent(now["share_high"])}
     if before["withheld"]:
-        return say(
+        return words(
             "{share} of texts were labelled high risk in the 7 days to {day}; too few subjects wrote in the 7 days "
             "before to compare.",
             **known,
         )
     if not before["n"]:
-        return say(
+        return words(
             "{share} of texts were labelled high risk in the 7 days to {day}; nobody wrote in the 7 days before.",
             **known,
         )
     difference = now["share_high"] - before["share_high"]
     if abs(difference) < 0.0005:
-        return say(
+        return words(
             "{share} of texts were labelled high risk in the 7 days to {day}, unchanged from the 7 days before.",
             **known,
         )
-    known["points"] = say.points(abs(difference))[1:]
+    known["points"] = words.points(abs(difference))[1:]
     if difference > 0:
-        return say(
+        return words(
             "{share} of texts were labelled high risk in the 7 days to {day}, up {points} on the 7 days before.",
             **known,
         )
-    return say(
+    return words(
         "{share} of texts were labelled high risk in the 7 days to {day}, down {points} on the 7 days before.",
         **known,
     )
@@ -74,33 +74,33 @@ def lead(series: Series, inputs: Inputs) -> str:
 
 def tiles(series: Series, inputs: Inputs) -> list[Tile]:
     """Share of texts labelled high risk, its mean probability, for everyone subjects above the alert line, texts."""
-    say, (now, before) = inputs.say, now_and_before(series, inputs)
+    words, (now, before) = inputs.words, now_and_before(series, inputs)
     found = [
-        _share("share_high", say("of texts labelled high risk"), now, before, say),
-        _share("p_high", say("mean probability of high risk"), now, before, say),
+        _share("share_high", words("of texts labelled high risk"), now, before, words),
+        _share("p_high", words("mean probability of high risk"), now, before, words),
     ]
     if series.cohort is None:
         found.append(_above(now, inputs))
     if now["withheld"]:
-        return [*found, _withheld(say("texts"), say)]
-    texts = say("texts by {subjects}", subjects=say.count(now["n_subjects"], "subject"))
+        return [*found, _withheld(words("texts"), words)]
+    texts = words("texts by {subjects}", subjects=words.count(now["n_subjects"], "subject"))
     if before["withheld"]:
         return [*found, Tile(f"{now['n']:,}", texts)]
-    note = say("{change} on the week before", change=change(now["n"] - before["n"]))
+    note = words("{change} on the week before", change=change(now["n"] - before["n"]))
     return [*found, Tile(f"{now['n']:,}", texts, note)]
 
 
-def _withheld(label: str, say: Words) -> Tile:
-    return Tile(say("withheld"), label, say("too few subjects"), muted=True)
+def _withheld(label: str, words: Words) -> Tile:
+    return Tile(words("withheld"), label, words("too few subjects"), muted=True)
 
 
 def _above(now: Row, inputs: Inputs) -> Tile:
-    say, rows = inputs.say, {row["period"]: row for row in inputs.headline.to_dicts()}
-    label = say("subjects at or above the alert line ({line})", line=exact(inputs.options.threshold))
+    words, rows = inputs.words, {row["period"]: row for row in inputs.headline.to_dicts()}
+    label = words("subjects at or above the alert line ({line})", line=exact(inputs.options.threshold))
     if now["withheld"]:
-        return _withheld(label, say)
+        return _withheld(label, words)
     above, earlier = rows["now"]["n_above"], rows["before"]["n_above"]
-    note = say(
+    note = words(
         "{change} on the week before; {n} wrote {least} or more texts",
         change=change(above - earlier),
         n=f"{rows['now']['n_rated']:,}",
@@ -109,18 +109,20 @@ def _above(now: Row, inputs: Inputs) -> Tile:
     return Tile(f"{above:,}", label, note, _course(above - earlier))
 
 
-def _share(field: str, label: str, now: Row, before: Row, say: Words) -> Tile:
+def _share(field: str, label: str, now: Row, before: Row, words: Words) -> Tile:
     if now["withheld"]:
-        return _withheld(label, say)
+        return _withheld(label, words)
     if not now["n"]:
-        return Tile("–", label, say("no texts in these 7 days"))
+        return Tile("–", label, words("no texts in these 7 days"))
     if before["withheld"] or not before["n"]:
         note = (
-            say("too few subjects the week before") if before["withheld"] else say("no texts the week before")
+            words("too few subjects the week before")
+            if before["withheld"]
+            else words("no texts the week before")
         )
         return Tile(percent(now[field]), label, note)
     difference = now[field] - before[field]
-    note = say("{change} on the week before", change=say.points(difference))
+    note = words("{change} on the week before", change=words.points(difference))
     return Tile(percent(now[field]), label, note, _course(round(difference, 3)))
 
 

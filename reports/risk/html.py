@@ -24,7 +24,7 @@ from reports.style.rendering import put
 from reports.style.wording import Words
 
 
-def render(page: Page, say: Words) -> str:
+def render(page: Page, words: Words) -> str:
     """The page as HTML."""
     specs = {
         figure.key: axes.spec(figure.draw(FOR_CSS, width="container"), FOR_CSS, FONT)
@@ -34,8 +34,8 @@ def render(page: Page, say: Words) -> str:
     scripts = [asset("style/page.js")] if specs else []
     return _template().render(
         page=page,
-        say=say,
-        not_a_diagnosis=say(NOT_A_DIAGNOSIS),
+        words=words,
+        not_a_diagnosis=words(NOT_A_DIAGNOSIS),
         root="../" * page.file.count("/"),
         is_link=lambda cell: isinstance(cell, Link),
         policy=policy([*scripts, library()] if specs else [], [_css()]),
@@ -46,9 +46,9 @@ def render(page: Page, say: Words) -> str:
     )
 
 
-def save(page: Page, say: Words, out: Path) -> Path:
+def save(page: Page, words: Words, out: Path) -> Path:
     """Put the page into the folder `out`."""
-    return put(out / page.file, render(page, say))
+    return put(out / page.file, render(page, words))
 
 
 def prepare() -> None:

@@ -137,7 +137,7 @@ class Inputs:
     subject_7: pl.DataFrame
 
     @property
-    def say(self) -> Words:
+    def words(self) -> Words:
         """The report's words."""
         return Words(self.options.lang)
 
@@ -160,7 +160,7 @@ class Inputs:
         """What pages call a subject."""
         if self.options.show_subjects:
             return subject_id
-        return self.say("Subject {place}", place=self.places.get(subject_id, "–"))
+        return self.words("Subject {place}", place=self.places.get(subject_id, "–"))
 
 
 @dataclass(frozen=True)

@@ -54,15 +54,15 @@ def notice(found: Notice) -> Page:
 
 def menu(inputs: Inputs) -> list[Link]:
     """The ways to the pages; cohorts by name where they are few."""
-    say = inputs.say
-    found = [Link(say("Overview"), "index.html")]
+    words = inputs.words
+    found = [Link(words("Overview"), "index.html")]
     if len(inputs.cohorts) > MOST_SMALL_CHARTS:
-        found.append(Link(say("Cohorts"), "index.html#cohorts"))
+        found.append(Link(words("Cohorts"), "index.html#cohorts"))
     else:
         found += [Link(str(series.cohort), _file(number)) for number, series in enumerate(inputs.cohorts, 1)]
-    found.append(Link(say("Alerts"), "alerts.html"))
+    found.append(Link(words("Alerts"), "alerts.html"))
     if inputs.options.subject_pages:
-        found.append(Link(say("Subjects"), "subjects.html"))
+        found.append(Link(words("Subjects"), "subjects.html"))
     return found
 
 
@@ -73,9 +73,9 @@ def index(inputs: Inputs, page: partial[Page]) -> Page:
     shown += [subjects.open_alerts(inputs, MOST_LISTED), subjects.subject_week(inputs)]
     return page(
         "index.html",
-        inputs.say("Week to {day}", day=inputs.say.day(inputs.as_of)),
+        inputs.words("Week to {day}", day=inputs.words.day(inputs.as_of)),
         headline.lead(inputs.everyone, inputs),
-        above=inputs.say("This week against last week"),
+        above=inputs.words("This week against last week"),
         tiles=headline.tiles(inputs.everyone, inputs),
         figures=[*shown, figures.weekday_hour(inputs), facts.score_card(inputs)],
         quality=facts.quality(inputs),
@@ -89,7 +89,7 @@ def cohort(number: int, series: Series, inputs: Inputs, page: partial[Page]) -> 
         _file(number),
         str(series.cohort),
         headline.lead(series, inputs),
-        above=inputs.say("This week against last week"),
+        above=inputs.words("This week against last week"),
         tiles=headline.tiles(series, inputs),
         figures=figures.of_series(series, inputs),
     )
@@ -97,13 +97,13 @@ def cohort(number: int, series: Series, inputs: Inputs, page: partial[Page]) -> 
 
 def alerts(inputs: Inputs, page: partial[Page]) -> Page:
     """What the early-warning rules say."""
-    say = inputs.say
+    words = inputs.words
     shown = [subjects.open_alerts(inputs), subjects.alert_bars(inputs), subjects.closed_alerts(inputs)]
     if inputs.options.evidence:
         shown.insert(1, subjects.evidence(inputs))
     return page(
         "alerts.html",
-        say("Alerts"),
+        words("Alerts"),
         subjects.hidden(inputs) if inputs.too_few else _waiting(inputs),
         tiles=subjects.alert_tiles(inputs),
         figures=shown,
@@ -111,21 +111,21 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
 
 
 def _waiting(inputs: Inputs) -> str:
-    say, waiting = inputs.say, inputs.alerts.filter(subjects.OPEN).height
-    open_now = say(
-        "{alerts} not closed on {day}.", alerts=say.count(waiting, "alert"), day=say.day(inputs.as_of)
+    words, waiting = inputs.words, inputs.alerts.filter(subjects.OPEN).height
+    open_now = words(
+        "{alerts} not closed on {day}.", alerts=words.count(waiting, "alert"), day=words.day(inputs.as_of)
     )
-    who = say("Who a number stands for: risk-monitor alerts --db FILE lists the same alerts.")
-    return say.join(
+    who = words("Who a number stands for: risk-monitor alerts --db FILE lists the same alerts.")
+    return words.join(
         open_now, who if waiting and not inputs.options.show_subjects else "", subjects.unseen(inputs)
     )
 
 
 def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
     """The list of subjects, and a page each."""
-    say = inputs.say
+    words = inputs.words
     if inputs.too_few:
-        yield page("subjects.html", say("Subjects"), subjects.hidden(inputs))
+        yield page("subjects.html", words("Subjects"), subjects.hidden(inputs))
         return
     days = inputs.subject_day.partition_by("subject_id", as_dict=True)
     weeks = inputs.subject_7.partition_by("subject_id", as_dict=True)
@@ -135,10 +135,10 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
     }
     yield page(
         "subjects.html",
-        say("Subjects"),
-        say(
+        words("Subjects"),
+        words(
             "{subjects}, ordered by the last 28 days, the highest first.",
-            subjects=say.count(len(newest), "subject"),
+            subjects=words.count(len(newest), "subject"),
         ),
         figures=[_subject_list(newest, inputs)],
     )
@@ -146,15 +146,15 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
         yield page(
             subjects.page_of(subject, inputs),
             inputs.label(subject),
-            say("A page about one person: for eyes that may see it."),
-            above=say("The newest week with texts"),
+            words("A page about one person: for eyes that may see it."),
+            above=words("The newest week with texts"),
             tiles=subject_page.tiles(latest, inputs),
             figures=subject_page.figures(subject, days[(subject,)], weeks[(subject,)], inputs),
         )
 
 
 def _subject_list(newest: dict[str, dict[str, object]], inputs: Inputs) -> Figure:
-    say = inputs.say
+    words = inputs.words
     waiting = dict(inputs.alerts.filter(subjects.OPEN).group_by("subject_id").len().iter_rows())
     rows = [
         (
@@ -168,7 +168,7 @@ def _subject_list(newest: dict[str, dict[str, object]], inputs: Inputs) -> Figur
         for subject, row in newest.items()
     ]
     columns = ("Subject", "7 days to", "Texts", "Mean of 7 days", "own past", "Open alerts")
-    return Figure("subjects", say("All subjects"), "", "", table=Table(tuple(map(say, columns)), rows))
+    return Figure("subjects", words("All subjects"), "", "", table=Table(tuple(map(words, columns)), rows))
 
 
 def _file(number: int) -> str:
@@ -177,13 +177,13 @@ def _file(number: int) -> str:
 
 def _cohorts(inputs: Inputs) -> list[Figure]:
     """A table of the cohorts, and where they are few a small chart each, all to one scale."""
-    say = inputs.say
+    words = inputs.words
     if inputs.n_cohorts < 2:
         return []
-    unit = say("A cohort is what shares a source. The 7 days to {day}.", day=say.day(inputs.as_of))
+    unit = words("A cohort is what shares a source. The 7 days to {day}.", day=words.day(inputs.as_of))
     missing = ""
     if len(inputs.cohorts) < inputs.n_cohorts:
-        missing = say(
+        missing = words(
             "{n} of {all} cohorts are shown: the others have fewer than {least} subjects, would give away those that "
             "have, or are not among the {top} largest.",
             n=len(inputs.cohorts),
@@ -191,7 +191,7 @@ def _cohorts(inputs: Inputs) -> list[Figure]:
             least=inputs.options.min_cohort,
             top=inputs.options.top,
         )
-    known = partial(Figure, "cohorts", say("Cohorts"), unit, missing)
+    known = partial(Figure, "cohorts", words("Cohorts"), unit, missing)
     if not inputs.cohorts:
         return [known()]
     rows: list[tuple[str | Link, ...]] = [
@@ -199,11 +199,11 @@ def _cohorts(inputs: Inputs) -> list[Figure]:
         for number, series in enumerate(inputs.cohorts, 1)
     ]
     columns = ("Cohort", "Subjects, 7 days", "Texts, 7 days", "High risk, 7 days", "95% interval", "Change")
-    table = known(table=Table(tuple(map(say, columns)), rows))
+    table = known(table=Table(tuple(map(words, columns)), rows))
     if len(inputs.cohorts) > MOST_SMALL_CHARTS:
         return [table]
     top = max(
-        highest(chart_data.trend(series, inputs.first_day, (), say), series.forecast)
+        highest(chart_data.trend(series, inputs.first_day, (), words), series.forecast)
         for series in inputs.cohorts
     )
     return [table, *(_small(number, series, top, inputs) for number, series in enumerate(inputs.cohorts, 1))]
@@ -213,11 +213,11 @@ def _week(series: Series, inputs: Inputs) -> tuple[str, ...]:
     """A cohort's newest week in a row of the table."""
     now, before = headline.now_and_before(series, inputs)
     if now["withheld"]:
-        return (inputs.say("withheld"), *[""] * 4)
+        return (inputs.words("withheld"), *[""] * 4)
     if not now["n"]:
         return ("0", "0", "–", "–", "–")
     change = (
-        inputs.say.points(now["share_high"] - before["share_high"])
+        inputs.words.points(now["share_high"] - before["share_high"])
         if before["n"] and not before["withheld"]
         else "–"
     )
@@ -226,7 +226,7 @@ def _week(series: Series, inputs: Inputs) -> tuple[str, ...]:
 
 
 def _small(number: int, series: Series, top: float, inputs: Inputs) -> Figure:
-    trend = chart_data.trend(series, inputs.first_day, inputs.missing, inputs.say)
+    trend = chart_data.trend(series, inputs.first_day, inputs.missing, inputs.words)
     figure = figures.risk_trend(series, trend, inputs)
     draw = figure.draw and partial(figure.draw, top=top, height=190)
     told = figures.forecast_told(series, inputs) if draw else ""

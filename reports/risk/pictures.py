@@ -43,7 +43,7 @@ def write(page: Page, inputs: Inputs, out: Path, beside: Drawer | None = None) -
         if (found := [key for key in keys if key in drawn])
     }
     charts = {key: _chart(page, drawn[key]) for key in dict.fromkeys(chain(*wanted.values()))}
-    with_png = bool(wanted) and can_write(inputs.say(NOT_A_DIAGNOSIS))
+    with_png = bool(wanted) and can_write(inputs.words(NOT_A_DIAGNOSIS))
     draw = beside.draw if beside else partial(rendering.draw, axes.VEGA_LITE)
     for name in sorted(wanted, key=lambda name: -len(wanted[name])):  # what takes longest begins first
         draw(_spec(inputs, [charts[key] for key in wanted[name]]), out / f"{name}.svg", with_png=with_png)
@@ -87,10 +87,10 @@ def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]
 
     Put together here, for Altair copies each chart several times where it stacks them.
     """
-    say = inputs.say
-    note = say(
+    words = inputs.words
+    note = words(
         "As of {day} (UTC), model {name} ({id}).",
-        day=say.day(inputs.as_of),
+        day=words.day(inputs.as_of),
         name=inputs.model.name,
         id=inputs.model.model_id[:12],
     )
@@ -106,7 +106,7 @@ def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]
         "background": LIGHT.paper,
         "padding": 28,
         "title": {
-            "text": f"{note} {say(NOT_A_DIAGNOSIS)}",
+            "text": f"{note} {words(NOT_A_DIAGNOSIS)}",
             "orient": "bottom",
             "fontSize": 12,
             "fontWeight": "normal",

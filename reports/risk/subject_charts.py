@@ -14,26 +14,26 @@ from reports.style.wording import Words
 
 
 def heat_subject_week(
-    frame: pl.DataFrame, palette: Palette, say: Words, *, width: Width = "container", row: int = 17
+    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", row: int = 17
 ) -> alt.Chart:
     """Mean high risk of each subject (a row, the highest first) and week (a column); `row` in pixels."""
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
     order = alt.EncodingSortField("place", op="min")
     told = [
-        ("date", say("Week"), None),
-        ("label", say("Subject"), None),
-        ("p_high", say("Mean P(high risk)"), ".1%"),
-        ("n", say("Texts"), ",d"),
-        ("n_high", say("of which high risk"), ",d"),
+        ("date", words("Week"), None),
+        ("label", words("Subject"), None),
+        ("p_high", words("Mean P(high risk)"), ".1%"),
+        ("n", words("Texts"), ",d"),
+        ("n_high", words("of which high risk"), ",d"),
     ]
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_rect(stroke=palette.paper, strokeWidth=1.5)
         .encode(
-            x=axes.time_axis("week", frame["week"], say),
+            x=axes.time_axis("week", frame["week"], words),
             x2=alt.X2("week_end:T"),
             y=alt.Y("label:N", sort=order, axis=axis, scale=alt.Scale(padding=0)),
-            color=axes.heat_colours("p_high", frame, palette, say),
+            color=axes.heat_colours("p_high", frame, palette, words),
             tooltip=axes.tooltips(told),
         )
         .properties(width=width, height=row * frame["label"].n_unique())
@@ -42,7 +42,7 @@ def heat_subject_week(
 
 
 def alert_bars(
-    frame: pl.DataFrame, palette: Palette, say: Words, *, width: Width = "container", row: int = 30
+    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", row: int = 30
 ) -> alt.Chart:
     """Each alert as a bar from the day it opened to the day it closed; a row a subject, in it a lane a rule.
 
@@ -53,22 +53,22 @@ def alert_bars(
         width: in pixels, or of the container.
         row: height of a row in pixels.
     """
-    rules = [say("level"), say("change"), say("sustained")]
+    rules = [words("level"), words("change"), words("sustained")]
     shades = dict(zip(rules, (palette.high[0], palette.mid[1], palette.low[0]), strict=True))
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
     told = [
-        ("label", say("Subject"), None),
-        ("rule", say("Rule"), None),
-        ("date", say("Opened"), None),
-        ("state", say("State"), None),
-        ("value", say("Value"), None),
-        ("threshold", say("Threshold"), None),
+        ("label", words("Subject"), None),
+        ("rule", words("Rule"), None),
+        ("date", words("Opened"), None),
+        ("state", words("State"), None),
+        ("value", words("Value"), None),
+        ("threshold", words("Threshold"), None),
     ]
     chart: alt.Chart = (
         alt.Chart(frame)
         .mark_bar(cornerRadius=2)
         .encode(
-            x=axes.time_axis("day", pl.concat([frame["day"], frame["end"]]), say),
+            x=axes.time_axis("day", pl.concat([frame["day"], frame["end"]]), words),
             x2=alt.X2("end:T"),
             y=alt.Y("label:N", sort=alt.EncodingSortField("place", op="min"), axis=axis),
             yOffset=alt.YOffset("rule:N", sort=rules),
@@ -83,7 +83,7 @@ def alert_bars(
 def subject_trend(
     frame: pl.DataFrame,
     palette: Palette,
-    say: Words,
+    words: Words,
     *,
     threshold: float,
     alerts: pl.DataFrame,
@@ -102,13 +102,13 @@ def subject_trend(
         height: in pixels.
     """
     lines = {
-        "high": (say("one day"), palette.high[2], [3, 4]),
-        "high_7": (say("7 days"), palette.high[0], [1, 0]),
-        "baseline_mean": (say("own past"), palette.low[0], [2, 2]),
+        "high": (words("one day"), palette.high[2], [3, 4]),
+        "high_7": (words("7 days"), palette.high[0], [1, 0]),
+        "baseline_mean": (words("own past"), palette.low[0], [2, 2]),
     }
     key = axes.line_key({name: (colour, dash) for name, colour, dash in lines.values()}, 3)
     y: dict[str, Any] = {"scale": alt.Scale(domain=[0, 1]), "axis": axes.percent_axis(), "title": None}
-    base, x = alt.Chart(frame), axes.time_axis("day", frame["day"], say)
+    base, x = alt.Chart(frame), axes.time_axis("day", frame["day"], words)
 
     def layer(mark: alt.Chart, field: str) -> alt.Chart:
         encoded: alt.Chart = mark.transform_filter(f"isValid(datum.{field})").transform_calculate(
@@ -119,12 +119,12 @@ def subject_trend(
     band = base.transform_filter("isValid(datum.baseline_lo)").mark_area(color=palette.low[0], opacity=0.16)
     line = pl.DataFrame({"at": [threshold]})
     rule = alt.Chart(line).encode(y=alt.Y("at:Q", **y))
-    marks = [("date", say("Alert opened"), None), ("rule", say("Rule"), None)]
+    marks = [("date", words("Alert opened"), None), ("rule", words("Rule"), None)]
     layers = [
         layer(base.mark_circle(size=26, opacity=0.85), "high"),
         layer(base.mark_line(strokeWidth=2.6), "high_7"),
         rule.mark_rule(color=palette.ink, strokeDash=[6, 4], strokeWidth=1.2),
-        axes.day_hover("day", base.encode(x=x), palette, _told(say)),
+        axes.day_hover("day", base.encode(x=x), palette, _told(words)),
     ]
     if frame["baseline_mean"].drop_nulls().len():
         past = band.encode(
@@ -139,12 +139,12 @@ def subject_trend(
     return alt.layer(*layers).properties(width=width, height=height)
 
 
-def _told(say: Words) -> axes.Rows:
+def _told(words: Words) -> axes.Rows:
     return [
-        ("date", say("Day"), None),
-        ("high", say("Mean that day"), ".1%"),
-        ("high_7", say("Mean of 7 days"), ".1%"),
-        ("baseline_mean", say("Mean of their own past"), ".1%"),
-        ("n", say("Texts that day"), ",d"),
-        ("n_7", say("Texts, 7 days"), ",d"),
+        ("date", words("Day"), None),
+        ("high", words("Mean that day"), ".1%"),
+        ("high_7", words("Mean of 7 days"), ".1%"),
+        ("baseline_mean", words("Mean of their own past"), ".1%"),
+        ("n", words("Texts that day"), ",d"),
+        ("n_7", words("Texts, 7 days"), ",d"),
     ]

@@ -18,24 +18,28 @@ from reports.style.wording import exact, percent
 
 def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
     """The newest 7 days in which they wrote: mean, own past, variability, inertia."""
-    say = inputs.say
+    words = inputs.words
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.2f}"
 
-    past = say("the 56 days before: {mean}", mean=percent(latest["baseline_mean"]))
+    past = words("the 56 days before: {mean}", mean=percent(latest["baseline_mean"]))
     return [
-        Tile(percent(latest["p_high"]), say("mean probability of high risk"), past),
-        Tile(f"{latest['n']:,}", say("texts in those 7 days"), say("to {day}", day=say.day(latest["day"]))),
+        Tile(percent(latest["p_high"]), words("mean probability of high risk"), past),
+        Tile(
+            f"{latest['n']:,}",
+            words("texts in those 7 days"),
+            words("to {day}", day=words.day(latest["day"])),
+        ),
         Tile(
             number(latest["variability"]),
-            say("variability"),
-            say("standard deviation of P(high risk), text by text"),
+            words("variability"),
+            words("standard deviation of P(high risk), text by text"),
         ),
         Tile(
             number(latest["inertia"]),
-            say("inertia"),
-            say("correlation of a day with the day before, –1 to 1"),
+            words("inertia"),
+            words("correlation of a day with the day before, –1 to 1"),
         ),
     ]
 
@@ -51,20 +55,20 @@ def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: In
 
 def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: Inputs) -> Figure:
     """The 7-day mean against the subject's own past and the alert line."""
-    say, line = inputs.say, inputs.options.threshold
-    unit = say(
+    words, line = inputs.words, inputs.options.threshold
+    unit = words(
         "Mean probability of high risk: a dot a day, the line over 7 days. Band: where a week would lie, 95 times in "
         "100, were it like the 56 days before. Dashed: the alert line, {line}. Triangles: alerts.",
         line=exact(line),
     )
-    words = partial(Figure, "course", say("Course"), unit)
+    figure = partial(Figure, "course", words("Course"), unit)
     frame = _frame(daily, week, inputs)
     if not frame.height:
-        return words(
-            say(
+        return figure(
+            words(
                 "No texts in the {days} to {day}.",
-                days=say.count(inputs.options.days, "day"),
-                day=say.day(inputs.as_of),
+                days=words.count(inputs.options.days, "day"),
+                day=words.day(inputs.as_of),
             )
         )
     rows = [
@@ -80,18 +84,18 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
     ]
     columns = ("Day", "Texts", "Mean that day", "Mean of 7 days", "Band from", "Band to")
     last = frame.row(-1, named=True)
-    summary = say(
-        "On {day} the 7-day mean was {share}.", day=say.day(last["day"]), share=percent(last["high_7"])
+    summary = words(
+        "On {day} the 7-day mean was {share}.", day=words.day(last["day"]), share=percent(last["high_7"])
     )
     draw = partial(
-        subject_charts.subject_trend, frame, say=say, threshold=line, alerts=_flags(own, frame, inputs)
+        subject_charts.subject_trend, frame, words=words, threshold=line, alerts=_flags(own, frame, inputs)
     )
-    return words(summary, draw, Table(tuple(say(column) for column in columns), rows))
+    return figure(summary, draw, Table(tuple(words(column) for column in columns), rows))
 
 
 def _flags(own: pl.DataFrame, frame: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
     """A mark an alert, on the 7-day line of the day it opened."""
-    rules = pl.Series([inputs.say(rule) for rule in own["rule"]], dtype=pl.String)
+    rules = pl.Series([inputs.words(rule) for rule in own["rule"]], dtype=pl.String)
     opened = own.select(day=pl.col("opened_on").dt.to_string("%Y-%m-%d"), rule=rules)
     return opened.join(frame.select("day", "date", "high_7"), on="day").sort("day", "rule")
 
@@ -113,19 +117,21 @@ def _frame(daily: pl.DataFrame, week: pl.DataFrame, inputs: Inputs) -> pl.DataFr
     return shown.with_columns(
         pl.col("day").dt.to_string("%Y-%m-%d"),
         stretch=silence.fill_null(False).cum_sum(),
-        date=pl.Series([inputs.say.weekday(day) for day in shown["day"]], dtype=pl.String),
+        date=pl.Series([inputs.words.weekday(day) for day in shown["day"]], dtype=pl.String),
     )
 
 
 def _alerts(own: pl.DataFrame, inputs: Inputs) -> Figure:
-    say = inputs.say
-    words = partial(Figure, "alerts", say("Alerts"), "")
+    words = inputs.words
+    figure = partial(Figure, "alerts", words("Alerts"), "")
     if not own.height:
-        return words(say("No alert was raised."))
-    summary = say(
-        "{alerts}, {n} not closed.", alerts=say.count(own.height, "alert"), n=own.filter(subjects.OPEN).height
+        return figure(words("No alert was raised."))
+    summary = words(
+        "{alerts}, {n} not closed.",
+        alerts=words.count(own.height, "alert"),
+        n=own.filter(subjects.OPEN).height,
     )
-    return words(summary, table=subjects.alert_table(own, inputs))
+    return figure(summary, table=subjects.alert_table(own, inputs))
 
 
 def recent(week: pl.DataFrame, as_of: dt.date) -> dict[str, Any]:

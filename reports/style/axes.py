@@ -108,7 +108,7 @@ def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
     return [day for day in days if day.day == 1 and (span < 750 or day.month % 3 == 1)]
 
 
-def time_axis(field: str, days: pl.Series, say: Words) -> alt.X:
+def time_axis(field: str, days: pl.Series, words: Words) -> alt.X:
     """A time axis in UTC over `days` (ISO); the year stands under the first mark and under each January."""
     known = days.str.to_date()
     marks = ticks(known.min(), known.max())  # type: ignore[arg-type]
@@ -116,7 +116,7 @@ def time_axis(field: str, days: pl.Series, say: Words) -> alt.X:
     axis = alt.Axis(
         title=None,
         values=[{"year": day.year, "month": day.month, "date": day.day, "utc": True} for day in marks],
-        labelExpr=f"[utcFormat(datum.value, '{say('%-d %b')}'), {year} ? utcFormat(datum.value, '%Y') : '']",
+        labelExpr=f"[utcFormat(datum.value, '{words('%-d %b')}'), {year} ? utcFormat(datum.value, '%Y') : '']",
         labelOverlap="parity",
         labelSeparation=10,
         labelFlush=False,
@@ -167,13 +167,13 @@ def stacked_colours(field: str, colours: Mapping[str, str]) -> alt.Color:
     return alt.Color(f"{field}:N", scale=scale, legend=key)
 
 
-def heat_colours(field: str, frame: pl.DataFrame, palette: Palette, say: Words) -> alt.Color:
+def heat_colours(field: str, frame: pl.DataFrame, palette: Palette, words: Words) -> alt.Color:
     """The heat ramp in round steps that fit the frame's own values."""
     inner = breaks(frame[field], len(palette.heat))
     count, ramp = len(inner) + 1, palette.heat
     picks = [ramp[round(place * (len(ramp) - 1) / max(count - 1, 1))] for place in range(count)]
     key = alt.Legend(
-        title=say("Mean P(high risk)"),
+        title=words("Mean P(high risk)"),
         type="gradient",  # said outright, or Vega-Lite drops the length and the labels touch
         orient="top",
         format=".0%",

@@ -21,7 +21,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True)
 class Words:
-    """A report's own words in one language: `say("In {place}", place="Rome")`.
+    """A report's own words in one language: `words("In {place}", place="Rome")`.
 
     A sentence that the language lacks is a bug, and a KeyError.
     """

@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import vl_convert
 
-from jobs.pipeline.report_inputs import collect
+from jobs.pipeline.report_inputs import collect_inputs
 from monitor.labels import DEFAULT_RULES, EMOTIONS
 from monitor.windows import window_queries
 from reports.risk import chart_data, pages
@@ -35,7 +35,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.fixture(scope="module")
 def inputs(con: duckdb.DuckDBPyConnection) -> Inputs:
-    found = collect(con, None, None, Options(show_subjects=True))
+    found = collect_inputs(con, None, None, Options(show_subjects=True))
     assert isinstance(found, Inputs)
     return found
 
@@ -106,7 +106,7 @@ def test_no_chart_holds_text_or_document_ids(inputs: Inputs) -> None:
 
 
 def test_subjects_are_numbered_unless_asked_for(con: duckdb.DuckDBPyConnection) -> None:
-    figures = all_figures(collect(con, None, None, Options()))
+    figures = all_figures(collect_inputs(con, None, None, Options()))
     assert "demo-" not in json.dumps(specs(figures))
     assert "demo-" not in str([(figure.summary, figure.unit, figure.table) for figure in figures])
 
@@ -115,7 +115,7 @@ def test_small_cohorts_are_withheld_from_chart_table_and_sentence(con: duckdb.Du
     raw = window_queries.run(con, "daily_overall", model_id=fake_feed.MODEL, as_of=dt.date(2026, 5, 4))
     small = raw.filter(pl.col("n_subjects") < 20)
     assert 0 < small.height < raw.height
-    inputs = collect(con, None, None, Options(min_cohort=20))
+    inputs = collect_inputs(con, None, None, Options(min_cohort=20))
     by_key = {figure.key: figure for figure in all_figures(inputs)}
     drawn = {row["day"]: row for row in rows(specs([by_key["risk_trend"]])["risk_trend"], "share")}
     for day in small["day"]:

@@ -45,7 +45,7 @@ def inputs(con: duckdb.DuckDBPyConnection, **options: object) -> Inputs:
 def pages(con: duckdb.DuckDBPyConnection, **options: object) -> dict[str, str]:
     """Each page's HTML."""
     found = inputs(con, **options)
-    return {one.file: page.render(one, found.say) for one in site.pages(found)}
+    return {one.file: page.render(one, found.words) for one in site.pages(found)}
 
 
 def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckDBPyConnection) -> None:
@@ -197,14 +197,14 @@ def test_a_cohort_is_not_everyone(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def sentences() -> set[str]:
-    """All that the reports' code asks `say` to say, word for word."""
-    found = set(re.findall(r'say\("((?:[^"\\])*)"', (RISK / "page.html").read_text(encoding="utf-8")))
+    """All that the reports' code passes to `words`, word for word."""
+    found = set(re.findall(r'words\("((?:[^"\\])*)"', (RISK / "page.html").read_text(encoding="utf-8")))
     for file in (*RISK.glob("*.py"), *STYLE.glob("*.py"), Path(report_inputs.__file__)):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "id", getattr(node.func, "attr", ""))
                 texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
-                if name == "say":
+                if name == "words":
                     found |= {text for text in texts[:1] if isinstance(text, str)}
                 elif name == "count" and isinstance(node.func, ast.Attribute) and len(node.args) == 2:
                     found |= {f"{{n}} {text}" for text in texts if isinstance(text, str)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from jobs.pipeline.report_inputs import collect
+from jobs.pipeline.report_inputs import collect_inputs
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import update_alerts
 from reports.risk import html, pages
@@ -77,7 +77,9 @@ def inputs() -> Inputs:
     """What the report of such a database is made of, with all that is opt-in."""
     with fake_feed.database() as con:
         fill(con)
-        found = collect(con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True))
+        found = collect_inputs(
+            con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True)
+        )
     assert isinstance(found, Inputs)
     return found
 
@@ -85,5 +87,5 @@ def inputs() -> Inputs:
 def write(inputs: Inputs, out: Path) -> Path:
     """The report's pages without the seconds that pictures take."""
     for one in pages.pages(inputs):
-        html.save(one, inputs.say, out)
+        html.save(one, inputs.words, out)
     return out
