@@ -17,12 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, run
-from jobs.console.progress import note, printable, warn
+from jobs.console.progress import print_note, print_warning, without_control_characters
 from jobs.pipeline.run import recorded_run
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import acknowledge
-from monitor.alerts.update import in_use, refresh
+from monitor.alerts.update import latest_model, refresh_alerts
 from monitor.database.connection import Database
 from monitor.database.statements import utc_now
 from monitor.errors import ConfigError, StoreError
@@ -32,18 +32,18 @@ from monitor.windows import window_queries
 SHORT_ID = 8
 
 
-def update(db: Database, rules: AlertRules) -> None:
+def update_alerts(db: Database, rules: AlertRules) -> None:
     """Refresh the alerts of the model that scored last, as a run of its own, and say what came of it."""
     with db.only_writer():
-        model = in_use(db)
+        model = latest_model(db)
         if model is None:
             return
         with recorded_run(db, "alerts", model["model_id"]) as run_id:
-            counts = refresh(db, model["model_id"], rules, run_id)
-    note(f"{counts.raised} raised, {counts.closed} closed, {counts.open} not closed")
+            counts = refresh_alerts(db, model["model_id"], rules, run_id)
+    print_note(f"{counts.raised} raised, {counts.closed} closed, {counts.open} not closed")
 
 
-def listed(db: Database, model_id: str, *, closed: bool = False) -> list[dict[str, Any]]:
+def list_alerts(db: Database, model_id: str, *, closed: bool = False) -> list[dict[str, Any]]:
     """The alerts of a model, newest first: those not closed, or all of them."""
     with db.reading() as con:
         rows = window_queries.run(con, "alerts", model_id=model_id, as_of=utc_now().date()).to_dicts()
@@ -72,7 +72,7 @@ def show(rows: list[dict[str, Any]], otherwise: str) -> None:
         state = row["state"] + (f" ({row['closed_because']}, {row['closed_on']})" if row["closed_on"] else "")
         cells = (
             row["alert_id"][:SHORT_ID],
-            printable(row["subject_id"]),
+            without_control_characters(row["subject_id"]),
             row["rule"],
             str(row["opened_on"]),
             f"{row['evidence_from']} to {row['evidence_to']}",
@@ -115,12 +115,12 @@ def command(
     database = Database(db or settings.db)
     database.check()  # a mistyped name must not become a new database
     if update_first:
-        update(database, rules)
+        update_alerts(database, rules)
     if seen is not None:
         with database.only_writer(), database.writing() as con:
-            note(f"acknowledged {acknowledge(con, seen)}")
-    model = in_use(database)
-    rows = listed(database, model["model_id"], closed=closed) if model else []
+            print_note(f"acknowledged {acknowledge(con, seen)}")
+    model = latest_model(database)
+    rows = list_alerts(database, model["model_id"], closed=closed) if model else []
     unseen = ""
     if model and not model["alerts_current"]:
         unseen = f"{database}: the alert rules have not looked at every score yet; alerts --update lets them"
@@ -131,7 +131,7 @@ def command(
     if unseen and fail_on_open:
         raise StoreError(unseen)
     if unseen and rows:
-        warn(unseen)
+        print_warning(unseen)
 
 
 if __name__ == "__main__":

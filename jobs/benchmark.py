@@ -21,7 +21,7 @@ from rich.table import Table
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
-from jobs.console.progress import note
+from jobs.console.progress import print_note
 from monitor.corpora.splits import load_splits
 from monitor.demo.feed import demo_feed_path
 from monitor.errors import ConfigError
@@ -83,7 +83,7 @@ def benchmark(
         ways = {"rows": speed_table.cpu_rows(loaded, texts)}
     for kind, rows in ways.items():
         for row in rows:
-            note(f"{row.way}: " + (row.reason or f"{row.texts_per_s:,.1f} texts/s"))
+            print_note(f"{row.way}: " + (row.reason or f"{row.texts_per_s:,.1f} texts/s"))
             found[kind].append(row.to_json())
             _write(found, out)
     if cuda and labels is not None:
@@ -135,7 +135,7 @@ def _draw(found: dict[str, Any], out: Path) -> None:
     try:
         from reports.evaluation.speed_chart import write_picture
     except ImportError as fault:  # a bare GPU machine holds torch alone
-        note(f"no chart: {fault.name} is not installed here")
+        print_note(f"no chart: {fault.name} is not installed here")
     else:
         if found["rows"]:
             write_picture(found, out)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from jobs.console.progress import duration, note
+from jobs.console.progress import format_duration, print_note
 from jobs.pipeline.ingest import ingest
-from jobs.pipeline.night import run_once
+from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.run import open_scorer, recorded_run
+from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer
-from jobs.pipeline.tally import Tally
 from monitor.benchmark.peak_memory import peak_memory
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
@@ -90,26 +90,26 @@ def print_night(found: dict[str, Any], console: Console) -> None:
     """Two lines: reading, and the night."""
     read, night = found["reading"], found["night"]
     lines = (
-        f"reading: {read['rows']:,} rows in {duration(read['seconds'])}, "
+        f"reading: {read['rows']:,} rows in {format_duration(read['seconds'])}, "
         f"{read['rows'] / read['seconds']:,.0f} rows/s, "
         f"peak memory {read['peak_bytes'] / 2**30:.2f} GiB ({read['peak_of']})",
-        f"night: {night['texts']:,} texts scored in {duration(night['scoring_s'])}; everything else took "
-        f"{duration(night['other_s'])}, {night['other_s'] / night['scoring_s']:.1%} of that",
+        f"night: {night['texts']:,} texts scored in {format_duration(night['scoring_s'])}; everything else took "
+        f"{format_duration(night['other_s'])}, {night['other_s'] / night['scoring_s']:.1%} of that",
     )
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True)
 
 
 def _read_rows(folder: Path, texts: Sequence[str], n: int) -> dict[str, Any]:
-    note(f"reading {n:,} rows")
-    feed, db, tally = folder / "rows.csv", folder / "rows.duckdb", Tally()
+    print_note(f"reading {n:,} rows")
+    feed, db, counts = folder / "rows.csv", folder / "rows.duckdb", RunCounts()
     _write_feed(feed, texts, n)
     pseudonyms = open_pseudonyms(default_key_file(db))
     began = time.perf_counter()
     with peak_memory("cpu") as peak, recorded_run(Database(db), "benchmark", None) as run_id:
-        ingest(Database(db), [feed], run_id, tally, unattended=True, pseudonyms=pseudonyms)
+        ingest(Database(db), [feed], run_id, counts, unattended=True, pseudonyms=pseudonyms)
     return {
-        "rows": tally.n_appended,
+        "rows": counts.n_appended,
         "seconds": time.perf_counter() - began,
         "peak_bytes": peak.bytes,
         "peak_of": peak.where,
@@ -117,7 +117,7 @@ def _read_rows(folder: Path, texts: Sequence[str], n: int) -> dict[str, Any]:
 
 
 def _whole_night(folder: Path, texts: Sequence[str], n: int, load: Callable[[], Scorer]) -> dict[str, Any]:
-    note(f"a night of {n:,} texts")
+    print_note(f"a night of {n:,} texts")
     inbox = folder / "inbox"
     inbox.mkdir()
     _write_feed(inbox / "feed.csv", texts, n)
@@ -132,9 +132,9 @@ def _whole_night(folder: Path, texts: Sequence[str], n: int, load: Callable[[], 
         settle_s=0,
         notify=(),
     )
-    done = run_once(settings, lambda: scorer)
+    done = run_pipeline(settings, lambda: scorer)
     return {
-        "texts": done.tally.n_scored,
+        "texts": done.counts.n_scored,
         "scoring_s": scorer.seconds,
         "other_s": time.perf_counter() - loaded - scorer.seconds,
         "loading_s": loaded - began,

@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
-from jobs.console.progress import note
+from jobs.console.progress import print_note
 from monitor.database.statements import SQL
 from monitor.errors import ConfigError
 
@@ -50,14 +50,14 @@ def measure(db: Path, rows: int, subjects: int, threads: int, memory: str) -> di
     is_new = not db.exists()
     with duckdb.connect(db, config={"threads": threads, "memory_limit": memory}) as con:
         if is_new:
-            note(f"drawing {rows:,} scores")
+            print_note(f"drawing {rows:,} scores")
             con.execute(DRAW, {"rows": rows, "subjects": subjects})
         for view in ("latest_scores", "risk_rolling"):
             (file,) = SQL.glob(f"schema/*_{view}.sql")
             con.execute(f"DROP VIEW IF EXISTS {view}")
             con.execute(file.read_text(encoding="utf-8"))
     with duckdb.connect(db, read_only=True, config={"threads": threads, "memory_limit": memory}) as con:
-        note("asking for the 7- and 28-day windows of all subjects")
+        print_note("asking for the 7- and 28-day windows of all subjects")
         began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
         ((n_rows, n, *_),) = con.execute(ASK).fetchall()
         seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF)

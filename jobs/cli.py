@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 import typer
 
-from jobs.console.app import COMMANDS, _exit_well, new_app
+from jobs.console.app import COMMANDS, exit_with_code, new_app
 from monitor import NOT_A_DIAGNOSIS
 
 HELP = f"""Score short texts for emotion and risk, keep every score, watch the trend.
@@ -46,7 +46,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `risk-monitor` with these words (default: the process's own) and exit with its code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    _exit_well(lambda: build_app(words)(words, prog_name="risk-monitor"))
+    exit_with_code(lambda: build_app(words)(words, prog_name="risk-monitor"))
 
 
 def _not_asked() -> None:

@@ -16,15 +16,15 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import run
-from jobs.console.progress import duration, note
+from jobs.console.progress import format_duration, print_note
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.run import open_scorer, scoring_run
+from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer, score_pending
-from jobs.pipeline.tally import Tally
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
-from monitor.alerts.update import refresh
+from monitor.alerts.update import refresh_alerts
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.demo.feed import demo_feed_path
@@ -33,7 +33,7 @@ from monitor.windows import window_queries
 from reports.risk.inputs import Options
 
 
-def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
+def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
     """Make DIR/demo.duckdb and DIR/report, and say what is in them.
 
     Raises:
@@ -43,13 +43,13 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
     with database.only_writer():
         for old in (database.path, *out.glob("demo.duckdb.wal*")):
             old.unlink(missing_ok=True)
-    tally = Tally()
+    counts = RunCounts()
     with scoring_run(database, "demo", load, key_file=None) as (scorer, run_id, _):
         model = scorer.model
-        ingest(database, [demo_feed_path()], run_id, tally)
-        score_pending(database, scorer, run_id, tally)
-        alerts = refresh(database, model.model_id, AlertRules(), run_id)
-    note("writing the report")
+        ingest(database, [demo_feed_path()], run_id, counts)
+        score_pending(database, scorer, run_id, counts)
+        alerts = refresh_alerts(database, model.model_id, AlertRules(), run_id)
+    print_note("writing the report")
     page = write_report(database, out / "report", model=model.model_id, options=options)
     with database.reading() as con:
         totals = store.totals(con, model.model_id)
@@ -67,7 +67,7 @@ def demonstrate(out: Path, load: Callable[[], Scorer]) -> None:
             "feed": f"{totals['n']:,} synthetic texts by {totals['n_subjects']} people who do not exist",
             "days": f"{totals['first_posted']:%Y-%m-%d} to {totals['last_posted']:%Y-%m-%d}",
             "model": f"{model.name} {model.model_id[:12]} ({model.quantisation})",
-            "scored": f"in {duration(tally.scoring_s)}, {tally.n_scored / tally.scoring_s:,.0f} texts/s",
+            "scored": f"in {format_duration(counts.scoring_s)}, {counts.n_scored / counts.scoring_s:,.0f} texts/s",
             "emotions": _mix(totals),
             "risk": ", ".join(f"{level} {totals[f'share_{level}']:.0%}" for level in ("high", "mid", "low")),
             "last week": f"{week['share_high']:.0%} of {week['n']} texts at high risk; "
@@ -97,7 +97,7 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for the database and the report.")] = Path("out"),
 ) -> None:
     """Score the built-in synthetic feed with the built-in model and write its report."""
-    demonstrate(out, lambda: open_scorer("embedded"))
+    run_demo(out, lambda: open_scorer("embedded"))
 
 
 if __name__ == "__main__":

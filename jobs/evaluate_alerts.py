@@ -1,11 +1,12 @@
-"""Measure the early-warning rules: replay a feed whose courses are known, and count what the alerts were worth.
+"""Measure the early-warning rules: replay a feed with known courses, and count detections and false alarms.
 
 risk-monitor evaluate-alerts --out out/alerts                         the built-in feed and its truth
-risk-monitor evaluate-alerts --seeds 12 --out out/alerts              twelve other feeds of the same making
+risk-monitor evaluate-alerts --seeds 12 --out out/alerts              twelve other generated feeds
 risk-monitor evaluate-alerts --feed feed.csv --truth truth.csv --out out/alerts
-risk-monitor evaluate-alerts --db risk.duckdb --out out/alerts        without a truth: how often alerts come
+risk-monitor evaluate-alerts --db risk.duckdb --out out/alerts        without a truth: alerts are only counted
 
-Writes alerts.json, and the curves over limits as alerts.png and alerts.svg. The defaults were chosen with --seeds 12.
+The command writes alerts.json and the curves over limits as alerts.png and alerts.svg. The default limits were chosen
+with --seeds 12.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.console.app import run
-from jobs.console.progress import note, progress
+from jobs.console.progress import print_note, progress
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import RULES, AlertRules
 from monitor.alerts.state import find_episodes
-from monitor.alerts.update import in_use
+from monitor.alerts.update import latest_model
 from monitor.database.connection import Database
 from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
@@ -48,17 +49,17 @@ GRIDS: Mapping[str, Sequence[float]] = {
     "sustained": tuple(range(1, 11)),
 }
 LAST_DAY = dt.date(9999, 12, 30)
-Found = dict[str, Any]
+Json = dict[str, Any]
 
 
-def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, truth: Path | None) -> Found:
-    """What the rules would have done night by night, each alone over its limits, and all together as they are.
+def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, truth: Path | None) -> Json:
+    """Replay the rules night by night: each alone over a range of its limit, and all together with their settings.
 
     Args:
-        con: the database; read only.
-        model_id: whose scores.
-        rules: the numbers of the rules.
-        truth: the courses (`early_detection.read_truth`); None: nothing is known, alerts are only counted.
+        con: connection to the database; only read.
+        model_id: model of the scores.
+        rules: settings of the rules.
+        truth: file of the courses (`early_detection.read_truth`); None only counts alerts.
 
     Raises:
         DataError: nothing is scored, or the truth cannot be used.
@@ -68,20 +69,22 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
         raise DataError("nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
     feed = Feed.of(daily)
     courses = (
-        [Course(who, CALM, None, None) for who in feed.days] if truth is None else read_truth(truth, feed)
+        [Course(subject, CALM, None, None) for subject in feed.days]
+        if truth is None
+        else read_truth(truth, feed)
     )
 
-    def worth(rules: AlertRules, only: Sequence[str]) -> Found:
+    def measured(rules: AlertRules, only: Sequence[str]) -> Json:
         return measure(_opened(find_episodes(con, model_id, LAST_DAY, rules, only)), courses, feed)
 
-    curves: dict[str, list[Found]] = {}
+    curves: dict[str, list[Json]] = {}
     with progress("replaying", "limits", sum(map(len, GRIDS.values()))) as advance:
         for rule, grid in GRIDS.items():
             limits = sorted({*grid, rules.limit(rule)})
             curves[rule] = []
             for limit in limits:
                 if rule != "sustained" or limit <= rules.sustained_of:
-                    curves[rule].append({"limit": limit, **worth(rules.with_limit(rule, limit), [rule])})
+                    curves[rule].append({"limit": limit, **measured(rules.with_limit(rule, limit), [rule])})
                 advance(1)
     return {
         "model_id": model_id,
@@ -90,13 +93,13 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
         "n_texts": sum(map(len, feed.days.values())),
         "subject_years": feed.years(feed.days),
         "rules": rules.model_dump(),
-        "all": worth(rules, RULES),
+        "all": measured(rules, RULES),
         "curves": curves,
     }
 
 
 def draw_feeds(seeds: Sequence[int], out: Path) -> tuple[Path, Path]:
-    """Write demo feeds of these seeds as one, subjects kept apart by their seed; returns feed and truth."""
+    """Write the demo feeds of these seeds into one file, with the seed before each subject; returns feed and truth."""
     feed, truth = out / "feed.csv", out / "truth.csv"
     texts, periods = [], []
     for seed in seeds:
@@ -118,35 +121,35 @@ def evaluate(
     truth: Path | None,
     rules: AlertRules,
     load: Callable[[], Scorer],
-) -> Found:
-    """Score the feed where it is not scored yet, replay it, and write alerts.json and the pictures into `out`."""
+) -> Json:
+    """Score the feed unless a database is given, replay it, and write alerts.json and the pictures into `out`."""
     if db is None:
-        db = out / "alerts.duckdb"
+        db = Database(out / "alerts.duckdb")
         model_id: str = score_files([feed or demo_feed_path()], db, load, rules=rules).model.model_id
     else:
         db.connect(read_only=True).close()
-        model_id = (in_use(db) or {"model_id": ""})["model_id"]
-    note("replaying")
+        model_id = (latest_model(db) or {"model_id": ""})["model_id"]
+    print_note("replaying")
     with db.reading() as con:
-        found = replay(con, model_id, rules, truth)
-    (out / "alerts.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
-    names = alert_curves.write_pictures(found, out)
-    note(f"wrote {', '.join(['alerts.json', *names])} into {out}")
-    return found
+        results = replay(con, model_id, rules, truth)
+    (out / "alerts.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    names = alert_curves.write_pictures(results, out)
+    print_note(f"wrote {', '.join(['alerts.json', *names])} into {out}")
+    return results
 
 
-def show(found: Found) -> None:
-    """Print what all rules together and each alone are worth as they are set: a column each, a line a measure."""
-    rules = AlertRules(**found["rules"])
-    columns = {"all rules": found["all"]} | {
+def print_results(results: Json) -> None:
+    """Print the measures of all rules together and of each rule alone, a column for each."""
+    rules = AlertRules(**results["rules"])
+    columns = {"all rules": results["all"]} | {
         f"{rule} {rules.limit(rule):g}": next(row for row in curve if row["limit"] == rules.limit(rule))
-        for rule, curve in found["curves"].items()
+        for rule, curve in results["curves"].items()
     }
     console = Console()
     table = Table("", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in columns:
         table.add_column(name, justify="right")
-    for kind in found["all"]["courses"]:
+    for kind in results["all"]["courses"]:
         table.add_row(
             f"{kind}: detected", *(f"{row['courses'][kind]['rate']:.0%}" for row in columns.values())
         )
@@ -154,7 +157,7 @@ def show(found: Found) -> None:
             days = (_number(row["courses"][kind][key], "g") for row in columns.values())
             table.add_row(f"  median days from {since}", *days)
     measures = {"alarms_per_calm_year": "alerts a subject-year"}
-    if found["known"]:
+    if results["known"]:
         measures = {
             "median_delay": "all: median days from onset",
             "median_delay_from_half": "all: median days from half depth",
@@ -167,7 +170,7 @@ def show(found: Found) -> None:
         table.add_row(name, *(_number(row[key], form) for row in columns.values()))
     console.print(table)
     console.print(
-        f"{found['n_texts']:,} texts of {found['n_subjects']:,} subjects over {found['subject_years']:,.1f} "
+        f"{results['n_texts']:,} texts of {results['n_subjects']:,} subjects over {results['subject_years']:,.1f} "
         f"subject-years\n{NOT_A_DIAGNOSIS}",
         style="dim",
         soft_wrap=True,
@@ -195,29 +198,33 @@ def command(
         Path | None, typer.Option(help="CSV: subject_id with course, onset, end; or with label (0, 1).")
     ] = None,
     db: Annotated[Path | None, typer.Option(help="A scored database to replay instead of a feed.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Draw so many other demo feeds and replay them.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Number of other demo feeds to generate and replay.")
+    ] = None,
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     config: Annotated[
         Path | None, typer.Option(help="Settings of the rules (default: risk-monitor.toml here, if any).")
     ] = None,
 ) -> None:
-    """Measure the early-warning rules on courses that are known: detection, delay, false alarms, ERDE, latency-F1.
+    """Measure the early-warning rules on known courses: detection, delay, false alarms, ERDE, latency-F1.
 
-    Each rule is replayed over a range of its limit, so that you can choose the limit that your false alarms allow.
-    Without a truth (--db or --feed alone) it says how often alerts come.
+    The command replays each rule over a range of its limit, so that you can choose a limit by its false alarms.
+    Without a truth (--db or --feed alone) it only counts alerts.
     """
-    if sum(given is not None for given in (feed, db, seeds)) > 1:
+    if sum(option is not None for option in (feed, db, seeds)) > 1:
         raise ConfigError("--feed, --db and --seeds exclude each other; give one")
     if seeds is not None and not (1 <= seeds <= 1000 and truth is None):
-        raise ConfigError("--seeds draws 1 to 1000 feeds and knows their truth; leave --truth out")
+        raise ConfigError("--seeds generates 1 to 1000 feeds with their truth; leave --truth out")
     rules = load_settings(config).alert_rules
     out.mkdir(parents=True, exist_ok=True)
     if seeds is not None:
         feed, truth = draw_feeds(range(1, seeds + 1), out)
     elif feed is None and db is None:
         truth = truth or ASSETS / "demo_truth.csv"
-    show(evaluate(out, Database(db) if db else None, feed, truth, rules, lambda: open_scorer(model, device)))
+    print_results(
+        evaluate(out, Database(db) if db else None, feed, truth, rules, lambda: open_scorer(model, device))
+    )
 
 
 if __name__ == "__main__":

@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import run
-from jobs.console.progress import note, progress, warn
-from jobs.pipeline.night import options
+from jobs.console.progress import print_note, print_warning, progress
+from jobs.pipeline.night import report_options
 from jobs.pipeline.write_report import write_report
 from monitor.database import store
 from monitor.database.connection import Database
@@ -31,7 +31,7 @@ from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 
-def forget_everywhere(db: Database, subject: str, settings: Settings | None) -> None:
+def forget_subject(db: Database, subject: str, settings: Settings | None) -> None:
     """Remove every trace of a subject, say what went, and look for what is left of it.
 
     Args:
@@ -51,11 +51,11 @@ def forget_everywhere(db: Database, subject: str, settings: Settings | None) -> 
         left = files_containing(written, done.search_strings)
     _say(done, written, settings)
     if not searchable:
-        warn(
+        print_warning(
             "without the key of this database nobody can tell whether your input files name this subject; look there"
         )
     for path in _inputs_naming(db, settings, set(names), pseudonyms) if searchable else ():
-        warn(
+        print_warning(
             f"{path} is yours and still names this subject; take the rows out, or they come back when it is read"
         )
     if left:
@@ -97,7 +97,7 @@ def _written_anew(db: Database, settings: Settings | None) -> Iterator[Path]:
         months = any(settings.snapshot.glob("scores-*.parquet"))
         publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months)
     if (settings.out / "index.html").exists():
-        write_report(db, settings.out, options=options(settings))
+        write_report(db, settings.out, options=report_options(settings))
     for folder in (settings.snapshot, settings.out):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
@@ -114,7 +114,7 @@ def _say(done: Forgotten, written: Sequence[Path], settings: Settings | None) ->
     for name, value in lines.items():
         console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
     if settings is None:
-        note(
+        print_note(
             "without the settings of its nights only the database was looked at: no snapshot, no report, no inbox"
         )
 
@@ -124,7 +124,7 @@ def _inputs_naming(
 ) -> list[Path]:
     """The user's input files, of the inbox and of the manifest, with rows of a subject of these names."""
     with db.reading() as con:
-        files = {Path(path) for path, _, _ in store.known_files(con)}
+        files = {Path(path) for path, _, _ in store.files_read(con)}
     if settings is not None and settings.inbox.is_dir():
         files |= {path for path in settings.inbox.iterdir() if documents.is_input(path)}
     found = []
@@ -137,7 +137,7 @@ def _inputs_naming(
                 ):
                     found.append(path)
             except DataError:
-                warn(f"{path} cannot be read, so look yourself whether it names this subject")
+                print_warning(f"{path} cannot be read, so look yourself whether it names this subject")
             advance(1)
     return found
 
@@ -166,7 +166,7 @@ def command(
     place = db or (settings and settings.db)
     if place is None:
         raise ConfigError("name the database with --db, or the settings with --config")
-    forget_everywhere(Database(place), subject.strip(), settings)
+    forget_subject(Database(place), subject.strip(), settings)
 
 
 if __name__ == "__main__":

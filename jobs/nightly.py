@@ -16,8 +16,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from jobs.console.app import run
-from jobs.console.progress import note
-from jobs.pipeline.night import run_once
+from jobs.console.progress import print_note
+from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from jobs.pipeline.summary import print_summary
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     pass
 
 
-def night(settings: Settings, load: Callable[[], Scorer]) -> None:
+def run_nightly(settings: Settings, load: Callable[[], Scorer]) -> None:
     """One run, and what it did in a few lines; `load` opens the model."""
-    note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
-    done = run_once(settings, load)
-    print_summary(done.tally, Database(settings.db), done.model, done.page, done.judged, done.alerts)
+    print_note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
+    done = run_pipeline(settings, load)
+    print_summary(done.counts, Database(settings.db), done.model, done.page, done.judged, done.alerts)
 
 
 def command(
@@ -42,7 +42,9 @@ def command(
 ) -> None:
     """Read what is new in the inbox, score what is not scored yet, write the report."""
     settings = load_settings(config)
-    night(settings, lambda: open_scorer(settings.model, settings.device, settings.risk_map, settings.weights))
+    run_nightly(
+        settings, lambda: open_scorer(settings.model, settings.device, settings.risk_map, settings.weights)
+    )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.console.app import run
-from jobs.console.progress import printable
+from jobs.console.progress import without_control_characters
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import READ_WAIT_S, Database
 from monitor.errors import DataError
@@ -54,14 +54,14 @@ class Format(StrEnum):
 
 
 @dataclass(frozen=True)
-class Answer:
+class Rows:
     """Column names, and the rows as Python values: all of them, or as many as were asked for."""
 
     names: list[str]
     rows: list[tuple[Any, ...]]
 
 
-def ask(db: Database, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1) -> Answer:
+def run_query(db: Database, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1) -> Rows:
     """The answer to a statement that only reads, cut to max_rows.
 
     Args:
@@ -75,10 +75,10 @@ def ask(db: Database, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TAB
         StoreError: the database cannot be read.
     """
     with _asked(db, sql, wait_s) as (names, result):
-        return Answer(names, result.fetchmany(max_rows))
+        return Rows(names, result.fetchmany(max_rows))
 
 
-def write_answer(db: Database, sql: str, style: Format, out: TextIO, wait_s: float = READ_WAIT_S) -> int:
+def export_rows(db: Database, sql: str, style: Format, out: TextIO, wait_s: float = READ_WAIT_S) -> int:
     """Write a whole answer as CSV or JSON, whatever its size; returns the number of rows.
 
     The rows go through a temporary file: the database is free again before `out`, which may be a pager or a slow
@@ -200,7 +200,7 @@ def _json(value: object) -> object:
     return value
 
 
-def show(answer: Answer) -> None:
+def print_table(answer: Rows) -> None:
     """Print an answer's first rows: a table where it fits the screen, otherwise a block of lines for each row."""
     console = Console()
     if not console.is_terminal:
@@ -229,7 +229,7 @@ def _cell(value: object) -> Text:
         return Text("-", style="dim")
     if isinstance(value, float):
         return Text(f"{value:.4f}" if abs(value) >= 0.001 or value == 0 else f"{value:.3g}")
-    line = printable(str(value))
+    line = without_control_characters(str(value))
     return Text(line if len(line) <= CELL_CHARACTERS else line[: CELL_CHARACTERS - 1] + "…")
 
 
@@ -245,11 +245,11 @@ def command(
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
     if style is Format.TABLE:
-        answer = ask(Database(db), sql)
-        show(answer)
+        answer = run_query(Database(db), sql)
+        print_table(answer)
         n, cut = min(len(answer.rows), TABLE_ROWS), len(answer.rows) > TABLE_ROWS
     else:
-        n, cut = write_answer(Database(db), sql, style, sys.stdout), False
+        n, cut = export_rows(Database(db), sql, style, sys.stdout), False
     rows = f"{n:,} row{'' if n == 1 else 's'}"
     if cut:
         rows = f"the first {TABLE_ROWS} rows (--format csv or json prints all)"

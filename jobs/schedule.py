@@ -28,7 +28,7 @@ from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.base import BaseTrigger
 
 from jobs.console.app import COMMANDS, run
-from jobs.console.progress import note, warn
+from jobs.console.progress import print_note, print_warning
 from monitor.cron import Cron
 from monitor.database import ledger
 from monitor.database.connection import Database
@@ -84,7 +84,7 @@ class Jobs:
             code = self._child.wait()
             if code:
                 how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-                warn(f"{command[0]} {how}")
+                print_warning(f"{command[0]} {how}")
                 return
 
     def stop(self) -> None:
@@ -109,7 +109,7 @@ def build(cron: Cron, jobs: Any, last: dt.datetime | None) -> Scheduler:
         jobs, Due(cron), next_run_time=first, misfire_grace_time=None, coalesce=True, max_instances=1
     )
     scheduler.add_listener(
-        lambda _: note("the run before still goes on, so this one is left out"), EVENT_JOB_MAX_INSTANCES
+        lambda _: print_note("the run before still goes on, so this one is left out"), EVENT_JOB_MAX_INSTANCES
     )
     return scheduler
 
@@ -167,12 +167,12 @@ def keep_running(settings: Settings, cron: Cron, commands: list[list[str]]) -> N
         signal.signal(number, lambda *_: threading.Thread(target=stop).start())
     due = cron.after(last.replace(tzinfo=dt.UTC)) if last else None
     if due and due < utc():
-        note(f"the run of {due:%Y-%m-%d %H:%M %Z} was missed; it is made up for now")
-    note(
+        print_note(f"the run of {due:%Y-%m-%d %H:%M %Z} was missed; it is made up for now")
+    print_note(
         f"next run at {cron.after(utc()):%Y-%m-%d %H:%M %Z}: {', then '.join(words[0] for words in commands)}"
     )
     scheduler.start()
-    note("stopped")
+    print_note("stopped")
 
 
 def crontab(cron: str, zone: str, commands: list[list[str]], folder: Path) -> str:

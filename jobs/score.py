@@ -60,10 +60,10 @@ def command(
     key = None if plain_ids else key_file or default_key_file(db)
     rules = settings.alert_rules
     done = score_files(inputs, Database(db), lambda: open_scorer(model, device), key_file=key, rules=rules)
-    print_summary(done.tally, Database(db), done.model, alerts=done.alerts)
-    tally = done.tally
-    if tally.n_read == tally.n_rejected:
-        raise DataError("no row of the input could be used" if tally.n_read else "the input holds no rows")
+    print_summary(done.counts, Database(db), done.model, alerts=done.alerts)
+    counts = done.counts
+    if counts.n_read == counts.n_rejected:
+        raise DataError("no row of the input could be used" if counts.n_read else "the input holds no rows")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, run
-from jobs.console.progress import duration, printable
+from jobs.console.progress import format_duration, without_control_characters
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
@@ -23,7 +23,7 @@ from monitor.errors import ConfigError
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 
-def health(db: Database, late_hours: float, now: dt.datetime | None = None) -> dict[str, Any]:
+def read_health(db: Database, late_hours: float, now: dt.datetime | None = None) -> dict[str, Any]:
     """The row of sql/queries/status.sql, with `hours` since the last run that was done, and `problems`.
 
     Args:
@@ -54,7 +54,7 @@ def health(db: Database, late_hours: float, now: dt.datetime | None = None) -> d
     return {**found, "hours": hours, "problems": problems}
 
 
-def show(found: dict[str, Any]) -> None:
+def print_health(found: dict[str, Any]) -> None:
     """Print it for people."""
     last = (
         f"{found['last_job']} {found['last_status']}, {_utc(found['last_finished'])}"
@@ -63,7 +63,7 @@ def show(found: dict[str, Any]) -> None:
     )
     if found["running_since"]:
         last += f"; one runs since {_utc(found['running_since'])}"
-    since = "never" if found["hours"] is None else f"{duration(found['hours'] * 3600)} ago"
+    since = "never" if found["hours"] is None else f"{format_duration(found['hours'] * 3600)} ago"
     lines = {
         "last run": last,
         "last done": f"{since}; {found['n_failed_since']:,} failed since",
@@ -75,9 +75,9 @@ def show(found: dict[str, Any]) -> None:
     }
     console = Console()
     for name, value in lines.items():
-        console.print(Text(f"  {name:<10}  {printable(value)}"), soft_wrap=True)
+        console.print(Text(f"  {name:<10}  {without_control_characters(value)}"), soft_wrap=True)
     for problem in found["problems"]:
-        console.print(Text(f"  {printable(problem)}", style="red"), soft_wrap=True)
+        console.print(Text(f"  {without_control_characters(problem)}", style="red"), soft_wrap=True)
     console.print(Text(f"  {NOT_A_DIAGNOSIS}", style="dim"), soft_wrap=True)
 
 
@@ -105,11 +105,11 @@ def command(
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
     settings = Settings() if db and not config else load_settings(config)
-    found = health(Database(db or settings.db), settings.late_hours)
+    found = read_health(Database(db or settings.db), settings.late_hours)
     if as_json:
         typer.echo(json.dumps({**found, "note": NOT_A_DIAGNOSIS}, default=_in_utc, ensure_ascii=False))
     else:
-        show(found)
+        print_health(found)
     if found["problems"]:
         raise typer.Exit(GATE_FIRED)
 

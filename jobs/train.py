@@ -22,7 +22,7 @@ from rich.console import Console
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_model_folder
-from jobs.console.progress import duration
+from jobs.console.progress import format_duration
 from monitor import NOT_A_DIAGNOSIS
 from monitor.corpora.mixture import LEFT_OUT, Mixture, read_comments, read_extra, training_list, without_twins
 from monitor.corpora.splits import Split, load_splits
@@ -92,7 +92,7 @@ def command(
     np.save(out / "training_list.npy", training_list(prepared.texts))
     _draw(result.curve, out)
     console.print(_best(result))
-    took = duration(time.monotonic() - started)
+    took = format_duration(time.monotonic() - started)
     told = f"temperature {calibration.temperature}, exponent {calibration.exponent}; {took}"
     last = f"{told}; model written to {out}\n{NOT_A_DIAGNOSIS}"
     console.print(last, highlight=False, soft_wrap=True)
@@ -164,7 +164,7 @@ def _reporter(console: Console) -> Callable[[dict[str, float]], None]:
         if "macro_f1" not in record and step % math.ceil(total / 10):
             return
         score = f", validation macro-F1 {record['macro_f1']:.4f}" if "macro_f1" in record else ""
-        left = f", {duration(record['s'] / step * (total - step))} left" if step < total else ""
+        left = f", {format_duration(record['s'] / step * (total - step))} left" if step < total else ""
         console.print(f"step {step:,} of {total:,}: loss {record['loss']:.3f}{score}{left}")
 
     return report

@@ -17,12 +17,12 @@ import typer
 
 from jobs.console.app import run
 from jobs.console.interrupts import Stopped, sleep, stoppable
-from jobs.console.progress import note
-from jobs.pipeline.inbox import entries, look
-from jobs.pipeline.night import run_once
+from jobs.console.progress import print_note
+from jobs.pipeline.inbox import list_inbox, size_and_mtime
+from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
-from jobs.pipeline.summary import warn_of_files
+from jobs.pipeline.summary import print_file_warnings
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import BusyError
 from monitor.settings import Settings, load_settings
@@ -37,28 +37,28 @@ def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, rep
     seen: dict[Path, tuple[int, float] | None] | None = None
     load_once = cache(load)
     with stoppable():
-        note(f"watching {settings.inbox} every {every_s:g} s · {NOT_A_DIAGNOSIS}")
+        print_note(f"watching {settings.inbox} every {every_s:g} s · {NOT_A_DIAGNOSIS}")
         while True:
-            found = {path: look(path) for path in entries(settings.inbox)}
+            found = {path: size_and_mtime(path) for path in list_inbox(settings.inbox)}
             if found != seen:
                 try:
                     _take(settings, load_once, report)
                     seen = found
                 except BusyError:
-                    note("another run is working on the database; waiting for it")
+                    print_note("another run is working on the database; waiting for it")
             sleep(every_s)
 
 
 def _take(settings: Settings, load: Callable[[], Scorer], report: bool) -> None:
     """One batch, in one line where it held anything."""
-    done = run_once(settings, load, "watch", report=report)
-    tally = done.tally
-    if tally.n_read or tally.n_scored or tally.refused:
-        note(
-            f"read {tally.n_read:,}, rejected {tally.n_rejected:,}, appended {tally.n_appended:,}, "
-            f"scored {tally.n_scored:,}; quality {done.judged.level}"
+    done = run_pipeline(settings, load, "watch", report=report)
+    counts = done.counts
+    if counts.n_read or counts.n_scored or counts.refused:
+        print_note(
+            f"read {counts.n_read:,}, rejected {counts.n_rejected:,}, appended {counts.n_appended:,}, "
+            f"scored {counts.n_scored:,}; quality {done.judged.level}"
         )
-        warn_of_files(tally)
+        print_file_warnings(counts)
 
 
 def command(
@@ -79,7 +79,7 @@ def command(
             every,
             report=report,
         )
-    note("stopped; what had come is scored up to the last chunk")
+    print_note("stopped; what had come is scored up to the last chunk")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import typer
 from rich.text import Text
 
 from jobs.console.interrupts import Stopped
-from jobs.console.progress import note, printable, say
+from jobs.console.progress import print_line, print_note, without_control_characters
 from monitor.errors import MonitorError
 
 USER_ERROR = 2
@@ -68,10 +68,10 @@ def run(command: Callable[..., Any]) -> None:
     name = command.__module__.removeprefix("jobs.")
     if name == "__main__":
         name = sys.argv[0].rpartition("/")[2].removesuffix(".py")
-    _exit_well(lambda: app(prog_name=f"python -m jobs.{name}"))
+    exit_with_code(lambda: app(prog_name=f"python -m jobs.{name}"))
 
 
-def _exit_well(call: Callable[[], object]) -> None:
+def exit_with_code(call: Callable[[], object]) -> None:
     """Exit with 2 and one red line for what the user can mend; let bugs through with their traceback."""
     try:
         call()
@@ -96,14 +96,14 @@ def _exit_well(call: Callable[[], object]) -> None:
 
 def _refuse(message: str) -> NoReturn:
     """Exit with a line about what the user can mend."""
-    say(Text(f"risk-monitor: {' '.join(printable(message).split())}", style="red"))
+    print_line(Text(f"risk-monitor: {' '.join(without_control_characters(message).split())}", style="red"))
     sys.exit(USER_ERROR)
 
 
 def _leave(line: str, code: int) -> NoReturn:
     """Exit with a line, undisturbed by further Ctrl-C while what was loaded is torn down."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    note(line)
+    print_note(line)
     sys.exit(code)
 
 

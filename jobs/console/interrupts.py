@@ -53,7 +53,7 @@ def stoppable() -> Iterator[None]:
         _asked = 0
 
 
-def checkpoint() -> None:
+def raise_if_stopped() -> None:
     """Raise Stopped where it was asked for; called where everything done is committed."""
     if _asked:
         raise Stopped(_asked)
@@ -63,9 +63,9 @@ def sleep(seconds: float) -> None:
     """Wait, and raise Stopped as soon as it is asked for."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0:
-        checkpoint()
+        raise_if_stopped()
         time.sleep(min(left, NAP_S))
-    checkpoint()
+    raise_if_stopped()
 
 
 def _ask(number: int, _frame: FrameType | None) -> None:

@@ -35,28 +35,28 @@ def progress(doing: str, unit: str, total: int | None = None) -> Iterator[Advanc
         yield lambda n: bar.advance(task, n)
 
 
-def note(message: str) -> None:
+def print_note(message: str) -> None:
     """One line about what is done now."""
-    say(Text(printable(message), style="dim"))
+    print_line(Text(without_control_characters(message), style="dim"))
 
 
-def warn(message: str) -> None:
+def print_warning(message: str) -> None:
     """One line about what somebody should look into."""
-    say(Text(printable(message), style="yellow"))
+    print_line(Text(without_control_characters(message), style="yellow"))
 
 
-def say(line: Text) -> None:
+def print_line(line: Text) -> None:
     """A line on the error stream, if it takes one: a full disk under the log must not cost a night its rows."""
     with suppress(OSError):
         Console(stderr=True).print(line, soft_wrap=True)
 
 
-def printable(text: str) -> str:
+def without_control_characters(text: str) -> str:
     """The text without the control characters by which it could take over a terminal."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
-def numbers(done: float, total: float | None, unit: str, rate: float | None) -> str:
+def format_progress(done: float, total: float | None, unit: str, rate: float | None) -> str:
     """`1,200 of 4,800 texts (25%) · 300 texts/s · 12 s left`, as far as it is known."""
     parts = [f"{done:,.0f} {unit}"]
     if total:
@@ -64,11 +64,11 @@ def numbers(done: float, total: float | None, unit: str, rate: float | None) -> 
     if rate:
         parts.append(f"{rate:,.0f} {unit}/s")
         if total and done < total:
-            parts.append(f"{duration((total - done) / rate)} left")
+            parts.append(f"{format_duration((total - done) / rate)} left")
     return " · ".join(parts)
 
 
-def duration(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Seconds for people: `0.8 s`, `12 s`, `2 min 5 s`, `1 h 12 min`."""
     whole = round(seconds)
     if seconds < 9.95:
@@ -87,7 +87,7 @@ class _Numbers(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         """The right end of the bar."""
-        return Text(numbers(task.completed, task.total, self._unit, task.speed))
+        return Text(format_progress(task.completed, task.total, self._unit, task.speed))
 
 
 class _Lines:
@@ -112,4 +112,4 @@ class _Lines:
     def _say(self) -> None:
         self._said, self._told = time.monotonic(), self._done
         rate = self._done / max(self._said - self._began, 1e-9) if self._done else None
-        say(Text(f"{self._doing}: {numbers(self._done, self._total, self._unit, rate)}"))
+        print_line(Text(f"{self._doing}: {format_progress(self._done, self._total, self._unit, rate)}"))

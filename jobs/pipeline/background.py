@@ -11,7 +11,7 @@ from types import TracebackType
 GRACE_S = 1.0  # after a second Ctrl-C; who presses it waits for no reader
 
 
-class Behind:
+class Background:
     """Runs tasks in order beside the caller, who is at most one ahead; at the end of the block all are done.
 
     Inside the block the caller leaves alone what the tasks work on: they are the only ones to open the database.
@@ -26,7 +26,7 @@ class Behind:
         self._done = Event()
         self._fault: BaseException | None = None
 
-    def __enter__(self) -> Behind:
+    def __enter__(self) -> Background:
         return self
 
     def run(self, task: Callable[..., None], *args: object) -> None:

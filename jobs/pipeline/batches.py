@@ -9,8 +9,8 @@ from types import TracebackType
 import duckdb
 import polars as pl
 
-from jobs.pipeline.background import Behind
-from jobs.pipeline.tally import Tally
+from jobs.pipeline.background import Background
+from jobs.pipeline.run_counts import RunCounts
 from monitor.database import ledger, store
 from monitor.database.connection import Database
 from monitor.intake import documents
@@ -61,7 +61,7 @@ class Batch:
         return self.n_rows >= COMMIT_ROWS or self.n_bytes >= COMMIT_BYTES or n_files >= COMMIT_FILES
 
 
-class Intake:
+class BatchWriter:
     """Appends the chunks and files it is given, in batches, each committed in a thread while the next is read.
 
     A thousand small files so cost one opening of the database and not a thousand.
@@ -69,16 +69,16 @@ class Intake:
     Args:
         db: the database; inside the block nobody else in this process opens it.
         run_id: the run whose ledger line counts the rows.
-        tally: counts the same once it is committed.
+        counts: counts the same once it is committed.
     """
 
-    def __init__(self, db: Database, run_id: str, tally: Tally) -> None:
-        self.tally = tally
+    def __init__(self, db: Database, run_id: str, counts: RunCounts) -> None:
+        self.counts = counts
         self._db, self._run_id = db, run_id
-        self._behind, self._batch = Behind(), Batch()
+        self._behind, self._batch = Background(), Batch()
         self._failed = False  # what was read after a batch that is not in would be kept without it
 
-    def __enter__(self) -> Intake:
+    def __enter__(self) -> BatchWriter:
         return self
 
     def __exit__(
@@ -116,11 +116,11 @@ class Intake:
         batch, self._batch = self._batch, Batch()
         if not batch.is_empty():
             self._failed = True  # unless the one before is in, and this one begun
-            self._behind.run(append_batch, self._db, batch, self._run_id, self.tally)
+            self._behind.run(commit_batch, self._db, batch, self._run_id, self.counts)
             self._failed = False
 
 
-def append_batch(db: Database, batch: Batch, run_id: str, tally: Tally) -> None:
+def commit_batch(db: Database, batch: Batch, run_id: str, counts: RunCounts) -> None:
     """Commit a batch and its counts in one transaction."""
     with db.writing() as con:
         chunks, n_appended = _append(con, batch.chunks, run_id) if batch.chunks else ([], 0)
@@ -128,18 +128,18 @@ def append_batch(db: Database, batch: Batch, run_id: str, tally: Tally) -> None:
             store.add_file(con, name, sha256, size, run_id)
         new = _refuse(con, [reject for *_, reject in batch.refused], run_id) if batch.refused else set[str]()
         ledger.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=len(new))
-    tally.count(chunks, n_appended)
+    counts.count(chunks, n_appended)
     for path, why, reject in batch.refused:
         if reject["reject_id"].item() in new:
-            tally.refused[path] = why
+            counts.refused[path] = why
         else:
-            tally.still_refused.append(path)
+            counts.still_refused.append(path)
 
 
 def _refuse(con: duckdb.DuckDBPyConnection, refusals: list[pl.DataFrame], run_id: str) -> set[str]:
     """Keep the rejects; returns the ids of those that were not kept yet."""
     rejects = pl.concat(refusals)
-    new = set(rejects["reject_id"]) - set(store.known_rejects(con, rejects))
+    new = set(rejects["reject_id"]) - set(store.stored_rejects(con, rejects))
     store.append_rejects(con, rejects, run_id)
     return new
 

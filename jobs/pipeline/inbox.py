@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from jobs.console.progress import note
+from jobs.console.progress import print_note
 from monitor.errors import DataError
 from monitor.intake import documents
 
@@ -13,7 +13,7 @@ UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart"}
 NAMES_SHOWN = 3
 
 
-def entries(inbox: Path) -> list[Path]:
+def list_inbox(inbox: Path) -> list[Path]:
     """What lies in an inbox, sorted.
 
     Raises:
@@ -27,7 +27,7 @@ def entries(inbox: Path) -> list[Path]:
         ) from error
 
 
-def whole_files(inbox: Path, settle_s: float) -> list[Path]:
+def complete_files(inbox: Path, settle_s: float) -> list[Path]:
     """The input files of a folder, sorted, without those that are still being written.
 
     A file is still being written while its name says so (UNFINISHED), or when it was changed within the last
@@ -37,7 +37,7 @@ def whole_files(inbox: Path, settle_s: float) -> list[Path]:
     Raises:
         DataError: as `entries`.
     """
-    seen = [path for path in entries(inbox) if path.is_file() and not path.name.startswith(".")]
+    seen = [path for path in list_inbox(inbox) if path.is_file() and not path.name.startswith(".")]
     unfinished = [path for path in seen if UNFINISHED & {suffix.lower() for suffix in path.suffixes}]
     files = [path for path in seen if path not in unfinished and documents.is_input(path)]
     other = [path for path in seen if path not in unfinished and path not in files]
@@ -49,14 +49,14 @@ def whole_files(inbox: Path, settle_s: float) -> list[Path]:
 
 def _growing(files: list[Path], settle_s: float) -> list[Path]:
     """Those of the files that change while we look; only young ones are worth the wait."""
-    before = {path: look(path) for path in files}
+    before = {path: size_and_mtime(path) for path in files}
     young = [path for path, seen in before.items() if seen is None or time.time() - seen[1] < settle_s]
     if young:
         time.sleep(settle_s)
-    return [path for path in young if look(path) != before[path] or before[path] is None]
+    return [path for path in young if size_and_mtime(path) != before[path] or before[path] is None]
 
 
-def look(path: Path) -> tuple[int, float] | None:
+def size_and_mtime(path: Path) -> tuple[int, float] | None:
     """Size in bytes and time of the last change (seconds since 1970) of a file, or None where it is gone."""
     try:
         found = path.stat()
@@ -69,4 +69,4 @@ def _say(files: list[Path], what: str) -> None:
     if files:
         names = ", ".join(path.name for path in files[:NAMES_SHOWN])
         more = f" and {len(files) - NAMES_SHOWN:,} more" if len(files) > NAMES_SHOWN else ""
-        note(f"{what}: {names}{more}")
+        print_note(f"{what}: {names}{more}")

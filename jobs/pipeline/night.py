@@ -9,15 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from jobs.pipeline.inbox import entries, whole_files
+from jobs.pipeline.inbox import complete_files, list_inbox
 from jobs.pipeline.ingest import ingest
-from jobs.pipeline.notify import tell_of_night, telling_of_failure
+from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
 from jobs.pipeline.run import scoring_run
+from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer, score_pending
-from jobs.pipeline.tally import Tally
 from jobs.pipeline.write_report import warm_up, write_report
 from monitor.alerts.state import AlertCounts
-from monitor.alerts.update import refresh
+from monitor.alerts.update import refresh_alerts
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.errors import ConfigError
@@ -36,51 +36,51 @@ if TYPE_CHECKING:
 REPORT_SETTINGS = {"threshold", "min_cohort", "min_texts", "show_subjects"}
 
 
-class Night(NamedTuple):
+class NightResult(NamedTuple):
     """What a run did, and how its input was judged; the report's page where there was one."""
 
-    tally: Tally
+    counts: RunCounts
     model: LoadedModel
     alerts: AlertCounts
     judged: Judgement
     page: Path | None
 
 
-def run_once(
+def run_pipeline(
     settings: Settings, load: Callable[[], Scorer], job: str = "nightly", *, report: bool = True
-) -> Night:
+) -> NightResult:
     """Ingest, score, alert, judge, report and publish unless that is left out, and tell of it as the settings say.
 
     A file of the inbox that cannot be read is kept as one reject.
     """
-    tally, db, page = Tally(), settings.db, None
+    counts, db, page = RunCounts(), settings.db, None
     key_file = (settings.key_file or default_key_file(db)) if settings.pseudonyms else None
     with (
-        telling_of_failure(settings.notify, job),
+        notify_on_failure(settings.notify, job),
         scoring_run(Database(db), job, lambda: _ready(settings, load), key_file) as (
             scorer,
             run_id,
             pseudonyms,
         ),
     ):
-        files = whole_files(settings.inbox, settings.settle_s)
-        ingest(Database(db), files, run_id, tally, unattended=True, pseudonyms=pseudonyms)
-        with pictures.drawer(options(settings)) if report else nullcontext() as drawer:
-            ahead = partial(warm_up, options(settings), drawer) if drawer else None
-            score_pending(Database(db), scorer, run_id, tally, settings.chunk_rows, meanwhile=ahead)
-            alerts, judged = _alert_and_judge(settings, scorer.model.model_id, run_id)
+        files = complete_files(settings.inbox, settings.settle_s)
+        ingest(Database(db), files, run_id, counts, unattended=True, pseudonyms=pseudonyms)
+        with pictures.drawer(report_options(settings)) if report else nullcontext() as drawer:
+            ahead = partial(warm_up, report_options(settings), drawer) if drawer else None
+            score_pending(Database(db), scorer, run_id, counts, settings.chunk_rows, meanwhile=ahead)
+            alerts, judged = update_alerts_and_judge(settings, scorer.model.model_id, run_id)
             if settings.text_days is not None:
                 drop_old_texts(Database(db), settings.text_days)
             if drawer:
                 page = _report_and_publish(settings, scorer.model.model_id, drawer)
-        tell_of_night(settings.notify, Database(db), scorer.model.model_id, alerts, judged.level)
-    return Night(tally, scorer.model, alerts, judged, page)
+        notify_of_alerts(settings.notify, Database(db), scorer.model.model_id, alerts, judged.level)
+    return NightResult(counts, scorer.model, alerts, judged, page)
 
 
-def _alert_and_judge(settings: Settings, model_id: str, run_id: str) -> tuple[AlertCounts, Judgement]:
+def update_alerts_and_judge(settings: Settings, model_id: str, run_id: str) -> tuple[AlertCounts, Judgement]:
     """Update the alerts, then judge the input: a judgement that fails costs no alerts."""
     db = Database(settings.db)
-    alerts = refresh(db, model_id, settings.alert_rules, run_id)
+    alerts = refresh_alerts(db, model_id, settings.alert_rules, run_id)
     with db.reading() as con:
         measures = measure(con, run_id, settings.quality.min_rows)
     return alerts, record_judgement(db, run_id, measures, settings.quality)
@@ -90,7 +90,11 @@ def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Pa
     """The report, and while its pictures are drawn the snapshot, which a report that fails does not hold up."""
     try:
         return write_report(
-            Database(settings.db), settings.out, model=model_id, options=options(settings), drawer=drawer
+            Database(settings.db),
+            settings.out,
+            model=model_id,
+            options=report_options(settings),
+            drawer=drawer,
         )
     finally:
         publish(
@@ -103,7 +107,7 @@ def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Pa
 
 def _ready(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
     """Load the model, which takes long, once it is known that the run will not fail of its folders at its end."""
-    entries(settings.inbox)
+    list_inbox(settings.inbox)
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(
             f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read"
@@ -115,6 +119,6 @@ def _ready(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
     return load()
 
 
-def options(settings: Settings) -> Options:
+def report_options(settings: Settings) -> Options:
     """What the report is told of the settings."""
     return Options(**settings.model_dump(include=REPORT_SETTINGS))

@@ -14,9 +14,9 @@ from typing import Any
 from pydantic import SecretStr
 
 from jobs.console.interrupts import Stopped
-from jobs.console.progress import warn
+from jobs.console.progress import print_warning
 from monitor import NOT_A_DIAGNOSIS
-from monitor.alerts.state import AlertCounts, mark_told, untold
+from monitor.alerts.state import AlertCounts, count_unsent, mark_sent
 from monitor.database.connection import Database
 from monitor.errors import BusyError, ConfigError
 
@@ -24,7 +24,7 @@ TITLE = "Risk monitor"
 
 
 @contextmanager
-def telling_of_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
+def notify_on_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
     """Tell of an error that ends the block, by its kind alone, and let it go on.
 
     Raises:
@@ -37,11 +37,11 @@ def telling_of_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
         raise
     except Exception as error:
         if _refusing(urls, f"The {job} run failed ({type(error).__name__}). Its log says what to do."):
-            warn("an address in notify did not take the message about this failure")
+            print_warning("an address in notify did not take the message about this failure")
         raise
 
 
-def tell_of_night(
+def notify_of_alerts(
     urls: Sequence[SecretStr], db: Database, model_id: str, alerts: AlertCounts, quality: str
 ) -> None:
     """Tell of the open alerts that nobody was told of yet, and of red input; of other nights nothing.
@@ -52,7 +52,7 @@ def tell_of_night(
     if not urls:
         return
     with db.reading() as con:
-        n_new = untold(con, model_id)
+        n_new = count_unsent(con, model_id)
     parts = []
     if n_new:
         parts.append(f"New alerts: {n_new:,}; closed: {alerts.closed:,}; open: {alerts.open:,}.")
@@ -65,10 +65,10 @@ def tell_of_night(
     if refusing:
         again = "; the next run tries again" if n_new and not taken else ""
         which = ", ".join(map(str, refusing))
-        warn(f"notify: address {which} did not take the message; the run itself is done{again}")
+        print_warning(f"notify: address {which} did not take the message; the run itself is done{again}")
     if n_new and taken:
         with db.writing() as con:
-            mark_told(con, model_id)
+            mark_sent(con, model_id)
 
 
 def _refusing(urls: Sequence[SecretStr], body: str) -> list[int]:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from jobs.console.interrupts import checkpoint, stoppable
-from jobs.console.progress import note
+from jobs.console.interrupts import raise_if_stopped, stoppable
+from jobs.console.progress import print_note
 from jobs.pipeline.score_new import Scorer
 from monitor.database import ledger, store
 from monitor.database.connection import Database
@@ -44,7 +44,7 @@ def open_scorer(
     Raises:
         ModelError: no such model, or its parts do not fit.
     """
-    note(f"loading model {model}")
+    print_note(f"loading model {model}")
     from monitor.scoring.loading import load_model
     from monitor.scoring.scorer import LabelScorer
 
@@ -87,15 +87,15 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
                 with recorded_run(db, job, None):  # keeps that the run failed, and why
                     raise
             raise
-        checkpoint()
+        raise_if_stopped()
         with db.writing() as con:
             agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
-        remember_model(db, scorer.model)
+        record_model(db, scorer.model)
         with recorded_run(db, job, scorer.model.model_id) as run_id:
             yield Run(scorer, run_id, pseudonyms)
 
 
-def remember_model(db: Database, model: LoadedModel) -> None:
+def record_model(db: Database, model: LoadedModel) -> None:
     """Put what stands behind the model_id into `models`."""
     with db.writing() as con:
         store.add_model(

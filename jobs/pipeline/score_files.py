@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.run import scoring_run
+from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import CHUNK_ROWS, Scorer, score_pending
-from jobs.pipeline.tally import Tally
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts
-from monitor.alerts.update import refresh
+from monitor.alerts.update import refresh_alerts
 from monitor.database.connection import Database
 from monitor.intake.documents import check_file, find_inputs
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
 
 
-class Scored(NamedTuple):
+class ScoreResult(NamedTuple):
     """What scoring some files came to."""
 
-    tally: Tally
+    counts: RunCounts
     model: LoadedModel
     alerts: AlertCounts
 
@@ -35,7 +35,7 @@ def score_files(
     chunk_rows: int = CHUNK_ROWS,
     key_file: Path | None = None,
     rules: AlertRules | None = None,
-) -> Scored:
+) -> ScoreResult:
     """Ingest the inputs, score, alert; nothing is begun before inputs, database and model are known to be readable.
 
     Args:
@@ -52,9 +52,9 @@ def score_files(
     files = find_inputs(inputs)
     for path in files:
         check_file(path)
-    tally = Tally()
+    counts = RunCounts()
     with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
-        ingest(db, files, run_id, tally, pseudonyms=pseudonyms)
-        score_pending(db, scorer, run_id, tally, chunk_rows)
-        alerts = refresh(db, scorer.model.model_id, rules or AlertRules(), run_id)
-    return Scored(tally, scorer.model, alerts)
+        ingest(db, files, run_id, counts, pseudonyms=pseudonyms)
+        score_pending(db, scorer, run_id, counts, chunk_rows)
+        alerts = refresh_alerts(db, scorer.model.model_id, rules or AlertRules(), run_id)
+    return ScoreResult(counts, scorer.model, alerts)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
 
-from jobs.console.interrupts import checkpoint
+from jobs.console.interrupts import raise_if_stopped
 from jobs.console.progress import progress
-from jobs.pipeline.background import Behind
-from jobs.pipeline.tally import Tally
+from jobs.pipeline.background import Background
+from jobs.pipeline.run_counts import RunCounts
 from monitor.database import ledger, store
 from monitor.database.connection import Database
 from monitor.labels import score_columns
@@ -41,7 +41,7 @@ def score_pending(
     db: Database,
     scorer: Scorer,
     run_id: str,
-    tally: Tally,
+    counts: RunCounts,
     chunk_rows: int = CHUNK_ROWS,
     meanwhile: Callable[[], None] | None = None,
 ) -> None:
@@ -59,30 +59,30 @@ def score_pending(
         pending = store.count_unscored(con, model_id)
         batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
     began, size = time.monotonic(), min(FIRST_ROWS, chunk_rows)
-    with progress("scoring", "texts", pending) as advance, Behind() as beside:
+    with progress("scoring", "texts", pending) as advance, Background() as beside:
         if meanwhile:
             beside.run(meanwhile)
         while not batch.is_empty():
             pending -= batch.height
-            with Behind() as behind:
+            with Background() as behind:
                 while not batch.is_empty():
                     rows, batch, since = batch.head(size), batch.slice(size), time.monotonic()
-                    behind.run(append_scores, db, score_rows(rows, scorer, advance), run_id, tally)
-                    checkpoint()
+                    behind.run(append_scores, db, score_rows(rows, scorer, advance), run_id, counts)
+                    raise_if_stopped()
                     per_second = rows.height / max(time.monotonic() - since, 1e-3)
                     size = min(chunk_rows, max(LEAST_ROWS, round(CHUNK_S * per_second)))
             if pending:
                 with db.reading() as con:
                     batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
-    tally.scoring_s += time.monotonic() - began
+    counts.scoring_s += time.monotonic() - began
 
 
-def append_scores(db: Database, scores: pl.DataFrame, run_id: str, tally: Tally) -> None:
+def append_scores(db: Database, scores: pl.DataFrame, run_id: str, counts: RunCounts) -> None:
     """Commit a chunk's scores and their count in one transaction."""
     with db.writing() as con:
         n_scored = store.append_scores(con, scores, run_id)
         ledger.count_in_run(con, run_id, n_scored=n_scored)
-    tally.n_scored += n_scored
+    counts.n_scored += n_scored
 
 
 def score_rows(

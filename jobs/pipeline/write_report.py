@@ -33,7 +33,7 @@ def write_report(
     """Write the pages and the pictures into the folder `out`; returns the path of index.html.
 
     The database is only read, and closed before anything is drawn. Files have mode 600 if the options show more than
-    aggregates. See `report_inputs.collect_inputs` for as_of and model. A drawer draws the pictures, which are there when
+    aggregates. See `collect_inputs` for as_of and model. A drawer draws the pictures, which are there when
     its block ends.
 
     Raises:

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.write_report import write_report
-from jobs.query import ask
+from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.database.snapshot import NAME, publish
 from monitor.errors import ConfigError
@@ -35,10 +35,10 @@ def test_a_snapshot_answers_as_the_database_does_but_holds_no_text(db: Path, tmp
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     assert [path.name for path in out.parent.iterdir()] == [NAME]
     sql = "SELECT doc_id, d.subject_id, emotion, p_high FROM scores JOIN documents d USING (doc_id) ORDER BY ALL"
-    assert ask(Database(out), sql) == ask(Database(db), sql)
+    assert run_query(Database(out), sql) == run_query(Database(db), sql)
     assert b"secret diary" in db.read_bytes()
     assert b"secret diary" not in out.read_bytes()
-    assert ask(Database(out), "SELECT count(raw), count(*) FROM rejects").rows == [(0, 1)]
+    assert run_query(Database(out), "SELECT count(raw), count(*) FROM rejects").rows == [(0, 1)]
     assert write_report(Database(out), tmp_path / "report").is_file()
     assert b"secret diary" in publish(Database(db), tmp_path / "whole", texts=True).read_bytes()
 
@@ -53,7 +53,7 @@ def test_a_snapshot_has_no_indexes_and_taken_for_the_database_it_still_doubles_n
     more = write(tmp_path / "more.csv", FEED + "d10,s1,2026-04-01,one line more,diary\n")
     score_files([more], Database(out), KeywordScorer)
     sql = "SELECT count(*), count(DISTINCT doc_id) FROM scores"
-    assert ask(Database(out), sql).rows == [(10, 10)]
+    assert run_query(Database(out), sql).rows == [(10, 10)]
     rewrite(Database(out))
     with pytest.raises(duckdb.ConstraintException), Database(out).writing() as con:
         con.execute("INSERT INTO documents FROM documents")
@@ -65,7 +65,7 @@ def test_an_open_snapshot_stays_as_it_is_while_the_next_takes_its_place(db: Path
         score_files([write(tmp_path / "more.csv", FEED.replace("d1,", "e1,"))], Database(db), KeywordScorer)
         publish(Database(db), tmp_path / "out")
         assert analyst.execute("SELECT count(*) FROM scores").fetchall() == [(9,)]
-    assert ask(Database(out), "SELECT count(*) FROM scores").rows == [(10,)]
+    assert run_query(Database(out), "SELECT count(*) FROM scores").rows == [(10,)]
 
 
 def test_parquet_is_written_by_month_and_months_that_are_gone_go(db: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`risk-monitor alerts` and `evaluate-alerts`, and the promise about the demo feed: found early, rarely false."""
+"""`risk-monitor alerts` and `evaluate-alerts`; on the demo feed alerts are early and rarely false."""
 
 import datetime as dt
 import json
@@ -70,7 +70,7 @@ def as_date(day: str | None) -> dt.date | None:
 
 
 @pytest.mark.parametrize("seeds", [(2026,), (101, 102, 103, 104, 105)])
-def test_drops_and_declines_are_found_early_and_stable_courses_left_alone(seeds: Sequence[int]) -> None:
+def test_drops_and_declines_raise_early_alerts_and_stable_courses_rarely_any(seeds: Sequence[int]) -> None:
     found = judged(seeds)
     assert found["courses"]["drop"]["rate"] >= 0.9
     assert found["courses"]["declining"]["rate"] >= 0.8
@@ -109,7 +109,7 @@ def test_scoring_raises_alerts_which_are_listed_acknowledged_and_tell_by_exit_co
     assert " fine " not in told
     assert "mean P(high risk) 0.62, line 0.40" in told
     assert "5 high days, limit 5" in told
-    for alert in listing.listed(Database(db), "keywords-1"):
+    for alert in listing.list_alerts(Database(db), "keywords-1"):
         code, told = call(capsys, "--db", str(db), "--acknowledge", alert["alert_id"][:8], "--fail-on-open")
     assert code == 0
     assert told.count("acknowledged") == 3
@@ -210,7 +210,7 @@ def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: P
         assert alarms[0] >= alarms[-1]
 
 
-def test_without_a_truth_alerts_are_only_counted(db: Path) -> None:
+def test_without_a_truth_the_alerts_are_only_counted(db: Path) -> None:
     found = evaluate(db.parent, Database(db), None, None, AlertRules(), KeywordScorer)
     assert not found["known"]
     assert found["all"]["calm_alarms"] == 2

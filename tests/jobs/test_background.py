@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from jobs.pipeline import batches, ingest, score_new
-from jobs.pipeline.background import Behind
+from jobs.pipeline.background import Background
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.errors import StoreError
@@ -31,7 +31,7 @@ def test_tasks_run_in_order_and_the_caller_is_one_ahead() -> None:
         assert may_end.wait(LIMIT_S)
         done.append(1)
 
-    with Behind() as behind:
+    with Background() as behind:
         behind.run(first)
         assert done == []
         may_end.set()
@@ -45,7 +45,7 @@ def fail() -> None:
 
 
 def run(*tasks: Callable[[], None], then: type[Exception] | None = None) -> None:
-    with Behind() as behind:
+    with Background() as behind:
         for task in tasks:
             behind.run(task)
         if then:
@@ -88,14 +88,16 @@ def test_a_chunk_is_committed_while_the_next_is_scored(
 
     append_scores = score_new.append_scores
     monkeypatch.setattr("jobs.pipeline.score_new.append_scores", append)
-    assert score_files([feed], Database(tmp_path / "risk.duckdb"), Waits, chunk_rows=60).tally.n_scored == 120
+    assert (
+        score_files([feed], Database(tmp_path / "risk.duckdb"), Waits, chunk_rows=60).counts.n_scored == 120
+    )
 
 
 def test_a_chunk_is_committed_while_the_next_is_read(
     tmp_path: Path, feed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading_on, n_committed = threading.Event(), []
-    read_documents, append_batch = ingest.documents.read_documents, batches.append_batch
+    read_documents, commit_batch = ingest.documents.read_documents, batches.commit_batch
 
     def read(path: Path, **known: object):  # type: ignore[no-untyped-def]
         for number, chunk in enumerate(read_documents(path, chunk_rows=60, **known)):  # type: ignore[arg-type]
@@ -105,14 +107,14 @@ def test_a_chunk_is_committed_while_the_next_is_read(
 
     def append(*args: object) -> None:
         assert reading_on.wait(LIMIT_S), "the second chunk is read only after this commit"
-        append_batch(*args)  # type: ignore[arg-type]
+        commit_batch(*args)  # type: ignore[arg-type]
         n_committed.append(1)
 
     monkeypatch.setattr("jobs.pipeline.ingest.documents.read_documents", read)
-    monkeypatch.setattr("jobs.pipeline.batches.append_batch", append)
+    monkeypatch.setattr("jobs.pipeline.batches.commit_batch", append)
     monkeypatch.setattr("jobs.pipeline.batches.COMMIT_ROWS", 60)
     monkeypatch.setattr("jobs.pipeline.score_files.check", lambda _: None)
-    assert score_files([feed], Database(tmp_path / "risk.duckdb"), KeywordScorer).tally.n_scored == 120
+    assert score_files([feed], Database(tmp_path / "risk.duckdb"), KeywordScorer).counts.n_scored == 120
     assert len(n_committed) >= 2
 
 
@@ -128,7 +130,7 @@ def test_ctrl_c_ends_a_task_that_waits() -> None:
             ended.set()
 
     def interrupted() -> None:
-        with Behind() as behind:
+        with Background() as behind:
             behind.run(wait)
             waiting.wait(LIMIT_S)
             raise KeyboardInterrupt
@@ -150,7 +152,7 @@ def test_a_database_that_is_deleted_while_a_run_works_ends_it_and_loses_no_row(
 
     with pytest.raises(StoreError, match="the database was deleted or replaced while this run worked on it"):
         score_files([feed], Database(db), Deletes)
-    assert score_files([feed], Database(db), KeywordScorer).tally.n_scored == 120
+    assert score_files([feed], Database(db), KeywordScorer).counts.n_scored == 120
 
 
 def test_a_chunk_that_cannot_be_scored_costs_none_before_it(tmp_path: Path, feed: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 from jobs.pipeline import batches
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.run import recorded_run
-from jobs.pipeline.tally import Tally
-from jobs.query import ask
+from jobs.pipeline.run_counts import RunCounts
+from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.errors import DataError, StoreError
 from tests.support.inputs import write
@@ -29,28 +29,28 @@ def files(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def commits(monkeypatch: pytest.MonkeyPatch) -> list[batches.Batch]:
     """The batches that are committed."""
-    done, append = [], batches.append_batch
+    done, append = [], batches.commit_batch
 
-    def told(db: Path, batch: batches.Batch, run_id: str, tally: Tally) -> None:
-        append(db, batch, run_id, tally)
+    def told(db: Path, batch: batches.Batch, run_id: str, counts: RunCounts) -> None:
+        append(db, batch, run_id, counts)
         done.append(batch)
 
-    monkeypatch.setattr(batches, "append_batch", told)
+    monkeypatch.setattr(batches, "commit_batch", told)
     return done
 
 
-def read(db: Path, files: list[Path], *, unattended: bool = True) -> Tally:
-    tally = Tally()
+def read(db: Path, files: list[Path], *, unattended: bool = True) -> RunCounts:
+    counts = RunCounts()
     try:
         with recorded_run(Database(db), "score", None) as run_id:
-            ingest(Database(db), files, run_id, tally, unattended=unattended)
+            ingest(Database(db), files, run_id, counts, unattended=unattended)
     finally:
         assert_ledger_adds_up(db)
-    return tally
+    return counts
 
 
 def counted(db: Path) -> tuple[int, ...]:
-    rows = ask(
+    rows = run_query(
         Database(db),
         "FROM (SELECT count(*) FROM documents), (SELECT count(*) FROM files), (SELECT count(*) FROM rejects)",
     ).rows
@@ -58,8 +58,8 @@ def counted(db: Path) -> tuple[int, ...]:
 
 
 def test_small_files_are_one_commit(tmp_path: Path, files: list[Path], commits: list[batches.Batch]) -> None:
-    tally = read(tmp_path / "risk.duckdb", files)
-    assert (tally.n_files, tally.n_read, tally.n_rejected, tally.n_appended) == (N, 2 * N, N, N)
+    counts = read(tmp_path / "risk.duckdb", files)
+    assert (counts.n_files, counts.n_read, counts.n_rejected, counts.n_appended) == (N, 2 * N, N, N)
     assert counted(tmp_path / "risk.duckdb") == (N, N, N)
     assert len(commits) == 1
     assert read(tmp_path / "risk.duckdb", files).n_known_files == N
@@ -89,13 +89,13 @@ def test_an_id_in_two_files_is_kept_once_and_the_first_is_in_before(
     first = write(tmp_path / "a.csv", f"{HEADER}d,s,2026-01-05,joy\nf,s,2026-01-05,joy\n")
     same = write(tmp_path / "b.csv", f"{HEADER}d,s,2026-01-05,joy\ne,s,2026-01-05,joy\n")
     other = write(tmp_path / "c.csv", f"{HEADER}d,s,2026-01-05,anger\n")
-    tally = read(tmp_path / "risk.duckdb", [first, same, other])
+    counts = read(tmp_path / "risk.duckdb", [first, same, other])
     assert [len(batch.chunks) for batch in commits] == [1, 1, 1]
-    assert (tally.n_read, tally.n_appended, tally.n_duplicate, tally.n_rejected) == (5, 3, 1, 1)
-    assert tally.places == {"doc_id: used before for another subject, time or text": "c.csv row 2"}
-    assert ask(Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE doc_id = 'd'").rows == [
-        ("joy",)
-    ]
+    assert (counts.n_read, counts.n_appended, counts.n_duplicate, counts.n_rejected) == (5, 3, 1, 1)
+    assert counts.places == {"doc_id: used before for another subject, time or text": "c.csv row 2"}
+    assert run_query(
+        Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE doc_id = 'd'"
+    ).rows == [("joy",)]
 
 
 def test_a_bug_in_reading_one_file_keeps_no_other_out(
@@ -132,7 +132,9 @@ def test_unreadable_files_are_refused_together_and_counted_once(
     assert list(read(db, bad[:3]).refused) == bad[:3]
     again = read(db, bad)
     assert (list(again.refused), again.still_refused) == (bad[3:], bad[:3])
-    assert ask(Database(db), "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [([3, 2],)]
+    assert run_query(Database(db), "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [
+        ([3, 2],)
+    ]
 
 
 @pytest.mark.parametrize("unattended", [True, False])
@@ -167,6 +169,6 @@ def test_a_commit_that_fails_is_taken_back_whole_and_the_next_run_completes_it(
         with pytest.raises(StoreError, match="the disk is full"):
             read(db, files)
         assert counted(db) == (10, 10, 10)
-    tally = read(db, files)
-    assert (tally.n_known_files, tally.n_appended) == (10, N - 10)
+    counts = read(db, files)
+    assert (counts.n_known_files, counts.n_appended) == (10, N - 10)
     assert counted(db) == (N, N, N)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.nightly import night
-from jobs.pipeline.inbox import whole_files
-from jobs.pipeline.night import Night, run_once
-from jobs.pipeline.summary import warn_of_files
-from jobs.query import ask
+from jobs.nightly import run_nightly
+from jobs.pipeline.inbox import complete_files
+from jobs.pipeline.night import NightResult, run_pipeline
+from jobs.pipeline.summary import print_file_warnings
+from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.settings import Settings
@@ -27,9 +27,9 @@ def inbox(tmp_path: Path) -> Path:
     return tmp_path / "inbox"
 
 
-def read_inbox(chosen: Settings, scorer: KeywordScorer | None = None) -> Night:
+def read_inbox(chosen: Settings, scorer: KeywordScorer | None = None) -> NightResult:
     """A night without its report, which takes long to draw."""
-    return run_once(chosen, lambda: scorer or KeywordScorer(), report=False)
+    return run_pipeline(chosen, lambda: scorer or KeywordScorer(), report=False)
 
 
 def test_unfinished_names_and_other_kinds_are_left_with_a_line_each_and_hidden_files_with_none(
@@ -38,7 +38,7 @@ def test_unfinished_names_and_other_kinds_are_left_with_a_line_each_and_hidden_f
     for name in ("a.csv", "b.csv.part", "c.tmp.jsonl", "d.CSV.PART", "notes\x1b[31m.txt", ".e.csv", "f.xlsx"):
         (inbox / name).touch()
     (inbox / "folder.csv").mkdir()
-    assert [path.name for path in whole_files(inbox, 0)] == ["a.csv"]
+    assert [path.name for path in complete_files(inbox, 0)] == ["a.csv"]
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "still being written, left for the next run: b.csv.part, c.tmp.jsonl, d.CSV.PART",
@@ -59,21 +59,21 @@ def test_a_file_that_grows_while_we_look_is_left_and_old_files_are_not_waited_fo
             stream.write("d9,s9,2026-01-05,more\n")
 
     monkeypatch.setattr(time, "sleep", wait)
-    assert whole_files(inbox, 7) == [old]
+    assert complete_files(inbox, 7) == [old]
     os.utime(young, (1, 1))
-    assert whole_files(inbox, 7) == [old, young]
+    assert complete_files(inbox, 7) == [old, young]
     assert waits == [7]
 
 
 def test_a_file_that_goes_away_while_we_look_is_left(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(inbox / "a.csv", FEED)
     monkeypatch.setattr(time, "sleep", lambda _: (inbox / "a.csv").unlink())
-    assert whole_files(inbox, 7) == []
+    assert complete_files(inbox, 7) == []
 
 
 def test_an_inbox_that_is_no_folder_is_one_clear_line(inbox: Path) -> None:
     with pytest.raises(DataError, match="cannot read the inbox"):
-        whole_files(write(inbox / "a.csv", FEED), 0)
+        complete_files(write(inbox / "a.csv", FEED), 0)
 
 
 def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
@@ -90,10 +90,10 @@ def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
     monkeypatch.setattr(time, "sleep", wait)
     for _ in range(2):
         read_inbox(chosen)
-        assert ask(Database(chosen.db), "SELECT count(*) FROM documents").rows == [(0,)]
+        assert run_query(Database(chosen.db), "SELECT count(*) FROM documents").rows == [(0,)]
     read_inbox(chosen)
-    assert ask(Database(chosen.db), "SELECT count(*) FROM documents").rows == [(5,)]
-    assert ask(Database(chosen.db), "SELECT count(*) FROM rejects").rows == [(0,)]
+    assert run_query(Database(chosen.db), "SELECT count(*) FROM documents").rows == [(5,)]
+    assert run_query(Database(chosen.db), "SELECT count(*) FROM rejects").rows == [(0,)]
 
 
 def test_a_known_file_is_known_by_its_content_not_its_time_and_a_changed_one_is_read_again(
@@ -103,7 +103,7 @@ def test_a_known_file_is_known_by_its_content_not_its_time_and_a_changed_one_is_
     for content in (FEED, FEED, FEED.replace("joy 4", "joy 5"), FEED + "d5,s5,2026-01-05,new\n"):
         write(inbox / "a.csv", content)
         read_inbox(chosen)
-    runs = ask(
+    runs = run_query(
         Database(chosen.db), "SELECT n_files, n_read, n_appended, n_rejected FROM runs ORDER BY run_id"
     ).rows
     assert runs == [(1, 5, 5, 0), (0, 0, 0, 0), (1, 5, 0, 1), (1, 6, 1, 0)]
@@ -122,12 +122,14 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
         monkeypatch.undo()
         return False
 
-    monkeypatch.setattr("jobs.pipeline.ingest.checkpoint", append_meanwhile)
+    monkeypatch.setattr("jobs.pipeline.ingest.raise_if_stopped", append_meanwhile)
     read_inbox(chosen, seen)
     assert "a.csv changed while it was read" in capsys.readouterr().err
     read_inbox(chosen, seen)
-    assert ask(Database(chosen.db), "SELECT count(*), count(DISTINCT doc_id) FROM documents").rows == [(6, 6)]
-    assert ask(Database(chosen.db), "SELECT count(*) FROM files").rows == [(1,)]
+    assert run_query(Database(chosen.db), "SELECT count(*), count(DISTINCT doc_id) FROM documents").rows == [
+        (6, 6)
+    ]
+    assert run_query(Database(chosen.db), "SELECT count(*) FROM files").rows == [(1,)]
 
 
 def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
@@ -140,9 +142,9 @@ def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
         (inbox / "b.csv").unlink()
         monkeypatch.undo()
 
-    monkeypatch.setattr("jobs.pipeline.ingest.checkpoint", take_away_the_next)
+    monkeypatch.setattr("jobs.pipeline.ingest.raise_if_stopped", take_away_the_next)
     done = read_inbox(settings(tmp_path, inbox))
-    assert (done.tally.refused, done.judged.level) == ({}, "green")
+    assert (done.counts.refused, done.judged.level) == ({}, "green")
     assert "b.csv was taken away before it was read" in capsys.readouterr().err
 
 
@@ -153,7 +155,7 @@ def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     write(inbox / "2.csv", FEED.splitlines()[0] + "\n")
     write(inbox / "3.csv", FEED.replace("2026-01-05", "someday"))
     write(inbox / "4.csv", "when,\x1b[31mtext\n")
-    night(settings(tmp_path, inbox), KeywordScorer)
+    run_nightly(settings(tmp_path, inbox), KeywordScorer)
     shown = capsys.readouterr()
     assert "first: 3.csv row 2" in shown.out
     assert "FROM rejects" in shown.out
@@ -171,7 +173,7 @@ def test_of_many_bad_files_each_is_named(
 ) -> None:
     for number in range(1, 8):
         write(inbox / f"{number}.csv", "")
-    warn_of_files(read_inbox(settings(tmp_path, inbox)).tally)
+    print_file_warnings(read_inbox(settings(tmp_path, inbox)).counts)
     *few, rest = capsys.readouterr().err.splitlines()[-6:]
     assert [line.split(": nothing")[0] for line in few] == [str(inbox / f"{n}.csv") for n in range(1, 6)]
     assert rest == "2 files more: 6.csv, 7.csv"
@@ -186,7 +188,7 @@ def test_a_refused_file_counts_once_and_is_named_every_night_until_it_is_mended_
     def told() -> tuple[str, bool]:
         done = read_inbox(chosen)
         capsys.readouterr()
-        warn_of_files(done.tally)
+        print_file_warnings(done.counts)
         return done.judged.level, remedy in capsys.readouterr().err
 
     assert [told(), told(), told()] == [("yellow", False), ("green", True), ("green", True)]

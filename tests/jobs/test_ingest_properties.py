@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.run import recorded_run
+from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import score_pending
-from jobs.pipeline.tally import Tally
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.database.schema import migrate
@@ -62,11 +62,11 @@ def tables(folder: Path, runs: list[list[Path]], seed: int) -> list[list[tuple[A
     """What is kept after these files were read, some a run, and scored."""
     db = folder / f"{seed}.duckdb"
     for files in runs:
-        tally = Tally()
+        counts = RunCounts()
         with recorded_run(Database(db), "score", None) as run_id:
-            ingest(Database(db), files, run_id, tally)
-            score_pending(Database(db), KeywordScorer(), run_id, tally, chunk_rows=3)
-        assert tally.n_read - tally.n_rejected == tally.n_appended + tally.n_duplicate
+            ingest(Database(db), files, run_id, counts)
+            score_pending(Database(db), KeywordScorer(), run_id, counts, chunk_rows=3)
+        assert counts.n_read - counts.n_rejected == counts.n_appended + counts.n_duplicate
     with Database(db).reading() as con:
         return [sorted(con.execute(sql).fetchall(), key=repr) for sql in KEPT]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.pipeline.night import run_once
+from jobs.pipeline.night import run_pipeline
 from monitor.database.connection import Database
 from monitor.settings import load_settings
 from tests.support.interrupted import LIMIT_S, interrupted, once, twice, twice_heard
@@ -48,7 +48,7 @@ cli.main(sys.argv[1:])
 # How long loading or scoring takes where the signal is awaited: a busy machine sends it seconds late. Naps, for a
 # signal that comes just before a sleep does not end it.
 A_SECOND = NIGHTLY.replace("PAUSE", "time.sleep(1)")
-UNTIL_ASKED = NIGHTLY.replace("PAUSE", "while not interrupts._asked: time.sleep(0.05)")
+UNTIL_ASKED = NIGHTLY.replace("PAUSE", "while not interrupts._requested_signal: time.sleep(0.05)")
 UNTIL_INTERRUPTED = NIGHTLY.replace("PAUSE", "while True: time.sleep(0.05)")
 
 
@@ -128,7 +128,7 @@ def test_the_second_ctrl_c_waits_for_no_reader_and_further_ones_do_no_harm(
     ((status, n_scored),) = ledger(config)
     assert status == "running"
     assert n_scored < 40
-    run_once(load_settings(config), KeywordScorer, report=False)
+    run_pipeline(load_settings(config), KeywordScorer, report=False)
     assert [status for status, _ in ledger(config)] == ["failed", "done"]
     assert sum(n for _, n in ledger(config)) == 40
 
@@ -136,16 +136,16 @@ def test_the_second_ctrl_c_waits_for_no_reader_and_further_ones_do_no_harm(
 def test_a_night_that_is_told_to_stop_ends_its_chunk_and_the_next_one_the_rest(config: Path) -> None:
     code, _ = interrupted(UNTIL_ASKED, "nightly", "--config", config, at="score", send=terminate)
     assert (code, ledger(config)) == (0, [("stopped", 20)])
-    run_once(load_settings(config), KeywordScorer, report=False)
+    run_pipeline(load_settings(config), KeywordScorer, report=False)
     assert ledger(config) == [("stopped", 20), ("done", 20)]
 
 
 def test_a_command_without_chunks_says_that_it_was_interrupted_and_is_not_disturbed_in_leaving() -> None:
     code = (
-        "import atexit, time\nfrom jobs import cli\n"
+        "import atexit, time\nfrom jobs.console import app\n"
         "atexit.register(lambda: (time.sleep(1), print('torn down')))\n"
         "def command() -> None:\n    print('ready', flush=True)\n    while True: time.sleep(0.05)\n"
-        "cli.run(command)\n"
+        "app.run(command)\n"
     )
     assert interrupted(code, at="ready", send=twice) == (130, "interrupted; what was committed is kept\n")
 

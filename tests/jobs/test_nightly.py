@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from jobs.console import app
-from jobs.demo import demonstrate
-from jobs.nightly import night
-from jobs.query import ask
+from jobs.demo import run_demo
+from jobs.nightly import run_nightly
+from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
-from monitor.alerts.update import Found, look
+from monitor.alerts.update import ModelEpisodes, apply_rules
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.settings import Settings
@@ -49,7 +49,7 @@ def test_nights_add_what_is_new_and_write_the_report(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 120) + "d0,s1\n")
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
     shown = capsys.readouterr()
     assert "CST" in shown.err
     assert NOT_A_DIAGNOSIS in shown.out
@@ -57,9 +57,9 @@ def test_nights_add_what_is_new_and_write_the_report(
     assert "keywords" in page
     write(settings.inbox / "tuesday.csv", HEADER + rows(120, 30))
     second = KeywordScorer()
-    night(settings, lambda: second)
+    run_nightly(settings, lambda: second)
     assert len(second.seen) == 30
-    assert ask(
+    assert run_query(
         Database(settings.db),
         "SELECT status, n_read, n_rejected, n_appended, n_scored FROM runs ORDER BY run_id",
     ).rows == [
@@ -71,10 +71,10 @@ def test_nights_add_what_is_new_and_write_the_report(
 def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 120))
     with pytest.raises(RuntimeError):
-        night(settings, lambda: KeywordScorer(die_after=60))
+        run_nightly(settings, lambda: KeywordScorer(die_after=60))
     assert not settings.out.exists()
-    night(settings, KeywordScorer)
-    assert ask(
+    run_nightly(settings, KeywordScorer)
+    assert run_query(
         Database(settings.db), "SELECT status, n_appended, n_scored FROM runs ORDER BY run_id"
     ).rows == [
         ("failed", 120, 50),
@@ -84,13 +84,13 @@ def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
 
 
 def test_an_empty_inbox_is_a_quiet_night(settings: Settings) -> None:
-    night(settings, KeywordScorer)
-    assert ask(Database(settings.db), "SELECT status, n_read FROM runs").rows == [("done", 0)]
+    run_nightly(settings, KeywordScorer)
+    assert run_query(Database(settings.db), "SELECT status, n_read FROM runs").rows == [("done", 0)]
 
 
 def test_two_nights_never_overlap(settings: Settings) -> None:
     with Database(settings.db).only_writer(), pytest.raises(StoreError, match="another run is working"):
-        night(settings, KeywordScorer)
+        run_nightly(settings, KeywordScorer)
 
 
 @pytest.mark.parametrize("key", ["inbox", "out", "snapshot"])
@@ -106,13 +106,15 @@ def test_a_folder_that_cannot_be_used_fails_the_run_with_a_clear_line_before_the
 
     lost = settings.model_copy(update={key: place})
     with pytest.raises(MonitorError, match=f"{place}: cannot (read the inbox|write there)"):
-        night(lost, load)
+        run_nightly(lost, load)
     assert not settings.db.exists()
-    night(settings, load)
+    run_nightly(settings, load)
     with pytest.raises(MonitorError):
-        night(lost, load)
+        run_nightly(lost, load)
     assert len(loaded) == 1
-    _, (status, message) = ask(Database(settings.db), "SELECT status, message FROM runs ORDER BY run_id").rows
+    _, (status, message) = run_query(
+        Database(settings.db), "SELECT status, message FROM runs ORDER BY run_id"
+    ).rows
     assert status == "failed"
     assert re.match(r"(Data|Config)Error: .*lost: cannot", message)
 
@@ -120,7 +122,7 @@ def test_a_folder_that_cannot_be_used_fails_the_run_with_a_clear_line_before_the
 def test_a_snapshot_in_the_inbox_would_be_input_and_clear_input_away(settings: Settings) -> None:
     own = write(settings.inbox / "scores-2026-01.parquet", "")
     with pytest.raises(ConfigError, match="inbox and snapshot are one folder"):
-        night(
+        run_nightly(
             settings.model_copy(update={"snapshot": settings.inbox / ".." / settings.inbox.name}),
             KeywordScorer,
         )
@@ -136,15 +138,18 @@ def test_a_full_disk_under_the_log_costs_no_row(
         monkeypatch.setattr("sys.stderr", full)
         monkeypatch.setattr("sys.stdout", full)
         with pytest.raises(SystemExit) as left:
-            app._exit_well(lambda: night(settings, KeywordScorer))
+            app.exit_with_code(lambda: run_nightly(settings, KeywordScorer))
         assert left.value.code == app.USER_ERROR
         monkeypatch.undo()
         monkeypatch.setattr("sys.stdout", full)
         with pytest.raises(SystemExit):
-            app._exit_well(lambda: night(settings, KeywordScorer))
+            app.exit_with_code(lambda: run_nightly(settings, KeywordScorer))
         monkeypatch.undo()
     assert "risk-monitor: the output: the disk is full; make room" in capsys.readouterr().err
-    assert ask(Database(settings.db), "SELECT status, n_scored FROM runs").rows == [("done", 30), ("done", 0)]
+    assert run_query(Database(settings.db), "SELECT status, n_scored FROM runs").rows == [
+        ("done", 30),
+        ("done", 0),
+    ]
 
 
 @pytest.mark.parametrize("restored", [False, True])
@@ -152,33 +157,33 @@ def test_a_database_that_is_replaced_before_the_alerts_are_kept_gets_none_and_no
     settings: Settings, monkeypatch: pytest.MonkeyPatch, restored: bool
 ) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
     backup = shutil.copy(settings.db, settings.db.with_name("backup.duckdb"))
     page = (settings.out / "index.html").read_bytes()
     write(settings.inbox / "tuesday.csv", HEADER + rows(30, 300))
 
-    def replaced(*args: Any) -> Found:
+    def replaced(*args: Any) -> ModelEpisodes:
         settings.db.unlink()
         if restored:
             shutil.move(backup, settings.db)
-        return look(*args)
+        return apply_rules(*args)
 
     with monkeypatch.context() as patched:
-        patched.setattr("monitor.alerts.update.look", replaced)
+        patched.setattr("monitor.alerts.update.apply_rules", replaced)
         with pytest.raises(StoreError, match="deleted or replaced while this run worked on it"):
-            night(settings, KeywordScorer)
-    assert ask(Database(settings.db), "SELECT count(*) FROM alerts").rows == [(0,)]
+            run_nightly(settings, KeywordScorer)
+    assert run_query(Database(settings.db), "SELECT count(*) FROM alerts").rows == [(0,)]
     assert (settings.out / "index.html").read_bytes() == page
-    night(settings, KeywordScorer)
-    assert ask(Database(settings.db), "SELECT count(*) FROM scores").rows == [(330,)]
-    assert ask(Database(settings.db), "SELECT count(*) > 0 FROM alerts").rows == [(True,)]
+    run_nightly(settings, KeywordScorer)
+    assert run_query(Database(settings.db), "SELECT count(*) FROM scores").rows == [(330,)]
+    assert run_query(Database(settings.db), "SELECT count(*) > 0 FROM alerts").rows == [(True,)]
 
 
 def test_another_risk_map_is_another_model(settings: Settings) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
     for name in ("one", "two"):
-        night(settings, lambda name=name: KeywordScorer(KeywordModel(model_id=name)))  # type: ignore[misc]
-    assert ask(
+        run_nightly(settings, lambda name=name: KeywordScorer(KeywordModel(model_id=name)))  # type: ignore[misc]
+    assert run_query(
         Database(settings.db), "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL"
     ).rows == [
         ("one", 30),
@@ -191,11 +196,11 @@ def test_the_demo_ends_with_ten_lines_and_the_path_and_starts_anew_each_time(
 ) -> None:
     monkeypatch.setattr(pictures, "INDEX", {})  # they take long to draw
     for _ in range(2):
-        demonstrate(tmp_path / "out", KeywordScorer)
+        run_demo(tmp_path / "out", KeywordScorer)
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 11
         assert "synthetic" in lines[0]
         assert NOT_A_DIAGNOSIS in lines[9]
         assert lines[10] == str(tmp_path / "out" / "report" / "index.html")
         assert Path(lines[10]).is_file()
-    assert ask(Database(tmp_path / "out" / "demo.duckdb"), "SELECT count(*) FROM runs").rows == [(1,)]
+    assert run_query(Database(tmp_path / "out" / "demo.duckdb"), "SELECT count(*) FROM runs").rows == [(1,)]

@@ -14,9 +14,9 @@ import pytest
 from pydantic import SecretStr
 
 from jobs.console.interrupts import Stopped
-from jobs.nightly import night
-from jobs.pipeline.notify import tell_of_night, telling_of_failure
-from jobs.query import ask
+from jobs.nightly import run_nightly
+from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
+from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.state import AlertCounts
 from monitor.database.connection import Database
@@ -87,7 +87,7 @@ def sad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
-    tell_of_night(urls, Database(db), "m", COUNTS, "red")
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "red")
     (message,) = received
     assert message["title"] == "Risk monitor"
     assert message["message"].splitlines() == [
@@ -99,7 +99,7 @@ def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox, db: Pa
 def test_of_an_alert_is_told_once_and_of_a_quiet_night_nothing(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
     for _ in range(3):
-        tell_of_night(urls, Database(db), "m", COUNTS, "yellow")
+        notify_of_alerts(urls, Database(db), "m", COUNTS, "yellow")
     assert len(received) == 1
 
 
@@ -109,13 +109,13 @@ def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
     urls, received = inbox
     settings = sad.model_copy(update={"notify": tuple(urls)})
     for _ in range(2):  # the second raises none
-        night(settings, KeywordScorer)
+        run_nightly(settings, KeywordScorer)
     (message,) = received
     assert re.match(r"New alerts: [1-9]\d*; closed: \d+; open: [1-9]", message["message"])
     (tmp_path / "inbox" / "alice.csv").unlink()
     (tmp_path / "inbox").rmdir()
     with pytest.raises(DataError):
-        night(settings, KeywordScorer)
+        run_nightly(settings, KeywordScorer)
     assert "nightly run failed (DataError)" in received[1]["message"]
     for word in ("alice", "bob", "example", "only", str(tmp_path)):
         assert word not in json.dumps(received)
@@ -123,7 +123,7 @@ def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
 
 def test_a_failed_run_is_told_by_the_kind_of_its_error(inbox: Inbox) -> None:
     urls, received = inbox
-    with pytest.raises(DataError, match="alice"), telling_of_failure(urls, "nightly"):
+    with pytest.raises(DataError, match="alice"), notify_on_failure(urls, "nightly"):
         raise DataError("inbox/alice.csv: no column text")
     assert "nightly run failed (DataError)" in received[0]["message"]
     assert "alice" not in json.dumps(received)
@@ -131,9 +131,9 @@ def test_a_failed_run_is_told_by_the_kind_of_its_error(inbox: Inbox) -> None:
 
 def test_a_run_that_was_stopped_or_done_has_not_failed(inbox: Inbox) -> None:
     urls, received = inbox
-    with telling_of_failure(urls, "nightly"):
+    with notify_on_failure(urls, "nightly"):
         pass
-    with pytest.raises(Stopped), telling_of_failure(urls, "nightly"):
+    with pytest.raises(Stopped), notify_on_failure(urls, "nightly"):
         raise Stopped
     assert received == []
 
@@ -145,9 +145,9 @@ def test_what_a_night_raised_before_it_broke_off_is_told_by_the_next(
     with monkeypatch.context() as broken:
         broken.setattr("jobs.pipeline.night.measure", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            night(sad, KeywordScorer)
-    assert ask(Database(sad.db), "SELECT count(*) > 0 FROM open_alerts").rows == [(True,)]
-    night(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer)
+            run_nightly(sad, KeywordScorer)
+    assert run_query(Database(sad.db), "SELECT count(*) > 0 FROM open_alerts").rows == [(True,)]
+    run_nightly(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer)
     assert [message["message"][:10] for message in received] == ["New alerts"]
 
 
@@ -156,10 +156,10 @@ def test_a_message_that_nobody_took_is_a_warning_and_goes_out_the_next_night(
 ) -> None:
     urls, received = inbox
     for addresses in ([REFUSING], urls, urls):
-        night(sad.model_copy(update={"notify": tuple(addresses)}), KeywordScorer)
+        run_nightly(sad.model_copy(update={"notify": tuple(addresses)}), KeywordScorer)
     told = "notify: address 1 did not take the message; the run itself is done; the next run tries again"
     assert capsys.readouterr().err.splitlines().count(told) == 1
-    assert ask(Database(sad.db), "SELECT status FROM runs").rows == [("done",)] * 3
+    assert run_query(Database(sad.db), "SELECT status FROM runs").rows == [("done",)] * 3
     assert len(received) == 1
 
 
@@ -168,7 +168,7 @@ def test_alerts_are_told_of_once_one_address_took_the_message(
 ) -> None:
     urls, received = inbox
     for _ in range(2):
-        tell_of_night([REFUSING, *urls], Database(db), "m", COUNTS, "green")
+        notify_of_alerts([REFUSING, *urls], Database(db), "m", COUNTS, "green")
     assert len(received) == 1
     assert capsys.readouterr().err == "notify: address 1 did not take the message; the run itself is done\n"
 
@@ -176,8 +176,8 @@ def test_alerts_are_told_of_once_one_address_took_the_message(
 def test_an_address_that_takes_nothing_stays_secret_and_never_hides_the_first_error(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, db: Path
 ) -> None:
-    tell_of_night([REFUSING], Database(db), "m", COUNTS, "red")
-    with pytest.raises(DataError), telling_of_failure([REFUSING], "nightly"):
+    notify_of_alerts([REFUSING], Database(db), "m", COUNTS, "red")
+    with pytest.raises(DataError), notify_on_failure([REFUSING], "nightly"):
         raise DataError("the first")
     shown = "".join(capfd.readouterr()) + caplog.text
     assert "address 1 did not take the message; the run itself is done" in shown
@@ -192,7 +192,7 @@ def test_addresses_that_cannot_be_used_are_refused_before_the_run_and_not_shown(
     wrong = [REFUSING, SecretStr("nosuch://hunter2@host")]
     with (
         pytest.raises(ConfigError, match="address 2 is no URL") as caught,
-        telling_of_failure(wrong, "nightly"),
+        notify_on_failure(wrong, "nightly"),
     ):
         pytest.fail("it began")
     assert "hunter2" not in str(caught.value) + "".join(capfd.readouterr())
@@ -200,8 +200,8 @@ def test_addresses_that_cannot_be_used_are_refused_before_the_run_and_not_shown(
     monkeypatch.setattr("jobs.pipeline.notify.find_spec", lambda _: None)
     with (
         pytest.raises(ConfigError, match=r"pip install 'risk-monitor\[notify\]'"),
-        telling_of_failure(wrong, "nightly"),
+        notify_on_failure(wrong, "nightly"),
     ):
         pytest.fail("it began")
-    with telling_of_failure([], "nightly"):
-        tell_of_night([], Database(db), "m", COUNTS, "red")
+    with notify_on_failure([], "nightly"):
+        notify_of_alerts([], Database(db), "m", COUNTS, "red")

@@ -12,7 +12,7 @@ import pytest
 
 from jobs.cli import main
 from jobs.pipeline.score_files import score_files
-from jobs.query import ask
+from jobs.query import run_query
 from monitor.database.connection import Database
 from tests.support.inputs import GOOD, HEADER, write, write_rows
 from tests.support.keyword_scorer import KeywordScorer
@@ -173,7 +173,7 @@ def test_who_may_only_read_can_ask_and_is_told_that_he_cannot_write(fails: Calla
         ours(db)
         db.chmod(0o444)
         os.seteuid(NOBODY)
-        assert ask(Database(db), "SELECT count(*) FROM scores").rows == [(1,)]
+        assert run_query(Database(db), "SELECT count(*) FROM scores").rows == [(1,)]
         assert "cannot make this lock file (Permission denied)" in fails("score", feed, "--db", db)
     finally:
         os.seteuid(0)

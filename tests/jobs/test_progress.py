@@ -3,7 +3,7 @@
 import pytest
 
 from jobs.console import progress as shown
-from jobs.console.progress import duration, numbers, progress
+from jobs.console.progress import format_duration, format_progress, progress
 
 
 @pytest.mark.parametrize(
@@ -18,14 +18,14 @@ from jobs.console.progress import duration, numbers, progress
     ],
 )
 def test_durations_are_for_people(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert format_duration(seconds) == words
 
 
 def test_the_numbers_say_what_is_known() -> None:
-    assert numbers(1200, None, "rows", None) == "1,200 rows"
-    assert numbers(1200, 4800, "texts", 300) == "1,200 of 4,800 texts (25%) · 300 texts/s · 12 s left"
-    assert numbers(4800, 4800, "texts", 300) == "4,800 of 4,800 texts (100%) · 300 texts/s"
-    assert numbers(0, 0, "texts", None) == "0 texts"
+    assert format_progress(1200, None, "rows", None) == "1,200 rows"
+    assert format_progress(1200, 4800, "texts", 300) == "1,200 of 4,800 texts (25%) · 300 texts/s · 12 s left"
+    assert format_progress(4800, 4800, "texts", 300) == "4,800 of 4,800 texts (100%) · 300 texts/s"
+    assert format_progress(0, 0, "texts", None) == "0 texts"
 
 
 def test_without_a_terminal_there_are_plain_lines(

@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from jobs.query import Answer, Format, ask, command, show, write_answer
+from jobs.query import Format, Rows, command, export_rows, print_table, run_query
 from monitor.database.connection import Database
 from monitor.errors import DataError, StoreError
 
@@ -27,13 +27,13 @@ def db(tmp_path: Path) -> Path:
 
 
 def test_a_question_is_answered(db: Path) -> None:
-    answer = ask(Database(db), "SELECT doc_id, count(*) AS n FROM documents GROUP BY doc_id")
-    assert answer == Answer(["doc_id", "n"], [("d1", 1)])
+    answer = run_query(Database(db), "SELECT doc_id, count(*) AS n FROM documents GROUP BY doc_id")
+    assert answer == Rows(["doc_id", "n"], [("d1", 1)])
 
 
 def test_copy_and_query_are_words_like_others_where_they_write_nothing(db: Path) -> None:
     sql = """SELECT 'copy' AS "copy", 'query(' AS b -- copy"""
-    assert ask(Database(db), sql) == Answer(["copy", "b"], [("copy", "query(")])
+    assert run_query(Database(db), sql) == Rows(["copy", "b"], [("copy", "query(")])
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_copy_and_query_are_words_like_others_where_they_write_nothing(db: Path)
 def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, part: str) -> None:
     before = db.read_bytes()
     with pytest.raises(DataError) as caught:
-        ask(Database(db), sql.replace("{db}", str(db)))
+        run_query(Database(db), sql.replace("{db}", str(db)))
     assert part in str(caught.value)
     assert "\n" not in str(caught.value)
     assert not re.search("Error|configur|pg_|read-only", str(caught.value))
@@ -77,24 +77,24 @@ def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, 
     "sql", ["SHOW TABLES", "SUMMARIZE runs", "EXPLAIN FROM runs", "PIVOT documents ON doc_id"]
 )
 def test_every_kind_of_question_is_answered(db: Path, sql: str) -> None:
-    assert ask(Database(db), sql).names
+    assert run_query(Database(db), sql).names
 
 
 def test_the_help_names_every_table_and_view_that_holds_something_to_ask_for(db: Path) -> None:
     inner = {"schema_version", "pseudonyms", "alert_updates", "daily_cells"}
     named = set(re.findall(r"\w+", command.__doc__ or ""))
-    assert {name for (name,) in ask(Database(db), "SHOW TABLES").rows} - inner <= named
+    assert {name for (name,) in run_query(Database(db), "SHOW TABLES").rows} - inner <= named
 
 
 def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such database"):
-        ask(Database(tmp_path / "no.duckdb"), "SELECT 1")
+        run_query(Database(tmp_path / "no.duckdb"), "SELECT 1")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_variables_of_the_program_are_no_tables(db: Path) -> None:
     with pytest.raises(DataError, match="there is no table answer"):
-        ask(Database(db), "FROM answer")
+        run_query(Database(db), "FROM answer")
 
 
 EVERY_TYPE = (
@@ -106,14 +106,14 @@ EVERY_TYPE = (
 
 def written(db: Path, sql: str, style: Format) -> str:
     out = io.StringIO()
-    write_answer(Database(db), sql, style, out)
+    export_rows(Database(db), sql, style, out)
     return out.getvalue()
 
 
 def test_every_type_can_be_printed_and_no_text_steers_the_terminal(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    show(ask(Database(db), EVERY_TYPE))
+    print_table(run_query(Database(db), EVERY_TYPE))
     table = capsys.readouterr().out
     assert "\x1b" not in table
     assert "[red]" in table
@@ -129,7 +129,7 @@ def test_every_type_can_be_printed_and_no_text_steers_the_terminal(
 
 def test_a_table_is_cut_and_csv_is_whole(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
     many = "SELECT range AS i, repeat('x', 500) AS long FROM range(300)"
-    show(ask(Database(db), many))
+    print_table(run_query(Database(db), many))
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 2 + 100
     assert table[-1].split() == ["99", "x" * 199 + "…"]
@@ -151,7 +151,7 @@ def test_the_database_is_free_before_anybody_takes_the_answer(db: Path) -> None:
             return super().write(text)
 
     assert (
-        write_answer(Database(db), "SELECT repeat('x', 1000) FROM range(30_000)", Format.CSV, Pager())
+        export_rows(Database(db), "SELECT repeat('x', 1000) FROM range(30_000)", Format.CSV, Pager())
         == 30_000
     )
 
@@ -161,7 +161,7 @@ def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     monkeypatch.setenv("FORCE_COLOR", "1")
-    show(ask(Database(db), "FROM documents"))
+    print_table(run_query(Database(db), "FROM documents"))
     lines = capsys.readouterr().out.splitlines()
     assert "row 1" in lines[0]
     assert len(lines) == 1 + 7
@@ -173,15 +173,17 @@ def test_a_question_that_takes_for_ever_is_ended_by_ctrl_c(db: Path) -> None:
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            ask(Database(db), "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8")
+            run_query(
+                Database(db), "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8"
+            )
     finally:
         timer.join()
         signal.signal(signal.SIGINT, before)
-    assert ask(Database(db), "SELECT 1").rows == [(1,)]
+    assert run_query(Database(db), "SELECT 1").rows == [(1,)]
 
 
 def test_a_reader_does_not_see_what_is_not_committed(db: Path) -> None:
     with duckdb.connect(db) as con:
         con.execute("BEGIN")
         con.execute("DELETE FROM documents")
-    assert ask(Database(db), "SELECT count(*) FROM documents").rows == [(1,)]
+    assert run_query(Database(db), "SELECT count(*) FROM documents").rows == [(1,)]

@@ -9,12 +9,12 @@ import polars as pl
 import pytest
 
 from jobs.cli import main
-from jobs.pipeline.inbox import whole_files
+from jobs.pipeline.inbox import complete_files
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.run import open_scorer, recorded_run
+from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import score_rows
-from jobs.pipeline.tally import Tally
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.errors import DataError, MonitorError, StoreError
@@ -35,8 +35,8 @@ def ask(db: Path, sql: str) -> list[tuple[Any, ...]]:
         return con.execute(sql).fetchall()
 
 
-def score(db: Path, *inputs: Path, scorer: KeywordScorer | None = None, chunk_rows: int = 4) -> Tally:
-    return score_files(inputs, Database(db), lambda: scorer or KeywordScorer(), chunk_rows).tally
+def score(db: Path, *inputs: Path, scorer: KeywordScorer | None = None, chunk_rows: int = 4) -> RunCounts:
+    return score_files(inputs, Database(db), lambda: scorer or KeywordScorer(), chunk_rows).counts
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def feed(tmp_path: Path) -> Path:
 
 
 def test_each_text_gets_its_own_scores(db: Path, feed: Path) -> None:
-    tally = score(db, feed)
-    assert (tally.n_read, tally.n_rejected, tally.n_appended, tally.n_scored) == (10, 0, 10, 10)
+    counts = score(db, feed)
+    assert (counts.n_read, counts.n_rejected, counts.n_appended, counts.n_scored) == (10, 0, 10, 10)
     rows = ask(
         Database(db),
         "SELECT text, emotion, risk, p_sadness, p_high, n_tokens FROM documents JOIN scores USING (doc_id)",
@@ -94,8 +94,8 @@ def test_a_second_run_appends_nothing_and_scores_nothing(db: Path, feed: Path) -
         ask(Database(db), "SELECT * FROM documents ORDER BY doc_id"),
     )
     again = KeywordScorer()
-    tally = score(db, feed, scorer=again)
-    assert (tally.n_read, tally.n_duplicate, tally.n_appended, tally.n_scored) == (10, 10, 0, 0)
+    counts = score(db, feed, scorer=again)
+    assert (counts.n_read, counts.n_duplicate, counts.n_appended, counts.n_scored) == (10, 10, 0, 0)
     assert again.seen == []
     assert before == (
         ask(Database(db), "SELECT * FROM scores ORDER BY doc_id"),
@@ -105,8 +105,8 @@ def test_a_second_run_appends_nothing_and_scores_nothing(db: Path, feed: Path) -
 
 def test_a_new_model_scores_beside_the_old_one(db: Path, feed: Path) -> None:
     score(db, feed)
-    tally = score(db, feed, scorer=KeywordScorer(KeywordModel(model_id="keywords-2")))
-    assert tally.n_scored == 10
+    counts = score(db, feed, scorer=KeywordScorer(KeywordModel(model_id="keywords-2")))
+    assert counts.n_scored == 10
     assert ask(Database(db), "SELECT model_id, count(*) FROM scores GROUP BY ALL ORDER BY ALL") == [
         ("keywords-1", 10),
         ("keywords-2", 10),
@@ -119,8 +119,8 @@ def test_after_a_crash_the_next_run_completes_the_rest(db: Path, feed: Path) -> 
     assert ask(Database(db), "SELECT count(*) FROM scores") == [(8,)]
     assert ask(Database(db), "SELECT status, n_scored, message FROM runs") == [("failed", 8, "RuntimeError")]
     rest = KeywordScorer()
-    tally = score(db, feed, scorer=rest)
-    assert len(rest.seen) == tally.n_scored == 2
+    counts = score(db, feed, scorer=rest)
+    assert len(rest.seen) == counts.n_scored == 2
     assert ask(Database(db), "SELECT count(*), count(DISTINCT doc_id) FROM scores") == [(10, 10)]
 
 
@@ -135,8 +135,8 @@ def test_a_run_that_died_without_a_word_is_closed_by_the_next(db: Path, feed: Pa
 
 def test_rejects_are_kept_with_their_place_and_do_not_double(db: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "feed.csv", FEED + "d10,s1,someday,text\nd0,s1,2026-01-01,changed\nd11,s1\n")
-    tally = score(db, path)
-    assert (tally.n_read, tally.n_rejected, tally.n_appended, tally.n_scored) == (13, 3, 10, 10)
+    counts = score(db, path)
+    assert (counts.n_read, counts.n_rejected, counts.n_appended, counts.n_scored) == (13, 3, 10, 10)
     score(db, path)
     rejects = ask(Database(db), 'SELECT file, "row", "column", raw FROM rejects ORDER BY "row"')
     assert [(file, row, column) for file, row, column, _ in rejects] == [
@@ -155,9 +155,9 @@ def test_a_doc_id_of_an_earlier_file_with_other_content_is_a_reject(
     later = write(
         tmp_path / "later.csv", HEADER + "d3,s0,2026-01-04,edited\nd4,s1,2026-01-05,today is all fear\n"
     )
-    tally = score(db, later)
-    assert (tally.n_read, tally.n_rejected, tally.n_duplicate, tally.n_appended) == (2, 1, 1, 0)
-    assert tally.reasons == {"doc_id: used before for another subject, time or text": 1}
+    counts = score(db, later)
+    assert (counts.n_read, counts.n_rejected, counts.n_duplicate, counts.n_appended) == (2, 1, 1, 0)
+    assert counts.reasons == {"doc_id: used before for another subject, time or text": 1}
     assert ask(Database(db), "SELECT text FROM documents WHERE doc_id = 'd3'") == [("today is all anger",)]
 
 
@@ -247,12 +247,12 @@ def test_an_inbox_reads_new_files_once_and_refuses_bad_ones_without_stopping(
     with Database(db).writing():
         pass
     for expected in ((10, 10, 1, 0), (0, 0, 0, 1)):
-        tally = Tally()
+        counts = RunCounts()
         with recorded_run(Database(db), "nightly", None) as run_id:
-            ingest(Database(db), whole_files(inbox, settle_s=0), run_id, tally, unattended=True)
-        refused, again = len(tally.refused), len(tally.still_refused)
-        assert (tally.n_read, tally.n_appended, refused, again) == expected
-    assert (tally.n_known_files, tally.n_rejected) == (1, 0)
+            ingest(Database(db), complete_files(inbox, settle_s=0), run_id, counts, unattended=True)
+        refused, again = len(counts.refused), len(counts.still_refused)
+        assert (counts.n_read, counts.n_appended, refused, again) == expected
+    assert (counts.n_known_files, counts.n_rejected) == (1, 0)
     assert ask(Database(db), "SELECT n_files, n_refused_files FROM runs ORDER BY run_id") == [(1, 1), (0, 0)]
     ((file, row, reason),) = ask(Database(db), 'SELECT file, "row", reason FROM rejects')
     assert (file, row) == (str(inbox / "1.csv"), None)
@@ -269,10 +269,10 @@ def test_the_real_feed_is_read_whole(db: Path, data_dir: Path) -> None:
     path = data_dir / "timelines" / "blogs_2004.parquet"
     if not path.is_file():
         pytest.skip(f"no {path}")
-    tally = score(db, path, chunk_rows=10_000)
-    assert tally.n_read == 43_617
-    assert tally.n_appended + tally.n_duplicate + tally.n_rejected == 43_617
-    assert tally.n_scored == tally.n_appended
+    counts = score(db, path, chunk_rows=10_000)
+    assert counts.n_read == 43_617
+    assert counts.n_appended + counts.n_duplicate + counts.n_rejected == 43_617
+    assert counts.n_scored == counts.n_appended
     assert score(db, path).n_appended == 0
 
 
@@ -294,8 +294,8 @@ def test_an_interrupted_run_is_a_stopped_one_and_loses_nothing(db: Path, feed: P
 
 def test_the_embedded_model_scores_and_another_risk_map_is_another_model(db: Path, feed: Path) -> None:
     scorer = open_scorer("embedded", "cpu")
-    tally, model, _ = score_files([feed], Database(db), lambda: scorer)
-    assert tally.n_scored == 10
+    counts, model, _ = score_files([feed], Database(db), lambda: scorer)
+    assert counts.n_scored == 10
     assert ask(Database(db), "SELECT DISTINCT model_id FROM scores") == ask(
         Database(db), "SELECT model_id FROM models"
     )

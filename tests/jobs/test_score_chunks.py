@@ -16,12 +16,12 @@ def test_large_texts_are_fetched_few_at_a_time_and_none_is_left(
 ) -> None:
     monkeypatch.setattr("jobs.pipeline.score_new.FETCH_BYTES", 1000)
     rows = "".join(f"s1,{dt.date(2026, 1, 1 + i)},{'x' * 900} joy {i}\n" for i in range(5))
-    tally = score_files(
+    counts = score_files(
         [write(tmp_path / "a.csv", "subject_id,posted_at,text\n" + rows)],
         Database(tmp_path / "risk.duckdb"),
         KeywordScorer,
-    ).tally
-    assert tally.n_scored == 5
+    ).counts
+    assert counts.n_scored == 5
 
 
 @pytest.mark.parametrize(

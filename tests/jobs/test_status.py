@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from jobs.status import command, health, show
+from jobs.status import command, print_health, read_health
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database import ledger, store
 from monitor.database.connection import Database
@@ -45,10 +45,10 @@ def add_run(
 
 
 def test_a_good_night_has_no_problems(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    found = health(Database(db), 26, NOW)
+    found = read_health(Database(db), 26, NOW)
     assert found["problems"] == []
     assert (found["n_documents"], found["n_scores"], found["n_unscored"], found["hours"]) == (3, 2, 1, 6)
-    show(found)
+    print_health(found)
     shown = capsys.readouterr().out
     for part in (
         "nightly done, 2026-01-10 02:00 UTC",
@@ -64,32 +64,32 @@ def test_a_good_night_has_no_problems(db: Path, capsys: pytest.CaptureFixture[st
 
 @pytest.mark.parametrize(("hours", "late"), [(25.9, False), (26, True), (100, True)])
 def test_a_run_is_late_from_the_limit_on(db: Path, hours: float, late: bool) -> None:
-    found = health(Database(db), 26, NOW + dt.timedelta(hours=hours - 6))
+    found = read_health(Database(db), 26, NOW + dt.timedelta(hours=hours - 6))
     assert [problem.split(":")[0] for problem in found["problems"]] == ["late"] * late
 
 
 def test_a_failed_last_run_is_a_problem_until_one_is_done(db: Path) -> None:
     for _ in range(2):
         add_run(db, "failed", NOW)
-    found = health(Database(db), 26, NOW)
+    found = read_health(Database(db), 26, NOW)
     assert found["problems"] == ["failed: DataError: no inbox"]
     assert found["n_failed_since"] == 2
     add_run(db, "stopped", NOW)
-    assert health(Database(db), 26, NOW)["problems"] == []
+    assert read_health(Database(db), 26, NOW)["problems"] == []
     add_run(db, "failed", NOW, job="evaluate")
-    assert health(Database(db), 26, NOW)["problems"] == [], "of the runs that score"
+    assert read_health(Database(db), 26, NOW)["problems"] == [], "of the runs that score"
     add_run(db, "done", NOW)
-    assert health(Database(db), 26, NOW)["n_failed_since"] == 0
+    assert read_health(Database(db), 26, NOW)["n_failed_since"] == 0
 
 
 def test_a_run_of_a_clock_that_was_ahead_hides_neither_failures_nor_lateness(db: Path) -> None:
     add_run(db, "done", NOW + dt.timedelta(days=365))
     with Database(db).writing() as con:
         con.execute("UPDATE runs SET run_id = '2027' || run_id WHERE finished_at > ?", [NOW])
-    assert health(Database(db), 26, NOW)["hours"] == 6
-    assert health(Database(db), 26, NOW + dt.timedelta(days=3))["problems"][0].startswith("late: ")
+    assert read_health(Database(db), 26, NOW)["hours"] == 6
+    assert read_health(Database(db), 26, NOW + dt.timedelta(days=3))["problems"][0].startswith("late: ")
     add_run(db, "failed", NOW)
-    assert health(Database(db), 26, NOW)["problems"] == ["failed: DataError: no inbox"]
+    assert read_health(Database(db), 26, NOW)["problems"] == ["failed: DataError: no inbox"]
 
 
 def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(
@@ -97,15 +97,15 @@ def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(
 ) -> None:
     add_run(db, "done", NOW, quality="red", findings='["another language?"]')
     add_run(db, "running", None)
-    found = health(Database(db), 26, NOW)
+    found = read_health(Database(db), 26, NOW)
     assert found["problems"] == ["red: the input of the last run that was done"]
-    show(found)
+    print_health(found)
     assert "one runs since" in capsys.readouterr().out
 
 
 def test_an_empty_database_is_late(tmp_path: Path) -> None:
     Database(tmp_path / "new.duckdb").connect().close()
-    assert health(Database(tmp_path / "new.duckdb"), 26)["problems"] == ["late: no run was ever done"]
+    assert read_health(Database(tmp_path / "new.duckdb"), 26)["problems"] == ["late: no run was ever done"]
 
 
 def test_alerts_are_counted_of_the_model_that_scored_last(
@@ -124,7 +124,7 @@ def test_alerts_are_counted_of_the_model_that_scored_last(
                 " $day AS raised_at",
                 {"id": f"a{number}", "model": owner, "day": NOW},
             )
-    show(health(Database(db), 26, NOW))
+    print_health(read_health(Database(db), 26, NOW))
     assert re.search(r"alerts +1 not closed\n", capsys.readouterr().out)
 
 

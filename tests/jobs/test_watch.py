@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from jobs.console import interrupts
 from jobs.console.interrupts import Stopped
-from jobs.query import ask
+from jobs.query import run_query
 from jobs.watch import watch
 from monitor.database.connection import Database
 from monitor.errors import DataError
@@ -43,7 +43,7 @@ def play(
 
     def wait(_seconds: float) -> None:
         calls.pop(0)()
-        interrupts.checkpoint()
+        interrupts.raise_if_stopped()
 
     monkeypatch.setattr("jobs.watch.sleep", wait)
     with pytest.raises(Stopped):
@@ -62,7 +62,7 @@ def test_each_file_is_scored_when_it_comes_and_a_quiet_inbox_leaves_no_line(
         lambda: write(settings.inbox / "b.csv", HEADER + "s1,2026-01-06,anger\n"),
         lambda: None,
     )
-    assert ask(Database(settings.db), LEDGER).rows == [("watch", "done", 2, 2), ("watch", "done", 1, 1)]
+    assert run_query(Database(settings.db), LEDGER).rows == [("watch", "done", 2, 2), ("watch", "done", 1, 1)]
     assert "read 1, rejected 0, appended 1, scored 1; quality green" in capsys.readouterr().err
     assert not settings.out.exists()
     assert not settings.snapshot.exists()
@@ -98,7 +98,7 @@ def test_it_waits_for_another_run_and_then_takes_what_came_meanwhile(
 
     play(monkeypatch, settings, end, lambda: None)
     assert "waiting for it" in capsys.readouterr().err
-    assert ask(Database(settings.db), LEDGER).rows == [("watch", "done", 1, 1)]
+    assert run_query(Database(settings.db), LEDGER).rows == [("watch", "done", 1, 1)]
 
 
 def test_an_address_that_takes_no_message_is_one_warning_a_batch_and_watching_goes_on(
@@ -115,7 +115,10 @@ def test_an_address_that_takes_no_message_is_one_warning_a_batch_and_watching_go
         lambda: write(settings.inbox / "b.csv", HEADER + "s2,2026-01-24,joy\n"),
         lambda: None,
     )
-    assert ask(Database(settings.db), LEDGER).rows == [("watch", "done", 24, 24), ("watch", "done", 1, 1)]
+    assert run_query(Database(settings.db), LEDGER).rows == [
+        ("watch", "done", 24, 24),
+        ("watch", "done", 1, 1),
+    ]
     assert capsys.readouterr().err.count("did not take the message") == 2
 
 

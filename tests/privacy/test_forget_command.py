@@ -7,8 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from jobs.forget import command, forget_everywhere
-from jobs.nightly import night
+from jobs.forget import command, forget_subject
+from jobs.nightly import run_nightly
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
@@ -81,7 +81,7 @@ def holding(files: list[Path], *texts: str) -> list[tuple[str, str]]:
 def test_no_plain_id_reaches_a_file_a_message_or_a_name(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
     shown = "".join(capfd.readouterr())
     assert "rejected" in shown
     for text in (SUBJECT, *SECRETS, REFUSED, "torn off", "columns that were swapped"):
@@ -105,7 +105,7 @@ def test_no_plain_id_reaches_a_file_a_message_or_a_name(
 def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
     settings: Settings, capfd: pytest.CaptureFixture[str], given: str
 ) -> None:
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
     pseudonym = open_pseudonyms(settings.db.with_name("risk.duckdb.key")).of(SUBJECT)
     with Database(settings.db).reading() as con:
         (ids,) = zip(
@@ -120,7 +120,7 @@ def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
     for file in (settings.db, settings.snapshot / "risk-snapshot.duckdb"):
         assert holding([file], *SECRETS)
     capfd.readouterr()
-    forget_everywhere(Database(settings.db), SUBJECT if given == "plain" else pseudonym, settings)
+    forget_subject(Database(settings.db), SUBJECT if given == "plain" else pseudonym, settings)
     shown = "".join(capfd.readouterr())
     assert "3 documents" in shown
     assert holding(written(settings), SUBJECT, pseudonym, *SECRETS, REFUSED, *ids) == []
@@ -135,9 +135,9 @@ def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
 
 @pytest.mark.usefixtures("no_report")
 def test_a_forgotten_subject_comes_back_only_with_a_changed_file(settings: Settings) -> None:
-    night(settings, KeywordScorer)
-    forget_everywhere(Database(settings.db), SUBJECT, settings)
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
+    forget_subject(Database(settings.db), SUBJECT, settings)
+    run_nightly(settings, KeywordScorer)
     with Database(settings.db).reading() as con:
         assert con.execute("SELECT count(DISTINCT subject_id) FROM documents").fetchall() == [(14,)]
 
@@ -147,9 +147,9 @@ def test_an_export_of_a_month_that_was_theirs_alone_goes(settings: Settings) -> 
     write_rows(
         settings.inbox / "f.csv", [{"subject_id": SUBJECT, "posted_at": "2025-07-01", "text": "long ago joy"}]
     )
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
     assert (settings.snapshot / "scores-2025-07.parquet").exists()
-    forget_everywhere(Database(settings.db), SUBJECT, settings)
+    forget_subject(Database(settings.db), SUBJECT, settings)
     assert not (settings.snapshot / "scores-2025-07.parquet").exists()
 
 
@@ -167,7 +167,7 @@ def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
     write_rows(
         settings.inbox / f"{SUBJECT}.csv", [{"subject_id": "x", "posted_at": "2026-01-05", "text": "a"}]
     )
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
     file = settings.db.with_name("risk.duckdb.key")
     pseudonym = open_pseudonyms(file).of(SUBJECT)
     file.unlink()
@@ -175,9 +175,9 @@ def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
         monkeypatch.setenv(KEY_VARIABLE, key)
     before = settings.db.read_bytes()
     with pytest.raises(StoreError, match=told):
-        forget_everywhere(Database(settings.db), SUBJECT, settings)
+        forget_subject(Database(settings.db), SUBJECT, settings)
     assert settings.db.read_bytes() == before
-    forget_everywhere(Database(settings.db), pseudonym, settings)
+    forget_subject(Database(settings.db), pseudonym, settings)
     assert "nobody can tell whether your input files name this subject" in capfd.readouterr().err
     with Database(settings.db).reading() as con:
         assert con.execute("FROM documents WHERE subject_id = ?", [pseudonym]).fetchall() == []
@@ -187,13 +187,13 @@ def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
 @pytest.mark.usefixtures("no_report")
 def test_what_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such database"):
-        forget_everywhere(Database(settings.db), SUBJECT, settings)
+        forget_subject(Database(settings.db), SUBJECT, settings)
     assert not settings.db.exists()
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
     with pytest.raises(DataError, match=r"nothing about this subject$"):
-        forget_everywhere(Database(settings.db), "nobody", settings)
+        forget_subject(Database(settings.db), "nobody", settings)
     with Database(settings.db).only_writer(), pytest.raises(StoreError, match="another run is working"):
-        forget_everywhere(Database(settings.db), SUBJECT, settings)
+        forget_subject(Database(settings.db), SUBJECT, settings)
     with pytest.raises(ConfigError, match="--db"):
         command(SUBJECT)
     with pytest.raises(ConfigError, match="SUBJECT is empty"):
@@ -219,15 +219,15 @@ def test_a_short_id_that_is_part_of_a_files_date_costs_nobody_else_a_row_and_bri
             for subject, text in [("17", "joy"), ("person-3", ""), ("gone", "fear")]
         ],
     )
-    night(settings, KeywordScorer)
-    forget_everywhere(Database(settings.db), "gone", settings)
+    run_nightly(settings, KeywordScorer)
+    forget_subject(Database(settings.db), "gone", settings)
     before = state()
-    forget_everywhere(Database(settings.db), "17", settings)
+    forget_subject(Database(settings.db), "17", settings)
     after = [(before[0][0] - 1,), *before[1:]]
     assert state() == after
     with Database(settings.db).reading() as con:
         names = "SELECT path FROM files UNION SELECT file FROM rejects"
         assert con.execute(f"SELECT count(*) FROM ({names}) WHERE contains(path, '-17')").fetchall() == [(0,)]
     (settings.inbox / "feed-2026-09-17.csv").rename(settings.inbox / "again.csv")
-    night(settings, KeywordScorer)
+    run_nightly(settings, KeywordScorer)
     assert state() == after

@@ -40,7 +40,7 @@ def run_night(settings: Settings, model_id: str, *, draw: bool = True) -> None:
         patch.object(pictures, "INDEX", {"risk_trend": ("risk_trend",)}),
         patch.object(pipeline, "write_report", report),
     ):
-        jobs.nightly.night(settings, lambda: KeywordScorer(KeywordModel(model_id=model_id)))
+        jobs.nightly.run_nightly(settings, lambda: KeywordScorer(KeywordModel(model_id=model_id)))
 
 
 def say(step: str) -> None:
@@ -80,9 +80,13 @@ if __name__ == "__main__":
     offline.library = lambda: "the script that draws charts takes a second to bundle"  # type: ignore[assignment]
     connect = Database.connect
     Database.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[method-assign, assignment, return-value]
-    batches.append_batch = told("ingest", batches.append_batch)
+    batches.commit_batch = told("ingest", batches.commit_batch)
     KeywordScorer.score = told("score", KeywordScorer.score)  # type: ignore[method-assign]
-    for step, name in (("alerts", "_alert_and_judge"), ("publish", "publish"), ("report", "write_report")):
+    for step, name in (
+        ("alerts", "update_alerts_and_judge"),
+        ("publish", "publish"),
+        ("report", "write_report"),
+    ):
         setattr(pipeline, name, told(step, getattr(pipeline, name)))
-    app._exit_well(lambda: run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2]))
+    app.exit_with_code(lambda: run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2]))
     say("end")

@@ -3,19 +3,21 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
 
-from jobs.alerts import update
+from jobs.alerts import update_alerts
 from jobs.cli import build_app
 from jobs.console.app import COMMANDS
 from jobs.pipeline.score_files import score_files
-from jobs.query import ask
+from jobs.query import run_query
 from monitor import ROOT
 from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
 from monitor.demo.feed import demo_feed_path
+from monitor.labels import EMOTIONS
 from monitor.settings import Settings, load_settings
 from reports.risk.inputs import Options
 from tests.support.keyword_scorer import KeywordScorer
@@ -31,6 +33,7 @@ CALLS = INLINE + [
     if (call := re.search(r"(?:^|bin/)(risk-monitor [a-z].*?)(?: >> .*)?$", line))
 ]
 QUERIES = [block for language, block in BLOCKS if language == "sql"]
+PYTHON = [block for language, block in BLOCKS if language == "python"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -71,7 +74,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     (folder / "bad.csv").write_text("subject_id,posted_at,text\ns1,yesterday,hello\n")
     score_files([demo_feed_path(), folder / "bad.csv"], Database(folder / "risk.duckdb"), KeywordScorer)
-    update(Database(folder / "risk.duckdb"), AlertRules(threshold=0.1))
+    update_alerts(Database(folder / "risk.duckdb"), AlertRules(threshold=0.1))
     return folder / "risk.duckdb"
 
 
@@ -83,9 +86,18 @@ def test_there_are_ten_queries_and_they_use_every_view() -> None:
 
 @pytest.mark.parametrize("sql", QUERIES)
 def test_every_query_in_the_readme_answers(scored: Path, sql: str) -> None:
-    answer = ask(Database(scored), sql)
+    answer = run_query(Database(scored), sql)
     assert answer.rows
     assert all(any(row[column] is not None for row in answer.rows) for column in range(len(answer.names)))
+
+
+def test_the_python_example_scores_two_texts() -> None:
+    (example,) = PYTHON
+    names: dict[str, Any] = {}
+    exec(compile(example, "README.md", "exec"), names)
+    sad, joyful = names["scores"].probabilities
+    assert sad[EMOTIONS.index("sadness")] > 0.5
+    assert joyful[EMOTIONS.index("joy")] + joyful[EMOTIONS.index("love")] > 0.5
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.write_report import write_report
-from jobs.query import Format, ask, write_answer
+from jobs.query import Format, export_rows, run_query
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from tests.support.hostile_strings import HOSTILE, UNUSABLE
@@ -64,15 +64,15 @@ def test_hostile_texts_and_ids_pass_from_the_file_to_snapshot_query_and_report(t
         for i, text in enumerate(USABLE)
     ]
     db = tmp_path / "risk.duckdb"
-    tally = score_files([write_rows(tmp_path / "feed.jsonl", rows)], Database(db), KeywordScorer).tally
-    assert tally.n_scored == tally.n_appended == tally.n_read - tally.n_rejected
-    kept = dict(ask(Database(db), "SELECT doc_id, text FROM documents", max_rows=10_000).rows)
+    counts = score_files([write_rows(tmp_path / "feed.jsonl", rows)], Database(db), KeywordScorer).counts
+    assert counts.n_scored == counts.n_appended == counts.n_read - counts.n_rejected
+    kept = dict(run_query(Database(db), "SELECT doc_id, text FROM documents", max_rows=10_000).rows)
     assert kept == {row["doc_id"]: row["text"] for row in rows if row["doc_id"] in kept}
     for style in (Format.JSON, Format.CSV):
         with (tmp_path / "answer").open("w", encoding="utf-8", newline="") as out:
-            assert write_answer(Database(db), "FROM documents", style, out) == len(kept)
+            assert export_rows(Database(db), "FROM documents", style, out) == len(kept)
     publish(Database(db), tmp_path / "snapshot", texts=True, parquet=True)
-    assert ask(
+    assert run_query(
         Database(tmp_path / "snapshot" / "risk-snapshot.duckdb"), "SELECT count(text) FROM documents"
     ).rows == [(len(kept),)]
     assert "alert(1)" not in write_report(Database(db), tmp_path / "report").read_text()

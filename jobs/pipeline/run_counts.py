@@ -11,7 +11,7 @@ from monitor.intake import documents
 
 
 @dataclass
-class Tally:
+class RunCounts:
     """What a run did; valid rows (n_read - n_rejected) are appended or duplicates.
 
     Attributes:
