@@ -1,1 +1,1 @@
-"""Early-warning alerts: the rules, their limits, and the life of an alert from open to closed."""
+"""Early-warning alerts: the rules, their limits, and the states of an alert from open to closed."""

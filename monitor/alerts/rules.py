@@ -1,4 +1,4 @@
-"""The numbers of the early-warning rules, with defaults that were measured (`risk-monitor evaluate-alerts`)."""
+"""The limits of the early-warning rules. `risk-monitor evaluate-alerts` measured the defaults."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RULES = ("level", "change", "sustained")
 LIMITS = MappingProxyType({"level": "threshold", "change": "change_limit", "sustained": "sustained_days"})
-"""Rule -> the field that is its limit: what its value is held against."""
+"""Rule -> name of the field that holds its limit. A rule raises an alert when its value reaches the limit."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=36_500)]
 
 
 class AlertRules(BaseModel):
-    """When the three rules of sql/alerts raise an alert, and when it ends; days are UTC calendar days.
+    """Limits at which the three rules of sql/alerts raise an alert and end it; days are UTC calendar days.
 
-    A day below `calm_share` of a rule's limit is calm. An alert lasts from the day that raised it through days that
-    are not calm, and ends when `cooldown_days` days have passed since the last of them; what comes sooner is part
-    of it.
+    A day is calm when a rule's value is below `calm_share` of its limit. An alert starts on the day that raises it
+    and lasts through days that are not calm. It ends when `cooldown_days` days have passed since the last such day;
+    an alert day within that time belongs to the same alert.
 
     Raises:
         pydantic.ValidationError: a value is out of its range.
@@ -29,32 +29,33 @@ class AlertRules(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     threshold: Probability = Field(default=0.40, description="level: mean P(high risk) of the last days")
-    min_texts: Count = Field(default=5, description="level: texts that these days need")
+    min_texts: Count = Field(default=5, description="level: least number of texts in these days")
     level_days: Count = Field(default=7, description="level: how many days")
     confirm_days: Count = Field(
-        default=2, description="level: days with texts in a row that must be at the line"
+        default=2, description="level: days with texts in a row that must reach the line"
     )
     change_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        default=1.5, description="change: texts' worth of high risk beyond the own baseline and the allowance"
+        default=1.5,
+        description="change: texts' worth of high risk above the subject's baseline and the allowance",
     )
     change_allowance: Probability = Field(
-        default=0.10, description="change: what a text may lie above the baseline"
+        default=0.10, description="change: how far a text may lie above the baseline"
     )
-    change_days: Count = Field(default=28, description="change: days over which the excess may add up")
+    change_days: Count = Field(default=28, description="change: days over which the excess adds up")
     baseline_days: Count = Field(
-        default=180, description="change: days of the own past that are the baseline"
+        default=180, description="change: days of the subject's past in the baseline"
     )
-    baseline_gap: Count = Field(
-        default=7, description="change: days before a day that its baseline leaves out"
-    )
-    baseline_texts: Count = Field(default=15, description="change: texts that a baseline needs")
+    baseline_gap: Count = Field(default=7, description="change: days between the baseline and the day")
+    baseline_texts: Count = Field(default=15, description="change: least number of texts in a baseline")
     sustained_days: Count = Field(default=5, description="sustained: days at the line ...")
-    sustained_of: Count = Field(default=14, description="sustained: ... of so many")
+    sustained_of: Count = Field(default=14, description="sustained: ... among this many days")
     sustained_line: Probability = Field(
-        default=0.35, description="sustained: mean P(high risk) of such a day"
+        default=0.35, description="sustained: the line, as mean P(high risk) of a day"
     )
     calm_share: Probability = Field(default=0.75, description="share of a limit below which a day is calm")
-    cooldown_days: Count = Field(default=14, description="days without risk after which an alert ends")
+    cooldown_days: Count = Field(
+        default=14, description="days without an alert day after which an alert ends"
+    )
 
     @model_validator(mode="after")
     def _possible(self) -> AlertRules:
@@ -65,7 +66,7 @@ class AlertRules(BaseModel):
         return self
 
     def limit(self, rule: str) -> float:
-        """What the value of this rule is held against."""
+        """The limit of this rule."""
         return float(getattr(self, LIMITS[rule]))
 
     def with_limit(self, rule: str, limit: float) -> AlertRules:

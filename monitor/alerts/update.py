@@ -1,4 +1,4 @@
-"""TODO"""
+"""Bring a model's alerts up to date with its scores: read the scores, apply the rules, write the alerts."""
 
 from __future__ import annotations
 
@@ -9,58 +9,58 @@ import duckdb
 import polars as pl
 
 from monitor.alerts.rules import AlertRules
-from monitor.alerts.state import AlertCounts, find_episodes, keep_episodes
+from monitor.alerts.state import AlertCounts, find_episodes, write_episodes
 from monitor.database import ledger
 from monitor.database.connection import Database
 from monitor.database.statements import utc_now
 from monitor.windows import window_queries
 
 
-class Found(NamedTuple):
-    """What the rules find in the scores of a model up to a day: sql/alerts/episodes.sql."""
+class ModelEpisodes(NamedTuple):
+    """The episodes that the rules raise from a model's scores up to a day; columns of sql/alerts/episodes.sql."""
 
     model_id: str
     as_of: dt.date
     episodes: pl.DataFrame
 
 
-def refresh(db: Database, model_id: str, rules: AlertRules, run_id: str) -> AlertCounts:
-    """Bring the alerts of a model up to date with its scores up to today; the write lock is held for a moment only.
+def refresh_alerts(db: Database, model_id: str, rules: AlertRules, run_id: str) -> AlertCounts:
+    """Bring the alerts of a model up to date. The database is locked for writing only while the alerts are written.
 
     The caller holds `database.only_writer`.
+
+    Raises:
+        StoreError: as `write_alerts`.
     """
     with db.reading() as con:
-        found = look(con, model_id, rules)
-    return keep(db, found, run_id)
+        episodes = apply_rules(con, model_id, rules)
+    return write_alerts(db, episodes, run_id)
 
 
-def look(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules) -> Found:
-    """What the rules find.
-
-    The last day looked at is the last with a scored text, so that a feed that stopped closes nothing.
-    """
+def apply_rules(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules) -> ModelEpisodes:
+    """Apply the rules to a model's scores up to its last scored day, so that a feed that stopped closes no alert."""
     today = utc_now().date()
     coverage = window_queries.run(con, "model_coverage", until=today).to_dicts()
     last: dt.datetime | None = next(
         (row["last_posted"] for row in coverage if row["model_id"] == model_id), None
     )
     as_of = last.date() if last else today
-    return Found(model_id, as_of, find_episodes(con, model_id, as_of, rules))
+    return ModelEpisodes(model_id, as_of, find_episodes(con, model_id, as_of, rules))
 
 
-def keep(db: Database, found: Found, run_id: str) -> AlertCounts:
-    """Make the alerts say what was found. The caller holds `database.only_writer`.
+def write_alerts(db: Database, new: ModelEpisodes, run_id: str) -> AlertCounts:
+    """Bring the table `alerts` into agreement with these episodes. The caller holds `database.only_writer`.
 
     Raises:
-        StoreError: the database cannot be written, or is another than the one the run began with.
+        StoreError: the database cannot be written, or it is not the one in which the run started.
     """
     with db.writing() as con:
-        ledger.count_in_run(con, run_id)  # nothing, but in the run's line, which another database lacks
-        return keep_episodes(con, found.episodes, found.model_id, found.as_of, run_id)
+        ledger.count_in_run(con, run_id)  # adds nothing, but raises if this database lacks the run's line
+        return write_episodes(con, new.episodes, new.model_id, new.as_of, run_id)
 
 
-def in_use(db: Database) -> dict[str, Any] | None:
-    """The row of sql/windows/model_coverage.sql of the model that scored last; None where nothing is scored."""
+def latest_model(db: Database) -> dict[str, Any] | None:
+    """The row of sql/windows/model_coverage.sql of the model that scored last; None if nothing is scored."""
     with db.reading() as con:
         rows = window_queries.run(con, "model_coverage", until=utc_now().date()).to_dicts()
     return next((row for row in rows if row["last_scored"]), None)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event
 
 import duckdb
 from filelock import FileLock, Timeout
@@ -82,17 +83,23 @@ class Database:
                 con.close()
 
     @contextmanager
-    def writing(self, *, wait_s: float = WRITE_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+    def writing(
+        self, *, wait_s: float = WRITE_WAIT_S, stop: Event | None = None
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction: committed at the end of the block, or nothing happened.
 
         The file is created (mode 600) where there is none, and its schema is brought up to date.
+
+        Args:
+            wait_s: seconds to wait for another process.
+            stop: once set, a wait for another process ends with KeyboardInterrupt.
 
         Raises:
             StoreError: as `reading`; also when the disk is full.
         """
         with private_files(), explained(self.file):
-            con = self.connect(wait_s=wait_s)
-            with doublewrite.opened(self.file) as file:
+            con = self.connect(wait_s=wait_s, stop=stop)
+            with doublewrite.open_file(self.file) as file:
                 try:
                     headers = _keep_blocks(file, self.file, con)
                     con.execute("BEGIN")
@@ -101,10 +108,10 @@ class Database:
                     # A large commit makes a checkpoint, and closing makes another one. The commit is in, also where
                     # there is no room for a second copy.
                     with suppress(OSError):
-                        doublewrite.keep(file, self.file, con, headers)
+                        doublewrite.save_blocks(file, self.file, con, headers)
                 finally:
                     con.close()
-                doublewrite.drop(self.file)
+                doublewrite.remove_copy(self.file)
 
     @contextmanager
     def only_writer(self) -> Iterator[None]:
@@ -134,12 +141,15 @@ class Database:
         finally:
             lock.release()
 
-    def connect(self, *, read_only: bool = False, wait_s: float | None = None) -> duckdb.DuckDBPyConnection:
+    def connect(
+        self, *, read_only: bool = False, wait_s: float | None = None, stop: Event | None = None
+    ) -> duckdb.DuckDBPyConnection:
         """A connection that the caller closes; `reading` and `writing` are the usual way.
 
         Args:
             read_only: refuse every change, to the file and to any other (no COPY TO, ATTACH or read_csv either).
             wait_s: seconds to wait for another process; default: READ_WAIT_S or WRITE_WAIT_S.
+            stop: as `writing`.
 
         Raises:
             StoreError: as `reading`.
@@ -150,8 +160,8 @@ class Database:
         with explained(self.file):
             if not self.file.exists():
                 _create(self.file)
-            doublewrite.mend(self.file)
-            con = _open(self.file, read_only, wait_s)
+            doublewrite.restore_blocks(self.file)
+            con = _open(self.file, read_only, wait_s, stop)
             try:
                 con.execute("SET TimeZone = 'UTC'")
                 con.execute(
@@ -215,7 +225,7 @@ def _follow_links(path: Path) -> Path:
 
 def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes:
     try:
-        return doublewrite.keep(file, path, con)
+        return doublewrite.save_blocks(file, path, con)
     except OSError as error:
         raise StoreError(f"{path}: {DISK_FULL} ({error.strerror})") from error
 
@@ -245,7 +255,7 @@ def _create(path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnection:
+def _open(path: Path, read_only: bool, wait_s: float, stop: Event | None) -> duckdb.DuckDBPyConnection:
     """Open the file, waiting while another process writes."""
     deadline = time.monotonic() + wait_s
     with private_files(), Gate(path, read_only=read_only) as gate:
@@ -261,10 +271,12 @@ def _open(path: Path, read_only: bool, wait_s: float) -> duckdb.DuckDBPyConnecti
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not any(sign in str(error) for sign in _BUSY):
                     raise
+                if stop and stop.is_set():
+                    raise KeyboardInterrupt from error
                 if time.monotonic() > deadline:
                     raise StoreError(
                         f"{path}: in use by another process for {wait_s:g} s and longer; try again when it is done"
                     ) from error
             if not read_only:
-                gate.turn()
+                gate.close_or_open()
             time.sleep(POLL_S)

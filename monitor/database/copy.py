@@ -1,4 +1,4 @@
-"""TODO"""
+"""Copy a database into a new file, whole or without some subjects and texts; forgetting and snapshots use it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,14 @@ from monitor.database.schema import migrate
 from monitor.database.statements import execute, fetch_number, statement
 from monitor.errors import StoreError
 
-ORDER = ("documents", "scores", "alerts", "files", "rejects", "runs")  # scores are those of documents kept
-
-
-KEYED = ("documents", "scores")  # the tables with a row for each text
-
-
-NOTHING = "^\\b$"  # a pattern that no name fits
+# Scores follow documents, because only the scores of copied documents are copied.
+FILTERED_TABLES = ("documents", "scores", "alerts", "files", "rejects", "runs")
+TEXT_TABLES = ("documents", "scores")  # the tables with a row for each text
+MATCHES_NOTHING = "^\\b$"
 
 
 @contextmanager
-def copied(
+def database_copy(
     db: Database,
     new: Path,
     *,
@@ -34,67 +31,76 @@ def copied(
     before: dt.datetime | None = None,
     keys: bool = True,
 ) -> Iterator[dict[str, int]]:
-    """A copy of a database in the file `new`, mode 600, and, as `rewrite`, how many rows of each table it lacks.
+    """A copy of a database in the file `new` (mode 600) for the length of a block.
 
-    Without `keys` the tables of KEYED have no constraints: who only reads needs none, and their indexes are two
-    thirds of the file. For the length of the block nobody else writes to `db`; after it `new` is gone, unless the
-    block moved it. The caller holds `database.only_writer`.
+    No other process can write to `db` during the block. At its end `new` is removed, unless the block moved it. The
+    caller holds `database.only_writer`.
+
+    Args:
+        db: the database.
+        new: the file of the copy.
+        subjects: ids of subjects to leave out, as the database and file names hold them.
+        before: UTC; leave out texts that were taken in before; None: copy all texts.
+        keys: whether the tables of TEXT_TABLES have constraints. A reader needs none, and their indexes are two
+            thirds of the file.
+
+    Yields:
+        table -> number of rows that the copy lacks, where it lacks any; "file names" -> number of changed names.
 
     Raises:
         StoreError: the database cannot be read or the copy cannot be written.
     """
-    db.connect().close()  # empties the log into the file
-    _remove(new)  # of a run that was killed
+    db.connect().close()  # moves the log into the file
+    _remove(new)  # a killed run may have left one
     with private_files(), explained(db.file):
         try:
             with duckdb.connect(new) as con:
                 migrate(con)
-                for table in () if keys else KEYED:
+                for table in () if keys else TEXT_TABLES:
                     con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
             with duckdb.connect() as con:
                 con.execute(f"ATTACH {_quoted(db.file.absolute())} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
-                if db.file.with_name(
-                    f"{db.file.name}.wal"
-                ).exists():  # it would be taken for the log of the new file
+                # DuckDB would take a log that is there for the log of the new file.
+                if db.file.with_name(f"{db.file.name}.wal").exists():
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
                 con.execute(f"ATTACH {_quoted(new.absolute())} AS new")
                 con.execute("USE new")
-                gone = _copy(con, list(subjects), before)
+                removed = _copy_tables(con, list(subjects), before)
                 con.execute("USE memory")
-                con.execute("DETACH new")  # all of it is in the file now
-                yield gone
+                con.execute("DETACH new")  # writes everything into the file
+                yield removed
         finally:
             _remove(new)
 
 
-def _copy(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.datetime | None) -> dict[str, int]:
-    """Copy every table of `old` that may stay into the empty tables of `new`; returns what went."""
-    names = "|".join(rf"(^|[^\pL\pN]){re.escape(name)}($|[^\pL\pN])" for name in subjects) or NOTHING
-    given = {"subjects": subjects, "names": names, "before": before}
-    tables = [
-        table
-        for (table,) in con.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE database_name = 'old' ORDER BY table_name"
-        ).fetchall()
-    ]
+def _copy_tables(
+    con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.datetime | None
+) -> dict[str, int]:
+    """Copy every table of `old` into the empty tables of `new`; returns as `database_copy`."""
+    words = "|".join(rf"(^|[^\pL\pN]){re.escape(name)}($|[^\pL\pN])" for name in subjects)
+    values = {"subjects": subjects, "names": words or MATCHES_NOTHING, "before": before}
+    rows = con.execute(
+        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'old' ORDER BY table_name"
+    ).fetchall()
+    others = [table for (table,) in rows if table not in FILTERED_TABLES]
     con.execute("BEGIN")
     con.execute("DELETE FROM schema_version")
     con.execute("COMMIT")
-    gone = {}
-    for table in (*ORDER, *(name for name in tables if name not in ORDER)):
-        if table in ORDER:
-            keep = statement(f"queries/keep_{table}")
-            con.execute(keep.sql, keep.pick(given))
+    removed = {}
+    for table in (*FILTERED_TABLES, *others):
+        if table in FILTERED_TABLES:
+            insert = statement(f"queries/copy_{table}")
+            con.execute(insert.sql, insert.pick(values))
         else:
             con.execute(f'INSERT INTO "{table}" BY NAME FROM old."{table}"')
         counts = con.execute(
             f'SELECT (SELECT count(*) FROM old."{table}") - (SELECT count(*) FROM "{table}")'
         )
-        (n,) = counts.fetchall()[0]
-        if n:
-            gone[table] = n
-    n = fetch_number(execute(con, "queries/count_file_names", names=names))
-    return {**gone, "file names": n} if n else gone
+        if n := fetch_number(counts):
+            removed[table] = n
+    if n := fetch_number(execute(con, "queries/count_file_names", names=values["names"])):
+        removed["file names"] = n
+    return removed
 
 
 def _remove(database: Path) -> None:

@@ -1,10 +1,7 @@
-"""What DuckDB writes over in place is copied first, so that a kill in the middle leaves a database that opens.
+"""A copy of the blocks that a checkpoint overwrites in place, so that a kill in the middle costs no committed row.
 
-A checkpoint of DuckDB 2.0 puts data into free blocks, but a block of metadata that has room it writes over, 256 KiB
-at once, before the header says so. A kill, or loss of power, in the middle leaves it half new and half old: "Corrupt
-database file: computed checksum ...". So a writer copies these blocks to PATH.blocks first, and whoever opens the
-database next puts them back, if the header is still the one that they belong to; the log then brings back what was
-committed. A doublewrite buffer, as InnoDB's: https://dev.mysql.com/doc/refman/8.4/en/innodb-doublewrite-buffer.html
+README.md beside this file describes the fault and the guard. The guard is a doublewrite buffer, as in InnoDB:
+https://dev.mysql.com/doc/refman/8.4/en/innodb-doublewrite-buffer.html
 """
 
 from __future__ import annotations
@@ -19,21 +16,23 @@ from pathlib import Path
 
 import duckdb
 
-HEADERS = 3 * 4096  # one of the file, and two of which the newer counts
-BLOCK_SIZE_AT = 4096 + 40
+HEADERS = 3 * 4096  # bytes: the file's header and two database headers, of which the newer one counts
+BLOCK_SIZE_AT = 4096 + 40  # offset of the block size
+DIGEST = 32  # bytes of the SHA-256 at the end of the copy
 _COUNT, _NUMBER = struct.Struct("<Q"), struct.Struct("<q")
 
 
-def copy_of_blocks(path: Path) -> Path:
-    """Where the copy is kept while somebody writes, and after a kill."""
+def copy_path(path: Path) -> Path:
+    """The file that holds the copy while a process writes to the database at `path`, and after a kill."""
     return path.with_name(f"{path.name}.blocks")
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """The database file for `keep`, as a file descriptor.
+def open_file(path: Path) -> Iterator[int]:
+    """A file descriptor of the database for `save_blocks`.
 
-    It is closed after the connection: with any handle of a file goes the lock that its process has on it.
+    Leave the block after the connection is closed: when a process closes any descriptor of a file, it loses its
+    locks on that file.
     """
     file = os.open(path, os.O_RDONLY)
     try:
@@ -42,14 +41,14 @@ def opened(path: Path) -> Iterator[int]:
         os.close(file)
 
 
-def keep(file: int, path: Path, con: duckdb.DuckDBPyConnection, known: bytes = b"") -> bytes:
-    """Copy the headers and the blocks of metadata of a database that is about to be written.
+def save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection, saved: bytes = b"") -> bytes:
+    """Copy the headers and the metadata blocks of a database that is about to be written.
 
     Args:
-        file: the database, as `opened` gives it.
+        file: the database, as `open_file` gives it.
         path: the database.
         con: a connection to it.
-        known: the headers of the last copy; while the database still has these, it is as good.
+        saved: the headers of the last copy. If the database still has them, that copy stays.
 
     Returns:
         the headers.
@@ -58,13 +57,13 @@ def keep(file: int, path: Path, con: duckdb.DuckDBPyConnection, known: bytes = b
         OSError: the copy cannot be written.
     """
     headers = os.pread(file, HEADERS, 0)
-    if headers == known:
+    if headers == saved:
         return headers
     numbers = con.execute("SELECT block_id FROM pragma_metadata_info() ORDER BY block_id").fetchall()
-    size = _size(headers)
+    size = _block_size(headers)
     blocks = [_NUMBER.pack(number) + os.pread(file, size, HEADERS + number * size) for (number,) in numbers]
     content = headers + _COUNT.pack(len(blocks)) + b"".join(blocks)
-    copy = copy_of_blocks(path)
+    copy = copy_path(path)
     unfinished = copy.with_name(f".{copy.name}.new")
     try:
         with unfinished.open("wb") as stream:
@@ -78,55 +77,56 @@ def keep(file: int, path: Path, con: duckdb.DuckDBPyConnection, known: bytes = b
     return headers
 
 
-def drop(path: Path) -> None:
-    """Remove the copy: what it guards was written whole."""
-    copy_of_blocks(path).unlink(missing_ok=True)
+def remove_copy(path: Path) -> None:
+    """Remove the copy of a database that was written to its end."""
+    copy_path(path).unlink(missing_ok=True)
 
 
-def mend(path: Path) -> bool:
-    """Put back the blocks that a killed writer left half written; whether there were any.
+def restore_blocks(path: Path) -> bool:
+    """Restore the blocks that a killed writer left half written; returns whether there were any.
 
-    Nothing is done while somebody has the database open, or where this user may not write. The copy stays until a
-    checkpoint comes to its end: the next one may be cut short as well.
+    Nothing happens while another process has the database open, or if this user may not write the file. The copy
+    stays until a checkpoint finishes, because the next checkpoint may be cut short too.
     """
-    copy = copy_of_blocks(path)
+    copy = copy_path(path)
     try:
-        held = copy.read_bytes()
+        saved = copy.read_bytes()
         file = os.open(path, os.O_RDWR)
     except OSError:
         return False
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not _belongs(file, held):
+        if not _matches(file, saved):
             copy.unlink(missing_ok=True)
             return False
-        return _put_back(file, held)
+        return _write_back(file, saved)
     except BlockingIOError:
         return False
     finally:
         os.close(file)
 
 
-def _belongs(file: int, held: bytes) -> bool:
-    """Whether a copy is whole, and of the state that the headers of this file stand for."""
-    content, digest = held[:-32], held[-32:]
+def _matches(file: int, saved: bytes) -> bool:
+    """Whether a copy is complete and has the headers that the file has now."""
+    content, digest = saved[:-DIGEST], saved[-DIGEST:]
     return hashlib.sha256(content).digest() == digest and os.pread(file, HEADERS, 0) == content[:HEADERS]
 
 
-def _put_back(file: int, held: bytes) -> bool:
-    size, mended = _size(held), False
-    (n,) = _COUNT.unpack_from(held, HEADERS)
+def _write_back(file: int, saved: bytes) -> bool:
+    """Write each block that differs from its copy; returns whether any did."""
+    size, restored = _block_size(saved), False
+    (n,) = _COUNT.unpack_from(saved, HEADERS)
     for at in range(HEADERS + 8, HEADERS + 8 + n * (8 + size), 8 + size):
-        (number,) = _NUMBER.unpack_from(held, at)
-        block, place = held[at + 8 : at + 8 + size], HEADERS + number * size
-        if os.pread(file, size, place) != block:
-            os.pwrite(file, block, place)
-            mended = True
-    if mended:
+        (number,) = _NUMBER.unpack_from(saved, at)
+        block, offset = saved[at + 8 : at + 8 + size], HEADERS + number * size
+        if os.pread(file, size, offset) != block:
+            os.pwrite(file, block, offset)
+            restored = True
+    if restored:
         os.fsync(file)
-    return mended
+    return restored
 
 
-def _size(headers: bytes) -> int:
+def _block_size(headers: bytes) -> int:
     (size,) = _COUNT.unpack_from(headers, BLOCK_SIZE_AT)
     return int(size)

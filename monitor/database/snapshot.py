@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from monitor.database.connection import Database, private_files
-from monitor.database.copy import copied
+from monitor.database.copy import database_copy
 from monitor.database.remedies import explained
 from monitor.database.statements import execute, statement
 from monitor.errors import ConfigError
@@ -44,7 +44,7 @@ def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = 
         raise ConfigError(f"{folder}: the snapshot would replace the database; name another folder")
     new = folder / f".{NAME}.new"
     with _writing_to(folder):
-        with copied(db, new, before=None if texts else EVERY_TEXT, keys=False):
+        with database_copy(db, new, before=None if texts else EVERY_TEXT, keys=False):
             new.replace(out)
         for unfinished in folder.glob(f".{MONTHS}.new"):  # of a run that was killed
             unfinished.unlink()

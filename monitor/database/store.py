@@ -52,10 +52,10 @@ def append_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame, run_id
     )
 
 
-def known_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> list[str]:
+def stored_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> list[str]:
     """The reject_ids of these that are kept already."""
     con.register("incoming", rejects)
-    return [reject_id for (reject_id,) in execute(con, "queries/known_rejects").fetchall()]
+    return [reject_id for (reject_id,) in execute(con, "queries/stored_rejects").fetchall()]
 
 
 def append_scores(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, run_id: str) -> int:
@@ -82,9 +82,9 @@ def totals(con: duckdb.DuckDBPyConnection, model_id: str) -> dict[str, Any]:
     return query(con, "queries/totals", model_id=model_id).row(0, named=True)
 
 
-def known_files(con: duckdb.DuckDBPyConnection) -> set[tuple[str, int, str]]:
+def files_read(con: duckdb.DuckDBPyConnection) -> set[tuple[str, int, str]]:
     """The manifest: path, bytes and SHA-256 of every file that was read to its end."""
-    return set(execute(con, "queries/known_files").fetchall())
+    return set(execute(con, "queries/files_read").fetchall())
 
 
 def add_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str, size: int, run_id: str) -> None:
@@ -141,7 +141,7 @@ def replace_evaluations(con: duckdb.DuckDBPyConnection, metrics: pl.DataFrame) -
     """Keep the metrics (the columns of `evaluations`) in place of those of the same model, split and method."""
     con.register("incoming", metrics)
     execute(con, "queries/replace_evaluations")
-    execute(con, "queries/drop_old_evaluations")
+    execute(con, "queries/delete_old_evaluations")
 
 
 def _append(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, run_id: str) -> int:

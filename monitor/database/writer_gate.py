@@ -1,10 +1,7 @@
-"""A gate beside the database that a waiting writer shuts, so that a stream of readers cannot keep it out for good.
+"""A gate beside the database that a waiting writer closes, so that a stream of readers cannot shut it out.
 
-DuckDB lets many readers or one writer hold the file, and serves whoever asks when it is free: where one reader
-always comes before the last has gone, that is never a writer. So readers pass the gate before they open the
-file, and a writer that finds the file in use shuts it: those inside finish, the writer gets in, the others wait
-a little. Behind one long question the gate stays shut for SHUT_S at a time and then opens for OPEN_S, so that
-short questions are still answered within their patience. It is advisory: programs that do not know it go around.
+README.md beside this file explains why. The gate is advisory: a program that does not know it opens the database all
+the same.
 """
 
 from __future__ import annotations
@@ -16,24 +13,24 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-SHUT_S, OPEN_S = 3.0, 0.5
+CLOSED_S, OPEN_S = 3.0, 0.5
 POLL_S = 0.01
 
 
 class Gate:
-    """The gate of one database, for the length of a `with` block; the lock goes with the process that holds it.
+    """The gate of one database for the length of a `with` block. Its lock ends with the process that holds it.
 
     Args:
-        path: the database file; the gate is the file PATH.gate, which only writers make.
-        read_only: whether a reader wants to pass, or a writer may have to shut it.
+        path: the database file. The gate is the file PATH.gate, which only writers create.
+        read_only: whether the caller is a reader, who passes the gate, or a writer, who may close it.
     """
 
     def __init__(self, path: Path, *, read_only: bool) -> None:
         flags = os.O_RDONLY if read_only else os.O_RDWR | os.O_CREAT
-        self._began = time.monotonic()
+        self._start = time.monotonic()
         try:
             self._file = os.open(f"{path}.gate", flags, 0o600)
-        except OSError:  # no writer was ever here, or none can be: DuckDB says what is wrong with the folder
+        except OSError:  # no writer was here yet, or the folder is not writable, which DuckDB reports
             self._file = -1
 
     def __enter__(self) -> Self:
@@ -46,22 +43,22 @@ class Gate:
             os.close(self._file)
 
     def wait(self, deadline: float) -> None:
-        """Let a reader wait, no longer than to this time.monotonic(), while a writer has shut the gate."""
-        while not self._locked(fcntl.LOCK_SH) and time.monotonic() < deadline:
+        """Wait while a writer keeps the gate closed, until `deadline` (of time.monotonic()) at most."""
+        while not self._try_lock(fcntl.LOCK_SH) and time.monotonic() < deadline:
             time.sleep(POLL_S)
-        self._locked(fcntl.LOCK_UN)
+        self._try_lock(fcntl.LOCK_UN)
 
-    def turn(self) -> None:
-        """Shut the gate, or open it for a moment; a waiting writer calls this again and again."""
-        shut = (time.monotonic() - self._began) % (SHUT_S + OPEN_S) < SHUT_S
-        self._locked(fcntl.LOCK_EX if shut else fcntl.LOCK_UN)
+    def close_or_open(self) -> None:
+        """Close the gate for CLOSED_S, then open it for OPEN_S, in turn; a waiting writer polls this method."""
+        closed = (time.monotonic() - self._start) % (CLOSED_S + OPEN_S) < CLOSED_S
+        self._try_lock(fcntl.LOCK_EX if closed else fcntl.LOCK_UN)
 
-    def _locked(self, how: int) -> bool:
-        """Whether the lock could be had at once; True where there is no gate."""
+    def _try_lock(self, operation: int) -> bool:
+        """Whether the lock was free; True if there is no gate."""
         if self._file < 0:
             return True
         try:
-            fcntl.flock(self._file, how | fcntl.LOCK_NB)
+            fcntl.flock(self._file, operation | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
         return True

@@ -11,8 +11,8 @@ import datetime as dt
 from collections.abc import Sequence
 
 from monitor.database.connection import Database
-from monitor.database.copy import copied
-from monitor.database.doublewrite import drop
+from monitor.database.copy import database_copy
+from monitor.database.doublewrite import remove_copy
 from monitor.database.statements import execute, utc_now
 
 
@@ -55,7 +55,7 @@ def rewrite(
     """
     # The file that a link stands for is replaced, not the link.
     new = db.file.with_name(f".{db.file.name}.rewrite")
-    with copied(db, new, subjects=subjects, before=before) as gone:
+    with database_copy(db, new, subjects=subjects, before=before) as gone:
         new.replace(db.file)
-        drop(db.file)  # it may hold of the statistics what is forgotten
+        remove_copy(db.file)  # it may hold of the statistics what is forgotten
     return gone

@@ -48,7 +48,7 @@ def opened(con: duckdb.DuckDBPyConnection, rules: AlertRules = USUAL, as_of: dt.
 
 
 def update(con: duckdb.DuckDBPyConnection, as_of: int, run: str = "run") -> state.AlertCounts:
-    return state.update_alerts(con, fake_feed.MODEL, on(as_of), USUAL, run)
+    return fake_feed.update_alerts(con, on(as_of), USUAL, run)
 
 
 days = st.dictionaries(

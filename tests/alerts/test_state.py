@@ -40,9 +40,9 @@ def test_an_update_raises_keeps_and_closes_and_again_changes_nothing(con: duckdb
 def test_an_alert_that_was_told_of_stays_so_when_it_changes(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 6)
-    assert alerts.untold(con, fake_feed.MODEL) == 2
-    alerts.mark_told(con, fake_feed.MODEL)
-    assert alerts.untold(con, fake_feed.MODEL) == 0
+    assert alerts.count_unsent(con, fake_feed.MODEL) == 2
+    alerts.mark_sent(con, fake_feed.MODEL)
+    assert alerts.count_unsent(con, fake_feed.MODEL) == 0
     update(con, 60)
     assert con.execute("SELECT state, told_at IS NULL FROM alerts").fetchall() == [("closed", False)] * 2
 
@@ -113,7 +113,7 @@ def test_models_keep_alerts_of_their_own(con: duckdb.DuckDBPyConnection) -> None
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 9)
     fake_feed.add(con, [("a", "2026-01-05 08:00", 0.0)], model="model-b")
-    alerts.update_alerts(con, "model-b", on(9), USUAL, "run")
+    fake_feed.update_alerts(con, on(9), USUAL, "run", model="model-b")
     assert con.execute("SELECT DISTINCT model_id, state FROM alerts").fetchall() == [("model-a", "open")]
 
 

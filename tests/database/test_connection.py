@@ -184,16 +184,16 @@ def test_a_waiting_writer_keeps_new_readers_out_but_not_for_good(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with writer_gate.Gate(db, read_only=False) as writer, writer_gate.Gate(db, read_only=True) as reader:
-        assert reader._locked(fcntl.LOCK_SH)  # whoever asks, while no writer waits
-        reader._locked(fcntl.LOCK_UN)
-        monkeypatch.setattr(writer_gate, "SHUT_S", 1e9)
-        writer.turn()
-        assert not reader._locked(fcntl.LOCK_SH)
-        monkeypatch.setattr(writer_gate, "SHUT_S", 0)
-        writer.turn()
-        assert reader._locked(fcntl.LOCK_SH)
+        assert reader._try_lock(fcntl.LOCK_SH)  # whoever asks, while no writer waits
+        reader._try_lock(fcntl.LOCK_UN)
+        monkeypatch.setattr(writer_gate, "CLOSED_S", 1e9)
+        writer.close_or_open()
+        assert not reader._try_lock(fcntl.LOCK_SH)
+        monkeypatch.setattr(writer_gate, "CLOSED_S", 0)
+        writer.close_or_open()
+        assert reader._try_lock(fcntl.LOCK_SH)
     with writer_gate.Gate(db, read_only=True) as reader:  # and a gate goes with the process that shut it
-        assert reader._locked(fcntl.LOCK_SH)
+        assert reader._try_lock(fcntl.LOCK_SH)
 
 
 def test_readers_without_end_do_not_keep_a_writer_out(db: Path) -> None:

@@ -79,7 +79,7 @@ def test_old_database_takes_new_texts_alerts_and_reports(db: Database, tmp_path:
     with db.reading() as con:
         states = con.execute("SELECT subject_id, rule, state FROM alerts").fetchall()
         rolling = con.execute(
-            "SELECT count(*), bool_and(share_high_lo_7 < share_high_7 + 1e-9 AND share_high_7 < share_high_hi_7 + 1e-9)"
+            "SELECT count(*), bool_and(share_high_7 BETWEEN share_high_lo_7 - 1e-9 AND share_high_hi_7 + 1e-9)"
             " FROM risk_rolling"
         ).fetchall()
     assert ("invented-2", "change", "acknowledged") in states

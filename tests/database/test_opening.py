@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from monitor.database.connection import Database
-from monitor.database.copy import copied
+from monitor.database.copy import database_copy
 from monitor.privacy.retention import rewrite
 from tests.support.rows import count, database
 
@@ -65,7 +65,7 @@ def test_the_handle_that_reads_the_header_is_the_one_that_is_locked(
 
 def test_a_copy_reads_the_header_under_its_lock_too(db: Path, tmp_path: Path) -> None:
     with events(db) as told:
-        with copied(Database(db), tmp_path / "copy.duckdb"):
+        with database_copy(Database(db), tmp_path / "copy.duckdb"):
             assert told() == "oc" + "oc" + "o", (
                 "a look, an opening that empties the log, and that of the copy"
             )

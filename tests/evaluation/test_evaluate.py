@@ -1,4 +1,4 @@
-"""The evaluate job: what it writes can be derived again from the data, and what is undefined says so."""
+"""The evaluate command: its numbers can be computed again from the data, and undefined metrics give a reason."""
 
 import json
 from dataclasses import replace
@@ -19,7 +19,7 @@ from monitor.model.prompts import plain_template
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
 from reports.evaluation.tables import all_tables
-from tests.support import told_tables
+from tests.support import expected_tables
 from tests.support.evaluated import Evaluated, evaluate_tiny_chat, read_test, run
 
 RISK_OF = np.array([RISKS.index(DEFAULT_RULES[emotion]) for emotion in EMOTIONS])
@@ -38,7 +38,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures take seconds, and say nothing that a test of numbers needs."""
+    """Skip the pictures, which take seconds and do not affect the numbers."""
     monkeypatch.setattr("reports.evaluation.report._save_pictures", lambda *_: None)
 
 
@@ -47,7 +47,7 @@ def found(done: Evaluated) -> dict[str, Any]:
     return done.found
 
 
-def test_every_way_is_measured_with_one_base_in_tinyllamas_shape_and_chat_format(done: Evaluated) -> None:
+def test_every_method_uses_one_base_in_tinyllamas_shape_and_chat_format(done: Evaluated) -> None:
     assert [method["key"] for method in done.found["methods"]] == KEYS
     assert all(method["emotion"]["test"]["n"] == 93 for method in done.found["methods"])
     (model,) = done.found["models"]
@@ -92,7 +92,7 @@ def test_the_numbers_can_be_derived_again_with_scikit_learn(done: Evaluated, key
     assert done.method(key)["risk"]["test"]["confusion"] == matrix.tolist()
 
 
-def test_the_floors_are_what_scikit_learn_makes_of_them(done: Evaluated) -> None:
+def test_the_baselines_equal_those_made_with_scikit_learn(done: Evaluated) -> None:
     texts, labels = read_test(done.data)
     train = [line.rsplit(";", 1) for line in (done.data / "train.txt").read_text().splitlines()]
     vectors = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
@@ -119,7 +119,7 @@ def test_few_shot_is_the_mean_of_its_draws_with_spread(done: Evaluated) -> None:
         assert shown == np.median(values)
     tokens = [np.mean([d["prompt_tokens"] for d in done.method(f"few_shot_{k}")["draws"]]) for k in (1, 2, 4)]
     assert tokens[0] * 1.5 < tokens[1] < tokens[2] < 2048
-    for shown in done.found["shown"][:2]:  # of each way the best variant stands in the charts
+    for shown in done.found["shown"][:2]:  # the charts hold the best variant of each family
         best = next(m for m in done.found["methods"] if m["id"] == shown)["emotion"]["test"]["metrics"][
             "macro_f1"
         ]
@@ -149,7 +149,7 @@ def test_an_answer_is_its_first_label_word(answer: str, label: str | None) -> No
     assert parse(answer, plain_template()) == (EMOTIONS.index(label) if label else len(EMOTIONS))
 
 
-def test_the_deduplicated_split_and_the_faults_of_the_data(done: Evaluated) -> None:
+def test_the_deduplicated_split_and_repeated_texts_are_counted(done: Evaluated) -> None:
     data = done.found["data"]
     assert data["splits"]["test"]["n"] == 93
     assert data["test_deduplicated"] == 90
@@ -184,14 +184,14 @@ def test_every_cell_of_the_tables_is_the_metric_it_names(done: Evaluated, found:
         for cell in [cell for row in table.rows for cell in row]:
             assert cell.replace("|", "\\|").replace("<", "&lt;") in report
     checked = 0
-    for key, rows in told_tables.expected(found).items():
+    for key, rows in expected_tables.expected(found).items():
         for row, numbers in zip(tables[key].rows, rows, strict=True):
             assert row[0] == numbers[0]
             for cell, values in zip(row[1:], numbers[1:], strict=True):
-                assert told_tables.says(cell, values), (key, row, cell, values)
+                assert expected_tables.cell_agrees(cell, values), (key, row, cell, values)
                 checked += 1
     assert checked > 350
-    assert set(tables) - set(told_tables.expected(found)) == {"undefined"}
+    assert set(tables) - set(expected_tables.expected(found)) == {"undefined"}
     assert "<table" in (done.out / "index.html").read_text()
 
 
@@ -203,21 +203,21 @@ def test_the_adapter_folder_scores_like_the_model(done: Evaluated) -> None:
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_several_models_stand_side_by_side_and_the_same_one_once(done: Evaluated, tmp_path: Path) -> None:
+def test_several_models_are_compared_and_a_repeated_one_is_left_out(done: Evaluated, tmp_path: Path) -> None:
     models = [done.model, done.data.parent / "base", done.out / "lora_emotion_final"]
     words = [word for model in models for word in ("--model", str(model))]
     options = ["--ways", "zero_shot,fine_tuned", "--resamples", "10", "--db", str(tmp_path / "risk.duckdb")]
-    told = run("evaluate", "--data", str(done.data), "--out", str(tmp_path / "out"), *words, *options)
-    assert f"model {models[2]} is {done.model} again, and left out" in told
+    printed = run("evaluate", "--data", str(done.data), "--out", str(tmp_path / "out"), *words, *options)
+    assert f"model {models[2]} is {done.model} again, and left out" in printed
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert [model["name"] for model in found["models"]] == ["model", "base"]
     assert len({method["id"] for method in found["methods"]}) == len(found["methods"]) == 2 + 3 + 3
     assert found["methods"][-1]["reason"] == "the model has no adapter: train one"
     with duckdb.connect(tmp_path / "risk.duckdb", read_only=True) as con:
-        floors = con.execute(
+        baselines = con.execute(
             "SELECT count(DISTINCT model_id) FROM evaluations WHERE method = 'majority'"
         ).fetchone()
-    assert floors == (2,)
+    assert baselines == (2,)
 
 
 def test_the_gate_exits_3_with_the_lines_that_fail(done: Evaluated, found: dict[str, Any]) -> None:
@@ -228,7 +228,7 @@ def test_the_gate_exits_3_with_the_lines_that_fail(done: Evaluated, found: dict[
     assert [row["passed"] for row in found["gate"]] == [False, True]
 
 
-def test_the_metrics_are_kept_in_the_database_beside_their_model(
+def test_the_metrics_are_saved_in_the_database_with_their_model(
     done: Evaluated, found: dict[str, Any]
 ) -> None:
     with duckdb.connect(done.db, read_only=True) as con:
@@ -254,7 +254,7 @@ def test_the_table_in_a_readme_is_replaced_between_its_marks(done: Evaluated) ->
     assert "| fine-tuned (LoRA) |" in text
 
 
-def test_weak_parts_and_confident_mistakes_are_shown(done: Evaluated, found: dict[str, Any]) -> None:
+def test_weak_segments_and_confident_mistakes_are_reported(done: Evaluated, found: dict[str, Any]) -> None:
     analysis = found["analysis"]
     assert sum(part["worst"] for part in analysis["segments"]) == 5
     assert sum(part["n"] for part in analysis["segments"] if part["by"] == "negation") == 93

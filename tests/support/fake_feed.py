@@ -9,6 +9,8 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from monitor.alerts.rules import AlertRules
+from monitor.alerts.state import AlertCounts, find_episodes, write_episodes
 from monitor.database.schema import migrate
 from monitor.labels import EMOTIONS, RiskMap, score_columns
 
@@ -132,3 +134,10 @@ def add_courses(con: duckdb.DuckDBPyConnection, subjects: int = 30, days: int = 
                 logits.append(means + rng.normal(0, 1.6, 6))
     values = np.exp(np.array(logits))
     insert(con, who, when, values / values.sum(axis=1, keepdims=True))
+
+
+def update_alerts(
+    con: duckdb.DuckDBPyConnection, as_of: dt.date, rules: AlertRules, run_id: str, model: str = MODEL
+) -> AlertCounts:
+    """Apply the rules to a model's scores up to a day, and write the alerts."""
+    return write_episodes(con, find_episodes(con, model, as_of, rules), model, as_of, run_id)

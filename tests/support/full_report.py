@@ -8,7 +8,6 @@ import polars as pl
 
 from jobs.pipeline.report_inputs import collect_inputs
 from monitor.alerts.rules import AlertRules
-from monitor.alerts.state import update_alerts
 from reports.risk import html, pages
 from reports.risk.inputs import Inputs, Options
 from tests.support import fake_feed
@@ -52,7 +51,7 @@ def fill(con: duckdb.DuckDBPyConnection, subjects: int = 40, south: str = "south
     )
     con.execute("DELETE FROM scores WHERE CAST(posted_at AS DATE) IN (DATE '2026-03-10', DATE '2026-03-11')")
     con.execute("UPDATE documents SET text = 'text of ' || doc_id")
-    update_alerts(con, fake_feed.MODEL, LAST, AlertRules(), "run-1")
+    fake_feed.update_alerts(con, LAST, AlertRules(), "run-1")
     con.execute(
         "INSERT INTO runs BY NAME SELECT 'run-1' AS run_id, 'nightly' AS job, 'done' AS status, $model AS model_id,"
         " TIMESTAMP '2026-05-05 02:15' AS started_at, 'yellow' AS quality,"

@@ -1,4 +1,4 @@
--- name: keep_scores
+-- name: copy_scores
 -- purpose: copy the scores of the attached database `old`, of the documents that were copied before
 -- grain: one new row per score kept
 -- frame: none

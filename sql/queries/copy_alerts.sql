@@ -1,4 +1,4 @@
--- name: keep_alerts
+-- name: copy_alerts
 -- purpose: copy the alerts of the attached database `old`, without those of the subjects
 -- grain: one new row per alert kept
 -- frame: none

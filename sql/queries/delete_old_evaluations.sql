@@ -1,4 +1,4 @@
--- name: drop_old_evaluations
+-- name: delete_old_evaluations
 -- purpose: forget what an earlier evaluation measured of a method and the newest one did not
 -- grain: rows of the models, splits and methods in the registered frame incoming, of other times than its own
 -- frame: none

@@ -10,7 +10,7 @@ FURTHER = ("weighted_f1", "pr_auc", "auroc", "ece", "brier", "log_loss")
 NUMBER = re.compile(r"(?<![\w.])[+-]?[\d,]+(?:\.\d+)?(?:e-\d+)?%?")
 
 
-def says(cell: str, values: Any) -> bool:
+def cell_agrees(cell: str, values: Any) -> bool:
     """Whether a cell says these numbers, to its own digits, or these words."""
     if isinstance(values, str):
         return cell == values

@@ -1,4 +1,4 @@
--- name: keep_documents
+-- name: copy_documents
 -- purpose: copy the documents of the attached database `old`, without those of the subjects, and without texts taken in
 --          before a time (null: all texts stay)
 -- grain: one new row per document kept

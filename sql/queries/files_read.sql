@@ -1,4 +1,4 @@
--- name: known_files
+-- name: files_read
 -- purpose: the manifest: every input file that was read to its end, by path, size and content
 -- grain: one row per path and content
 -- frame: none

@@ -1,4 +1,4 @@
--- name: keep_runs
+-- name: copy_runs
 -- purpose: copy the ledger of the attached database `old`, without messages that hold a subject's id as a word
 -- grain: one new row per run
 -- frame: none

@@ -1,4 +1,4 @@
--- name: known_rejects
+-- name: stored_rejects
 -- purpose: which of the incoming rejects are kept already
 -- grain: one row per such reject_id of the frame `incoming`
 -- frame: none

@@ -1,4 +1,4 @@
--- name: keep_files
+-- name: copy_files
 -- purpose: copy the manifest of the attached database `old`; a path that holds a subject's id as a word gives way to the
 --          start of the content's hash, so that the file stays known
 -- grain: one new row per name and content

@@ -1,4 +1,4 @@
--- name: mark_told
+-- name: mark_sent
 -- purpose: note that somebody was told of the alerts that sql/alerts/untold.sql counts
 -- grain: the rows of these alerts
 -- frame: none

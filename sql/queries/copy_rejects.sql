@@ -1,4 +1,4 @@
--- name: keep_rejects
+-- name: copy_rejects
 -- purpose: copy the rejects of the attached database `old`, without those of the subjects, whose ids also go from the others'
 --          file and reason. What a reject held goes when it is older than `before`, and with any subject when nobody can say
 --          whose it was

@@ -1,4 +1,4 @@
--- name: untold
+-- name: unsent
 -- purpose: how many alerts wait for somebody of which nobody was told
 -- grain: one row
 -- frame: none
