@@ -173,12 +173,12 @@ def _nothing(
         return Notice(
             words("Nothing scored yet"),
             words.join(words("{texts} on record, none of them scored.", texts=texts), more),
-            words("Run risk-monitor score on the same database; it scores what is missing."),
+            words("Run risk-monitor score on the same database; it scores the missing texts."),
         )
     return Notice(
         words("No texts yet"),
         words.join(words("This database holds no texts."), more),
-        words("Read and score some with: risk-monitor score INPUT --db FILE"),
+        words("To read and score texts, run: risk-monitor score INPUT --db FILE"),
     )
 
 

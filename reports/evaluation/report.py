@@ -9,7 +9,6 @@ from typing import Any
 
 import altair as alt
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
 
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import ConfigError
@@ -29,12 +28,10 @@ from reports.evaluation.text_tables import (
     name_of,
     number,
 )
-from reports.style import axes
-from reports.style.offline import FONT as PAGE_FONT
-from reports.style.offline import asset, inert, library, policy
-from reports.style.palette import DARK, FOR_CSS, LIGHT
+from reports.style import axes, offline
+from reports.style.palette import FOR_CSS, LIGHT
 from reports.style.rendering import draw
-from reports.style.wording import count, percent
+from reports.style.wording import Words, count, percent
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
 WIDTH = 1180
@@ -62,26 +59,18 @@ def write(found: Json, out: Path) -> None:
 
 def page(found: Json, figures: Sequence[Picture], tables: Sequence[Table]) -> str:
     """Figures and tables as one HTML page that asks nothing of the network."""
-    specs = {
-        f"{figure.key}-{place}": axes.spec(panel.draw(FOR_CSS, width="container"), FOR_CSS, PAGE_FONT)
+    charts = {
+        f"{figure.key}-{place}": panel.draw(FOR_CSS, width="container")
         for figure in figures
         for place, panel in enumerate(figure.panels)
     }
-    dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {DARK.css()} }} }}"
-    css = (
-        f":root {{ {LIGHT.css()} }}\n{dark}\n{asset('style/page.css')}\n{asset('evaluation/evaluation.css')}"
-    )
-    scripts = [library(), asset("style/page.js")] if specs else []
-    return _render(
-        "evaluation.html",
-        autoescape=True,
+    return offline.render(
+        "evaluation/evaluation.html",
+        charts,
+        Words(),
+        (offline.STYLE, "evaluation/evaluation.css"),
         title="Evaluation" if tables else figures[0].title,
         lead=lead(found),
-        not_a_diagnosis=NOT_A_DIAGNOSIS,
-        policy=policy(scripts, [css]),
-        css=Markup(css),
-        specs=inert(specs) if specs else "",
-        scripts=[Markup(script) for script in scripts],
         figures=figures,
         tables=tables,
         facts=_facts(found),
@@ -108,8 +97,11 @@ def summary(found: Json, tables: Sequence[Table]) -> str:
 
 def technical_report(found: Json, tables: Sequence[Table], figures: Sequence[Picture]) -> str:
     """The report that a paper's methods and results sections can be written from."""
-    return _render(
-        "technical_report.md",
+    environment = Environment(
+        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
+    )
+    environment.filters |= {"percent": percent, "count": count, "markdown": as_markdown, "json": _json}
+    return environment.from_string(offline.asset("evaluation/technical_report.md")).render(
         found=found,
         tables={table.key: table for table in tables},
         figures=[figure for figure in figures if figure.panels],
@@ -209,18 +201,6 @@ def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
         )
     )
     draw(axes.VEGA_LITE, axes.spec(titled, LIGHT, FONT), out / f"{figure.key}.svg", with_png=True)
-
-
-def _render(name: str, *, autoescape: bool = False, **parts: object) -> str:
-    environment = Environment(
-        autoescape=autoescape,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"percent": percent, "count": count, "markdown": as_markdown, "json": _json}
-    return environment.from_string(asset(f"evaluation/{name}")).render(**parts)
 
 
 def _json(value: object) -> str:

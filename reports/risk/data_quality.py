@@ -17,7 +17,7 @@ from reports.style.wording import exact, percent
 Fact = tuple[str, str, str]
 METHODS = {
     "fine_tuned": "this model, fine-tuned",
-    "tfidf_svm": "words counted: TF-IDF + LinearSVC",
+    "tfidf_svm": "word counts: TF-IDF + LinearSVC",
     "zero_shot": "its base, without examples",
     **{f"few_shot_{n}": "its base, few-shot ({n} a label)" for n in range(1, 33)},
     "majority": "always the commonest class",
@@ -62,28 +62,40 @@ def facts(inputs: Inputs) -> list[Fact]:
     share = row["n_scored"] / row["n_documents"] if row["n_documents"] else None
     others = words("also in this database: {models}", models=", ".join(model.others)) if model.others else ""
     missing = [day for day in inputs.missing if day >= inputs.first_day]
-    last = words("the last: {day}", day=words.day(missing[-1])) if missing else words("in the time charted")
+    last = (
+        words("the last: {day}", day=words.day(missing[-1]))
+        if missing
+        else words("in the period of the charts")
+    )
     return [
         (words("As of"), f"{words.day(inputs.as_of)} (UTC)", words("the whole day included")),
         (words("Texts on record"), f"{row['n_documents']:,}", words("posted up to that day")),
         (words("Scored"), f"{row['n_scored']:,}", words("{share} of texts", share=percent(share))),
         (words("Not yet scored"), f"{row['n_unscored']:,}", words("by this model")),
-        (words("Cut to length"), f"{row['n_truncated']:,}", words("longer than the model reads")),
+        (words("Cut to length"), f"{row['n_truncated']:,}", words("longer than the model can read")),
         (words("Subjects"), f"{row['n_subjects']:,}", words("with a scored text")),
         (
             words("Rows rejected"),
             f"{row['n_rejected']:,}",
-            words("at intake, kept with their reasons in table rejects"),
+            words("at intake; the table rejects holds the reasons"),
         ),
         (words("Rows seen before"), f"{row['n_duplicate']:,}", words("skipped, never scored twice")),
-        (words("Posted later"), f"{row['n_after']:,}", words("after the as-of day, in no number here")),
+        (
+            words("Posted later"),
+            f"{row['n_after']:,}",
+            words("after the as-of day; not counted in this report"),
+        ),
         (words("Days without scores"), f"{len(missing):,}", last),
         (words("Model"), model.name, f"{model.base}, {model.quantisation}. {others}".strip()),
-        (words("Alert line"), exact(options.threshold), words("of mean P(high risk); set by --threshold")),
+        (
+            words("Alert threshold"),
+            exact(options.threshold),
+            words("applies to the mean P(high risk); set by --threshold"),
+        ),
         (
             words("Smallest cohort"),
             words.count(options.min_cohort, "subject"),
-            words("below it common numbers are withheld, and what would give them away"),
+            words("numbers about fewer subjects are withheld, and so are numbers that would reveal them"),
         ),
     ]
 
@@ -100,15 +112,15 @@ def footer(inputs: Inputs) -> list[str]:
             id=inputs.model.model_id,
         ),
         words(
-            "{texts} of {subjects}; {rows}. High risk is the probability that a text voices {emotions}, as a "
-            "language model reads it; it says nothing certain about any one person.",
+            "{texts} of {subjects}; {rows}. High risk is the probability that a text expresses "
+            "{emotions}, estimated by a language model. It says nothing certain about any one person.",
             texts=words.count(row["n_scored"], "scored text"),
             subjects=words.count(row["n_subjects"], "subject"),
             rows=words.count(row["n_rejected"], "rejected row"),
             emotions=words(" or ").join(voiced) or words("nothing"),
         ),
         words.join(
-            words("Texts are shown because --evidence asked for them.")
+            words("Texts are shown because the option --evidence was given.")
             if inputs.options.evidence
             else words("No text is on this page."),
             words("Charts: Vega (BSD-3-Clause), inlined."),
@@ -122,7 +134,7 @@ def score_card(inputs: Inputs) -> Figure:
     figure = partial(Figure, "score_card", words("How good is the model?"))
     if not card.height:
         return figure(
-            words("Measured on texts whose labels are known."),
+            words("Measured on texts with known labels."),
             words(
                 "Not measured yet: this database holds no evaluation of model {name}. Measure it with risk-monitor "
                 "evaluate --db.",
@@ -131,7 +143,10 @@ def score_card(inputs: Inputs) -> Figure:
         )
     first, days = card.row(0, named=True), card["evaluated_at"].dt.date().sort()
     unit = words(
-        "Measured on {texts} whose labels are known ({data}), {day}; in brackets 95% intervals.",
+        "Measured on {texts} with known labels ({data}), {day}. 95% intervals are in brackets. "
+        "Accuracy: share of correct labels. Macro-F1: mean over classes of the balance of precision "
+        "and recall. AUROC: how well risk is ranked; 0.5 is chance. Calibration error: mean gap "
+        "between a probability and the share that was correct.",
         texts=words.count(first["n"], "text"),
         data=first["data"],
         day="–".join(words.day(day) for day in dict.fromkeys((days[0], days[-1]))),

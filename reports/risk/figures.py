@@ -98,15 +98,15 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
     words, least = inputs.words, inputs.options.min_cohort
     return words.join(
         words(
-            "Share of texts labelled high risk, by UTC day. Line: the 7 days to each day, in Wilson's 95% interval, "
-            "which takes texts for independent."
+            "Share of texts labelled high risk, by UTC day. Solid line: share over the 7 days to each "
+            "day. Band: its 95% interval (Wilson's), which assumes that texts are independent."
         ),
-        words("Grey: days of which nothing is scored.") if with_gaps else "",
-        words("Where a day has fewer than {n} subjects, points stand for whole weeks.", n=least)
+        words("Grey: days without scores.") if with_gaps else "",
+        words("Weeks with a day of fewer than {n} subjects are one point each.", n=least)
         if series.by_week
         else "",
         words(
-            "Dashed: single days to come, in an interval that {level} of them should lie in.",
+            "Dashed line: forecast of single days. Its band should contain {level} of them.",
             level=percent(series.level, 0),
         )
         if series.forecast.height
@@ -122,7 +122,8 @@ def _trend_summary(known: pl.DataFrame, series: Series, inputs: Inputs) -> str:
     last, top = known.row(-1, named=True), known.sort("share_7", descending=True).row(0, named=True)
     parts = [
         words(
-            "In the 7 days to {day} it was {share} ({lo} to {hi}); its highest was {top} in those to {then}.",
+            "In the 7 days to {day} the share was {share} ({lo} to {hi}). The highest 7-day share was "
+            "{top}, in the 7 days to {then}.",
             day=words.day(last["day"]),
             share=percent(last["share_7"]),
             lo=percent(last["lo"]),
@@ -145,7 +146,7 @@ def forecast_told(series: Series, inputs: Inputs) -> str:
         return ""
     ahead = series.forecast.row(-1, named=True)
     told = words(
-        "Forecast of single days to {day}: {share} ({lo} to {hi}).",
+        "Forecast for {day}: {share} ({lo} to {hi}).",
         day=words.day(ahead["day"]),
         share=percent(ahead["p"]),
         lo=percent(ahead["lo"]),
@@ -154,7 +155,7 @@ def forecast_told(series: Series, inputs: Inputs) -> str:
     if not ahead["n_checked"]:
         return told
     held = words(
-        "Of {days} forecast so before, {coverage} lay in the interval; {level} should.",
+        "Check: {coverage} of past forecasts fell inside the band (target {level}; {days} checked).",
         days=words.count(ahead["n_checked"], "day"),
         coverage=percent(ahead["coverage"], 0),
         level=percent(series.level, 0),
@@ -172,7 +173,7 @@ def risk_levels(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
         return figure(too_little(series, inputs, words("at least 2 full 7-day windows")))
     first, last = known.row(0, named=True), known.row(-1, named=True)
     summary = words(
-        "On {day}: {high} high, {mid} mid, {low} low. Since {then} high moved by {points}.",
+        "On {day}: {high} high, {mid} mid, {low} low. High risk has changed by {points} since {then}.",
         day=words.day(last["day"]),
         then=words.day(first["day"]),
         points=words.points(last["high"] - first["high"]),
@@ -190,9 +191,10 @@ def emotion_mix(series: Series, inputs: Inputs) -> Figure:
     """Emotions by week."""
     words = inputs.words
     unit = words(
-        "Mean probability of each emotion by week; weeks end on the report's weekday. Colours follow the risk."
+        "Mean probability of each emotion by week. Weeks end on the same weekday as the report. Each "
+        "colour shows the emotion's risk level."
     )
-    figure = partial(Figure, "emotion_mix", words("The emotions behind it"), unit, wide=False)
+    figure = partial(Figure, "emotion_mix", words("The emotions behind the risk levels"), unit, wide=False)
     order = list(LIGHT.emotions(inputs.model.rules))
     weeks = chart_data.emotion_weeks(shown_weeks(series, inputs), order, words)
     if not weeks.height:
@@ -224,13 +226,17 @@ def weekday_hour(inputs: Inputs) -> Figure:
         "Mean probability of high risk by weekday (row) and hour of the day (column, UTC), over {days}.",
         days=words.count(min(inputs.hour_days, inputs.days_on_record), "day"),
     )
-    unit = words.join(unit, words("Grey: withheld for fewer than {n} subjects; blank: no texts.", n=limit))
-    figure = partial(Figure, "weekday_hour", words("At what hours"), unit)
+    unit = words.join(
+        unit, words("Grey: withheld to protect groups of fewer than {n} subjects. Blank: no texts.", n=limit)
+    )
+    figure = partial(Figure, "weekday_hour", words("High risk by weekday and hour"), unit)
     heat = chart_data.weekday_hours(inputs.weekday_hour, words)
     known = heat.drop_nulls("p_high").sort("p_high", "n", descending=True)
     if inputs.hour_days < min(LEAST_HOUR_DAYS, inputs.options.days) or (heat.height and not known.height):
         need = words(
-            "{days} in a row, each with {n} subjects", days=words.count(LEAST_HOUR_DAYS, "day"), n=limit
+            "{days} in a row, each with at least {n} subjects",
+            days=words.count(LEAST_HOUR_DAYS, "day"),
+            n=limit,
         )
         return figure(too_little(inputs.everyone, inputs, need))
     if known.height < 2:
@@ -238,7 +244,8 @@ def weekday_hour(inputs: Inputs) -> Figure:
     if heat["hour"].to_list() == [0] * heat.height:
         return figure(
             words(
-                "Not drawn: every text is dated to hour 0 of its day, as when a feed tells days but no hours."
+                "Not drawn: every text is dated to hour 0 of its day. The feed probably gives dates without "
+                "times."
             )
         )
     summary = _hours_summary(known, heat.height - known.height, words)
@@ -254,8 +261,8 @@ def weekday_hour(inputs: Inputs) -> Figure:
 def _hours_summary(known: pl.DataFrame, n_hidden: int, words: Words) -> str:
     top, low = known.row(0, named=True), known.row(-1, named=True)
     summary = words(
-        "Highest on {day} {hour}:00 ({share} of {texts}), lowest on {low_day} {low_hour}:00 ({low_share} of "
-        "{low_texts}); single hours are noisy.",
+        "Highest: {day} {hour}:00 (mean {share}, {texts}). Lowest: {low_day} {low_hour}:00 (mean "
+        "{low_share}, {low_texts}). Single hours vary a lot by chance.",
         day=top["weekday"],
         hour=top["hour"],
         share=percent(top["p_high"], 0),
@@ -282,9 +289,9 @@ def too_little(series: Series, inputs: Inputs, need: str) -> str:
         )
     if series.by_week or weeks["withheld"].any():
         return words(
-            "Withheld: this takes {need}, and too few days and weeks have the {n} subjects that this report asks "
-            "for (--min-cohort).",
+            "Withheld: this chart needs {need}, but too few days and weeks have the {n} subjects that "
+            "this report requires (--min-cohort).",
             need=need,
             n=options.min_cohort,
         )
-    return words("Not drawn: this takes {need}, and there is less.", need=need)
+    return words("Not drawn: this chart needs {need}, and there is less.", need=need)

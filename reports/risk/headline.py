@@ -36,7 +36,8 @@ def lead(series: Series, inputs: Inputs) -> str:
     day = words.day(inputs.as_of)
     if now["withheld"]:
         return words(
-            "The numbers of the 7 days to {day} are withheld: they would tell of fewer than {n} subjects.",
+            "The numbers for the 7 days to {day} are withheld because they would reveal something about "
+            "fewer than {n} subjects.",
             day=day,
             n=inputs.options.min_cohort,
         )
@@ -96,7 +97,9 @@ def _withheld(label: str, words: Words) -> Tile:
 
 def _above(now: Row, inputs: Inputs) -> Tile:
     words, rows = inputs.words, {row["period"]: row for row in inputs.headline.to_dicts()}
-    label = words("subjects at or above the alert line ({line})", line=exact(inputs.options.threshold))
+    label = words(
+        "subjects at or above the alert threshold ({threshold})", threshold=exact(inputs.options.threshold)
+    )
     if now["withheld"]:
         return _withheld(label, words)
     above, earlier = rows["now"]["n_above"], rows["before"]["n_above"]

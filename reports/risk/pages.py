@@ -115,7 +115,7 @@ def _waiting(inputs: Inputs) -> str:
     open_now = words(
         "{alerts} not closed on {day}.", alerts=words.count(waiting, "alert"), day=words.day(inputs.as_of)
     )
-    who = words("Who a number stands for: risk-monitor alerts --db FILE lists the same alerts.")
+    who = words("To see whom a number stands for, run: risk-monitor alerts --db FILE")
     return words.join(
         open_now, who if waiting and not inputs.options.show_subjects else "", subjects.unseen(inputs)
     )
@@ -137,7 +137,7 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
         "subjects.html",
         words("Subjects"),
         words(
-            "{subjects}, ordered by the last 28 days, the highest first.",
+            "{subjects}, ordered by mean probability of high risk over the last 28 days, highest first.",
             subjects=words.count(len(newest), "subject"),
         ),
         figures=[_subject_list(newest, inputs)],
@@ -146,8 +146,8 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
         yield page(
             subjects.page_of(subject, inputs),
             inputs.label(subject),
-            words("A page about one person: for eyes that may see it."),
-            above=words("The newest week with texts"),
+            words("Confidential: authorised staff only. This page is about one person."),
+            above=words("The latest 7 days with texts"),
             tiles=subject_page.tiles(latest, inputs),
             figures=subject_page.figures(subject, days[(subject,)], weeks[(subject,)], inputs),
         )
@@ -180,12 +180,15 @@ def _cohorts(inputs: Inputs) -> list[Figure]:
     words = inputs.words
     if inputs.n_cohorts < 2:
         return []
-    unit = words("A cohort is what shares a source. The 7 days to {day}.", day=words.day(inputs.as_of))
+    unit = words(
+        "A cohort is the texts of one source. The numbers cover the 7 days to {day}.",
+        day=words.day(inputs.as_of),
+    )
     missing = ""
     if len(inputs.cohorts) < inputs.n_cohorts:
         missing = words(
-            "{n} of {all} cohorts are shown: the others have fewer than {least} subjects, would give away those that "
-            "have, or are not among the {top} largest.",
+            "{n} of {all} cohorts are shown. The others have fewer than {least} subjects, would reveal "
+            "the numbers of such a small cohort, or are not among the {top} largest.",
             n=len(inputs.cohorts),
             all=inputs.n_cohorts,
             least=inputs.options.min_cohort,

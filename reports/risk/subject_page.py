@@ -23,7 +23,7 @@ def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.2f}"
 
-    past = words("the 56 days before: {mean}", mean=percent(latest["baseline_mean"]))
+    past = words("own mean of the 56 days before: {mean}", mean=percent(latest["baseline_mean"]))
     return [
         Tile(percent(latest["p_high"]), words("mean probability of high risk"), past),
         Tile(
@@ -34,12 +34,12 @@ def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
         Tile(
             number(latest["variability"]),
             words("variability"),
-            words("standard deviation of P(high risk), text by text"),
+            words("how much P(high risk) differs between texts (standard deviation)"),
         ),
         Tile(
             number(latest["inertia"]),
             words("inertia"),
-            words("correlation of a day with the day before, –1 to 1"),
+            words("how much a day resembles the day before (correlation, –1 to 1)"),
         ),
     ]
 
@@ -55,13 +55,14 @@ def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: In
 
 def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: Inputs) -> Figure:
     """The 7-day mean against the subject's own past and the alert line."""
-    words, line = inputs.words, inputs.options.threshold
+    words, threshold = inputs.words, inputs.options.threshold
     unit = words(
-        "Mean probability of high risk: a dot a day, the line over 7 days. Band: where a week would lie, 95 times in "
-        "100, were it like the 56 days before. Dashed: the alert line, {line}. Triangles: alerts.",
-        line=exact(line),
+        "Mean probability of high risk. Dots: single days. Solid line: 7-day mean. Band: contains "
+        "95% of weeks that are like the 56 days before. Dashed line: alert threshold ({threshold}). "
+        "Triangles: alerts.",
+        threshold=exact(threshold),
     )
-    figure = partial(Figure, "course", words("Course"), unit)
+    figure = partial(Figure, "course", words("Risk over time"), unit)
     frame = _frame(daily, week, inputs)
     if not frame.height:
         return figure(
@@ -88,7 +89,11 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
         "On {day} the 7-day mean was {share}.", day=words.day(last["day"]), share=percent(last["high_7"])
     )
     draw = partial(
-        subject_charts.subject_trend, frame, words=words, threshold=line, alerts=_flags(own, frame, inputs)
+        subject_charts.subject_trend,
+        frame,
+        words=words,
+        threshold=threshold,
+        alerts=_flags(own, frame, inputs),
     )
     return figure(summary, draw, Table(tuple(words(column) for column in columns), rows))
 

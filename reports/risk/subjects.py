@@ -33,8 +33,8 @@ def named(subject_id: str, inputs: Inputs, root: str = "") -> str | Link:
 def hidden(inputs: Inputs) -> str:
     """Why rows of single subjects are not shown."""
     return inputs.words(
-        "Withheld: among fewer than {n} subjects a row without a name hides no one (--min-cohort; --show-subjects "
-        "shows the rows with their ids).",
+        "Withheld: with fewer than {n} subjects, even a row without a name could be traced to a "
+        "person (--min-cohort; --show-subjects shows the rows with ids).",
         n=inputs.options.min_cohort,
     )
 
@@ -43,17 +43,18 @@ def subject_week(inputs: Inputs) -> Figure:
     """Subjects by weeks."""
     words, options = inputs.words, inputs.options
     unit = words(
-        "Mean probability of high risk by subject (row) and ISO week (column, from Monday, UTC). Rows are ordered by "
-        "the last 28 days, the highest first; blank: no texts."
+        "Mean probability of high risk by subject (row) and ISO week (column, from Monday, UTC). "
+        "Rows are ordered by the mean of the last 28 days, highest first. Blank: no texts."
     )
     least = 1 if options.show_subjects else options.min_cohort
     if not options.show_subjects:
         rule = words(
-            "Rows are numbered: this page names no one, and leaves out weeks in which fewer than {n} of them wrote.",
+            "Rows are numbered because this page names no one. Weeks in which fewer than {n} of these "
+            "subjects wrote are left out.",
             n=least,
         )
         unit = words.join(unit, rule)
-    figure = partial(Figure, "subject_week", words("Who, and since when"), unit)
+    figure = partial(Figure, "subject_week", words("High risk by subject and week"), unit)
     if not inputs.subject_week.height:
         return figure(
             words(
@@ -94,19 +95,22 @@ def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
     week = heat["week"].filter(heat["week"] <= monday).max() or heat["week"].max()
     rated = heat.filter((pl.col("week") == week) & (pl.col("n") >= options.min_texts))
     text = words(
-        "In the week of {day}, {above} of {subjects} shown with {least} or more texts were at or above {line}.",
+        "In the week from {day}, {above} of {subjects} shown with {least} or more texts reached the "
+        "alert threshold ({threshold}).",
         day=words.day(str(week)),
         above=rated.filter(pl.col("p_high") >= options.threshold).height,
         subjects=words.count(rated.height, "subject"),
         least=options.min_texts,
-        line=exact(options.threshold),
+        threshold=exact(options.threshold),
     )
     shown, known = heat["place"].n_unique(), len(inputs.places)
     if shown < known:
         text = words.join(
             text,
             words(
-                "The {n} highest of {subjects} are shown.", n=shown, subjects=words.count(known, "subject")
+                "Only the {n} highest of {subjects} are shown.",
+                n=shown,
+                subjects=words.count(known, "subject"),
             ),
         )
     return text
@@ -117,7 +121,8 @@ def unseen(inputs: Inputs) -> str:
     if inputs.model.alerts_current:
         return ""
     return inputs.words(
-        "The alert rules have not looked at every score yet; risk-monitor alerts --db FILE --update lets them."
+        "The alert rules have not checked every score yet. To check them now, run: risk-monitor "
+        "alerts --db FILE --update"
     )
 
 
@@ -132,8 +137,8 @@ def alert_tiles(inputs: Inputs) -> list[Tile]:
     return [
         Tile(f"{waiting.height:,}", words("alerts not closed"), words("{n} of them acknowledged", n=seen)),
         Tile(f"{waiting['subject_id'].n_unique():,}", words("subjects with such an alert")),
-        Tile(f"{alerts.filter(pl.col('opened_on') >= week).height:,}", words("opened in these 7 days")),
-        Tile(f"{alerts.filter(pl.col('closed_on') >= month).height:,}", words("closed in these 28 days")),
+        Tile(f"{alerts.filter(pl.col('opened_on') >= week).height:,}", words("opened in the last 7 days")),
+        Tile(f"{alerts.filter(pl.col('closed_on') >= month).height:,}", words("closed in the last 28 days")),
     ]
 
 
@@ -141,9 +146,10 @@ def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figu
     """The alerts that wait for somebody, as a table; the newest `most` of them."""
     words, waiting = inputs.words, inputs.alerts.filter(OPEN)
     unit = words(
-        "An alert says that a rule was met; a person who can help decides what it means. Level: the mean of a week "
-        "stood at the threshold. Change: texts beyond the subject's own past added up. Sustained: so many days of "
-        "two weeks were high."
+        "An alert means that a rule was met. A person who can help decides what that means. Level: "
+        "the mean probability of high risk over a week reached the threshold. Change: sadder than "
+        "this person's usual; the value is the excess, counted in texts. Sustained: many days of "
+        "high risk within two weeks."
     )
     figure = partial(Figure, "open_alerts", words("Open alerts"), unit)
     if inputs.too_few:  # first, as to say that there is none would tell too
@@ -213,7 +219,9 @@ def closed_alerts(inputs: Inputs) -> Figure:
 def alert_bars(inputs: Inputs) -> Figure:
     """When each alert opened and closed, a row a subject."""
     words = inputs.words
-    unit = words("A bar an alert, from the day it opened to the day it closed; a row a subject.")
+    unit = words(
+        "Each bar is one alert, from the day it opened to the day it closed. Each row is one subject."
+    )
     figure = partial(Figure, "alert_bars", words("Alerts over time"), unit)
     if inputs.too_few:
         return figure(hidden(inputs))
@@ -263,13 +271,16 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
     figure = partial(
         Figure,
         "evidence",
-        words("What the alerts rest on"),
-        words("In each open alert's evidence the texts of the highest probability, cut to 280 characters."),
+        words("The texts behind the alerts"),
+        words(
+            "For each open alert: the texts of its evidence days with the highest probability of high "
+            "risk, cut to 280 characters."
+        ),
     )
     if inputs.too_few:
         return figure(hidden(inputs))
     if not found.height:
-        return figure(unseen(inputs) or words("No open alert, and so no evidence."))
+        return figure(unseen(inputs) or words("No alert is open, so there are no texts to show."))
     rows = [
         (
             named(row["subject_id"], inputs, root),

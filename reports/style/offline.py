@@ -1,4 +1,8 @@
-"""TODO"""
+"""One offline HTML page: no request to the network, no script but its own.
+
+Ids and file names that people wrote reach the page as escaped text, or as JSON that cannot end its script element.
+As a second guard, the Content-Security-Policy names by hash the scripts that may run.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +10,60 @@ import base64
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
+import altair as alt
 import vl_convert
+from jinja2 import Environment, FunctionLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from monitor import NOT_A_DIAGNOSIS
 from reports.style import axes
+from reports.style.palette import DARK, FOR_CSS, LIGHT
+from reports.style.wording import Words
 
 FONT = (
     '"Segoe UI", "Helvetica Neue", Helvetica, Arial, "Liberation Sans", "PingFang TC", "Microsoft JhengHei", '
     '"Noto Sans TC", "Noto Sans CJK TC", sans-serif'
 )
+STYLE = "style/page.css"
 
 
-def policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
+def render(
+    template: str,
+    charts: Mapping[str, alt.TopLevelMixin],
+    words: Words,
+    styles: Sequence[str] = (STYLE,),
+    **variables: object,
+) -> str:
+    """A page as HTML.
+
+    Args:
+        template: an asset that extends style/shell.html.
+        charts: id of an element of class "chart" -> its chart.
+        words: the language of the page.
+        styles: assets, joined into one style sheet.
+        variables: of the template, with `title` and `lead`.
+    """
+    specs = {name: axes.spec(chart, FOR_CSS, FONT) for name, chart in charts.items()}
+    css, script = _css(tuple(styles)), asset("style/page.js")
+    return load_template(template).render(
+        words=words,
+        not_a_diagnosis=words(NOT_A_DIAGNOSIS),
+        policy=security_policy([script, chart_script()] if specs else [], [css]),
+        css=Markup(css),
+        specs=script_json(specs) if specs else "",
+        library=packed_chart_script() if specs else "",
+        script=Markup(script),
+        **variables,
+    )
+
+
+def security_policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
     """A Content-Security-Policy that allows these inline scripts and styles, byte for byte, and nothing else."""
 
     def hashes(texts: Sequence[str]) -> str:
@@ -36,29 +76,54 @@ def policy(scripts: Sequence[str], styles: Sequence[str]) -> str:
     )
 
 
-def inert(value: Any) -> Markup:
+def script_json(value: Any) -> Markup:
     """JSON for a script element: nothing in it can end the element or open a comment."""
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def asset(path: str) -> str:
-    """The text of a file that comes with the reports, such as `style/page.css`."""
+    """The text of a file below `reports`, such as `style/page.css`."""
     return files("reports").joinpath(path).read_text(encoding="utf-8")
 
 
 @cache
-def library() -> str:
+def load_template(name: str) -> Template:
+    """A template among the assets, compiled once."""
+    environment = Environment(
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=FunctionLoader(asset),
+    )
+    return environment.get_template(name)
+
+
+@cache
+def chart_script() -> str:
     """Vega, Vega-Lite and vega-embed as one script, of the version that this Altair writes for.
 
-    The one in `reports/assets` where it is of the installed versions, as bundling takes more than a second.
+    Bundling takes more than a second, so `reports/assets` holds the script for the installed versions.
     """
     name = f"vega-lite-{axes.VEGA_LITE}-vl-convert-{version('vl-convert-python')}.js.gz"
-    kept = files("reports").joinpath("assets", name)
-    return gzip.decompress(kept.read_bytes()).decode() if kept.is_file() else bundle()
+    stored = files("reports").joinpath("assets", name)
+    return gzip.decompress(stored.read_bytes()).decode() if stored.is_file() else bundle_chart_script()
 
 
-def bundle() -> str:
-    """The same, made anew."""
-    made: str = vl_convert.javascript_bundle(vl_version=axes.VEGA_LITE)  # type: ignore[call-arg]
-    return made
+def bundle_chart_script() -> str:
+    """The same script, bundled anew by vl-convert."""
+    script: str = vl_convert.javascript_bundle(vl_version=axes.VEGA_LITE)  # type: ignore[call-arg]
+    return script
+
+
+@cache
+def packed_chart_script() -> Markup:
+    """The script in less than half its size. page.js unpacks it; the policy has the hash of the unpacked script."""
+    return Markup(base64.b64encode(gzip.compress(chart_script().encode(), 9, mtime=0)).decode())
+
+
+@cache
+def _css(styles: tuple[str, ...]) -> str:
+    dark = f"@media screen and (prefers-color-scheme: dark) {{ :root {{ {DARK.css()} }} }}"
+    return "\n".join((f":root {{ {LIGHT.css()} }}", dark, *map(asset, styles)))

@@ -76,7 +76,9 @@ def test_the_forecast_is_dashed_and_its_past_coverage_is_told(inputs: Inputs) ->
     series = dataclasses.replace(inputs.everyone, forecast=ahead, level=0.8)
     figure = all_figures(dataclasses.replace(inputs, everyone=series))[0]
     assert "Forecast of single days to 18 May 2026: 30.0% (20.0% to 45.0%)." in figure.summary
-    assert "Of 112 days forecast so before, 93% lay in the interval; 80% should." in figure.summary
+    assert (
+        "Check: 93% of past forecasts fell inside the band (target 80%; 112 days checked)." in figure.summary
+    )
     spec = specs([figure])["risk_trend"]
     assert len(rows(spec, "p")) == 14
     dashes = next(

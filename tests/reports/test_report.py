@@ -119,11 +119,16 @@ def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_
         (
             cohort(1, 1),
             {},
-            "The numbers of the 7 days to 5 Jan 2026 are withheld: they would tell of fewer than 11 subjects",
+            "The numbers for the 7 days to 5 Jan 2026 are withheld because they would reveal something about "
+            "fewer than 11 subjects",
         ),
-        (cohort(1, 1), {"min_cohort": 1}, "Not drawn: this takes at least 2 days, or 2 full weeks"),
-        (cohort(1, 1), {}, "among fewer than 11 subjects a row without a name hides no one"),
-        (cohort(11, 3), {}, "Not drawn: this takes at least 2 full 7-day windows"),
+        (cohort(1, 1), {"min_cohort": 1}, "Not drawn: this chart needs at least 2 days, or 2 full weeks"),
+        (
+            cohort(1, 1),
+            {},
+            "with fewer than 11 subjects, even a row without a name could be traced to a person",
+        ),
+        (cohort(11, 3), {}, "Not drawn: this chart needs at least 2 full 7-day windows"),
         (cohort(11, 20), {}, "unchanged from the 7 days before"),
         (lambda con: fake_feed.add(con, [("a", "2999-01-05 08:00", 0.5)]), {}, "none posted up to"),
         (
@@ -133,7 +138,7 @@ def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_
             {},
             "every text is dated to hour 0 of its day",
         ),
-        (cohort(11, 1), {}, "Not drawn: this takes at least 2 hours with texts, and there is less"),
+        (cohort(11, 1), {}, "Not drawn: this chart needs at least 2 hours with texts, and there is less"),
     ],
 )
 def test_a_page_with_little_data_says_so(
@@ -257,7 +262,7 @@ def test_the_command_prints_the_path_of_the_page(make: Callable[[Fill], Path], t
 
 def test_json_in_the_page_cannot_end_its_script_element() -> None:
     hostile = {"id": "</script><script>alert(1)</script><!--", "and": "a & b"}
-    text = str(offline.inert(hostile))
+    text = str(offline.script_json(hostile))
     assert not set("<>&") & set(text)
     assert json.loads(text) == hostile
 
@@ -273,14 +278,16 @@ def test_the_policy_allows_no_eval_no_network_and_no_inline_script_but_its_own(
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', html)
 
 
-def test_the_script_that_is_kept_is_what_bundling_gives_and_saves_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = offline.bundle()
-    offline.library.cache_clear()
-    with monkeypatch.context() as kept:
-        kept.setattr(offline, "bundle", lambda: "it was bundled; renew the script in reports/assets")
-        assert offline.library() == made
-    offline.library.cache_clear()
+def test_the_stored_chart_script_is_what_bundling_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = offline.bundle_chart_script()
+    offline.chart_script.cache_clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            offline, "bundle_chart_script", lambda: "it was bundled; renew the script in reports/assets"
+        )
+        assert offline.chart_script() == made
+    offline.chart_script.cache_clear()
     monkeypatch.setattr(axes, "VEGA_LITE", "6.1")  # such as another Altair writes for
-    assert len(offline.library()) > 500_000
-    assert offline.library() != made
-    offline.library.cache_clear()
+    assert len(offline.chart_script()) > 500_000
+    assert offline.chart_script() != made
+    offline.chart_script.cache_clear()

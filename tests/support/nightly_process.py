@@ -77,7 +77,7 @@ class Telling:
 
 
 if __name__ == "__main__":
-    offline.library = lambda: "the script that draws charts takes a second to bundle"  # type: ignore[assignment]
+    offline.chart_script = lambda: "the script that draws charts takes a second to bundle"  # type: ignore[assignment]
     connect = Database.connect
     Database.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[method-assign, assignment, return-value]
     batches.commit_batch = told("ingest", batches.commit_batch)
