@@ -85,7 +85,7 @@ def test_berlin_runs_once_a_night_through_both_changes_of_the_clocks(monkeypatch
     args = ("30 2 * * *", "Europe/Berlin")
     assert nights(monkeypatch, *args, "2026-03-27T12:00", "2026-03-30T12:00") == [
         "03-28 02:30 +0100",
-        "03-29 03:30 +0200",
+        "03-29 03:00 +0200",  # 02:30 does not exist; Debian's cron runs it when the clocks have jumped
         "03-30 02:30 +0200",
     ]
     assert nights(monkeypatch, *args, "2026-10-23T12:00", "2026-10-26T12:00") == [
@@ -101,7 +101,7 @@ def test_taipei_runs_once_a_night_through_both_changes_of_1979_and_all_of_a_year
     args = ("30 0 * * *", "Asia/Taipei")
     assert nights(monkeypatch, *args, "1979-06-29T12:00", "1979-07-01T18:00") == [
         "06-30 00:30 +0800",
-        "07-01 01:30 +0900",
+        "07-01 01:00 +0900",
         "07-02 00:30 +0900",
     ]
     late = ("30 23 * * *", "Asia/Taipei", "1979-09-29T12:00", "1979-10-01T18:00")
