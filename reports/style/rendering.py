@@ -1,19 +1,20 @@
-"""Pictures from Vega-Lite specifications, drawn here or in a process of their own.
+"""Pictures from Vega-Lite specifications, drawn in this process or in worker processes.
 
-The renderer holds Python's lock while it draws, so that only another process can draw beside what builds pages.
+The renderer holds Python's lock while it draws, so only another process can draw while this one builds pages.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import subprocess
-import sys
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+import signal
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
 from pathlib import Path
-from queue import SimpleQueue
 from types import TracebackType
 from typing import Any
 
@@ -59,125 +60,103 @@ def draw(version: str, spec: dict[str, Any], file: Path, *, with_png: bool) -> N
 
 
 class Drawer:
-    """Draws in PROCESSES of its own, each one picture after another; at the end of the block all are there.
+    """Draws pictures in PROCESSES worker processes. When the block ends, all pictures are written.
 
     Args:
-        version: of Vega-Lite, which the processes load at once.
-        private: only their owner may read the pictures.
+        version: of Vega-Lite; each worker loads it at once.
+        private: only the owner may read the pictures.
 
     Raises (at the end of the block):
-        ConfigError: a picture cannot be written. RuntimeError: a process ended before its time.
+        ConfigError: a picture cannot be written. RuntimeError: a worker died.
     """
 
     def __init__(self, version: str, *, private: bool) -> None:
         self._version, self._umask = version, 0o077
-        if not private:  # the mask of now: while a thread commits, that of this process is another
+        if not private:  # read now: while a thread commits, this process has another mask
             self._umask = os.umask(0o077)
             os.umask(self._umask)
-
-        self._renderers: list[_Renderer] = []
-        self._idle = SimpleQueue[_Renderer]()
-        self._turns = ThreadPoolExecutor(PROCESSES)
-        self._asked: list[Future[None]] = []
+        self._pool: ProcessPoolExecutor | None = None
+        self._pictures: list[tuple[Path, Future[None]]] = []
 
     def __enter__(self) -> Drawer:
         return self
 
-    def start(self) -> None:
-        """Start the processes, before the first picture where that can be done beside something else."""
-        while len(self._renderers) < PROCESSES:
+    def start(self) -> ProcessPoolExecutor:
+        """Start the workers, if they do not run yet. An early call loads the renderer beside other work.
+
+        Raises:
+            MonitorError: a process cannot start.
+        """
+        if self._pool is None:
             try:
-                self._renderers.append(_Renderer(self._version, self._umask))
+                with _inherited():
+                    self._pool = ProcessPoolExecutor(
+                        PROCESSES, get_context("spawn"), _prepare, (self._version, self._umask)
+                    )
+                    for _ in range(PROCESSES):  # the pool starts a worker where a task finds none idle
+                        self._pool.submit(os.getpid)
             except OSError as error:
                 raise MonitorError(
                     f"cannot start a process that draws pictures ({error.strerror})"
                 ) from error
-            self._idle.put(self._renderers[-1])
+        return self._pool
 
     def draw(self, spec: dict[str, Any], file: Path, *, with_png: bool) -> None:
-        """As the function `draw`, but later."""
-        self.start()
-        asked = json.dumps([spec, str(file.absolute()), with_png])
-        self._asked.append(self._turns.submit(self._ask, asked, file.parent))
+        """As the function `draw`, but in a worker."""
+        with _one_clear_error(file):
+            task = self.start().submit(draw, self._version, spec, file.absolute(), with_png=with_png)
+        self._pictures.append((file, task))
 
     def __exit__(
         self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the pictures, unless the block failed, and end the processes."""
-        self._turns.shutdown(cancel_futures=kind is not None)
-        for renderer in self._renderers:
-            renderer.end()
-        if kind is None:
-            for asked in self._asked:
-                asked.result()
-
-    def _ask(self, asked: str, out: Path) -> None:
-        renderer = self._idle.get()
-        try:
-            fault = renderer.ask(asked)
-        finally:
-            self._idle.put(renderer)
-        if fault:
-            raise ConfigError(f"--out {out}: cannot write there ({fault}); name another folder")
+        """Wait for the pictures, unless the block failed, and end the workers."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=kind is not None)
+        for file, task in self._pictures if kind is None else ():
+            with _one_clear_error(file):
+                task.result()
 
 
-class _Renderer:
-    """A process that runs `serve`; in a session of its own, so that Ctrl-C is this one's to hear."""
-
-    def __init__(self, version: str, umask: int) -> None:
-        self.process = subprocess.Popen(
-            # With the path of this process and no more: -m alone would look for modules in the working folder first.
-            [sys.executable, "-P", "-m", "reports.style.rendering", version],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            umask=umask,
-        )
-
-    def ask(self, asked: str) -> str | None:
-        """Have a picture drawn; why it cannot be written, or None."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        try:
-            self.process.stdin.write(asked.encode() + b"\n")
-            self.process.stdin.flush()
-            answer = self.process.stdout.readline()
-        except BrokenPipeError:
-            answer = b""
-        if not answer:
-            raise RuntimeError("a process that draws pictures ended before its time")
-        fault: str | None = json.loads(answer)
-        return fault
-
-    def end(self) -> None:
-        """Let the process end, and wait for that."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        with suppress(BrokenPipeError):
-            self.process.stdin.close()
-        self.process.wait()
-        self.process.stdout.close()
+@contextmanager
+def _one_clear_error(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except BrokenProcessPool as error:
+        raise RuntimeError("a process that draws pictures ended before its time") from error
+    except OSError as error:
+        raise ConfigError(
+            f"--out {file.parent}: cannot write there ({error.strerror}); name another folder"
+        ) from error
 
 
-def serve(version: str) -> None:
-    """Load the renderer, then draw what comes a line each; answer null, or why it cannot be written.
+@contextmanager
+def _inherited() -> Iterator[None]:
+    """What a worker inherits: it ignores Ctrl-C from its first moment, imports nothing from the working folder."""
+    variables = {
+        "PYTHONSAFEPATH": "1",
+        "PYTHONWARNINGS": "ignore::UserWarning:multiprocessing.resource_tracker",  # of a run that was killed
+    }
+    before = {name: os.environ.get(name) for name in variables}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    Ends where nobody listens any more: the run was killed.
-    """
+
+def _prepare(version: str, umask: int) -> None:
+    """Prepare a worker: end it with the run, also with one that was killed, and load the renderer."""
+    os.umask(umask)
+    threading.Thread(target=_end_with_the_run, daemon=True).start()
     png(svg({"mark": "point", "data": {"values": []}}, version))
-    for line in sys.stdin:
-        spec, file, with_png = json.loads(line)
-        fault = None
-        try:
-            draw(version, spec, Path(file), with_png=with_png)
-        except OSError as error:
-            fault = error.strerror or str(error)
-        try:
-            os.write(1, json.dumps(fault).encode() + b"\n")
-        except BrokenPipeError:
-            return
 
 
-if __name__ == "__main__":
-    serve(*sys.argv[1:])
+def _end_with_the_run() -> None:
+    run = parent_process()
+    assert run is not None
+    run.join()
+    os._exit(1)

@@ -1,11 +1,12 @@
 """Pictures drawn in a process of their own are the same, and what goes wrong there is told here."""
 
 import errno
-import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -21,6 +22,11 @@ SPEC = {
     "data": {"values": [{"day": "a", "n": 3}, {"day": "b", "n": 5}]},
     "encoding": {"x": {"field": "day", "type": "nominal"}, "y": {"field": "n", "type": "quantitative"}},
 }
+
+
+def workers(drawer: Drawer) -> list[BaseProcess]:
+    """The worker processes of a drawer, started."""
+    return list(drawer.start()._processes.values())
 
 
 def test_a_drawer_draws_what_is_drawn_here_and_all_is_there_at_its_end(tmp_path: Path) -> None:
@@ -55,7 +61,8 @@ def test_pictures_have_the_mode_of_other_files_where_the_processes_start_while_a
 
 
 def test_a_process_that_cannot_start_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subprocess.Popen", Mock(side_effect=OSError(errno.EAGAIN, "no more processes")))
+    refused = Mock(side_effect=OSError(errno.EAGAIN, "no more processes"))
+    monkeypatch.setattr("multiprocessing.util.spawnv_passfds", refused)
     with (
         pytest.raises(
             MonitorError, match=r"cannot start a process that draws pictures \(no more processes\)"
@@ -87,8 +94,7 @@ def test_files_of_the_working_folder_are_not_taken_for_modules(
 def test_a_drawer_that_was_killed_is_no_silent_gap(tmp_path: Path) -> None:
     def killed() -> None:
         with Drawer(axes.VEGA_LITE, private=False) as drawer:
-            drawer.start()
-            drawer._renderers[0].process.kill()
+            workers(drawer)[0].kill()
             for number in range(PROCESSES):
                 drawer.draw(SPEC, tmp_path / f"{number}.svg", with_png=False)
 
@@ -98,6 +104,7 @@ def test_a_drawer_that_was_killed_is_no_silent_gap(tmp_path: Path) -> None:
 
 def test_a_block_that_fails_does_not_wait_for_its_pictures(tmp_path: Path) -> None:
     drawer = Drawer(axes.VEGA_LITE, private=False)
+    processes = workers(drawer)
 
     def failing() -> None:
         with drawer:
@@ -107,27 +114,36 @@ def test_a_block_that_fails_does_not_wait_for_its_pictures(tmp_path: Path) -> No
 
     with pytest.raises(KeyError):
         failing()
-    assert all(renderer.process.poll() is not None for renderer in drawer._renderers)
+    assert all(process.exitcode is not None for process in processes)
     assert len(list(tmp_path.glob("*.svg"))) < 50
 
 
 def test_the_processes_end_with_the_one_that_asked_without_a_word(tmp_path: Path) -> None:
-    asked = json.dumps([SPEC, str(tmp_path / "one.svg"), True])
     code = (
-        "import os, sys\n"
+        "import os\n"
+        "from pathlib import Path\n"
         "from reports.style.rendering import Drawer\n"
         f"drawer = Drawer({axes.VEGA_LITE!r}, private=False)\n"
-        "drawer.start()\n"
-        "print(*(renderer.process.pid for renderer in drawer._renderers), flush=True)\n"
-        "for renderer in drawer._renderers:\n"
-        f"    renderer.process.stdin.write({asked!r}.encode() + b'\\n')\n"
-        "    renderer.process.stdin.flush()\n"
+        "print(*drawer.start()._processes, flush=True)\n"
+        "for name in ('one', 'two'):\n"
+        f"    drawer.draw({SPEC!r}, Path({str(tmp_path)!r}, name + '.svg'), with_png=True)\n"
         "os._exit(0)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
     )
-    # communicate() returns once the drawing processes, which have the same standard error, have closed it.
+    # communicate() returns once the workers, which have the same standard error, have closed it.
+    assert len(done.stdout.split()) == PROCESSES
     for pid in done.stdout.split():
         assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
     assert done.stderr == ""
+
+
+def test_workers_ignore_ctrl_c_from_their_first_moment(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    with Drawer(axes.VEGA_LITE, private=False) as drawer:
+        for process in workers(drawer):
+            os.kill(process.pid, signal.SIGINT)
+        drawer.draw(SPEC, tmp_path / "one.svg", with_png=True)
+    assert (tmp_path / "one.png").is_file()
+    assert dict(os.environ) == before, "only the workers inherit more"
