@@ -1,9 +1,9 @@
-"""Run the nightly job when it is due, for machines without cron; or print the same for cron or systemd.
+"""Run the nightly job when it is due, on machines without cron; or print the schedule for cron or systemd.
 
 risk-monitor schedule --config risk-monitor.toml
 
-Each job is a process of its own, so that it gives its memory back, that of the GPU too. Nights that were missed
-are made up for by one run at the start. SIGTERM or Ctrl-C lets the job end the chunk it is in.
+Each job is a process of its own, so that its end frees all memory, also that of the GPU. One run at the start makes
+up for all missed nights. On SIGTERM or Ctrl-C the job finishes its current chunk first.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
-LOOK_EVERY_S = 60  # a clock that was set, or a machine that slept, is noticed after so long
+CHECK_EVERY_S = 60  # the longest wait until the scheduler notices a changed clock or a wake-up
 NIGHTLY = "nightly"
-PROGRAM = (sys.executable, "-m", "jobs.cli")
+PROGRAM = (sys.executable, "-P", "-m", "jobs.cli")  # -P: never import a `jobs` of the working folder
 INSTALLED = (str(Path(sys.executable).with_name("risk-monitor")),)  # works from any folder
 
 
-class Due(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
-    """The times of a Cron, as APScheduler asks for them."""
+class CronTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """The due times of a Cron for APScheduler."""
 
     def __init__(self, cron: Cron) -> None:
         self.cron = cron
 
     def get_next_fire_time(self, previous: dt.datetime | None, now: dt.datetime) -> dt.datetime:
-        """The time after the previous one, which may be past: a missed night."""
+        """The due time after the previous one; it lies in the past if a night was missed."""
         return self.cron.after(previous or now)
 
 
 class Scheduler(BlockingScheduler):  # type: ignore[misc]
-    """Looks at the clock at least once a minute, and waits for no night that was next by a clock that was wrong."""
+    """Checks the clock at least once a minute, and corrects a next night that a wrong clock put too late."""
 
     def _process_jobs(self) -> float:
         for job in self.get_jobs():
@@ -61,11 +61,11 @@ class Scheduler(BlockingScheduler):  # type: ignore[misc]
             if job.next_run_time > job.trigger.cron.after(soon):
                 job.modify(next_run_time=soon)
         wait_s = super()._process_jobs()
-        return LOOK_EVERY_S if wait_s is None else min(wait_s, LOOK_EVERY_S)
+        return CHECK_EVERY_S if wait_s is None else min(wait_s, CHECK_EVERY_S)
 
 
 class Jobs:
-    """Runs command lines of risk-monitor one after another, each in a process of its own, until told to stop."""
+    """Runs command lines of risk-monitor one after another, each in its own process, until `stop`."""
 
     def __init__(self, commands: list[list[str]]) -> None:
         self._commands = commands
@@ -74,53 +74,54 @@ class Jobs:
         self._stopping = False
 
     def __call__(self) -> None:
-        """One night; a command that fails ends it, for the next ones may build on it."""
+        """Run one night. A failed command ends it, because later commands may need its results."""
         for command in self._commands:
             with self._lock:
                 if self._stopping:
                     return
-                # In a session of its own, Ctrl-C reaches it by way of us alone.
+                # In its own session the child does not receive Ctrl-C; `stop` signals it.
                 self._child = subprocess.Popen([*PROGRAM, *command], start_new_session=True)
             code = self._child.wait()
             if code:
-                how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-                print_warning(f"{command[0]} {how}")
+                reason = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+                print_warning(f"{command[0]} {reason}")
                 return
 
     def stop(self) -> None:
-        """Ask the command that runs, if any, to end its chunk."""
+        """Start no further command, and let a running one finish its chunk."""
         with self._lock:
             self._stopping = True
             if self._child is not None and self._child.poll() is None:
                 self._child.send_signal(signal.SIGTERM)
 
 
-def build(cron: Cron, jobs: Any, last: dt.datetime | None) -> Scheduler:
-    """The scheduler, not started yet.
+def build_scheduler(cron: Cron, jobs: Any, last: dt.datetime | None) -> Scheduler:
+    """A scheduler that is not started yet.
 
     Args:
-        cron: when.
-        jobs: what is called, in a thread; never twice at once.
-        last: UTC, when the last night that was done began; None: no night was missed.
+        cron: the due times.
+        jobs: called in a thread; never twice at once.
+        last: UTC start of the last completed night; None: no night was missed.
     """
     scheduler = Scheduler(timezone=cron.zone)
     first = cron.after((last or utc()).replace(tzinfo=dt.UTC))
     scheduler.add_job(
-        jobs, Due(cron), next_run_time=first, misfire_grace_time=None, coalesce=True, max_instances=1
+        jobs, CronTrigger(cron), next_run_time=first, misfire_grace_time=None, coalesce=True, max_instances=1
     )
     scheduler.add_listener(
-        lambda _: print_note("the run before still goes on, so this one is left out"), EVENT_JOB_MAX_INSTANCES
+        lambda _: print_note("the previous run is still going, so this one is left out"),
+        EVENT_JOB_MAX_INSTANCES,
     )
     return scheduler
 
 
 def utc() -> dt.datetime:
-    """The time now."""
+    """The current time, with its zone."""
     return dt.datetime.now(dt.UTC)
 
 
 def last_night(db: Database) -> dt.datetime | None:
-    """When the last nightly run that was done began, UTC; None where there was none."""
+    """UTC start of the last completed nightly run; None if there was none."""
     if not db.exists():
         return None
     with db.reading() as con:
@@ -128,10 +129,10 @@ def last_night(db: Database) -> dt.datetime | None:
 
 
 def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
-    """The words of each job; --config is added for those that take it.
+    """The words of each job in `schedule.jobs`, with --config added if its command has that option.
 
     Raises:
-        ConfigError: a job is no command of risk-monitor.
+        ConfigError: a job cannot be split into words, or is no command to schedule.
     """
     lines = []
     for line in settings.schedule.jobs:
@@ -141,33 +142,35 @@ def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
             raise ConfigError(f"schedule.jobs: {line!r}: {str(error).lower()}") from error
         if not words or words[0] not in COMMANDS or words[0] == "schedule":
             raise ConfigError(f"schedule.jobs: {line!r} is no command to schedule, such as {NIGHTLY!r}")
-        takes = inspect.signature(import_module(f"jobs.{words[0]}").command).parameters
-        if config is not None and "config" in takes and "--config" not in words:
+        module = import_module(f"jobs.{words[0].replace('-', '_')}")
+        if (
+            config is not None
+            and "config" in inspect.signature(module.command).parameters
+            and "--config" not in words
+        ):
             words += ["--config", str(config)]
         lines.append(words)
     return lines
 
 
-def keep_running(settings: Settings, cron: Cron, commands: list[list[str]]) -> None:
+def run_scheduler(settings: Settings, cron: Cron, commands: list[list[str]]) -> None:
     """Run the scheduler until SIGTERM or Ctrl-C."""
-    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # what it warns of we say ourselves
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)  # build_scheduler prints its warning itself
     jobs, last = Jobs(commands), last_night(Database(settings.db))
-    scheduler = build(cron, jobs, last)
+    scheduler = build_scheduler(cron, jobs, last)
 
     def stop() -> None:
         jobs.stop()
-        while not scheduler.running:  # told to stop before it began
+        while not scheduler.running:  # the signal came before the start
             time.sleep(0.05)
         scheduler.shutdown(wait=True)
 
-    for number in (
-        signal.SIGTERM,
-        signal.SIGINT,
-    ):  # a thread, for the handler may interrupt whoever holds a lock
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # A thread, because the handler may interrupt code that holds a lock which `stop` needs.
         signal.signal(number, lambda *_: threading.Thread(target=stop).start())
     due = cron.after(last.replace(tzinfo=dt.UTC)) if last else None
     if due and due < utc():
-        print_note(f"the run of {due:%Y-%m-%d %H:%M %Z} was missed; it is made up for now")
+        print_note(f"the run of {due:%Y-%m-%d %H:%M %Z} was missed; it runs now")
     print_note(
         f"next run at {cron.after(utc()):%Y-%m-%d %H:%M %Z}: {', then '.join(words[0] for words in commands)}"
     )
@@ -186,7 +189,7 @@ def crontab(cron: str, zone: str, commands: list[list[str]], folder: Path) -> st
 
 
 def systemd(cron: Cron, commands: list[list[str]]) -> str:
-    """A service and the timer that starts it."""
+    """A systemd service, and the timer that starts it."""
     starts = "\n".join(f"ExecStart={_systemd_words([*INSTALLED, *words])}" for words in commands)
     return f"""\
 # /etc/systemd/system/risk-monitor.service
@@ -201,7 +204,7 @@ TimeoutStopSec=300
 {starts}
 
 # /etc/systemd/system/risk-monitor.timer     systemctl enable --now risk-monitor.timer
-# A time that the clocks jump over in spring is left out that night; the next run makes up for it.
+# systemd leaves out a time that the clocks skip in spring; the next run makes up for it.
 [Unit]
 Description=Risk monitor, when its nightly run is due
 
@@ -236,7 +239,7 @@ def command(
     """Run the nightly job when it is due, and make up for missed nights."""
     if print_cron and print_systemd:
         raise ConfigError(
-            "--print-cron and --print-systemd exclude each other; one of them shall run the nights"
+            "--print-cron and --print-systemd exclude each other; only one of them may run the nights"
         )
     settings = load_settings(config)
     file = (config or DEFAULT_FILE).resolve()
@@ -248,7 +251,7 @@ def command(
     elif print_systemd:
         typer.echo(systemd(cron, commands), nl=False)
     else:
-        keep_running(settings, cron, commands)
+        run_scheduler(settings, cron, commands)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The scheduler on a fake clock: every night once, missed ones made up for, and a clean stop."""
+"""The scheduler on a fake clock: every night runs once, one run makes up for missed nights, and it stops cleanly."""
 
 import datetime as dt
 import os
@@ -15,7 +15,8 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.schedulers import base, blocking
 
 from jobs import schedule
-from jobs.schedule import Jobs, Scheduler, build, command_lines, crontab, last_night, systemd
+from jobs.console.app import COMMANDS
+from jobs.schedule import Jobs, Scheduler, build_scheduler, command_lines, crontab, last_night, systemd
 from monitor.cron import Cron
 from monitor.database import ledger
 from monitor.database.connection import Database
@@ -52,7 +53,7 @@ class Clock:
         monkeypatch.setattr(schedule, "utc", lambda: clock.now)
 
     def run(self, scheduler: Scheduler, until: str) -> None:
-        """Let the time pass up to here."""
+        """Let the time pass until `until`, UTC."""
         end, inner = dt.datetime.fromisoformat(until).replace(tzinfo=dt.UTC), self.tick
 
         def tick() -> None:
@@ -72,16 +73,18 @@ def nights(
     until: str,
     last: dt.datetime | None = None,
 ) -> Ran:
-    """When the job began, on the clocks of the zone, between two UTC times."""
+    """Start times of the job on the clocks of the zone, between two UTC times."""
     clock, ran = Clock(start, monkeypatch), Ran()
     when = Cron.parse(cron, zone)
-    scheduler = build(when, lambda: ran.append(f"{clock.now.astimezone(when.zone):%m-%d %H:%M %z}"), last)
+    scheduler = build_scheduler(
+        when, lambda: ran.append(f"{clock.now.astimezone(when.zone):%m-%d %H:%M %z}"), last
+    )
     scheduler.add_executor(DebugExecutor())
     clock.run(scheduler, until)
     return ran
 
 
-def test_berlin_runs_once_a_night_through_both_changes_of_the_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_berlin_runs_once_a_night_through_both_clock_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     args = ("30 2 * * *", "Europe/Berlin")
     assert nights(monkeypatch, *args, "2026-03-27T12:00", "2026-03-30T12:00") == [
         "03-28 02:30 +0100",
@@ -95,7 +98,7 @@ def test_berlin_runs_once_a_night_through_both_changes_of_the_clocks(monkeypatch
     ]
 
 
-def test_taipei_runs_once_a_night_through_both_changes_of_1979_and_all_of_a_year_since(
+def test_taipei_runs_once_a_night_in_1979_and_now(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     args = ("30 0 * * *", "Asia/Taipei")
@@ -113,13 +116,13 @@ def test_taipei_runs_once_a_night_through_both_changes_of_1979_and_all_of_a_year
     ]
 
 
-def test_missed_nights_are_made_up_for_by_one_run_at_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_run_at_the_start_makes_up_for_missed_nights(monkeypatch: pytest.MonkeyPatch) -> None:
     last = dt.datetime(2026, 1, 5, 2, 15)
     ran = nights(monkeypatch, "15 2 * * *", "UTC", "2026-01-09T10:00", "2026-01-11T00:00", last)
     assert ran == ["01-09 11:00 +0000", "01-10 02:15 +0000"]  # the fake clock's first wait is an hour
 
 
-def test_no_run_is_made_up_for_where_none_was_missed_or_none_was_ever_due(
+def test_no_run_at_the_start_without_a_missed_night(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     args = ("15 2 * * *", "UTC", "2026-01-09T10:00", "2026-01-10T12:00")
@@ -127,9 +130,11 @@ def test_no_run_is_made_up_for_where_none_was_missed_or_none_was_ever_due(
         assert nights(monkeypatch, *args, last) == ["01-10 02:15 +0000"]
 
 
-def test_a_machine_that_slept_runs_once_when_it_wakes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_slept_runs_once_on_waking(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
-    scheduler = build(Cron.parse("15 2 * * *", "UTC"), lambda: ran.append(f"{clock.now:%m-%d %H:%M}"), None)
+    scheduler = build_scheduler(
+        Cron.parse("15 2 * * *", "UTC"), lambda: ran.append(f"{clock.now:%m-%d %H:%M}"), None
+    )
     scheduler.add_executor(DebugExecutor())
 
     def sleep_through_three_nights() -> None:
@@ -143,9 +148,9 @@ def test_a_machine_that_slept_runs_once_when_it_wakes(monkeypatch: pytest.Monkey
     assert ran[1] == "01-09 02:15"
 
 
-def test_a_clock_that_was_ahead_costs_no_night_once_it_is_set_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_set_back_by_years_costs_no_night(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
-    scheduler = build(
+    scheduler = build_scheduler(
         Cron.parse("15 2 * * *", "UTC"), lambda: ran.append(f"{clock.now:%Y-%m-%d %H:%M}"), None
     )
     scheduler.add_executor(DebugExecutor())
@@ -162,20 +167,20 @@ def test_a_clock_that_was_ahead_costs_no_night_once_it_is_set_right(monkeypatch:
     assert ran[-2:] == ["2026-01-05 02:15", "2026-01-06 02:15"]
 
 
-def test_a_clock_that_is_set_back_a_little_doubles_no_night(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_set_back_by_minutes_doubles_no_night(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
 
     def night() -> None:
         ran.append(f"{clock.now:%m-%d %H:%M}")
         clock.now -= dt.timedelta(minutes=10)
 
-    scheduler = build(Cron.parse("15 2 * * *", "UTC"), night, None)
+    scheduler = build_scheduler(Cron.parse("15 2 * * *", "UTC"), night, None)
     scheduler.add_executor(DebugExecutor())
     clock.run(scheduler, "2026-01-06T12:00")
     assert ran == ["01-05 02:15", "01-06 02:15"]
 
 
-def test_a_night_that_is_longer_than_a_day_is_never_doubled(
+def test_a_night_longer_than_a_day_never_runs_twice(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     clock, began, go_on = Clock("2026-01-05T00:00", monkeypatch), Ran(), threading.Event()
@@ -199,12 +204,12 @@ def test_a_night_that_is_longer_than_a_day_is_never_doubled(
             assert ended.wait(LIMIT_S)
 
     clock.tick = tick
-    clock.run(build(Cron.parse("15 2 * * *", "UTC"), long, None), "2026-01-07T12:00")
+    clock.run(build_scheduler(Cron.parse("15 2 * * *", "UTC"), long, None), "2026-01-07T12:00")
     assert [day[:5] for day in began] == ["01-05", "01-07"]
     assert "so this one is left out" in capsys.readouterr().err
 
 
-def test_the_last_night_is_the_last_that_was_done(tmp_path: Path) -> None:
+def test_the_last_night_is_the_last_completed_one(tmp_path: Path) -> None:
     db = tmp_path / "risk.duckdb"
     assert last_night(Database(db)) is None
     with Database(db).writing() as con:
@@ -216,7 +221,9 @@ def test_the_last_night_is_the_last_that_was_done(tmp_path: Path) -> None:
             ledger.finish_run(con, run, status)
             con.execute("UPDATE runs SET started_at = ? WHERE run_id = ?", [dt.datetime(2026, 1, day), run])
     assert last_night(Database(db)) == dt.datetime(2026, 1, 5)
-    with Database(db).writing() as con:  # by a clock that was ahead: or no night would come before that day
+    with Database(
+        db
+    ).writing() as con:  # a wrong clock wrote this; it must not suppress every night before that day
         run = ledger.start_run(con, "nightly", None)
         ledger.finish_run(con, run)
         con.execute("UPDATE runs SET started_at = TIMESTAMP '2099-01-01' WHERE run_id = ?", [run])
@@ -224,12 +231,12 @@ def test_the_last_night_is_the_last_that_was_done(tmp_path: Path) -> None:
     with Database(db).writing() as con:
         con.execute("DELETE FROM runs WHERE status = 'done'")
     assert last_night(Database(db)) == dt.datetime(2026, 1, 4), (
-        "nights that only failed were missed from the first on"
+        "if every night failed, all since the first are missed"
     )
 
 
-def in_process(code: str) -> subprocess.Popen[str]:
-    """Python code in a process of its own, once it printed `ready`."""
+def start_python(code: str) -> subprocess.Popen[str]:
+    """Start Python code in its own process and wait until it prints `ready`."""
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
@@ -243,7 +250,7 @@ def in_process(code: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_scheduler_that_is_told_to_stop_lets_its_child_end_and_starts_no_other(
+def test_a_stopped_scheduler_lets_its_child_end_and_starts_no_other(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     ended, second = tmp_path / "ended", tmp_path / "second"
@@ -255,13 +262,13 @@ def test_a_scheduler_that_is_told_to_stop_lets_its_child_end_and_starts_no_other
         "print('ready', flush=True)\n"
         "while True: time.sleep(0.05)\n"
     )
-    process = in_process(
+    process = start_python(
         "import datetime as dt, sys\nfrom pathlib import Path\nfrom jobs import schedule\n"
         "from monitor.cron import Cron\nfrom monitor.settings import Settings\n"
         "schedule.PROGRAM = (sys.executable, '-c')\n"
         "schedule.last_night = lambda db: dt.datetime(2026, 1, 5)\n"
         f"commands = {[[child], [f'open({str(second)!r}, chr(119))']]!r}\n"
-        "schedule.keep_running(Settings(), Cron.parse('15 2 * * *', 'UTC'), commands)\n"
+        "schedule.run_scheduler(Settings(), Cron.parse('15 2 * * *', 'UTC'), commands)\n"
     )
     process.send_signal(number)
     assert process.wait(LIMIT_S) == 0
@@ -269,7 +276,7 @@ def test_a_scheduler_that_is_told_to_stop_lets_its_child_end_and_starts_no_other
     assert not second.exists()
 
 
-def test_a_job_that_fails_ends_its_night_with_a_line_and_not_the_scheduler(
+def test_a_failed_job_ends_its_night_but_not_the_scheduler(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(schedule, "PROGRAM", (sys.executable, "-c"))
@@ -292,6 +299,8 @@ def test_jobs_get_the_settings_file_and_must_be_commands() -> None:
         ["query", "FROM runs", "--db", "a.duckdb"],
     ]
     assert command_lines(settings, None)[0] == ["nightly"]
+    alerts = Settings(schedule=Schedule(jobs=("evaluate-alerts --out a",)))
+    assert command_lines(alerts, file) == [["evaluate-alerts", "--out", "a", "--config", str(file)]]
     for wrong in ("nigthly", "rm -rf /", "schedule", ""):
         with pytest.raises(ConfigError, match="is no command to schedule"):
             command_lines(Settings(schedule=Schedule(jobs=(wrong,))), None)
@@ -299,7 +308,27 @@ def test_jobs_get_the_settings_file_and_must_be_commands() -> None:
         command_lines(Settings(schedule=Schedule(jobs=("query 'FROM runs --db x",))), None)
 
 
-def test_printed_cron_and_systemd_lines_hold_the_schedule_and_no_path_breaks_them() -> None:
+@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"schedule"}))
+def test_every_command_can_be_a_scheduled_job(name: str) -> None:
+    ((first, *_),) = command_lines(Settings(schedule=Schedule(jobs=(name,))), Path("risk-monitor.toml"))
+    assert first == name
+
+
+def test_a_job_imports_nothing_from_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "jobs").mkdir()
+    for name in ("jobs/__init__.py", "jobs/cli.py", "monitor.py"):
+        (tmp_path / name).write_text("raise SystemExit(9)")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(SQL.parent))
+    Jobs([["status", "--help"]])()
+    shown = capfd.readouterr()
+    assert "Exit code 3" in shown.out
+    assert shown.err == ""
+
+
+def test_printed_cron_and_systemd_lines_escape_any_path() -> None:
     commands = [["nightly", "--config", "/srv/my 100%/risk.toml"]]
     lines = crontab("15 2 * * *", "Asia/Taipei", commands, Path("/srv/my 100%")).splitlines()
     assert lines[1] == "CRON_TZ=Asia/Taipei"
@@ -310,7 +339,7 @@ def test_printed_cron_and_systemd_lines_hold_the_schedule_and_no_path_breaks_the
     assert 'nightly --config "/srv/my 100%%/risk.toml"\n' in unit
 
 
-def test_cron_and_systemd_are_not_printed_as_if_both_should_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cron_and_systemd_lines_are_never_printed_together(capsys: pytest.CaptureFixture[str]) -> None:
     for both in (True, False):
         with pytest.raises(ConfigError, match="exclude each other") if both else nullcontext():
             schedule.command(print_cron=True, print_systemd=both)
