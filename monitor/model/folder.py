@@ -1,6 +1,6 @@
 """Model folders: where they are, what they hold, and the hash that names their scores.
 
-    monitor.json    base, adapter, prompt, calibration, risk map (`Manifest`)
+    monitor.json    base, adapter, prompt, calibration, limits, risk map (`Manifest`)
     evaluation.csv  optional: the model's rows of the table `evaluations`, for the score card of reports
     base/           Hugging Face folder: config.json, model.safetensors, tokenizer.json; or a path, or a hub id
     adapter/        peft folder: adapter_config.json, adapter_model.safetensors
@@ -23,6 +23,7 @@ from monitor.errors import ConfigError, ModelError
 from monitor.labels import RiskMap
 from monitor.model.files import base_hash, canonical, file_hash, read_json, read_tokenizer, text_hash
 from monitor.model.prompts import PromptTemplate, default_template
+from monitor.model.symptoms import ANSWERS, SymptomsCalibration, read_limits
 
 EMBEDDED = "embedded"
 EMBEDDED_FOLDER = ROOT / "monitor" / "assets" / "emotion-llama"
@@ -31,7 +32,9 @@ EVALUATION = "evaluation.csv"
 LARGEST = 1000.0  # of temperature and exponent
 QUANTISATIONS = ("nf4-dq", "none")
 MAX_TEXT_TOKENS = 256
+LIMIT = 0.5  # of a criterion that the manifest gives none
 _REQUIRED = ("name", "base", "base_hash", "quantisation", "adapter", "prompt", "temperature", "risk_map")
+_OPTIONAL = ("max_text_tokens", "exponent", "symptoms_calibration", "criteria_limits")
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Manifest:
         adapter: folder of the adapter, relative to monitor.json, or None.
         temperature, exponent: calibrate the label log-likelihoods (`label_tree.probabilities`).
         max_text_tokens: longer texts are cut.
+        symptoms_calibration: of the answers to the prompt's symptoms question; None for a prompt without it.
+        criteria_limits: the probability above which each of ANSWERS counts as shown; None as above.
     """
 
     name: str
@@ -57,6 +62,8 @@ class Manifest:
     risk_map: RiskMap
     max_text_tokens: int = MAX_TEXT_TOKENS
     exponent: float = 1.0
+    symptoms_calibration: SymptomsCalibration | None = None
+    criteria_limits: Mapping[str, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as plain JSON values."""
@@ -72,7 +79,17 @@ class Manifest:
             "exponent": self.exponent,
             "max_text_tokens": self.max_text_tokens,
             "risk_map": dict(self.risk_map.rules),
+            **self.symptoms_json(),
         }
+
+    def symptoms_json(self) -> dict[str, Any]:
+        """Calibration and limits of the symptoms question as plain JSON values; empty without them."""
+        value: dict[str, Any] = {}
+        if self.symptoms_calibration is not None:
+            value["symptoms_calibration"] = self.symptoms_calibration.to_json()
+        if self.criteria_limits is not None:
+            value["criteria_limits"] = dict(self.criteria_limits)
+        return value
 
     def save(self, folder: Path) -> None:
         """Write monitor.json into `folder`, which is made if need be."""
@@ -88,7 +105,7 @@ class Manifest:
             ConfigError: a key is missing, unknown or of a wrong value.
         """
         missing = [key for key in _REQUIRED if key not in value]
-        unknown = sorted(set(value) - {"format", "max_text_tokens", "exponent", *_REQUIRED})
+        unknown = sorted(set(value) - {"format", *_OPTIONAL, *_REQUIRED})
         if value.get("format") != 1 or missing or unknown:
             raise ConfigError(
                 f"format {value.get('format')!r} (this version reads 1), missing keys {missing}, "
@@ -108,18 +125,39 @@ class Manifest:
             raise ConfigError(
                 f"quantisation {value['quantisation']!r}: use one of {', '.join(QUANTISATIONS)}"
             )
+        prompt = PromptTemplate.from_json(value["prompt"])
+        scale, limits = _read_symptoms(value, asked=prompt.symptoms is not None)
         return cls(
             name=str(value["name"]),
             base=str(value["base"]),
             base_hash=value["base_hash"],
             quantisation=value["quantisation"],
             adapter=value["adapter"],
-            prompt=PromptTemplate.from_json(value["prompt"]),
+            prompt=prompt,
             temperature=float(calibration["temperature"]),
             risk_map=RiskMap(value["risk_map"]),
             max_text_tokens=limit,
             exponent=float(calibration["exponent"]),
+            symptoms_calibration=scale,
+            criteria_limits=limits,
         )
+
+
+def _read_symptoms(
+    value: Mapping[str, Any], *, asked: bool
+) -> tuple[SymptomsCalibration | None, dict[str, float] | None]:
+    """Calibration and limits, neutral ones where a prompt with the question comes without them."""
+    given = {key: value[key] for key in ("symptoms_calibration", "criteria_limits") if key in value}
+    if not asked:
+        if given:
+            raise ConfigError(f"{', '.join(given)}: the prompt has no symptoms question; add or remove both")
+        return None, None
+    neutral: dict[str, Any] = {
+        "symptoms_calibration": SymptomsCalibration().to_json(),
+        "criteria_limits": dict.fromkeys(ANSWERS, LIMIT),
+    }
+    whole = neutral | given
+    return SymptomsCalibration.from_json(whole["symptoms_calibration"]), read_limits(whole["criteria_limits"])
 
 
 @dataclass(frozen=True)
@@ -216,8 +254,9 @@ def _plain_manifest(path: Path) -> Manifest:
 def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | None]:
     """The model's id and its adapter's hash.
 
-    The id covers base weights, shape and tokenizer, quantisation, adapter, prompt with verbalizers, calibration,
-    text limit and risk map; neither paths nor the device nor the order of keys change it.
+    The id covers base weights, shape and tokenizer, quantisation, adapter, prompt with verbalizers and symptoms
+    question, calibration, limits, text length and risk map. Neither paths nor the device nor the order of keys change
+    it.
 
     Raises:
         ModelError: the base is not the one the manifest was written for, or a file is missing or damaged.
@@ -247,6 +286,7 @@ def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | 
     }
     if manifest.exponent != 1:  # so that models of before there were exponents keep their ids
         parts["exponent"] = format(manifest.exponent, ".9g")
+    parts |= manifest.symptoms_json()  # empty for a prompt without the question, whose id it leaves alone
     return text_hash(canonical(parts))[:16], adapter
 
 

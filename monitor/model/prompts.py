@@ -1,9 +1,9 @@
 """The prompt around a text: template, verbalizers, and its tokens cut into prefix, text and suffix.
 
-A prompt is `before + text + after`, answered by one of the label words. It is tokenised whole, as the model
-expects, and the tokens that all prompts share at either end are split off: with the Llama-2 tokenizer
-`"Text: " + text` cuts after `"Text:"`, because the space belongs to the text's first token. Training and
-scoring both go through `PromptEncoder`, so they cannot disagree.
+A prompt is `before + text + after`, answered by one of the label words; the symptoms question may follow. It is
+tokenised whole, as the model expects, and the tokens that all prompts share at either end are split off: with the
+Llama-2 tokenizer `"Text: " + text` cuts after `"Text:"`, because the space belongs to the text's first token.
+Training and scoring both go through `PromptEncoder`, so they cannot disagree.
 
 Special tokens written in `before` and `after` are tokens; written in a text they are plain characters.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 import itertools
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from monitor.errors import ConfigError
 from monitor.labels import EMOTIONS
 from monitor.model.special_tokens import FENCE, fence_special_tokens, rename
+from monitor.model.symptoms import SymptomsQuestion, SymptomTokens
 
 INSTRUCTION = (
     "Which emotion does the writer of this text express? Answer with one word: "
@@ -37,7 +38,7 @@ _PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """What stands before and after a text, and the words that name each emotion.
+    """What stands before and after a text, the words that name each emotion, and the symptoms question, if any.
 
     `again` is what stands between an answer and the next example's text in a few-shot prompt; None repeats
     `before`.
@@ -50,6 +51,7 @@ class PromptTemplate:
     after: str
     verbalizers: Mapping[str, tuple[str, ...]]
     again: str | None = None
+    symptoms: SymptomsQuestion | None = None
 
     def __post_init__(self) -> None:
         missing = [emotion for emotion in EMOTIONS if not self.verbalizers.get(emotion)]
@@ -66,6 +68,8 @@ class PromptTemplate:
         value: dict[str, Any] = {"before": self.before, "after": self.after, "verbalizers": words}
         if self.again is not None:
             value["again"] = self.again
+        if self.symptoms is not None:
+            value["symptoms"] = self.symptoms.to_json()
         return value
 
     @classmethod
@@ -75,21 +79,17 @@ class PromptTemplate:
         Raises:
             ConfigError: a key is missing, unknown or of the wrong type.
         """
-        unknown = sorted(set(value) - {"before", "after", "verbalizers", "again"})
+        unknown = sorted(set(value) - {"before", "after", "verbalizers", "again", "symptoms"})
         try:
             words = {str(emotion): tuple(words) for emotion, words in value["verbalizers"].items()}
             before, after, again = value["before"], value["after"], value.get("again")
         except (KeyError, AttributeError, TypeError) as fault:
             raise ConfigError(f"prompt: {fault!r}; it needs before, after and verbalizers") from fault
-        texts = [
-            before,
-            after,
-            *([] if again is None else [again]),
-            *(w for ws in words.values() for w in ws),
-        ]
+        texts = [before, after, "" if again is None else again, *itertools.chain(*words.values())]
         if unknown or not all(isinstance(text, str) for text in texts):
             raise ConfigError(f"prompt: unknown keys {unknown} or a value that is not text")
-        return cls(before, after, words, again)
+        symptoms = SymptomsQuestion.from_json(value["symptoms"]) if "symptoms" in value else None
+        return cls(before, after, words, again, symptoms)
 
 
 def plain_template(bos: str = "") -> PromptTemplate:
@@ -135,9 +135,7 @@ def few_shot(template: PromptTemplate, examples: Sequence[tuple[str, str]]) -> P
         raise ConfigError(f"few-shot examples: unknown emotions {unknown}; use {', '.join(EMOTIONS)}")
     again = template.before if template.again is None else template.again
     shots = (text + template.after + template.verbalizers[emotion][0] + again for text, emotion in examples)
-    return PromptTemplate(
-        template.before + "".join(shots), template.after, template.verbalizers, template.again
-    )
+    return replace(template, before=template.before + "".join(shots))
 
 
 class PromptEncoder:
@@ -147,24 +145,26 @@ class PromptEncoder:
         prefix_ids: tokens that start every prompt.
         suffix_ids: tokens that end every prompt; the label follows the last of them.
         label_ids: per emotion, per word of that emotion, the tokens of the word after the suffix.
+        symptoms: tokens of the symptoms question, which follow the suffix; None for a prompt without it.
 
     `tokenizer` is a `tokenizers.Tokenizer` or a transformers tokenizer built on one.
 
     Raises:
         ConfigError: the prompt ends inside a label's first token, two label words are the same or one begins
-            another, or no token is shared by the prompts' ends.
+            another, no token is shared by the prompts' ends, or a symptoms word is not one token.
     """
 
     def __init__(self, template: PromptTemplate, tokenizer: Any) -> None:
         self.template = template
         backend = tokenizer if isinstance(tokenizer, Tokenizer) else tokenizer.backend_tokenizer
-        self._tokenizer, names = fence_special_tokens(backend)
-        self._before, self._after = rename(template.before, names), rename(template.after, names)
+        self._tokenizer, self._names = fence_special_tokens(backend)
+        self._before, self._after = (rename(part, self._names) for part in (template.before, template.after))
         self._split()
         self.label_ids = tuple(
-            tuple(self._word_ids(word) for word in template.verbalizers[emotion]) for emotion in EMOTIONS
+            tuple(self.word_ids(word) for word in template.verbalizers[emotion]) for emotion in EMOTIONS
         )
         self._check_labels()
+        self.symptoms = self._symptom_tokens(template.symptoms) if template.symptoms else None
 
     def encode_texts(
         self, texts: Sequence[str], max_text_tokens: int
@@ -245,19 +245,36 @@ class PromptEncoder:
             text = text[: max(min(offsets[max(keep, 1) - 1][1] - len(self._context), len(text) - 1), 0)]
             keep -= 1
 
-    def _word_ids(self, word: str) -> tuple[int, ...]:
-        tails = set()
+    def word_ids(self, word: str, behind: str = "") -> tuple[int, ...]:
+        """Tokens of a word after the prompt's end and `behind`, the same after any text.
+
+        Raises:
+            ConfigError: the word merges into what is in front of it, or its tokens change with the text.
+        """
+        tails, lead = set[tuple[int, ...]](), rename(behind, self._names)
         for text in ("", "the end", "."):
-            asked, answered = self._whole(text), self._whole(text, word)
+            asked, answered = self._whole(text, lead), self._whole(text, lead + rename(word, self._names))
             if answered[: len(asked)] != asked or len(answered) == len(asked):
                 raise ConfigError(
                     f"prompt: the label word {word!r} merges into the prompt's end "
-                    f"{self.template.after[-20:]!r}; move the prompt's last space to the front of the word"
+                    f"{(behind or self.template.after)[-20:]!r}; move its last space to the front of the word"
                 )
             tails.add(tuple(answered[len(asked) :]))
         if len(tails) > 1:
             raise ConfigError(f"prompt: the tokens of the label word {word!r} change with the text before it")
         return tails.pop()
+
+    def _symptom_tokens(self, question: SymptomsQuestion) -> SymptomTokens:
+        words = (*question.answers, question.none)
+        ids = [self.word_ids(word, question.after) for word in words]
+        for word, tokens in zip(words, ids, strict=True):
+            if len(tokens) > 1 or ids.count(tokens) > 1:
+                raise ConfigError(
+                    f"prompt.symptoms: the word {word!r} is {len(tokens)} tokens with this tokenizer, or the same "
+                    "token as another word; give each criterion a word of one token"
+                )
+        *first, none = (tokens[0] for tokens in ids)
+        return SymptomTokens(self.word_ids(question.after), tuple(first), none)
 
     def _check_labels(self) -> None:
         words = sorted(ids for emotion in self.label_ids for ids in emotion)

@@ -1,8 +1,9 @@
 """Which texts go into a batch together, and their tokens laid end to end without padding.
 
-A batch holds one block a text: its own tokens, then the prompt's suffix, then the branch tokens of labels that
-are several tokens long (see `label_tree`). The prompt's prefix is in no block: its keys and values are computed
-once and shared. Texts are sorted longest first, so that a batch holds few different lengths.
+A batch holds one block a text: its own tokens, then the prompt's suffix, then branch tokens: those of labels that
+are several tokens long (see `label_tree`), and the suffix of the symptoms question. The prompt's prefix is in no
+block: its keys and values are computed once and shared. Texts are sorted longest first, so that a batch holds few
+different lengths.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ class Frame:
 
     Attributes:
         suffix_ids: (s,) tokens between the text and its label.
-        branch_ids: (b,) first tokens of the labels that are several tokens long, each fed after the suffix.
-        branch_depths: (b,) how many label tokens end with each branch token, 1 for a first token.
+        branch_ids: (b,) tokens fed after the suffix, on branches that do not see each other.
+        branch_depths: (b,) tokens of its branch up to and including each branch token, 1 for a first token.
         prefix_length: tokens of the prompt in front of every text.
     """
 
@@ -102,7 +103,7 @@ def pack(texts: Sequence[Ints], frame: Frame) -> PackedBatch:
     if own.any():
         token_ids[~closing] = np.concatenate(texts)
     token_ids[closing] = np.concatenate([frame.suffix_ids, frame.branch_ids])[after[closing]]
-    # A branch token stands as many places after the suffix as its label has tokens up to it.
+    # A branch token stands as many places after the suffix as its branch has tokens up to it.
     n_suffix = len(frame.suffix_ids)
     places = np.concatenate([np.arange(n_suffix), n_suffix - 1 + frame.branch_depths]).astype(np.int32)
     offset[closing] += places[after[closing]] - after[closing]

@@ -8,6 +8,7 @@ through NF4 at loading, so that a model scores the same however it was stored.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from monitor.labels import RiskMap
 from monitor.model.files import read_tokenizer
 from monitor.model.folder import EMBEDDED, EVALUATION, find_folder, fingerprint, open_folder
 from monitor.model.prompts import PromptTemplate
+from monitor.model.symptoms import SymptomsCalibration, read_limits
 from monitor.scoring.llama import LlamaNetwork, LlamaShape
 from monitor.scoring.weight_matrices import can_fuse
 from monitor.scoring.weights import Adapter, StoredWeights, materialise, read_shape
@@ -39,6 +41,8 @@ class LoadedModel:
         temperature, exponent: what `label_tree.probabilities` calibrates with.
         max_text_tokens: texts are cut to this many tokens.
         evaluation: the file of measurements that came with the model, or None.
+        symptoms_calibration: of the symptoms question's answers; None for a model without the question.
+        criteria_limits: the probability above which each criterion, and any, counts as shown; None likewise.
     """
 
     network: LlamaNetwork
@@ -54,6 +58,8 @@ class LoadedModel:
     max_text_tokens: int
     evaluation: Path | None = None
     exponent: float = 1.0
+    symptoms_calibration: SymptomsCalibration | None = None
+    criteria_limits: Mapping[str, float] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -68,6 +74,7 @@ def load_model(
     weights: str = "auto",
     adapter: bool = True,
     risk_map: RiskMap | None = None,
+    criteria_limits: Mapping[str, float] | None = None,
 ) -> LoadedModel:
     """Load a model for scoring.
 
@@ -78,11 +85,17 @@ def load_model(
             products to 8 bits (CUDA alone); "auto" is dense where it fits.
         adapter: False scores the base without its adapter.
         risk_map: replaces the model's own, and so changes its model_id.
+        criteria_limits: replace the model's own limits of these names, and so change its model_id; a model without
+            the symptoms question has none to replace.
 
     Raises:
         ModelError: the model is not found, damaged, or its parts do not belong together.
+        ConfigError: a limit has an unknown name or is no probability.
     """
     folder = open_folder(find_folder(name))
+    if criteria_limits and folder.manifest.criteria_limits is not None:
+        limits = read_limits({**folder.manifest.criteria_limits, **criteria_limits})
+        folder = replace(folder, manifest=replace(folder.manifest, criteria_limits=limits))
     if risk_map is not None:
         folder = replace(folder, manifest=replace(folder.manifest, risk_map=risk_map))
     manifest, tokenizer = folder.manifest, read_tokenizer(folder.base)
@@ -116,6 +129,8 @@ def load_model(
         adapter=adapter_hash,
         max_text_tokens=manifest.max_text_tokens,
         evaluation=path if (path := folder.path / EVALUATION).is_file() else None,
+        symptoms_calibration=manifest.symptoms_calibration,
+        criteria_limits=manifest.criteria_limits,
     )
 
 

@@ -1,7 +1,9 @@
 """Texts to probabilities: the likelihood of each label after the prompt, in input order.
 
 `LabelScorer.score` is the whole of it. Nothing is generated and nothing parsed: P(emotion) is the likelihood of
-its label words, normalised over the six emotions.
+its label words, normalised over the six emotions. A prompt with the symptoms question answers it in the same forward
+pass: its suffix follows the emotion suffix as one more branch, which neither sees the label branches nor is seen by
+them, so that the emotion answer is the same with and without it.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy.linalg import block_diag
 from torch import Tensor
 
 from monitor.errors import ModelError
 from monitor.model.label_tree import LabelTree, probabilities
 from monitor.model.prompts import PromptEncoder
+from monitor.model.symptoms import SymptomsCalibration, with_any
 from monitor.scoring.batching import Frame, pack, plan_batches
 from monitor.scoring.loading import LoadedModel
 
@@ -42,11 +46,15 @@ class Scores:
         probabilities: (n, 6) P(emotion) in the order of EMOTIONS; rows sum to 1.
         n_tokens: (n,) tokens of the text before cutting.
         truncated: (n,) whether the text was cut to fit.
+        criteria: (n, 11) P(criterion) in the order of CRITERIA, each by itself; None without the symptoms question.
+        any: (n,) P(some criterion); None likewise.
     """
 
     probabilities: npt.NDArray[np.float64]
     n_tokens: npt.NDArray[np.int32]
     truncated: npt.NDArray[np.bool_]
+    criteria: npt.NDArray[np.float64] | None = None
+    any: npt.NDArray[np.float64] | None = None
 
 
 class LabelScorer:
@@ -66,12 +74,15 @@ class LabelScorer:
         self._encoder = PromptEncoder(model.prompt, model.tokenizer)
         self._tree = LabelTree(self._encoder.label_ids)
         self._prefix = self._network.prefix_cache(self._encoder.prefix_ids)
+        symptoms = self._encoder.symptoms
+        chain = np.array(symptoms.suffix_ids if symptoms else (), dtype=np.int32)
         self._frame = Frame(
             np.array(self._encoder.suffix_ids, dtype=np.int32),
-            self._tree.branch_ids,
-            self._tree.branch_depths,
+            np.concatenate([self._tree.branch_ids, chain]),
+            np.concatenate([self._tree.branch_depths, np.arange(1, len(chain) + 1, dtype=np.int32)]),
             self._prefix.length,
         )
+        self._visible = block_diag(self._tree.visible, np.tri(len(chain), dtype=np.bool_))
         self.max_tokens = max_tokens or (CUDA_TOKENS if self._network.device.type == "cuda" else CPU_TOKENS)
         room = (
             min(self._network.shape.max_positions - self._prefix.length, self.max_tokens) - self._frame.extra
@@ -88,34 +99,57 @@ class LabelScorer:
         self._first_rows = self._head[torch.from_numpy(self._tree.first_ids).to(device)].float()
         self._step_branches = torch.from_numpy(self._tree.step_branches).to(device)
         self._step_rows = self._head[torch.from_numpy(self._tree.step_ids).to(device)].float()
+        self._symptom_rows = self._head[:0].float()
+        if symptoms:
+            words = self._head[torch.tensor(symptoms.word_ids, device=device)].float()
+            self._symptom_rows = words - self._head[symptoms.none_id].float()
 
     @property
     def tokens_beside_text(self) -> int:
-        """Tokens computed for each text beside its own: the suffix and the label branches."""
+        """Tokens computed for each text beside its own: the suffix, the label branches and the symptoms suffix."""
         return self._frame.extra
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
-        """P(emotion) of each text; identical texts are scored once.
+        """P(emotion) and P(criterion) of each text; identical texts are scored once.
 
         Args:
             texts: any strings, empty ones too.
             progress: called with the number of texts done since the last call.
         """
-        log_likelihoods, n_tokens, truncated = self._run(texts, progress)
-        found = probabilities(log_likelihoods, self.model.temperature, self.model.exponent)
-        return Scores(found, n_tokens, truncated)
+        log_likelihoods, answers, n_tokens, truncated = self._run(texts, progress)
+        emotions = probabilities(log_likelihoods, self.model.temperature, self.model.exponent)
+        if not self._encoder.symptoms:
+            return Scores(emotions, n_tokens, truncated)
+        calibration = self.model.symptoms_calibration or SymptomsCalibration()
+        shown = calibration.probabilities(with_any(answers))
+        return Scores(emotions, n_tokens, truncated, shown[:, :-1], shown[:, -1])
 
     def log_likelihoods(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
         """Log-likelihood of each emotion's label, up to one constant a text, not calibrated; (n, 6)."""
         return self._run(texts, None)[0]
 
+    def symptom_logits(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        """Answers to the symptoms question in the order of ANSWERS, not calibrated; (n, 12).
+
+        Raises:
+            ModelError: the prompt has no symptoms question.
+        """
+        if not self._encoder.symptoms:
+            raise ModelError(
+                f"{self.model.name}: its prompt has no symptoms question; train it with --symptoms"
+            )
+        return with_any(self._run(texts, None)[1])
+
     def _run(
         self, texts: Sequence[str], progress: Callable[[int], None] | None
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+    ) -> tuple[
+        npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.bool_]
+    ]:
         distinct = {text: index for index, text in enumerate(dict.fromkeys(texts))}
         inverse = np.array([distinct[text] for text in texts], dtype=np.int64)
         copies = np.bincount(inverse, minlength=len(distinct))
         log_likelihoods = np.empty((len(distinct), len(self._encoder.label_ids)))
+        answers = np.empty((len(distinct), len(self._symptom_rows)))
         n_tokens = np.empty(len(distinct), dtype=np.int32)
         truncated = np.empty(len(distinct), dtype=np.bool_)
 
@@ -126,10 +160,11 @@ class LabelScorer:
                 yield first, ids
 
         for done in (self._on_gpu if self._network.device.type == "cuda" else self._on_cpu)(windows()):
-            log_likelihoods[done.rows] = self._tree.log_likelihoods(*done.fetch())
+            *labels, answers[done.rows] = done.fetch()
+            log_likelihoods[done.rows] = self._tree.log_likelihoods(*labels)
             if progress is not None:
                 progress(int(copies[done.rows].sum()))
-        return log_likelihoods[inverse], n_tokens[inverse], truncated[inverse]
+        return log_likelihoods[inverse], answers[inverse], n_tokens[inverse], truncated[inverse]
 
     def _encoded(self, texts: list[str]) -> Iterator[tuple[int, Encoded]]:
         """Windows of texts as tokens, the next made in a thread while the one before is scored.
@@ -185,7 +220,7 @@ class LabelScorer:
 
     def _launch(self, first: int, ids: Rows, rows: npt.NDArray[np.int64]) -> _Running:
         batch = pack([ids[row] for row in rows], self._frame)
-        hidden = self._network.hidden(batch, self._prefix, self._tree.visible)
+        hidden = self._network.hidden(batch, self._prefix, self._visible)
         return _Running(first + rows, *self._label_scores(hidden, len(rows)))
 
     def _halve(self, fault: Exception) -> None:
@@ -200,37 +235,39 @@ class LabelScorer:
         torch.cuda.empty_cache()
 
     @torch.inference_mode()
-    def _label_scores(self, hidden: Tensor, n: int) -> tuple[Tensor, Tensor]:
-        """Logits of the labels' first tokens (n, f) and log-probabilities of the later ones (n, steps)."""
-        nodes = hidden.view(n, 1 + len(self._tree.branch_ids), -1)
+    def _label_scores(self, hidden: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of the labels' first tokens (n, f), log-probabilities of later ones (n, steps), answers (n, a)."""
+        nodes = hidden.view(n, 1 + len(self._frame.branch_ids), -1)
+        n_branches = len(self._tree.branch_ids)
         first = nodes[:, 0] @ self._first_rows.T
-        if not len(self._tree.branch_ids):
-            return first, first.new_empty((n, 0))
-        later = nodes[:, 1:].reshape(-1, hidden.shape[1])
+        answers = nodes[:, -1] @ self._symptom_rows.T
+        if not n_branches:
+            return first, first.new_empty((n, 0)), answers
+        later = nodes[:, 1 : 1 + n_branches].reshape(-1, hidden.shape[1])
         if hidden.is_cuda and self._head.dtype != torch.float32:
             logits = torch.mm(later.to(self._head.dtype), self._head.T, out_dtype=torch.float32)
         else:
             logits = later @ self._head.float().T
         totals = logits.logsumexp(dim=-1).view(n, -1)
         steps = (nodes[:, 1 + self._step_branches] * self._step_rows).sum(dim=-1)
-        return first, steps - totals[:, self._step_branches]
+        return first, steps - totals[:, self._step_branches], answers
 
 
 class _Running:
     """A batch on its way: its rows, and label scores that are being copied to the host."""
 
-    def __init__(self, rows: npt.NDArray[np.int64], first: Tensor, steps: Tensor) -> None:
+    def __init__(self, rows: npt.NDArray[np.int64], *parts: Tensor) -> None:
         self.rows = rows
-        self._event = torch.cuda.Event() if first.is_cuda else None  # type: ignore[no-untyped-call]
-        self._parts = [_to_host(first), _to_host(steps)]
+        self._event = torch.cuda.Event() if parts[0].is_cuda else None  # type: ignore[no-untyped-call]
+        self._parts = [_to_host(part) for part in parts]
         if self._event:
             self._event.record()
 
-    def fetch(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """The label scores, once they are there."""
+    def fetch(self) -> tuple[npt.NDArray[np.float32], ...]:
+        """The parts of `_label_scores`, once they are there."""
         if self._event:
             self._event.synchronize()
-        return self._parts[0].numpy(), self._parts[1].numpy()
+        return tuple(part.numpy() for part in self._parts)
 
 
 def _to_host(tensor: Tensor) -> Tensor:

@@ -10,10 +10,11 @@ from sentencepiece import SentencePieceProcessor
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from monitor.labels import EMOTIONS
+from monitor.labels import CRITERIA, EMOTIONS
 from monitor.model.prompts import PromptTemplate
+from monitor.model.symptoms import SymptomsQuestion
 
-SPECIAL_TOKENS = ["<pad>", "<s>", "<|text|>", "<|emotion|>"]
+SPECIAL_TOKENS = ["<pad>", "<s>", "<|text|>", "<|emotion|>", "<|symptoms|>"]
 # A word for each emotion, by which the texts of a training test can be told apart.
 WORDS = {
     "sadness": "lost",
@@ -33,12 +34,12 @@ SENTENCES = [
 
 
 def byte_level_tokenizer() -> Tokenizer:
-    """A byte-level BPE with lower-casing and four special tokens; every ` emotion` is one token."""
+    """A byte-level BPE with lower-casing and five special tokens; every ` emotion` and ` criterion` is one token."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    words = [f" {emotion}" for emotion in EMOTIONS] * 50
+    words = [f" {word}" for word in (*EMOTIONS, *CRITERIA, "any", "none")] * 50
     trainer = trainers.BpeTrainer(
         vocab_size=500,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
@@ -60,6 +61,11 @@ def tree_template() -> PromptTemplate:
     words: dict[str, tuple[str, ...]] = {emotion: (emotion,) for emotion in EMOTIONS}
     words["joy"] = ("joy", "delight")
     return PromptTemplate("<s>What is felt?\nText: ", "\nEmotion:<|emotion|>", words)
+
+
+def symptoms_question(after: str = "<|symptoms|>") -> SymptomsQuestion:
+    """The symptoms question in the words that are one token with the byte-level tokenizer."""
+    return SymptomsQuestion(after, {name: f" {name}" for name in CRITERIA})
 
 
 def metaspace_tokenizer(model_file: Path) -> Tokenizer:
