@@ -1,1 +1,1 @@
-"""The DuckDB database: connections, schema, statements, rows, ledger, snapshot, kill safety."""
+"""The DuckDB database: connections, schema, statements, rows, ledger, snapshot and kill safety; see README.md."""

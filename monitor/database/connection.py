@@ -1,4 +1,4 @@
-"""The database: one DuckDB file, opened for a moment at a time, checked and brought up to date on the way.
+"""The database: one DuckDB file, opened for one block at a time, checked, and brought up to date.
 
 A writer holds the file for the length of one `with database.writing()` block: open, one transaction, close.
 Readers and other writers wait for it, so keep such blocks to a chunk's commit and compute outside them.
@@ -26,8 +26,8 @@ from monitor.errors import BusyError, StoreError
 
 READ_WAIT_S = 10.0
 WRITE_WAIT_S = 300.0  # an analyst's long query must not end a night's run
-# When DuckDB has to detect a file's type it reads the header before it takes the lock, so a commit in between is
-# missed by a reader or overwritten by a writer. We therefore always name the type.
+# When DuckDB has to detect a file's type it reads the header before it takes the lock, so a reader misses a commit in
+# between and a writer overwrites it. We therefore always name the type.
 FILE_TYPE = "duckdb"
 _BUSY = ("Could not set lock", "different configuration than existing connections")
 
@@ -39,8 +39,8 @@ class Database:
     processes get their turn. Errors of DuckDB become StoreErrors that say what to do.
 
     Attributes:
-        path: the file, as it was named.
-        file: the file that `path` stands for, with links followed: under two names it would have two locks.
+        path: the file, as the caller named it.
+        file: the same with links followed, because a file under two names would have two locks.
 
     Raises:
         StoreError: `path` is a link that leads in a circle.
@@ -54,11 +54,11 @@ class Database:
         return str(self.path)
 
     def exists(self) -> bool:
-        """Whether the file is there."""
+        """Whether the file exists."""
         return self.file.exists()
 
     def check(self) -> None:
-        """Open the file to read and close it again.
+        """Open the file for reading and close it again.
 
         Raises:
             StoreError: as `reading`.
@@ -67,13 +67,14 @@ class Database:
 
     @contextmanager
     def reading(self, *, wait_s: float = READ_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A read-only connection for the length of a block, which can change neither this nor any other file.
+        """A read-only connection for the length of a block; it cannot change this file or any other.
 
         Args:
             wait_s: seconds to wait while another process writes.
 
         Raises:
-            StoreError: missing, locked for longer than wait_s, damaged, foreign, or of another schema.
+            StoreError: the file is missing, locked for longer than wait_s, damaged, of another program, or has
+                another schema.
         """
         con = self.connect(read_only=True, wait_s=wait_s)
         with explained(self.file):
@@ -86,9 +87,12 @@ class Database:
     def writing(
         self, *, wait_s: float = WRITE_WAIT_S, stop: Event | None = None
     ) -> Iterator[duckdb.DuckDBPyConnection]:
-        """One transaction: committed at the end of the block, or nothing happened.
+        """One transaction for the length of a block: an error in the block leaves the database unchanged.
 
-        The file is created (mode 600) where there is none, and its schema is brought up to date.
+        A missing file is created (mode 600), and an older schema is brought up to date.
+
+        Args:
+            wait_s: seconds to wait while other processes read or write.
 
         Args:
             wait_s: seconds to wait for another process.
@@ -101,12 +105,12 @@ class Database:
             con = self.connect(wait_s=wait_s, stop=stop)
             with doublewrite.open_file(self.file) as file:
                 try:
-                    headers = _keep_blocks(file, self.file, con)
+                    headers = _save_blocks(file, self.file, con)
                     con.execute("BEGIN")
                     yield con
                     con.execute("COMMIT")
-                    # A large commit makes a checkpoint, and closing makes another one. The commit is in, also where
-                    # there is no room for a second copy.
+                    # A large commit makes a checkpoint, and closing makes another one. The commit counts even if
+                    # the disk has no room for a second copy.
                     with suppress(OSError):
                         doublewrite.save_blocks(file, self.file, con, headers)
                 finally:
@@ -115,10 +119,10 @@ class Database:
 
     @contextmanager
     def only_writer(self) -> Iterator[None]:
-        """Keep every other run off this database for the length of a block; readers are not affected.
+        """Exclude every other run from this database for the length of a block; readers are not affected.
 
         Raises:
-            BusyError: another run holds it.
+            BusyError: another run is working on it.
         """
         self._check_place(read_only=False)
         lock = FileLock(f"{self.file}.lock", timeout=0)
@@ -136,7 +140,7 @@ class Database:
             ) from error
         try:
             for unfinished in self.file.parent.glob(f".{glob.escape(self.file.name)}.*.new"):
-                unfinished.unlink(missing_ok=True)  # left by a run that was killed
+                unfinished.unlink(missing_ok=True)  # a killed run left it
             yield
         finally:
             lock.release()
@@ -147,7 +151,7 @@ class Database:
         """A connection that the caller closes; `reading` and `writing` are the usual way.
 
         Args:
-            read_only: refuse every change, to the file and to any other (no COPY TO, ATTACH or read_csv either).
+            read_only: refuse every change to this file, and every access to another (COPY TO, ATTACH, read_csv).
             wait_s: seconds to wait for another process; default: READ_WAIT_S or WRITE_WAIT_S.
             stop: as `writing`.
 
@@ -164,9 +168,8 @@ class Database:
             con = _open(self.file, read_only, wait_s, stop)
             try:
                 con.execute("SET TimeZone = 'UTC'")
-                con.execute(
-                    "SET enable_external_access = false"
-                )  # given at opening, it would forbid the file itself
+                # As an option of the opening, this would forbid the file itself.
+                con.execute("SET enable_external_access = false")
                 check_schema(con, self.path, read_only)
                 if not read_only:
                     migrate(con)
@@ -215,7 +218,7 @@ def private_files() -> Iterator[None]:
 
 
 def _follow_links(path: Path) -> Path:
-    """The file that a link stands for. What is no regular file keeps the name by which it will be refused."""
+    """The target of a link; if that is no regular file, the path itself, which a later message names."""
     try:
         target = path.resolve() if path.is_symlink() else path
     except (OSError, RuntimeError) as error:
@@ -223,7 +226,7 @@ def _follow_links(path: Path) -> Path:
     return path if target.exists() and not target.is_file() else target
 
 
-def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes:
+def _save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes:
     try:
         return doublewrite.save_blocks(file, path, con)
     except OSError as error:
@@ -231,7 +234,7 @@ def _keep_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes
 
 
 def _check_file_type(path: Path) -> None:
-    """Refuse a file of another type, which DuckDB would open as a view: a CSV, JSON or Parquet file."""
+    """Refuse a file of another type: DuckDB would open a CSV, JSON or Parquet file as a view."""
     try:
         with path.open("rb") as stream:
             head = stream.read(12)
@@ -243,7 +246,7 @@ def _check_file_type(path: Path) -> None:
 
 
 def _create(path: Path) -> None:
-    """Make the file in one step: other processes see a whole database or none, also after a kill."""
+    """Create the file in one step: other processes see a complete database or none, also after a kill."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
     unfinished.unlink(missing_ok=True)
     try:

@@ -1,4 +1,4 @@
-"""TODO"""
+"""The ledger: one line in the table `runs` for each run, with its counts, its end and the quality of its input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REPLACED = (
 
 
 def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) -> str:
-    """Open a line in the ledger, close those of runs that died, and return the new run_id (sorts by time).
+    """Open a line in the ledger, mark lines of dead runs as failed, and return the new run_id (sorts by time).
 
     The caller holds `only_writer`.
     """
@@ -45,9 +45,9 @@ def count_in_run(
     """Add a chunk's counts to its run; call it in the transaction that appends the chunk.
 
     Raises:
-        StoreError: the run has no line: this is another database than the one it began with.
+        StoreError: the run has no line, so this is not the database in which it started.
     """
-    counted = execute(
+    updated = execute(
         con,
         "queries/count_in_run",
         run_id=run_id,
@@ -59,13 +59,13 @@ def count_in_run(
         n_appended=n_appended,
         n_scored=n_scored,
     )
-    _check_line(counted)
+    _check_line(updated)
 
 
 def finish_run(
     con: duckdb.DuckDBPyConnection, run_id: str, status: str = "done", message: str | None = None
 ) -> None:
-    """Close a run's line: done, stopped or failed, with a message (which holds no text and no subject).
+    """Close a run's line as done, stopped or failed, with a message that holds no text and no subject.
 
     Raises:
         StoreError: as `count_in_run`.
@@ -76,7 +76,7 @@ def finish_run(
 
 
 def judge_run(con: duckdb.DuckDBPyConnection, run_id: str, quality: str, findings: Sequence[str]) -> None:
-    """Put what a run's input was worth into its line.
+    """Write the quality of a run's input (green, yellow or red) and its findings into the run's line.
 
     Raises:
         StoreError: as `count_in_run`.
@@ -87,7 +87,7 @@ def judge_run(con: duckdb.DuckDBPyConnection, run_id: str, quality: str, finding
 
 
 def last_night(con: duckdb.DuckDBPyConnection, job: str) -> dt.datetime | None:
-    """When the last run of a job that was done began, UTC; where none was, the first; None where it never ran."""
+    """Start of a job's last run that was done (UTC); if none was, of its first run; None if it never ran."""
     row = execute(con, "queries/last_night", job=job, now=utc_now()).fetchone()
     return row[0] if row else None
 

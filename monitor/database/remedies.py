@@ -1,4 +1,4 @@
-"""What DuckDB's errors about a file mean, and what to do about them."""
+"""DuckDB's errors about a file, as one line that says what to do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FULL = ("No space left", "Out of disk", "File too large")
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn DuckDB's errors about the file (not those about a statement) into a StoreError with a remedy."""
+    """Turn DuckDB's errors about the file into a StoreError with a remedy; errors about a statement pass."""
     try:
         yield
     except duckdb.Error as error:
@@ -36,15 +36,17 @@ def explained(path: Path) -> Iterator[None]:
         remedy = _remedy(path, reason) if about_file else None
         if remedy is None:
             raise
-        raise StoreError(f"{_full(path, reason) or path}: {remedy} (DuckDB: {reason[:200]})") from error
+        raise StoreError(
+            f"{_full_folder(path, reason) or path}: {remedy} (DuckDB: {reason[:200]})"
+        ) from error
     except RuntimeError as error:
-        if str(error) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+        if str(error) == "Query interrupted":  # DuckDB raises this when Ctrl-C arrives
             raise KeyboardInterrupt from error
         raise
 
 
 def _remedy(path: Path, reason: str) -> str | None:
-    """What to do about a DuckDB error, or None where the file is not at fault."""
+    """The remedy for a DuckDB error, or None if the file is not at fault."""
     end = re.search(r"at byte position (\d+)", reason)
     wal = f"the log beside it is damaged; move {path}.wal away"
     if end:
@@ -69,8 +71,8 @@ def _remedy(path: Path, reason: str) -> str | None:
     return None
 
 
-def _full(path: Path, reason: str) -> Path | None:
-    """The folder of the full disk, where that is not the folder of the database: a snapshot may lie elsewhere."""
+def _full_folder(path: Path, reason: str) -> Path | None:
+    """The folder on the full disk, if it is not the folder of the database: a snapshot may lie elsewhere."""
     written = re.search(r'file "([^"]+)"', reason)
     if written is None or not any(sign in reason for sign in _FULL):
         return None

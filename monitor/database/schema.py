@@ -1,4 +1,4 @@
-"""TODO"""
+"""The schema: apply the files of sql/schema to a database, and refuse databases with another one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from monitor.errors import StoreError
 
 
 def migrate(con: duckdb.DuckDBPyConnection) -> None:
-    """Apply the files of sql/schema that this database has not had, all in one transaction."""
+    """Apply the files of sql/schema that this database lacks, all in one transaction."""
     applied = len(_applied(con) or ())
     if applied == len(_migrations()):
         return
@@ -29,7 +29,7 @@ def _migrations() -> tuple[Path, ...]:
 
 
 def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:
-    """Names of the schema files this database has had, in order; None where it belongs to another program."""
+    """Names of the schema files that this database has, in order; None if it belongs to another program."""
     try:
         rows = con.execute("SELECT name FROM schema_version ORDER BY version").fetchall()
     except duckdb.Error:
@@ -38,16 +38,21 @@ def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:
 
 
 def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool) -> None:
-    applied, known = _applied(con), [file.stem for file in _migrations()]
-    if applied is None or any(mine != its for mine, its in zip(known, applied, strict=False)):
+    """Check that this database is of this project and that its schema can be used.
+
+    Raises:
+        StoreError: it is of another program, or newer than this code, or (if `read_only`) older.
+    """
+    applied, expected = _applied(con), [file.stem for file in _migrations()]
+    if applied is None or any(ours != its for ours, its in zip(expected, applied, strict=False)):
         raise StoreError(f"{path}: a database of another program; name another file with --db")
-    if len(applied) > len(known):
+    if len(applied) > len(expected):
         raise StoreError(
-            f"{path}: written by a newer risk-monitor (schema {len(applied)}, this one knows {len(known)}); "
+            f"{path}: written by a newer risk-monitor (schema {len(applied)}, this one knows {len(expected)}); "
             "upgrade risk-monitor"
         )
-    if read_only and len(applied) < len(known):
+    if read_only and len(applied) < len(expected):
         raise StoreError(
-            f"{path}: schema {len(applied)} is older than this risk-monitor's {len(known)}; "
+            f"{path}: schema {len(applied)} is older than this risk-monitor's {len(expected)}; "
             f"`risk-monitor score INPUT --db {path}` brings it up to date"
         )

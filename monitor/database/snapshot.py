@@ -1,7 +1,7 @@
-"""A read-only copy of the database for analysts and BI tools, whom no run then waits for, nor they for it.
+"""A read-only copy of the database for analysts and BI tools. No run waits for them, and they wait for no run.
 
-It takes the place of the last one in one step, so that whoever opens it sees one night's state, whole; who has
-the last one open keeps it. Its files have mode 600 and hold no text unless they are asked to.
+The copy replaces the last one in one step, so whoever opens it sees the complete state of one night; whoever has the
+last copy open keeps it. Its files have mode 600 and hold texts only if the settings say so.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = 
 
     Args:
         db: the database.
-        folder: where the copy is kept; made where there is none.
-        texts: keep the texts, and what rejects hold of theirs, in the copy.
-        parquet: also write the scores of each month to FOLDER/scores-YYYY-MM.parquet; otherwise those go.
+        folder: the folder of the copy; created if it is missing.
+        texts: copy the texts too, and the start of each rejected row.
+        parquet: also write the scores of each month to FOLDER/scores-YYYY-MM.parquet; otherwise remove these files.
 
     Returns:
         the path of the copy.
@@ -46,7 +46,7 @@ def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = 
     with _writing_to(folder):
         with database_copy(db, new, before=None if texts else EVERY_TEXT, keys=False):
             new.replace(out)
-        for unfinished in folder.glob(f".{MONTHS}.new"):  # of a run that was killed
+        for unfinished in folder.glob(f".{MONTHS}.new"):  # a killed run left it
             unfinished.unlink()
         written = _write_months(out, folder) if parquet else set()
         for path in folder.glob(MONTHS):
@@ -56,7 +56,7 @@ def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = 
 
 
 def _write_months(snapshot: Path, folder: Path) -> set[Path]:
-    """The scores of each calendar month (UTC) of posted_at, one file a month; returns the files."""
+    """Write one file of scores for each calendar month (UTC) of posted_at; returns the files."""
     written = set()
     with explained(snapshot), duckdb.connect(snapshot, read_only=True) as con:
         for (month,) in execute(con, "queries/snapshot_months").fetchall():

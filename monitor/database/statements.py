@@ -24,7 +24,7 @@ HEADER_KEYS = ("name", "purpose", "grain", "frame", "params")
 
 @dataclass(frozen=True)
 class Statement:
-    """One file below sql/: the statement and what its header says about it.
+    """One file below sql/: the statement, and the values of its header.
 
     Attributes:
         name: the file's path below sql/, without .sql.
@@ -39,11 +39,11 @@ class Statement:
     sql: str
 
     def pick(self, values: Mapping[str, object]) -> dict[str, object]:
-        """Those of `values` that this statement takes."""
+        """The parameters of this statement, out of `values`."""
         return {name: values[name] for name in self.params}
 
     def check(self, params: Mapping[str, object]) -> None:
-        """Refuse parameters that are not exactly those of the header.
+        """Check that the parameters are exactly those of the header.
 
         Raises:
             ConfigError: a parameter is missing or unknown.
@@ -89,31 +89,31 @@ def execute(con: duckdb.DuckDBPyConnection, name: str, /, **params: object) -> d
     Raises:
         ConfigError: there is no such statement, or a parameter is missing or unknown.
     """
-    found = statement(name)
-    found.check(params)
-    return con.execute(found.sql, params)
+    selected = statement(name)
+    selected.check(params)
+    return con.execute(selected.sql, params)
 
 
 def query(con: duckdb.DuckDBPyConnection, name: str, /, **params: object) -> pl.DataFrame:
-    """Run sql/NAME.sql with these parameters; one row per what its header calls the grain.
+    """Run sql/NAME.sql with these parameters; the grain in its header says what a row is.
 
     Raises:
         ConfigError: as `execute`.
     """
-    found = statement(name)
-    found.check(params)
-    frame: pl.DataFrame = con.sql(found.sql, params=params).pl()
+    selected = statement(name)
+    selected.check(params)
+    frame: pl.DataFrame = con.sql(selected.sql, params=params).pl()
     return frame
 
 
 def fetch_number(result: duckdb.DuckDBPyConnection) -> int:
     """The single number that a count, an INSERT or an UPDATE returns."""
-    ((number,),) = result.fetchall()  # to its end, or the connection takes no other statement
+    ((number,),) = result.fetchall()  # read to its end, or the connection refuses the next statement
     return int(number)
 
 
 def utc_now() -> dt.datetime:
-    """The time now in UTC, without a zone, as the tables hold it."""
+    """The current time in UTC, without a zone, as the tables store it."""
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 

@@ -1,7 +1,7 @@
-"""The rows of the database: documents, rejects, scores, models, and the ledger of runs.
+"""Append and read the rows of the database: documents, rejects, scores, files, models and evaluations.
 
-Every append is idempotent: what is kept already, or comes twice in one batch, is left out. Nothing here opens
-or commits; that is monitor.database. The statements are in sql/queries, one a file.
+Every append is idempotent: it leaves out rows that the table has, and rows that come twice in one batch. Nothing here
+opens a database or commits; see connection.py. The statements are in sql/queries.
 """
 
 from __future__ import annotations
@@ -33,62 +33,62 @@ EVALUATION_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
 
 
 def conflicting_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[str]:
-    """The doc_ids, each once in `documents`, that are already kept with another subject, time or text."""
+    """The doc_ids in `documents` (each at most once) that the table has with another subject, time or text."""
     con.register("incoming", documents)
     return [doc_id for (doc_id,) in execute(con, "queries/conflicting_documents").fetchall()]
 
 
 def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
-    """Keep the documents (columns of the table but run_id, ingested_at) that are new; returns how many."""
+    """Append the new documents (the table's columns without run_id and ingested_at); returns their number."""
     return _append(
         con, "append_documents", documents.unique("doc_id", keep="first", maintain_order=True), run_id
     )
 
 
 def append_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame, run_id: str) -> int:
-    """Keep the rejects (reject_id, file, row, column, reason, raw) not kept yet; returns how many."""
+    """Append the new rejects (reject_id, file, row, column, reason, raw); returns their number."""
     return _append(
         con, "append_rejects", rejects.unique("reject_id", keep="first", maintain_order=True), run_id
     )
 
 
 def stored_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> list[str]:
-    """The reject_ids of these that are kept already."""
+    """The reject_ids in `rejects` that the table has."""
     con.register("incoming", rejects)
     return [reject_id for (reject_id,) in execute(con, "queries/stored_rejects").fetchall()]
 
 
 def append_scores(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, run_id: str) -> int:
-    """Keep the scores (the table's columns but run_id, scored_at) that are new; returns how many.
+    """Append the new scores; returns their number. Scores of documents that the database lacks are left out.
 
-    A score of a document that is no longer kept is dropped.
+    `scores` has doc_id, model_id, emotion, risk, the probabilities, confidence, n_tokens and truncated.
     """
     keys = ["doc_id", "model_id"]
     return _append(con, "append_scores", scores.unique(keys, keep="first", maintain_order=True), run_id)
 
 
 def unscored(con: duckdb.DuckDBPyConnection, model_id: str, max_rows: int, max_bytes: int) -> pl.DataFrame:
-    """The next documents (doc_id, text) without a score of this model; at least one where there are any."""
+    """The next documents (doc_id, text) that this model has not scored; at least one if there are any."""
     return query(con, "queries/unscored", model_id=model_id, max_rows=max_rows, max_bytes=max_bytes)
 
 
 def count_unscored(con: duckdb.DuckDBPyConnection, model_id: str) -> int:
-    """How many documents have no score of this model."""
+    """Number of documents that this model has not scored."""
     return fetch_number(execute(con, "queries/count_unscored", model_id=model_id))
 
 
 def totals(con: duckdb.DuckDBPyConnection, model_id: str) -> dict[str, Any]:
-    """How much this model has scored in all, and the shares of emotions and risks (see sql/queries/totals.sql)."""
+    """Counts of all that this model has scored, and shares of emotions and risks: sql/queries/totals.sql."""
     return query(con, "queries/totals", model_id=model_id).row(0, named=True)
 
 
 def files_read(con: duckdb.DuckDBPyConnection) -> set[tuple[str, int, str]]:
-    """The manifest: path, bytes and SHA-256 of every file that was read to its end."""
+    """The manifest: path, size in bytes and SHA-256 of every file that was read to its end."""
     return set(execute(con, "queries/files_read").fetchall())
 
 
 def add_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str, size: int, run_id: str) -> None:
-    """Remember a file, of so many bytes, that was read to its end."""
+    """Add a file of `size` bytes, which was read to its end, to the manifest."""
     execute(con, "queries/add_file", path=path, sha256=sha256, size=size, run_id=run_id, now=utc_now())
 
 
@@ -105,7 +105,7 @@ def add_model(
     exponent: float,
     risk_map: Mapping[str, str],
 ) -> None:
-    """Remember what stands behind a model_id; known ones stay as they are."""
+    """Record what a model_id stands for; an earlier record stays as it is."""
     execute(
         con,
         "queries/add_model",
@@ -123,28 +123,28 @@ def add_model(
 
 
 def add_evaluations(con: duckdb.DuckDBPyConnection, model_id: str, file: Path) -> None:
-    """Take the measurements that came with a model (a CSV of EVALUATION_COLUMNS), unless it has been measured here.
+    """Add the measurements that come with a model (a CSV of EVALUATION_COLUMNS), unless it was measured here.
 
     Raises:
-        StoreError: the file has other columns, or values that are none.
+        StoreError: the file has other columns, or a value of another type.
     """
     try:
         frame = pl.read_csv(file, schema=EVALUATION_COLUMNS)
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as fault:
         first = str(fault).splitlines()[0]
-        raise StoreError(f"{file}: not the table of evaluations ({first}); mend or remove it") from fault
+        raise StoreError(f"{file}: not the table of evaluations ({first}); repair or remove it") from fault
     con.register("incoming", frame)
     execute(con, "queries/add_evaluations", model_id=model_id)
 
 
 def replace_evaluations(con: duckdb.DuckDBPyConnection, metrics: pl.DataFrame) -> None:
-    """Keep the metrics (the columns of `evaluations`) in place of those of the same model, split and method."""
+    """Replace the metrics of the same model, split and method; `metrics` has the columns of `evaluations`."""
     con.register("incoming", metrics)
     execute(con, "queries/replace_evaluations")
     execute(con, "queries/delete_old_evaluations")
 
 
 def _append(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, run_id: str) -> int:
-    """Run an append statement on `rows`, known to it as `incoming`; returns how many were new."""
+    """Run an append statement on `rows`, which it reads as `incoming`; returns the number of new rows."""
     con.register("incoming", rows)
     return fetch_number(execute(con, f"queries/{name}", run_id=run_id, now=utc_now()))

@@ -1,1 +1,1 @@
-"""Rolling windows, defined in sql/windows, and the forecast."""
+"""Window queries, defined in sql/windows, and the forecast."""

@@ -1,6 +1,6 @@
-"""Run the window queries in sql/windows by name, with named parameters, and get polars frames back.
+"""Run the window queries of sql/windows by name, with named parameters; each returns a polars frame.
 
-The file is the whole definition; this module checks the types of the parameters and runs it.
+The SQL file is the complete definition. This module checks the types of the parameters and runs the file.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ def load(name: str) -> Statement:
 
 
 def run(con: duckdb.DuckDBPyConnection, name: str, /, **params: object) -> pl.DataFrame:
-    """Run window query `name`; one row per what its header calls the grain, in the order it states.
+    """Run window query `name`; its header gives the grain, and its ORDER BY the order of the rows.
 
-    Dates may be given as date or datetime; either means the whole UTC day.
+    A date parameter is a date or a datetime; either stands for the UTC day.
 
     Raises:
-        ConfigError: unknown query, a missing, unknown or ill-typed parameter.
+        ConfigError: there is no such query, or a parameter is missing, unknown or of a wrong type.
     """
     load(name).check(params)
     _check(name, params)

@@ -1,5 +1,5 @@
 -- name: acknowledge
--- purpose: note that somebody has seen an open alert
+-- purpose: record that somebody has seen an open alert
 -- grain: the row of this alert
 -- frame: none
 -- params: alert_id, now

@@ -1,13 +1,13 @@
 -- name: change
--- purpose: change rule: a one-sided CUSUM of a subject's p_high over their own baseline, in texts: by how many texts' worth
---          of certain high risk they wrote more than their own mean and an allowance. Page's recursion
---          S = max(0, S + x - baseline - allowance) is the cumulative sum less its running minimum (the Skorokhod map), so
---          plain windows give it; the minimum is taken over the last change_days days only, so that old trouble is
---          forgotten (window-limited CUSUM, Lai 1995). Page 1954, Biometrika 41(1/2)
--- grain: one row per day with texts and a baseline, of the subjects who were ever at the limit (`hit`); `calm` = below
---        calm_share of it. The evidence is the stretch of days that makes the sum
--- frame: baseline: baseline_days calendar days that end baseline_gap days before day, from baseline_texts texts on;
---        cumulative sums: all days before and day; running minimum: change_days calendar days ending on and including day
+-- purpose: change rule: a one-sided CUSUM of a subject's p_high. Each text adds its p_high less the mean of the subject's
+--          baseline and less an allowance, so the sum counts texts' worth of certain high risk. Page's recursion
+--          S = max(0, S + x - baseline - allowance) equals the cumulative sum less its running minimum (the Skorokhod
+--          map), which windows compute. The minimum is over the last change_days days, so the rule forgets older days
+--          (window-limited CUSUM, Lai 1995). Page 1954, Biometrika 41(1/2)
+-- grain: one row per day with texts and a baseline, of the subjects who ever reached the limit (`hit`); `calm` = below
+--        calm_share of it. The evidence is the stretch of days that makes up the sum
+-- frame: baseline: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
+--        cumulative sums: all days up to day; running minimum: change_days calendar days ending on and including day
 -- params: model_id, as_of, change_limit, change_allowance, change_days, baseline_days, baseline_gap, baseline_texts, calm_share
 WITH daily AS (
     SELECT subject_id, day, sum(n) AS n, sum(high) AS high

@@ -1,11 +1,11 @@
 -- name: episodes
--- purpose: from the days of one rule (the table `signals`) to its episodes: one begins when the rule was hit on
---          confirm_days days with texts in a row (confirmation), lasts through days that are neither hit nor calm
---          (hysteresis), and ends when cooldown_days days have passed since its last day; what comes sooner belongs to it
---          (cool-down). Everything looks back alone: a later day changes no earlier opened_on
--- grain: one row per subject and episode, with the evidence of the day it was opened on; closed_on is NULL while it lasts
--- frame: confirmation: confirm_days rows ending on and including the day; state: the last hit or calm day of the
---        cooldown_days days before day, and day; numbering: all rows before
+-- purpose: turn the days of one rule (the table `signals`) into episodes. An episode begins when the rule is hit on
+--          confirm_days days with texts in a row (confirmation). It lasts through days that are neither hit nor calm
+--          (hysteresis). It ends when cooldown_days days have passed since its last day; a hit within that time belongs
+--          to the same episode (cool-down). Every window looks back only: a later day changes no earlier opened_on
+-- grain: one row per subject and episode, with the evidence of the day that opened it; closed_on is NULL while it lasts
+-- frame: confirmation: confirm_days rows ending on and including day; state: the last hit or calm day among day and the
+--        cooldown_days days before it; numbering: all rows up to day
 -- params: as_of, confirm_days, cooldown_days
 WITH confirmed AS (
     SELECT
@@ -41,23 +41,23 @@ numbered AS (
     SELECT *, count(*) FILTER (is_start) OVER (PARTITION BY subject_id ORDER BY day ROWS UNBOUNDED PRECEDING) AS number
     FROM starts
 ),
-found AS (
+episodes AS (
     SELECT
         subject_id,
         min(day) AS opened_on,
         arg_min(evidence_from, day) AS evidence_from,
         opened_on AS evidence_to,
         arg_min(n, day) AS n,
-        round(arg_min(value, day), 9) AS value,  -- what the order of a sum moves is no change
+        round(arg_min(value, day), 9) AS value,  -- sums differ in their last bits with the order of their terms
         max(day) AS last_day,
         last_day + CAST($cooldown_days AS INTEGER) + 1 AS ends_on,
-        coalesce(arg_max_null(next_day, day) < ends_on, false) AS spoke_again
+        coalesce(arg_max_null(next_day, day) < ends_on, false) AS wrote_again
     FROM numbered
     GROUP BY subject_id, number
 )
 SELECT
-    * EXCLUDE (ends_on, spoke_again),
+    * EXCLUDE (ends_on, wrote_again),
     CASE WHEN ends_on <= CAST($as_of AS DATE) THEN ends_on END AS closed_on,
-    CASE WHEN closed_on IS NOT NULL THEN if(spoke_again, 'calm again', 'silent') END AS closed_because
-FROM found
+    CASE WHEN closed_on IS NOT NULL THEN if(wrote_again, 'calm again', 'silent') END AS closed_because
+FROM episodes
 ORDER BY subject_id, opened_on

@@ -1,6 +1,6 @@
 -- name: level
--- purpose: level rule: the mean p_high of a subject's last days stands at or above a line, with enough texts behind it
--- grain: one row per day with texts, of the subjects who were ever at the line (`hit`); `calm` = below calm_share of it
+-- purpose: level rule: the mean p_high of a subject's last days is at or above a line, and they wrote enough texts for it
+-- grain: one row per day with texts, of the subjects who ever reached the line (`hit`); `calm` = below calm_share of it
 -- frame: level_days calendar days ending on and including day
 -- params: model_id, as_of, threshold, min_texts, level_days, calm_share
 WITH daily AS (

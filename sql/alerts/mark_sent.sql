@@ -1,5 +1,5 @@
 -- name: mark_sent
--- purpose: note that somebody was told of the alerts that sql/alerts/untold.sql counts
+-- purpose: record that a notification of the alerts that sql/alerts/unsent.sql counts was sent
 -- grain: the rows of these alerts
 -- frame: none
 -- params: model_id, now

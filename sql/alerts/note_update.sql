@@ -1,5 +1,5 @@
 -- name: note_update
--- purpose: remember that the rules have looked at every score that a model has now
+-- purpose: record that the rules have read every score that a model has now
 -- grain: the row of this model, added or overwritten
 -- frame: none
 -- params: model_id, run_id

@@ -1,7 +1,7 @@
 -- name: reconcile
--- purpose: what must change in `alerts` so that it says what the rules say now (the frame `episodes`). An alert and an
---          episode of one rule and subject are one when their evidence overlaps (the nearest wins); an alert without its
---          episode is withdrawn: late rows, or another setting, took its reason away. Acknowledged alerts stay so
+-- purpose: the changes that bring `alerts` into agreement with the rules (the frame `episodes`). An alert and an episode
+--          of one rule and subject match when their evidence overlaps, the nearest first. An alert without an episode is
+--          withdrawn: late rows or another setting removed its reason. Acknowledged alerts stay acknowledged
 -- grain: one row per alert to add (old_state NULL) or to overwrite, in the columns of `alerts`; none when nothing changed
 -- frame: alerts opened up to and including as_of; the best candidate of each alert, then of each episode
 -- params: model_id, as_of, run_id, now

@@ -1,6 +1,6 @@
 -- name: sustained
--- purpose: sustained rule: on k of the last days the mean of a subject's day stood at or above a line; many days count,
---          not many texts. value = how many such days; days of silence are none
+-- purpose: sustained rule: on several of the last days the mean p_high of a subject's day was at or above a line; the rule
+--          counts days, not texts. value = number of such days; a day without texts is not one
 -- grain: one row per day with texts, of the subjects who ever had so many days (`hit`); `calm` = below calm_share of it
 -- frame: sustained_of calendar days ending on and including day
 -- params: model_id, as_of, sustained_days, sustained_of, sustained_line, calm_share

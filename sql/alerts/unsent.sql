@@ -1,5 +1,5 @@
 -- name: unsent
--- purpose: how many alerts wait for somebody of which nobody was told
+-- purpose: number of open alerts of which no notification was sent
 -- grain: one row
 -- frame: none
 -- params: model_id

@@ -1,5 +1,5 @@
 -- name: write_alerts
--- purpose: keep what sql/alerts/reconcile.sql found changed (the frame `changes`)
+-- purpose: write the changes that sql/alerts/reconcile.sql returned (the frame `changes`)
 -- grain: one row per alert_id, added or overwritten
 -- frame: none
 -- params: none

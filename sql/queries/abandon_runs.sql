@@ -1,5 +1,5 @@
 -- name: abandon_runs
--- purpose: close the lines of runs that never did so themselves; the caller holds the lock, so none of them lives
+-- purpose: mark runs that were killed as failed; the caller holds the lock of `only_writer`, so none of them still runs
 -- grain: every row still marked running
 -- frame: none
 -- params: now

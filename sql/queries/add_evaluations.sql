@@ -1,5 +1,5 @@
 -- name: add_evaluations
--- purpose: take the measurements that came with a model, where it has none
+-- purpose: add the measurements that come with a model, if it has none
 -- grain: one row per row of the registered frame incoming that is about this model
 -- frame: none
 -- params: model_id

@@ -1,5 +1,5 @@
 -- name: add_file
--- purpose: remember an input file that was read to its end
+-- purpose: add an input file that was read to its end to the manifest
 -- grain: at most one new row
 -- frame: none
 -- params: path, sha256, size, run_id, now

@@ -1,5 +1,5 @@
 -- name: add_model
--- purpose: remember what stands behind a model_id; first_seen stays as it was
+-- purpose: record what a model_id stands for; an earlier record stays as it is
 -- grain: at most one new row
 -- frame: none
 -- params: model_id, name, base, adapter, quantisation, prompt, temperature, exponent, risk_map, now

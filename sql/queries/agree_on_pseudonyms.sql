@@ -1,5 +1,5 @@
 -- name: agree_on_pseudonyms
--- purpose: remember the first fingerprint that this database's ids are made with
+-- purpose: record the fingerprint of the key of this database's ids, unless one is recorded
 -- grain: at most one new row
 -- frame: none
 -- params: fingerprint, now

@@ -1,5 +1,5 @@
 -- name: append_documents
--- purpose: keep the documents of the frame `incoming` whose doc_id is new
+-- purpose: append the documents of the frame `incoming` whose doc_id is new
 -- grain: one new row per doc_id not seen before
 -- frame: none
 -- params: run_id, now

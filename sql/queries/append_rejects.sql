@@ -1,5 +1,5 @@
 -- name: append_rejects
--- purpose: keep the rejects of the frame `incoming` that are not kept yet
+-- purpose: append the rejects of the frame `incoming` whose reject_id is new
 -- grain: one new row per reject_id not seen before
 -- frame: none
 -- params: run_id, now

@@ -1,5 +1,5 @@
 -- name: append_scores
--- purpose: keep the scores of the frame `incoming` that this model has not given yet, of documents still kept
+-- purpose: append the scores of the frame `incoming` that are new, of documents that the database has
 -- grain: one new row per doc_id and model_id not seen before
 -- frame: none
 -- params: run_id, now

@@ -1,5 +1,5 @@
 -- name: conflicting_documents
--- purpose: incoming doc_ids that are already kept with another subject, time or text; the kept one stays
+-- purpose: incoming doc_ids that `documents` has with another subject, time or text; the stored document stays
 -- grain: one row per such doc_id of the frame `incoming`
 -- frame: none
 -- params: none

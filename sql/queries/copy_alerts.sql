@@ -1,6 +1,6 @@
 -- name: copy_alerts
 -- purpose: copy the alerts of the attached database `old`, without those of the subjects
--- grain: one new row per alert kept
+-- grain: one new row per alert copied
 -- frame: none
 -- params: subjects
 INSERT INTO alerts BY NAME

@@ -1,7 +1,7 @@
 -- name: copy_documents
 -- purpose: copy the documents of the attached database `old`, without those of the subjects, and without texts taken in
---          before a time (null: all texts stay)
--- grain: one new row per document kept
+--          before a time (null: all texts are copied)
+-- grain: one new row per document copied
 -- frame: none
 -- params: subjects, before
 INSERT INTO documents BY NAME

@@ -1,6 +1,6 @@
 -- name: copy_files
--- purpose: copy the manifest of the attached database `old`; a path that holds a subject's id as a word gives way to the
---          start of the content's hash, so that the file stays known
+-- purpose: copy the manifest of the attached database `old`; a path that holds a subject's id as a word is replaced by
+--          the start of the content's hash, so that the next run still recognises the file
 -- grain: one new row per name and content
 -- frame: none
 -- params: names

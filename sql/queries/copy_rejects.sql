@@ -1,8 +1,8 @@
 -- name: copy_rejects
--- purpose: copy the rejects of the attached database `old`, without those of the subjects, whose ids also go from the others'
---          file and reason. What a reject held goes when it is older than `before`, and with any subject when nobody can say
---          whose it was
--- grain: one new row per reject kept
+-- purpose: copy the rejects of the attached database `old`, without those of the subjects. Their ids are removed from file
+--          and reason of the others. `raw` is removed from rejects older than `before`, and, if there are subjects, from
+--          rejects without a known subject
+-- grain: one new row per reject copied
 -- frame: none
 -- params: subjects, names, before
 INSERT INTO rejects BY NAME

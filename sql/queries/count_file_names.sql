@@ -1,5 +1,5 @@
 -- name: count_file_names
--- purpose: how many names of files in the attached database `old` hold a subject's id as a word
+-- purpose: number of file names in the attached database `old` that hold a subject's id as a word
 -- grain: one row
 -- frame: none
 -- params: names

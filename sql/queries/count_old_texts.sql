@@ -1,5 +1,5 @@
 -- name: count_old_texts
--- purpose: how many texts, and rejects with something of a row in them, were taken in before a time
+-- purpose: number of texts, and of rejects with the start of a row, that were taken in before a time
 -- grain: one row
 -- frame: none
 -- params: before

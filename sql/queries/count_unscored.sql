@@ -1,5 +1,5 @@
 -- name: count_unscored
--- purpose: how many documents this model has yet to score
+-- purpose: number of documents that this model has not scored
 -- grain: one row
 -- frame: none
 -- params: model_id

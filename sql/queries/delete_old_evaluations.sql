@@ -1,6 +1,6 @@
 -- name: delete_old_evaluations
--- purpose: forget what an earlier evaluation measured of a method and the newest one did not
--- grain: rows of the models, splits and methods in the registered frame incoming, of other times than its own
+-- purpose: delete metrics of an earlier evaluation of a method that the newest one did not measure
+-- grain: rows of the models, splits and methods in the registered frame incoming, measured at another time
 -- frame: none
 -- params: none
 DELETE FROM evaluations AS old

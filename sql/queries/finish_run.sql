@@ -1,5 +1,5 @@
 -- name: finish_run
--- purpose: close a run's line in the ledger
+-- purpose: write the end of a run into its line of the ledger
 -- grain: the row of this run
 -- frame: none
 -- params: run_id, status, message, now

@@ -1,5 +1,5 @@
 -- name: judge_run
--- purpose: put what a run's input was worth into its line of the ledger
+-- purpose: write the quality of a run's input into its line of the ledger
 -- grain: the row of this run
 -- frame: none
 -- params: run_id, quality, findings

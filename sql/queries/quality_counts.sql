@@ -1,6 +1,6 @@
 -- name: quality_counts
--- purpose: what a run read, and what of it was rejected or known already; files that could not be read are those of
---          runs before it, too, that ended before they were judged: it does not count these files again
+-- purpose: what a run read, and how much of it was rejected or already stored. Files that could not be read include those of
+--          earlier runs that ended before their quality was judged, because this run does not count these files again
 -- grain: one row
 -- frame: none
 -- params: run_id

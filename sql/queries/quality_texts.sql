@@ -1,8 +1,8 @@
 -- name: quality_texts
--- purpose: length and language of a run's new texts, and of those before them: the median of the logarithm of the
---          length and its median absolute deviation, and the mean shares of a text's letters that are in frequent
---          English words, in other words of Latin letters, and of other scripts; a text without letters is all `none`
--- grain: one row per period, `now` and `past`; of each at most max_texts texts, always the same ones
+-- purpose: length and language of a run's new texts, and of earlier texts: the median of the logarithm of the length and its
+--          median absolute deviation; the mean shares of a text's letters in frequent English words, in other words of
+--          Latin letters, and in other scripts; the share of texts without letters (`none`)
+-- grain: one row per period, `now` and `past`; of each at most max_texts texts, the same ones at every call
 -- frame: `now` = documents of the run, `past` = those of other runs taken in since a time before it
 -- params: run_id, since, max_texts
 WITH texts AS (

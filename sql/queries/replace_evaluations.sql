@@ -1,5 +1,5 @@
 -- name: replace_evaluations
--- purpose: keep the metrics of an evaluation, in place of older ones
+-- purpose: write the metrics of an evaluation over older ones
 -- grain: one row per row of the registered frame incoming
 -- frame: none
 -- params: none

@@ -1,5 +1,6 @@
 -- name: snapshot_month
--- purpose: what BI tools get of a month (UTC): each score with its text's subject, time and source, and the text if it is kept
+-- purpose: the export of a month (UTC) for BI tools: each score with subject, time and source of its text, and the text if
+--          the snapshot has it
 -- grain: one row per doc_id and model_id of a text posted in the month
 -- frame: none
 -- params: month

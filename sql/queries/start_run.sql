@@ -1,5 +1,5 @@
 -- name: start_run
--- purpose: open a line in the ledger
+-- purpose: add the line of a new run to the ledger
 -- grain: one new row
 -- frame: none
 -- params: run_id, job, model_id, now

@@ -1,7 +1,7 @@
 -- name: status
--- purpose: how the runs that score are doing: the last one, the last one that was done, and what has failed since
--- grain: one row; nulls where nothing ever ran; alerts_current = the alert rules have looked at every score;
--- runs that ended after $now, by a clock that was wrong, are left out
+-- purpose: state of the runs that score: the last one, the last one that was done, and the number that failed since
+-- grain: one row; nulls if nothing ever ran; alerts_current = the alert rules have read every score; runs that ended after
+--        $now (a wrong clock) are left out
 -- frame: none
 -- params: now
 WITH scoring AS (

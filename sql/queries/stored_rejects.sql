@@ -1,5 +1,5 @@
 -- name: stored_rejects
--- purpose: which of the incoming rejects are kept already
+-- purpose: the incoming rejects that the table has
 -- grain: one row per such reject_id of the frame `incoming`
 -- frame: none
 -- params: none

@@ -1,5 +1,6 @@
 -- name: subject_traces
--- purpose: what to look for once these subjects are forgotten: ids and texts of their documents that no other wrote
+-- purpose: strings to search for after these subjects are forgotten: ids and texts of their documents, without texts that
+--          other subjects wrote too
 -- grain: one row per document, the longest texts first
 -- frame: none
 -- params: subjects, n

@@ -1,5 +1,5 @@
 -- name: totals
--- purpose: how much of what a model has scored, in all: texts, people, days, and the shares of emotions and risks
+-- purpose: totals of what a model has scored: texts, subjects, first and last time, and shares of emotions and risks
 -- grain: one row
 -- frame: none
 -- params: model_id

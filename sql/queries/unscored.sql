@@ -1,7 +1,7 @@
 -- name: unscored
 -- purpose: the next documents that this model has not scored, oldest rows first, within a limit of rows and of bytes
 -- grain: one row per document without a score of this model
--- frame: all rows before, in the order of the table: the sum that stops the batch once max_bytes is reached
+-- frame: all rows up to this one, in the order of the table: the sum of bytes that ends the batch at max_bytes
 -- params: model_id, max_rows, max_bytes
 SELECT
     doc_id,

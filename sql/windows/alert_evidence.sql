@@ -1,6 +1,6 @@
 -- name: alert_evidence
--- purpose: the texts that an alert rests on most: opt-in, for eyes that may read them
--- grain: one row per alert that was open on as_of and text, at most `top` texts an alert, the highest p_high first
+-- purpose: the texts with the highest p_high in an alert's evidence; only reports for authorised staff show them
+-- grain: one row per alert that was open on as_of and text, at most `top` texts per alert, the highest p_high first
 -- frame: the alert's evidence window, both days included; a text is cut to 280 characters
 -- params: model_id, as_of, top
 SELECT a.alert_id, s.posted_at, s.p_high, left(d.text, 280) AS text

@@ -1,7 +1,7 @@
 -- name: alerts
--- purpose: the alerts of a model as they stood on a day: what each rests on, and whether it still waited then
+-- purpose: a model's alerts as of a day: their evidence, and whether each was open on that day
 -- grain: one row per alert opened up to and including as_of, the newest first; is_open = not closed by as_of
--- frame: opened_on up to and including as_of; whether somebody had seen an alert by then is not on record, only now
+-- frame: opened_on up to and including as_of; `state` is the current one, because past acknowledgements are not recorded
 -- params: model_id, as_of
 SELECT
     * EXCLUDE (model_id, run_id, raised_at, told_at),

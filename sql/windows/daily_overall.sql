@@ -1,5 +1,5 @@
 -- name: daily_overall
--- purpose: what everyone together wrote on each day; n_subjects is what small-cohort suppression looks at
+-- purpose: all texts of each day together; small-cohort suppression reads n_subjects
 -- grain: one row per UTC calendar day with at least one scored text
 -- frame: the calendar day; every day up to and including the day of as_of
 -- params: model_id, as_of

@@ -1,5 +1,5 @@
 -- name: daily_subject
--- purpose: what each subject wrote on each day: how many texts, how they were scored
+-- purpose: each subject's texts of each day: their number and mean scores
 -- grain: one row per subject and UTC calendar day with at least one scored text
 -- frame: the calendar day; every day up to and including the day of as_of
 -- params: model_id, as_of

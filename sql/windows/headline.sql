@@ -1,5 +1,5 @@
 -- name: headline
--- purpose: the last 7 days against the 7 before, in a few numbers, subjects above the alert line among them
+-- purpose: the last 7 days and the 7 days before in a few numbers, among them the subjects above the alert line
 -- grain: two rows, `now` and `before`; a period without texts has n = 0 and NULL means
 -- frame: `now` = 7 calendar days ending on and including as_of, `before` = the 7 days before those. A subject is rated
 --        when they wrote at least min_texts texts in the period, and above when rated and their mean p_high >= threshold

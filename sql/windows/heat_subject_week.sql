@@ -2,8 +2,8 @@
 -- purpose: the highest-risk subjects, week by week
 -- grain: one row per subject and ISO week (week = its Monday) with at least one scored text, for the `top` subjects
 -- frame: the calendar weeks that touch the `days` days ending on as_of, cut at as_of. Subjects are ranked (place 1 =
---        highest) by mean p_high of the 28 days ending on as_of, drawn towards everyone's mean as if by 5 more texts, so
---        that one bad text does not lead the table; subjects silent in those 28 days come after all others
+--        highest) by mean p_high of the 28 days ending on as_of. 5 more texts at everyone's mean are added to each
+--        subject's, so that one bad text does not lead the table. Subjects without texts in those 28 days come last
 -- params: model_id, as_of, days, top
 WITH texts AS (
     SELECT
@@ -27,7 +27,7 @@ subjects AS (
     GROUP BY t.subject_id
 ),
 ranked AS (
-    -- rounded, for the last bits of a sum depend on who added first
+    -- rounded, because the last bits of a sum depend on the order of its terms
     SELECT subject_id, row_number() OVER (ORDER BY n = 0, round(recent_p_high, 9) DESC, subject_id) AS place
     FROM subjects
 )

@@ -1,5 +1,5 @@
 -- name: heat_weekday_hour
--- purpose: at which hours of the week the risk is written
+-- purpose: risk by hour of the week
 -- grain: one row per ISO weekday (1 Monday to 7 Sunday) and UTC hour (0 to 23) with at least one scored text
 -- frame: the `days` calendar days ending on and including as_of
 -- params: model_id, as_of, days

@@ -1,5 +1,5 @@
 -- name: missing_nights
--- purpose: the gaps: days from which nothing is in the windows, and whether texts of them still wait for a score
+-- purpose: the gaps: days without a scored text, and the number of their texts that are not scored yet
 -- grain: one row per UTC calendar day without a scored text, between the first scored text and as_of
 -- frame: from the day of the model's first score to the day of as_of
 -- params: model_id, as_of

@@ -1,8 +1,8 @@
 -- name: model_coverage
--- purpose: which models have scored what, newest work first: how a report chooses its model and its as-of
+-- purpose: what each model has scored, the newest scores first; a report chooses its model and its last day from it
 -- grain: one row per model known to the database, those without scores included; alerts_current = the alert rules have
---        looked at all of its scores
--- frame: all scores up to and including the day of until; last_posted is the last day a report of this model can show
+--        read all of its scores
+-- frame: all scores up to and including the day of until; a report of this model can end on last_posted at the latest
 -- params: until
 SELECT
     m.model_id,

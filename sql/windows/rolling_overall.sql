@@ -1,17 +1,17 @@
 -- name: rolling_overall
--- purpose: everyone's recent past on each day: means weighted by texts, and how many subjects stand behind them;
+-- purpose: everyone's last days on each day: means weighted by texts, and the number of subjects;
 --          share_high_lo and _hi are Wilson's 95% interval, which takes texts for independent
--- grain: one row per UTC calendar day with at least one scored text; a day of silence has no row
--- frame: window_days calendar days ending on and including day. It counts days, not rows: silence shrinks n, it never
---        stretches the window. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would let an eighth day in
+-- grain: one row per UTC calendar day with at least one scored text; a day without texts has no row
+-- frame: window_days calendar days ending on and including day. It counts days, not rows: days without texts
+--        make n smaller, not the window longer. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would add an eighth day
 -- params: model_id, as_of, window_days
 WITH cells AS (
     FROM daily_cells
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
 ),
 daily AS (SELECT day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day))) FROM cells GROUP BY day),
--- distinct subjects cannot be added up over days: each counts from a day with texts until that day leaves the window or
--- the subject's next one comes
+-- Distinct subjects cannot be added up over days. So a subject counts from a day with texts until that day leaves the
+-- window or the subject's next day with texts comes.
 stays AS (
     SELECT
         day,

@@ -1,13 +1,13 @@
 -- name: rolling_subject
--- purpose: each subject's recent past on each day they wrote: means weighted by texts, never means of daily means.
+-- purpose: each subject's last days on each day they wrote: means weighted by texts, never means of daily means.
 --          variability = standard deviation of the texts' p_high (from 2 texts on); inertia = correlation of a day's mean
 --          p_high with that of the day before, over the window's pairs of neighbouring days (from 5 pairs on, NULL
 --          where either does not vary). baseline_mean = mean p_high of the subject's own past (from 10 texts on), and
 --          baseline_lo to _hi where the mean of n further texts like those would lie 95 times in 100 (normal
 --          approximation); share_high_lo and _hi are Wilson's 95% interval. Both take texts for independent
--- grain: one row per subject and UTC calendar day with at least one scored text; a day of silence has no row
--- frame: window_days calendar days ending on and including day. It counts days, not rows: silence shrinks n, it never
---        stretches the window. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would let an eighth day in. The own past
+-- grain: one row per subject and UTC calendar day with at least one scored text; a day without texts has no row
+-- frame: window_days calendar days ending on and including day. It counts days, not rows: days without texts
+--        make n smaller, not the window longer. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would add an eighth day. The own past
 --        is the 56 days before the window. A pair's both days lie in the window
 -- params: model_id, as_of, window_days
 WITH daily AS (

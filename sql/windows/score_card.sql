@@ -1,5 +1,5 @@
 -- name: score_card
--- purpose: how good the model is, and what it was held against, for the report's score card
+-- purpose: the model's quality for the report's score card, and the data it was measured on
 -- grain: one row per method and metric of the card, of the whole test split
 -- frame: the newest measurement of each method, of those on the data that the fine-tuned model was measured on last
 -- params: model_id

@@ -1,8 +1,8 @@
 -- name: weekly_cohort
--- purpose: whole weeks, which end on the weekday of as_of, of everyone and of each cohort: what small-cohort suppression
---          falls back to where single days have too few subjects; share_high_lo and _hi are Wilson's 95% interval
+-- purpose: weeks that end on the weekday of as_of, for everyone and for each cohort. Small-cohort suppression shows them where
+--          single days have too few subjects. share_high_lo and _hi are Wilson's 95% interval
 -- grain: one row per cohort (NULL: everyone) and week with at least one scored text; day is the week's last
--- frame: the newest `weeks` weeks of 7 calendar days, counted back from as_of; none is ever a part week
+-- frame: the newest `weeks` weeks of 7 calendar days, counted back from as_of; every week has all 7 days
 -- params: model_id, as_of, weeks
 WITH cells AS (
     SELECT CAST($as_of AS DATE) - 7 * CAST(floor((CAST($as_of AS DATE) - day) / 7) AS INTEGER) AS week_end, *

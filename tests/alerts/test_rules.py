@@ -1,4 +1,4 @@
-"""Early warning: each rule against a naive walk through the days, alarms by their exact day."""
+"""Each early-warning rule against a naive walk through the days, and alerts on their exact day."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
@@ -87,33 +87,33 @@ random_rules = st.builds(
     ),
     as_of=13,
 )  # fmt: skip
-def test_every_rule_agrees_with_a_naive_oracle(
+def test_every_alert_rule_agrees_with_a_naive_oracle(
     feed: dict[str, dict[int, list[float]]], rules: AlertRules, as_of: int
 ) -> None:
     with fake_feed.database() as con:
         for subject, texts in feed.items():
             write(con, subject, [(day, p) for day, some in texts.items() for p in some])
-        found = state.find_episodes(con, fake_feed.MODEL, on(as_of), rules)
+        result = state.find_episodes(con, fake_feed.MODEL, on(as_of), rules)
     expected = []
     for rule in RULES:
         for subject, texts in sorted(feed.items()):
-            known = {on(day): texts[day] for day in sorted(texts) if day <= as_of}
-            signals = alert_oracle.RULES[rule](known, rules)
+            feed_days = {on(day): texts[day] for day in sorted(texts) if day <= as_of}
+            signals = alert_oracle.RULES[rule](feed_days, rules)
             confirm = rules.confirm_days if rule == "level" else 1
             for standing in alert_oracle.episodes(signals, rules, confirm):
                 first, last = standing[0], standing[-1]
                 ends = last + dt.timedelta(days=rules.cooldown_days + 1)
                 closed = ends <= on(as_of)
                 why = "calm again" if any(last < day < ends for day in signals) else "silent"
-                seen = signals[first]
+                signal = signals[first]
                 expected.append(
                     {
                         "subject_id": subject,
                         "opened_on": first,
-                        "evidence_from": seen.evidence_from,
+                        "evidence_from": signal.evidence_from,
                         "evidence_to": first,
-                        "n": seen.n,
-                        "value": pytest.approx(seen.value, abs=1e-8),
+                        "n": signal.n,
+                        "value": pytest.approx(signal.value, abs=1e-8),
                         "last_day": last,
                         "closed_on": ends if closed else None,
                         "closed_because": why if closed else None,
@@ -121,24 +121,24 @@ def test_every_rule_agrees_with_a_naive_oracle(
                         "threshold": rules.limit(rule),
                     }
                 )
-    assert found.to_dicts() == expected
+    assert result.to_dicts() == expected
 
 
-def test_a_drop_is_raised_on_its_exact_day_by_each_rule(con: duckdb.DuckDBPyConnection) -> None:
+def test_each_rule_raises_a_drop_on_its_exact_day(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.1) for day in range(40)] + [(day, 0.9) for day in range(40, 60)])
     # level: a week's mean reaches 0.40 with the third high day, confirmed by the fourth
     # change: 0.9 - 0.1 - 0.1 = 0.7 a day passes 1.5 with the third; sustained: the fifth high day of fourteen
     assert [row[:2] for row in opened(con)] == [("level", 43), ("change", 42), ("sustained", 44)]
 
 
-def test_too_few_texts_raise_no_level_alert_and_no_baseline_no_change_alert(
+def test_few_texts_raise_no_level_and_no_change_alert(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     write(con, "a", [(day, 1.0) for day in range(0, 12, 2)])
     assert opened(con) == [("sustained", 8, 10)]
 
 
-def test_hysteresis_keeps_an_alert_through_days_between_calm_and_the_line(
+def test_alert_lasts_through_days_between_calm_and_line(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     rules = AlertRules(level_days=1, min_texts=1, confirm_days=1, cooldown_days=2)
@@ -146,38 +146,38 @@ def test_hysteresis_keeps_an_alert_through_days_between_calm_and_the_line(
     assert [row for row in opened(con, rules) if row[0] == "level"] == [("level", 0, 2), ("level", 8, 8)]
 
 
-def test_what_comes_back_within_the_cool_down_is_the_same_alert(con: duckdb.DuckDBPyConnection) -> None:
+def test_hit_within_the_cool_down_continues_the_alert(con: duckdb.DuckDBPyConnection) -> None:
     rules = AlertRules(level_days=1, min_texts=1, confirm_days=1, cooldown_days=3)
     write(con, "a", [(0, 0.5), (1, 0.0), (3, 0.5), (4, 0.0), (8, 0.5)])
     assert [row for row in opened(con, rules) if row[0] == "level"] == [("level", 0, 3), ("level", 8, 8)]
 
 
-def test_a_year_of_silence_is_no_alert_and_carries_none_on(con: duckdb.DuckDBPyConnection) -> None:
+def test_year_without_texts_ends_an_alert(con: duckdb.DuckDBPyConnection) -> None:
     rules = AlertRules(level_days=1, min_texts=1, confirm_days=1)
     write(con, "a", [(0, 0.5), (365, 0.35)])
     assert [row for row in opened(con, rules) if row[0] == "level"] == [("level", 0, 0)]
     assert update(con, 14).open == 0  # the usual rules want more than one text
 
 
-def test_texts_all_of_one_second_are_one_day(con: duckdb.DuckDBPyConnection) -> None:
+def test_many_texts_of_one_second_raise_nothing(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(5, 0.9)] * 30)
     assert opened(con) == []
 
 
-def test_nothing_and_one_text_raise_nothing(con: duckdb.DuckDBPyConnection) -> None:
+def test_no_text_and_one_text_raise_nothing(con: duckdb.DuckDBPyConnection) -> None:
     assert update(con, 0) == state.AlertCounts(0, 0, 0)
     write(con, "a", [(0, 1.0)])
     assert update(con, 0) == state.AlertCounts(0, 0, 0)
 
 
-def test_dates_after_as_of_count_for_nothing(con: duckdb.DuckDBPyConnection) -> None:
+def test_days_after_as_of_are_not_read(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(20)])
     assert opened(con, as_of=on(3)) == []
     assert opened(con, as_of=on(5)) != []
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"threshold": 1.5}, "less than or equal to 1"),
         ({"threshold": float("nan")}, "threshold"),
@@ -189,6 +189,6 @@ def test_dates_after_as_of_count_for_nothing(con: duckdb.DuckDBPyConnection) -> 
         ({"treshold": 0.5}, "Extra inputs"),
     ],
 )
-def test_rules_out_of_range_are_refused(change: dict[str, float], told: str) -> None:
-    with pytest.raises(ValidationError, match=told):
+def test_rules_with_limits_out_of_range_are_refused(change: dict[str, float], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
         AlertRules(**change)  # type: ignore[arg-type]

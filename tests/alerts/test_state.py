@@ -1,4 +1,4 @@
-"""Alerts through time: raised, acknowledged, closed and withdrawn, and what the views show of them."""
+"""The states of an alert through time (raised, acknowledged, closed, withdrawn), and the views of alerts."""
 
 from collections.abc import Iterator
 
@@ -24,7 +24,7 @@ def states(con: duckdb.DuckDBPyConnection) -> list[tuple]:
     return con.execute("SELECT rule, state, closed_because FROM alerts ORDER BY opened_on, rule").fetchall()
 
 
-def test_an_update_raises_keeps_and_closes_and_again_changes_nothing(con: duckdb.DuckDBPyConnection) -> None:
+def test_update_raises_and_closes_alerts_and_repeats_cleanly(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.1) for day in range(30)] + [(day, 0.9) for day in range(30, 40)])
     assert update(con, 29) == alerts.AlertCounts(0, 0, 0)
     assert update(con, 36, "first") == alerts.AlertCounts(raised=3, closed=0, open=3)
@@ -37,7 +37,7 @@ def test_an_update_raises_keeps_and_closes_and_again_changes_nothing(con: duckdb
     assert con.execute("SELECT DISTINCT run_id FROM alerts").fetchall() == [("first",)]
 
 
-def test_an_alert_that_was_told_of_stays_so_when_it_changes(con: duckdb.DuckDBPyConnection) -> None:
+def test_sent_alert_stays_sent_when_it_changes(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 6)
     assert alerts.count_unsent(con, fake_feed.MODEL) == 2
@@ -47,7 +47,7 @@ def test_an_alert_that_was_told_of_stays_so_when_it_changes(con: duckdb.DuckDBPy
     assert con.execute("SELECT state, told_at IS NULL FROM alerts").fetchall() == [("closed", False)] * 2
 
 
-def test_an_acknowledged_alert_stays_so_until_it_ends(con: duckdb.DuckDBPyConnection) -> None:
+def test_acknowledged_alert_stays_acknowledged_until_it_ends(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 6)
     ((alert_id,),) = con.execute("SELECT alert_id FROM alerts WHERE rule = 'level'").fetchall()
@@ -64,19 +64,19 @@ def test_an_acknowledged_alert_stays_so_until_it_ends(con: duckdb.DuckDBPyConnec
 
 
 @pytest.mark.parametrize(
-    ("alert", "told"),
+    ("alert", "message"),
     [("no-such", "there is no such alert"), ("", "no alert is named"), (" ", "no alert is named")],
 )
-def test_an_unknown_alert_cannot_be_acknowledged(
-    con: duckdb.DuckDBPyConnection, alert: str, told: str
+def test_unknown_alert_cannot_be_acknowledged(
+    con: duckdb.DuckDBPyConnection, alert: str, message: str
 ) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 9)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         alerts.acknowledge(con, alert)
 
 
-def test_late_rows_withdraw_an_alert_and_its_end_of_silence_brings_it_back(
+def test_late_rows_withdraw_an_alert_and_deletion_reopens_it(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     write(con, "a", [(day, 0.9) for day in range(6)])
@@ -89,27 +89,27 @@ def test_late_rows_withdraw_an_alert_and_its_end_of_silence_brings_it_back(
     assert update(con, 6).open == 2
 
 
-def test_late_rows_that_move_the_first_day_keep_the_alert(con: duckdb.DuckDBPyConnection) -> None:
+def test_late_rows_move_the_first_day_of_an_alert(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(2, 10)])
     update(con, 9)
     ((alert_id, day),) = con.execute("SELECT alert_id, opened_on FROM alerts WHERE rule = 'level'").fetchall()
     alerts.acknowledge(con, alert_id)
     write(con, "a", [(day, 0.9) for day in range(2, 5)])
     update(con, 9)
-    ((kept, opened_on, to, state),) = con.execute(
+    ((same_id, opened_on, to, state),) = con.execute(
         "SELECT alert_id, opened_on, evidence_to, state FROM alerts WHERE rule = 'level'"
     ).fetchall()
-    assert (kept, opened_on, state) == (alert_id, day, "acknowledged")
+    assert (same_id, opened_on, state) == (alert_id, day, "acknowledged")
     assert to < day
 
 
-def test_an_earlier_as_of_leaves_later_alerts_alone(con: duckdb.DuckDBPyConnection) -> None:
+def test_earlier_as_of_does_not_change_later_alerts(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 9)
     assert update(con, 2) == alerts.AlertCounts(0, 0, 2)
 
 
-def test_models_keep_alerts_of_their_own(con: duckdb.DuckDBPyConnection) -> None:
+def test_each_model_has_its_own_alerts(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 9)
     fake_feed.add(con, [("a", "2026-01-05 08:00", 0.0)], model="model-b")
@@ -117,7 +117,7 @@ def test_models_keep_alerts_of_their_own(con: duckdb.DuckDBPyConnection) -> None
     assert con.execute("SELECT DISTINCT model_id, state FROM alerts").fetchall() == [("model-a", "open")]
 
 
-def test_the_alerts_of_a_past_day_are_shown_as_open_then(con: duckdb.DuckDBPyConnection) -> None:
+def test_alerts_query_returns_the_state_of_a_past_day(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 60)
     then, now = (
@@ -129,7 +129,7 @@ def test_the_alerts_of_a_past_day_are_shown_as_open_then(con: duckdb.DuckDBPyCon
     assert window_queries.run(con, "alerts", model_id=fake_feed.MODEL, as_of=on(3)).is_empty()
 
 
-def test_open_alerts_are_those_of_the_model_that_scored_last(con: duckdb.DuckDBPyConnection) -> None:
+def test_open_alerts_view_shows_the_latest_model_only(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 9)
     assert con.execute("SELECT subject_id, rule, state FROM open_alerts ORDER BY rule").fetchall() == [
@@ -141,20 +141,22 @@ def test_open_alerts_are_those_of_the_model_that_scored_last(con: duckdb.DuckDBP
     assert con.execute("FROM open_alerts").fetchall() == []
 
 
-def test_the_views_say_what_the_window_queries_say(con: duckdb.DuckDBPyConnection) -> None:
+def test_views_agree_with_the_window_queries(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add_courses(con, subjects=4, days=40)
-    known = {"model_id": fake_feed.MODEL, "as_of": LAST}
+    values = {"model_id": fake_feed.MODEL, "as_of": LAST}
     shared = ["day", "subject_id", "n", "n_high", "share_high", "p_high", "p_fear"]
     daily = con.sql("FROM risk_daily ORDER BY day, subject_id").pl()
-    assert_frame_equal(daily.select(shared), window_queries.run(con, "daily_subject", **known).select(shared))
+    assert_frame_equal(
+        daily.select(shared), window_queries.run(con, "daily_subject", **values).select(shared)
+    )
     measures = ["n", "n_days", "n_high", "p_high", "share_high", "share_high_lo", "share_high_hi"]
     for level in ("subject", "cohort", "overall"):
         rolling = con.sql(
             "FROM risk_rolling WHERE level = $level ORDER BY day, name", params={"level": level}
         ).pl()
         for window, suffix in ((1, ""), (7, "_7"), (28, "_28")):
-            wanted = window_queries.run(con, f"rolling_{level}", window_days=window, **known)
+            wanted = window_queries.run(con, f"rolling_{level}", window_days=window, **values)
             names = [name for name in measures if window > 1 or name != "n_days"]
-            found = rolling.select("day", *(pl.col(f"{name}{suffix}").alias(name) for name in names))
-            assert_frame_equal(found, wanted.select("day", *names))
+            actual = rolling.select("day", *(pl.col(f"{name}{suffix}").alias(name) for name in names))
+            assert_frame_equal(actual, wanted.select("day", *names))
     assert con.sql("SELECT DISTINCT cohort FROM latest_scores").fetchall() == [("test",)]

@@ -1,4 +1,4 @@
-"""Opening the database: whole or not at all, refused when it is not ours, and locked no longer than needed."""
+"""Opening the database: complete or not at all, refused if it is foreign, and locked no longer than needed."""
 
 import datetime as dt
 import fcntl
@@ -17,6 +17,7 @@ from monitor.database.connection import Database
 from monitor.database.remedies import explained
 from monitor.errors import StoreError
 from tests.support import rows
+from tests.support.interrupted import interrupted, once
 from tests.support.rows import count, documents
 
 
@@ -25,8 +26,8 @@ def db(tmp_path: Path) -> Path:
     return rows.database(tmp_path / "risk.duckdb")
 
 
-def elsewhere(code: str) -> subprocess.Popen[str]:
-    """Python code in another process, which prints `ready` when it holds what it should."""
+def start_process(code: str) -> subprocess.Popen[str]:
+    """A process that runs this Python code, once the code has printed `ready`."""
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=statements.SQL.parent
     )
@@ -35,7 +36,7 @@ def elsewhere(code: str) -> subprocess.Popen[str]:
     return process
 
 
-def test_a_new_database_is_whole_private_and_opens_again(tmp_path: Path) -> None:
+def test_new_database_is_complete_private_and_opens_again(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder" / "risk.duckdb"
     Database(path).connect().close()
     made = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
@@ -46,14 +47,14 @@ def test_a_new_database_is_whole_private_and_opens_again(tmp_path: Path) -> None
     assert tables >= {"documents", "scores", "models", "runs", "files", "rejects", "schema_version"}
 
 
-def test_a_block_that_raises_leaves_nothing(db: Path) -> None:
+def test_block_that_raises_leaves_database_unchanged(db: Path) -> None:
     with pytest.raises(duckdb.CatalogException), Database(db).writing() as con:
         store.append_documents(con, documents("c"), "run") and con.execute("FROM no_such_table")
     with Database(db).reading() as con:
         assert count(con, "documents") == 2
 
 
-def test_reading_changes_nothing_anywhere(db: Path, tmp_path: Path) -> None:
+def test_reading_refuses_changes_and_access_to_other_files(db: Path, tmp_path: Path) -> None:
     with Database(db).reading() as con:
         for sql in ("DELETE FROM documents", f"COPY documents TO '{tmp_path}/x.csv'", "FROM '/etc/passwd'"):
             with pytest.raises(duckdb.Error):
@@ -61,7 +62,7 @@ def test_reading_changes_nothing_anywhere(db: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "x.csv").exists()
 
 
-def test_ctrl_c_is_ctrl_c_also_where_duckdb_hears_it(tmp_path: Path) -> None:
+def test_interrupted_query_becomes_a_keyboard_interrupt(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), explained(tmp_path):
         raise RuntimeError("Query interrupted")
     with pytest.raises(RuntimeError, match="another"), explained(tmp_path):
@@ -69,7 +70,7 @@ def test_ctrl_c_is_ctrl_c_also_where_duckdb_hears_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read_only", [True, False])
-def test_what_is_no_database_of_ours_is_refused_and_left_as_it_is(tmp_path: Path, read_only: bool) -> None:
+def test_foreign_file_is_refused_and_not_changed(tmp_path: Path, read_only: bool) -> None:
     text, foreign, other = tmp_path / "notes.txt", tmp_path / "foreign.duckdb", tmp_path / "other.duckdb"
     text.write_text("not a database " * 1000)
     with duckdb.connect(foreign) as con:
@@ -89,7 +90,7 @@ def test_what_is_no_database_of_ours_is_refused_and_left_as_it_is(tmp_path: Path
     assert before == [path.read_bytes() for path in (text, foreign, other)]
 
 
-def test_a_folder_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> None:
+def test_folder_missing_file_and_device_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="this is a folder"):
         Database(tmp_path).connect()
     with pytest.raises(StoreError, match="no such database"):
@@ -104,7 +105,9 @@ def test_a_folder_a_missing_file_and_a_device_are_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     "name", ["sqlite:a", "duckdb:a", ":memory:", "a:b", "memory", "%41 'ü'\".duckdb", "#"]
 )
-def test_any_name_is_a_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_any_name_opens_a_file_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     rows.database(Path(name))
     with Database(Path(name)).reading() as con:
@@ -112,15 +115,13 @@ def test_any_name_is_a_file_of_that_name(tmp_path: Path, monkeypatch: pytest.Mon
     assert sorted(path.name for path in tmp_path.iterdir()) == [name, f"{name}.gate"]
 
 
-def test_a_question_mark_is_refused_before_duckdb_takes_the_rest_for_settings(tmp_path: Path) -> None:
+def test_name_with_a_question_mark_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="name a file without one"):
         Database(tmp_path / "a?b.duckdb").connect()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_newer_schema_is_refused_and_an_older_one_is_migrated(
-    db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_newer_schema_is_refused_and_older_one_is_migrated(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = schema._migrations()
     monkeypatch.setattr(schema, "_migrations", lambda: known[:-1])
     with pytest.raises(
@@ -138,7 +139,7 @@ def test_a_newer_schema_is_refused_and_an_older_one_is_migrated(
         assert con.execute("SELECT count(exponent) FROM models").fetchone() == (0,)
 
 
-def test_a_damaged_database_is_named_with_a_remedy(db: Path) -> None:
+def test_damaged_database_is_reported_with_a_remedy(db: Path) -> None:
     raw = bytearray(db.read_bytes())
     db.write_bytes(raw[: len(raw) // 2])
     with pytest.raises(StoreError, match="the file is damaged; restore it"), Database(db).reading() as con:
@@ -149,13 +150,13 @@ def test_a_damaged_database_is_named_with_a_remedy(db: Path) -> None:
         Database(db).connect()
 
 
-def test_an_error_in_a_statement_is_not_blamed_on_the_file(db: Path) -> None:
+def test_error_in_a_statement_is_not_blamed_on_the_file(db: Path) -> None:
     with pytest.raises(duckdb.CatalogException), Database(db).reading() as con:
         con.execute("FROM corrupt_WAL_file")
 
 
-def test_a_reader_waits_for_a_short_write(db: Path) -> None:
-    writer = elsewhere(
+def test_reader_waits_until_a_short_write_ends(db: Path) -> None:
+    writer = start_process(
         "import pathlib, time\nfrom monitor.database.connection import Database\n"
         f"with Database(pathlib.Path({str(db)!r})).writing():\n    print('ready', flush=True); time.sleep(0.5)\n"
     )
@@ -164,8 +165,8 @@ def test_a_reader_waits_for_a_short_write(db: Path) -> None:
     assert writer.wait() == 0
 
 
-def test_a_writer_waits_for_a_reader_and_gives_up_with_one_line(db: Path) -> None:
-    reader = elsewhere(
+def test_writer_waits_for_a_reader_and_stops_with_one_line(db: Path) -> None:
+    reader = start_process(
         "import pathlib, time\nfrom monitor.database.connection import Database\n"
         f"with Database(pathlib.Path({str(db)!r})).reading():\n    print('ready', flush=True); input()\n".replace(
             "input()", "__import__('time').sleep(60)"
@@ -180,11 +181,9 @@ def test_a_writer_waits_for_a_reader_and_gives_up_with_one_line(db: Path) -> Non
     Database(db).connect(wait_s=30).close()
 
 
-def test_a_waiting_writer_keeps_new_readers_out_but_not_for_good(
-    db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_waiting_writer_closes_the_gate_and_opens_it_again(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with writer_gate.Gate(db, read_only=False) as writer, writer_gate.Gate(db, read_only=True) as reader:
-        assert reader._try_lock(fcntl.LOCK_SH)  # whoever asks, while no writer waits
+        assert reader._try_lock(fcntl.LOCK_SH)  # while no writer waits, every reader passes
         reader._try_lock(fcntl.LOCK_UN)
         monkeypatch.setattr(writer_gate, "CLOSED_S", 1e9)
         writer.close_or_open()
@@ -192,16 +191,16 @@ def test_a_waiting_writer_keeps_new_readers_out_but_not_for_good(
         monkeypatch.setattr(writer_gate, "CLOSED_S", 0)
         writer.close_or_open()
         assert reader._try_lock(fcntl.LOCK_SH)
-    with writer_gate.Gate(db, read_only=True) as reader:  # and a gate goes with the process that shut it
+    with writer_gate.Gate(db, read_only=True) as reader:  # the lock of the gate ends with its process
         assert reader._try_lock(fcntl.LOCK_SH)
 
 
-def test_readers_without_end_do_not_keep_a_writer_out(db: Path) -> None:
+def test_endless_stream_of_readers_lets_a_writer_in(db: Path) -> None:
     code = (
         "import pathlib, time\nfrom monitor.database.connection import Database\nprint('ready', flush=True)\n"
         f"while True:\n    with Database(pathlib.Path({str(db)!r})).reading():\n        time.sleep(0.2)\n"
     )
-    readers = [elsewhere(code) for _ in range(6)]
+    readers = [start_process(code) for _ in range(6)]
     try:
         with Database(db).writing(wait_s=60) as con:
             store.append_documents(con, documents("c"), "run")
@@ -211,7 +210,7 @@ def test_readers_without_end_do_not_keep_a_writer_out(db: Path) -> None:
             reader.wait()
 
 
-def test_only_one_run_at_a_time_but_readers_come_in(db: Path) -> None:
+def test_second_run_is_refused_while_readers_may_read(db: Path) -> None:
     with Database(db).only_writer():
         with pytest.raises(StoreError, match="another run is working"), Database(db).only_writer():
             pytest.fail("two runs at once")
@@ -221,7 +220,21 @@ def test_only_one_run_at_a_time_but_readers_come_in(db: Path) -> None:
         pass
 
 
-def test_a_link_is_one_database_with_the_file_it_stands_for(db: Path, tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_long_query_on_reading(db: Path) -> None:
+    code = f"""
+import pathlib
+from monitor.database.connection import Database
+
+with Database(pathlib.Path({str(db)!r})).reading() as con:
+    con.sql("SELECT 1").pl()  # polars replaces Python's signal handler by its own
+    print("started", flush=True)
+    con.sql("SELECT sum(a.range * b.range) FROM range(1_000_000) AS a, range(1_000_000) AS b").pl()  # an hour
+"""
+    _, error = interrupted(code, at="started", send=once)
+    assert "KeyboardInterrupt" in error.splitlines(), error
+
+
+def test_link_and_its_target_are_one_database(db: Path, tmp_path: Path) -> None:
     link = tmp_path / "links" / "tonight.duckdb"
     link.parent.mkdir()
     link.symlink_to(db)
@@ -236,13 +249,13 @@ def test_a_link_is_one_database_with_the_file_it_stands_for(db: Path, tmp_path: 
         f"con = Database(pathlib.Path({str(link)!r})).connect()\ncon.execute('DELETE FROM documents')\n"
         "print('ready', flush=True)\nos.kill(os.getpid(), 9)\n"
     )
-    elsewhere(code).wait()
+    start_process(code).wait()
     with Database(db).reading() as con:
-        assert count(con, "documents") == 0, "its log lies beside the file, where the next run looks"
+        assert count(con, "documents") == 0, "the log lies beside the target, where the next run reads it"
     assert [path.name for path in link.parent.iterdir()] == [link.name]
 
 
-def test_a_link_to_nothing_is_where_the_database_is_made_and_one_in_a_circle_is_refused(
+def test_link_to_nothing_is_created_and_circular_link_refused(
     tmp_path: Path,
 ) -> None:
     link = tmp_path / "tonight.duckdb"
@@ -258,8 +271,8 @@ def test_a_link_to_nothing_is_where_the_database_is_made_and_one_in_a_circle_is_
             refused()
 
 
-def test_the_lock_of_a_dead_run_is_free(db: Path) -> None:
-    holder = elsewhere(
+def test_lock_of_a_dead_run_is_free_again(db: Path) -> None:
+    holder = start_process(
         "import pathlib, time\nfrom monitor.database.connection import Database\n"
         f"with Database(pathlib.Path({str(db)!r})).only_writer():\n    print('ready', flush=True); time.sleep(60)\n"
     )
@@ -288,7 +301,7 @@ def test_two_creators_at_once_make_one_database(tmp_path: Path) -> None:
     late.start()
     late.join()
     assert not faults
-    with Database(path).reading() as con:  # the first one's file is the one that stays
+    with Database(path).reading() as con:  # the file of the first creator stays
         assert con.execute("SELECT DISTINCT applied_at FROM schema_version").fetchall() == [
             (dt.datetime(2000, 1, 1),)
         ]

@@ -1,4 +1,4 @@
-"""A kill in the middle of a checkpoint, which leaves a block half written, costs no committed row."""
+"""A kill in the middle of a checkpoint leaves a block half written; no committed row is lost."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ from tests.support.rows import count, database, documents
 
 @pytest.fixture
 def killed(tmp_path: Path) -> Path:
-    """A database as a writer leaves it that was killed between its commit and the end of its checkpoint."""
-    path, found = tmp_path / "risk.duckdb", tmp_path / "killed" / "risk.duckdb"
-    found.parent.mkdir()
+    """A database whose writer was killed between its commit and the end of its checkpoint."""
+    path, copy = tmp_path / "risk.duckdb", tmp_path / "killed" / "risk.duckdb"
+    copy.parent.mkdir()
     database(path)
     with Database(path).writing() as con:
         store.append_documents(con, documents("c"), "run")
         con.execute("COMMIT")
         for file in (path, copy_path(path), path.with_name(f"{path.name}.wal")):
-            shutil.copy(file, found.parent)
+            shutil.copy(file, copy.parent)
         con.execute("BEGIN")
-    return found
+    return copy
 
 
-def tear(path: Path, at: int = HEADERS, n: int = 100_000) -> None:
+def damage(path: Path, at: int = HEADERS, n: int = 100_000) -> None:
     with path.open("r+b") as stream:
         stream.seek(at)
         stream.write(os.urandom(n))
 
 
 @pytest.mark.parametrize("open_it", [Database.reading, Database.writing])
-def test_a_block_that_was_half_written_is_put_back_and_the_log_brings_what_was_committed(
+def test_half_written_block_is_restored_and_log_is_replayed(
     killed: Path, open_it: Callable[[Database], AbstractContextManager[duckdb.DuckDBPyConnection]]
 ) -> None:
-    tear(killed)
+    damage(killed)
     with open_it(Database(killed)) as con:
         assert count(con, "documents") == 3
     with Database(killed).writing() as con:
@@ -56,40 +56,40 @@ def test_a_block_that_was_half_written_is_put_back_and_the_log_brings_what_was_c
         assert count(con, "documents") == 4
 
 
-def test_after_a_commit_that_is_a_checkpoint_the_copy_is_of_what_that_wrote(
+def test_copy_is_renewed_after_a_commit_with_a_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, keep, kept = tmp_path / "risk.duckdb", doublewrite.save_blocks, list[Path]()
+    path, save_blocks, copies = tmp_path / "risk.duckdb", doublewrite.save_blocks, list[Path]()
 
-    def keep_and_look(*args: Any) -> bytes:
-        headers = keep(*args)
-        kept.append(tmp_path / str(len(kept)) / path.name)
-        kept[-1].parent.mkdir()
+    def save_and_copy(*args: Any) -> bytes:
+        headers = save_blocks(*args)
+        copies.append(tmp_path / str(len(copies)) / path.name)
+        copies[-1].parent.mkdir()
         for file in (path, copy_path(path)):
-            shutil.copy(file, kept[-1].parent)
+            shutil.copy(file, copies[-1].parent)
         return headers
 
     database(path)
-    monkeypatch.setattr("monitor.database.doublewrite.save_blocks", keep_and_look)
+    monkeypatch.setattr("monitor.database.doublewrite.save_blocks", save_and_copy)
     with Database(path).writing() as con:
         con.execute("SET checkpoint_threshold = '1 KB'")
         store.append_documents(con, documents("c"), "run")
-    before, after = kept  # the second is what a kill leaves before the end of the closing
+    before, after = copies  # the second is what a kill leaves before the end of the closing
     for copy, n in ((before, 2), (after, 3)):
-        tear(copy)
+        damage(copy)
         with Database(copy).reading() as con:
             assert count(con, "documents") == n
 
 
-def test_a_commit_counts_where_no_second_copy_can_be_written(
+def test_commit_counts_if_no_second_copy_can_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, keep = database(tmp_path / "risk.duckdb"), doublewrite.save_blocks
+    path, save_blocks = database(tmp_path / "risk.duckdb"), doublewrite.save_blocks
 
-    def full(file: int, path: Path, con: duckdb.DuckDBPyConnection, known: bytes = b"") -> bytes:
-        if known:
+    def full(file: int, path: Path, con: duckdb.DuckDBPyConnection, saved: bytes = b"") -> bytes:
+        if saved:
             raise OSError(errno.ENOSPC, "No space left on device")
-        return keep(file, path, con)
+        return save_blocks(file, path, con)
 
     monkeypatch.setattr("monitor.database.doublewrite.save_blocks", full)
     with Database(path).writing() as con:
@@ -98,27 +98,27 @@ def test_a_commit_counts_where_no_second_copy_can_be_written(
         assert count(con, "documents") == 3
 
 
-def test_killed_again_and_again_it_is_put_back_each_time(killed: Path) -> None:
+def test_blocks_are_restored_after_each_of_several_kills(killed: Path) -> None:
     for _ in range(3):
-        tear(killed)
+        damage(killed)
         with Database(killed).reading() as con:
             assert count(con, "documents") == 3
 
 
-def test_without_the_copy_it_would_be_lost(killed: Path) -> None:
-    tear(killed)
+def test_database_without_its_copy_would_be_damaged(killed: Path) -> None:
+    damage(killed)
     copy_path(killed).unlink()
     with pytest.raises(StoreError, match="the file is damaged"), Database(killed).reading():
         pass
 
 
-def test_nothing_is_put_back_where_nothing_is_torn(killed: Path) -> None:
+def test_undamaged_database_is_not_changed_by_a_restore(killed: Path) -> None:
     before = killed.read_bytes()
     assert not restore_blocks(killed)
     assert killed.read_bytes() == before
 
 
-def test_a_copy_of_an_earlier_state_or_half_a_copy_is_never_put_back(killed: Path) -> None:
+def test_old_or_incomplete_copy_is_removed_and_not_restored(killed: Path) -> None:
     early = copy_path(killed).read_bytes()
     with Database(killed).writing() as con:
         store.append_documents(con, documents("d"), "run")
@@ -132,7 +132,7 @@ def test_a_copy_of_an_earlier_state_or_half_a_copy_is_never_put_back(killed: Pat
         assert count(con, "documents") == 4
 
 
-def test_while_somebody_writes_the_copy_is_left_alone(tmp_path: Path) -> None:
+def test_copy_stays_while_another_process_writes(tmp_path: Path) -> None:
     path = tmp_path / "risk.duckdb"
     with Database(path).writing() as con:
         store.append_documents(con, documents("a"), "run")
@@ -144,7 +144,7 @@ def test_while_somebody_writes_the_copy_is_left_alone(tmp_path: Path) -> None:
     assert not copy_path(path).exists()
 
 
-def test_what_is_forgotten_is_not_kept_in_the_copy(killed: Path) -> None:
+def test_forgetting_removes_the_copy_with_its_texts(killed: Path) -> None:
     assert b"a text" in copy_path(killed).read_bytes()
     rewrite(Database(killed), subjects=["s"])
     assert not copy_path(killed).exists()

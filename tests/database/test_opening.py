@@ -1,8 +1,8 @@
-"""DuckDB reads the header of the database under its lock; before that, a commit in between goes unseen or is lost.
+"""DuckDB reads the header of the database under its lock, so that no commit in between is missed or overwritten.
 
-Left to find out the kind of a file, DuckDB 2.0 reads the header through one handle, closes it, and locks another.
-With its lock delayed (`strace -f -e inject=fcntl:delay_enter=3000000:when=7 python ...`) a writer wiped out what
-another had committed meanwhile. Here inotify counts how often the file is opened.
+If DuckDB 2.0 has to detect a file's type, it reads the header through one descriptor, closes it, and locks another.
+With the lock delayed (`strace -f -e inject=fcntl:delay_enter=3000000:when=7 python ...`) a writer wiped out what
+another process had just committed. These tests count the openings of the file with inotify.
 """
 
 import ctypes
@@ -33,47 +33,47 @@ def db(tmp_path: Path) -> Path:
 
 @contextmanager
 def events(path: Path) -> Iterator[Callable[[], str]]:
-    """A function that tells what was done to the file since it was last asked: o for opened, c for closed."""
+    """A function that returns what happened to the file since its last call: o for opened, c for closed."""
     libc = ctypes.CDLL(None, use_errno=True)
     watch = libc.inotify_init1(os.O_NONBLOCK)
     assert watch >= 0
     assert libc.inotify_add_watch(watch, os.fsencode(path), IN_OPEN | IN_CLOSE) > 0
 
-    def told() -> str:
+    def read_events() -> str:
         try:
             raw = os.read(watch, 65536)
         except BlockingIOError:
             return ""
-        # Of a watched file events have no name, so that each is as long as its head.
+        # Events of a watched file have no name, so each is as long as its header.
         return "".join("o" if mask & IN_OPEN else "c" for _, mask, _, _ in EVENT.iter_unpack(raw))
 
     try:
-        yield told
+        yield read_events
     finally:
         os.close(watch)
 
 
 @pytest.mark.parametrize("open_it", [Database.reading, Database.writing])
-def test_the_handle_that_reads_the_header_is_the_one_that_is_locked(
+def test_header_is_read_through_the_descriptor_that_is_locked(
     db: Path, open_it: Callable[[Database], AbstractContextManager[object]]
 ) -> None:
-    with events(db) as told:
+    with events(db) as read_events:
         with open_it(Database(db)):
-            assert told() == "oc" + "o", "one look at the first bytes, and then DuckDB's own opening"
-        assert set(told()) == {"c"}
+            assert read_events() == "oc" + "o", "our check of the first bytes, then DuckDB's opening"
+        assert set(read_events()) == {"c"}
 
 
-def test_a_copy_reads_the_header_under_its_lock_too(db: Path, tmp_path: Path) -> None:
-    with events(db) as told:
+def test_copy_reads_the_header_under_its_lock_too(db: Path, tmp_path: Path) -> None:
+    with events(db) as read_events:
         with database_copy(Database(db), tmp_path / "copy.duckdb"):
-            assert told() == "oc" + "oc" + "o", (
-                "a look, an opening that empties the log, and that of the copy"
+            assert read_events() == "oc" + "oc" + "o", (
+                "our check, the opening that empties the log, and that of the copy"
             )
-        assert told() == "c"
+        assert read_events() == "c"
 
 
 @pytest.mark.parametrize("open_it", [Database.reading, Database.writing])
-def test_what_does_not_fit_into_memory_goes_beside_the_database(db: Path, open_it) -> None:  # type: ignore[no-untyped-def]
+def test_large_query_spills_into_a_folder_beside_the_database(db: Path, open_it) -> None:  # type: ignore[no-untyped-def]
     with open_it(Database(db)) as con:
         assert con.execute("SELECT current_setting('temp_directory')").fetchone() == (f"{db}.tmp",)
         con.execute("SET memory_limit = '60MB'; SET threads = 1")
@@ -84,7 +84,7 @@ def test_what_does_not_fit_into_memory_goes_beside_the_database(db: Path, open_i
 
 
 @pytest.mark.parametrize("name", [":memory:", "~"])
-def test_a_database_of_any_name_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_database_of_any_name_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     database(Path(name))
     assert rewrite(Database(Path(name)), subjects=["s"])["documents"] == 2

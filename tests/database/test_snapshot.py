@@ -1,4 +1,4 @@
-"""The copy for analysts: whole, private, without texts unless asked, and swapped in one step."""
+"""The copy for analysts: complete, private, without texts by default, and replaced in one step."""
 
 import stat
 from pathlib import Path
@@ -29,7 +29,7 @@ def db(tmp_path: Path) -> Path:
     return tmp_path / "risk.duckdb"
 
 
-def test_a_snapshot_answers_as_the_database_does_but_holds_no_text(db: Path, tmp_path: Path) -> None:
+def test_snapshot_answers_like_the_database_without_any_text(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out")
     assert out == tmp_path / "out" / NAME
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
@@ -40,12 +40,10 @@ def test_a_snapshot_answers_as_the_database_does_but_holds_no_text(db: Path, tmp
     assert b"secret diary" not in out.read_bytes()
     assert run_query(Database(out), "SELECT count(raw), count(*) FROM rejects").rows == [(0, 1)]
     assert write_report(Database(out), tmp_path / "report").is_file()
-    assert b"secret diary" in publish(Database(db), tmp_path / "whole", texts=True).read_bytes()
+    assert b"secret diary" in publish(Database(db), tmp_path / "with-texts", texts=True).read_bytes()
 
 
-def test_a_snapshot_has_no_indexes_and_taken_for_the_database_it_still_doubles_no_row(
-    db: Path, tmp_path: Path
-) -> None:
+def test_snapshot_without_indexes_still_appends_no_row_twice(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out", texts=True)
     with duckdb.connect(out, read_only=True) as con:
         keyed = con.execute("SELECT DISTINCT table_name FROM duckdb_constraints()").fetchall()
@@ -59,7 +57,7 @@ def test_a_snapshot_has_no_indexes_and_taken_for_the_database_it_still_doubles_n
         con.execute("INSERT INTO documents FROM documents")
 
 
-def test_an_open_snapshot_stays_as_it_is_while_the_next_takes_its_place(db: Path, tmp_path: Path) -> None:
+def test_open_snapshot_stays_while_the_next_replaces_it(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out")
     with duckdb.connect(out, read_only=True) as analyst:
         score_files([write(tmp_path / "more.csv", FEED.replace("d1,", "e1,"))], Database(db), KeywordScorer)
@@ -68,7 +66,7 @@ def test_an_open_snapshot_stays_as_it_is_while_the_next_takes_its_place(db: Path
     assert run_query(Database(out), "SELECT count(*) FROM scores").rows == [(10,)]
 
 
-def test_parquet_is_written_by_month_and_months_that_are_gone_go(db: Path, tmp_path: Path) -> None:
+def test_parquet_is_written_by_month_and_old_months_removed(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out", parquet=True)
     files = sorted(out.parent.glob("*.parquet"))
     assert [path.name for path in files] == [f"scores-2026-0{month}.parquet" for month in (1, 2, 3)]
@@ -81,12 +79,12 @@ def test_parquet_is_written_by_month_and_months_that_are_gone_go(db: Path, tmp_p
         ["keywords-1"],
         ["diary"],
     )
-    (out.parent / ".scores-2026-01.parquet.new").touch()  # of a run that was killed
+    (out.parent / ".scores-2026-01.parquet.new").touch()  # a killed run left it
     publish(Database(db), tmp_path / "out")
     assert [path.name for path in out.parent.iterdir()] == [NAME]
 
 
-def test_a_snapshot_never_takes_the_place_of_the_database_nor_of_a_file(db: Path, tmp_path: Path) -> None:
+def test_snapshot_never_replaces_the_database_or_a_file(db: Path, tmp_path: Path) -> None:
     before = db.read_bytes()
     same = db.rename(db.with_name(NAME))
     with pytest.raises(ConfigError, match="would replace the database"):

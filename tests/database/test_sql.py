@@ -1,4 +1,4 @@
-"""The rules of every file in sql/: one statement under a header that tells the truth about it."""
+"""Rules of every file in sql/: one statement, under a header that agrees with it."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ KEYS = ("name", "purpose", "grain", "frame", "params")
 
 
 @pytest.mark.parametrize("path", SQL_FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_an_sql_file_is_one_statement_and_its_header_names_its_parameters(path: Path) -> None:
+def test_sql_file_is_one_statement_with_a_matching_header(path: Path) -> None:
     sql = path.read_text(encoding="utf-8")
     lines = [line for line in sql.splitlines() if line.startswith("-- ")]
     header = dict(line[3:].split(": ", 1) for line in lines if re.match(rf"-- ({'|'.join(KEYS)}): ", line))
@@ -27,6 +27,6 @@ def test_an_sql_file_is_one_statement_and_its_header_names_its_parameters(path: 
     assert "over (" not in code or header["frame"] != "none"
 
 
-def test_schema_files_are_numbered_no_number_twice() -> None:
+def test_schema_files_have_distinct_numbers() -> None:
     numbers = [int(path.name[:3]) for path in SQL_FILES if path.parent.name == "schema"]
     assert len(set(numbers)) == len(numbers)

@@ -1,4 +1,4 @@
-"""Rows of the database: appended once whatever comes twice, and counted in the ledger."""
+"""Rows of the database: appended once, even if they come twice, and counted in the ledger."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     connection.close()
 
 
-def test_appending_again_or_twice_in_one_batch_appends_once(con: duckdb.DuckDBPyConnection) -> None:
+def test_row_that_comes_twice_is_appended_once(con: duckdb.DuckDBPyConnection) -> None:
     assert store.append_documents(con, documents("a", "b", "a"), "r1") == 2
     assert store.append_documents(con, documents("b", "c"), "r2") == 1
     assert con.execute("SELECT doc_id, run_id FROM documents ORDER BY ALL").fetchall() == [
@@ -42,14 +42,14 @@ def test_appending_again_or_twice_in_one_batch_appends_once(con: duckdb.DuckDBPy
     assert count(con, "scores") == 4
 
 
-def test_conflicts_are_rows_of_a_kept_id_with_other_content(con: duckdb.DuckDBPyConnection) -> None:
+def test_conflict_is_a_stored_id_with_other_content(con: duckdb.DuckDBPyConnection) -> None:
     store.append_documents(con, documents("a", "b"), "r1")
-    con.execute("UPDATE documents SET text = NULL WHERE doc_id = 'b'")  # as retention leaves it
+    con.execute("UPDATE documents SET text = NULL WHERE doc_id = 'b'")  # as after retention
     assert store.conflicting_ids(con, documents("a", "b", "c")) == []
     assert store.conflicting_ids(con, documents("c", "a", "b", text="another")) == ["a"]
 
 
-def test_unscored_is_what_this_model_has_not_scored_in_order_and_within_its_limits(
+def test_unscored_returns_this_models_next_documents_within_limits(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     store.append_documents(con, documents("d", "a", "c", "b", text="x" * 10), "r1")
@@ -72,7 +72,7 @@ def test_unscored_is_what_this_model_has_not_scored_in_order_and_within_its_limi
 @pytest.mark.parametrize(
     "change", [{"p_high": 1.5}, {"p_joy": float("nan")}, {"p_low": -0.1}, {"risk": "none"}, {"emotion": None}]
 )
-def test_the_table_refuses_scores_that_cannot_be(
+def test_scores_table_refuses_impossible_values(
     con: duckdb.DuckDBPyConnection, change: dict[str, object]
 ) -> None:
     store.append_documents(con, documents("a"), "r1")
@@ -82,7 +82,7 @@ def test_the_table_refuses_scores_that_cannot_be(
         )
 
 
-def test_a_model_is_remembered_once(con: duckdb.DuckDBPyConnection) -> None:
+def test_model_is_recorded_once_and_not_changed(con: duckdb.DuckDBPyConnection) -> None:
     for name in ("first", "second"):
         store.add_model(
             con, "m", name=name, base="b", adapter=None, quantisation="nf4-dq", prompt={"before": "x"},
@@ -93,7 +93,7 @@ def test_a_model_is_remembered_once(con: duckdb.DuckDBPyConnection) -> None:
     ]
 
 
-def test_what_was_measured_with_a_model_is_taken_once_and_never_over_an_own_measurement(
+def test_evaluations_of_a_model_never_replace_own_ones(
     con: duckdb.DuckDBPyConnection, tmp_path: Path
 ) -> None:
     file = tmp_path / "evaluation.csv"
@@ -113,12 +113,12 @@ def test_what_was_measured_with_a_model_is_taken_once_and_never_over_an_own_meas
     for damaged in ("a,b\n1,2\n", head + "m,test,x,accuracy,high,,,,2,d,2026-01-01 00:00:00\n"):
         file.write_text(damaged)
         with pytest.raises(
-            StoreError, match=r"evaluation\.csv: not the table of evaluations .*; mend or remove it"
+            StoreError, match=r"evaluation\.csv: not the table of evaluations .*; repair or remove it"
         ):
             store.add_evaluations(con, "n", file)
 
 
-def test_the_ledger_adds_up_and_run_ids_sort_by_time(con: duckdb.DuckDBPyConnection) -> None:
+def test_ledger_adds_up_and_run_ids_sort_by_time(con: duckdb.DuckDBPyConnection) -> None:
     first = ledger.start_run(con, "score", "m")
     ledger.count_in_run(con, first, n_read=5, n_rejected=1, n_appended=4)
     ledger.count_in_run(con, first, n_read=2, n_duplicate=2, n_scored=3)
@@ -150,7 +150,7 @@ def test_a_database_keeps_to_the_key_that_it_was_begun_with(con: duckdb.DuckDBPy
         agreement.require_same_key(con, "one")
 
 
-def test_totals_are_of_one_model(con: duckdb.DuckDBPyConnection) -> None:
+def test_totals_count_the_scores_of_one_model(con: duckdb.DuckDBPyConnection) -> None:
     store.append_documents(con, documents("a", "b"), "r1")
     store.append_scores(con, scores("a", "b"), "r1")
     store.append_scores(con, scores("a", model="other"), "r1")
@@ -164,8 +164,8 @@ def test_totals_are_of_one_model(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def kept_after(batches: list[list[str]]) -> list[str]:
-    """The doc_ids that are kept once these batches were appended in this order."""
+def stored_after(batches: list[list[str]]) -> list[str]:
+    """The doc_ids in the table after these batches were appended in this order."""
     with duckdb.connect() as con:
         migrate(con)
         for batch in batches:
@@ -182,8 +182,8 @@ BATCHES = st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), max_size=5)
 @given(
     orders=BATCHES.flatmap(lambda batches: st.tuples(st.just(batches), st.permutations([*batches, *batches])))
 )
-def test_the_order_and_repetition_of_batches_change_nothing(
+def test_order_and_repetition_of_batches_do_not_matter(
     orders: tuple[list[list[str]], list[list[str]]],
 ) -> None:
     once, twice_in_any_order = orders
-    assert kept_after(once) == kept_after(twice_in_any_order) == sorted(set().union(*once))
+    assert stored_after(once) == stored_after(twice_in_any_order) == sorted(set().union(*once))

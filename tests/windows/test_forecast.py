@@ -1,4 +1,4 @@
-"""The forecast: honest intervals on series whose making is known, and no rows where there is nothing to go by."""
+"""The forecast: correct intervals on simulated series, and no rows for cohorts with too few days."""
 
 import datetime as dt
 
@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from monitor.windows.forecast import COLUMNS, FEWEST, HORIZON, LEVEL, forecast
+from monitor.windows.forecast import COLUMNS, HORIZON, LEVEL, MIN_DAYS, forecast
 
 FIRST = dt.date(2026, 1, 1)
 
@@ -30,31 +30,31 @@ def last(shares: list[float | None]) -> dt.date:
     return FIRST + dt.timedelta(days=len(shares) - 1)
 
 
-def test_a_steady_share_is_forecast_as_itself_for_fourteen_days() -> None:
+def test_steady_share_is_forecast_as_itself_for_fourteen_days() -> None:
     shares: list[float | None] = [0.2] * 120
-    found = forecast(frame(shares), last(shares))
-    assert dict(found.schema) == COLUMNS
-    assert found["day"].to_list() == [
+    result = forecast(frame(shares), last(shares))
+    assert dict(result.schema) == COLUMNS
+    assert result["day"].to_list() == [
         last(shares) + dt.timedelta(days=step) for step in range(1, HORIZON + 1)
     ]
-    assert found["p"].to_list() == pytest.approx([0.2] * HORIZON, abs=0.03)
-    assert all(0 <= row["lo"] < row["p"] < row["hi"] <= 1 for row in found.to_dicts())
+    assert result["p"].to_list() == pytest.approx([0.2] * HORIZON, abs=0.03)
+    assert all(0 <= row["lo"] < row["p"] < row["hi"] <= 1 for row in result.to_dicts())
 
 
-def test_intervals_hold_about_as_often_as_they_say() -> None:
+def test_intervals_cover_as_many_days_as_their_level_says() -> None:
     rng = np.random.default_rng(5)
-    held, checked = 0.0, 0
+    inside, checked = 0.0, 0
     for seed in range(12):
         log_odds = -1.4 + np.cumsum(rng.normal(0, 0.08, 150))
         shares: list[float | None] = list(1 / (1 + np.exp(-log_odds)))
         row = forecast(frame(shares, seed=seed), last(shares)).row(0, named=True)
-        held += row["coverage"] * row["n_checked"]
+        inside += row["coverage"] * row["n_checked"]
         checked += row["n_checked"]
     assert checked > 1000
-    assert held / checked == pytest.approx(LEVEL, abs=0.06)
+    assert inside / checked == pytest.approx(LEVEL, abs=0.06)
 
 
-def test_an_uneasy_share_widens_the_interval_with_the_days() -> None:
+def test_interval_of_varying_share_widens_with_each_day() -> None:
     rng = np.random.default_rng(1)
     shares: list[float | None] = list(1 / (1 + np.exp(-np.cumsum(rng.normal(0, 0.3, 120)))))
     widths = (forecast(frame(shares), last(shares)).select(pl.col("hi") - pl.col("lo"))).to_series().to_list()
@@ -62,47 +62,47 @@ def test_an_uneasy_share_widens_the_interval_with_the_days() -> None:
     assert widths[-1] > 1.3 * widths[0]
 
 
-def test_days_of_silence_are_missing_and_not_nought() -> None:
+def test_days_without_texts_are_missing_values_not_zeros() -> None:
     shares: list[float | None] = [0.3 if day % 3 else None for day in range(120)]
     assert forecast(frame(shares), last(shares))["p"][0] == pytest.approx(0.3, abs=0.06)
 
 
-def test_cohorts_are_forecast_apart_in_their_order() -> None:
+def test_each_cohort_is_forecast_separately_in_sorted_order() -> None:
     both = pl.concat([frame([0.5] * 60, cohort="b"), frame([0.1] * 60, cohort="a")])
-    found = forecast(both, FIRST + dt.timedelta(days=59))
-    assert found["cohort"].to_list() == ["a"] * HORIZON + ["b"] * HORIZON
-    assert found["p"][0] < 0.2 < found["p"][-1]
+    result = forecast(both, FIRST + dt.timedelta(days=59))
+    assert result["cohort"].to_list() == ["a"] * HORIZON + ["b"] * HORIZON
+    assert result["p"][0] < 0.2 < result["p"][-1]
 
 
 @pytest.mark.parametrize(
     "shares",
-    [[], [0.2], [0.2] * (FEWEST - 1), [0.2] * 60 + [None] * 30, [0.2] * 60 + [None] * 365],
+    [[], [0.2], [0.2] * (MIN_DAYS - 1), [0.2] * 60 + [None] * 30, [0.2] * 60 + [None] * 365],
     ids=["no rows", "one day", "too few days", "a month of silence", "a year of silence"],
 )
-def test_too_little_to_go_by_gives_no_rows(shares: list[float | None]) -> None:
-    found = forecast(frame(shares), last(shares) if shares else FIRST)
-    assert found.is_empty()
-    assert dict(found.schema) == COLUMNS
+def test_cohort_with_too_few_days_has_no_rows(shares: list[float | None]) -> None:
+    result = forecast(frame(shares), last(shares) if shares else FIRST)
+    assert result.is_empty()
+    assert dict(result.schema) == COLUMNS
 
 
-def test_days_after_as_of_are_not_known() -> None:
+def test_forecast_does_not_use_days_after_as_of() -> None:
     shares: list[float | None] = [0.1] * 60 + [0.9] * 30
-    found = forecast(frame(shares), FIRST + dt.timedelta(days=59))
-    assert found["hi"].max() < 0.4
-    assert found["coverage"][0] is not None
+    result = forecast(frame(shares), FIRST + dt.timedelta(days=59))
+    assert result["hi"].max() < 0.4
+    assert result["coverage"][0] is not None
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 @pytest.mark.filterwarnings("error")
-def test_days_all_alike_are_forecast_as_such(share: float) -> None:
+def test_constant_share_is_forecast_as_that_share(share: float) -> None:
     shares: list[float | None] = [share] * 90
-    found = forecast(frame(shares), last(shares))
-    assert found["p"].to_list() == pytest.approx([share] * HORIZON, abs=0.03)
-    assert found["lo"].is_finite().all()
+    result = forecast(frame(shares), last(shares))
+    assert result["p"].to_list() == pytest.approx([share] * HORIZON, abs=0.03)
+    assert result["lo"].is_finite().all()
 
 
-def test_a_history_too_short_to_check_says_so() -> None:
-    shares: list[float | None] = [0.2] * (FEWEST + 2)
-    found = forecast(frame(shares), last(shares))
-    assert found["coverage"].null_count() == HORIZON
-    assert found["n_checked"].to_list() == [0] * HORIZON
+def test_short_history_has_null_coverage_and_no_checks() -> None:
+    shares: list[float | None] = [0.2] * (MIN_DAYS + 2)
+    result = forecast(frame(shares), last(shares))
+    assert result["coverage"].null_count() == HORIZON
+    assert result["n_checked"].to_list() == [0] * HORIZON

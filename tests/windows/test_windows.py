@@ -1,4 +1,4 @@
-"""The window queries, twice: cases as data (tests/windows/cases/*.json), and a naive oracle on random feeds."""
+"""The window queries against cases in tests/windows/cases/*.json and against a naive oracle on random feeds."""
 
 import datetime as dt
 import json
@@ -27,7 +27,7 @@ OTHERS = {
     "alert_evidence",
     "last_run",
     "score_card",
-}  # queries of other tables, tested with what fills these
+}  # queries of tables that other tests fill
 HEADLINE = {"model_id": "m", "as_of": AS_OF, "threshold": 0.5, "min_texts": 3}
 
 
@@ -38,29 +38,29 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def arguments(name: str, given: dict[str, object]) -> dict[str, object]:
-    """Parameters of a case, the usual ones filled in."""
-    known = {"model_id": fake_feed.MODEL, "as_of": AS_OF, "until": AS_OF, **given}
-    if isinstance(known["as_of"], str):
-        known["as_of"] = dt.date.fromisoformat(known["as_of"])
-    return {key: known[key] for key in window_queries.load(name).params}
+    """The parameters of a case, with defaults."""
+    values = {"model_id": fake_feed.MODEL, "as_of": AS_OF, "until": AS_OF, **given}
+    if isinstance(values["as_of"], str):
+        values["as_of"] = dt.date.fromisoformat(values["as_of"])
+    return {key: values[key] for key in window_queries.load(name).params}
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)
-def test_case(con: duckdb.DuckDBPyConnection, name: str, case: dict) -> None:
+def test_query_returns_the_rows_of_each_case(con: duckdb.DuckDBPyConnection, name: str, case: dict) -> None:
     fake_feed.add(con, case["texts"])
-    found = window_queries.run(con, name, **arguments(name, case["params"])).to_dicts()
-    assert len(found) == len(case["rows"])
-    for row, expected in zip(found, case["rows"], strict=True):
-        seen = {key: str(row[key]) if isinstance(row[key], dt.date) else row[key] for key in expected}
-        assert seen == pytest.approx(expected, abs=1e-6)
+    result = window_queries.run(con, name, **arguments(name, case["params"])).to_dicts()
+    assert len(result) == len(case["rows"])
+    for row, expected in zip(result, case["rows"], strict=True):
+        actual = {key: str(row[key]) if isinstance(row[key], dt.date) else row[key] for key in expected}
+        assert actual == pytest.approx(expected, abs=1e-6)
 
 
-def test_every_query_has_a_case_or_a_test_of_its_own() -> None:
+def test_every_window_query_has_a_case_or_own_test() -> None:
     assert {case.values[0] for case in CASES} | {"model_coverage"} | OTHERS == set(window_queries.names())
 
 
 @pytest.mark.parametrize("name", window_queries.names())
-def test_header_agrees_with_the_statement(name: str) -> None:
+def test_header_names_exactly_the_parameters_of_its_statement(name: str) -> None:
     query = window_queries.load(name)
     statements = duckdb.extract_statements(query.sql)
     assert len(statements) == 1
@@ -72,7 +72,7 @@ def test_header_agrees_with_the_statement(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "params", "told"),
+    ("name", "params", "message"),
     [
         ("no_such", {}, "no window query 'no_such'; there are alert_evidence, alerts, daily_overall, "),
         ("../schema/001", {}, "no window query"),
@@ -90,16 +90,16 @@ def test_header_agrees_with_the_statement(name: str) -> None:
         ("headline", {"model_id": "m", "as_of": AS_OF, "threshold": float("nan"), "min_texts": 3}, "0 to 1"),
     ],
 )
-def test_a_wrong_call_says_what_is_wrong(
-    con: duckdb.DuckDBPyConnection, name: str, params: dict[str, object], told: str
+def test_wrong_call_raises_an_error_that_names_the_fault(
+    con: duckdb.DuckDBPyConnection, name: str, params: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ConfigError) as error:
         window_queries.run(con, name, **params)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_models_do_not_mix(con: duckdb.DuckDBPyConnection) -> None:
+def test_window_queries_do_not_mix_scores_of_models(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add(con, [("a", "2026-01-01 08:00", 1.0)])
     fake_feed.add(con, [("a", "2026-01-01 09:00", 0.0)], model="model-b")
     for model, p_high in (("model-a", 1.0), ("model-b", 0.0)):
@@ -109,7 +109,7 @@ def test_models_do_not_mix(con: duckdb.DuckDBPyConnection) -> None:
             assert frame["p_high"].to_list() == [p_high]
 
 
-def test_model_coverage_lists_models_newest_work_first_and_without_scores_last(
+def test_model_coverage_sorts_models_by_their_newest_scores(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     fake_feed.add(con, [("a", "2026-01-01 08:00", 1.0), ("a", "2027-02-01 08:00", 1.0)])
@@ -129,7 +129,9 @@ def test_model_coverage_lists_models_newest_work_first_and_without_scores_last(
     ]
 
 
-def test_data_quality_counts_unscored_truncated_rejected_and_repeated(con: duckdb.DuckDBPyConnection) -> None:
+def test_data_quality_counts_unscored_truncated_rejected_and_repeated_rows(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
     day = dt.datetime(2026, 1, 1, 8)
     p = [fake_feed.probabilities(0.5)] * 3
     fake_feed.insert(con, ["a", "b", "b"], [day] * 3, p, truncated=[True, False, False])
@@ -191,7 +193,7 @@ feeds = st.lists(
         }
     ),
 )
-def test_every_query_agrees_with_a_naive_oracle(
+def test_every_window_query_agrees_with_a_naive_oracle(
     texts: list[Text], as_of: int, params: dict[str, Any]
 ) -> None:
     last = at(as_of).date()
@@ -209,12 +211,12 @@ def test_every_query_agrees_with_a_naive_oracle(
         expected = window_oracle.answers(texts, last, **params)
         assert set(expected) | OTHERS == set(window_queries.names())
         for name, rows in expected.items():
-            known = {"model_id": fake_feed.MODEL, "as_of": last, "until": last, **params}
-            found = window_queries.run(
-                con, name, **{key: known[key] for key in window_queries.load(name).params}
+            values = {"model_id": fake_feed.MODEL, "as_of": last, "until": last, **params}
+            result = window_queries.run(
+                con, name, **{key: values[key] for key in window_queries.load(name).params}
             )
-            assert found.height == len(rows), name
-            for row, wanted in zip(found.to_dicts(), rows, strict=True):
+            assert result.height == len(rows), name
+            for row, wanted in zip(result.to_dicts(), rows, strict=True):
                 for key, value in wanted.items():
                     assert row[key] == (
                         pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
