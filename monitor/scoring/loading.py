@@ -18,7 +18,7 @@ import torch
 from monitor.errors import ModelError
 from monitor.labels import RiskMap
 from monitor.model.files import read_tokenizer
-from monitor.model.folder import EMBEDDED, EVALUATION, find_folder, fingerprint, open_folder
+from monitor.model.folder import EMBEDDED, EVALUATION, ModelFolder, find_folder, fingerprint, open_folder
 from monitor.model.prompts import PromptTemplate
 from monitor.model.symptoms import SymptomsCalibration, read_limits
 from monitor.scoring.llama import LlamaNetwork, LlamaShape
@@ -92,12 +92,7 @@ def load_model(
         ModelError: the model is not found, damaged, or its parts do not belong together.
         ConfigError: a limit has an unknown name or is no probability.
     """
-    folder = open_folder(find_folder(name))
-    if criteria_limits and folder.manifest.criteria_limits is not None:
-        limits = read_limits({**folder.manifest.criteria_limits, **criteria_limits})
-        folder = replace(folder, manifest=replace(folder.manifest, criteria_limits=limits))
-    if risk_map is not None:
-        folder = replace(folder, manifest=replace(folder.manifest, risk_map=risk_map))
+    folder = _with_changes(open_folder(find_folder(name)), risk_map, criteria_limits)
     manifest, tokenizer = folder.manifest, read_tokenizer(folder.base)
     shape = read_shape(folder.base)
     lora = Adapter(folder.adapter) if adapter and folder.adapter else None
@@ -132,6 +127,18 @@ def load_model(
         symptoms_calibration=manifest.symptoms_calibration,
         criteria_limits=manifest.criteria_limits,
     )
+
+
+def _with_changes(
+    folder: ModelFolder, risk_map: RiskMap | None, limits: Mapping[str, float] | None
+) -> ModelFolder:
+    """The folder with another risk map and other limits, which change its model_id."""
+    manifest = folder.manifest
+    if risk_map is not None:
+        manifest = replace(manifest, risk_map=risk_map)
+    if limits and manifest.criteria_limits is not None:
+        manifest = replace(manifest, criteria_limits=read_limits({**manifest.criteria_limits, **limits}))
+    return replace(folder, manifest=manifest)
 
 
 def _device(name: str) -> torch.device:
