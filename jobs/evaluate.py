@@ -41,7 +41,7 @@ from monitor.labels import RiskMap
 from monitor.model.calibration import CONTENT_FREE
 from monitor.model.folder import ModelFolder, find_folder, fingerprint, open_folder
 from reports.evaluation import report
-from reports.evaluation.tables import headline
+from reports.evaluation.tables import methods_table
 from reports.evaluation.text_tables import WIDE, as_text
 
 FORMAT = 2  # of metrics.json
@@ -186,7 +186,7 @@ def _write(found: Json, out: Path) -> None:
 def print_table(found: Json, console: Console) -> None:
     """The headline numbers on the canonical test split, within the width of the terminal if there is one."""
     wide = console.width if console.is_terminal else max(console.width, WIDE)
-    console.print(as_text(headline(found), wide), markup=False, highlight=False, soft_wrap=True)
+    console.print(as_text(methods_table(found), wide), markup=False, highlight=False, soft_wrap=True)
 
 
 def _distinct(models: Sequence[str]) -> dict[str, ModelFolder]:

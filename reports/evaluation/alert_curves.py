@@ -1,4 +1,4 @@
-"""What an evaluation of the early-warning rules looks like: what each limit finds, how late, and how falsely."""
+"""The chart of an evaluation of the early-warning rules: detection, delay and false alarms of each limit."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from reports.style.palette import LIGHT, Palette
 from reports.style.rendering import draw
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
-BUDGET = 1.0  # false alarms a stable subject-year that the defaults keep to
-MOST = 3.0  # those beyond which a limit is not drawn
+BUDGET = 1.0  # false alarms per stable subject-year; the default limits stay below
+MOST = 3.0  # false alarms beyond which a limit is not drawn
 TOGETHER = "all together, as set"
 WIDTH, HEIGHT = 430, 300
 
 
-def curve_frame(found: Mapping[str, Any]) -> pl.DataFrame:
-    """One row a rule and limit, one for all together: rule, limit, place, is_set, alarms, rate, delay (days)."""
+def curve_frame(result: Mapping[str, Any]) -> pl.DataFrame:
+    """One row per rule and limit, and one for all rules: rule, limit, place, is_set, alarms, rate, delay (days)."""
     rows = [
-        (rule, f"{row['limit']:g}", row["limit"] == found["rules"][LIMITS[rule]], row)
-        for rule, curve in found["curves"].items()
+        (rule, f"{row['limit']:g}", row["limit"] == result["rules"][LIMITS[rule]], row)
+        for rule, curve in result["curves"].items()
         for row in curve
     ]
-    rows.append((TOGETHER, "as set", True, found["all"]))
+    rows.append((TOGETHER, "as set", True, result["all"]))
     return pl.DataFrame(
         {
             "rule": [row[0] for row in rows],
@@ -50,7 +50,7 @@ def curve_frame(found: Mapping[str, Any]) -> pl.DataFrame:
 
 
 def curves(frame: pl.DataFrame, palette: Palette) -> alt.HConcatChart:
-    """Detection and delay over false alarms: a line a rule, a dot a limit, the limits in use filled."""
+    """Detection and delay over false alarms: one line per rule, one dot per limit; limits in use are filled."""
     longest = 5 * math.ceil((frame["delay"].max() or 5) / 5)  # type: ignore[operator, arg-type]
     return alt.hconcat(
         _panel(frame, palette, "rate", "Low periods detected", "%", 1),
@@ -87,19 +87,21 @@ def _panel(
     ).properties(title=alt.TitleParams(title, fontSize=14))
 
 
-def write_pictures(found: Mapping[str, Any], out: Path) -> list[str]:
-    """alerts.png and alerts.svg of what alerts.json holds, into the folder `out`; returns their names.
+def write_pictures(result: Mapping[str, Any], out: Path) -> list[str]:
+    """alerts.png and alerts.svg of the contents of alerts.json into the folder `out`; returns their names.
 
-    Without known courses there is nothing to draw.
+    Draws nothing if the file has no known low periods or no stable subjects.
     """
-    if not found["all"]["periods"] or not found["all"]["n_calm"]:
+    if not result["all"]["periods"] or not result["all"]["n_calm"]:
         return []
-    people = f"{found['n_texts']:,} texts of {found['n_subjects']:,} subjects, model {found['model_id'][:12]}"
-    chart = curves(curve_frame(found), LIGHT).properties(
+    people = (
+        f"{result['n_texts']:,} texts of {result['n_subjects']:,} subjects, model {result['model_id'][:12]}"
+    )
+    chart = curves(curve_frame(result), LIGHT).properties(
         title=alt.TitleParams(
-            "What the early-warning rules find, how late, and how falsely",
+            "Early-warning rules: detection, delay and false alarms",
             subtitle=[
-                f"A dot a limit, filled as set; dashed: one false alarm a year. {people}.",
+                f"One dot per limit; filled: the limit in use. Dashed: one false alarm per year. {people}.",
                 NOT_A_DIAGNOSIS,
             ],
         ),

@@ -1,4 +1,4 @@
-"""The charts of an evaluation: a function a panel, frame in, altair.Chart out, colours and width from the caller."""
+"""The charts of an evaluation. Each function takes a frame, colours and a width, and returns one panel."""
 
 from __future__ import annotations
 
@@ -17,42 +17,44 @@ Layers = alt.LayerChart | alt.FacetChart
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85)
 TRAINED = {"loss": "training loss (nats a text)", "macro_f1": "validation macro-F1"}
 DARK_FROM = 0.5  # share from which a cell's text is paper on ink; one of SHARES
-WAYS = ("zero_shot", "few_shot", "fine_tuned")
+FAMILIES = ("zero_shot", "few_shot", "fine_tuned")
 DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 6], [14, 3])
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 LINES = f"split(datum.label, '{BETWEEN}')"  # a model's name stands under its method's
-Ways = Mapping[str, str]
-"""The way (zero_shot, few_shot, fine_tuned) of each shown method by its name, in order."""
+Families = Mapping[str, str]
+"""Name of each charted method -> its family (zero_shot, few_shot, fine_tuned), in order."""
 
 
-def method_looks(ways: Ways, palette: Palette) -> list[tuple[str, list[int], str]]:
-    """Colour, dashes and shape of each method: the colour tells the way, dashes and shape the model (of six)."""
-    colours = dict(zip(WAYS, (palette.muted, palette.low[0], palette.accent), strict=True))
-    order = list(ways.values())
-    places = [order[:at].count(way) % len(DASHES) for at, way in enumerate(order)]
-    return [(colours[way], DASHES[place], SHAPES[place]) for way, place in zip(order, places, strict=True)]
+def method_looks(families: Families, palette: Palette) -> list[tuple[str, list[int], str]]:
+    """Colour, dashes and shape of each method: colour by family, dashes and shape by model (six differ)."""
+    colours = dict(zip(FAMILIES, (palette.muted, palette.low[0], palette.accent), strict=True))
+    order = list(families.values())
+    places = [order[:at].count(family) % len(DASHES) for at, family in enumerate(order)]
+    return [
+        (colours[family], DASHES[place], SHAPES[place]) for family, place in zip(order, places, strict=True)
+    ]
 
 
-def _told_apart(
-    ways: Ways, palette: Palette, channel: type[alt.StrokeDash | alt.Shape], **legend: object
+def _method_encodings(
+    families: Families, palette: Palette, channel: type[alt.StrokeDash | alt.Shape], **legend: object
 ) -> dict[str, Any]:
-    """Encodings of field `method`: each one's colour, and its dashes or shape, under one legend."""
-    colours, dashes, shapes = zip(*method_looks(ways, palette), strict=True)
+    """Encodings of field `method`: colour, and dashes or shape, under one legend."""
+    colours, dashes, shapes = zip(*method_looks(families, palette), strict=True)
     look = {"labelLimit": 300, "labelExpr": LINES, **legend}
-    key, names = alt.Legend(**axes.legend(1).to_dict() | look), list(ways)
+    key, names = alt.Legend(**axes.legend(1).to_dict() | look), list(families)
     ranges = {alt.Color: colours, channel: dashes if channel is alt.StrokeDash else shapes}
     return {
-        one.__name__[0].lower() + one.__name__[1:]: one(
+        encoding.__name__[0].lower() + encoding.__name__[1:]: encoding(
             "method:N", scale=alt.Scale(domain=names, range=list(values)), legend=key
         )
-        for one, values in ranges.items()
+        for encoding, values in ranges.items()
     }
 
 
 def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: str) -> Layers:
-    """A dot a method with its 95% interval; small dots are the draws of few-shot examples.
+    """One dot per method, with its 95% interval; small marks are the draws of few-shot examples.
 
-    Frame: method, value, low, high, draws (a list), main (of the models' own way), in the order to show.
+    Frame: method, value, low, high, draws (a list), main (the fine-tuned model), in display order.
     """
     order = frame["method"].to_list()
     limit = 210 if width == "container" else 340  # a picture has room for long names, a telephone has not
@@ -61,14 +63,14 @@ def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: st
     scale = alt.Scale(zero=False, nice=True)
     base = alt.Chart(frame).encode(y=y)
     colour = alt.when("datum.main").then(alt.value(palette.accent)).otherwise(alt.value(palette.low[0]))
-    told = axes.tooltips(
+    tooltip = axes.tooltips(
         [("method", "Method", None), ("value", title, ".4f"), ("low", "from", ".4f"), ("high", "to", ".4f")]
     )
     x = alt.X("value:Q", title=title, scale=scale, axis=alt.Axis(tickCount=5, format="~g", grid=True))
     rule = base.mark_rule(strokeWidth=2).encode(
-        x=alt.X("low:Q", scale=scale), x2="high:Q", color=colour, tooltip=told
+        x=alt.X("low:Q", scale=scale), x2="high:Q", color=colour, tooltip=tooltip
     )
-    dots = base.mark_point(filled=True, size=70, opacity=1).encode(x=x, color=colour, tooltip=told)
+    dots = base.mark_point(filled=True, size=70, opacity=1).encode(x=x, color=colour, tooltip=tooltip)
     ticks = frame.select("method", "draws").explode("draws").drop_nulls("draws")
     draws = (
         alt.Chart(ticks)
@@ -83,7 +85,7 @@ def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: st
 def confusion(
     frame: pl.DataFrame, names: Sequence[str], palette: Palette, *, width: Width, height: int
 ) -> Layers:
-    """True class by predicted class; a cell's colour is its share of the true class, its text share and count.
+    """Labelled class by predicted class; a cell's colour shows its share of the row, its text the share and count.
 
     Frame: that of `confusion_frame`.
     """
@@ -111,7 +113,7 @@ def confusion(
 
 
 def confusion_frame(names: Sequence[str], counts: Sequence[Sequence[int]]) -> pl.DataFrame:
-    """One row a cell: true, predicted, n, share of its true class (null where that class has no example), label."""
+    """One row per cell: true, predicted, n, share of its true class (null if that class has no example), label."""
     cells = [
         (name, other, counts[row][column], sum(counts[row]))
         for row, name in enumerate(names)
@@ -126,17 +128,17 @@ def confusion_frame(names: Sequence[str], counts: Sequence[Sequence[int]]) -> pl
 
 def curve(
     frame: pl.DataFrame,
-    ways: Ways,
+    families: Families,
     palette: Palette,
     *,
     width: Width,
     axes_of: tuple[str, str],
     titles: tuple[str, str],
 ) -> alt.Chart:
-    """A line a method: ROC or precision-recall. Frame: method, rank, and the two columns `axes_of`."""
+    """One line per method: ROC or precision-recall. Frame: method, rank, and the two columns `axes_of`."""
     unit = alt.Scale(domain=[0, 1])
-    told = _told_apart(
-        ways, palette, alt.StrokeDash, symbolStrokeWidth=3, symbolType="stroke", symbolSize=420
+    tooltip = _method_encodings(
+        families, palette, alt.StrokeDash, symbolStrokeWidth=3, symbolType="stroke", symbolSize=420
     )
     chart: alt.Chart = (
         alt.Chart(frame)
@@ -145,7 +147,7 @@ def curve(
             x=alt.X(f"{axes_of[0]}:Q", scale=unit, title=titles[0], axis=alt.Axis(tickCount=5, grid=True)),
             y=alt.Y(f"{axes_of[1]}:Q", scale=unit, title=titles[1], axis=alt.Axis(tickCount=5)),
             order="rank:Q",
-            **told,
+            **tooltip,
         )
         .properties(width=width, height=240)
     )
@@ -153,14 +155,14 @@ def curve(
 
 
 def reliability(frame: pl.DataFrame, palette: Palette, *, width: Width) -> Layers:
-    """Accuracy against confidence, with the diagonal of a perfect scorer; a dot's size is its share of the texts.
+    """Accuracy against confidence, with the diagonal of a perfect scorer; a dot's size shows its share of the texts.
 
     Frame: that of `reliability_frame`.
     """
     x = alt.X(
         "low:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5), title="confidence"
     )
-    told = axes.tooltips(
+    tooltip = axes.tooltips(
         [("confidence", "Mean confidence", ".1%"), ("accuracy", "Accuracy", ".1%"), ("n", "Texts", ",d")]
     )
     unit = alt.Scale(domain=[0, 1])
@@ -172,7 +174,7 @@ def reliability(frame: pl.DataFrame, palette: Palette, *, width: Width) -> Layer
             x2="high:Q",
             y=alt.Y("accuracy:Q", scale=unit, axis=axes.percent_axis(), title="right"),
             y2="zero:Q",
-            tooltip=told,
+            tooltip=tooltip,
         )
     )
     points = (
@@ -182,7 +184,7 @@ def reliability(frame: pl.DataFrame, palette: Palette, *, width: Width) -> Layer
             x="confidence:Q",
             y="accuracy:Q",
             size=alt.Size("share:Q", scale=alt.Scale(domain=[0, 1], range=[20, 700]), legend=None),
-            tooltip=told,
+            tooltip=tooltip,
         )
     )
     ends = pl.DataFrame({"at": [0.0, 1.0]})
@@ -191,7 +193,7 @@ def reliability(frame: pl.DataFrame, palette: Palette, *, width: Width) -> Layer
 
 
 def reliability_frame(bins: Sequence[Sequence[float | None]]) -> pl.DataFrame:
-    """One row a filled bin: low and high edge, n, share of texts, mean confidence, accuracy, zero for the bars."""
+    """One row per bin with texts: low and high edge, n, share of texts, mean confidence, accuracy, zero (bars)."""
     rows = [
         (at / len(bins), (at + 1) / len(bins), int(n or 0), confidence, accuracy)
         for at, (n, confidence, accuracy) in enumerate(bins)
@@ -209,14 +211,14 @@ def reliability_frame(bins: Sequence[Sequence[float | None]]) -> pl.DataFrame:
 
 
 def per_class(
-    frame: pl.DataFrame, ways: Ways, classes: Sequence[str], palette: Palette, *, width: Width
+    frame: pl.DataFrame, families: Families, classes: Sequence[str], palette: Palette, *, width: Width
 ) -> Layers:
-    """F1 of each class, a dot a method with its 95% interval. Frame: class, method, f1, low, high."""
-    told = _told_apart(ways, palette, alt.Shape)
+    """F1 of each class: one dot per method, with its 95% interval. Frame: class, method, f1, low, high."""
+    tooltip = _method_encodings(families, palette, alt.Shape)
     base = alt.Chart(frame).encode(
         y=alt.Y("class:N", sort=list(classes), title=None, axis=alt.Axis(ticks=False)),
-        yOffset=alt.YOffset("method:N", sort=list(ways)),
-        color=told["color"],
+        yOffset=alt.YOffset("method:N", sort=list(families)),
+        color=tooltip["color"],
         tooltip=axes.tooltips(
             [
                 ("method", "Method", None),
@@ -230,13 +232,13 @@ def per_class(
     unit = alt.Scale(domain=[0, 1])
     rule = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", scale=unit), x2="high:Q")
     dots = base.mark_point(filled=True, size=60, opacity=1).encode(
-        x=alt.X("f1:Q", scale=unit, title="F1", axis=alt.Axis(tickCount=5, grid=True)), shape=told["shape"]
+        x=alt.X("f1:Q", scale=unit, title="F1", axis=alt.Axis(tickCount=5, grid=True)), shape=tooltip["shape"]
     )
-    return alt.layer(rule, dots).properties(width=width, height=(16 * len(ways) + 8) * len(classes))
+    return alt.layer(rule, dots).properties(width=width, height=(16 * len(families) + 8) * len(classes))
 
 
 def training_frame(curve: Sequence[Mapping[str, float]]) -> pl.DataFrame:
-    """One row a stretch of steps (at most 200): step, mean loss, and macro_f1 where it was measured, else null."""
+    """One row per group of steps (at most 200): step, mean loss, and macro_f1 where it was measured, else null."""
     schema = {"step": pl.Float64, "loss": pl.Float64, "macro_f1": pl.Float64}
     frame = pl.DataFrame(
         [[record.get(name) for name in schema] for record in curve], schema=schema, orient="row"
@@ -254,11 +256,11 @@ def training_frame(curve: Sequence[Mapping[str, float]]) -> pl.DataFrame:
 def training(
     frames: Mapping[str, pl.DataFrame], field: str, title: str, palette: Palette, *, width: Width
 ) -> Layers:
-    """One field of TRAINED by optimizer step, a line a model; `frames` by model, as `training_frame` makes them."""
-    whole = pl.concat([frame.with_columns(model=pl.lit(name)) for name, frame in frames.items()])
+    """One field of TRAINED by optimizer step, one line per model. `frames`: model -> result of `training_frame`."""
+    all_frames = pl.concat([frame.with_columns(model=pl.lit(name)) for name, frame in frames.items()])
     shades = [palette.accent, palette.low[0], palette.mid[0], palette.muted]
     colours = alt.Scale(domain=list(frames), range=[shades[at % len(shades)] for at in range(len(frames))])
-    base = alt.Chart(whole.select("model", "step", field).drop_nulls(field)).encode(
+    base = alt.Chart(all_frames.select("model", "step", field).drop_nulls(field)).encode(
         x=alt.X("step:Q", title="optimizer step", axis=alt.Axis(tickCount=6, labelSeparation=12)),
         y=alt.Y(f"{field}:Q", title=title, scale=alt.Scale(zero=False)),
         color=alt.Color("model:N", scale=colours, legend=axes.legend(2) if len(frames) > 1 else None),

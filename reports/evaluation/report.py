@@ -1,4 +1,4 @@
-"""The report of an evaluation, written from what metrics.json holds: page, pictures, summary, technical report."""
+"""The report of an evaluation, written from metrics.json: page, pictures, summary, technical report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jinja2 import Environment, StrictUndefined
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import ConfigError
 from reports.evaluation.figures import Picture, all_figures
-from reports.evaluation.tables import all_tables, headline
+from reports.evaluation.tables import all_tables, methods_table
 from reports.evaluation.text_tables import (
     BETWEEN,
     WIDE,
@@ -21,12 +21,12 @@ from reports.evaluation.text_tables import (
     Table,
     as_markdown,
     as_text,
-    asked,
     folded,
     has_intervals,
-    measured,
+    measured_methods,
     name_of,
     number,
+    uses,
 )
 from reports.style import axes, offline
 from reports.style.palette import FOR_CSS, LIGHT
@@ -38,27 +38,27 @@ WIDTH = 1180
 MARKS = ("<!-- evaluation -->", "<!-- end of evaluation -->")
 
 
-def write(found: Json, out: Path) -> None:
-    """Write index.html, a page and pictures of each figure, Summary_Report.txt and Technical_Report.md into `out`.
+def write(metrics: Json, out: Path) -> None:
+    """Write index.html, a page and pictures per figure, Summary_Report.txt and Technical_Report.md into `out`.
 
     Args:
-        found: what metrics.json holds.
+        metrics: what metrics.json holds.
         out: a folder that exists.
     """
-    figures, tables = all_figures(found), all_tables(found)
+    figures, tables = all_figures(metrics), all_tables(metrics)
     for figure in figures:
         for suffix in ("html", "png", "svg"):
             (out / f"{figure.key}.{suffix}").unlink(missing_ok=True)
         if figure.panels:
-            _save_pictures(figure, found, out)
-            _save(page(found, [figure], ()), out / f"{figure.key}.html")
-    _save(page(found, figures, tables), out / "index.html")
-    _save(summary(found, tables), out / "Summary_Report.txt")
-    _save(technical_report(found, tables, figures), out / "Technical_Report.md")
+            _save_pictures(figure, metrics, out)
+            _save(page(metrics, [figure], ()), out / f"{figure.key}.html")
+    _save(page(metrics, figures, tables), out / "index.html")
+    _save(summary(metrics, tables), out / "Summary_Report.txt")
+    _save(technical_report(metrics, tables, figures), out / "Technical_Report.md")
 
 
-def page(found: Json, figures: Sequence[Picture], tables: Sequence[Table]) -> str:
-    """Figures and tables as one HTML page that asks nothing of the network."""
+def page(metrics: Json, figures: Sequence[Picture], tables: Sequence[Table]) -> str:
+    """Figures and tables as one offline HTML page."""
     charts = {
         f"{figure.key}-{place}": panel.draw(FOR_CSS, width="container")
         for figure in figures
@@ -70,49 +70,49 @@ def page(found: Json, figures: Sequence[Picture], tables: Sequence[Table]) -> st
         Words(),
         (offline.STYLE, "evaluation/evaluation.css"),
         title="Evaluation" if tables else figures[0].title,
-        lead=lead(found),
+        lead=lead(metrics),
         figures=figures,
         tables=tables,
-        facts=_facts(found),
+        facts=_facts(metrics),
     )
 
 
-def lead(found: Json) -> str:
-    """The result in a sentence or two: each shown way's macro-F1 on the canonical test split."""
-    test = found["data"]["splits"]["test"]["n"]
+def lead(metrics: Json) -> str:
+    """The result in one sentence: macro-F1 of each charted method on the canonical test split."""
+    test = metrics["data"]["splits"]["test"]["n"]
     words = [
-        f"{name_of(found, method)} {number(method['emotion']['test']['metrics']['macro_f1'], interval=True)}"
-        for method in measured(found)
-        if method["id"] in found["shown"] or method["model_id"] is None
+        f"{name_of(metrics, method)} {number(method['emotion']['test']['metrics']['macro_f1'], interval=True)}"
+        for method in measured_methods(metrics)
+        if method["id"] in metrics["shown"] or method["model_id"] is None
     ]
     return f"Macro-F1 on {count(test, 'test text')}: {'; '.join(words)}."
 
 
-def summary(found: Json, tables: Sequence[Table]) -> str:
+def summary(metrics: Json, tables: Sequence[Table]) -> str:
     """Every table as plain text."""
-    facts = [f"{name}: {value}" for name, value in _facts(found)]
-    head = ["Evaluation", "==========", "", NOT_A_DIAGNOSIS, "", lead(found), "", *facts, ""]
+    facts = [f"{name}: {value}" for name, value in _facts(metrics)]
+    head = ["Evaluation", "==========", "", NOT_A_DIAGNOSIS, "", lead(metrics), "", *facts, ""]
     return "\n".join([*("\n".join(folded(line, WIDE)) for line in head), *map(as_text, tables)])
 
 
-def technical_report(found: Json, tables: Sequence[Table], figures: Sequence[Picture]) -> str:
-    """The report that a paper's methods and results sections can be written from."""
+def technical_report(metrics: Json, tables: Sequence[Table], figures: Sequence[Picture]) -> str:
+    """Methods and results in Markdown, detailed enough for a paper."""
     environment = Environment(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True
     )
     environment.filters |= {"percent": percent, "count": count, "markdown": as_markdown, "json": _json}
     return environment.from_string(offline.asset("evaluation/technical_report.md")).render(
-        found=found,
+        metrics=metrics,
         tables={table.key: table for table in tables},
         figures=[figure for figure in figures if figure.panels],
-        lead=lead(found),
-        facts=_facts(found),
+        lead=lead(metrics),
+        facts=_facts(metrics),
         not_a_diagnosis=NOT_A_DIAGNOSIS,
     )
 
 
 def check_readme(file: Path) -> tuple[str, str]:
-    """What stands before and after the marks of a Markdown file.
+    """The text before and after the marks of a Markdown file.
 
     Raises:
         ConfigError: it cannot be read or lacks the marks.
@@ -126,37 +126,37 @@ def check_readme(file: Path) -> tuple[str, str]:
         ) from error
 
 
-def write_readme(found: Json, file: Path) -> None:
-    """Put the three-way table between the marks of a Markdown file, whose line ends stay as they are."""
+def write_readme(metrics: Json, file: Path) -> None:
+    """Write the table of methods between the marks of a Markdown file; the file's line ends stay."""
     before, after = check_readme(file)
-    inside = f"{MARKS[0]}\n{as_markdown(headline(found))}\n{MARKS[1]}"
+    inside = f"{MARKS[0]}\n{as_markdown(methods_table(metrics))}\n{MARKS[1]}"
     if "\r\n" in before + after:
         inside = inside.replace("\n", "\r\n")
     file.write_bytes(f"{before}{inside}{after}".encode())
 
 
-def _facts(found: Json) -> list[tuple[str, str]]:
-    """What the numbers rest on."""
-    data, settings = found["data"], found["settings"]
+def _facts(metrics: Json) -> list[tuple[str, str]]:
+    """Name and value of what the numbers are based on: data, intervals, models."""
+    data, settings = metrics["data"], metrics["settings"]
     sizes = ", ".join(f"{count(split['n'])} {name}" for name, split in data["splits"].items())
     facts = [
         (
             "Data",
-            f"{data['source']}: {sizes}; {count(data['test_deduplicated'], 'test text')} found nowhere else",
+            f"{data['source']}: {sizes}; {count(data['test_deduplicated'], 'test text')} occur in no other split",
         ),
         (
             "Intervals",
             f"95%, {count(settings['resamples'], 'bootstrap draw')}, seed {settings['seed']}"
-            if has_intervals(found)
-            else "none, for no bootstrap draws were made",
+            if has_intervals(metrics)
+            else "none, because no bootstrap draws were made",
         ),
     ]
-    if asked(found, "few_shot"):
+    if uses(metrics, "few_shot"):
         shots = ", ".join(map(str, settings["shots"]))
-        facts.append(("Few-shot", f"examples a label: {shots}; {count(settings['draws'], 'draw')} each"))
-    for model in found["models"]:
+        facts.append(("Few-shot", f"examples per label: {shots}; {count(settings['draws'], 'draw')} each"))
+    for model in metrics["models"]:
         adapter = "with a LoRA adapter" if model["adapter"] else "without adapter"
-        own = (method for method in found["methods"] if method["model_id"] == model["model_id"])
+        own = (method for method in metrics["methods"] if method["model_id"] == model["model_id"])
         cut = max((method["truncated"] or 0 for method in own), default=0)
         facts.append(
             (
@@ -170,8 +170,8 @@ def _facts(found: Json) -> list[tuple[str, str]]:
     return facts
 
 
-def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
-    """The figure as PNG and SVG, light, its panels side by side over a line that says what they are."""
+def _save_pictures(figure: Picture, metrics: Json, out: Path) -> None:
+    """Write the figure as PNG and SVG, in light colours, with model and warning below the panels."""
     width = (WIDTH - 190 * figure.columns) // figure.columns
     panels: list[Any] = [
         panel.draw(LIGHT, width=width).properties(  # type: ignore[attr-defined]
@@ -179,10 +179,10 @@ def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
         )
         for panel in figure.panels
     ]
-    models = [f"{name}: {value}" for name, value in _facts(found) if name.startswith("Model ")]
-    whole = alt.concat(*panels, columns=figure.columns, spacing=36)
-    # A scale that the panels share has a second legend, above them all.
-    whole = whole.resolve_scale(
+    models = [f"{name}: {value}" for name, value in _facts(metrics) if name.startswith("Model ")]
+    combined = alt.concat(*panels, columns=figure.columns, spacing=36)
+    # Panels that share a scale would get a second legend above them all.
+    combined = combined.resolve_scale(
         color="independent",
         x="independent",
         y="independent",
@@ -190,7 +190,7 @@ def _save_pictures(figure: Picture, found: Json, out: Path) -> None:
         strokeDash="independent",
         shape="independent",
     )
-    titled = alt.vconcat(whole, background=LIGHT.paper, padding=28).properties(
+    titled = alt.vconcat(combined, background=LIGHT.paper, padding=28).properties(
         title=alt.TitleParams(
             [*models, NOT_A_DIAGNOSIS],
             orient="bottom",

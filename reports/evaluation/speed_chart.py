@@ -1,4 +1,4 @@
-"""What a benchmark looks like: texts a second of each way, on one chart."""
+"""The chart of a benchmark: texts per second of each method."""
 
 from __future__ import annotations
 
@@ -18,19 +18,17 @@ WIDTH = 620
 
 
 def speed_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
-    """One row a way that was measured, slowest first: way, own, rate in texts a second, label."""
-    measured = [
-        (row["way"], bool(row["own"]), float(row["texts_per_s"])) for row in rows if row["texts_per_s"]
-    ]
+    """One row per measured method, slowest first: way, own (of this project), rate in texts/s, label."""
+    rates = [(row["way"], bool(row["own"]), float(row["texts_per_s"])) for row in rows if row["texts_per_s"]]
     frame = pl.DataFrame(
-        measured, schema={"way": pl.String, "own": pl.Boolean, "rate": pl.Float64}, orient="row"
+        rates, schema={"way": pl.String, "own": pl.Boolean, "rate": pl.Float64}, orient="row"
     )
     labels = [f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}" for rate in frame["rate"]]
     return frame.with_columns(label=pl.Series(labels, dtype=pl.String)).sort("rate", "way")
 
 
 def speed_chart(frame: pl.DataFrame, palette: Palette, device: str) -> alt.LayerChart | alt.FacetChart:
-    """A dot a way on a logarithmic axis, this project's in the accent colour, its rate written beside it."""
+    """One dot per method on a logarithmic axis, with its rate; this project's methods in the accent colour."""
     top = max(float(frame["rate"].to_list()[-1]), 1.0) if frame.height else 1.0
     base = alt.Chart(frame, width=WIDTH, height=alt.Step(26)).encode(
         y=alt.Y("way:N", sort=frame["way"].to_list(), title=None, axis=alt.Axis(labelLimit=420, grid=True)),
@@ -54,9 +52,9 @@ def speed_chart(frame: pl.DataFrame, palette: Palette, device: str) -> alt.Layer
     )
 
 
-def write_picture(found: Mapping[str, Any], out: Path) -> list[str]:
-    """benchmark.png and benchmark.svg of what benchmark.json holds, into the folder `out`; returns their names."""
-    chart = speed_chart(speed_frame(found["rows"]), LIGHT, found["device"])
+def write_picture(result: Mapping[str, Any], out: Path) -> list[str]:
+    """Write benchmark.png and benchmark.svg of the contents of benchmark.json into `out`; returns their names."""
+    chart = speed_chart(speed_frame(result["rows"]), LIGHT, result["device"])
     spec = axes.spec(chart.properties(background=LIGHT.paper, padding=24), LIGHT, FONT)
     draw(axes.VEGA_LITE, spec, out / "benchmark.svg", with_png=True)
     return ["benchmark.png", "benchmark.svg"]

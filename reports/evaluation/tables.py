@@ -1,6 +1,6 @@
-"""The tables of an evaluation, made from what metrics.json holds.
+"""The tables of an evaluation, made from the contents of metrics.json.
 
-Page, summary and technical report show these same tables, so no number stands in one that the others lack.
+Page, summary and technical report all use them, so each has every number.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from reports.evaluation.text_tables import (
     UNDEFINED,
     Json,
     Table,
-    asked,
     has_intervals,
-    measured,
+    measured_methods,
     method_by_id,
     name_of,
     number,
     shortened,
+    uses,
 )
 from reports.evaluation.undefined_metrics import difference_name, undefined
 from reports.style.wording import count, percent
@@ -26,14 +26,14 @@ TEST, DEDUPLICATED = "test", "test_deduplicated"
 Column = tuple[str, Callable[[Json], str]]
 
 
-def headline(found: Json, split: str = TEST) -> Table:
-    """The three-way table: a line a method."""
+def methods_table(metrics: Json, split: str = TEST) -> Table:
+    """The table of methods: one row per method."""
 
     def metric(kind: str, name: str, *, interval: bool = False) -> Callable[[Json], str]:
         return lambda method: number(method[kind][split]["metrics"][name], interval=interval, spread=interval)
 
     columns: list[Column] = [
-        (_with_interval(found, "macro-F1"), metric("emotion", "macro_f1", interval=True)),
+        (_with_interval(metrics, "macro-F1"), metric("emotion", "macro_f1", interval=True)),
         ("accuracy", metric("emotion", "accuracy")),
         ("ECE", metric("emotion", "ece")),
         ("risk macro-F1", metric("risk", "macro_f1")),
@@ -41,46 +41,46 @@ def headline(found: Json, split: str = TEST) -> Table:
         ("texts/s", lambda method: _rate(method)),
         ("peak MB", lambda method: _whole(method["peak_memory_mb"])),
     ]
-    n = next((method["emotion"][split]["n"] for method in measured(found)), 0)
-    what = "the whole test split" if split == TEST else "without texts that stand elsewhere in the data"
+    n = next((method["emotion"][split]["n"] for method in measured_methods(metrics)), 0)
+    part = "the whole test split" if split == TEST else "without texts that also occur elsewhere in the data"
     return Table(
         f"headline_{split}",
-        f"Methods on {count(n, 'test text')}: {what}",
+        f"Methods on {count(n, 'test text')}: {part}",
         " ".join(
-            ["In brackets 95% bootstrap intervals."] * has_intervals(found)
-            + ["± is the standard deviation over draws of examples, which the intervals do not hold."]
-            * (asked(found, "few_shot") and found["settings"]["draws"] > 1)
+            ["95% bootstrap intervals are in brackets."] * has_intervals(metrics)
+            + ["± is the standard deviation over draws of examples; the intervals leave it out."]
+            * (uses(metrics, "few_shot") and metrics["settings"]["draws"] > 1)
         ),
         ("method", *(name for name, _ in columns)),
-        _rows(found, columns),
+        _rows(metrics, columns),
     )
 
 
-def all_tables(found: Json) -> list[Table]:
+def all_tables(metrics: Json) -> list[Table]:
     """Every table of the report, in its order."""
     return [
-        headline(found),
-        headline(found, DEDUPLICATED),
-        *(_further(found, kind) for kind in ("emotion", "risk")),
-        *(table for table in (_draws(found), _generated(found)) if table.rows),
-        *(_per_class(found, kind) for kind in ("emotion", "risk")),
-        *(table for table in (_comparisons(found), _gate(found)) if table.rows),
-        *(part(found, found["analysis"]) for part in ANALYSIS if found["analysis"]),
-        *(table for table in (undefined(found),) if table.rows),
+        methods_table(metrics),
+        methods_table(metrics, DEDUPLICATED),
+        *(_further(metrics, kind) for kind in ("emotion", "risk")),
+        *(table for table in (_draws(metrics), _generated(metrics)) if table.rows),
+        *(_per_class(metrics, kind) for kind in ("emotion", "risk")),
+        *(table for table in (_comparisons(metrics), _gate(metrics)) if table.rows),
+        *(part(metrics, metrics["analysis"]) for part in ANALYSIS if metrics["analysis"]),
+        *(table for table in (undefined(metrics),) if table.rows),
     ]
 
 
-def _rows(found: Json, columns: Sequence[Column]) -> list[tuple[str, ...]]:
+def _rows(metrics: Json, columns: Sequence[Column]) -> list[tuple[str, ...]]:
     rows = []
-    for method in found["methods"]:
-        cells = [show(method) if method["emotion"] else "–" for _, show in columns]
+    for method in metrics["methods"]:
+        cells = [cell_of(method) if method["emotion"] else "–" for _, cell_of in columns]
         if not method["emotion"]:
             cells[0] = "not measured"
-        rows.append((name_of(found, method), *cells))
+        rows.append((name_of(metrics, method), *cells))
     return rows
 
 
-def _further(found: Json, kind: str) -> Table:
+def _further(metrics: Json, kind: str) -> Table:
     names = {
         "weighted_f1": "weighted F1",
         "pr_auc": "PR-AUC",
@@ -96,41 +96,41 @@ def _further(found: Json, kind: str) -> Table:
     columns = [(title, metric(name)) for name, title in names.items()]
     return Table(
         f"further_{kind}",
-        f"{kind.capitalize()}: the other metrics" + ", with 95% intervals" * has_intervals(found),
+        f"{kind.capitalize()}: the other metrics" + ", with 95% intervals" * has_intervals(metrics),
         "AUROC and PR-AUC: one class against the rest, weighted by class size. ECE: 15 bins of confidence. "
         "Brier: 0 to 2. Log-loss: nats. Canonical test split.",
         ("method", *names.values()),
-        _rows(found, columns),
+        _rows(metrics, columns),
     )
 
 
-def _draws(found: Json) -> Table:
+def _draws(metrics: Json) -> Table:
     rows = []
-    for method in found["methods"]:
+    for method in metrics["methods"]:
         for draw in method["draws"]:
             cells = (draw["seed"], draw["prompt_tokens"], draw["replaced"])
             scores = (number({"value": draw[name]}) for name in ("macro_f1", "risk_macro_f1"))
-            shown = "yes" if draw["shown"] else ""
-            rows.append((name_of(found, method), *map(str, cells), *scores, shown))
+            charted = "yes" if draw["shown"] else ""
+            rows.append((name_of(metrics, method), *map(str, cells), *scores, charted))
     return Table(
         "draws",
         "Few-shot: every draw of examples",
-        "Replaced: examples that gave way to shorter ones so that the prompt fits the model's positions. Shown: the "
-        "draw of the median macro-F1, which charts and McNemar's test use.",
+        "Replaced: examples exchanged for shorter ones so that the prompt fits into the model. Shown: the draw with "
+        "the median macro-F1, which charts and McNemar's test use.",
         ("method", "seed", "prompt tokens", "replaced", "macro-F1", "risk macro-F1", "shown"),
         rows,
     )
 
 
-def _generated(found: Json) -> Table:
+def _generated(metrics: Json) -> Table:
     rows = [
         (
-            name_of(found, method),
+            name_of(metrics, method),
             count(method["unparseable"]),
             percent(method["unparseable_share"]),
             number(method["emotion"][TEST]["metrics"]["macro_f1"], interval=True),
         )
-        for method in measured(found)
+        for method in measured_methods(metrics)
         if method["unparseable"] is not None
     ]
     return Table(
@@ -142,25 +142,25 @@ def _generated(found: Json) -> Table:
     )
 
 
-def _per_class(found: Json, kind: str) -> Table:
+def _per_class(metrics: Json, kind: str) -> Table:
     rows = []
-    for method in measured(found):
-        if method["id"] not in found["shown"]:
+    for method in measured_methods(metrics):
+        if method["id"] not in metrics["shown"]:
             continue
         for name, rates in method[kind][TEST]["per_class"].items():
             values = (number(rates[rate], interval=rate == "f1") for rate in ("precision", "recall", "f1"))
-            rows.append((name_of(found, method), name, *values, count(rates["support"])))
+            rows.append((name_of(metrics, method), name, *values, count(rates["support"])))
     return Table(
         f"per_class_{kind}",
         f"{kind.capitalize()} by class",
-        "Of zero-shot and of few-shot the variant that is best on this split."
-        * asked(found, "zero_shot", "few_shot"),
-        ("method", "class", "precision", "recall", _with_interval(found, "F1"), "texts"),
+        "For zero-shot and few-shot, the variant that is best on this split."
+        * uses(metrics, "zero_shot", "few_shot"),
+        ("method", "class", "precision", "recall", _with_interval(metrics, "F1"), "texts"),
         rows,
     )
 
 
-def _comparisons(found: Json) -> Table:
+def _comparisons(metrics: Json) -> Table:
     def difference(row: Json, kind: str, name: str) -> str:
         gap = row[kind][name]
         if gap.get("value") is None:
@@ -168,17 +168,17 @@ def _comparisons(found: Json) -> Table:
         interval = f" ({gap['low']:+.3f} to {gap['high']:+.3f})" if "low" in gap else ""
         return f"{gap['value']:+.3f}{interval}"
 
-    def p(found: Json) -> str:
-        if "p" not in found:
+    def p(test: Json) -> str:
+        if "p" not in test:
             return UNDEFINED
-        return f"{found['p']:.2g}" if found["p"] > 1e-300 else "<1e-300"
+        return f"{test['p']:.2g}" if test["p"] > 1e-300 else "<1e-300"
 
     rows = []
-    for row in found["comparisons"]:
+    for row in metrics["comparisons"]:
         alone = row["emotion"]["mcnemar"]
         rows.append(
             (
-                difference_name(found, row),
+                difference_name(metrics, row),
                 difference(row, "emotion", "macro_f1"),
                 p(row["emotion"]["macro_f1"]),
                 f"{alone['only_first']:,} : {alone['only_second']:,}",
@@ -190,30 +190,30 @@ def _comparisons(found: Json) -> Table:
     return Table(
         "comparisons",
         "Differences between methods on the same texts",
-        f"Paired bootstrap for macro-F1{' (few-shot: of the mean over draws)' * asked(found, 'few_shot')}; exact "
-        "McNemar test of being right, with the texts that one method alone got right. p is two-sided and not "
+        f"Paired bootstrap for macro-F1{' (few-shot: of the mean over draws)' * uses(metrics, 'few_shot')}; exact "
+        "McNemar test of correct answers, with the texts that only one method got right. p is two-sided and not "
         "adjusted for the number of comparisons.",
         ("pair", "macro-F1", "p", "right alone", "McNemar p", "risk macro-F1", "risk McNemar p"),
         rows,
     )
 
 
-def _gate(found: Json) -> Table:
+def _gate(metrics: Json) -> Table:
     rows = [
         (
-            name_of(found, method_by_id(found, row["method"])),
+            name_of(metrics, method_by_id(metrics, row["method"])),
             row["metric"],
             UNDEFINED if row["value"] is None else f"{row['value']:.4f}",
             f"{'at least' if row['least'] else 'at most'} {row['limit']:g}",
-            "kept" if row["passed"] else "not kept",
+            "passed" if row["passed"] else "failed",
         )
-        for row in found["gate"]
+        for row in metrics["gate"]
     ]
     return Table("gate", "Quality gate", "", ("model", "metric", "value", "limit", "result"), rows)
 
 
-def _segments(found: Json, analysis: Json) -> Table:
-    about = name_of(found, method_by_id(found, analysis["method"]))
+def _segments(metrics: Json, analysis: Json) -> Table:
+    about = name_of(metrics, method_by_id(metrics, analysis["method"]))
     rows = [
         (
             part["name"],
@@ -226,9 +226,9 @@ def _segments(found: Json, analysis: Json) -> Table:
     return Table(
         "segments",
         f"Where it is weakest: {about}",
-        "The five parts of the test split with the lowest accuracy, among those by length, negation, presence of "
-        '"feel", confidence, and whether a word that train labels with either of two emotions decides, which no '
-        "model can tell apart; all are in metrics.json.",
+        "The five parts of the test split with the lowest accuracy. Parts are made by length, negation, presence of "
+        '"feel", confidence, and whether the deciding word has two labels in train, so that no model can know the '
+        "right one. metrics.json has all parts.",
         ("part", "texts", "accuracy", "macro-F1", "ECE"),
         rows,
     )
@@ -260,12 +260,12 @@ def _mistakes(_: Json, analysis: Json) -> Table:
         )
         for row in analysis["mistakes"]
     ]
-    told = any("text" in row for row in analysis["mistakes"])
+    quoted = any("text" in row for row in analysis["mistakes"])
     return Table(
         "mistakes",
         "The most confident mistakes",
-        "Rows of the test split, counted from 1." + ("" if told else " --show-texts quotes them here."),
-        ("text", *(["what it says"] if told else []), "labelled", "called", "P(called)", "P(labelled)"),
+        "Rows of the test split, counted from 1." + ("" if quoted else " --show-texts quotes them here."),
+        ("text", *(["what it says"] if quoted else []), "labelled", "called", "P(called)", "P(labelled)"),
         mistakes,
     )
 
@@ -273,8 +273,8 @@ def _mistakes(_: Json, analysis: Json) -> Table:
 ANALYSIS = (_segments, _confusions, _mistakes)
 
 
-def _with_interval(found: Json, name: str) -> str:
-    return f"{name} (95%)" if has_intervals(found) else name
+def _with_interval(metrics: Json, name: str) -> str:
+    return f"{name} (95%)" if has_intervals(metrics) else name
 
 
 def _rate(method: Json) -> str:

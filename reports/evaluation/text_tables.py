@@ -1,4 +1,4 @@
-"""Tables of numbers as text: what one is, how metrics are written, and its form in plain text and Markdown."""
+"""Tables of numbers as plain text and Markdown, and the format of a metric."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 UNDEFINED = "undefined"
 WIDE, CELL, GAP = 118, 60, 2  # characters of a line, of a cell, and between cells
-NAME, BETWEEN = 24, " · "  # characters of a model's name, and what stands between a method's title and it
+NAME, BETWEEN = 24, " · "  # characters of a model's name; separator of a method's title and its model
 Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers as text under a title; the first column names its row; note: what a reader must know."""
+    """Numbers as text under a title; the first column names its row; `note` explains the table."""
 
     key: str
     title: str
@@ -37,42 +37,42 @@ def number(metric: Json, digits: int = 3, *, interval: bool = False, spread: boo
     return text
 
 
-def name_of(found: Json, method: Json) -> str:
-    """A method's title, and its model where the evaluation has several: the start of its name, and of its id."""
-    several = len(found["models"]) > 1 and method["model_id"]
+def name_of(metrics: Json, method: Json) -> str:
+    """A method's title; if the evaluation has several models, also the start of the model's name and id."""
+    several = len(metrics["models"]) > 1 and method["model_id"]
     title, model = method["title"], method["model"]
     if len(model) > NAME:
         model = f"{model[: NAME - 1]}…"
     return f"{title}{BETWEEN}{model} {method['model_id'][:8]}" if several else f"{title}"
 
 
-def method_by_id(found: Json, wanted: str) -> Json:
+def method_by_id(metrics: Json, wanted: str) -> Json:
     """One method of metrics.json."""
-    return next(method for method in found["methods"] if method["id"] == wanted)
+    return next(method for method in metrics["methods"] if method["id"] == wanted)
 
 
-def asked(found: Json, *ways: str) -> bool:
-    """Whether the evaluation asked its models in one of these ways."""
-    return bool(set(ways) & set(found["settings"]["ways"]))
+def uses(metrics: Json, *families: str) -> bool:
+    """Whether the evaluation has a method of one of these families."""
+    return bool(set(families) & set(metrics["settings"]["ways"]))
 
 
-def has_intervals(found: Json) -> bool:
+def has_intervals(metrics: Json) -> bool:
     """Whether there were bootstrap draws."""
-    return bool(found["settings"]["resamples"])
+    return bool(metrics["settings"]["resamples"])
 
 
-def measured(found: Json) -> list[Json]:
+def measured_methods(metrics: Json) -> list[Json]:
     """The methods that were measured."""
-    return [method for method in found["methods"] if method["emotion"]]
+    return [method for method in metrics["methods"] if method["emotion"]]
 
 
 def shortened(text: str, most: int = 120) -> str:
-    """One line of at most so many characters."""
+    """One line of at most `most` characters."""
     return textwrap.shorten(" ".join(text.split()), most, placeholder=" …")
 
 
 def as_text(table: Table, wide: int = WIDE) -> str:
-    """The table in columns of spaces, of `wide` characters if words allow; columns of words stand to the left."""
+    """The table in columns of at most `wide` characters, unless a word is longer. Words align left, numbers right."""
     title = folded(table.title, wide)
     head = [*title, "-" * max(map(len, title)), *folded(table.note, wide)]
     columns = list(zip(table.columns, *table.rows, strict=True))
@@ -94,7 +94,7 @@ def as_text(table: Table, wide: int = WIDE) -> str:
 
 
 def _widths(columns: Sequence[Sequence[str]], wide: int) -> list[int]:
-    """The width of each column: the widest lose characters, down to their longest word, until all fit."""
+    """The width of each column. The widest columns shrink, down to their longest word, until all fit."""
     least = [min(CELL, max(len(word) for cell in column for word in cell.split())) for column in columns]
     widths = [min(CELL, max(map(len, column))) for column in columns]
     while sum(widths) + GAP * (len(widths) - 1) > wide:
@@ -106,7 +106,7 @@ def _widths(columns: Sequence[Sequence[str]], wide: int) -> list[int]:
 
 
 def folded(text: str, width: int) -> list[str]:
-    """Lines of at most so many characters; a word is never broken at its hyphen."""
+    """Lines of at most `width` characters; hyphenated words stay on one line."""
     return textwrap.wrap(text, width, break_on_hyphens=False)
 
 

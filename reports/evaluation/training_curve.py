@@ -12,7 +12,7 @@ from reports.style.palette import LIGHT
 
 
 def training_curve(curve: Sequence[Mapping[str, float]], title: str) -> alt.VConcatChart:
-    """Loss (nats a text, mean of up to 200 stretches of steps) above validation macro-F1, where it was measured.
+    """Loss (nats per text, means of at most 200 groups of steps) above validation macro-F1, where it was measured.
 
     Args:
         curve: records with step, loss and, where it was measured, macro_f1.

@@ -1,4 +1,4 @@
-"""What each cell of an evaluation's tables must say, looked up in metrics.json by the name of its row and column."""
+"""The expected content of each cell of an evaluation's tables, read from metrics.json by row and column."""
 
 import re
 from collections.abc import Iterator
@@ -11,17 +11,17 @@ NUMBER = re.compile(r"(?<![\w.])[+-]?[\d,]+(?:\.\d+)?(?:e-\d+)?%?")
 
 
 def cell_agrees(cell: str, values: Any) -> bool:
-    """Whether a cell says these numbers, to its own digits, or these words."""
+    """Whether a cell shows these numbers, to the digits that it has, or this text."""
     if isinstance(values, str):
         return cell == values
     if None in values:
         return cell == "undefined"
-    told = NUMBER.findall(cell)
-    return len(told) == len(values) and all(map(_is, told, values))
+    numbers = NUMBER.findall(cell)
+    return len(numbers) == len(values) and all(map(_agrees, numbers, values))
 
 
 def expected(found: Json) -> dict[str, list[Row]]:
-    """The rows of each table, but of that of undefined metrics."""
+    """The rows of each table, except the table of undefined metrics."""
     methods = {method["id"]: method for method in found["methods"]}
     shown = [methods[name] for name in found["shown"]]
     tables = {f"headline_{split}": list(_headline(found, split)) for split in ("test", "test_deduplicated")}
@@ -61,7 +61,7 @@ def expected(found: Json) -> dict[str, list[Row]]:
             row["metric"],
             [row["value"]],
             [row["limit"]],
-            "kept" if row["passed"] else "not kept",
+            "passed" if row["passed"] else "failed",
         ]
         for row in found["gate"]
     ]
@@ -128,12 +128,12 @@ def _analysis(analysis: Json) -> dict[str, list[Row]]:
 
 
 def _whole(metric: Json) -> list[float | None]:
-    """Value, spread and interval, as far as there are any."""
+    """Value, spread and interval, as far as the metric has them."""
     return [metric.get("value"), *(metric[key] for key in ("spread", "low", "high") if key in metric)]
 
 
-def _is(told: str, value: float) -> bool:
-    shown = float(told.strip("%").replace(",", "")) / (100 if told.endswith("%") else 1)
-    digits = len(told.strip("%").partition(".")[2].partition("e")[0]) + 2 * told.endswith("%")
-    slack = 0.06 * shown if "e" in told else 0.501 * 10.0**-digits
+def _agrees(number: str, value: float) -> bool:
+    shown = float(number.strip("%").replace(",", "")) / (100 if number.endswith("%") else 1)
+    digits = len(number.strip("%").partition(".")[2].partition("e")[0]) + 2 * number.endswith("%")
+    slack = 0.06 * shown if "e" in number else 0.501 * 10.0**-digits
     return abs(shown - value) <= slack
