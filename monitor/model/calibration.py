@@ -1,7 +1,8 @@
 """Making probabilities mean what they say.
 
-Fine-tuned: a temperature (Guo et al. 2017) and an exponent, fitted on held-out texts. Zero- and few-shot: the answers
-to texts that say nothing are divided out (Zhao et al. 2021).
+Fine-tuned: a temperature (Guo et al. 2017) and an exponent for the emotions, a slope and an intercept (Platt 1999)
+for each criterion, fitted on held-out texts; limits of the criteria from neutral texts. Zero- and few-shot: the
+answers to texts that say nothing are divided out (Zhao et al. 2021).
 """
 
 from __future__ import annotations
@@ -13,11 +14,15 @@ import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 
 from monitor.errors import DataError
+from monitor.labels import CRITERIA
 from monitor.model.label_tree import probabilities
+from monitor.model.symptoms import ANSWERS, SymptomsCalibration
 
 COLDEST, HOTTEST = 0.05, 20.0
 FLATTEST, STEEPEST = 0.2, 5.0
 PRIOR_SD = 0.5  # of ln exponent around 0: it moves far from 1 only where many texts say so
+SLOPES = (0.05, 20.0)  # the least and the largest slope of a criterion
+SUICIDAL = CRITERIA.index("suicidal")
 CONTENT_FREE = ("N/A", "[MASK]", "")
 """The texts without content of Zhao et al."""
 
@@ -61,6 +66,79 @@ def fit_calibration(
     limits = (bounds, (np.log(FLATTEST), np.log(STEEPEST)))
     both = minimize(lambda x: loss(*x), (alone.x, 0.0), bounds=limits, method="Nelder-Mead")
     return Calibration(*np.exp(both.x).tolist())
+
+
+def fit_symptoms(
+    logits: npt.NDArray[np.floating], shown: npt.NDArray[np.bool_]
+) -> tuple[SymptomsCalibration, list[str]]:
+    """Slope and intercept of each answer on labelled texts, and the names of those that the texts cannot tell.
+
+    Platt scaling (Platt 1999) with his smoothed targets, so that answers which are all right stay below 1. An answer
+    that every text shows, or none, keeps the slope 1 and the intercept 0.
+
+    Args:
+        logits: (n, 12) answers in the order of ANSWERS.
+        shown: (n, 12) whether each text shows it.
+
+    Raises:
+        DataError: there is no text to fit on, or a logit is not finite.
+    """
+    values = np.asarray(logits, dtype=np.float64)
+    if not len(values) or not np.isfinite(values).all():
+        raise DataError(
+            "calibration: the symptom texts held out are none, or an answer to them is not finite"
+        )
+    fitted = [_fit_platt(values[:, k], shown[:, k]) for k in range(len(ANSWERS))]
+    untold = [name for name, pair in zip(ANSWERS, fitted, strict=True) if pair is None]
+    pairs = [pair or (1.0, 0.0) for pair in fitted]
+    return SymptomsCalibration(*(tuple(part) for part in zip(*pairs, strict=True))), untold
+
+
+def _fit_platt(logits: npt.NDArray[np.float64], shown: npt.NDArray[np.bool_]) -> tuple[float, float] | None:
+    n, hits = len(shown), int(shown.sum())
+    if hits in (0, n):
+        return None
+    targets = np.where(shown, (hits + 1) / (hits + 2), 1 / (n - hits + 2))
+
+    def loss(line: npt.NDArray[np.float64]) -> float:
+        values = logits * line[0] + line[1]
+        return float((np.logaddexp(0, values) - targets * values).mean())
+
+    best = minimize(loss, (1.0, 0.0), bounds=(SLOPES, (-100.0, 100.0)), method="L-BFGS-B")
+    return round(float(best.x[0]), 4), round(float(best.x[1]), 4)
+
+
+def neutral_limits(
+    neutral: npt.NDArray[np.float64], share: float = 0.01, suicidal: float = 0.003
+) -> dict[str, float]:
+    """The limit of each of ANSWERS that few neutral texts pass.
+
+    All criteria get the quantile of one common rate, the largest at which at most `share` of the texts pass some
+    limit. At most `share` of the texts pass the limit of P(any), and at most `suicidal` that of P(suicidal).
+
+    Args:
+        neutral: (n, 12) calibrated probabilities of texts that show nothing.
+        share: of the texts that may pass a limit.
+        suicidal: of the texts that may pass the limit of P(suicidal).
+
+    Raises:
+        DataError: there is no neutral text.
+    """
+    if not len(neutral):
+        raise DataError("limits: no neutral text was given; name a file that holds some")
+    ordered = np.sort(neutral, axis=0)[::-1]
+
+    def limits(texts: int) -> npt.NDArray[np.float64]:
+        """The values that at most so many texts lie above, rounded up to four digits."""
+        values = np.ceil(ordered[min(texts, len(ordered) - 1)] * 1e4) / 1e4
+        return np.asarray(np.minimum(values, 1.0))
+
+    allowed = int(share * len(neutral))
+    passing = [n for n in range(allowed + 1) if (neutral > limits(n))[:, :-1].any(axis=1).sum() <= allowed]
+    found = limits(max(passing))
+    found[SUICIDAL] = max(found[SUICIDAL], limits(int(suicidal * len(neutral)))[SUICIDAL])
+    found[-1] = limits(allowed)[-1]
+    return dict(zip(ANSWERS, found.tolist(), strict=True))
 
 
 def contextual(
