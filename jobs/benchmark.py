@@ -1,4 +1,4 @@
-"""Measure how fast scoring and training are on this machine, beside the ways they replace.
+"""Measure how fast scoring and training are on this machine, beside the methods that they replace.
 
 risk-monitor benchmark --device cuda --out out/benchmark
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 FORMAT = 2  # of benchmark.json
 GPU_TEXTS = 24576
 TRAINING_TEXTS, EPOCHS = 16000, 3
-NARROWEST = 118  # columns that the table needs where the width is nobody's choice
+NARROWEST = 118  # least width of the table in columns, if the output is no terminal
 
 
 def benchmark(
@@ -48,16 +48,18 @@ def benchmark(
     labels: npt.NDArray[np.int64] | None = None,
     measure: str = "all",
 ) -> dict[str, Any]:
-    """Measure every way on one device; write benchmark.json, after each row, and its chart into `out`.
+    """Measure every method on one device; write benchmark.json after each row, and then its chart, into `out`.
 
     Args:
         device: "auto", "cpu" or "cuda".
-        model: what the CPU measures; the GPU's speed is that of shapes with random weights.
-        texts: what the CPU scores; labels: of the texts, by which a GPU's 8-bit products are judged.
+        model: model that the CPU measures; a GPU measures models of known shapes with random weights.
+        texts: texts that the CPU scores.
+        labels: labels of the texts, shape (n,), to measure the effect of 8-bit products on a GPU; None skips that.
         measure: "all", or on a GPU "scoring" or "training" alone.
 
     Raises:
-        ConfigError: the device is unknown, absent, or `out` cannot be written. ModelError: the model is not found.
+        ConfigError: the device is unknown or absent, or `out` cannot be written.
+        ModelError: the model is not found.
     """
     from monitor.benchmark import table as speed_table
 
@@ -65,9 +67,9 @@ def benchmark(
     if measure not in ("all", "scoring", "training"):
         raise ConfigError(f"--measure {measure}: use all, scoring or training")
     if measure == "training" and not cuda:
-        raise ConfigError("--measure training: training is timed on a GPU alone; leave it out")
+        raise ConfigError("--measure training: training is timed only on a GPU; leave the option out")
     claim_folder(out)
-    found: dict[str, Any] = {
+    results: dict[str, Any] = {
         "format": FORMAT,
         "device": speed_table.device_name("cuda" if cuda else "cpu"),
         "machine": platform.machine(),
@@ -76,25 +78,25 @@ def benchmark(
         "training": [],
     }
     if cuda:
-        _write(found, out)
-        ways = _gpu_ways(found, measure)
+        _write(results, out)
+        measurements = _gpu_measurements(results, measure)
     else:
-        loaded, found["load_s"] = _timed_load(model)
-        ways = {"rows": speed_table.cpu_rows(loaded, texts)}
-    for kind, rows in ways.items():
+        loaded, results["load_s"] = _timed_load(model)
+        measurements = {"rows": speed_table.cpu_rows(loaded, texts)}
+    for kind, rows in measurements.items():
         for row in rows:
             print_note(f"{row.way}: " + (row.reason or f"{row.texts_per_s:,.1f} texts/s"))
-            found[kind].append(row.to_json())
-            _write(found, out)
+            results[kind].append(row.to_json())
+            _write(results, out)
     if cuda and labels is not None:
-        found["eight_bit"] = speed_table.eight_bit_effect(model, texts, labels)
-        _write(found, out)
-    _draw(found, out)
-    return found
+        results["eight_bit"] = speed_table.eight_bit_effect(model, texts, labels)
+        _write(results, out)
+    _draw(results, out)
+    return results
 
 
 def on_gpu(device: str) -> bool:
-    """Whether a device named so is a GPU.
+    """Whether the device with this name is a GPU.
 
     Raises:
         ConfigError: the name is unknown, or there is no GPU.
@@ -104,26 +106,26 @@ def on_gpu(device: str) -> bool:
     if device not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"--device {device}: use auto, cpu or cuda")
     if device == "cuda" and not speed_table.has_cuda():
-        raise ConfigError("--device cuda: no CUDA device was found; use --device cpu")
+        raise ConfigError("--device cuda: there is no CUDA device; use --device cpu")
     return device != "cpu" and speed_table.has_cuda()
 
 
-def _gpu_ways(found: dict[str, Any], measure: str) -> dict[str, Iterator[Speed]]:
-    """The rows to measure on the GPU, whose peak and use of time are found at once."""
+def _gpu_measurements(results: dict[str, Any], measure: str) -> dict[str, Iterator[Speed]]:
+    """The rows to measure on the GPU; its peak speed and use of time are measured at once, into `results`."""
     from monitor.benchmark import table as speed_table
 
-    peak, ways = speed_table.gpu_peak(), {}
-    found["peak_tflops"] = peak / 1e12
+    peak, measurements = speed_table.gpu_peak(), {}
+    results["peak_tflops"] = peak / 1e12
     if measure != "training":
-        found["gpu_time"] = speed_table.gpu_time(GPU_TEXTS // 4)
-        ways["rows"] = speed_table.gpu_rows(GPU_TEXTS, peak)
+        results["gpu_time"] = speed_table.gpu_time(GPU_TEXTS // 4)
+        measurements["rows"] = speed_table.gpu_rows(GPU_TEXTS, peak)
     if measure != "scoring":
-        ways["training"] = speed_table.gpu_training_rows(TRAINING_TEXTS, peak)
-    return ways
+        measurements["training"] = speed_table.gpu_training_rows(TRAINING_TEXTS, peak)
+    return measurements
 
 
 def _timed_load(model: str) -> tuple[LoadedModel, float]:
-    """The model on the CPU, and the seconds it took to load, as the first model of this process."""
+    """The model on the CPU, and the seconds to load it as the first model of this process."""
     from monitor.scoring.loading import load_model
 
     started = time.perf_counter()
@@ -131,19 +133,19 @@ def _timed_load(model: str) -> tuple[LoadedModel, float]:
     return loaded, time.perf_counter() - started
 
 
-def _draw(found: dict[str, Any], out: Path) -> None:
+def _draw(results: dict[str, Any], out: Path) -> None:
     try:
         from reports.evaluation.speed_chart import write_picture
     except ImportError as fault:  # a bare GPU machine holds torch alone
         print_note(f"no chart: {fault.name} is not installed here")
     else:
-        if found["rows"]:
-            write_picture(found, out)
+        if results["rows"]:
+            write_picture(results, out)
 
 
-def _write(found: dict[str, Any], out: Path) -> None:
+def _write(results: dict[str, Any], out: Path) -> None:
     try:
-        (out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        (out / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"--out {out}: cannot write there ({error.strerror}); name another folder"
@@ -156,26 +158,26 @@ def demo_texts() -> list[str]:
         return [row["text"] for row in csv.DictReader(file)]
 
 
-def print_table(found: dict[str, Any], console: Console) -> None:
-    """A line a way: texts a second, how many times the first way, share of the peak, memory; then training's."""
-    if found["rows"]:
-        console.print(_table(found["rows"]))
-    if found["training"]:
-        console.print(_table(found["training"]))
-        for row in found["training"]:
+def print_table(results: dict[str, Any], console: Console) -> None:
+    """Print a line for each method: texts/s, ratio to the first method, share of the peak, memory; then training."""
+    if results["rows"]:
+        console.print(_table(results["rows"]))
+    if results["training"]:
+        console.print(_table(results["training"]))
+        for row in results["training"]:
             if row["texts_per_s"]:
                 seconds = EPOCHS * TRAINING_TEXTS / row["texts_per_s"]
                 console.print(
                     f"{row['way']}: {EPOCHS} epochs of {TRAINING_TEXTS:,} texts take {seconds:,.0f} s"
                 )
-    if "eight_bit" in found:
-        eight = found["eight_bit"]
+    if "eight_bit" in results:
+        eight = results["eight_bit"]
         console.print(
             f"8-bit products change {eight['changed']} of {eight['texts']:,} answers: "
             f"macro-F1 {eight['macro_f1']:.4f} becomes {eight['macro_f1_fp8']:.4f}"
         )
-    if "load_s" in found:
-        console.print(f"loading the model took {found['load_s']:.1f} s")
+    if "load_s" in results:
+        console.print(f"loading the model took {results['load_s']:.1f} s")
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
@@ -205,7 +207,7 @@ def command(
     ),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     model: Annotated[
-        str, typer.Option(help="The model, where weights matter: embedded, a folder or a hub id.")
+        str, typer.Option(help="The model that a CPU measures: embedded, a folder or a hub id.")
     ] = "embedded",
     data: Annotated[
         str | None,
@@ -214,38 +216,36 @@ def command(
     measure: Annotated[str, typer.Option(help="all, or on a GPU scoring or training alone.")] = "all",
     night: Annotated[
         bool,
-        typer.Option("--night", help="Reading 1,000,000 rows, and a night of 100,000 texts, instead."),
+        typer.Option("--night", help="Instead measure reading 1,000,000 rows and a night of 100,000 texts."),
     ] = False,
 ) -> None:
-    """Measure how fast scoring is, beside padded batches, an encoder, and one text at a time; on a GPU training too.
+    """Measure the speed of scoring, of padded batches, an encoder, and one text at a time; on a GPU also of training.
 
-    On a GPU the models have random weights in the shapes of TinyLlama, Llama 2 7B and Mistral 7B, and every text
-    22 tokens on average; on a CPU it is the model itself. With --data a GPU also tells what 8-bit products change.
-    --night measures what is not the model: how fast and in how much memory rows are read, and what share of a
-    night goes to anything but scoring.
+    A GPU measures models with random weights in the shapes of TinyLlama, Llama 2 7B and Mistral 7B, on texts of 22
+    tokens on average; a CPU measures the model itself. With --data a GPU also measures how 8-bit products change the
+    answers. --night measures everything except the model: speed and memory of reading rows, and the share of a night
+    that is not scoring.
     """
     from monitor.model.folder import find_folder, open_folder
 
-    open_folder(find_folder(model))  # before minutes of work
+    open_folder(find_folder(model))  # fail before minutes of work
     if night:
         from jobs.benchmark_night import benchmark_night, print_night
 
         if data or measure != "all":
-            raise ConfigError(
-                "--night scores the demo feed and trains nothing; leave --data and --measure out"
-            )
+            raise ConfigError("--night scores the demo feed without training; leave --data and --measure out")
         on_gpu(device)
         print_night(benchmark_night(out, demo_texts(), model=model, device=device), Console())
         return
     if data:
         split = load_splits(data, required=("test",))["test"]
-        found = benchmark(device, out, model=model, texts=split.texts, labels=split.labels, measure=measure)
+        results = benchmark(device, out, model=model, texts=split.texts, labels=split.labels, measure=measure)
     else:
-        found = benchmark(device, out, model=model, texts=demo_texts(), measure=measure)
+        results = benchmark(device, out, model=model, texts=demo_texts(), measure=measure)
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(console.width, NARROWEST))
-    print_table(found, console)
+    print_table(results, console)
     console.print(str(out / "benchmark.json"), highlight=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""Measure what a nightly run costs beside the model: reading many rows in little memory, and a whole night."""
+"""Measure a nightly run without its model: speed and memory of reading many rows, and the rest of a night."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ ROWS, TEXTS = 1_000_000, 100_000
 PEOPLE, FIRST_DAY, DAYS = 1_000, dt.date(2025, 1, 1), 365
 
 
-class Timed:
-    """A scorer that counts the seconds it computes."""
+class TimedScorer:
+    """A scorer that measures the seconds it computes."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
@@ -43,11 +43,11 @@ class Timed:
         self.seconds = 0.0
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
-        """As the scorer does."""
-        began = time.perf_counter()
-        found = self._scorer.score(texts, progress)
-        self.seconds += time.perf_counter() - began
-        return found
+        """Score texts as the scorer does, and add the time to `seconds`."""
+        started = time.perf_counter()
+        scores = self._scorer.score(texts, progress)
+        self.seconds += time.perf_counter() - started
+        return scores
 
 
 def benchmark_night(
@@ -59,40 +59,41 @@ def benchmark_night(
     n_rows: int = ROWS,
     n_texts: int = TEXTS,
 ) -> dict[str, Any]:
-    """Measure in a folder below `out`, which is removed again; write `out`/night.json.
+    """Measure in a temporary folder below `out`, and write `out`/night.json.
 
     Args:
-        out: where there is room for some hundred bytes a row.
-        texts: repeated, each time with another number after it, as often as it takes.
-        model: what scores the night.
+        out: folder on a disk with some hundred bytes of space for each row.
+        texts: texts to repeat, each with another number after it, until there are enough.
+        model: model that scores the night.
         device: "auto", "cpu" or "cuda".
-        n_rows: rows that are read without being scored.
-        n_texts: texts of the night.
+        n_rows: number of rows to read without scoring.
+        n_texts: number of texts of the night.
 
     Raises:
-        ConfigError: `out` cannot be written. ModelError: the model is not found.
+        ConfigError: `out` cannot be written.
+        ModelError: the model is not found.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out, prefix=".night-") as folder:
-            read = _read_rows(Path(folder), texts, n_rows)
-            whole = _whole_night(Path(folder), texts, n_texts, lambda: open_scorer(model, device))
-        found = {"reading": read, "night": whole}
-        (out / "night.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            reading = _read_rows(Path(folder), texts, n_rows)
+            night = _time_night(Path(folder), texts, n_texts, lambda: open_scorer(model, device))
+        results = {"reading": reading, "night": night}
+        (out / "night.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"--out {out}: cannot write there ({error.strerror}); name another folder"
         ) from error
-    return found
+    return results
 
 
-def print_night(found: dict[str, Any], console: Console) -> None:
-    """Two lines: reading, and the night."""
-    read, night = found["reading"], found["night"]
+def print_night(results: dict[str, Any], console: Console) -> None:
+    """Print a line about reading and a line about the night."""
+    reading, night = results["reading"], results["night"]
     lines = (
-        f"reading: {read['rows']:,} rows in {format_duration(read['seconds'])}, "
-        f"{read['rows'] / read['seconds']:,.0f} rows/s, "
-        f"peak memory {read['peak_bytes'] / 2**30:.2f} GiB ({read['peak_of']})",
+        f"reading: {reading['rows']:,} rows in {format_duration(reading['seconds'])}, "
+        f"{reading['rows'] / reading['seconds']:,.0f} rows/s, "
+        f"peak memory {reading['peak_bytes'] / 2**30:.2f} GiB ({reading['peak_of']})",
         f"night: {night['texts']:,} texts scored in {format_duration(night['scoring_s'])}; everything else took "
         f"{format_duration(night['other_s'])}, {night['other_s'] / night['scoring_s']:.1%} of that",
     )
@@ -105,24 +106,24 @@ def _read_rows(folder: Path, texts: Sequence[str], n: int) -> dict[str, Any]:
     feed, db, counts = folder / "rows.csv", folder / "rows.duckdb", RunCounts()
     _write_feed(feed, texts, n)
     pseudonyms = open_pseudonyms(default_key_file(db))
-    began = time.perf_counter()
+    started = time.perf_counter()
     with peak_memory("cpu") as peak, recorded_run(Database(db), "benchmark", None) as run_id:
         ingest(Database(db), [feed], run_id, counts, unattended=True, pseudonyms=pseudonyms)
     return {
         "rows": counts.n_appended,
-        "seconds": time.perf_counter() - began,
+        "seconds": time.perf_counter() - started,
         "peak_bytes": peak.bytes,
         "peak_of": peak.where,
     }
 
 
-def _whole_night(folder: Path, texts: Sequence[str], n: int, load: Callable[[], Scorer]) -> dict[str, Any]:
+def _time_night(folder: Path, texts: Sequence[str], n: int, load: Callable[[], Scorer]) -> dict[str, Any]:
     print_note(f"a night of {n:,} texts")
     inbox = folder / "inbox"
     inbox.mkdir()
     _write_feed(inbox / "feed.csv", texts, n)
-    began = time.perf_counter()
-    scorer = Timed(load())
+    started = time.perf_counter()
+    scorer = TimedScorer(load())
     loaded = time.perf_counter()
     settings = Settings(
         db=folder / "risk.duckdb",
@@ -137,12 +138,12 @@ def _whole_night(folder: Path, texts: Sequence[str], n: int, load: Callable[[], 
         "texts": done.counts.n_scored,
         "scoring_s": scorer.seconds,
         "other_s": time.perf_counter() - loaded - scorer.seconds,
-        "loading_s": loaded - began,
+        "loading_s": loaded - started,
     }
 
 
 def _write_feed(path: Path, texts: Sequence[str], n: int) -> None:
-    """n rows of different texts, by PEOPLE over DAYS."""
+    """Write n rows of different texts by PEOPLE subjects over DAYS days."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(("subject_id", "posted_at", "text"))

@@ -2,9 +2,10 @@
 
 python -m jobs.benchmark_windows --rows 100000000 --subjects 100000 --out out/windows
 
-Draws the scores in SQL into a database in DIR (kept, and used again), and asks the view risk_rolling. The table has
-the columns that windows read, in their types and in the order of arrival; its other columns, which a column store
-does not read, and its primary key, which no window uses, are left out. Writes windows.json.
+The command generates the scores in SQL in a database in DIR, which later calls use again, and queries the view
+risk_rolling. The table has the columns that windows read, with their types and in the order of arrival. It lacks the
+other columns, which a column store does not read, and the primary key, which no window uses. The command writes
+windows.json.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from monitor.database.statements import SQL
 from monitor.errors import ConfigError
 
 DAYS = 365
-DRAW = f"""
+GENERATE = f"""
 CREATE TABLE scores AS
 SELECT
     'benchmark' AS model_id,
@@ -38,7 +39,7 @@ SELECT
 FROM range($rows) AS texts (i)
 """
 MEASURES = ("n", "n_days", "n_high", "p_high", "share_high", "share_high_lo", "share_high_hi")
-ASK = (
+QUERY = (
     "SELECT count(*) AS n_rows, sum(n_7 + n_28) AS n_texts, "
     + ", ".join(f"avg({name}_{days})" for days in (7, 28) for name in MEASURES)
     + " FROM risk_rolling WHERE level = 'subject'"
@@ -46,28 +47,28 @@ ASK = (
 
 
 def measure(db: Path, rows: int, subjects: int, threads: int, memory: str) -> dict[str, object]:
-    """Seconds, peak memory of the process and rows of the answer; draws the scores first where there are none."""
+    """Seconds, peak memory of the process and rows of the answer; generates the scores first for a new database."""
     is_new = not db.exists()
     with duckdb.connect(db, config={"threads": threads, "memory_limit": memory}) as con:
         if is_new:
-            print_note(f"drawing {rows:,} scores")
-            con.execute(DRAW, {"rows": rows, "subjects": subjects})
+            print_note(f"generating {rows:,} scores")
+            con.execute(GENERATE, {"rows": rows, "subjects": subjects})
         for view in ("latest_scores", "risk_rolling"):
             (file,) = SQL.glob(f"schema/*_{view}.sql")
             con.execute(f"DROP VIEW IF EXISTS {view}")
             con.execute(file.read_text(encoding="utf-8"))
     with duckdb.connect(db, read_only=True, config={"threads": threads, "memory_limit": memory}) as con:
-        print_note("asking for the 7- and 28-day windows of all subjects")
-        began, used = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
-        ((n_rows, n, *_),) = con.execute(ASK).fetchall()
-        seconds, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF)
+        print_note("querying the 7- and 28-day windows of all subjects")
+        started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
+        ((n_rows, n, *_),) = con.execute(QUERY).fetchall()
+        seconds, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_SELF)
     return {
         "rows": rows,
         "subjects": subjects,
         "threads": threads,
         "memory_limit": memory,
         "seconds": round(seconds, 1),
-        "cpu_seconds": round(after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime, 1),
+        "cpu_seconds": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
         "peak_gib": round(after.ru_maxrss / 2**20, 2),
         "rows_of_answer": n_rows,
         "texts_in_windows": int(n),
@@ -77,18 +78,18 @@ def measure(db: Path, rows: int, subjects: int, threads: int, memory: str) -> di
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for the database and windows.json.")],
-    rows: Annotated[int, typer.Option(help="How many scores.")] = 100_000_000,
-    subjects: Annotated[int, typer.Option(help="Of how many subjects, over a year.")] = 100_000,
-    threads: Annotated[int, typer.Option(help="How many cores.")] = 2,
-    memory: Annotated[str, typer.Option(help="What DuckDB may hold in memory.")] = "6GB",
+    rows: Annotated[int, typer.Option(help="Number of scores.")] = 100_000_000,
+    subjects: Annotated[int, typer.Option(help="Number of subjects of the scores, over a year.")] = 100_000,
+    threads: Annotated[int, typer.Option(help="Number of cores.")] = 2,
+    memory: Annotated[str, typer.Option(help="Memory limit of DuckDB.")] = "6GB",
 ) -> None:
     """Measure the 7- and 28-day windows of all subjects over many scores."""
     if min(rows, subjects, threads) < 1:
         raise ConfigError("--rows, --subjects and --threads are whole numbers of at least 1")
     out.mkdir(parents=True, exist_ok=True)
-    found = measure(out / f"windows-{rows}-{subjects}.duckdb", rows, subjects, threads, memory)
-    (out / "windows.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
-    Console().print_json(data=found)
+    results = measure(out / f"windows-{rows}-{subjects}.duckdb", rows, subjects, threads, memory)
+    (out / "windows.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
+    Console().print_json(data=results)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measure models on labelled texts: zero-shot, few-shot and fine-tuned, beside two floors.
+"""Measure models on labelled texts: zero-shot, few-shot and fine-tuned, beside two baselines.
 
 risk-monitor evaluate --data ../shared/data/emotion --model embedded --out out/evaluation
 """
@@ -16,20 +16,20 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import GATE_FIRED, run
-from jobs.console.progress import note, progress, warn
-from jobs.evaluation.adapter_copy import keep_adapter
+from jobs.console.progress import print_note, print_warning, progress
+from jobs.evaluation.adapter_copy import copy_adapter
 from jobs.evaluation.measurements import (
+    Evaluator,
     Measured,
-    Ruler,
     analyse,
+    best_variants,
     compare,
     describe,
-    main_of,
-    new_ruler,
-    shown_of,
+    main_method,
+    new_evaluator,
 )
-from jobs.evaluation.methods import NO_TRAIN, SHOTS, WAYS, Answered, Engine, ask_model, open_engine
-from jobs.evaluation.provenance import about_model, training_curves, versions
+from jobs.evaluation.methods import METHODS, NO_TRAIN, SHOTS, Engine, MethodResult, open_engine, run_methods
+from jobs.evaluation.provenance import model_provenance, training_curves, versions
 from jobs.evaluation.quality_gate import failing, gate, read_gate
 from monitor import NOT_A_DIAGNOSIS
 from monitor.benchmark.peak_memory import peak_memory
@@ -45,7 +45,7 @@ from reports.evaluation.tables import methods_table
 from reports.evaluation.text_tables import WIDE, as_text
 
 FORMAT = 2  # of metrics.json
-FLOORS = {"majority": majority, "tfidf_svm": tfidf_svm}
+BASELINES = {"majority": majority, "tfidf_svm": tfidf_svm}
 DEVICES = ("auto", "cpu", "cuda")
 Json = dict[str, Any]
 
@@ -56,7 +56,7 @@ def evaluate(
     out: Path,
     *,
     engine: Callable[[], Engine] = open_engine,
-    ways: Sequence[str] = WAYS,
+    methods: Sequence[str] = METHODS,
     draws: int = 5,
     resamples: int = 1000,
     seed: int = 0,
@@ -64,91 +64,96 @@ def evaluate(
     limits: dict[str, float] | None = None,
     db: Path | None = None,
 ) -> Json:
-    """Measure the floors and each model in each way; write everything into `out` and return what metrics.json holds.
+    """Measure the baselines and each model by each method; write the report into `out` and return metrics.json.
 
     Args:
-        data: a folder of train, val and test files, or a hub id; without train no floor and no few-shot.
+        data: a folder of train, val and test files, or a hub id; baselines and few-shot need train.
         models: names of models, opened one after another.
-        engine: opens models and scores.
-        ways: of WAYS, those to ask.
-        draws: of few-shot examples, for each number of them.
-        resamples: bootstrap draws for the 95% intervals; seed: of those.
-        show_texts: tell the texts of the most confident mistakes, not their rows alone.
-        limits: least or most values of metrics that the gate asks of the fine-tuned models.
-        db: a database to keep the metrics in.
+        engine: opens the functions that load models, score and generate.
+        methods: members of METHODS.
+        draws: draws of few-shot examples for each number of examples.
+        resamples: bootstrap draws for the 95% intervals.
+        seed: seed of the bootstrap draws.
+        show_texts: quote the most confident mistakes instead of giving their rows alone.
+        limits: limits of the gate on the fine-tuned models' metrics.
+        db: database for the metrics, if any.
 
     Raises:
-        DataError: the data cannot be read. ModelError: a model cannot. ConfigError: two models map emotions to
-            risks differently, a gate without fine-tuned answers to hold against it, or `out` cannot be written.
-            StoreError: the database cannot be written.
+        DataError: the data cannot be read.
+        ModelError: a model cannot be opened.
+        ConfigError: two models map emotions to risks differently, `limits` are given without a fine-tuned method,
+            or `out` cannot be written.
+        StoreError: the database cannot be written.
     """
-    if limits and not (models and "fine_tuned" in ways):
-        raise ConfigError("--gate: it is held against fine-tuned answers; add fine_tuned to --ways")
+    if limits and not (models and "fine_tuned" in methods):
+        raise ConfigError("--gate: its limits apply to fine-tuned answers; add fine_tuned to --methods")
     splits = load_splits(data, required=("test",))
-    _claim(out, db)
-    asked: list[tuple[Answered, Any]] = [(_floor(name, splits), None) for name in FLOORS]
-    running, opened = engine(), []
+    _check_writable(out, db)
+    results: list[tuple[MethodResult, Any]] = [(_fit_baseline(name, splits), None) for name in BASELINES]
+    functions, opened = engine(), []
     for name in dict.fromkeys(models):
-        model, answers = ask_model(running, name, splits, ways, draws)
+        model, of_model = run_methods(functions, name, splits, methods, draws)
         if opened and opened[0].risk_map != model.risk_map:
             raise ConfigError(
                 f"model {name} maps emotions to risks unlike {models[0]}; evaluate it by itself"
             )
-        # The network is as large as the model, and no longer needed.
+        # Dropping the network frees the memory of the weights; only its description is needed now.
         opened.append(replace(model, network=None))
-        asked += [(answered, model) for answered in answers]
-    ruler = new_ruler(splits, opened[0].risk_map if opened else RiskMap(), resamples, seed)
-    methods = _measure(asked, ruler)
-    found = {
+        results += [(result, model) for result in of_model]
+    evaluator = new_evaluator(splits, opened[0].risk_map if opened else RiskMap(), resamples, seed)
+    measured = _measure(results, evaluator)
+    metrics = {
         "format": FORMAT,
         "note": NOT_A_DIAGNOSIS,
-        "data": {"source": data, **describe(splits, ruler)},
-        "settings": {"resamples": resamples, "seed": seed, "draws": draws, "ways": list(ways)}
+        "data": {"source": data, **describe(splits, evaluator)},
+        "settings": {"resamples": resamples, "seed": seed, "draws": draws, "ways": list(methods)}
         | {"shots": list(SHOTS), "content_free": list(CONTENT_FREE), "versions": versions()},
-        "models": [about_model(model) for model in opened],
-        **_findings(methods, ruler, show_texts, limits or {}),
+        "models": [model_provenance(model) for model in opened],
+        **_findings(measured, evaluator, show_texts, limits or {}),
         "training": training_curves(models),
     }
-    _write(found, out)
-    keep_adapter(models, out)
+    _write(metrics, out)
+    copy_adapter(models, out)
     if db:
-        from jobs.evaluation.save_metrics import write_evaluations
+        from jobs.evaluation.save_metrics import write_metrics
 
-        note(f"{write_evaluations(db, found, opened):,} metrics written to {db}")
-    return found
+        print_note(f"{write_metrics(Database(db), metrics, opened):,} metrics written to {db}")
+    return metrics
 
 
-def _measure(asked: Sequence[tuple[Answered, Any]], ruler: Ruler) -> list[Measured]:
-    """Every method's measurements; what could not be measured is told."""
+def _measure(results: Sequence[tuple[MethodResult, Any]], evaluator: Evaluator) -> list[Measured]:
+    """Measure every method, and warn of each method without answers."""
     methods = []
-    total = len(ruler.test) * sum(len(answered.draws) for answered, _ in asked)
+    total = len(evaluator.test) * sum(len(result.draws) for result, _ in results)
     with progress("measuring, with bootstrap intervals", "answers", total) as advance:
-        for answered, model in asked:
+        for result, model in results:
             name, model_id = (model.name, model.model_id) if model else ("", None)
-            methods.append(ruler.measure(answered, name, model_id, progress=advance))
+            methods.append(evaluator.measure(result, name, model_id, progress=advance))
     for method in methods:
-        if why := method.answered.reason:
-            warn(f"not measured: {method.title}{f' of {method.model}' if method.model else ''}: {why}")
+        if reason := method.result.reason:
+            print_warning(
+                f"not measured: {method.title}{f' of {method.model}' if method.model else ''}: {reason}"
+            )
     return methods
 
 
 def _findings(
-    methods: Sequence[Measured], ruler: Ruler, show_texts: bool, limits: Mapping[str, float]
+    methods: Sequence[Measured], evaluator: Evaluator, show_texts: bool, limits: Mapping[str, float]
 ) -> Json:
-    main, shown = main_of(methods), shown_of(methods)
-    told = [method.to_json() for method in methods]
+    main, charted = main_method(methods), best_variants(methods)
+    entries = [method.to_json() for method in methods]
     return {
-        "methods": told,
-        "shown": [method.id for method in shown],
-        "curves": {method.id: ruler.curves(method.shown) for method in shown if method.shown},
-        "comparisons": compare(methods, ruler),
-        "analysis": analyse(main, ruler, show_texts) if main else None,
-        "gate": gate(told, limits),
+        "methods": entries,
+        "shown": [method.id for method in charted],
+        "curves": {method.id: evaluator.curves(method.answers) for method in charted if method.answers},
+        "comparisons": compare(methods, evaluator),
+        "analysis": analyse(main, evaluator, show_texts) if main else None,
+        "gate": gate(entries, limits),
     }
 
 
-def _claim(out: Path, db: Path | None) -> None:
-    """Find out before minutes of work that its results could not be written, and leave no file behind."""
+def _check_writable(out: Path, db: Path | None) -> None:
+    """Refuse a folder or database that cannot be written before minutes of work; leave no file."""
     for option, folder in (("--out", out), ("--db", db and db.parent)):
         if folder:
             try:
@@ -164,40 +169,40 @@ def _claim(out: Path, db: Path | None) -> None:
         Database(db).connect().close()
 
 
-def _floor(name: str, splits: Any) -> Answered:
+def _fit_baseline(name: str, splits: Any) -> MethodResult:
     if "train" not in splits:
-        return Answered(name, reason=NO_TRAIN)
-    note(f"fitting {name}")
+        return MethodResult(name, reason=NO_TRAIN)
+    print_note(f"fitting {name}")
     try:
         with peak_memory("cpu") as peak:
-            answers = FLOORS[name](splits["train"], splits["test"])
-    except ValueError as error:  # a train split that scikit-learn cannot learn from; the report says so
-        return Answered(name, reason=" ".join(str(error).split()))
-    return Answered(name, (answers,), peak_bytes=peak.bytes, peak_where=peak.where)
+            answers = BASELINES[name](splits["train"], splits["test"])
+    except ValueError as error:  # scikit-learn cannot learn from this train split; the report says so
+        return MethodResult(name, reason=" ".join(str(error).split()))
+    return MethodResult(name, (answers,), peak_bytes=peak.bytes, peak_where=peak.where)
 
 
-def _write(found: Json, out: Path) -> None:
-    note("writing the report")
-    text = json.dumps(found, indent=1, allow_nan=False, ensure_ascii=False)
+def _write(metrics: Json, out: Path) -> None:
+    print_note("writing the report")
+    text = json.dumps(metrics, indent=1, allow_nan=False, ensure_ascii=False)
     (out / "metrics.json").write_text(text + "\n", encoding="utf-8")
-    report.write(found, out)
+    report.write(metrics, out)
 
 
-def print_table(found: Json, console: Console) -> None:
-    """The headline numbers on the canonical test split, within the width of the terminal if there is one."""
-    wide = console.width if console.is_terminal else max(console.width, WIDE)
-    console.print(as_text(methods_table(found), wide), markup=False, highlight=False, soft_wrap=True)
+def print_table(metrics: Json, console: Console) -> None:
+    """Print the headline numbers on the canonical test split, no wider than the terminal if there is one."""
+    width = console.width if console.is_terminal else max(console.width, WIDE)
+    console.print(as_text(methods_table(metrics), width), markup=False, highlight=False, soft_wrap=True)
 
 
 def _distinct(models: Sequence[str]) -> dict[str, ModelFolder]:
-    """Different models by name, in order; that one stands there twice is told."""
+    """Model folders by name, in order; a repeated model is left out with a note."""
     folders = {name: open_folder(find_folder(name)) for name in models}
     names: dict[object, str] = {}
     for name in models:
-        known = fingerprint(folders[name], with_adapter=True)
-        if known in names:
-            note(f"model {name} is {names[known]} again, and left out")
-        names.setdefault(known, name)
+        content = fingerprint(folders[name], with_adapter=True)
+        if content in names:
+            print_note(f"model {name} is {names[content]} again, and left out")
+        names.setdefault(content, name)
     return {name: folders[name] for name in names.values()}
 
 
@@ -216,7 +221,9 @@ def command(
     model: Annotated[
         list[str] | None, typer.Option(help='"embedded", a model folder or a hub id; may be repeated.')
     ] = None,
-    ways: Annotated[str, typer.Option(help="Which of these to measure.")] = ",".join(WAYS),
+    methods: Annotated[
+        str, typer.Option("--methods", "--ways", help="Methods to measure (--ways is the old name).")
+    ] = ",".join(METHODS),
     draws: Annotated[
         int, typer.Option(min=1, help="Draws of few-shot examples, each 1, 2 and 4 a label.")
     ] = 5,
@@ -228,41 +235,41 @@ def command(
     ] = False,
     gate: Annotated[
         str | None,
-        typer.Option(help="Limits of the fine-tuned models: macro_f1=0.90,ece=0.02; exit 3 where one fails."),
+        typer.Option(help="Limits for the fine-tuned models: macro_f1=0.90,ece=0.02; exit 3 if one fails."),
     ] = None,
     db: Annotated[
         Path | None,
-        typer.Option(help="Keep the metrics of what is measured in this database, for its reports."),
+        typer.Option(help="Save the metrics in this database, for its reports."),
     ] = None,
     readme: Annotated[
-        Path | None, typer.Option(help="Put the table between the evaluation marks of this Markdown file.")
+        Path | None, typer.Option(help="Write the table between the evaluation marks of this Markdown file.")
     ] = None,
 ) -> None:
     """Measure models on labelled texts: zero-shot, few-shot and fine-tuned, with one base and one scorer.
 
-    Beside them stand the majority class, TF-IDF + LinearSVC, and labels parsed from generated text. The whole test
-    split is measured, and again without the texts that stand in train, in validation or twice.
+    The report compares them with the majority class, TF-IDF + LinearSVC, and labels parsed from generated text. Every
+    method is measured on the whole test split, and again without texts that repeat or are in train or validation.
     """
-    chosen = [way.strip() for way in ways.split(",")]
-    if set(chosen) - set(WAYS):
-        raise ConfigError(f"--ways {ways}: choose from {', '.join(WAYS)}")
+    chosen = [method.strip() for method in methods.split(",")]
+    if set(chosen) - set(METHODS):
+        raise ConfigError(f"--methods {methods}: choose from {', '.join(METHODS)}")
     if device not in DEVICES:
         raise ConfigError(f"--device {device}: use auto, cpu or cuda")
     if readme:
         report.check_readme(readme)
     limits = None if gate is None else read_gate(gate)
-    # A model that cannot be opened is told before minutes are spent on another, one named twice is asked once.
+    # Open every folder first, so that a wrong name fails before minutes are spent on another model.
     folders = _distinct(model or ["embedded"])
     if limits and not any(folder.adapter for folder in folders.values()):
         raise ConfigError(
             "--gate: no model here has an adapter, so none is fine-tuned; train one, or leave it out"
         )
-    found = evaluate(
+    metrics = evaluate(
         data,
         list(folders),
         out,
         engine=lambda: open_engine(device),
-        ways=chosen,
+        methods=chosen,
         draws=draws,
         resamples=resamples,
         seed=seed,
@@ -271,11 +278,11 @@ def command(
         db=db,
     )
     if readme:
-        report.write_readme(found, readme)
+        report.write_readme(metrics, readme)
     console = Console()
-    print_table(found, console)
+    print_table(metrics, console)
     console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}", highlight=False, soft_wrap=True)
-    for line in (lines := failing(found["gate"])):
+    for line in (lines := failing(metrics["gate"])):
         Console(stderr=True).print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     if lines:
         raise typer.Exit(GATE_FIRED)

@@ -99,7 +99,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
 
 
 def draw_feeds(seeds: Sequence[int], out: Path) -> tuple[Path, Path]:
-    """Write the demo feeds of these seeds into one file, with the seed before each subject; returns feed and truth."""
+    """Write the demo feeds of these seeds into one feed and one truth file; a subject starts with its seed."""
     feed, truth = out / "feed.csv", out / "truth.csv"
     texts, periods = [], []
     for seed in seeds:

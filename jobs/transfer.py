@@ -1,4 +1,4 @@
-"""Measure a model on text that does not look like its corpus: GoEmotions comments and DREADDIT posts.
+"""Measure a model on text unlike its corpus: GoEmotions comments and DREADDIT posts.
 
     risk-monitor transfer --data ../shared/data/external --model embedded --out out/transfer
 
@@ -8,6 +8,7 @@ Most real text is neutral, so the first question is how often a neutral comment 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -16,18 +17,18 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.table import Table
-from sklearn.metrics import roc_auc_score
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
 from jobs.pipeline.run import open_scorer
 from monitor import NOT_A_DIAGNOSIS
 from monitor.corpora.mixture import GOEMOTIONS, read_comments, read_stress
+from monitor.evaluation.bootstrap import row_weights
+from monitor.evaluation.metrics import Metric, metric_of, ranking_areas
 from monitor.labels import confidence
 
-Value = tuple[float, float, float] | str  # with its interval, or why it is undefined
 DRAWS = 1000
-HIGH = 0.5
+HIGH = 0.5  # limit of P(high)
 
 
 def command(
@@ -44,16 +45,16 @@ def command(
     claim_folder(out)
     scorer = open_scorer(model, device)
     risks = scorer.model.risk_map.risk_probabilities
-    spoken = scorer.score(comments.texts).probabilities
-    high, sure = risks(spoken)[:, 2], confidence(spoken)
-    strain = risks(scorer.score(posts).probabilities)[:, 1:].sum(axis=1)
+    emotions = scorer.score(comments.texts).probabilities
+    high, confidences = risks(emotions)[:, 2], confidence(emotions)
+    mid_or_high = risks(scorer.score(posts).probabilities)[:, 1:].sum(axis=1)
     sad = np.array([bool(set(GOEMOTIONS["sadness"]) & set(names)) for names in comments.labels])
-    values = {
-        "neutral comments with P(high) above 0.5": interval(high[comments.neutral] > HIGH),
-        "mean confidence on neutral comments": interval(sure[comments.neutral]),
-        "mean confidence on other comments": interval(sure[~comments.neutral]),
-        "AUROC of P(high) for the sad group": ranking(sad, high),
-        "AUROC of P(mid) + P(high) for stress": ranking(stressed, strain),
+    metrics = {
+        "neutral comments with P(high) above 0.5": mean_with_interval(high[comments.neutral] > HIGH),
+        "mean confidence on neutral comments": mean_with_interval(confidences[comments.neutral]),
+        "mean confidence on other comments": mean_with_interval(confidences[~comments.neutral]),
+        "AUROC of P(high) for the sad group": auroc_with_interval(sad, high),
+        "AUROC of P(mid) + P(high) for stress": auroc_with_interval(stressed, mid_or_high),
     }
     sizes = {
         "neutral": int(comments.neutral.sum()),
@@ -64,47 +65,49 @@ def command(
     record = {
         "model_id": scorer.model.model_id,
         "n": sizes,
-        "values": {name: None if isinstance(value, str) else value for name, value in values.items()},
-        "undefined": {name: value for name, value in values.items() if isinstance(value, str)},
+        "values": {name: _with_interval(metric) for name, metric in metrics.items()},
+        "undefined": {name: metric.reason for name, metric in metrics.items() if metric.value is None},
         "note": NOT_A_DIAGNOSIS,
     }
     (out / "transfer.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     console = Console()
     counts = ", ".join(f"{n:,} {kind}" for kind, n in sizes.items())
     console.print(f"{scorer.model.name} {scorer.model.model_id[:8]}: {counts}")
-    console.print(_table(values))
+    console.print(_table(metrics))
     console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'transfer.json'}", highlight=False, soft_wrap=True)
 
 
-def interval(values: npt.NDArray[np.generic]) -> Value:
-    """Mean and its 95% bootstrap interval over rows, shape (n,)."""
+def mean_with_interval(values: npt.NDArray[np.generic]) -> Metric:
+    """Mean of values, shape (n,), with its 95% bootstrap interval."""
     if not len(values):
-        return "there are no such texts"
-    values = values.astype(np.float64)
-    draws = np.random.default_rng(0).integers(0, len(values), (DRAWS, len(values)))
-    low, high = np.percentile(values[draws].mean(axis=1), (2.5, 97.5))
-    return float(values.mean()), float(low), float(high)
+        return Metric(None, reason="there are no such texts")
+    n = len(values)
+    draws = [weights @ values.astype(np.float64) / n for weights in row_weights(n, DRAWS, seed=0)]
+    return metric_of(np.concatenate(draws), None, n)
 
 
-def ranking(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> Value:
-    """AUROC and its 95% bootstrap interval, drawn within each class; positive and scores (n,)."""
-    random = np.random.default_rng(0)
-    classes = [np.flatnonzero(positive == value) for value in (True, False)]
-    if not all(map(len, classes)):
-        return f"every text is {'inside' if len(classes[0]) else 'outside'} the group"
-    rows = (np.concatenate([random.choice(rows, len(rows)) for rows in classes]) for _ in range(DRAWS))
-    draws = [roc_auc_score(positive[row], scores[row]) for row in rows]
-    low, high = np.percentile(draws, (2.5, 97.5))
-    return float(roc_auc_score(positive, scores)), float(low), float(high)
+def auroc_with_interval(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> Metric:
+    """AUROC with its 95% bootstrap interval; positive and scores have shape (n,)."""
+    if positive.all() or not positive.any():
+        return Metric(None, reason=f"every text is {'inside' if positive.any() else 'outside'} the group")
+    n = len(positive)
+    draws = [ranking_areas(weights, positive, scores)[0] for weights in row_weights(n, DRAWS, seed=0)]
+    return metric_of(np.concatenate(draws), None, n)
 
 
-def _table(values: dict[str, Value]) -> Table:
+def _with_interval(metric: Metric) -> tuple[float, float | None, float | None] | None:
+    return None if metric.value is None else (metric.value, metric.low, metric.high)
+
+
+def _table(metrics: Mapping[str, Metric]) -> Table:
     table = Table("measure", f"value (95%, {DRAWS:,} bootstrap draws)", box=None)
-    for name, found in values.items():
-        if isinstance(found, str):
-            table.add_row(name, f"undefined: {found}")
+    for name, metric in metrics.items():
+        if metric.value is None:
+            table.add_row(name, f"undefined: {metric.reason}")
+        elif metric.low is None:
+            table.add_row(name, f"{metric.value:.3f} (no interval: {metric.no_interval})")
         else:
-            table.add_row(name, "{:.3f} ({:.3f}\N{EN DASH}{:.3f})".format(*found))
+            table.add_row(name, f"{metric.value:.3f} ({metric.low:.3f}\N{EN DASH}{metric.high:.3f})")
     return table
 
 

@@ -1,4 +1,4 @@
-"""The adapter that was evaluated, as a model folder beside the report."""
+"""Copy the evaluated adapter as a model folder beside the report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from jobs.console.progress import note
+from jobs.console.progress import print_note
 from monitor import NOT_A_DIAGNOSIS
 from monitor.model.folder import find_folder, open_folder
 
@@ -16,10 +16,10 @@ ADAPTER = "lora_emotion_final"
 EVALUATED = "The LoRA adapter that was evaluated"
 
 
-def keep_adapter(models: Sequence[str], out: Path) -> None:
-    """Write the first adapter into out/lora_emotion_final, a model folder whose base stays where it is.
+def copy_adapter(models: Sequence[str], out: Path) -> None:
+    """Copy the first adapter into out/lora_emotion_final, a model folder that refers to its base where it is.
 
-    What an earlier evaluation left there goes; a folder of another kind is left alone.
+    The copy replaces that of an earlier evaluation. A folder that no evaluation wrote is left alone.
     """
     target, folders = out / ADAPTER, [open_folder(find_folder(model)) for model in models]
     folder = next((folder for folder in folders if folder.adapter), None)
@@ -28,7 +28,7 @@ def keep_adapter(models: Sequence[str], out: Path) -> None:
     if target.exists():
         card = target / "README.md"
         if not card.is_file() or EVALUATED not in card.read_text(encoding="utf-8", errors="replace"):
-            note(f"{target}: left as it is, for no evaluation wrote it")
+            print_note(f"{target}: left as it is, because no evaluation wrote it")
             return
         shutil.rmtree(target)
     if folder is None or folder.adapter is None:

@@ -1,6 +1,6 @@
-"""From answers to numbers: every method measured on both splits, compared, and shown where it is weak.
+"""Measure every method on both splits, compare methods, and find where the main method is weak.
 
-All that leaves this module is plain JSON, which metrics.json holds and every page of the report is made from.
+The functions return plain JSON. metrics.json holds it, and the report is made from it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jobs.evaluation.methods import Answered
+from jobs.evaluation.methods import MethodResult
 from monitor.corpora.ambiguous_words import SharedWords
 from monitor.corpora.splits import Split, repeats, text_key, unseen
 from monitor.evaluation.baselines import Answers
@@ -39,48 +39,50 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Measured:
-    """One method's measurements by split, and the answers that charts and McNemar's test use.
+    """One method's result and its measurements by split.
 
-    shown: the only answers, or those of the draw with the median macro-F1 (accuracy where it is undefined).
+    answers: the only draw, or the draw with the median macro-F1 (accuracy if macro-F1 is undefined); charts and
+    McNemar's test use it. None if the method has no answers.
     """
 
-    answered: Answered
+    result: MethodResult
     model: str = ""
     model_id: str | None = None
     emotion: Mapping[str, Measurement] = field(default_factory=dict)
     risk: Mapping[str, Measurement] = field(default_factory=dict)
     draws: tuple[Json, ...] = ()
-    shown: Answers | None = None
+    answers: Answers | None = None
 
     @property
     def id(self) -> str:
-        """The key, and for a model's methods the start of its model_id."""
-        return self.answered.key + (f"@{self.model_id[:8]}" if self.model_id else "")
+        """The key, followed by the start of the model_id if the method has a model."""
+        return self.result.key + (f"@{self.model_id[:8]}" if self.model_id else "")
 
     @property
     def title(self) -> str:
-        """What people call this method."""
-        plain = self.answered.key.removesuffix("_calibrated")
+        """The method's name in reports."""
+        plain = self.result.key.removesuffix("_calibrated")
         title = TITLES.get(plain) or f"few-shot, {plain.removeprefix('few_shot_')} a label"
-        return title + (", calibrated" if plain != self.answered.key else "")
+        return title + (", calibrated" if plain != self.result.key else "")
 
     def to_json(self) -> Json:
-        """As metrics.json holds it."""
-        answered, found = self.answered, self.emotion.get(TEST)
-        silent = int(found.unanswered.sum()) if found and answered.key.startswith("generate") else None
+        """The entry of metrics.json."""
+        result, on_test = self.result, self.emotion.get(TEST)
+        generated = on_test is not None and result.key.startswith("generate")
+        unparseable = int(on_test.unanswered.sum()) if on_test and generated else None
         return {
             "id": self.id,
-            "key": answered.key,
+            "key": result.key,
             "title": self.title,
             "model": self.model,
             "model_id": self.model_id,
-            "reason": answered.reason,
-            "texts_per_second": answered.texts_per_second,
-            "peak_memory_mb": answered.peak_bytes and answered.peak_bytes / 2**20,
-            "peak_memory_of": answered.peak_where,
-            "truncated": answered.truncated,
-            "unparseable": silent,
-            "unparseable_share": None if silent is None or not found else silent / found.n,
+            "reason": result.reason,
+            "texts_per_second": result.texts_per_second,
+            "peak_memory_mb": result.peak_bytes and result.peak_bytes / 2**20,
+            "peak_memory_of": result.peak_where,
+            "truncated": result.truncated,
+            "unparseable": unparseable,
+            "unparseable_share": None if unparseable is None or not on_test else unparseable / on_test.n,
             "draws": list(self.draws),
             "emotion": {split: measurement.to_json() for split, measurement in self.emotion.items()},
             "risk": {split: measurement.to_json() for split, measurement in self.risk.items()},
@@ -88,10 +90,11 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Ruler:
-    """What every method of one evaluation is measured with.
+class Evaluator:
+    """Measures every method of one evaluation on the same test texts.
 
-    rows: by split name, a mask over the test texts, shape (n,). undecided: those that a word of two emotions decides.
+    rows: mask over the n test texts by split name, shape (n,). undecided: mask of the texts that a word of two
+    emotions decides, shape (n,); None without a train split.
     """
 
     test: Split
@@ -103,22 +106,22 @@ class Ruler:
 
     def measure(
         self,
-        answered: Answered,
+        result: MethodResult,
         model: str,
         model_id: str | None,
         progress: Callable[[int], None] = lambda _: None,
     ) -> Measured:
-        """Measure one method; several draws become their mean, with spread."""
-        if not answered.draws:
-            return Measured(answered, model, model_id)
-        each = []
-        for answers in answered.draws:
-            each.append(self._draw(answers))
+        """Measure one method; several draws give their mean and spread."""
+        if not result.draws:
+            return Measured(result, model, model_id)
+        measured = []
+        for answers in result.draws:
+            measured.append(self._draw(answers))
             progress(len(self.test))
-        heads = [draw["emotion"][TEST].metrics for draw in each]
+        on_test = [draw["emotion"][TEST].metrics for draw in measured]
         ranks = [
             metrics["accuracy"].value if metrics["macro_f1"].value is None else metrics["macro_f1"].value
-            for metrics in heads
+            for metrics in on_test
         ]
         median = int(np.argsort(ranks, kind="stable")[(len(ranks) - 1) // 2])
         draws = tuple(
@@ -126,23 +129,26 @@ class Ruler:
                 **about,
                 "macro_f1": draw["emotion"][TEST].metrics["macro_f1"].value,
                 "risk_macro_f1": draw["risk"][TEST].metrics["macro_f1"].value,
-                "shown": place == median,
+                "shown": number == median,
             }
-            for place, (about, draw) in enumerate(zip(answered.about, each, strict=False))
+            for number, (about, draw) in enumerate(zip(result.about, measured, strict=False))
         )
         emotion, risk = (
             {
-                split: average([draw[kind][split] for draw in each], median) if len(each) > 1 else found
-                for split, found in each[0][kind].items()
+                split: average([draw[kind][split] for draw in measured], median)
+                if len(measured) > 1
+                else only
+                for split, only in measured[0][kind].items()
             }
             for kind in ("emotion", "risk")
         )
-        return Measured(answered, model, model_id, emotion, risk, draws, answered.draws[median])
+        return Measured(result, model, model_id, emotion, risk, draws, result.draws[median])
 
     def kinds(self, answers: Answers) -> dict[str, tuple[Any, Any, Any, Any]]:
-        """Labels, predictions, names and probabilities, of emotions and of risks.
+        """Labels, predictions, class names and probabilities, for emotions and for risks.
 
-        Risk follows the summed probabilities, or where there are none the predicted emotion.
+        The predicted risk has the largest summed probability; without probabilities it is that of the predicted
+        emotion.
         """
         p = answers.probabilities
         p_risk = None if p is None else self.risk_map.risk_probabilities(p)
@@ -154,7 +160,7 @@ class Ruler:
         }
 
     def curves(self, answers: Answers) -> Json:
-        """By risk level, the points of its ROC and precision-recall curves."""
+        """Points of the ROC and precision-recall curves by risk level; empty without probabilities."""
         labels, _, _, p = self.kinds(answers)["risk"]
         if p is None:
             return {}
@@ -164,31 +170,31 @@ class Ruler:
         return {
             kind: {
                 split: measure(
-                    labels[keep],
-                    predicted[keep],
+                    labels[mask],
+                    predicted[mask],
                     names,
-                    None if p is None else p[keep],
+                    None if p is None else p[mask],
                     resamples=self.resamples,
                     seed=self.seed,
                 )
-                for split, keep in self.rows.items()
+                for split, mask in self.rows.items()
             }
             for kind, (labels, predicted, names, p) in self.kinds(answers).items()
         }
 
 
-def new_ruler(splits: Mapping[str, Split], risk_map: RiskMap, resamples: int, seed: int) -> Ruler:
-    """The ruler of a data set: its whole test split, and that without what stands elsewhere."""
-    keep = unseen(splits["test"], [split for name, split in splits.items() if name != "test"])
-    rows = {TEST: np.ones_like(keep), DEDUPLICATED: keep}
+def new_evaluator(splits: Mapping[str, Split], risk_map: RiskMap, resamples: int, seed: int) -> Evaluator:
+    """The evaluator of a data set: of its test split, and of that without repeats and texts of other splits."""
+    deduplicated = unseen(splits["test"], [split for name, split in splits.items() if name != "test"])
+    rows = {TEST: np.ones_like(deduplicated), DEDUPLICATED: deduplicated}
     undecided = SharedWords(splits["train"]).undecided(splits["test"].texts) if "train" in splits else None
-    return Ruler(splits["test"], rows, risk_map, resamples, seed, undecided)
+    return Evaluator(splits["test"], rows, risk_map, resamples, seed, undecided)
 
 
-def describe(splits: Mapping[str, Split], ruler: Ruler) -> Json:
-    """The data and its faults: sizes, classes, repeated and disputed texts, texts of test seen elsewhere."""
+def describe(splits: Mapping[str, Split], evaluator: Evaluator) -> Json:
+    """Sizes and classes of the data, repeated and disputed texts, and test texts that are also in another split."""
     others = {text_key(text) for name, split in splits.items() if name != "test" for text in split.texts}
-    described: Json = {"splits": {}, DEDUPLICATED: int(ruler.rows[DEDUPLICATED].sum())}
+    described: Json = {"splits": {}, DEDUPLICATED: int(evaluator.rows[DEDUPLICATED].sum())}
     for name, split in splits.items():
         repeated, disputed = repeats(split)
         counts = np.bincount(split.labels, minlength=len(EMOTIONS))
@@ -206,12 +212,12 @@ def describe(splits: Mapping[str, Split], ruler: Ruler) -> Json:
     return described
 
 
-def shown_of(methods: Iterable[Measured]) -> list[Measured]:
-    """The best variant on test of each family and model, which favours the baselines: they have more variants."""
+def best_variants(methods: Iterable[Measured]) -> list[Measured]:
+    """The best variant on test of each family and model; zero-shot and few-shot gain from having more variants."""
     best: dict[tuple[str | None, str], tuple[float, Measured]] = {}
     for method in methods:
-        family = next((name for name in FAMILIES if method.answered.key.startswith(name)), None)
-        if family is None or method.shown is None:
+        family = next((name for name in FAMILIES if method.result.key.startswith(name)), None)
+        if family is None or method.answers is None:
             continue
         metrics = method.emotion[TEST].metrics
         rank = metrics["macro_f1"].value
@@ -221,65 +227,71 @@ def shown_of(methods: Iterable[Measured]) -> list[Measured]:
     return [method for _, method in best.values()]
 
 
-def compare(methods: Sequence[Measured], ruler: Ruler) -> list[Json]:
-    """The first model's main method against every other, and each calibrated one against itself without."""
-    answered = {method.id: method for method in methods if method.shown is not None}
-    main = main_of(methods)
-    pairs = [(main, other) for other in answered.values() if main and other is not main]
+def compare(methods: Sequence[Measured], evaluator: Evaluator) -> list[Json]:
+    """Compare the main method with every other, and each calibrated method with its uncalibrated form."""
+    answering = {method.id: method for method in methods if method.answers is not None}
+    main = main_method(methods)
+    pairs = [(main, other) for other in answering.values() if main and other is not main]
     pairs += [
-        (method, answered[plain])
-        for name, method in answered.items()
-        if "_calibrated" in name and (plain := name.replace("_calibrated", "")) in answered
+        (method, answering[plain])
+        for name, method in answering.items()
+        if "_calibrated" in name and (plain := name.replace("_calibrated", "")) in answering
     ]
-    found = []
+    comparisons = []
     for first, second in pairs:
         row: Json = {"first": first.id, "second": second.id}
-        sides = [ruler.kinds(method.shown) for method in (first, second)]
+        sides = [evaluator.kinds(method.answers) for method in (first, second)]
         for kind, metrics in COMPARED.items():
             labels = sides[0][kind][0]
-            row[kind] = {"mcnemar": _known(mcnemar(labels, sides[0][kind][1], sides[1][kind][1]))}
+            row[kind] = {"mcnemar": _without_none(mcnemar(labels, sides[0][kind][1], sides[1][kind][1]))}
             measured = [getattr(method, kind)[TEST] for method in (first, second)]
-            row[kind] |= {name: _known(paired_bootstrap(*measured, name)) for name in metrics}
-        found.append(row)
-    return found
+            row[kind] |= {name: _without_none(paired_bootstrap(*measured, name)) for name in metrics}
+        comparisons.append(row)
+    return comparisons
 
 
-def main_of(methods: Iterable[Measured]) -> Measured | None:
-    """The method that the error analysis is about: the first fine-tuned one, else the first with probabilities."""
-    soft = [m for m in methods if m.model_id and m.shown is not None and m.shown.probabilities is not None]
-    return next((method for method in soft if method.answered.key == "fine_tuned"), soft[0] if soft else None)
+def main_method(methods: Iterable[Measured]) -> Measured | None:
+    """The method of the error analysis: the first fine-tuned one, else the first with probabilities."""
+    scored = [
+        m for m in methods if m.model_id and m.answers is not None and m.answers.probabilities is not None
+    ]
+    return next(
+        (method for method in scored if method.result.key == "fine_tuned"), scored[0] if scored else None
+    )
 
 
-def analyse(method: Measured, ruler: Ruler, show_texts: bool) -> Json:
-    """Where a method is wrong: its weak parts, the commonest confusions and the most confident mistakes.
+def analyse(method: Measured, evaluator: Evaluator, show_texts: bool) -> Json:
+    """Errors of a method: its weakest segments, commonest confusions and most confident mistakes.
 
-    A mistake is named by its row in the split; its text is told only with show_texts.
+    Mistakes are given by their row in the split, and quoted only with show_texts.
     """
-    answers, labels, texts = method.shown, ruler.test.labels, ruler.test.texts
+    answers, labels, texts = method.answers, evaluator.test.labels, evaluator.test.texts
     assert answers is not None
     assert answers.probabilities is not None
     p, predicted = answers.probabilities, answers.predicted
-    parts = segments(texts, labels, p, ruler.undecided, resamples=ruler.resamples, seed=ruler.seed)
-    low = worst(parts)
+    parts = segments(
+        texts, labels, p, evaluator.undecided, resamples=evaluator.resamples, seed=evaluator.seed
+    )
+    weakest = worst(parts)
     wrong = np.flatnonzero(predicted != labels)
     pairs, counts = np.unique(np.stack([labels[wrong], predicted[wrong]], 1), axis=0, return_counts=True)
     common = np.argsort(-counts, kind="stable")[:PAIRS]
-    sure = wrong[np.argsort(-p[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
+    confident = wrong[np.argsort(-p[wrong, predicted[wrong]], kind="stable")][:MISTAKES]
     return {
         "method": method.id,
         "segments": [
-            {"by": part.by, "name": part.name, "worst": part in low, **part.found.to_json()}
-            for part in sorted(parts, key=lambda part: part not in low)
+            {"by": part.by, "name": part.name, "worst": part in weakest, **part.measurement.to_json()}
+            for part in sorted(parts, key=lambda part: part not in weakest)
         ],
         "wrong": len(wrong),
         "confusions": [
             {
-                "labelled": EMOTIONS[pairs[place][0]],
-                "predicted": EMOTIONS[pairs[place][1]],
-                "n": int(counts[place]),
-                "share": float(counts[place] / len(wrong)),
+                "labelled": EMOTIONS[pairs[number][0]],
+                "predicted": EMOTIONS[pairs[number][1]],
+                "n": int(counts[number]),
+                "share": float(counts[number] / len(wrong)),
             }
-            for place in common
+            for number in common
         ],
         "mistakes": [
             {
@@ -290,10 +302,10 @@ def analyse(method: Measured, ruler: Ruler, show_texts: bool) -> Json:
                 "p_labelled": float(p[row, labels[row]]),
                 **({"text": texts[row]} if show_texts else {}),
             }
-            for row in sure
+            for row in confident
         ],
     }
 
 
-def _known(found: Any) -> Json:
-    return {key: value for key, value in asdict(found).items() if value is not None}
+def _without_none(comparison: Any) -> Json:
+    return {key: value for key, value in asdict(comparison).items() if value is not None}

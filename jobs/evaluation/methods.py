@@ -1,4 +1,4 @@
-"""The ways of answering with one model: fine-tuned, and its base zero-shot, few-shot and by generating text."""
+"""The methods of one model: fine-tuned, and its base zero-shot, few-shot and by generated text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from jobs.console.progress import note, progress
+from jobs.console.progress import print_note, progress
 from monitor.benchmark.peak_memory import peak_memory
 from monitor.corpora.splits import Split
 from monitor.errors import DataError
@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from jobs.pipeline.score_new import Scorer
     from monitor.scoring.loading import LoadedModel
 
-WAYS = ("zero_shot", "few_shot", "fine_tuned", "generate")
+METHODS = ("zero_shot", "few_shot", "fine_tuned", "generate")
 SHOTS = (1, 2, 4)
 NO_TRAIN = "the data has no train split"
-SLACK = 8  # tokens that examples may gain where they meet in the prompt
+SLACK = 8  # tokens that tokenisation may add where examples meet in the prompt
 
 
 @dataclass(frozen=True)
-class Answered:
-    """What one way answered, and what that cost.
+class MethodResult:
+    """The answers of one method, and what they cost.
 
     Attributes:
         key: "zero_shot", "zero_shot_calibrated", "few_shot_4", "fine_tuned", "generate", ...
         draws: one set of answers, or one for each draw of few-shot examples.
-        about: of each draw, what is worth reporting: seed, tokens of the prompt, examples replaced.
-        texts_per_second: of scoring, the prompt's prefix included.
-        peak_bytes, peak_where: see `peak_memory`.
-        truncated: how many texts were cut to the model's limit, where it scored them.
-        reason: why there are no answers, where there are none.
+        about: for each draw its seed, the tokens of its prompt and the number of replaced examples.
+        texts_per_second: speed of scoring, including the prompt's prefix.
+        peak_bytes: peak memory; peak_where names the memory (see `peak_memory`).
+        truncated: number of texts cut to the model's limit; None if the method does not score.
+        reason: why there are no answers; None if there are.
     """
 
     key: str
@@ -62,7 +62,7 @@ class Load(Protocol):
 
 @dataclass(frozen=True)
 class Engine:
-    """How a model is opened, scores texts, and writes answers."""
+    """Functions that open a model, score texts with it, and generate text."""
 
     load: Load
     scorer: Callable[[LoadedModel], Scorer]
@@ -70,47 +70,47 @@ class Engine:
 
 
 def open_engine(device: str = "auto") -> Engine:
-    """The engine of this project; this is where torch is imported."""
+    """The engine on this project's models. Only this function imports torch."""
     from monitor.scoring.generation import generate
     from monitor.scoring.loading import load_model
     from monitor.scoring.scorer import LabelScorer
 
     def load(name: str, *, adapter: bool) -> LoadedModel:
-        note(f"loading model {name}" + ("" if adapter else " without its adapter"))
+        print_note(f"loading model {name}" + ("" if adapter else " without its adapter"))
         return load_model(name, device=device, adapter=adapter)
 
     return Engine(load, LabelScorer, generate)
 
 
-def ask_model(
-    engine: Engine, name: str, splits: Mapping[str, Split], ways: Sequence[str], draws: int
-) -> tuple[LoadedModel, list[Answered]]:
-    """The model, and what it answers to the test texts in each of `ways`.
+def run_methods(
+    engine: Engine, name: str, splits: Mapping[str, Split], methods: Sequence[str], draws: int
+) -> tuple[LoadedModel, list[MethodResult]]:
+    """Open a model and run `methods` on the test texts; returns the model and a result for each method.
 
-    Base and fine-tuned model are the same weights and the same scorer, without and with the adapter. The base
-    answers at temperature 1: the model's own calibration was fitted to the adapter.
+    The base and the fine-tuned model share weights and scorer; only the adapter differs. The base answers at
+    temperature 1, because the model's calibration was fitted with the adapter.
 
     Raises:
         ModelError: the model cannot be opened.
     """
     model, texts = engine.load(name, adapter=True), splits["test"].texts
     base = model
-    if set(ways) - {"fine_tuned"}:
+    if set(methods) - {"fine_tuned"}:
         base = replace(engine.load(name, adapter=False), temperature=1.0, exponent=1.0)
-    found = []
-    if "zero_shot" in ways:
-        found += _score(engine, "zero_shot", [base], texts, calibrate=True)
-    if "few_shot" in ways:
+    results = []
+    if "zero_shot" in methods:
+        results += _score(engine, "zero_shot", [base], texts, calibrate=True)
+    if "few_shot" in methods:
         for k in SHOTS:
-            found += _few_shot(engine, base, splits, k, draws)
-    if "fine_tuned" in ways:
-        none = Answered("fine_tuned", reason="the model has no adapter: train one")
-        found += _score(engine, "fine_tuned", [model], texts) if model.adapter else [none]
-    if "generate" in ways:
-        found.append(_generate(engine, "generate", base, texts))
+            results += _few_shot(engine, base, splits, k, draws)
+    if "fine_tuned" in methods:
+        no_adapter = MethodResult("fine_tuned", reason="the model has no adapter: train one")
+        results += _score(engine, "fine_tuned", [model], texts) if model.adapter else [no_adapter]
+    if "generate" in methods:
+        results.append(_generate(engine, "generate", base, texts))
         if model.adapter:
-            found.append(_generate(engine, "generate_fine_tuned", model, texts))
-    return model, found
+            results.append(_generate(engine, "generate_fine_tuned", model, texts))
+    return model, results
 
 
 def _score(
@@ -121,9 +121,9 @@ def _score(
     about: Sequence[Mapping[str, int]] = (),
     *,
     calibrate: bool = False,
-) -> list[Answered]:
-    """The answers of one way, a draw a model; with `calibrate` also calibrated by content-free texts."""
-    plain, calibrated, began = [], [], time.monotonic()
+) -> list[MethodResult]:
+    """The result of one method, a draw per model; with `calibrate` a second one, calibrated by content-free texts."""
+    plain, calibrated, started = [], [], time.monotonic()
     with (
         peak_memory(models[0].device.type) as peak,
         progress(key, "texts", len(texts) * len(models)) as advance,
@@ -136,16 +136,16 @@ def _score(
             if calibrate:
                 q = contextual(p, scorer.score(CONTENT_FREE).probabilities)
                 calibrated.append(Answers(q.argmax(axis=1), q))
-    rate = len(texts) * len(models) / max(time.monotonic() - began, 1e-9)
-    found = [Answered(key, tuple(plain), tuple(about), rate, peak.bytes, peak.where, truncated)]
+    rate = len(texts) * len(models) / max(time.monotonic() - started, 1e-9)
+    results = [MethodResult(key, tuple(plain), tuple(about), rate, peak.bytes, peak.where, truncated)]
     if calibrate:
-        found.append(replace(found[0], key=f"{key}_calibrated", draws=tuple(calibrated)))
-    return found
+        results.append(replace(results[0], key=f"{key}_calibrated", draws=tuple(calibrated)))
+    return results
 
 
 def _few_shot(
     engine: Engine, base: LoadedModel, splits: Mapping[str, Split], k: int, draws: int
-) -> list[Answered]:
+) -> list[MethodResult]:
     def length(pairs: Sequence[Shot]) -> int:
         before = few_shot(base.prompt, pairs).before
         return len(base.tokenizer.encode(before, add_special_tokens=False).ids)
@@ -156,7 +156,7 @@ def _few_shot(
             raise DataError(NO_TRAIN)
         shots = [draw_shots(splits["train"], k, seed, _room(base, texts), length) for seed in range(draws)]
     except DataError as error:
-        return [Answered(name, reason=str(error)) for name in (key, f"{key}_calibrated")]
+        return [MethodResult(name, reason=str(error)) for name in (key, f"{key}_calibrated")]
     models = [replace(base, prompt=few_shot(base.prompt, shot.pairs)) for shot in shots]
     about = [
         {"seed": seed, "prompt_tokens": length(shot.pairs), "replaced": shot.replaced}
@@ -166,17 +166,17 @@ def _few_shot(
 
 
 def _room(base: LoadedModel, texts: Sequence[str]) -> int:
-    """Tokens that a prompt may have in front of the longest text."""
+    """Number of tokens that the prompt before the longest text may have."""
     encoder = PromptEncoder(base.prompt, base.tokenizer)
     bodies, _, _ = encoder.encode_texts(texts, base.max_text_tokens)
     after = len(encoder.suffix_ids) + len(LabelTree(encoder.label_ids).branch_ids)
     return base.network.shape.max_positions - after - max(map(len, bodies)) - SLACK
 
 
-def _generate(engine: Engine, key: str, model: LoadedModel, texts: Sequence[str]) -> Answered:
-    began = time.monotonic()
+def _generate(engine: Engine, key: str, model: LoadedModel, texts: Sequence[str]) -> MethodResult:
+    started = time.monotonic()
     with peak_memory(model.device.type) as peak, progress(key, "texts", len(texts)) as advance:
-        written = engine.generate(model, texts, advance)
-    rate = len(texts) / max(time.monotonic() - began, 1e-9)
-    answers = Answers(np.array([parse(answer, model.prompt) for answer in written], dtype=np.int64))
-    return Answered(key, (answers,), (), rate, peak.bytes, peak.where)
+        replies = engine.generate(model, texts, advance)
+    rate = len(texts) / max(time.monotonic() - started, 1e-9)
+    answers = Answers(np.array([parse(reply, model.prompt) for reply in replies], dtype=np.int64))
+    return MethodResult(key, (answers,), (), rate, peak.bytes, peak.where)

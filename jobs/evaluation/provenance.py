@@ -1,4 +1,4 @@
-"""What an evaluation's numbers were made with: models, packages, and how the models were trained."""
+"""Models, package versions and training curves behind an evaluation's numbers."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from monitor.model.folder import find_folder
 Json = dict[str, Any]
 
 
-def about_model(model: Any) -> Json:
-    """What stands behind a model's answers."""
+def model_provenance(model: Any) -> Json:
+    """Properties of a model that its answers depend on."""
     names = (
         "name",
         "model_id",
@@ -31,15 +31,15 @@ def about_model(model: Any) -> Json:
 
 
 def versions() -> dict[str, str]:
-    """The packages that the numbers depend on."""
+    """Versions of the packages that the numbers depend on."""
     return {name: version(name) for name in ("torch", "numpy", "scikit-learn", "altair")}
 
 
 def training_curves(models: Sequence[str]) -> list[Json]:
-    """What `train` wrote beside each model about its own course."""
-    found = []
+    """The training curve that `train` wrote into each model's folder, if any."""
+    curves = []
     for name in dict.fromkeys(models):
         path = find_folder(name) / "training_curve.json"
         if path.is_file():
-            found.append({"model": str(name), "curve": json.loads(path.read_text(encoding="utf-8"))})
-    return found
+            curves.append({"model": str(name), "curve": json.loads(path.read_text(encoding="utf-8"))})
+    return curves

@@ -1,4 +1,4 @@
-"""The quality gate: least or most values that a model's metrics must keep."""
+"""The quality gate: limits that the metrics of fine-tuned models must meet."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monitor.errors import ConfigError
 from monitor.evaluation.metrics import CLASS_RATES, RATES, SOFT
 from monitor.labels import EMOTIONS, RISKS
 
-LARGEST = {"brier": 2.0, "log_loss": math.inf}  # of the others 1; all are at least 0
+LARGEST = {"brier": 2.0, "log_loss": math.inf}  # 1 for every other metric; the least is 0 for all
 LOWER_IS_BETTER = ("ece", "brier", "log_loss")
 NAMES = tuple(
     f"{prefix}{name}"
@@ -20,10 +20,10 @@ NAMES = tuple(
 
 
 def read_gate(text: str) -> dict[str, float]:
-    """`macro_f1=0.90,ece=0.02` as metric and limit.
+    """Parse `macro_f1=0.90,ece=0.02` into limits by metric.
 
     Raises:
-        ConfigError: no such metric, one named twice, or a limit that is no number or outside the metric's range.
+        ConfigError: a metric is unknown or named twice, or a limit is no number or outside the metric's range.
     """
     limits: dict[str, float] = {}
     for part in text.split(","):
@@ -42,25 +42,25 @@ def read_gate(text: str) -> dict[str, float]:
         largest = LARGEST.get(name.removeprefix("risk_"), 1.0)
         if not 0 <= limits[name] <= largest:
             raise ConfigError(
-                f"--gate {part.strip()!r}: {name} is never outside 0 to {largest:g}; set a limit in there"
+                f"--gate {part.strip()!r}: {name} is never outside 0 to {largest:g}; set a limit within that range"
             )
     return limits
 
 
 def gate(methods: Sequence[Mapping[str, Any]], limits: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Each limit held against each fine-tuned model on the canonical test split.
+    """Check each limit for each fine-tuned model on the canonical test split.
 
-    Errors (ece, brier, log_loss) may be at most the limit, all others must be at least that. What is undefined does
-    not pass, nor does a limit that no model was held to.
+    Errors (ece, brier, log_loss) may be at most the limit; every other metric must be at least the limit. An
+    undefined or unmeasured metric does not pass.
     """
-    tuned = [method for method in methods if method["key"] == "fine_tuned"]
-    chosen = [method for method in tuned if method["emotion"]] or tuned
-    return [_held(method, name, limit) for method in chosen for name, limit in limits.items()]
+    fine_tuned = [method for method in methods if method["key"] == "fine_tuned"]
+    chosen = [method for method in fine_tuned if method["emotion"]] or fine_tuned
+    return [_check(method, name, limit) for method in chosen for name, limit in limits.items()]
 
 
-def _held(method: Mapping[str, Any], name: str, limit: float) -> dict[str, Any]:
-    unmeasured = {"value": None, "reason": method["reason"]}
-    metric = metrics_of(method)["test"][name] if method["emotion"] else unmeasured
+def _check(method: Mapping[str, Any], name: str, limit: float) -> dict[str, Any]:
+    missing = {"value": None, "reason": method["reason"]}
+    metric = metrics_of(method)["test"][name] if method["emotion"] else missing
     least = name.removeprefix("risk_") not in LOWER_IS_BETTER
     value = metric["value"]
     passed = value is not None and (value >= limit if least else value <= limit)
@@ -70,25 +70,25 @@ def _held(method: Mapping[str, Any], name: str, limit: float) -> dict[str, Any]:
 
 def metrics_of(method: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Metrics of one method of metrics.json by split and name: macro_f1, f1_joy, risk_macro_f1, risk_f1_high_risk."""
-    found: dict[str, dict[str, Any]] = {}
+    by_split: dict[str, dict[str, Any]] = {}
     for kind, prefix in (("emotion", ""), ("risk", "risk_")):
         for split, measured in method[kind].items():
-            metrics = found.setdefault(split, {})
+            metrics = by_split.setdefault(split, {})
             metrics |= {f"{prefix}{name}": metric for name, metric in measured["metrics"].items()}
             metrics |= {
                 f"{prefix}{rate}_{label}": rates[rate]
                 for label, rates in measured["per_class"].items()
                 for rate in CLASS_RATES
             }
-    return found
+    return by_split
 
 
-def failing(held: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A line for each limit that was not kept."""
+def failing(checks: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line for each limit that was not met."""
     return [
         f"gate: {row['method']}: {row['metric']} is "
         + (f"undefined ({row['reason']})" if row["value"] is None else f"{row['value']:.4f}")
         + f", and the limit is {'at least' if row['least'] else 'at most'} {row['limit']:g}"
-        for row in held
+        for row in checks
         if not row["passed"]
     ]

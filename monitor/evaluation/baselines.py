@@ -1,4 +1,4 @@
-"""What a model has to beat: the train split's class shares, TF-IDF with a linear SVM, and parsed answers."""
+"""The baselines of an evaluation: the commonest class of train, and TF-IDF with a linear SVM."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from monitor.labels import EMOTIONS
 
 @dataclass(frozen=True)
 class Answers:
-    """What a method said about n texts.
+    """A method's answers for n texts.
 
-    predicted: indices into EMOTIONS, shape (n,). probabilities: P(emotion), shape (n, 6), or None where the
-    method gives labels only.
+    predicted: indices into EMOTIONS, shape (n,). probabilities: P(emotion), shape (n, 6), or None for a method
+    that gives labels only.
     """
 
     predicted: npt.NDArray[np.int64]
@@ -27,19 +27,19 @@ class Answers:
 
 
 def majority(train: Split, test: Split) -> Answers:
-    """Always the commonest class of train, with train's class shares as its probabilities."""
+    """Predict the commonest class of train, with train's class shares as probabilities."""
     shares = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     probabilities = np.tile(shares, (len(test), 1))
     return Answers(probabilities.argmax(axis=1).astype(np.int64), probabilities)
 
 
 def tfidf_svm(train: Split, test: Split) -> Answers:
-    """TF-IDF of words and word pairs, then LinearSVC; labels only, because its margins are no probabilities.
+    """Predict by TF-IDF of words and word pairs with LinearSVC; labels only: its margins are no probabilities.
 
     Balanced classes and C=0.5 were the best of 36 settings on the validation split of dair-ai/emotion.
 
     Raises:
-        ValueError: train holds one class only, or no words.
+        ValueError: train has only one class, or no words.
     """
     words = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True)
     pipeline = make_pipeline(words, LinearSVC(C=0.5, class_weight="balanced", random_state=0))

@@ -1,4 +1,4 @@
-"""Bootstrap draws of the texts of a split, and the percentile intervals that they give."""
+"""Bootstrap draws of the texts of a split, and percentile intervals from them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 INTERVAL = (2.5, 97.5)  # percentiles of the draws: 95%
-LEAST_DEFINED = 0.95  # share of draws that must define a metric before their percentiles are its interval
-ROOM = 20_000_000  # weights held at once
+LEAST_DEFINED = 0.95  # least share of draws with a defined metric for an interval
+ROOM = 20_000_000  # largest number of weights in memory at once
 
 
 def row_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
-    """All ones first, then how often each row was drawn with replacement; shapes (b, n)."""
+    """Yield one row of ones, then for each draw how often it took each of n rows with replacement; shapes (b, n)."""
     yield np.ones((1, n))
     rng = np.random.default_rng(seed)
     step = max(1, ROOM // n)
@@ -25,14 +25,14 @@ def row_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
 
 
 def interval(drawn: Floats, n: int) -> tuple[float, float] | str | None:
-    """The 95% interval of a metric's (or a difference's) bootstrap draws, or why they give none.
+    """The 95% interval of the bootstrap draws of a metric or a difference, or the reason why there is none.
 
-    None where there are no draws. Draws of one text are all alike, and too many undefined ones would leave an
-    interval of the others alone.
+    None without draws. Draws of a single text are all equal, so they give no interval. With many undefined draws the
+    interval would describe the other draws alone, so there is none either.
 
     Args:
-        drawn: value in each draw, NaN where undefined, shape (resamples,).
-        n: texts that were drawn from.
+        drawn: value of each draw, NaN if undefined, shape (resamples,).
+        n: number of texts in each draw.
     """
     if not len(drawn):
         return None

@@ -1,11 +1,11 @@
-"""How early, and how falsely, alerts came on a feed whose courses are known.
+"""Delay and false alarms of alerts on a feed whose courses are known.
 
-A low period is detected by the first alert opened within it. An alert opened at another time is a false alarm.
-Delay is counted in days from the onset, and from the day at half the depth where the truth names one.
+The first alert opened within a low period detects it. An alert opened at any other time is a false alarm. Delays
+count days from the onset, and from the day at half the depth if the truth gives one.
 
 ERDE (Losada & Crestani 2016, doi:10.1007/978-3-319-44564-9_3) and the latency-weighted F1 (Sadeque, Xu & Bethard
-2018, doi:10.1145/3159652.3159725) are of subjects: one with a low period should be alerted, one without should not.
-Both count the texts that a subject wrote from the onset (with a label alone: from the first text) to the alert.
+2018, doi:10.1145/3159652.3159725) judge subjects: one with a low period should get an alert, one without should not.
+Both count the texts of a subject from the onset (from the first text if the truth is a label) to the alert.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ import polars as pl
 
 from monitor.errors import DataError
 
-UNKNOWN, CALM = "low", "stable"  # courses of subjects who have a label alone
+UNKNOWN, CALM = "low", "stable"  # courses of subjects with label 1 and label 0
 YEAR = 365.25
 
 
 @dataclass(frozen=True)
 class Course:
-    """One low period of a subject, or, without onset, the whole feed of one who has none."""
+    """One low period of a subject; without onset, the whole feed of a subject who has no low period."""
 
     subject_id: str
     course: str
@@ -41,31 +41,32 @@ class Course:
 
 @dataclass(frozen=True)
 class Feed:
-    """Who wrote when: the days of each subject's texts in order, one entry a text."""
+    """The days of each subject's texts in order, one entry for each text."""
 
     days: Mapping[str, Sequence[dt.date]]
 
     @classmethod
     def of(cls, daily: pl.DataFrame) -> Feed:
-        """From a frame with day, subject_id and n, such as that of daily_subject; at least one row."""
+        """Make a feed from a frame of at least one row with day, subject_id and n, such as that of daily_subject."""
         days: dict[str, list[dt.date]] = defaultdict(list)
         for day, subject, n in daily.sort("day").select("day", "subject_id", "n").iter_rows():
             days[subject] += [day] * n
         return cls(days)
 
     def years(self, subjects: Iterable[str]) -> float:
-        """Years from first to last text, summed over subjects."""
+        """Years from the first to the last text, summed over subjects."""
         spans = (self.days[subject] for subject in subjects)
         return sum((days[-1] - days[0]).days + 1 for days in spans) / YEAR
 
 
 def read_truth(path: Path, feed: Feed) -> list[Course]:
-    """The courses of a CSV: subject_id, course, onset and end (both empty for a subject without a low period), half.
+    """Read courses from a CSV with subject_id, course, onset, end and optionally half.
 
-    A file with subject_id and label (1 or 0) alone says who is low, not when: then the whole feed is the period.
+    Onset and end are empty for a subject without a low period. A file with subject_id and label (1 or 0) gives no
+    dates; the low period of a subject with label 1 is the whole feed.
 
     Raises:
-        DataError: the file cannot be read, a column is missing, a value is wrong, or nobody in it is in the feed.
+        DataError: the file cannot be read, a column is missing, a value is wrong, or no subject is in the feed.
     """
     try:
         frame = pl.read_csv(path, infer_schema=False)
@@ -83,7 +84,7 @@ def read_truth(path: Path, feed: Feed) -> list[Course]:
         if row["subject_id"] in feed.days
     ]
     if not courses:
-        raise DataError(f"{path}: nobody in it wrote in this feed; its subject_id must be those of the feed")
+        raise DataError(f"{path}: no subject in it wrote in this feed; use the subject_id of the feed")
     return courses
 
 
@@ -102,32 +103,32 @@ def _course(path: Path, number: int, row: dict[str, str | None], feed: Feed, lab
             dates.append(dt.date.fromisoformat(value) if value else None)
         except ValueError as error:
             raise DataError(
-                f"{path}, row {number}, {name}: {value!r} is no date such as 2026-03-01"
+                f"{path}, row {number}, {name}: {value!r} is not a date such as 2026-03-01"
             ) from error
     onset, end, half = dates
     if (onset is None) != (end is None) or (onset and end and onset > end):
-        raise DataError(f"{path}, row {number}: a low period needs an onset and an end that is not before it")
+        raise DataError(f"{path}, row {number}: a low period needs an onset and an end on or after it")
     return Course(subject, row["course"] or UNKNOWN, onset, end, half)
 
 
 def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], feed: Feed) -> dict[str, Any]:
-    """What alerts were worth.
+    """Measure alerts against the true courses.
 
     Args:
-        opened: subject -> days on which an alert was opened, in order.
-        courses: what is true of each subject.
-        feed: who wrote when.
+        opened: days on which an alert was opened, in order, by subject.
+        courses: true courses of the subjects.
+        feed: days of the texts.
 
     Returns:
-        courses: course -> periods, detected, rate, and median delays in days; over all of them: periods, detected,
-        median_delay, median_delay_from_half; false alarms: n_calm subjects without a low period, their calm_years
-        and calm_alarms, alarms_per_calm_year, and alarms of all subjects outside low periods per year outside them;
-        erde5, erde50, precision, recall, f1, latency_f1. None where there is nothing to divide by.
+        courses: periods, detected, rate, median_delay and median_delay_from_half (days) by course; the same over all
+        courses; n_calm: number of subjects without a low period, with their calm_years, calm_alarms and
+        alarms_per_calm_year; alarms_per_year_outside: alerts of all subjects outside low periods, per year outside
+        them; erde5, erde50, precision, recall, f1, latency_f1. A value with denominator 0 is None.
     """
     periods = [course for course in courses if course.onset]
     low = {course.subject_id for course in periods}
     calm = {course.subject_id for course in courses} - low
-    found = [(period, _first_within(opened.get(period.subject_id, ()), period)) for period in periods]
+    detections = [(period, _first_within(opened.get(period.subject_id, ()), period)) for period in periods]
     kinds = sorted({period.course for period in periods})
     calm_alarms = sum(len(opened.get(subject, ())) for subject in calm)
     outside = sum(len(opened.get(subject, ())) for subject in low | calm) - sum(
@@ -135,24 +136,28 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
     )
     years_outside = feed.years(low | calm) - sum(_days(period) for period in periods) / YEAR
     return {
-        "courses": {kind: _detection([pair for pair in found if pair[0].course == kind]) for kind in kinds},
-        **_detection(found),
+        "courses": {
+            kind: _detection([pair for pair in detections if pair[0].course == kind]) for kind in kinds
+        },
+        **_detection(detections),
         "n_calm": len(calm),
         "calm_years": feed.years(calm),
         "calm_alarms": calm_alarms,
         "alarms_per_calm_year": _share(calm_alarms, feed.years(calm)),
         "alarms_per_year_outside": _share(outside, years_outside),
-        **_subject_measures(opened, found, calm, feed),
+        **_subject_measures(opened, detections, calm, feed),
     }
 
 
-def _detection(found: Sequence[tuple[Course, dt.date | None]]) -> dict[str, Any]:
-    delays = [(day - period.onset).days for period, day in found if day and period.onset]
-    halves = [(day - (period.half or period.onset)).days for period, day in found if day and period.onset]
+def _detection(detections: Sequence[tuple[Course, dt.date | None]]) -> dict[str, Any]:
+    delays = [(day - period.onset).days for period, day in detections if day and period.onset]
+    halves = [
+        (day - (period.half or period.onset)).days for period, day in detections if day and period.onset
+    ]
     return {
-        "periods": len(found),
+        "periods": len(detections),
         "detected": len(delays),
-        "rate": _share(len(delays), len(found)),
+        "rate": _share(len(delays), len(detections)),
         "median_delay": median(delays) if delays else None,
         "median_delay_from_half": median(halves) if halves else None,
     }
@@ -160,31 +165,31 @@ def _detection(found: Sequence[tuple[Course, dt.date | None]]) -> dict[str, Any]
 
 def _subject_measures(
     opened: Mapping[str, Sequence[dt.date]],
-    found: Sequence[tuple[Course, dt.date | None]],
+    detections: Sequence[tuple[Course, dt.date | None]],
     calm: set[str],
     feed: Feed,
 ) -> dict[str, float | None]:
-    """ERDE and F1, a subject at a time: of several periods the first that was detected counts."""
-    seen: dict[str, int | None] = {}
-    for period, day in found:
-        if seen.get(period.subject_id) is None:
-            seen[period.subject_id] = (
+    """ERDE and F1 over subjects; of several periods of a subject the first detected one counts."""
+    texts_to_alert: dict[str, int | None] = {}
+    for period, day in detections:
+        if texts_to_alert.get(period.subject_id) is None:
+            texts_to_alert[period.subject_id] = (
                 None if day is None else _texts(feed.days[period.subject_id], period, day)
             )
-    hits = [texts for texts in seen.values() if texts is not None]
+    hits = [texts for texts in texts_to_alert.values() if texts is not None]
     false = sum(bool(opened.get(subject)) for subject in calm)
-    everyone = len(seen) + len(calm)
-    precision, recall = _share(len(hits), len(hits) + false), _share(len(hits), len(seen))
-    f1 = _share(2 * len(hits), 2 * len(hits) + false + len(seen) - len(hits))
+    everyone = len(texts_to_alert) + len(calm)
+    precision, recall = _share(len(hits), len(hits) + false), _share(len(hits), len(texts_to_alert))
+    f1 = _share(2 * len(hits), 2 * len(hits) + false + len(texts_to_alert) - len(hits))
     typical = median(len(days) for days in feed.days.values())
     speed = 1 - median(latency_penalty(texts, typical) for texts in hits) if hits else None
     return {
         **{
             f"erde{o}": _share(
                 sum(erde_cost(texts, o) for texts in hits)
-                + len(seen)
+                + len(texts_to_alert)
                 - len(hits)
-                + false * len(seen) / max(1, everyone),
+                + false * len(texts_to_alert) / max(1, everyone),
                 everyone,
             )
             for o in (5, 50)
@@ -197,15 +202,15 @@ def _subject_measures(
 
 
 def erde_cost(texts: int, o: int) -> float:
-    """Cost of a true alert after so many texts: near 0 at once, 0.5 after `o` of them, 1 at last.
+    """ERDE's cost of a true alert after `texts` texts: near 0 at first, 0.5 after `o` texts, 1 in the end.
 
-    A missed one costs 1, a false one the share of low subjects.
+    A missed alert costs 1; a false alert costs the share of low subjects.
     """
     return 1.0 - 1.0 / (1.0 + math.exp(min(texts - o, 700)))
 
 
 def latency_penalty(texts: int, typical: float) -> float:
-    """Penalty of a true alert after so many texts, 0 for the first: 0.5 after as many as a subject usually writes."""
+    """Penalty of a true alert after `texts` texts: 0 after the first, 0.5 after the `typical` number of texts."""
     rate = math.log(3) / max(typical - 1, 1)
     return -1.0 + 2.0 / (1.0 + math.exp(-rate * (texts - 1)))
 
@@ -225,7 +230,7 @@ def _days(period: Course) -> int:
 
 
 def _texts(days: Sequence[dt.date], period: Course, alert: dt.date) -> int:
-    """Texts from the onset to the day of the alert."""
+    """Number of texts from the onset to the day of the alert."""
     return bisect_right(days, alert) - bisect_left(days, period.onset or days[0])
 
 

@@ -1,4 +1,4 @@
-"""Few-shot examples: k texts a label, drawn from train by seed, in an order shuffled by seed, that fit the model."""
+"""Few-shot examples: k texts a label, drawn and shuffled by a seed, short enough for the model's prompt."""
 
 from __future__ import annotations
 
@@ -16,48 +16,50 @@ Shot = tuple[str, str]
 
 @dataclass(frozen=True)
 class Shots:
-    """(text, emotion) pairs in prompt order; replaced: how many longer texts gave way to fit the prompt."""
+    """(text, emotion) pairs in prompt order; replaced: number of texts replaced by shorter ones to fit the prompt."""
 
     pairs: tuple[Shot, ...]
     replaced: int
 
 
 def draw_shots(train: Split, k: int, seed: int, room: int, length: Callable[[Sequence[Shot]], int]) -> Shots:
-    """Balanced examples whose prompt is at most `room` tokens.
+    """Draw balanced examples whose prompt has at most `room` tokens.
 
-    Each label's texts are shuffled; its first k are taken, so that with one seed the examples for a smaller k are
-    among those for a larger one. While the prompt is too long, its longest example gives way to the next shorter
-    text of that label in the shuffled order.
+    The examples of a label are the first k of its shuffled texts, so one seed's examples for a smaller k are among
+    those for a larger k. While the prompt is too long, the next shorter text of the same label replaces the longest
+    example.
 
     Args:
-        train: where examples come from.
-        k: examples of each emotion.
-        seed: of the shuffles.
-        room: tokens that the prompt in front of a text may have.
-        length: tokens of a prompt with these examples.
+        train: the split that gives the examples.
+        k: number of examples of each emotion.
+        seed: seed of the shuffles.
+        room: largest number of tokens of the prompt before a text.
+        length: counts the tokens of a prompt with these examples.
 
     Raises:
         DataError: an emotion has fewer than k texts, or its texts are all too long.
     """
     random = np.random.default_rng(seed)
-    waiting = [
+    candidates = [
         list(random.permutation(np.flatnonzero(train.labels == label))) for label in range(len(EMOTIONS))
     ]
-    told = f"{k} example{'s' if k > 1 else ''} a label"
-    few = [f"{name} {len(rows)}" for name, rows in zip(EMOTIONS, waiting, strict=True) if len(rows) < k]
+    described = f"{k} example{'s' if k > 1 else ''} a label"
+    few = [f"{name} {len(rows)}" for name, rows in zip(EMOTIONS, candidates, strict=True) if len(rows) < k]
     if few:
-        raise DataError(f"train has too few texts for {told}: {', '.join(few)}")
-    taken = [(label, rows.pop(0)) for label, rows in enumerate(waiting) for _ in range(k)]
-    order, replaced = np.random.default_rng([seed, k]).permutation(len(taken)), 0
+        raise DataError(f"train has too few texts for {described}: {', '.join(few)}")
+    chosen = [(label, rows.pop(0)) for label, rows in enumerate(candidates) for _ in range(k)]
+    order, replaced = np.random.default_rng([seed, k]).permutation(len(chosen)), 0
     while True:
-        pairs = tuple((train.texts[taken[at][1]], EMOTIONS[taken[at][0]]) for at in order)
+        pairs = tuple((train.texts[chosen[at][1]], EMOTIONS[chosen[at][0]]) for at in order)
         if length(pairs) <= room:
             return Shots(pairs, replaced)
-        longest = max(range(len(taken)), key=lambda at: len(train.texts[taken[at][1]]))
-        label, row = taken[longest]
-        shorter = [other for other in waiting[label] if len(train.texts[other]) < len(train.texts[row])]
+        longest = max(range(len(chosen)), key=lambda at: len(train.texts[chosen[at][1]]))
+        label, row = chosen[longest]
+        shorter = [other for other in candidates[label] if len(train.texts[other]) < len(train.texts[row])]
         if not shorter:
-            raise DataError(f"{told} make a prompt of more than the {room} tokens this model has room for")
-        waiting[label].remove(shorter[0])
-        taken[longest] = (label, shorter[0])
+            raise DataError(
+                f"{described} make a prompt of more than the {room} tokens this model has room for"
+            )
+        candidates[label].remove(shorter[0])
+        chosen[longest] = (label, shorter[0])
         replaced += 1

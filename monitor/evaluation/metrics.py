@@ -1,8 +1,8 @@
 """How good predictions are: F1, AUROC, PR-AUC, ECE, Brier, log-loss, each with a bootstrap interval.
 
-One implementation serves the value and its interval: every metric is a function of row weights (b, n), where one
-row of weights is all ones (the value) and the others are how often a bootstrap draw took each text. A metric that
-is undefined is None with a reason, never 0.
+Every metric is a function of row weights, shape (b, n), so that one implementation serves the value and its interval.
+The row of ones gives the value; every other row counts how often a bootstrap draw took each text. An undefined metric
+is None with a reason, never 0.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 BINS = 15  # of the expected calibration error
-LEAST_PROBABILITY = 1e-12  # log-loss would be infinite for one sure and wrong answer
+LEAST_PROBABILITY = 1e-12  # one wrong answer of probability 0 would make log-loss infinite
 RATES = ("accuracy", "macro_f1", "weighted_f1")
 CLASS_RATES = ("precision", "recall", "f1")
 SOFT = ("auroc", "pr_auc", "ece", "brier", "log_loss")
@@ -28,10 +28,10 @@ SOFT = ("auroc", "pr_auc", "ece", "brier", "log_loss")
 
 @dataclass(frozen=True)
 class Metric:
-    """A value with its 95% interval, or None with the reason why there is none.
+    """A value with its 95% interval, or None with the reason why it is undefined.
 
-    spread: standard deviation over the draws of few-shot examples that the value is the mean of.
-    no_interval: why bootstrap draws give a value no interval.
+    spread: standard deviation over draws of few-shot examples; the value is their mean.
+    no_interval: why the bootstrap draws give no interval.
     """
 
     value: float | None
@@ -42,21 +42,27 @@ class Metric:
     no_interval: str | None = None
 
     def to_json(self) -> dict[str, float | str | None]:
-        """Only what is known: value, low, high (or no_interval) and spread, or value None and the reason."""
+        """The value and every other field that is not None."""
         names = ("low", "high", "spread", "reason", "no_interval")
-        known = {name: getattr(self, name) for name in names}
-        return {"value": self.value} | {key: item for key, item in known.items() if item is not None}
+        fields = {name: getattr(self, name) for name in names}
+        return {"value": self.value} | {key: item for key, item in fields.items() if item is not None}
 
 
 @dataclass(frozen=True)
 class Measurement:
     """Everything measured about one set of predictions.
 
-    names: the k classes. n: rows. metrics: by name. per_class: precision, recall, f1 and support by class.
-    confusion: counts, shape (k, k), a row a true class. unanswered: texts of each class without an answer, (k,).
-    reliability: for each confidence bin its count, mean confidence and accuracy, shape (bins, 3), or None without
-    probabilities. resampled: by metric (those of a class as `f1_joy`), the value and then each bootstrap draw's,
-    (1 + resamples,); measurements of the same texts with the same seed can be compared draw by draw.
+    Attributes:
+        names: the k classes.
+        n: number of texts.
+        metrics: metric by name.
+        per_class: precision, recall and f1 by class.
+        confusion: counts, shape (k, k); rows are true classes, columns predicted classes.
+        unanswered: number of texts of each true class without an answer, shape (k,).
+        reliability: count, mean confidence and accuracy of each confidence bin, shape (bins, 3); None without
+            probabilities.
+        resampled: by metric (of a class as `f1_joy`) its value followed by its bootstrap draws, shape
+            (1 + resamples,). Draws of the same texts with the same seed can be compared one by one.
     """
 
     names: tuple[str, ...]
@@ -98,11 +104,11 @@ def measure(
 
     Args:
         labels: true class of each text, indices into names, shape (n,).
-        predicted: predicted class, shape (n,); k where a method gave no answer, which counts as wrong.
+        predicted: predicted class, shape (n,); k means no answer, which counts as wrong.
         names: the k classes.
-        probabilities: P(class), shape (n, k), or None where a method gives labels only.
-        resamples: bootstrap draws; 0 leaves the intervals out.
-        seed: of the draws; equal seeds draw the same texts, so that methods can be compared draw by draw.
+        probabilities: P(class), shape (n, k); None for a method that gives labels only.
+        resamples: number of bootstrap draws; 0 leaves the intervals out.
+        seed: seed of the draws. Equal seeds draw the same texts, so methods can be compared draw by draw.
     """
     k, n = len(names), len(labels)
     counts = np.zeros((k, k + 1), dtype=np.int64)
@@ -117,13 +123,13 @@ def measure(
         columns = joined.pop(rate, np.empty((0, k))).T
         joined |= {f"{rate}_{name}": column for name, column in zip(names, columns, strict=True)}
     reasons = _reasons(counts, names, probabilities is not None)
-    found = {name: _metric(joined.get(name, np.empty(0)), reason, n) for name, reason in reasons.items()}
+    metrics = {name: metric_of(joined.get(name, np.empty(0)), reason, n) for name, reason in reasons.items()}
     reliability = None if probabilities is None else reliability_bins(labels, probabilities)
     return Measurement(
         tuple(names),
         n,
-        {name: found[name] for name in (*RATES, *SOFT)},
-        {name: {rate: found[f"{rate}_{name}"] for rate in CLASS_RATES} for name in names},
+        {name: metrics[name] for name in (*RATES, *SOFT)},
+        {name: {rate: metrics[f"{rate}_{name}"] for rate in CLASS_RATES} for name in names},
         counts[:, :k],
         counts[:, k],
         reliability,
@@ -131,11 +137,11 @@ def measure(
     )
 
 
-def average(draws: Sequence[Measurement], shown: int) -> Measurement:
-    """The mean of measurements of the same texts, with each metric's spread; the counts are those of draws[shown].
+def average(draws: Sequence[Measurement], counted: int) -> Measurement:
+    """The mean of measurements of the same texts, with each metric's spread; the counts come from draws[counted].
 
-    An interval is that of the mean, over the bootstrap draws that the measurements share. A metric that one of
-    them leaves undefined is undefined.
+    The interval of the mean comes from the bootstrap draws that the measurements share. A metric that is undefined
+    in one of them is undefined in the mean.
     """
 
     def mean(name: str, metrics: Sequence[Metric]) -> Metric:
@@ -144,22 +150,22 @@ def average(draws: Sequence[Measurement], shown: int) -> Measurement:
         if undefined:
             where = f", in {len(undefined)} of {len(metrics)} draws" if values else ""
             return Metric(None, reason=f"{undefined[0]}{where}")
-        together = _metric(np.mean([draw.resampled[name] for draw in draws], axis=0), None, draws[0].n)
-        return replace(together, spread=float(np.std(values, ddof=1)) if len(values) > 1 else None)
+        metric = metric_of(np.mean([draw.resampled[name] for draw in draws], axis=0), None, draws[0].n)
+        return replace(metric, spread=float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
-    whole = draws[shown]
+    base = draws[counted]
     return replace(
-        whole,
-        metrics={name: mean(name, [draw.metrics[name] for draw in draws]) for name in whole.metrics},
+        base,
+        metrics={name: mean(name, [draw.metrics[name] for draw in draws]) for name in base.metrics},
         per_class={
             label: {
                 rate: mean(f"{rate}_{label}", [draw.per_class[label][rate] for draw in draws])
                 for rate in CLASS_RATES
             }
-            for label in whole.names
+            for label in base.names
         },
         resampled={
-            name: np.mean([draw.resampled[name] for draw in draws], axis=0) for name in whole.resampled
+            name: np.mean([draw.resampled[name] for draw in draws], axis=0) for name in base.resampled
         },
     )
 
@@ -169,8 +175,8 @@ def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> F
 
     Confidence is the probability of the predicted class. Empty bins hold NaN for mean and accuracy.
     """
-    confidence, right, at = _confidence_bins(labels, probabilities, bins)
-    sums = np.eye(bins)[at].T @ np.stack([np.ones_like(right), confidence, right], axis=1)
+    confidence, correct, bin_of = _confidence_bins(labels, probabilities, bins)
+    sums = np.eye(bins)[bin_of].T @ np.stack([np.ones_like(correct), confidence, correct], axis=1)
     with np.errstate(invalid="ignore"):
         sums[:, 1:] /= sums[:, :1]
     return np.asarray(sums, dtype=np.float64)
@@ -179,26 +185,26 @@ def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> F
 def _all_metrics(
     weights: Floats, labels: Ints, predicted: Ints, probabilities: Floats | None, k: int
 ) -> dict[str, Floats]:
-    """Each metric for each row of weights: (b, n) -> (b,), or (b, k) for those of a class."""
+    """Each metric for each row of weights, shape (b, n): shape (b,), or (b, k) for metrics of a class."""
     cells = np.eye(k * (k + 1))[labels * (k + 1) + predicted]
-    found = _rates((weights @ cells).reshape(-1, k, k + 1))
+    metrics = _rates((weights @ cells).reshape(-1, k, k + 1))
     if probabilities is None:
-        return found
+        return metrics
     chosen = np.clip(probabilities[np.arange(len(labels)), labels], LEAST_PROBABILITY, 1.0)
     squares = ((probabilities - np.eye(k)[labels]) ** 2).sum(axis=1)
     total = weights.sum(axis=1)
-    found["log_loss"] = weights @ -np.log(chosen) / total
-    found["brier"] = weights @ squares / total
-    found["ece"] = _calibration_error(weights, labels, probabilities)
-    curves = [_ranking(weights, labels == row, probabilities[:, row]) for row in range(k)]
+    metrics["log_loss"] = weights @ -np.log(chosen) / total
+    metrics["brier"] = weights @ squares / total
+    metrics["ece"] = _calibration_error(weights, labels, probabilities)
+    curves = [ranking_areas(weights, labels == row, probabilities[:, row]) for row in range(k)]
     share = np.stack([weights @ (labels == row) for row in range(k)], axis=1) / total[:, None]
     for name, values in zip(("auroc", "pr_auc"), zip(*curves, strict=True), strict=True):
-        found[name] = (np.stack(values, axis=1) * share).sum(axis=1)
-    return found
+        metrics[name] = (np.stack(values, axis=1) * share).sum(axis=1)
+    return metrics
 
 
 def _rates(confusion: Floats) -> dict[str, Floats]:
-    """Accuracy, precision, recall and F1 of counts (b, k, k + 1), a row a true class, the last column no answer."""
+    """Accuracy, precision, recall, F1 of counts (b, k, k + 1): a row is a true class, the last column no answer."""
     hits = np.diagonal(confusion, axis1=1, axis2=2)
     support, calls = confusion.sum(axis=2), confusion.sum(axis=1)[:, :-1]
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -217,21 +223,21 @@ def _rates(confusion: Floats) -> dict[str, Floats]:
 
 def _calibration_error(weights: Floats, labels: Ints, probabilities: Floats) -> Floats:
     """Expected calibration error of the predicted class; (b, n) -> (b,)."""
-    confidence, right, at = _confidence_bins(labels, probabilities, BINS)
-    gaps = np.eye(BINS)[at] * (right - confidence)[:, None]
+    confidence, correct, bin_of = _confidence_bins(labels, probabilities, BINS)
+    gaps = np.eye(BINS)[bin_of] * (correct - confidence)[:, None]
     return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
 
 
 def _confidence_bins(labels: Ints, probabilities: Floats, bins: int) -> tuple[Floats, Floats, Ints]:
-    """Confidence, 1.0 where right, and bin of each row; bin i holds (i/bins, (i+1)/bins]; each (n,)."""
+    """Confidence, 1.0 if correct else 0.0, and bin of each row, each of shape (n,); bin i is (i/bins, (i+1)/bins]."""
     confidence = probabilities.max(axis=1)
-    right = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    at = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    return confidence, right, at
+    correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
+    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+    return confidence, correct, bin_of
 
 
-def _ranking(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
-    """AUROC and average precision of one class against the rest, ties shared; (b, n) -> (b,) twice."""
+def ranking_areas(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:
+    """AUROC and average precision, each (b,), of one class against the rest, for weights (b, n); ties count half."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     starts = np.flatnonzero(np.r_[True, ranked[1:] != ranked[:-1]])
@@ -246,7 +252,7 @@ def _ranking(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floats) -
 
 
 def _reasons(counts: Ints, names: Sequence[str], soft: bool) -> dict[str, str | None]:
-    """Why each metric is undefined, or None where it is defined; counts (k, k + 1)."""
+    """Why each metric is undefined, or None if it is defined; counts have shape (k, k + 1)."""
     support, calls = counts.sum(axis=1), counts.sum(axis=0)[:-1]
     absent = [name for name, count in zip(names, support, strict=True) if not count]
     everything = None if counts.sum() else "no rows"
@@ -263,11 +269,15 @@ def _reasons(counts: Ints, names: Sequence[str], soft: bool) -> dict[str, str | 
 
 
 def _plain(table: Floats) -> list[list[float | None]]:
-    """Nested lists with None for NaN, which JSON lacks."""
+    """Nested lists with None for NaN, because JSON has no NaN."""
     return [[None if np.isnan(number) else float(number) for number in row] for row in table]
 
 
-def _metric(draws: Floats, reason: str | None, n: int) -> Metric:
+def metric_of(draws: Floats, reason: str | None, n: int) -> Metric:
+    """A metric of n texts from its value followed by its bootstrap draws, shape (1 + resamples,).
+
+    With a reason the metric is undefined.
+    """
     if reason is not None:
         return Metric(None, reason=reason)
     value, ends = float(draws[0]), interval(draws[1:], n)

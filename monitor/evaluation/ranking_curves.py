@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves of one class against the rest, thinned to what a chart can show."""
+"""ROC and precision-recall curves of one class against the rest, with few enough points for a chart."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ POINTS = 120
 def ranking_curve(
     positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]
 ) -> list[tuple[float, float, float]]:
-    """(false-positive rate, recall, precision) from the highest threshold to the lowest; [] where undefined.
+    """(false-positive rate, recall, precision) from the highest threshold to the lowest; [] if undefined.
 
-    The first is (0, 0) with the precision of the next, for nothing is called there. Of more than POINTS thresholds
-    those are kept that are evenly spaced along the ROC curve.
+    The first point is (0, 0) with the precision of the second, because it calls no text positive. Of more than POINTS
+    thresholds the curve has those that are evenly spaced along the ROC curve.
 
     Args:
         positive: whether each text is of the class, shape (n,).

@@ -1,4 +1,4 @@
-"""Where a method is weak: the same metrics on parts of a split, by length, wording, confidence and shared words."""
+"""Metrics on segments of a split: by length, negation, the word "feel", confidence and words of two emotions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monitor.labels import EMOTIONS, confidence
 
 Mask = npt.NDArray[np.bool_]
 QUARTERS = 4
-# Apostrophes are dropped in much of the text this project reads, so "dont" stands beside "don't".
+# Much of the text lacks apostrophes, so "dont" counts like "don't".
 NEGATION = re.compile(
     r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|cannot|without|[a-z]+n['’]t"
     r"|(?:do|does|did|ca|wo|is|are|was|were|have|has|had|would|could|should)nt)\b",
@@ -25,11 +25,11 @@ FEEL = re.compile(r"\b(?:feel|feels|feeling|feelings|felt)\b", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Segment:
-    """A part of a split: what divides it, which part, and what was measured there."""
+    """A part of a split: the property that divides the split, the name of the part, and its measurement."""
 
     by: str
     name: str
-    found: Measurement
+    measurement: Measurement
 
 
 def segments(
@@ -41,10 +41,10 @@ def segments(
     resamples: int,
     seed: int,
 ) -> list[Segment]:
-    """Emotion metrics of every part that holds a text; n texts, labels (n,), probabilities (n, 6).
+    """Emotion metrics of every segment with a text; n texts, labels of shape (n,), probabilities of shape (n, 6).
 
-    Length and confidence are cut at the split's own quartiles. `undecided` tells which texts a word that train
-    labels both ways decides (`shared_words`), shape (n,).
+    Length and confidence are cut at the split's quartiles. `undecided` is a mask of shape (n,): texts decided by a
+    word that train labels with two emotions (`corpora.ambiguous_words`).
     """
     predicted = probabilities.argmax(axis=1)
     return [
@@ -60,13 +60,13 @@ def segments(
     ]
 
 
-def worst(found: Sequence[Segment], count: int = 5) -> list[Segment]:
-    """The parts of the lowest accuracy (macro-F1 would need every class in each part), the lowest first."""
-    return sorted(found, key=lambda segment: segment.found.metrics["accuracy"].value or 0.0)[:count]
+def worst(parts: Sequence[Segment], count: int = 5) -> list[Segment]:
+    """The segments with the lowest accuracy, lowest first; macro-F1 would need every class in each segment."""
+    return sorted(parts, key=lambda segment: segment.measurement.metrics["accuracy"].value or 0.0)[:count]
 
 
 def has_feel(texts: Sequence[str]) -> Mask:
-    """Whether each text holds a form of "feel"; the corpus was collected by that word. (n,)"""
+    """Whether each text contains a form of "feel", by which the corpus was collected; shape (n,)."""
     return np.array([bool(FEEL.search(text)) for text in texts], dtype=np.bool_)
 
 
@@ -89,8 +89,8 @@ def _quarters(
     by: str, values: npt.NDArray[np.float64], digits: str, name: str
 ) -> Iterator[tuple[str, str, Mask]]:
     edges = np.unique(np.quantile(values, np.linspace(0, 1, QUARTERS + 1)[1:-1]))
-    place = np.searchsorted(edges, values, side="left")
-    for quarter in np.unique(place):
-        mask = place == quarter
+    quarter_of = np.searchsorted(edges, values, side="left")
+    for quarter in np.unique(quarter_of):
+        mask = quarter_of == quarter
         low, high = (format(edge, digits) for edge in (values[mask].min(), values[mask].max()))
         yield by, name.format(low if low == high else f"{low} to {high}"), mask

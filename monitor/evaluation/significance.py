@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Difference:
-    """First method less second: value, 95% interval and two-sided p, or the reason why they are missing."""
+    """First method minus second: value, 95% interval and two-sided p, or the reason why they are missing."""
 
     value: float | None
     low: float | None = None
@@ -27,7 +27,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class McNemar:
-    """Texts that only one of two methods got right, and the exact two-sided p (McNemar 1947; binomial)."""
+    """Numbers of texts that only one of two methods got right, and the exact two-sided p (McNemar 1947; binomial)."""
 
     only_first: int
     only_second: int
@@ -36,9 +36,12 @@ class McNemar:
 
 
 def mcnemar(labels: Ints, first: Ints, second: Ints) -> McNemar:
-    """Exact McNemar test of two methods' predictions; all shapes (n,)."""
-    right, other = first == labels, second == labels
-    only_first, only_second = int((right & ~other).sum()), int((other & ~right).sum())
+    """Exact McNemar test of two methods' predictions; all arrays have shape (n,)."""
+    first_right, second_right = first == labels, second == labels
+    only_first, only_second = (
+        int((first_right & ~second_right).sum()),
+        int((second_right & ~first_right).sum()),
+    )
     if not only_first + only_second:
         return McNemar(0, 0, None, "the two are right on the same texts")
     p = binomtest(only_first, only_first + only_second).pvalue
@@ -46,14 +49,14 @@ def mcnemar(labels: Ints, first: Ints, second: Ints) -> McNemar:
 
 
 def paired_bootstrap(first: Measurement, second: Measurement, metric: str) -> Difference:
-    """Difference of one metric of two measurements of the same texts, made with the same seed.
+    """Difference of a metric between two measurements of the same texts with the same seed.
 
-    p is twice the smaller share of bootstrap draws on one side of zero, counting the measured value as a draw
+    p is twice the smaller share of bootstrap draws on one side of zero; the measured value counts as a draw
     (Efron and Tibshirani 1993, chapter 16).
     """
-    for found in (first, second):
-        if found.metrics[metric].value is None:
-            return Difference(None, reason=found.metrics[metric].reason)
+    for measurement in (first, second):
+        if measurement.metrics[metric].value is None:
+            return Difference(None, reason=measurement.metrics[metric].reason)
     gaps = first.resampled[metric] - second.resampled[metric]
     ends = interval(gaps[1:], first.n)
     if ends is None or isinstance(ends, str):

@@ -1,4 +1,4 @@
-"""The benchmark of a night: its counts and shares, on few rows."""
+"""The benchmark of a night on few rows: its counts and shares."""
 
 import json
 from pathlib import Path
@@ -6,23 +6,27 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from jobs import benchmark_night as benched
+from jobs import benchmark_night
 from monitor.errors import ConfigError
 from tests.support.keyword_scorer import KeywordScorer
 
 
-def test_a_night_is_measured_beside_its_scoring_and_leaves_one_file(
+def test_a_night_is_timed_without_its_scoring_and_leaves_one_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(benched, "open_scorer", lambda *_: KeywordScorer())
-    found = benched.benchmark_night(tmp_path / "out", ['a sad, "sad" day', "joy"], n_rows=300, n_texts=200)
-    assert (found["reading"]["rows"], found["night"]["texts"]) == (300, 200)
-    assert found["reading"]["peak_bytes"] > 10**7
-    assert 0 < found["night"]["scoring_s"] < found["night"]["other_s"]  # by words, scoring takes no time
+    monkeypatch.setattr(benchmark_night, "open_scorer", lambda *_: KeywordScorer())
+    results = benchmark_night.benchmark_night(
+        tmp_path / "out", ['a sad, "sad" day', "joy"], n_rows=300, n_texts=200
+    )
+    assert (results["reading"]["rows"], results["night"]["texts"]) == (300, 200)
+    assert results["reading"]["peak_bytes"] > 10**7
+    assert (
+        0 < results["night"]["scoring_s"] < results["night"]["other_s"]
+    )  # a keyword scorer takes almost no time
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["night.json"]
-    assert json.loads((tmp_path / "out" / "night.json").read_text()) == found
+    assert json.loads((tmp_path / "out" / "night.json").read_text()) == results
     capsys.readouterr()
-    benched.print_night(found, Console(width=200))
+    benchmark_night.print_night(results, Console(width=200))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("reading: 300 rows in ")
     assert lines[1].startswith("night: 200 texts scored in ")
@@ -31,4 +35,4 @@ def test_a_night_is_measured_beside_its_scoring_and_leaves_one_file(
 def test_a_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot write there"):
-        benched.benchmark_night(tmp_path / "file", ["x"])
+        benchmark_night.benchmark_night(tmp_path / "file", ["x"])

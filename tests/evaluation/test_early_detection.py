@@ -1,4 +1,4 @@
-"""What alerts were worth: counted by hand on small feeds, and the two published measures at known points."""
+"""Early detection: counts made by hand on small feeds, and the two published measures at known points."""
 
 import datetime as dt
 from pathlib import Path
@@ -50,13 +50,13 @@ def test_detection_delay_and_false_alarms_are_counted_by_period(feed: Feed) -> N
     assert found["alarms_per_year_outside"] == pytest.approx(3 / ((400 - 21 - 20 - 80) / 365.25))
 
 
-def test_an_alert_of_before_the_onset_does_not_detect_and_the_last_day_of_a_period_does(feed: Feed) -> None:
+def test_an_alert_before_the_onset_does_not_detect_one_on_the_last_day_does(feed: Feed) -> None:
     found = measure({"a": [day(39)], "b": [day(99)]}, COURSES, feed)
     assert found["courses"]["drop"]["detected"] == 0
     assert found["courses"]["declining"]["median_delay"] == 79
 
 
-def test_subjects_are_judged_by_erde_and_latency_f1(feed: Feed) -> None:
+def test_erde_and_latency_f1_judge_subjects_by_their_texts(feed: Feed) -> None:
     found = measure({"a": [day(44)], "c": [day(5)]}, COURSES, feed)
     # a alerted after 5 texts from the onset, b missed, c alerted falsely, d rightly left alone
     assert found["erde5"] == pytest.approx((0.5 + 1 + 2 / 4 + 0) / 4)
@@ -65,7 +65,7 @@ def test_subjects_are_judged_by_erde_and_latency_f1(feed: Feed) -> None:
     assert found["latency_f1"] == pytest.approx(0.5 * (1 - latency_penalty(5, 100)))
 
 
-def test_nothing_to_divide_by_is_none_and_not_zero(feed: Feed) -> None:
+def test_a_measure_with_denominator_zero_is_none_not_zero(feed: Feed) -> None:
     found = measure({}, COURSES[3:], feed)
     assert (
         found["rate"]
@@ -95,31 +95,31 @@ def test_a_label_alone_makes_the_whole_feed_the_period(feed: Feed, tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("subject_id,onset\na,2026-01-01\n", "lacks course, end"),
         (
             "subject_id,course,onset,end\na,drop,yesterday,2026-01-02\n",
-            "row 2, onset: 'yesterday' is no date",
+            "row 2, onset: 'yesterday' is not a date",
         ),
         ("subject_id,course,onset,end\na,drop,2026-01-02,2026-01-01\n", "row 2: a low period needs"),
         ("subject_id,course,onset,end\na,drop,2026-01-02,\n", "row 2: a low period needs"),
         ("subject_id,label\na,yes\n", "row 2, label: give 0 or 1, not 'yes'"),
-        ("subject_id,label\nz,1\n", "nobody in it wrote in this feed"),
+        ("subject_id,label\nz,1\n", "no subject in it wrote in this feed"),
         ("", "cannot read this file as CSV"),
     ],
 )
-def test_a_fault_in_the_truth_is_one_line_with_its_place(
-    feed: Feed, tmp_path: Path, content: str, told: str
+def test_a_mistake_in_the_truth_is_one_line_with_its_row(
+    feed: Feed, tmp_path: Path, content: str, message: str
 ) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text(content)
     with pytest.raises(DataError) as error:
         read_truth(truth, feed)
-    assert told in str(error.value)
+    assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_truth_is_named(feed: Feed, tmp_path: Path) -> None:
+def test_a_missing_truth_file_is_named_in_the_error(feed: Feed, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no\.csv: cannot read"):
         read_truth(tmp_path / "no.csv", feed)

@@ -1,4 +1,4 @@
-"""The evaluate job on odd splits, labels and folders: what is undefined says so, what cannot be is one line."""
+"""The evaluate command on odd splits, labels and folders: reasons for what is undefined, one line for a mistake."""
 
 import io
 import json
@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from jobs.evaluate import evaluate, print_table
-from jobs.evaluation.adapter_copy import keep_adapter
+from jobs.evaluation.adapter_copy import copy_adapter
 from jobs.evaluation.quality_gate import failing, read_gate
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
@@ -26,7 +26,7 @@ from tests.support.keyword_scorer import KeywordModel
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pictures take seconds, and say nothing that a test of numbers needs."""
+    """Skip the pictures, which take seconds and do not affect the numbers."""
     monkeypatch.setattr("reports.evaluation.report._save_pictures", lambda *_: None)
 
 
@@ -51,13 +51,13 @@ def test_brier_reaches_2_and_log_loss_has_no_largest_value() -> None:
     [
         (("--gate", ""), "METRIC=NUMBER"),
         (("--gate", "ece=0.1,ece=5"), "ece has two limits"),
-        (("--gate", "ece=1", "--ways", "few_shot"), "add fine_tuned to --ways"),
+        (("--gate", "ece=1", "--methods", "few_shot"), "add fine_tuned to --methods"),
         (("--gate", "ece=1", "--model", str(EMBEDDED_FOLDER / "base")), "no model here has an adapter"),
         (("--device", "tpu"), "--device tpu: use auto, cpu or cuda"),
         (("--out", ""), "--out is empty"),
     ],
 )
-def test_what_cannot_be_done_is_refused_before_any_work(words: tuple[str, ...], line: str) -> None:
+def test_wrong_options_are_refused_before_any_work(words: tuple[str, ...], line: str) -> None:
     with pytest.raises(ConfigError, match=line):
         run("evaluate", "--data", "nowhere", "--out", "nowhere", *words)
     assert not Path("nowhere").exists()
@@ -69,7 +69,7 @@ def test_a_seed_below_zero_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_a_gate_that_nothing_was_held_against_does_not_pass(tmp_path: Path) -> None:
+def test_a_gate_without_a_measured_fine_tuned_model_does_not_pass(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(30, 2)})
     engine = keyword_engine(KeywordModel())
     found = words_alone(data, tmp_path / "out", engine=engine, limits={"macro_f1": 0.1})
@@ -77,19 +77,19 @@ def test_a_gate_that_nothing_was_held_against_does_not_pass(tmp_path: Path) -> N
     assert "macro_f1 is undefined (the model has no adapter: train one)" in line
 
 
-def test_the_first_adapter_is_kept_and_an_earlier_one_goes_but_nobody_elses_folder(tmp_path: Path) -> None:
-    kept, base = tmp_path / "lora_emotion_final", str(EMBEDDED_FOLDER / "base")
-    keep_adapter([base, "embedded"], tmp_path)
-    (kept / "stale").touch()
-    keep_adapter(["embedded"], tmp_path)
-    assert (kept / "adapter_model.safetensors").is_file()
-    assert not (kept / "stale").exists()
-    keep_adapter([base], tmp_path)
-    assert not kept.exists()
-    kept.mkdir()
+def test_the_first_adapter_is_copied_and_replaces_only_an_earlier_copy(tmp_path: Path) -> None:
+    copied, base = tmp_path / "lora_emotion_final", str(EMBEDDED_FOLDER / "base")
+    copy_adapter([base, "embedded"], tmp_path)
+    (copied / "stale").touch()
+    copy_adapter(["embedded"], tmp_path)
+    assert (copied / "adapter_model.safetensors").is_file()
+    assert not (copied / "stale").exists()
+    copy_adapter([base], tmp_path)
+    assert not copied.exists()
+    copied.mkdir()
     for models in ([base], ["embedded"]):
-        keep_adapter(models, tmp_path)
-        assert list(kept.iterdir()) == []
+        copy_adapter(models, tmp_path)
+        assert list(copied.iterdir()) == []
 
 
 def test_an_interrupted_evaluation_leaves_no_file(tmp_path: Path) -> None:
@@ -115,13 +115,13 @@ def test_gates_reach_classes_and_risk_and_fail_where_a_metric_is_undefined(tmp_p
     test = [row for row in rows_of(30, 2) if row[1] != "surprise"]
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": test})
     limits = read_gate("macro_f1=0.1, risk_f1_high_risk=0.1,recall_joy=0.2")
-    held = words_alone(data, tmp_path / "out", limits=limits)["gate"]
-    assert [row["passed"] for row in held] == [False, True, True]
-    assert held[0]["reason"] == "no example of surprise"
+    checks = words_alone(data, tmp_path / "out", limits=limits)["gate"]
+    assert [row["passed"] for row in checks] == [False, True, True]
+    assert checks[0]["reason"] == "no example of surprise"
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_a_second_evaluation_takes_the_place_of_the_first(tmp_path: Path) -> None:
+def test_a_second_evaluation_replaces_the_rows_of_the_first(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(30, 2)})
     for test in (rows_of(30, 2), rows_of(18, 4)):
         (data / "test.txt").write_text("".join(f"{text};{label}\n" for text, label in test))
@@ -132,14 +132,14 @@ def test_a_second_evaluation_takes_the_place_of_the_first(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_an_evaluation_in_another_way_keeps_the_rows_of_the_first_and_the_card_mixes_no_data(
+def test_another_methods_evaluation_leaves_earlier_rows_and_the_card_mixes_no_data(
     tmp_path: Path,
 ) -> None:
     model, db, cards = replace(KeywordModel(), adapter="words"), tmp_path / "risk.duckdb", []
-    for n, way in ((30, "fine_tuned"), (30, "zero_shot"), (18, "zero_shot")):
+    for n, method in ((30, "fine_tuned"), (30, "zero_shot"), (18, "zero_shot")):
         if not (data := tmp_path / str(n)).exists():
             write_data(data, {"train": rows_of(60, 1), "test": rows_of(n, 2)})
-        words_alone(data, tmp_path / "out", engine=keyword_engine(model, model), ways=[way], db=db)
+        words_alone(data, tmp_path / "out", engine=keyword_engine(model, model), methods=[method], db=db)
         with Database(db).reading() as con:
             card = window_queries.run(con, "score_card", model_id=model.model_id)
         cards.append(dict(card.select("method", "n").iter_rows()))
@@ -149,7 +149,7 @@ def test_an_evaluation_in_another_way_keeps_the_rows_of_the_first_and_the_card_m
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_texts_are_told_only_where_asked_for(tmp_path: Path) -> None:
+def test_texts_are_quoted_only_with_show_texts(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(60, 2)})
     words_alone(data, tmp_path / "out")
     texts, _ = read_test(data)
@@ -173,16 +173,16 @@ def test_a_class_without_examples_makes_macro_f1_undefined_not_zero(tmp_path: Pa
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_one_row_and_a_train_split_of_one_class_are_told_not_hidden(tmp_path: Path) -> None:
+def test_one_row_and_a_train_split_of_one_class_are_reported(tmp_path: Path) -> None:
     rows = {"train": [("only joy here", "joy")], "test": [("so much joy", "joy")]}
     data = write_data(tmp_path / "data", rows)
     found = words_alone(data, tmp_path / "out", resamples=20)
     _, svm, model = found["methods"]
     assert svm["emotion"] == {}
     assert "class" in svm["reason"]
-    why = "one text, which every bootstrap draw repeats"
-    assert model["emotion"]["test"]["metrics"]["accuracy"] == {"value": 1.0, "no_interval": why}
-    assert any(row[1] == why and "interval of emotion accuracy" in row[2] for row in undefined(found).rows)
+    reason = "one text, which every bootstrap draw repeats"
+    assert model["emotion"]["test"]["metrics"]["accuracy"] == {"value": 1.0, "no_interval": reason}
+    assert any(row[1] == reason and "interval of emotion accuracy" in row[2] for row in undefined(found).rows)
     assert model["emotion"]["test"]["metrics"]["macro_f1"]["reason"].startswith("no example of sadness")
     summary = (tmp_path / "out" / "Summary_Report.txt").read_text()
     assert "not measured" in summary
@@ -197,7 +197,7 @@ def test_few_shot_without_enough_examples_and_a_model_without_adapter_say_why(tm
     rows = {"train": [*rows_of(12, 1), ("x", "joy")], "test": rows_of(6, 2)}
     data = write_data(tmp_path / "data", rows)
     found = evaluate(
-        str(data), ["embedded"], tmp_path / "out", ways=["few_shot", "fine_tuned"], draws=1, resamples=0
+        str(data), ["embedded"], tmp_path / "out", methods=["few_shot", "fine_tuned"], draws=1, resamples=0
     )
     reasons = {method["key"]: method["reason"] for method in found["methods"]}
     assert reasons["few_shot_2"] is None
@@ -208,20 +208,20 @@ def test_few_shot_without_enough_examples_and_a_model_without_adapter_say_why(tm
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_a_test_split_alone_measures_the_model_and_says_what_it_cannot(
+def test_a_test_split_alone_measures_the_model_and_gives_reasons(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_data(tmp_path / "data", {"test": rows_of(12, 2)})
-    ways = ["few_shot", "fine_tuned"]
-    found = evaluate(str(data), ["embedded"], tmp_path / "out", ways=ways, draws=1, resamples=0)
+    methods = ["few_shot", "fine_tuned"]
+    found = evaluate(str(data), ["embedded"], tmp_path / "out", methods=methods, draws=1, resamples=0)
     measured = {method["key"] for method in found["methods"] if method["emotion"]}
     assert measured == {"fine_tuned"}
-    why = "the data has no train split"
+    reason = "the data has no train split"
     reasons = {method["reason"] for method in found["methods"] if method["key"] not in measured}
-    assert reasons == {why}
-    assert f"not measured: few-shot, 4 a label of emotion-llama: {why}" in capsys.readouterr().err
+    assert reasons == {reason}
+    assert f"not measured: few-shot, 4 a label of emotion-llama: {reason}" in capsys.readouterr().err
     for report_name in ("Summary_Report.txt", "index.html", "Technical_Report.md"):
-        assert why in " ".join((tmp_path / "out" / report_name).read_text().split())
+        assert reason in " ".join((tmp_path / "out" / report_name).read_text().split())
 
 
 def test_an_empty_test_split_or_a_label_outside_the_map_is_refused(tmp_path: Path) -> None:
@@ -239,7 +239,11 @@ def test_models_with_another_risk_map_are_not_compared(tmp_path: Path) -> None:
     other = replace(usual, risk_map=RiskMap({**DEFAULT_RULES, "fear": "high_risk"}))
     with pytest.raises(ConfigError, match="model b maps emotions to risks unlike a"):
         evaluate(
-            str(data), ["a", "b"], tmp_path / "out", engine=keyword_engine(usual, other), ways=["fine_tuned"]
+            str(data),
+            ["a", "b"],
+            tmp_path / "out",
+            engine=keyword_engine(usual, other),
+            methods=["fine_tuned"],
         )
 
 
@@ -257,8 +261,8 @@ def test_out_that_is_a_file_and_data_without_test_are_refused_before_a_model_is_
     with pytest.raises(DataError, match="no test split"):
         evaluate(str(lone), ["m"], tmp_path / "out", engine=never)
     words = ("evaluate", "--data", str(data), "--out", str(tmp_path / "out"))
-    with pytest.raises(ConfigError, match="--ways zero: choose from"):
-        run(*words, "--ways", "zero")
+    with pytest.raises(ConfigError, match="--methods zero: choose from"):
+        run(*words, "--methods", "zero")
     with pytest.raises(ConfigError, match="add both lines once"):
         run(*words, "--readme", str(tmp_path / "file"))
 
@@ -280,8 +284,8 @@ def test_an_evaluation_runs_where_duckdb_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_embedded_model_beats_the_floor_on_the_real_test_split(data_dir: Path, tmp_path: Path) -> None:
-    found = evaluate(str(data_dir / "emotion"), ["embedded"], tmp_path, ways=["fine_tuned"], resamples=0)
+def test_the_embedded_model_beats_the_baseline_on_the_real_test_split(data_dir: Path, tmp_path: Path) -> None:
+    found = evaluate(str(data_dir / "emotion"), ["embedded"], tmp_path, methods=["fine_tuned"], resamples=0)
     values = [method["emotion"]["test"]["metrics"]["macro_f1"]["value"] for method in found["methods"]]
     assert 0.80 < values[1] < 0.86
     assert values[2] > max(values[1], 0.85)

@@ -18,7 +18,7 @@ def words(pairs: Sequence[Shot]) -> int:
 
 
 @pytest.mark.parametrize("k", [1, 2, 4])
-def test_every_label_has_k_true_examples(k: int) -> None:
+def test_every_label_has_k_examples_with_its_own_label(k: int) -> None:
     shots = draw_shots(TRAIN, k, 0, 10_000, words)
     assert [emotion for _, emotion in shots.pairs].count("fear") == k
     assert len(set(shots.pairs)) == 6 * k
@@ -35,7 +35,7 @@ def test_the_seed_decides_the_draw_and_the_order() -> None:
     assert [emotion for _, emotion in first.pairs] != sorted(emotion for _, emotion in first.pairs)
 
 
-def test_long_examples_give_way_until_the_prompt_fits() -> None:
+def test_shorter_texts_replace_long_examples_until_the_prompt_fits() -> None:
     whole = draw_shots(TRAIN, 4, 1, 10_000, words)
     room = words(whole.pairs) - 30
     fitted = draw_shots(TRAIN, 4, 1, room, words)
@@ -45,7 +45,7 @@ def test_long_examples_give_way_until_the_prompt_fits() -> None:
     assert [emotion for _, emotion in fitted.pairs] == [emotion for _, emotion in whole.pairs]
 
 
-def test_too_few_texts_or_too_little_room_is_told() -> None:
+def test_too_few_texts_or_too_long_a_prompt_raises_an_error() -> None:
     with pytest.raises(DataError, match=r"too few texts for 4 examples a label: sadness 1, .*fear 0"):
         draw_shots(TRAIN.take(np.arange(3)), 4, 0, 10_000, words)
     with pytest.raises(DataError, match=r"too few texts for 1 example a label: .*fear 0"):

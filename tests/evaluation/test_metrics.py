@@ -116,7 +116,7 @@ def test_a_metric_that_many_draws_leave_undefined_says_why_it_has_no_interval() 
     assert (macro.value, macro.low, macro.high) == (1.0, None, None)
     missing = int(np.isnan(found.resampled["macro_f1"]).sum())
     assert macro.to_json()["no_interval"] == f"undefined in {missing} of 200 bootstrap draws"
-    assert average([found, found], shown=0).metrics["macro_f1"].no_interval == macro.no_interval
+    assert average([found, found], counted=0).metrics["macro_f1"].no_interval == macro.no_interval
     assert found.metrics["accuracy"].no_interval is None
 
 

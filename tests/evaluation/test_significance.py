@@ -73,14 +73,14 @@ def test_average_of_draws_is_their_mean_with_spread_and_undefined_where_one_is()
     several = [answers(1.0, seed) for seed in range(5)]
     found = [measure(LABELS, p.argmax(axis=1), EMOTIONS, p, resamples=100) for p in several]
     values = [sk.f1_score(LABELS, p.argmax(axis=1), average="macro") for p in several]
-    whole = average(found, shown=2)
+    whole = average(found, counted=2)
     metric = whole.metrics["macro_f1"]
     assert metric.value == pytest.approx(np.mean(values))
     assert metric.spread == pytest.approx(np.std(values, ddof=1))
     assert metric.low < metric.value < metric.high
     assert (whole.confusion == found[2].confusion).all()
     never = measure(LABELS, np.zeros_like(LABELS), EMOTIONS, resamples=100)
-    mixed = average([measure(LABELS, LABELS, EMOTIONS, resamples=100), never], shown=0)
+    mixed = average([measure(LABELS, LABELS, EMOTIONS, resamples=100), never], counted=0)
     assert mixed.per_class["joy"]["precision"].reason == "joy was never predicted, in 1 of 2 draws"
 
 
@@ -123,18 +123,19 @@ def test_segments_cover_the_split_and_the_worst_comes_first() -> None:
     texts[0] = "no word of it here"
     found = segments(texts, LABELS, answers(1.5, 6), resamples=0, seed=0)
     for by in ("length", "negation", "feel", "confidence"):
-        assert sum(part.found.n for part in found if part.by == by) == 900
-    assert next(part.found.n for part in found if part.name == 'no form of "feel"') == 1
+        assert sum(part.measurement.n for part in found if part.by == by) == 900
+    assert next(part.measurement.n for part in found if part.name == 'no form of "feel"') == 1
     negated = next(part for part in found if part.name == "a negation")
-    assert negated.found.n == 601
+    assert negated.measurement.n == 601
     low = worst(found)
     assert len(low) == 5
     assert all(
-        low[0].found.metrics["accuracy"].value <= part.found.metrics["accuracy"].value for part in found
+        low[0].measurement.metrics["accuracy"].value <= part.measurement.metrics["accuracy"].value
+        for part in found
     )
     marked = segments(texts, LABELS, answers(1.5, 6), undecided=np.arange(900) < 90, resamples=0, seed=0)
-    assert [part.found.n for part in marked if part.by == "shared words"] == [90, 810]
+    assert [part.measurement.n for part in marked if part.by == "shared words"] == [90, 810]
     one = segments(["only one"], LABELS[:1], answers(1.0, 1)[:1], resamples=0, seed=0)
-    assert {part.found.n for part in one} == {1}
+    assert {part.measurement.n for part in one} == {1}
     assert next(part.name for part in one if part.by == "length") == "2 words"
     assert next(part.name for part in found if part.by == "length") == "3 to 5 words"

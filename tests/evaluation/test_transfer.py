@@ -1,4 +1,4 @@
-"""Measuring on text unlike the corpus: the numbers, on a scorer whose answers are known."""
+"""The transfer command: its numbers, from a scorer whose answers are fixed."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_measures_are_those_of_the_answers(
+def test_the_measures_are_computed_from_the_scorers_answers(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(transfer, "open_scorer", lambda *_: KeywordScorer())
@@ -36,30 +36,32 @@ def test_measures_are_those_of_the_answers(
     assert "Not a diagnosis" in capsys.readouterr().out
 
 
-def test_what_has_no_texts_is_undefined_with_a_reason(
+def test_a_measure_without_texts_is_undefined_with_a_reason(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = data / "goemotions_train_dev.parquet"
     pl.read_parquet(path).filter(pl.col("labels") == "joy").write_parquet(path)
     monkeypatch.setattr(transfer, "open_scorer", lambda *_: KeywordScorer())
     transfer.command(data, tmp_path / "out")
-    found = json.loads((tmp_path / "out" / "transfer.json").read_text(), parse_constant=pytest.fail)
-    assert found["values"]["AUROC of P(high) for the sad group"] is None
-    assert found["undefined"]["AUROC of P(high) for the sad group"] == "every text is outside the group"
-    assert found["undefined"]["mean confidence on neutral comments"] == "there are no such texts"
+    record = json.loads((tmp_path / "out" / "transfer.json").read_text(), parse_constant=pytest.fail)
+    assert record["values"]["AUROC of P(high) for the sad group"] is None
+    assert record["undefined"]["AUROC of P(high) for the sad group"] == "every text is outside the group"
+    assert record["undefined"]["mean confidence on neutral comments"] == "there are no such texts"
     assert "undefined: every text is outside" in capsys.readouterr().out
 
 
-def test_a_place_that_cannot_be_written_is_refused_before_scoring(data: Path, tmp_path: Path) -> None:
+def test_an_output_folder_that_cannot_be_written_is_refused_before_scoring(
+    data: Path, tmp_path: Path
+) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match=r"--out .*file: cannot be made"):
         transfer.command(data, tmp_path / "file", model="no/model")
 
 
 def test_an_interval_holds_its_value_and_narrows_with_rows() -> None:
-    few, many = (transfer.interval(np.arange(n) % 2) for n in (20, 2000))
-    assert few[1] <= few[0] <= few[2]
-    assert many[2] - many[1] < few[2] - few[1]
+    few, many = (transfer.mean_with_interval(np.arange(n) % 2) for n in (20, 2000))
+    assert few.low <= few.value <= few.high
+    assert many.high - many.low < few.high - few.low
 
 
 def test_missing_data_is_one_clear_line(tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_
     ).writing() as con:  # as scores were left by a version, or a run, that ended before its alerts
         con.execute("DELETE FROM alerts")
         con.execute("UPDATE alert_updates SET scored_until = scored_until - INTERVAL 1 MICROSECOND")
-    unseen = "the alert rules have not looked at every score yet; alerts --update lets them"
+    unseen = "the alert rules have not read every score yet; `alerts --update` runs them"
     code, told = call(capsys, "--db", str(db))
     assert (code, told.count(unseen)) == (0, 1)
     assert "no alerts" not in told

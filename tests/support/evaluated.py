@@ -1,4 +1,4 @@
-"""One real evaluation of a tiny model of TinyLlama's architecture, and a quick engine that answers by words."""
+"""A real evaluation of a tiny model of TinyLlama's architecture, and a quick engine that answers by keywords."""
 
 import json
 import os
@@ -42,7 +42,7 @@ rate = 3e-3
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Where everything of one evaluation lies, what metrics.json holds, and what the command printed."""
+    """Paths of one evaluation, the content of its metrics.json, and the output of the command."""
 
     data: Path
     model: Path
@@ -69,7 +69,7 @@ def write_data(folder: Path, rows: dict[str, list[tuple[str, str]]]) -> Path:
 
 
 def rows_of(n: int, seed: int) -> list[tuple[str, str]]:
-    """Texts that name their emotion three times in four, and another one otherwise."""
+    """n labelled texts; three of four name their own emotion, the others a random one."""
     rng = np.random.default_rng(seed)
     rows = []
     for number in range(n):
@@ -86,7 +86,7 @@ def read_test(data: Path) -> tuple[list[str], np.ndarray]:
 
 
 def _tokenizer() -> Tokenizer:
-    """Llama 2's where it is, as TinyLlama has; else a tiny one."""
+    """Llama 2's tokenizer, which TinyLlama has, if the file is there; otherwise a tiny one."""
     data = Path(os.environ.get("RISK_MONITOR_DATA", ROOT.parent / "shared" / "data"))
     model_file = data / "tokenizer" / "llama2_tokenizer.model"
     if model_file.is_file():
@@ -115,7 +115,7 @@ def run(*words: str, code: int = 0) -> str:
 
 
 def evaluate_tiny_chat(folder: Path) -> Evaluated:
-    """Train the tiny chat model and evaluate it in every way, as a user would, on the command line."""
+    """Train the tiny chat model and evaluate it by every method, as a user would, on the command line."""
     train, test = rows_of(240, 1), rows_of(90, 2)
     test += [train[0], train[1], test[5]]  # two texts of train and a repeat, to be dropped when de-duplicated
     data = write_data(folder / "data", {"train": train, "val": rows_of(48, 3), "test": test})
@@ -142,16 +142,16 @@ def evaluate_tiny_chat(folder: Path) -> Evaluated:
 
 
 def keyword_engine(*models: KeywordModel) -> Callable[[], Engine]:
-    """An engine whose models, opened in this order, answer by words."""
+    """An engine whose models, opened in this order, answer by keywords."""
     waiting = list(models) or [replace(KeywordModel(), adapter="words")]
 
     def never(*_: object) -> list[str]:
-        raise AssertionError("a model of words cannot write")
+        raise AssertionError("a model of keywords cannot generate text")
 
     return lambda: Engine(lambda name, adapter: waiting.pop(0), KeywordScorer, never)  # type: ignore[arg-type]
 
 
 def words_alone(data: Path, out: Path, **options: Any) -> dict[str, Any]:
-    """An evaluation whose only model answers by words."""
-    options = {"engine": keyword_engine(), "ways": ["fine_tuned"], "resamples": 0} | options
+    """An evaluation whose only model answers by keywords."""
+    options = {"engine": keyword_engine(), "methods": ["fine_tuned"], "resamples": 0} | options
     return evaluate(str(data), ["embedded"], out, **options)
