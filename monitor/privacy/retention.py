@@ -1,8 +1,8 @@
-"""What may not be kept any longer goes, and its bytes with it: old texts, and everything of a subject.
+"""Remove old texts, or every row of a subject, together with their bytes in the database file.
 
-DuckDB marks what is deleted as free and leaves its bytes in the file. So the rows that may stay are copied to a
-new file, which takes the place of the old one in one step; whoever looks sees the one or the other, whole. The
-file system may still hold blocks of the old file until it uses them again: only an encrypted disk helps there.
+DuckDB marks deleted rows as free and leaves their bytes in the file. We therefore copy the remaining rows to a new
+file, which replaces the old one in one step, so that a reader sees either file complete. The file system may keep
+blocks of the old file until it reuses them; only an encrypted disk helps against that.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from monitor.database.statements import execute, utc_now
 
 
 def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None) -> int:
-    """Let texts, and what rejects hold of their rows, go once they were kept for `days` days; scores stay.
+    """Remove texts, and the raw content of rejects, that were ingested more than `days` days ago; scores stay.
 
-    The file is written anew if there is any. The caller holds `database.only_writer`.
+    The file is rewritten only if there are any. The caller holds `Database.only_writer`.
 
     Returns:
-        how many texts went.
+        the number of removed texts.
 
     Raises:
-        StoreError: the database cannot be read or the copy cannot be written; nothing has changed then.
+        StoreError: the database cannot be read or the copy cannot be written; the database is then unchanged.
     """
     before = (now or utc_now()) - dt.timedelta(days=days)
     with db.reading() as con:
@@ -38,24 +38,24 @@ def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None) -> i
 def rewrite(
     db: Database, *, subjects: Sequence[str] = (), before: dt.datetime | None = None
 ) -> dict[str, int]:
-    """Replace the database file by a copy without these subjects and without texts taken in before a time.
+    """Replace the database file by a copy without these subjects and without texts ingested before a time.
 
-    Rows of other tables are copied as they are. The caller holds `database.only_writer`.
+    Rows of other tables are copied unchanged. The caller holds `Database.only_writer`.
 
     Args:
         db: the database.
-        subjects: their ids as the database holds them, and as file names may hold them.
+        subjects: their ids as they occur in the database, and as they may occur in file names.
         before: UTC; None: all texts stay.
 
     Returns:
-        how many rows of each table went, where any did, and names of files that hold an id.
+        the number of removed rows of each table that lost any, and of file names that contained an id.
 
     Raises:
-        StoreError: the database cannot be read or the copy cannot be written; nothing has changed then.
+        StoreError: the database cannot be read or the copy cannot be written; the database is then unchanged.
     """
-    # The file that a link stands for is replaced, not the link.
+    # If the path is a link, its target is replaced and not the link.
     new = db.file.with_name(f".{db.file.name}.rewrite")
-    with database_copy(db, new, subjects=subjects, before=before) as gone:
+    with database_copy(db, new, subjects=subjects, before=before) as removed:
         new.replace(db.file)
-        remove_copy(db.file)  # it may hold of the statistics what is forgotten
-    return gone
+        remove_copy(db.file)  # its statistics may contain removed values
+    return removed

@@ -1,4 +1,4 @@
-"""The quality of a run's input: what each measure is, where its limits lie, and what the ledger then says."""
+"""The quality of a run's input: each measure, its limits, and the judgement in the ledger."""
 
 import datetime as dt
 import json
@@ -31,7 +31,7 @@ GERMAN = [" ".join([f"ich finde tag {i} ist schon wieder so lang"] * (i % 5 + 1)
 CHINESE = [f"今天真的很累不想说话{i}" for i in range(100)]
 
 
-def take_in(db: Path, texts: Sequence[str], day: int, **counts: int) -> str:
+def append_run(db: Path, texts: Sequence[str], day: int, **counts: int) -> str:
     """A run on a day of January that appended these texts, one a subject of ten."""
     at = dt.datetime(2026, 1, day, 2, 15)
     with Database(db).writing() as con:
@@ -56,7 +56,7 @@ def take_in(db: Path, texts: Sequence[str], day: int, **counts: int) -> str:
 @pytest.fixture
 def db(tmp_path: Path) -> Path:
     path = tmp_path / "risk.duckdb"
-    take_in(path, ENGLISH, 5)
+    append_run(path, ENGLISH, 5)
     return path
 
 
@@ -69,8 +69,8 @@ def judged(db: Path, run: str) -> Judgement:
     return record_judgement(Database(db), run, measured(db, run), LIMITS)
 
 
-def test_more_of_the_same_is_green_and_says_nothing(db: Path) -> None:
-    run = take_in(db, MORE, 6)
+def test_input_like_the_past_is_green_without_findings(db: Path) -> None:
+    run = append_run(db, MORE, 6)
     assert judged(db, run) == Judgement("green", ())
     with Database(db).reading() as con:
         assert con.execute("SELECT quality, findings FROM runs WHERE run_id = ?", [run]).fetchall() == [
@@ -94,83 +94,83 @@ def test_more_of_the_same_is_green_and_says_nothing(db: Path) -> None:
         ({"n_refused_files": 3}, "red", "3 files could not be read at all (red from 3)"),
     ],
 )
-def test_counts_are_held_to_their_limits(
+def test_counts_are_compared_with_their_limits(
     db: Path, counts: dict[str, int], level: str, finding: str | None
 ) -> None:
-    run = take_in(db, MORE, 6, **counts)
+    run = append_run(db, MORE, 6, **counts)
     assert judged(db, run) == Judgement(level, (finding,) if finding else ())
     with Database(db).reading() as con:
-        ((kept, findings),) = con.execute(
+        ((quality_level, findings),) = con.execute(
             "SELECT quality, findings FROM runs WHERE run_id = ?", [run]
         ).fetchall()
-    assert (kept, json.loads(findings)) == (level, [finding] if finding else [])
+    assert (quality_level, json.loads(findings)) == (level, [finding] if finding else [])
 
 
-def test_texts_that_come_again_under_other_ids_are_copies(db: Path) -> None:
+def test_texts_repeated_under_other_ids_are_copies(db: Path) -> None:
     again = [*ENGLISH[:20], *(f"new {text}" for text in ENGLISH[20:])]
-    assert measured(db, take_in(db, again, 6))["copies"] == 0.2
+    assert measured(db, append_run(db, again, 6))["copies"] == 0.2
     twice = [f"fresh {i % 90}" for i in range(100)]  # ten of them once more, of the same subjects
-    assert measured(db, take_in(db, twice, 7))["copies"] == 0.1
-    assert measured(db, take_in(db, ENGLISH[1:] + ENGLISH[:1], 8))["copies"] == 0.0, "others wrote these"
+    assert measured(db, append_run(db, twice, 7))["copies"] == 0.1
+    assert measured(db, append_run(db, ENGLISH[1:] + ENGLISH[:1], 8))["copies"] == 0.0, "others wrote these"
 
 
 @pytest.mark.parametrize(
     ("texts", "level"), [(MORE[:85] + GERMAN[85:], "yellow"), (GERMAN, "red"), (CHINESE, "red")]
 )
-def test_another_language_is_noticed(db: Path, texts: list[str], level: str) -> None:
-    found = judged(db, take_in(db, texts, 6))
-    assert found.level == level
-    assert any("another language?" in finding for finding in found.findings)
-    assert not any(words in finding for finding in found.findings for words in ("ich", "feel", "今"))
+def test_another_language_makes_the_run_yellow_or_red(db: Path, texts: list[str], level: str) -> None:
+    judgement = judged(db, append_run(db, texts, 6))
+    assert judgement.level == level
+    assert any("another language?" in finding for finding in judgement.findings)
+    assert not any(words in finding for finding in judgement.findings for words in ("ich", "feel", "今"))
 
 
-def test_texts_without_letters_are_a_drift_too(db: Path) -> None:
-    assert measured(db, take_in(db, [":) " * (i % 9 + 1) for i in range(100)], 6))[
+def test_texts_without_letters_are_drift(db: Path) -> None:
+    assert measured(db, append_run(db, [":) " * (i % 9 + 1) for i in range(100)], 6))[
         "language"
     ] == pytest.approx(1)
 
 
-def test_length_drift_is_robust_and_scaled_by_the_spread_before(db: Path) -> None:
+def test_length_drift_is_robust_and_scaled_by_past_spread(db: Path) -> None:
     one_huge = [*MORE[1:], "x" * 100_000]
-    assert measured(db, take_in(db, one_huge, 6))["length"] < 0.5
-    assert measured(db, take_in(db, [text * 9 for text in MORE], 7))["length"] > 2
+    assert measured(db, append_run(db, one_huge, 6))["length"] < 0.5
+    assert measured(db, append_run(db, [text * 9 for text in MORE], 7))["length"] > 2
     same = {"size": 3.0, "spread": 0.5, "english": 0.2, "latin": 0.8, "other": 0.0, "none": 0.0}
     moved = same | {"size": 4.0, "english": 0.0, "latin": 0.5, "other": 0.5}
     assert drift(moved, same) == pytest.approx({"length": 1 / (1.4826 * 0.5), "language": 0.5})
     assert drift(same, same) == {"length": 0, "language": 0}
 
 
-def test_few_rows_and_the_first_run_are_not_judged_by_shares(db: Path) -> None:
-    assert set(measured(db, take_in(db, GERMAN[:49], 6, n_rejected=40))) == {"unread_files"}
-    assert "language" in measured(db, take_in(db, GERMAN, 7))
+def test_few_rows_and_first_runs_are_not_judged_by_shares(db: Path) -> None:
+    assert set(measured(db, append_run(db, GERMAN[:49], 6, n_rejected=40))) == {"unread_files"}
+    assert "language" in measured(db, append_run(db, GERMAN, 7))
     empty = db.with_name("empty.duckdb")
-    run = take_in(empty, GERMAN, 5)
+    run = append_run(empty, GERMAN, 5)
     assert set(measured(empty, run)) == {"unread_files", "rejected", "duplicates", "copies"}
-    assert judged(empty, take_in(empty, [], 6)).level == "green"
+    assert judged(empty, append_run(empty, [], 6)).level == "green"
 
 
-def test_what_is_older_than_four_weeks_is_no_yardstick(db: Path) -> None:
+def test_texts_older_than_four_weeks_are_not_compared(db: Path) -> None:
     with Database(db).writing() as con:
         con.execute("UPDATE documents SET ingested_at = '2025-12-01'")
-    assert "language" not in measured(db, take_in(db, GERMAN, 6))
+    assert "language" not in measured(db, append_run(db, GERMAN, 6))
 
 
-def test_a_run_that_this_database_does_not_know_is_not_judged(db: Path) -> None:
+def test_a_run_missing_in_the_database_is_not_judged(db: Path) -> None:
     with pytest.raises(StoreError, match="deleted or replaced while this run worked"):
         measured(db, "20260101T000000.000-abcd")
 
 
-def test_the_worst_finding_gives_the_level_and_comes_first() -> None:
+def test_the_worst_finding_sets_the_level_and_comes_first() -> None:
     measures = {"rejected": 0.06, "language": 0.9, "length": 0.1}
-    found = judge(measures, LIMITS)
-    assert found.level == "red"
-    assert [finding.split("%")[0] for finding in found.findings] == ["90", "6"]
+    judgement = judge(measures, LIMITS)
+    assert judgement.level == "red"
+    assert [finding.split("%")[0] for finding in judgement.findings] == ["90", "6"]
 
 
-def test_large_runs_are_sampled_alike_each_time(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    run = take_in(db, [*GERMAN, *MORE], 6)
-    whole = measured(db, run)
+def test_large_runs_are_sampled_the_same_each_time(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = append_run(db, [*GERMAN, *MORE], 6)
+    complete = measured(db, run)
     monkeypatch.setattr(quality, "MAX_TEXTS", 60)
-    part = measured(db, run)
-    assert part == measured(db, run)
-    assert part["language"] == pytest.approx(whole["language"], abs=0.1)
+    sample = measured(db, run)
+    assert sample == measured(db, run)
+    assert sample["language"] == pytest.approx(complete["language"], abs=0.1)

@@ -1,4 +1,4 @@
-"""Forget and privacy over all that a run writes: every byte of database, snapshot, exports, report and messages."""
+"""Forgetting and privacy in everything a run writes: database, snapshot, exports, report and messages."""
 
 import stat
 from pathlib import Path
@@ -82,10 +82,10 @@ def test_no_plain_id_reaches_a_file_a_message_or_a_name(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
     run_nightly(settings, KeywordScorer)
-    shown = "".join(capfd.readouterr())
-    assert "rejected" in shown
+    output = "".join(capfd.readouterr())
+    assert "rejected" in output
     for text in (SUBJECT, *SECRETS, REFUSED, "torn off", "columns that were swapped"):
-        assert text not in shown
+        assert text not in output
     files = written(settings)
     assert {"risk.duckdb", "risk-snapshot.duckdb", "index.html", "scores-2026-01.parquet"} <= {
         path.name for path in files
@@ -102,7 +102,7 @@ def test_no_plain_id_reaches_a_file_a_message_or_a_name(
 
 
 @pytest.mark.parametrize("given", ["plain", "pseudonym"])
-def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
+def test_no_byte_of_a_forgotten_subject_stays_in_any_written_file(
     settings: Settings, capfd: pytest.CaptureFixture[str], given: str
 ) -> None:
     run_nightly(settings, KeywordScorer)
@@ -113,20 +113,20 @@ def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
             strict=True,
         )
     assert len(ids) == len(SECRETS)
-    held = {name for name, _ in holding(written(settings), pseudonym)}
-    assert {"risk.duckdb", "risk-snapshot.duckdb", "index.html"} <= held, (
+    files_with_pseudonym = {name for name, _ in holding(written(settings), pseudonym)}
+    assert {"risk.duckdb", "risk-snapshot.duckdb", "index.html"} <= files_with_pseudonym, (
         "a search that finds nothing proves nothing"
     )
     for file in (settings.db, settings.snapshot / "risk-snapshot.duckdb"):
         assert holding([file], *SECRETS)
     capfd.readouterr()
     forget_subject(Database(settings.db), SUBJECT if given == "plain" else pseudonym, settings)
-    shown = "".join(capfd.readouterr())
-    assert "3 documents" in shown
+    output = "".join(capfd.readouterr())
+    assert "3 documents" in output
     assert holding(written(settings), SUBJECT, pseudonym, *SECRETS, REFUSED, *ids) == []
-    assert all(text not in shown for text in (SUBJECT, pseudonym, *SECRETS, *ids))
+    assert all(text not in output for text in (SUBJECT, pseudonym, *SECRETS, *ids))
     for name in ("a.csv", "b.jsonl", "c.parquet"):
-        assert f"{settings.inbox / name} is yours and still names" in shown
+        assert f"{settings.inbox / name} is your file and still names" in output
     with Database(settings.db).reading() as con:
         assert con.execute("SELECT count(DISTINCT subject_id) FROM scores").fetchall() == [(14,)]
     for export in settings.snapshot.glob("*.parquet"):
@@ -134,7 +134,7 @@ def test_of_a_forgotten_subject_no_byte_is_left_in_any_file_the_project_wrote(
 
 
 @pytest.mark.usefixtures("no_report")
-def test_a_forgotten_subject_comes_back_only_with_a_changed_file(settings: Settings) -> None:
+def test_a_forgotten_subject_returns_only_with_a_changed_file(settings: Settings) -> None:
     run_nightly(settings, KeywordScorer)
     forget_subject(Database(settings.db), SUBJECT, settings)
     run_nightly(settings, KeywordScorer)
@@ -143,7 +143,7 @@ def test_a_forgotten_subject_comes_back_only_with_a_changed_file(settings: Setti
 
 
 @pytest.mark.usefixtures("no_report")
-def test_an_export_of_a_month_that_was_theirs_alone_goes(settings: Settings) -> None:
+def test_an_export_of_only_their_month_is_removed(settings: Settings) -> None:
     write_rows(
         settings.inbox / "f.csv", [{"subject_id": SUBJECT, "posted_at": "2025-07-01", "text": "long ago joy"}]
     )
@@ -155,14 +155,14 @@ def test_an_export_of_a_month_that_was_theirs_alone_goes(settings: Settings) -> 
 
 @pytest.mark.usefixtures("no_report")
 @pytest.mark.parametrize(
-    ("key", "told"), [(None, "the key of its pseudonyms is missing"), ("f" * 64, "another key made")]
+    ("key", "message"), [(None, "the key of its pseudonyms is missing"), ("f" * 64, "another key made")]
 )
-def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
+def test_without_the_key_only_a_pseudonym_can_be_forgotten(
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
     key: str | None,
-    told: str,
+    message: str,
 ) -> None:
     write_rows(
         settings.inbox / f"{SUBJECT}.csv", [{"subject_id": "x", "posted_at": "2026-01-05", "text": "a"}]
@@ -174,7 +174,7 @@ def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
     if key:
         monkeypatch.setenv(KEY_VARIABLE, key)
     before = settings.db.read_bytes()
-    with pytest.raises(StoreError, match=told):
+    with pytest.raises(StoreError, match=message):
         forget_subject(Database(settings.db), SUBJECT, settings)
     assert settings.db.read_bytes() == before
     forget_subject(Database(settings.db), pseudonym, settings)
@@ -185,7 +185,7 @@ def test_without_the_key_only_a_pseudonym_is_forgotten_and_nothing_changes(
 
 
 @pytest.mark.usefixtures("no_report")
-def test_what_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path) -> None:
+def test_a_subject_that_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such database"):
         forget_subject(Database(settings.db), SUBJECT, settings)
     assert not settings.db.exists()
@@ -204,7 +204,7 @@ def test_what_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path
 
 
 @pytest.mark.usefixtures("no_report")
-def test_a_short_id_that_is_part_of_a_files_date_costs_nobody_else_a_row_and_brings_nobody_back(
+def test_a_short_id_within_a_file_date_removes_no_other_row(
     settings: Settings,
 ) -> None:
     def state() -> list[tuple[int]]:

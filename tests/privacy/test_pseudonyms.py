@@ -1,4 +1,4 @@
-"""Pseudonyms: the same for the same key, of no use without it, and a key that only its owner can read."""
+"""Pseudonyms: the same for the same key, useless without it, with a key that only its owner can read."""
 
 import base64
 import hmac
@@ -27,7 +27,7 @@ def test_a_pseudonym_is_short_stable_and_depends_on_key_and_id() -> None:
     assert len({one.of("alice"), one.of("alicf"), one.of(""), Pseudonyms(KEY + "!").of("alice")}) == 4
 
 
-def test_the_id_of_a_document_is_keyed_and_tells_its_parts_apart() -> None:
+def test_document_ids_are_keyed_and_separate_their_parts() -> None:
     one, other = Pseudonyms(KEY), Pseudonyms(KEY + "!")
     ids = one.of_documents(["a\0bc", "ab\0c", "alice"])
     assert all(re.fullmatch("[a-z2-7]{26}", name) for name in ids)
@@ -35,7 +35,7 @@ def test_the_id_of_a_document_is_keyed_and_tells_its_parts_apart() -> None:
     assert not ids[2].startswith(one.of("alice"))
 
 
-def test_many_at_once_are_written_in_base_32_as_one_by_one() -> None:
+def test_ids_are_the_base_32_form_of_truncated_hmacs() -> None:
     values = [*HOSTILE, *map(str, range(300))]
 
     def expected(purpose: str, n_bytes: int) -> list[str]:
@@ -48,14 +48,14 @@ def test_many_at_once_are_written_in_base_32_as_one_by_one() -> None:
     assert Pseudonyms(KEY).of_documents([]) == []
 
 
-def test_a_key_that_protects_nothing_is_refused_without_being_shown() -> None:
+def test_a_short_key_is_refused_and_never_printed() -> None:
     for key in ("", "short", "  fifteen letters"):
         with pytest.raises(ConfigError, match="at least 16 characters") as caught:
             Pseudonyms(key)
         assert "fifteen" not in str(caught.value)
 
 
-def test_a_key_file_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+def test_a_key_file_is_created_once_for_its_owner_only(tmp_path: Path) -> None:
     file = default_key_file(tmp_path / "new" / "risk.duckdb")
     assert file.name == "risk.duckdb.key"
     first = open_pseudonyms(file)
@@ -67,9 +67,7 @@ def test_a_key_file_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o660])
-def test_a_key_file_that_others_can_read_or_change_is_refused_with_the_remedy(
-    tmp_path: Path, mode: int
-) -> None:
+def test_a_key_file_open_to_others_is_refused_with_the_remedy(tmp_path: Path, mode: int) -> None:
     file = tmp_path / "risk.key"
     open_pseudonyms(file)
     file.chmod(mode)
@@ -77,7 +75,7 @@ def test_a_key_file_that_others_can_read_or_change_is_refused_with_the_remedy(
         open_pseudonyms(file)
 
 
-def test_a_key_file_that_is_none_is_one_line(tmp_path: Path) -> None:
+def test_a_path_that_is_no_key_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="Is a directory"):
         open_pseudonyms(tmp_path)
     with pytest.raises(ConfigError, match=r"no\.key: the key .* is not here; bring it"):
@@ -88,9 +86,7 @@ def test_a_key_file_that_is_none_is_one_line(tmp_path: Path) -> None:
         open_pseudonyms(tmp_path / "binary.key")
 
 
-def test_the_variable_wins_over_the_file_and_makes_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_variable_wins_and_creates_no_key_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(KEY_VARIABLE, f" {KEY}\n")
     assert open_pseudonyms(tmp_path / "risk.key").of("alice") == Pseudonyms(KEY).of("alice")
     assert not (tmp_path / "risk.key").exists()

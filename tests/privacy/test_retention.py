@@ -1,4 +1,4 @@
-"""What may not be kept goes from the rows and from the bytes; everything else stays as it was."""
+"""Removed texts and subjects leave rows and bytes; everything else stays unchanged."""
 
 import datetime as dt
 import stat
@@ -98,7 +98,7 @@ def column(db: Path, sql: str) -> list[object]:
         return [value for (value,) in con.execute(sql).fetchall()]
 
 
-def test_a_copy_that_leaves_nothing_out_is_equal_private_and_alone(db: Path) -> None:
+def test_a_complete_copy_is_equal_private_and_leaves_no_other_file(db: Path) -> None:
     before, names = tables(db), sorted(path.name for path in db.parent.iterdir())
     order = column(db, "SELECT doc_id FROM documents ORDER BY rowid")
     assert rewrite(Database(db)) == {}
@@ -110,7 +110,7 @@ def test_a_copy_that_leaves_nothing_out_is_equal_private_and_alone(db: Path) -> 
         con.execute("INSERT INTO scores FROM scores")
 
 
-def test_a_forgotten_subject_is_in_no_row_and_the_others_are_whole(db: Path) -> None:
+def test_a_forgotten_subject_is_in_no_row_and_others_stay(db: Path) -> None:
     done = forget(Database(db), possible_ids("alice", None))
     assert done.removed == {"documents": 2, "scores": 3, "alerts": 1, "rejects": 1, "file names": 1}
     assert column(db, "SELECT doc_id FROM documents") == ["d-two", "d-four"]
@@ -138,9 +138,7 @@ def test_the_bytes_of_a_forgotten_subject_are_gone_from_the_file(db: Path) -> No
     assert files_containing([db], [*secrets, *done.search_strings]) == []
 
 
-def test_who_is_forgotten_by_way_of_a_link_is_gone_from_the_file_it_stands_for(
-    db: Path, tmp_path: Path
-) -> None:
+def test_forgetting_through_a_link_rewrites_its_target(db: Path, tmp_path: Path) -> None:
     link = tmp_path / "risk.duckdb"
     link.symlink_to(db)
     done = forget(Database(link), possible_ids("alice", None))
@@ -149,14 +147,14 @@ def test_who_is_forgotten_by_way_of_a_link_is_gone_from_the_file_it_stands_for(
     assert column(db, "SELECT count(*) FROM documents WHERE subject_id = 'alice'") == [0]
 
 
-def test_what_others_wrote_too_stays_and_is_not_sought(db: Path) -> None:
+def test_text_that_others_also_wrote_stays_and_is_not_searched_for(db: Path) -> None:
     done = forget(Database(db), possible_ids("alice", None))
     assert "common words" not in done.search_strings
-    assert done.n_not_searched == 2, "alice stands in xalicex, and d-one is short"
+    assert done.n_not_searched == 2, "xalicex contains alice, and d-one is short"
     assert column(db, "SELECT text FROM documents ORDER BY text") == ["common words", "words of another"]
 
 
-def test_a_pseudonym_and_the_id_behind_it_both_lead_to_the_subject(tmp_path: Path) -> None:
+def test_plain_id_and_pseudonym_both_identify_the_subject(tmp_path: Path) -> None:
     for given in ("alice", KEY.of("alice")):
         db = tmp_path / f"{len(given)}.duckdb"
         fill(db, KEY.of("alice"), KEY.of("bob"))
@@ -166,7 +164,7 @@ def test_a_pseudonym_and_the_id_behind_it_both_lead_to_the_subject(tmp_path: Pat
 
 
 @pytest.mark.parametrize("subject", HOSTILE_IDS)
-def test_no_id_is_code(tmp_path: Path, subject: str) -> None:
+def test_no_subject_id_is_executed_as_sql_or_pattern(tmp_path: Path, subject: str) -> None:
     db = tmp_path / "risk.duckdb"
     fill(db, subject)
     assert forget(Database(db), [subject]).removed["documents"] == 2
@@ -174,7 +172,7 @@ def test_no_id_is_code(tmp_path: Path, subject: str) -> None:
     assert column(db, "SELECT count(*) FROM rejects WHERE raw LIKE '%bob%'") == [1]
 
 
-def test_old_texts_go_with_their_bytes_and_scores_stay(db: Path) -> None:
+def test_old_texts_are_removed_with_their_bytes_and_scores_stay(db: Path) -> None:
     with Database(db).writing() as con:
         con.execute("UPDATE documents SET ingested_at = '2026-05-01' WHERE doc_id IN ('d-one', 'd-three')")
         con.execute(
@@ -203,7 +201,7 @@ class NoConnection:
     close = staticmethod(lambda: None)
 
 
-def test_what_a_killed_rewriting_left_is_cleared_and_a_foreign_log_stops_it(
+def test_rewriting_removes_leftovers_and_stops_at_a_foreign_log(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (".risk.duckdb.rewrite", ".risk.duckdb.rewrite.wal"):
@@ -211,7 +209,7 @@ def test_what_a_killed_rewriting_left_is_cleared_and_a_foreign_log_stops_it(
     assert rewrite(Database(db), subjects=["alice"])["documents"] == 2
     assert not list(db.parent.glob(".*"))
     monkeypatch.setattr(
-        Database, "connect", lambda _: db.with_name("risk.duckdb.wal").touch() or NoConnection
+        Database, "connect", lambda *_, **__: db.with_name("risk.duckdb.wal").touch() or NoConnection
     )
     with pytest.raises(StoreError, match="another program writes to it"):
         rewrite(Database(db), subjects=["bob"])
@@ -226,7 +224,7 @@ def test_a_copy_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyP
         db.with_name(f".{db.name}.rewrite.wal").touch()
         raise duckdb.IOException("No space left on device")
 
-    monkeypatch.setattr("monitor.database.copy._copy", full)
+    monkeypatch.setattr("monitor.database.copy._copy_tables", full)
     with pytest.raises(StoreError, match="the disk is full"):
         rewrite(Database(db), subjects=["alice"])
     assert db.read_bytes() == before
