@@ -40,11 +40,24 @@ def db(tmp_path: Path) -> Database:
     return Database(tmp_path / "risk.duckdb")
 
 
-def contents(db: Database) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of every table."""
+def columns(db: Database) -> dict[str, list[str]]:
+    """Table -> names of its columns."""
     con = db.connect()
-    tables = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
-    rows = {table: sorted(con.execute(f"FROM {table}").fetchall(), key=repr) for table in tables}
+    rows = con.execute(
+        "SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns()"
+        " SEMI JOIN duckdb_tables() USING (table_oid) GROUP BY table_name"
+    ).fetchall()
+    con.close()
+    return dict(rows)
+
+
+def contents(db: Database, names: dict[str, list[str]]) -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of these tables, as far as these columns."""
+    con = db.connect()
+    rows = {
+        table: sorted(con.table(table).select(*(f'"{name}"' for name in names[table])).fetchall(), key=repr)
+        for table in names
+    }
     con.close()
     return rows
 
@@ -59,9 +72,10 @@ def test_old_database_is_refused_to_readers_until_updated(db: Database) -> None:
 def test_update_keeps_every_row_of_an_old_database(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr("monitor.database.schema._migrations", lambda: _migrations()[:17])
-        before = contents(db)
+        names = columns(db)
+        before = contents(db, names)
     assert {table: len(rows) for table, rows in before.items()} == COUNTS
-    after = contents(db)
+    after = contents(db, names)
     versions = after.pop("schema_version")
     assert sorted(name for _, name, _ in versions) == [file.stem for file in _migrations()]
     assert set(before.pop("schema_version")) < set(versions)
@@ -69,7 +83,8 @@ def test_update_keeps_every_row_of_an_old_database(db: Database, monkeypatch: py
 
 
 def test_old_database_takes_new_texts_alerts_and_reports(db: Database, tmp_path: Path) -> None:
-    before = contents(db)
+    names = columns(db)
+    before = contents(db, names)
     lines = [
         f"n{day},invented-1,2026-02-{day:02d},an invented line of sadness,invented-a" for day in range(13, 23)
     ]
@@ -86,7 +101,7 @@ def test_old_database_takes_new_texts_alerts_and_reports(db: Database, tmp_path:
     assert ("invented-1", "level", "open") in states
     assert rolling[0][0] > 0
     assert rolling[0][1]
-    after = contents(db)
+    after = contents(db, names)
     assert set(before["documents"]) < set(after["documents"])
     assert set(before["scores"]) < set(after["scores"])
     page = write_report(db, tmp_path / "report")

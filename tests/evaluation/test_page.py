@@ -29,8 +29,10 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = write_data(folder / "data", {"train": rows_of(60, 1), "test": test})
     model = replace(KeywordModel(), adapter="words", name=ATTACK)
     engine = keyword_engine(model, model)
-    ways = ["zero_shot", "fine_tuned"]
-    found = evaluate(str(data), ["embedded"], folder, engine=engine, ways=ways, resamples=20, show_texts=True)
+    methods = ["zero_shot", "fine_tuned"]
+    found = evaluate(
+        str(data), ["embedded"], folder, engine=engine, methods=methods, resamples=20, show_texts=True
+    )
     found["training"] = [{"model": ATTACK, "curve": CURVE}]
     report.write(found, folder)
     return folder
@@ -39,7 +41,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shown(browser: Browser, path: Path, width: int, scheme: str) -> Page:
     """The page, once it is drawn, silent, offline and not hacked."""
     seen = opened(browser, path, width, color_scheme=scheme)
-    assert seen.is_silent_and_offline(), (seen.said, seen.asked)
+    assert seen.is_silent_and_offline(), (seen.messages, seen.requests)
     assert seen.page.evaluate("window.hacked") is None
     return seen.page
 

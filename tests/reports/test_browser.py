@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, expect
 from reports.risk.inputs import Inputs
 from tests.support import full_report
 from tests.support.full_report import CHARTS
-from tests.support.opened_page import MARKS, Seen, opened
+from tests.support.opened_page import MARKS, OpenedPage, opened
 
 pytestmark = pytest.mark.browser
 
@@ -30,7 +30,7 @@ def test_every_page_draws_its_charts_without_a_word_or_a_request(
     browser: Browser, report: Path, file: str
 ) -> None:
     seen = opened(browser, report / file)
-    assert seen.is_silent_and_offline(), (seen.said, seen.asked)
+    assert seen.is_silent_and_offline(), (seen.messages, seen.requests)
     assert seen.page.locator(".chart").evaluate_all("all => all.map(one => one.id)") == list(CHARTS[file])
     for chart in CHARTS[file]:
         assert seen.count(f"#{chart} .role-mark {MARKS}") > 1
@@ -75,7 +75,7 @@ def test_legends_show_lines_for_lines_and_their_labels_do_not_touch(browser: Bro
 @pytest.mark.parametrize("file", CHARTS)
 def test_axe_finds_no_violation(browser: Browser, report: Path, file: str, scheme: str) -> None:
     place = browser.new_context(bypass_csp=True, color_scheme=scheme)  # axe itself is a script of the test
-    seen = Seen(place.new_page(), report / file)
+    seen = OpenedPage(place.new_page(), report / file)
     seen.page.locator("summary").evaluate_all("all => all.forEach(one => one.click())")
     found = Axe().run(seen.page)
     assert found.violations_count == 0, found.generate_report()
@@ -96,7 +96,7 @@ def test_dates_do_not_move_with_the_readers_time_zone(browser: Browser, report: 
 @pytest.mark.parametrize("file", CHARTS)
 def test_no_page_scrolls_sideways(browser: Browser, report: Path, width: int, file: str) -> None:
     seen = opened(browser, report / file, width)
-    assert seen.is_silent_and_offline(), seen.said
+    assert seen.is_silent_and_offline(), seen.messages
     seen.page.locator("summary").evaluate_all("all => all.forEach(one => one.click())")
     assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     for chart in CHARTS[file]:
@@ -110,7 +110,7 @@ def test_no_page_scrolls_sideways(browser: Browser, report: Path, width: int, fi
         assert all(right <= width for right in labels)
 
 
-def colours(seen: Seen) -> dict[str, str]:
+def colours(seen: OpenedPage) -> dict[str, str]:
     css = "(element, name) => getComputedStyle(element)[name]"
     return {
         "page": seen.page.locator("body").evaluate(css, "backgroundColor"),
@@ -133,7 +133,7 @@ def test_charts_follow_dark_mode_while_the_page_is_open_and_print_is_always_ligh
     seen.page.emulate_media(color_scheme="dark", media="print")
     assert colours(seen) == light
     assert not seen.page.locator("nav").is_visible()
-    assert seen.said == []
+    assert seen.messages == []
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_tooltips_tell_the_numbers(
     words = tooltip.inner_text()
     assert all(part in words for part in told), words
     assert "undefined" not in words, words
-    assert seen.said == []
+    assert seen.messages == []
 
 
 def test_headings_labels_and_the_skip_link_lead_through_the_page(browser: Browser, report: Path) -> None:

@@ -70,7 +70,7 @@ def test_hostile_names_are_shown_as_text_and_nothing_runs(browser: Browser, host
         for place in range(0, min(marks.count(), 40), 3):
             marks.nth(place).hover(force=True)
     assert seen.page.evaluate("window.hacked") is None
-    assert seen.is_silent_and_offline(), (seen.said, seen.asked)
+    assert seen.is_silent_and_offline(), (seen.messages, seen.requests)
     seen.page.locator("summary").evaluate_all("all => all.forEach(one => one.click())")
     shown = " ".join(seen.page.locator("body").inner_text().split())
     assert sum(" ".join(attack.split()) in shown for attack in ATTACKS) >= 2
@@ -92,14 +92,14 @@ def test_a_script_that_got_in_all_the_same_is_refused(
         }"""
     )
     assert seen.page.evaluate("window.hacked") is None
-    assert any("Content Security Policy" in line for line in seen.said)
-    assert all(url.startswith("file:") for url in seen.asked)
+    assert any("Content Security Policy" in line for line in seen.messages)
+    assert all(url.startswith("file:") for url in seen.requests)
 
 
 def test_pages_with_nothing_or_little_to_draw_are_silent_too(browser: Browser, tmp_path: Path) -> None:
     notice = html.save(pages.notice(Notice(ATTACKS[0], ATTACKS[1], ATTACKS[2])), Words(), tmp_path)
     seen = opened(browser, notice)
-    assert seen.is_silent_and_offline(), seen.said
+    assert seen.is_silent_and_offline(), seen.messages
     assert seen.page.evaluate("window.hacked") is None
     assert seen.page.locator("h1").inner_text() == ATTACKS[0]
     with Database(tmp_path / "one.duckdb").writing() as con:
@@ -110,7 +110,7 @@ def test_pages_with_nothing_or_little_to_draw_are_silent_too(browser: Browser, t
         index = write_report(Database(tmp_path / "one.duckdb"), tmp_path / str(number), options=options)
         for file in index.parent.rglob("*.html"):
             seen = opened(browser, file, 400)
-            assert seen.is_silent_and_offline(), seen.said
+            assert seen.is_silent_and_offline(), seen.messages
             assert seen.page.evaluate("document.documentElement.scrollWidth") <= 400
             for svg in seen.page.locator(".chart svg").all():
                 assert svg.locator(".role-mark path").count() > 0

@@ -1,4 +1,4 @@
-"""The rules of early warning once more, day by day in plain Python."""
+"""The early-warning rules again, day by day in plain Python."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ Days = Mapping[dt.date, Sequence[float]]  # day -> p_high of one subject's texts
 
 
 class Signal(NamedTuple):
-    """What a rule makes of a day: the first day that counts, texts, value, and whether it is hit or calm."""
+    """A rule's result for a day: first day and number of texts of the evidence, value, hit, calm."""
 
     evidence_from: dt.date
     n: int
@@ -25,29 +25,31 @@ def within(days: Days, first: dt.date, last: dt.date) -> list[float]:
 
 
 def level(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
-    found = {}
+    result = {}
     for day in days:
-        seen = [other for other in days if day - rules.level_days * DAY < other <= day]
-        texts = within(days, min(seen), day)
+        days_within = [other for other in days if day - rules.level_days * DAY < other <= day]
+        texts = within(days, min(days_within), day)
         value, enough = sum(texts) / len(texts), len(texts) >= rules.min_texts
         hit = enough and value >= rules.threshold
         calm = enough and value < rules.calm_share * rules.threshold
-        found[day] = Signal(min(seen), len(texts), value, hit, calm)
-    return found
+        result[day] = Signal(min(days_within), len(texts), value, hit, calm)
+    return result
 
 
 def sustained(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
-    found = {}
+    result = {}
     for day in days:
-        seen = [other for other in days if day - rules.sustained_of * DAY < other <= day]
-        value = sum(sum(days[other]) / len(days[other]) >= rules.sustained_line for other in seen)
+        days_within = [other for other in days if day - rules.sustained_of * DAY < other <= day]
+        value = sum(sum(days[other]) / len(days[other]) >= rules.sustained_line for other in days_within)
         hit, calm = value >= rules.sustained_days, value < rules.calm_share * rules.sustained_days
-        found[day] = Signal(min(seen), len(within(days, min(seen), day)), float(value), hit, calm)
-    return found
+        result[day] = Signal(
+            min(days_within), len(within(days, min(days_within), day)), float(value), hit, calm
+        )
+    return result
 
 
 def change(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
-    """For each day the greatest sum over any stretch that ends on it: Page's recursion, tried one by one."""
+    """For each day the greatest sum over any stretch of days that ends on it, result by trying every stretch."""
     steps = {}
     for day in days:
         last = day - rules.baseline_gap * DAY
@@ -55,15 +57,15 @@ def change(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
         if len(past) >= rules.baseline_texts:
             usual = sum(past) / len(past) + rules.change_allowance
             steps[day] = sum(p - usual for p in days[day])
-    found = {}
+    result = {}
     for day in steps:
         starts = [other for other in steps if day - rules.change_days * DAY < other <= day]
         sums = {one: sum(steps[other] for other in steps if one <= other <= day) for one in starts}
         value = max(0.0, *sums.values())
         begin = max(starts, key=lambda one: (round(sums[one], 9), one))
         hit, calm = value >= rules.change_limit, value < rules.calm_share * rules.change_limit
-        found[day] = Signal(begin, len(within({d: days[d] for d in steps}, begin, day)), value, hit, calm)
-    return found
+        result[day] = Signal(begin, len(within({d: days[d] for d in steps}, begin, day)), value, hit, calm)
+    return result
 
 
 RULES: dict[str, Callable[[Days, AlertRules], dict[dt.date, Signal]]] = {
@@ -74,8 +76,8 @@ RULES: dict[str, Callable[[Days, AlertRules], dict[dt.date, Signal]]] = {
 
 
 def episodes(signals: Mapping[dt.date, Signal], rules: AlertRules, confirm: int) -> list[list[dt.date]]:
-    """The days on which an alert stands, one list an episode, by walking through the days in order."""
-    found: list[list[dt.date]] = []
+    """The days of each episode, one list per episode, by a walk through the days in order."""
+    result: list[list[dt.date]] = []
     run, standing, decided = 0, False, dt.date.min
     for day, signal in sorted(signals.items()):
         run = run + 1 if signal.hit else 0
@@ -85,7 +87,7 @@ def episodes(signals: Mapping[dt.date, Signal], rules: AlertRules, confirm: int)
             standing, decided = False, day
         if not standing or (day - decided).days > rules.cooldown_days:
             continue
-        if not found or (day - found[-1][-1]).days > rules.cooldown_days:
-            found.append([])
-        found[-1].append(day)
-    return found
+        if not result or (day - result[-1][-1]).days > rules.cooldown_days:
+            result.append([])
+        result[-1].append(day)
+    return result

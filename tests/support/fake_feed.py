@@ -1,4 +1,4 @@
-"""Scored texts for tests, written straight into a database: a few by hand, or many with known courses."""
+"""Scored texts for tests, inserted into a database: a few by hand, or many that follow given courses."""
 
 import datetime as dt
 import math
@@ -31,8 +31,8 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def probabilities(high: float, mid: float = 0.0) -> list[float]:
     """P(emotion) whose risks are high (sadness), mid (anger) and the rest low (joy)."""
-    known = {"sadness": high, "anger": mid, "joy": 1.0 - high - mid}
-    return [known.get(emotion, 0.0) for emotion in EMOTIONS]
+    values = {"sadness": high, "anger": mid, "joy": 1.0 - high - mid}
+    return [values.get(emotion, 0.0) for emotion in EMOTIONS]
 
 
 def insert(
@@ -44,7 +44,7 @@ def insert(
     truncated: Sequence[bool] | None = None,
     cohorts: Sequence[str | None] | None = None,
 ) -> None:
-    """Documents and, unless model is None, their scores; rows n, p of shape (n, 6); cohorts "test" unless given."""
+    """Insert n documents and, unless `model` is None, their scores; p has shape (n, 6); cohorts default to "test"."""
     first = con.sql("SELECT count(*) FROM documents").fetchall()[0][0]
     documents = pl.DataFrame(
         {
@@ -88,7 +88,7 @@ def insert(
 
 
 def add(con: duckdb.DuckDBPyConnection, texts: Iterable[Sequence], model: str | None = MODEL) -> None:
-    """Texts as (subject or subject@cohort, "YYYY-MM-DD HH:MM", p_high[, p_mid])."""
+    """Insert texts given as (subject or subject@cohort, "YYYY-MM-DD HH:MM", p_high[, p_mid])."""
     rows = list(texts)
     who = [row[0].partition("@") for row in rows]
     insert(
@@ -114,7 +114,7 @@ def level(course: str, day: int, days: int, phase: float) -> float:
 
 
 def add_courses(con: duckdb.DuckDBPyConnection, subjects: int = 30, days: int = 120, seed: int = 7) -> None:
-    """A realistic feed: `subjects` people writing 1.4 texts a day, each on a course."""
+    """Insert a realistic feed: each of `subjects` people writes 1.4 texts a day and follows a course."""
     rng = np.random.default_rng(seed)
     hours = np.array([1, 1, 1, 1, 1, 2, 4, 7, 9, 9, 8, 8, 10, 9, 8, 8, 9, 11, 13, 15, 16, 14, 9, 4], float)
     who: list[str] = []

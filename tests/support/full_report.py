@@ -1,4 +1,4 @@
-"""A database with all that a report can show: two cohorts, alerts, a judged run, an evaluation, a missing night."""
+"""A database with everything that a report shows: two cohorts, alerts, a judged run, an evaluation, a gap."""
 
 import datetime as dt
 from pathlib import Path
@@ -43,7 +43,7 @@ MEASURED = {
 
 
 def fill(con: duckdb.DuckDBPyConnection, subjects: int = 40, south: str = "south") -> None:
-    """Courses of two cohorts of which every second subject is one, up to the day LAST."""
+    """Fill the database with two cohorts, each with every second subject, up to the day LAST."""
     fake_feed.add_courses(con, subjects)
     con.execute("UPDATE scores SET cohort = 'north'")
     con.execute(

@@ -1,4 +1,4 @@
-"""Strings that break programs, by what they break. UTF-8 can hold them all; bytes that are no text are elsewhere."""
+"""Strings that break programs, grouped by what they break. All are valid UTF-8; other tests cover invalid bytes."""
 
 # fmt: off
 EMPTY = [

@@ -1,4 +1,4 @@
-"""Input files for tests, and what reading one gives."""
+"""Input files for tests, and the result of reading one."""
 
 import csv
 import datetime as dt
@@ -18,7 +18,7 @@ DAY = dt.datetime(2026, 1, 5, 10)
 
 
 def read(path: Path, chunk_rows: int = 1000) -> Chunk:
-    """A file's chunks as one."""
+    """All chunks of a file as one chunk."""
     chunks = list(stream(path, chunk_rows))
     assert all(chunk.n_valid + chunk.rejects.height == chunk.n_read for chunk in chunks)
     return Chunk(
@@ -36,7 +36,7 @@ def write(path: Path, content: str | bytes) -> Path:
 
 
 def write_rows(path: Path, rows: list[dict[str, object]]) -> Path:
-    """The same rows in the format that the name asks for."""
+    """Write the rows in the format of the file's ending."""
     names = list(rows[0])
     if path.suffix == ".parquet":
         pl.DataFrame(rows).write_parquet(path)

@@ -1,4 +1,4 @@
-"""A process that is sent signals at a moment it tells of."""
+"""A process that receives signals once it has printed a line."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ Send = Callable[[subprocess.Popen[str]], None]
 
 
 def interrupted(code: str, *words: object, at: str, send: Send) -> tuple[int, str]:
-    """Exit code and error stream of Python code that was sent signals once it printed the line `at`."""
+    """Exit code and error stream of Python code that received signals once it had printed the line `at`."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *map(str, words)],
         stdout=subprocess.PIPE,
@@ -23,7 +23,7 @@ def interrupted(code: str, *words: object, at: str, send: Send) -> tuple[int, st
         env={**os.environ, "PYTHONPATH": str(SQL.parent), "NO_COLOR": "1", "AWAITED": at},
         preexec_fn=lambda: signal.signal(
             signal.SIGINT, signal.SIG_DFL
-        ),  # whoever runs the tests may ignore it
+        ),  # the caller of the tests may ignore SIGINT
     )
     try:
         assert process.stdout is not None
@@ -31,7 +31,7 @@ def interrupted(code: str, *words: object, at: str, send: Send) -> tuple[int, st
         send(process)
         _, error = process.communicate(timeout=LIMIT_S)
     finally:
-        process.kill()  # one that did not hear the signal would go on beside the other tests
+        process.kill()  # a process that missed the signal would run on beside the other tests
     return process.returncode, error
 
 
@@ -46,7 +46,7 @@ def twice(process: subprocess.Popen[str]) -> None:
 
 
 def twice_heard(process: subprocess.Popen[str]) -> None:
-    """Ctrl-C, and again once the first was heard: while a library holds Python's lock, two are one."""
+    """Ctrl-C, and again after the first was handled: while a library holds Python's lock, two count as one."""
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     assert any("Ctrl-C again stops at once" in line for line in process.stderr)

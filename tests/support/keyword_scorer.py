@@ -1,4 +1,4 @@
-"""A small real scorer: P(emotion) from the words of a text, so that the pipeline can be run without a model."""
+"""A scorer that computes P(emotion) from the words of a text, so that the pipeline runs without a model."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from monitor.model.prompts import PromptTemplate
 
 @dataclass(frozen=True)
 class KeywordModel:
-    """What the jobs read of a model."""
+    """The attributes of a model that the jobs read."""
 
     model_id: str = "keywords-1"
     name: str = "keywords"
@@ -36,7 +36,7 @@ class KeywordModel:
 
 @dataclass(frozen=True)
 class KeywordScores:
-    """As scoring.Scores: (n, 6), (n,), (n,)."""
+    """Like `Scores` of monitor/scoring/scorer.py; shapes (n, 6), (n,) and (n,)."""
 
     probabilities: np.ndarray
     n_tokens: np.ndarray
@@ -44,7 +44,7 @@ class KeywordScores:
 
 
 class KeywordScorer:
-    """Eight times the weight for each emotion that a text names; `die_after` texts it raises, as a crash would."""
+    """Gives each emotion that a text names eight times the weight; after `die_after` texts it raises an error."""
 
     def __init__(self, model: KeywordModel | None = None, die_after: int | None = None) -> None:
         self.model = model or KeywordModel()

@@ -1,4 +1,4 @@
-"""A night in a process of its own, which says on standard output what it is about to do; tests kill it there.
+"""A night in a process of its own. It prints each step before the step starts, and tests kill it there.
 
 Arguments: settings as JSON, and the id of the model.
 """
@@ -26,12 +26,12 @@ from reports.risk import pictures
 from reports.style import offline
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 
-INGEST_ROWS = 40  # of a chunk: small, so that there are many moments between them
-COMMIT_ROWS = 90  # so that a commit has rows of several chunks, and of several files
+INGEST_ROWS = 40  # of a chunk; small, so that there are many moments between chunks
+COMMIT_ROWS = 90  # a commit has rows of several chunks and of several files
 
 
 def run_night(settings: Settings, model_id: str, *, draw: bool = True) -> None:
-    """A night in small chunks with the scorer of the tests; its report, if drawn, has one picture a page."""
+    """A night in small chunks with the scorer of the tests. Its report, if drawn, has one picture per page."""
     in_chunks = partial(documents.read_documents, chunk_rows=INGEST_ROWS)
     report = pipeline.write_report if draw else lambda *_args, **_options: settings.out / "index.html"
     with (
@@ -43,22 +43,22 @@ def run_night(settings: Settings, model_id: str, *, draw: bool = True) -> None:
         jobs.nightly.run_nightly(settings, lambda: KeywordScorer(KeywordModel(model_id=model_id)))
 
 
-def say(step: str) -> None:
+def announce(step: str) -> None:
     print("*", step, time.monotonic(), flush=True)
 
 
-def told(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, saying so before it begins."""
+def announced(step: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function; each call announces the step first."""
 
-    def telling(*args: Any, **kwargs: Any) -> Any:
-        say(step)
+    def announcing(*args: Any, **kwargs: Any) -> Any:
+        announce(step)
         return function(*args, **kwargs)
 
-    return telling
+    return announcing
 
 
-class Telling:
-    """A connection that says when it commits and when it closes, which moves the log into the file."""
+class AnnouncingConnection:
+    """A connection that announces its commit, and its closing, which moves the log into the file."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
         self._con = con
@@ -68,25 +68,25 @@ class Telling:
 
     def execute(self, sql: str, *args: Any) -> Any:
         if sql == "COMMIT":
-            say("commit")
+            announce("commit")
         return self._con.execute(sql, *args)
 
     def close(self) -> None:
-        say("close")
+        announce("close")
         self._con.close()
 
 
 if __name__ == "__main__":
     offline.chart_script = lambda: "the script that draws charts takes a second to bundle"  # type: ignore[assignment]
     connect = Database.connect
-    Database.connect = lambda *args, **kwargs: Telling(connect(*args, **kwargs))  # type: ignore[method-assign, assignment, return-value]
-    batches.commit_batch = told("ingest", batches.commit_batch)
-    KeywordScorer.score = told("score", KeywordScorer.score)  # type: ignore[method-assign]
+    Database.connect = lambda *args, **kwargs: AnnouncingConnection(connect(*args, **kwargs))  # type: ignore[method-assign, assignment, return-value]
+    batches.commit_batch = announced("ingest", batches.commit_batch)
+    KeywordScorer.score = announced("score", KeywordScorer.score)  # type: ignore[method-assign]
     for step, name in (
-        ("alerts", "update_alerts_and_judge"),
+        ("alerts", "refresh_alerts"),
         ("publish", "publish"),
         ("report", "write_report"),
     ):
-        setattr(pipeline, name, told(step, getattr(pipeline, name)))
+        setattr(pipeline, name, announced(step, getattr(pipeline, name)))
     app.exit_with_code(lambda: run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2]))
-    say("end")
+    announce("end")

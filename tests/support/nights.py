@@ -1,4 +1,4 @@
-"""An inbox in every format and state, a night over it, and what a database holds, whoever wrote it and when."""
+"""An inbox with every format and fault, settings of a night, and a database's rows without ids and times of runs."""
 
 import csv
 import json
@@ -27,18 +27,18 @@ LEDGERS = {"runs", "schema_version"}
 
 
 def rows(first: int, n: int) -> list[dict[str, str]]:
-    """Rows of n texts by 14 people; every 17th repeats the one before, every 23rd has no day."""
-    found = []
+    """Rows of n texts by 14 people; every 17th repeats the one before, every 23rd has no valid date."""
+    result = []
     for i in range(first, first + n):
         k = i - 1 if i % 17 == 0 else i
         day = "someday" if i % 23 == 0 else f"2026-{i % 5 + 1:02d}-{i % 28 + 1:02d}"
         text = f"some {EMOTIONS[k % 6]}, number {k}"
-        found.append({"doc_id": f"d{k}", "subject_id": f"s{k % 14}", "posted_at": day, "text": text})
-    return found
+        result.append({"doc_id": f"d{k}", "subject_id": f"s{k % 14}", "posted_at": day, "text": text})
+    return result
 
 
 def write_csv(path: Path, given: list[dict[str, str]], end: str = "") -> None:
-    """A file that appears whole, as a careful sender's does."""
+    """Write a CSV file in one step, as a careful sender does."""
     unfinished = path.with_name(f".{path.name}")
     with unfinished.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, list(given[0]))
@@ -49,7 +49,7 @@ def write_csv(path: Path, given: list[dict[str, str]], end: str = "") -> None:
 
 
 def fill(inbox: Path, night: int) -> None:
-    """What comes in before one of two nights: files with faults, and one that cannot be read at all."""
+    """Fill the inbox before one of two nights: files with faults, and one that cannot be read."""
     inbox.mkdir(exist_ok=True)
     first = 1000 * night
     write_csv(inbox / f"a{night}.csv", rows(first, 60), end=f"d{first},too,short\n")
@@ -62,30 +62,30 @@ def fill(inbox: Path, night: int) -> None:
 
 
 def settings(folder: Path, inbox: Path, **others: Any) -> Settings:
-    """Settings of a run in a folder, whose key is beside the inbox."""
-    places = {"db": folder / "risk.duckdb", "out": folder / "report", "snapshot": folder / "snapshot"}
+    """Settings of a run in a folder; the key is beside the inbox."""
+    paths = {"db": folder / "risk.duckdb", "out": folder / "report", "snapshot": folder / "snapshot"}
     return Settings(
-        inbox=inbox, key_file=inbox.with_name("key"), chunk_rows=40, settle_s=0, **places, **others
+        inbox=inbox, key_file=inbox.with_name("key"), chunk_rows=40, settle_s=0, **paths, **others
     )
 
 
 def contents(db: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """The rows of every table but the ledgers, sorted, without run ids and the times of runs."""
+    """The sorted rows of every table except the ledgers, without run ids and times of runs."""
     with Database(db).reading() as con:
         tables = con.execute("SELECT table_name FROM duckdb_tables() ORDER BY ALL").fetchall()
-        found = {}
+        tables_rows = {}
         for (table,) in tables:
             if table not in LEDGERS:
                 columns = [
                     name for name, *_ in con.execute(f"DESCRIBE {table}").fetchall() if name not in BY_RUN
                 ]
                 names = ", ".join(f'"{name}"' for name in columns)
-                found[table] = sorted(con.execute(f"SELECT {names} FROM {table}").fetchall(), key=repr)
-    return found
+                tables_rows[table] = sorted(con.execute(f"SELECT {names} FROM {table}").fetchall(), key=repr)
+    return tables_rows
 
 
 def assert_ledger_adds_up(db: Path) -> None:
-    """Every row is counted in the line of the run that wrote it: they were committed together or not at all."""
+    """Every row is counted in the line of its run: rows and counts were committed together or not at all."""
     with Database(db).reading() as con:
         for table, counted in (("documents", "n_appended"), ("scores", "n_scored"), ("files", "n_files")):
             wrong = con.execute(

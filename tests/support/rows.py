@@ -1,4 +1,4 @@
-"""Rows of documents and scores for tests of the database."""
+"""Rows of documents and scores, and a small database, for tests of the database."""
 
 import datetime as dt
 from pathlib import Path
@@ -25,7 +25,7 @@ def documents(*ids: str, text: str = "a text") -> pl.DataFrame:
 
 
 def database(path: Path) -> Path:
-    """A database that holds the documents a and b."""
+    """A database with the documents a and b."""
     with Database(path).writing() as con:
         store.append_documents(con, documents("a", "b"), "run")
     return path

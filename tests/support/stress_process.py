@@ -1,6 +1,6 @@
-"""What runs beside others in the stress test, each in a process of its own, until the file FOLDER/stop is there.
+"""The processes of the stress test. Each works until the file FOLDER/stop exists.
 
-Arguments: `nights` or `reader`, the folder, and settings as JSON. The last line says what was done.
+Arguments: `nights` or `reader`, the folder, and settings as JSON. The last line has the function's counts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def nights(stop: Path, chosen: str) -> tuple[int, int]:
-    """One night after the other; returns how many were done, and how many found another at work."""
+    """Run one night after the other; returns the nights done, and those refused because another one was running."""
     from monitor.errors import StoreError
     from monitor.settings import Settings
     from tests.support.nightly_process import run_night
@@ -22,9 +22,9 @@ def nights(stop: Path, chosen: str) -> tuple[int, int]:
     done = refused = 0
     print("ready", flush=True)
     with (
-        Path(os.devnull).open("w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-        contextlib.redirect_stderr(nowhere),
+        Path(os.devnull).open("w") as null,
+        contextlib.redirect_stdout(null),
+        contextlib.redirect_stderr(null),
     ):
         while not stop.exists():
             try:
@@ -39,20 +39,20 @@ def nights(stop: Path, chosen: str) -> tuple[int, int]:
 
 
 def reader(stop: Path, chosen: str) -> tuple[int, float]:
-    """Question after question, each within the default patience; returns how many, and the longest, in seconds."""
+    """Query after query, each within the default wait; returns their number, and the longest in seconds."""
     from monitor.database.connection import Database
     from tests.support.nights import assert_ledger_adds_up
 
-    db, asked, longest, seen = Path(json.loads(chosen)["db"]), 0, 0.0, 0
+    db, n_queries, longest, n_before = Path(json.loads(chosen)["db"]), 0, 0.0, 0
     print("ready", flush=True)
     while not stop.exists():
-        began = time.monotonic()
+        start = time.monotonic()
         assert_ledger_adds_up(db)
         with Database(db).reading() as con:
             ((n,),) = con.execute("SELECT count(*) FROM scores").fetchall()
-        assert n >= seen, "committed rows are gone"
-        seen, asked, longest = n, asked + 1, max(longest, time.monotonic() - began)
-    return asked, longest
+        assert n >= n_before, "committed rows are gone"
+        n_before, n_queries, longest = n, n_queries + 1, max(longest, time.monotonic() - start)
+    return n_queries, longest
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The window queries once more, text by text in plain Python: slow, and too simple to be wrong in the same way."""
+"""The window queries again, text by text in plain Python: slow, but too simple to have the same faults."""
 
 import datetime as dt
 import statistics
@@ -11,7 +11,7 @@ Row = dict[str, object]
 
 
 class Text(NamedTuple):
-    """One text; mid and low share what high leaves."""
+    """One text with its probabilities of high and mid risk; low is the rest."""
 
     subject: str
     cohort: str | None
@@ -38,7 +38,7 @@ def mean(values: Iterable[float]) -> float:
 
 
 def measures(texts: Sequence[Text]) -> Row:
-    """What every query says of a set of texts."""
+    """The measures that every query returns of a set of texts."""
     n_high = sum(text.is_high for text in texts)
     low, mid, high = (mean(getattr(text, name) for text in texts) for name in ("low", "mid", "high"))
     others = {f"p_{name}": 0.0 for name in ("love", "fear", "surprise")}
@@ -71,16 +71,16 @@ def wilson(k: int, n: int) -> Row:
 def course(subject: str, day: dt.date, days: int, texts: Sequence[Text]) -> Row:
     """Variability, inertia and the band of the own past, for the window of `days` ending on `day`."""
     own = [text for text in texts if text.subject == subject]
-    seen = [text for text in own if day - days * DAY < text.day <= day]
-    daily = {text.day: mean(other.high for other in seen if other.day == text.day) for text in seen}
+    within = [text for text in own if day - days * DAY < text.day <= day]
+    daily = {text.day: mean(other.high for other in within if other.day == text.day) for text in within}
     pairs = [(daily[one - DAY], daily[one]) for one in daily if one - DAY in daily]
     varied = len(pairs) >= 5 and all(statistics.pvariance(side) > 1e-12 for side in zip(*pairs, strict=True))
     past = [text.high for text in own if 0 <= (day - days * DAY - text.day).days < 56]
     centre = mean(past) if len(past) >= 10 else None
     spread = statistics.stdev(past) if len(past) >= 10 else 0.0
-    reach = 1.96 * spread * (1 / len(seen) + 1 / len(past)) ** 0.5 if past else 0.0
+    reach = 1.96 * spread * (1 / len(within) + 1 / len(past)) ** 0.5 if past else 0.0
     return {
-        "variability": statistics.stdev(text.high for text in seen) if len(seen) > 1 else None,
+        "variability": statistics.stdev(text.high for text in within) if len(within) > 1 else None,
         "inertia": statistics.correlation(*zip(*pairs, strict=True)) if varied else None,
         "baseline_mean": centre,
         "baseline_lo": None if centre is None else max(0.0, centre - reach),
@@ -91,14 +91,14 @@ def course(subject: str, day: dt.date, days: int, texts: Sequence[Text]) -> Row:
 def rolling(texts: Sequence[Text], days: int, key: Callable[[Text], str], name: str | None) -> list[Row]:
     rows = []
     for day, group in sorted({(text.day, key(text)) for text in texts}):
-        seen = [text for text in texts if key(text) == group and day - days * DAY < text.day <= day]
-        row = {"day": day} | ({name: group} if name else {}) | measures(seen)
-        row |= wilson(sum(text.is_high for text in seen), len(seen))
-        row["n_days"] = len({text.day for text in seen})
+        within = [text for text in texts if key(text) == group and day - days * DAY < text.day <= day]
+        row = {"day": day} | ({name: group} if name else {}) | measures(within)
+        row |= wilson(sum(text.is_high for text in within), len(within))
+        row["n_days"] = len({text.day for text in within})
         if name == "subject_id":
             row |= course(group, day, days, texts)
         else:
-            row["n_subjects"] = len({text.subject for text in seen})
+            row["n_subjects"] = len({text.subject for text in within})
         rows.append(row)
     return rows
 
@@ -106,9 +106,9 @@ def rolling(texts: Sequence[Text], days: int, key: Callable[[Text], str], name: 
 def daily(texts: Sequence[Text], key: Callable[[Text], str], name: str | None) -> list[Row]:
     rows = []
     for day, group in sorted({(text.day, key(text)) for text in texts}):
-        seen = [text for text in texts if (text.day, key(text)) == (day, group)]
-        counted = {} if name else {"n_subjects": len({text.subject for text in seen})}
-        rows.append({"day": day} | ({name: group} if name else {}) | measures(seen) | counted)
+        within = [text for text in texts if (text.day, key(text)) == (day, group)]
+        counted = {} if name else {"n_subjects": len({text.subject for text in within})}
+        rows.append({"day": day} | ({name: group} if name else {}) | measures(within) | counted)
     return rows
 
 
@@ -119,48 +119,48 @@ def monday(day: dt.date) -> dt.date:
 def headline(texts: Sequence[Text], as_of: dt.date, threshold: float, min_texts: int) -> list[Row]:
     rows = []
     for period, last in (("now", as_of), ("before", as_of - 7 * DAY)):
-        seen = [text for text in texts if last - 7 * DAY < text.day <= last]
+        within = [text for text in texts if last - 7 * DAY < text.day <= last]
         means = [
-            mean(text.high for text in seen if text.subject == subject)
-            for subject in {text.subject for text in seen}
-            if sum(text.subject == subject for text in seen) >= min_texts
+            mean(text.high for text in within if text.subject == subject)
+            for subject in {text.subject for text in within}
+            if sum(text.subject == subject for text in within) >= min_texts
         ]
         rows.append(
-            {"period": period, "first_day": last - 6 * DAY, "last_day": last, "n": len(seen)}
-            | {"n_subjects": len({text.subject for text in seen}), "n_rated": len(means)}
+            {"period": period, "first_day": last - 6 * DAY, "last_day": last, "n": len(within)}
+            | {"n_subjects": len({text.subject for text in within}), "n_rated": len(means)}
             | {"n_above": sum(value >= threshold for value in means)}
-            | {"p_high": mean(text.high for text in seen) if seen else None}
+            | {"p_high": mean(text.high for text in within) if within else None}
         )
     return rows
 
 
 def heat_subject_week(texts: Sequence[Text], as_of: dt.date, days: int, top: int) -> list[Row]:
-    seen = [text for text in texts if text.day >= monday(as_of - (days - 1) * DAY)]
-    if not seen:
+    within = [text for text in texts if text.day >= monday(as_of - (days - 1) * DAY)]
+    if not within:
         return []
-    everyone = mean(text.high for text in seen)
+    everyone = mean(text.high for text in within)
     ranks = []
-    for subject in {text.subject for text in seen}:
-        recent = [t.high for t in seen if t.subject == subject and t.day > as_of - 28 * DAY]
+    for subject in {text.subject for text in within}:
+        recent = [t.high for t in within if t.subject == subject and t.day > as_of - 28 * DAY]
         ranks.append((not recent, -(sum(recent) + 5 * everyone) / (len(recent) + 5), subject))
     rows = []
     for place, (*_, subject) in enumerate(sorted(ranks)[:top], start=1):
-        for week in sorted({monday(text.day) for text in seen if text.subject == subject}):
-            cell = [text for text in seen if text.subject == subject and monday(text.day) == week]
-            known = {key: measures(cell)[key] for key in ("n", "n_high", "share_high", "p_high")}
-            rows.append({"week": week, "subject_id": subject, "place": place} | known)
+        for week in sorted({monday(text.day) for text in within if text.subject == subject}):
+            cell = [text for text in within if text.subject == subject and monday(text.day) == week]
+            values = {key: measures(cell)[key] for key in ("n", "n_high", "share_high", "p_high")}
+            rows.append({"week": week, "subject_id": subject, "place": place} | values)
     return rows
 
 
 def heat_weekday_hour(texts: Sequence[Text], as_of: dt.date, days: int) -> list[Row]:
-    seen = [text for text in texts if text.day > as_of - days * DAY]
+    within = [text for text in texts if text.day > as_of - days * DAY]
     rows = []
     for weekday, hour in product(range(1, 8), range(24)):
-        cell = [text for text in seen if (text.at.isoweekday(), text.at.hour) == (weekday, hour)]
+        cell = [text for text in within if (text.at.isoweekday(), text.at.hour) == (weekday, hour)]
         if cell:
-            known = {key: measures(cell)[key] for key in ("n", "n_high", "share_high", "p_high")}
+            values = {key: measures(cell)[key] for key in ("n", "n_high", "share_high", "p_high")}
             subjects = len({text.subject for text in cell})
-            rows.append({"weekday": weekday, "hour": hour, "n_subjects": subjects} | known)
+            rows.append({"weekday": weekday, "hour": hour, "n_subjects": subjects} | values)
     return rows
 
 
@@ -168,18 +168,18 @@ def weekly_cohort(texts: Sequence[Text], as_of: dt.date, weeks: int) -> list[Row
     rows: list[Row] = []
     for cohort in (None, *sorted({text.cohort or "unnamed" for text in texts})):
         for last in (as_of - 7 * back * DAY for back in reversed(range(weeks))):
-            seen = [
+            within = [
                 text
                 for text in texts
                 if last - 7 * DAY < text.day <= last and cohort in (None, text.cohort or "unnamed")
             ]
-            if seen:
-                known = measures(seen) | wilson(sum(text.is_high for text in seen), len(seen))
+            if within:
+                values = measures(within) | wilson(sum(text.is_high for text in within), len(within))
                 counts = {
-                    "n_days": len({text.day for text in seen}),
-                    "n_subjects": len({t.subject for t in seen}),
+                    "n_days": len({text.day for text in within}),
+                    "n_subjects": len({t.subject for t in within}),
                 }
-                rows.append({"cohort": cohort, "day": last} | counts | known)
+                rows.append({"cohort": cohort, "day": last} | counts | values)
     return rows
 
 
@@ -231,7 +231,7 @@ def answers(
     min_texts: int,
     weeks: int,
 ) -> dict[str, list[Row]]:
-    """Query name -> the rows it should give, with the columns that are held against it."""
+    """Query name -> its expected rows, with the columns that the test compares."""
     texts = [text for text in every if text.scored and text.day <= as_of]
 
     def subject(text: Text) -> str:
