@@ -43,6 +43,18 @@ def test_snapshot_answers_like_the_database_without_any_text(db: Path, tmp_path:
     assert b"secret diary" in publish(Database(db), tmp_path / "with-texts", texts=True).read_bytes()
 
 
+def test_attached_snapshot_answers_views_with_wilsons_interval(db: Path, tmp_path: Path) -> None:
+    out = publish(Database(db), tmp_path / "out")
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH '{out}' AS snapshot (READ_ONLY)")
+        rows = con.execute(
+            "SELECT n, round(share_high_lo, 3), round(share_high_hi, 3) FROM snapshot.risk_rolling"
+            " WHERE level = 'overall' ORDER BY day LIMIT 1"
+        ).fetchall()
+        assert rows == [(3, 0.0, 0.562)]
+        assert con.execute("SELECT round(snapshot.wilson_low(1, 10), 3)").fetchall() == [(0.018,)]
+
+
 def test_snapshot_without_indexes_still_appends_no_row_twice(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out", texts=True)
     with duckdb.connect(out, read_only=True) as con:
