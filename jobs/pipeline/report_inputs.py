@@ -128,7 +128,7 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
     daily, week, month = (
         suppression.windows(frame, pieces, length) for frame, length in zip(frames, WINDOWS, strict=True)
     )
-    known = frames[0] if pieces.shows(pieces.as_of, 7) else frames[0].clear()
+    known = frames[0] if pieces.allows(pieces.as_of, 7) else frames[0].clear()
     ahead = forecast.forecast(known.with_columns(cohort=pl.lit(cohort or "")), pieces.as_of)
     return Series(
         cohort=cohort,
@@ -137,7 +137,7 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
         week=week,
         month=month,
         weeks=suppression.weeks(weekly.drop("cohort"), pieces),
-        by_week=bool(pieces.whole),
+        by_week=bool(pieces.undivided),
         forecast=ahead.with_columns(pl.col("p", "lo", "hi").round(3)),  # no way back to single days
         level=forecast.LEVEL,
     )

@@ -43,18 +43,18 @@ def trend(series: Series, first_day: dt.date, missing: Sequence[dt.date], words:
         ),
         *(pl.col(f"p_{level}").alias(level) for level in LEVELS),
     )
-    parts = (
+    frames = (
         series.daily.select("day", pl.col("share_high").alias("share"), "n", "n_subjects"),
         _full(week, series, 7).sort("day").with_columns(stretch=_stretches(missing), alone=ALONE),
         _full(series.month.select("day", pl.col("share_high").alias("share_28")), series, 28),
     )
-    days = parts[0]
-    for part in parts[1:]:
+    days = frames[0]
+    for part in frames[1:]:
         days = days.join(part, on="day", how="full", coalesce=True)
-    shown = days.filter(pl.col("day") >= first_day).sort("day")
-    return shown.with_columns(
+    charted = days.filter(pl.col("day") >= first_day).sort("day")
+    return charted.with_columns(
         pl.col("day").dt.to_string("%Y-%m-%d"),
-        date=pl.Series([words.weekday(day) for day in shown["day"]], dtype=pl.String),
+        date=pl.Series([words.weekday(day) for day in charted["day"]], dtype=pl.String),
     )
 
 

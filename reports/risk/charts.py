@@ -48,8 +48,8 @@ def risk_trend(
     y: dict[str, Any] = {"scale": scale, "axis": axes.percent_axis(), "title": None}
     x = axes.time_axis("day", pl.concat([frame["day"], forecast["day"]]), words)
     looks = _trend_looks(palette, words)
-    known = [name for name in looks if (forecast if name == "p" else frame)[name].drop_nulls().len()]
-    key = axes.line_key({looks[name][0]: looks[name][1:] for name in known}, 3 if len(known) <= 3 else 2)
+    present = [name for name in looks if (forecast if name == "p" else frame)[name].drop_nulls().len()]
+    key = axes.line_key({looks[name][0]: looks[name][1:] for name in present}, 3 if len(present) <= 3 else 2)
 
     def layer(mark: alt.Chart, field: str) -> alt.Chart:
         named: alt.Chart = mark.transform_filter(f"isValid(datum.{field})").transform_calculate(
@@ -72,12 +72,12 @@ def risk_trend(
     if gaps.height:
         shade = alt.Chart(gaps).mark_rect(color=palette.withheld, opacity=0.7)
         layers.append(shade.encode(x=x, x2=alt.X2("end:T")))
-    if "share_7" in known:
+    if "share_7" in present:
         layers.append(band(course.transform_filter("isValid(datum.lo)"), 0.16).encode(detail=of_stretch))
-    if "p" in known:
+    if "p" in present:
         layers.append(band(ahead, 0.1))
-    layers += [layer(mark, field) for field, mark in drawn.items() if field in known]
-    layers.append(axes.day_hover("day", course.encode(x=x), palette, _trend_told(frame, words)))
+    layers += [layer(mark, field) for field, mark in drawn.items() if field in present]
+    layers.append(axes.day_hover("day", course.encode(x=x), palette, _trend_tooltip_rows(frame, words)))
     if frame["alone"].any():
         layers.append(
             layer(course.transform_filter("datum.alone").mark_circle(size=34, opacity=1), "share_7")
@@ -101,7 +101,7 @@ def highest(frame: pl.DataFrame, forecast: pl.DataFrame) -> float:
     return max((float(top) for top in tops if top is not None), default=0.0)  # type: ignore[arg-type]
 
 
-def _trend_told(frame: pl.DataFrame, words: Words) -> axes.Rows:
+def _trend_tooltip_rows(frame: pl.DataFrame, words: Words) -> axes.Rows:
     daily = frame["share"].drop_nulls().len() > 0
     return [
         ("date", words("Day") if daily else words("Week to"), None),
@@ -143,12 +143,12 @@ def risk_levels(
             detail=alt.Detail("stretch:N"),
         )
     )
-    told = [
+    tooltip_rows = [
         ("date", words("7 days to"), None),
         *((name, words("P({level} risk)", level=name), ".1%") for name in names),
         ("n_7", words("Texts, 7 days"), ",d"),
     ]
-    hover = axes.day_hover("levels_day", base.encode(x=x), palette, told)
+    hover = axes.day_hover("levels_day", base.encode(x=x), palette, tooltip_rows)
     return alt.layer(areas, hover).properties(width=width, height=height)
 
 
@@ -163,7 +163,7 @@ def emotion_mix(
 ) -> alt.Chart:
     """The six emotions as shares of one, a column a week, coloured by the risk they stand for."""
     colours = {words(emotion): colour for emotion, colour in palette.emotions(rules).items()}
-    told = [
+    tooltip_rows = [
         ("date", words("Week"), None),
         ("name", words("Emotion"), None),
         ("p", words("Mean probability"), ".1%"),
@@ -179,7 +179,7 @@ def emotion_mix(
             y=alt.Y("base:Q", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title=None),
             y2=alt.Y2("top:Q"),
             color=axes.stacked_colours("name", colours),
-            tooltip=axes.tooltips(told),
+            tooltip=axes.tooltips(tooltip_rows),
         )
         .properties(width=width, height=height)
     )
@@ -204,19 +204,19 @@ def heat_weekday_hour(
         x=alt.X("hour:O", axis=hours, scale=alt.Scale(padding=0, domain=list(range(24)))),
         y=alt.Y("weekday:O", axis=days, scale=scale),
     )
-    told = [
+    tooltip_rows = [
         ("weekday", words("Day"), None),
         ("clock", words("Hour"), None),
         ("p_high", words("Mean P(high risk)"), ".1%"),
         ("n", words("Texts"), ",d"),
         ("n_subjects", words("Subjects"), ",d"),
     ]
-    shown = cells.transform_filter("!datum.withheld").encode(
-        color=axes.heat_colours("p_high", frame, palette, words), tooltip=axes.tooltips(told)
+    visible = cells.transform_filter("!datum.withheld").encode(
+        color=axes.heat_colours("p_high", frame, palette, words), tooltip=axes.tooltips(tooltip_rows)
     )
     grey = cells.transform_filter("datum.withheld").mark_rect(
         color=palette.withheld, stroke=palette.paper, strokeWidth=1.5
     )
-    return alt.layer(grey, shown.mark_rect(stroke=palette.paper, strokeWidth=1.5)).properties(
+    return alt.layer(grey, visible.mark_rect(stroke=palette.paper, strokeWidth=1.5)).properties(
         width=width, height=row * len(WEEKDAYS)
     )

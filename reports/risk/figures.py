@@ -66,10 +66,10 @@ def risk_trend(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
     words, gaps = inputs.words, chart_data.gaps(inputs.missing, inputs.first_day)
     unit = _trend_unit(series, inputs, gaps.height > 0)
     figure = partial(Figure, "risk_trend", words("High risk, day by day"), unit)
-    known = trend.drop_nulls("share_7")
-    if max(trend["share"].drop_nulls().len(), known.height) < 2:
-        return figure(too_little(series, inputs, words("at least 2 days, or 2 full weeks")))
-    summary = _trend_summary(known, series, inputs)
+    complete = trend.drop_nulls("share_7")
+    if max(trend["share"].drop_nulls().len(), complete.height) < 2:
+        return figure(too_little_data(series, inputs, words("at least 2 days, or 2 full weeks")))
+    summary = _trend_summary(complete, series, inputs)
     rows = [
         (
             row["day"],
@@ -114,12 +114,12 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
     )
 
 
-def _trend_summary(known: pl.DataFrame, series: Series, inputs: Inputs) -> str:
+def _trend_summary(complete: pl.DataFrame, series: Series, inputs: Inputs) -> str:
     """Where the 7-day share stands, its highest, the gaps, and the forecast with its past coverage."""
     words = inputs.words
-    if not known.height:
+    if not complete.height:
         return words("A 7-day share needs 7 days on record.")
-    last, top = known.row(-1, named=True), known.sort("share_7", descending=True).row(0, named=True)
+    last, top = complete.row(-1, named=True), complete.sort("share_7", descending=True).row(0, named=True)
     parts = [
         words(
             "In the 7 days to {day} the share was {share} ({lo} to {hi}). The highest 7-day share was "
@@ -135,17 +135,17 @@ def _trend_summary(known: pl.DataFrame, series: Series, inputs: Inputs) -> str:
     nights = sum(day >= inputs.first_day for day in inputs.missing)
     if nights:
         parts.append(words("{days} without a scored text.", days=words.count(nights, "day")))
-    parts.append(forecast_told(series, inputs))
+    parts.append(forecast_sentences(series, inputs))
     return words.join(*parts)
 
 
-def forecast_told(series: Series, inputs: Inputs) -> str:
+def forecast_sentences(series: Series, inputs: Inputs) -> str:
     """Where the forecast ends, and how often such forecasts held; nothing where there is none."""
     words = inputs.words
     if not series.forecast.height:
         return ""
     ahead = series.forecast.row(-1, named=True)
-    told = words(
+    outlook = words(
         "Forecast for {day}: {share} ({lo} to {hi}).",
         day=words.day(ahead["day"]),
         share=percent(ahead["p"]),
@@ -153,14 +153,14 @@ def forecast_told(series: Series, inputs: Inputs) -> str:
         hi=percent(ahead["hi"]),
     )
     if not ahead["n_checked"]:
-        return told
-    held = words(
+        return outlook
+    check = words(
         "Check: {coverage} of past forecasts fell inside the band (target {level}; {days} checked).",
         days=words.count(ahead["n_checked"], "day"),
         coverage=percent(ahead["coverage"], 0),
         level=percent(series.level, 0),
     )
-    return words.join(told, held)
+    return words.join(outlook, check)
 
 
 def risk_levels(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
@@ -168,10 +168,10 @@ def risk_levels(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
     words = inputs.words
     unit = words("Mean probability of each risk level over 7 days. The three add up to 100%.")
     figure = partial(Figure, "risk_levels", words("All three risk levels"), unit, wide=False)
-    known = trend.drop_nulls("share_7")
-    if known.height < 2:
-        return figure(too_little(series, inputs, words("at least 2 full 7-day windows")))
-    first, last = known.row(0, named=True), known.row(-1, named=True)
+    complete = trend.drop_nulls("share_7")
+    if complete.height < 2:
+        return figure(too_little_data(series, inputs, words("at least 2 full 7-day windows")))
+    first, last = complete.row(0, named=True), complete.row(-1, named=True)
     summary = words(
         "On {day}: {high} high, {mid} mid, {low} low. High risk has changed by {points} since {then}.",
         day=words.day(last["day"]),
@@ -181,7 +181,7 @@ def risk_levels(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
     )
     rows = [
         (row["day"], f"{row['n_7']:,}", *(percent(row[level]) for level in chart_data.LEVELS))
-        for row in reversed(known.to_dicts())
+        for row in reversed(complete.to_dicts())
     ]
     table = Table((words("7 days to"), words("Texts"), *(words(level) for level in chart_data.LEVELS)), rows)
     return figure(summary, partial(charts.risk_levels, trend, words=words), table)
@@ -196,9 +196,9 @@ def emotion_mix(series: Series, inputs: Inputs) -> Figure:
     )
     figure = partial(Figure, "emotion_mix", words("The emotions behind the risk levels"), unit, wide=False)
     order = list(LIGHT.emotions(inputs.model.rules))
-    weeks = chart_data.emotion_weeks(shown_weeks(series, inputs), order, words)
+    weeks = chart_data.emotion_weeks(charted_weeks(series, inputs), order, words)
     if not weeks.height:
-        return figure(too_little(series, inputs, words("at least 1 week")))
+        return figure(too_little_data(series, inputs, words("at least 1 week")))
     wide = weeks.pivot(on="emotion", index=["week", "n"], values="p").sort("week")
     last = wide.row(-1, named=True)
     shares = words(", ").join(
@@ -214,7 +214,7 @@ def emotion_mix(series: Series, inputs: Inputs) -> Figure:
     return figure(summary, partial(charts.emotion_mix, weeks, words=words, rules=inputs.model.rules), table)
 
 
-def shown_weeks(series: Series, inputs: Inputs) -> pl.DataFrame:
+def charted_weeks(series: Series, inputs: Inputs) -> pl.DataFrame:
     """The weeks that the charts reach back to."""
     return series.weeks.filter(pl.col("day") >= inputs.first_day)
 
@@ -231,16 +231,16 @@ def weekday_hour(inputs: Inputs) -> Figure:
     )
     figure = partial(Figure, "weekday_hour", words("High risk by weekday and hour"), unit)
     heat = chart_data.weekday_hours(inputs.weekday_hour, words)
-    known = heat.drop_nulls("p_high").sort("p_high", "n", descending=True)
-    if inputs.hour_days < min(LEAST_HOUR_DAYS, inputs.options.days) or (heat.height and not known.height):
+    complete = heat.drop_nulls("p_high").sort("p_high", "n", descending=True)
+    if inputs.hour_days < min(LEAST_HOUR_DAYS, inputs.options.days) or (heat.height and not complete.height):
         need = words(
             "{days} in a row, each with at least {n} subjects",
             days=words.count(LEAST_HOUR_DAYS, "day"),
             n=limit,
         )
-        return figure(too_little(inputs.everyone, inputs, need))
-    if known.height < 2:
-        return figure(too_little(inputs.everyone, inputs, words("at least 2 hours with texts")))
+        return figure(too_little_data(inputs.everyone, inputs, need))
+    if complete.height < 2:
+        return figure(too_little_data(inputs.everyone, inputs, words("at least 2 hours with texts")))
     if heat["hour"].to_list() == [0] * heat.height:
         return figure(
             words(
@@ -248,7 +248,7 @@ def weekday_hour(inputs: Inputs) -> Figure:
                 "times."
             )
         )
-    summary = _hours_summary(known, heat.height - known.height, words)
+    summary = _hours_summary(complete, heat.height - complete.height, words)
     cells = {
         (row["weekday"], row["hour"]): words("withheld") if row["withheld"] else percent(row["p_high"], 0)
         for row in heat.to_dicts()
@@ -258,8 +258,8 @@ def weekday_hour(inputs: Inputs) -> Figure:
     return figure(summary, partial(charts.heat_weekday_hour, heat, words=words), table)
 
 
-def _hours_summary(known: pl.DataFrame, n_hidden: int, words: Words) -> str:
-    top, low = known.row(0, named=True), known.row(-1, named=True)
+def _hours_summary(complete: pl.DataFrame, n_hidden: int, words: Words) -> str:
+    top, low = complete.row(0, named=True), complete.row(-1, named=True)
     summary = words(
         "Highest: {day} {hour}:00 (mean {share}, {texts}). Lowest: {low_day} {low_hour}:00 (mean "
         "{low_share}, {low_texts}). Single hours vary a lot by chance.",
@@ -277,10 +277,10 @@ def _hours_summary(known: pl.DataFrame, n_hidden: int, words: Words) -> str:
     )
 
 
-def too_little(series: Series, inputs: Inputs, need: str) -> str:
+def too_little_data(series: Series, inputs: Inputs, need: str) -> str:
     """Why a figure cannot be drawn."""
     words, options = inputs.words, inputs.options
-    weeks = shown_weeks(series, inputs)
+    weeks = charted_weeks(series, inputs)
     if not weeks.height:
         return words(
             "No texts in the {days} to {day}.",

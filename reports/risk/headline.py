@@ -10,7 +10,7 @@ from reports.risk.inputs import Inputs, Series
 from reports.style.wording import Words, change, exact, percent
 
 Row = dict[str, Any]
-NONE: Row = {"n": 0, "n_subjects": 0, "withheld": False, "p_high": None, "share_high": None}
+NO_TEXTS: Row = {"n": 0, "n_subjects": 0, "withheld": False, "p_high": None, "share_high": None}
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Tile:
     muted: bool = False
 
 
-def now_and_before(series: Series, inputs: Inputs) -> tuple[Row, Row]:
+def latest_two_weeks(series: Series, inputs: Inputs) -> tuple[Row, Row]:
     """The newest whole week and the one before it; a week without texts has n = 0."""
     rows = {row["day"]: row for row in series.weeks.to_dicts()}
-    return rows.get(inputs.as_of, NONE), rows.get(inputs.as_of - dt.timedelta(days=7), NONE)
+    return rows.get(inputs.as_of, NO_TEXTS), rows.get(inputs.as_of - dt.timedelta(days=7), NO_TEXTS)
 
 
 def lead(series: Series, inputs: Inputs) -> str:
     """The page's first sentence: where high risk stands and where it is going."""
-    words, (now, before) = inputs.words, now_and_before(series, inputs)
+    words, (now, before) = inputs.words, latest_two_weeks(series, inputs)
     day = words.day(inputs.as_of)
     if now["withheld"]:
         return words(
@@ -43,52 +43,52 @@ def lead(series: Series, inputs: Inputs) -> str:
         )
     if not now["n"]:
         return words("No texts were scored for the 7 days to {day}.", day=day)
-    known = {"day": day, "share": percent(now["share_high"])}
+    values = {"day": day, "share": percent(now["share_high"])}
     if before["withheld"]:
         return words(
             "{share} of texts were labelled high risk in the 7 days to {day}; too few subjects wrote in the 7 days "
             "before to compare.",
-            **known,
+            **values,
         )
     if not before["n"]:
         return words(
             "{share} of texts were labelled high risk in the 7 days to {day}; nobody wrote in the 7 days before.",
-            **known,
+            **values,
         )
     difference = now["share_high"] - before["share_high"]
     if abs(difference) < 0.0005:
         return words(
             "{share} of texts were labelled high risk in the 7 days to {day}, unchanged from the 7 days before.",
-            **known,
+            **values,
         )
-    known["points"] = words.points(abs(difference))[1:]
+    values["points"] = words.points(abs(difference))[1:]
     if difference > 0:
         return words(
             "{share} of texts were labelled high risk in the 7 days to {day}, up {points} on the 7 days before.",
-            **known,
+            **values,
         )
     return words(
         "{share} of texts were labelled high risk in the 7 days to {day}, down {points} on the 7 days before.",
-        **known,
+        **values,
     )
 
 
 def tiles(series: Series, inputs: Inputs) -> list[Tile]:
-    """Share of texts labelled high risk, its mean probability, for everyone subjects above the alert line, texts."""
-    words, (now, before) = inputs.words, now_and_before(series, inputs)
-    found = [
+    """Share of texts labelled high risk, mean probability, subjects at the alert threshold (for everyone), texts."""
+    words, (now, before) = inputs.words, latest_two_weeks(series, inputs)
+    result = [
         _share("share_high", words("of texts labelled high risk"), now, before, words),
         _share("p_high", words("mean probability of high risk"), now, before, words),
     ]
     if series.cohort is None:
-        found.append(_above(now, inputs))
+        result.append(_above(now, inputs))
     if now["withheld"]:
-        return [*found, _withheld(words("texts"), words)]
+        return [*result, _withheld(words("texts"), words)]
     texts = words("texts by {subjects}", subjects=words.count(now["n_subjects"], "subject"))
     if before["withheld"]:
-        return [*found, Tile(f"{now['n']:,}", texts)]
+        return [*result, Tile(f"{now['n']:,}", texts)]
     note = words("{change} on the week before", change=change(now["n"] - before["n"]))
-    return [*found, Tile(f"{now['n']:,}", texts, note)]
+    return [*result, Tile(f"{now['n']:,}", texts, note)]
 
 
 def _withheld(label: str, words: Words) -> Tile:

@@ -1,4 +1,4 @@
-"""Which pages a report has, and what stands on each: index, a page a cohort, alerts and, if asked for, subjects."""
+"""The pages of a report: index, one per cohort, alerts and, if the options say so, one per subject."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from reports.risk import chart_data, figures, headline, subject_page, subjects
-from reports.risk import data_quality as facts
+from reports.risk import chart_data, data_quality, figures, headline, subject_page, subjects
 from reports.risk.charts import highest
 from reports.risk.figures import Figure, Link, Table
 from reports.risk.headline import Tile
@@ -20,7 +19,7 @@ MOST_LISTED = 10
 
 @dataclass(frozen=True)
 class Page:
-    """One page. `file` is its place below the report's folder; pictures are files beside it."""
+    """One page. `file` is its path below the report's folder; pictures are files beside it."""
 
     file: str
     title: str
@@ -29,8 +28,8 @@ class Page:
     above: str = ""
     tiles: Sequence[Tile] = ()
     figures: Sequence[Figure] = ()
-    quality: facts.Quality | None = None
-    facts: Sequence[facts.Fact] = ()
+    quality: data_quality.Quality | None = None
+    facts: Sequence[data_quality.Fact] = ()
     footer: Sequence[str] = ()
     menu: Sequence[Link] = ()
     pictures: Sequence[str] = ()
@@ -38,48 +37,48 @@ class Page:
 
 def pages(inputs: Inputs) -> Iterator[Page]:
     """Every page of the report, the index first."""
-    known = partial(Page, footer=facts.footer(inputs), menu=menu(inputs))
-    yield index(inputs, known)
+    new_page = partial(Page, footer=data_quality.footer(inputs), menu=menu(inputs))
+    yield index(inputs, new_page)
     for number, series in enumerate(inputs.cohorts, 1):
-        yield cohort(number, series, inputs, known)
-    yield alerts(inputs, known)
+        yield cohort(number, series, inputs, new_page)
+    yield alerts(inputs, new_page)
     if inputs.options.subject_pages:
-        yield from all_subjects(inputs, known)
+        yield from all_subjects(inputs, new_page)
 
 
-def notice(found: Notice) -> Page:
-    """A page that says why there is nothing to show, and what to do."""
-    return Page("index.html", found.title, found.text, found.remedy)
+def notice(reason: Notice) -> Page:
+    """A page with the reason why there is nothing to report, and the remedy."""
+    return Page("index.html", reason.title, reason.text, reason.remedy)
 
 
 def menu(inputs: Inputs) -> list[Link]:
-    """The ways to the pages; cohorts by name where they are few."""
+    """Links to the pages; cohorts by name if they are few."""
     words = inputs.words
-    found = [Link(words("Overview"), "index.html")]
+    links = [Link(words("Overview"), "index.html")]
     if len(inputs.cohorts) > MOST_SMALL_CHARTS:
-        found.append(Link(words("Cohorts"), "index.html#cohorts"))
+        links.append(Link(words("Cohorts"), "index.html#cohorts"))
     else:
-        found += [Link(str(series.cohort), _file(number)) for number, series in enumerate(inputs.cohorts, 1)]
-    found.append(Link(words("Alerts"), "alerts.html"))
+        links += [Link(str(series.cohort), _file(number)) for number, series in enumerate(inputs.cohorts, 1)]
+    links.append(Link(words("Alerts"), "alerts.html"))
     if inputs.options.subject_pages:
-        found.append(Link(words("Subjects"), "subjects.html"))
-    return found
+        links.append(Link(words("Subjects"), "subjects.html"))
+    return links
 
 
 def index(inputs: Inputs, page: partial[Page]) -> Page:
     """The overview."""
     trend, levels, mix = figures.of_series(inputs.everyone, inputs)
-    shown = [trend, *_cohorts(inputs), levels, mix]
-    shown += [subjects.open_alerts(inputs, MOST_LISTED), subjects.subject_week(inputs)]
+    page_figures = [trend, *_cohorts(inputs), levels, mix]
+    page_figures += [subjects.open_alerts(inputs, MOST_LISTED), subjects.subject_week(inputs)]
     return page(
         "index.html",
         inputs.words("Week to {day}", day=inputs.words.day(inputs.as_of)),
         headline.lead(inputs.everyone, inputs),
         above=inputs.words("This week against last week"),
         tiles=headline.tiles(inputs.everyone, inputs),
-        figures=[*shown, figures.weekday_hour(inputs), facts.score_card(inputs)],
-        quality=facts.quality(inputs),
-        facts=facts.facts(inputs),
+        figures=[*page_figures, figures.weekday_hour(inputs), data_quality.score_card(inputs)],
+        quality=data_quality.quality(inputs),
+        facts=data_quality.facts(inputs),
     )
 
 
@@ -96,36 +95,36 @@ def cohort(number: int, series: Series, inputs: Inputs, page: partial[Page]) -> 
 
 
 def alerts(inputs: Inputs, page: partial[Page]) -> Page:
-    """What the early-warning rules say."""
+    """The alerts of the early-warning rules."""
     words = inputs.words
-    shown = [subjects.open_alerts(inputs), subjects.alert_bars(inputs), subjects.closed_alerts(inputs)]
+    page_figures = [subjects.open_alerts(inputs), subjects.alert_bars(inputs), subjects.closed_alerts(inputs)]
     if inputs.options.evidence:
-        shown.insert(1, subjects.evidence(inputs))
+        page_figures.insert(1, subjects.evidence(inputs))
     return page(
         "alerts.html",
         words("Alerts"),
-        subjects.hidden(inputs) if inputs.too_few else _waiting(inputs),
+        subjects.withheld_note(inputs) if inputs.too_few else _alerts_lead(inputs),
         tiles=subjects.alert_tiles(inputs),
-        figures=shown,
+        figures=page_figures,
     )
 
 
-def _waiting(inputs: Inputs) -> str:
-    words, waiting = inputs.words, inputs.alerts.filter(subjects.OPEN).height
+def _alerts_lead(inputs: Inputs) -> str:
+    words, n_open = inputs.words, inputs.alerts.filter(subjects.OPEN).height
     open_now = words(
-        "{alerts} not closed on {day}.", alerts=words.count(waiting, "alert"), day=words.day(inputs.as_of)
+        "{alerts} not closed on {day}.", alerts=words.count(n_open, "alert"), day=words.day(inputs.as_of)
     )
     who = words("To see whom a number stands for, run: risk-monitor alerts --db FILE")
     return words.join(
-        open_now, who if waiting and not inputs.options.show_subjects else "", subjects.unseen(inputs)
+        open_now, who if n_open and not inputs.options.show_subjects else "", subjects.unchecked_note(inputs)
     )
 
 
 def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
-    """The list of subjects, and a page each."""
+    """The list of subjects, and one page per subject."""
     words = inputs.words
     if inputs.too_few:
-        yield page("subjects.html", words("Subjects"), subjects.hidden(inputs))
+        yield page("subjects.html", words("Subjects"), subjects.withheld_note(inputs))
         return
     days = inputs.subject_day.partition_by("subject_id", as_dict=True)
     weeks = inputs.subject_7.partition_by("subject_id", as_dict=True)
@@ -144,7 +143,7 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
     )
     for subject, latest in newest.items():
         yield page(
-            subjects.page_of(subject, inputs),
+            subjects.page_file(subject, inputs),
             inputs.label(subject),
             words("Confidential: authorised staff only. This page is about one person."),
             above=words("The latest 7 days with texts"),
@@ -155,15 +154,15 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
 
 def _subject_list(newest: dict[str, dict[str, object]], inputs: Inputs) -> Figure:
     words = inputs.words
-    waiting = dict(inputs.alerts.filter(subjects.OPEN).group_by("subject_id").len().iter_rows())
+    n_open = dict(inputs.alerts.filter(subjects.OPEN).group_by("subject_id").len().iter_rows())
     rows = [
         (
-            subjects.named(subject, inputs),
+            subjects.subject_cell(subject, inputs),
             str(row["day"]),
             f"{row['n']:,}",
             percent(row["p_high"]),  # type: ignore[arg-type]
             percent(row["baseline_mean"]),  # type: ignore[arg-type]
-            str(waiting.get(subject, "")),
+            str(n_open.get(subject, "")),
         )
         for subject, row in newest.items()
     ]
@@ -176,7 +175,7 @@ def _file(number: int) -> str:
 
 
 def _cohorts(inputs: Inputs) -> list[Figure]:
-    """A table of the cohorts, and where they are few a small chart each, all to one scale."""
+    """A table of the cohorts and, if they are few, a small chart of each; all charts share one scale."""
     words = inputs.words
     if inputs.n_cohorts < 2:
         return []
@@ -194,15 +193,15 @@ def _cohorts(inputs: Inputs) -> list[Figure]:
             least=inputs.options.min_cohort,
             top=inputs.options.top,
         )
-    known = partial(Figure, "cohorts", words("Cohorts"), unit, missing)
+    figure = partial(Figure, "cohorts", words("Cohorts"), unit, missing)
     if not inputs.cohorts:
-        return [known()]
+        return [figure()]
     rows: list[tuple[str | Link, ...]] = [
         (Link(str(series.cohort), _file(number)), *_week(series, inputs))
         for number, series in enumerate(inputs.cohorts, 1)
     ]
     columns = ("Cohort", "Subjects, 7 days", "Texts, 7 days", "High risk, 7 days", "95% interval", "Change")
-    table = known(table=Table(tuple(map(words, columns)), rows))
+    table = figure(table=Table(tuple(map(words, columns)), rows))
     if len(inputs.cohorts) > MOST_SMALL_CHARTS:
         return [table]
     top = max(
@@ -213,8 +212,8 @@ def _cohorts(inputs: Inputs) -> list[Figure]:
 
 
 def _week(series: Series, inputs: Inputs) -> tuple[str, ...]:
-    """A cohort's newest week in a row of the table."""
-    now, before = headline.now_and_before(series, inputs)
+    """The latest week of a cohort, as cells of the table."""
+    now, before = headline.latest_two_weeks(series, inputs)
     if now["withheld"]:
         return (inputs.words("withheld"), *[""] * 4)
     if not now["n"]:
@@ -232,10 +231,10 @@ def _small(number: int, series: Series, top: float, inputs: Inputs) -> Figure:
     trend = chart_data.trend(series, inputs.first_day, inputs.missing, inputs.words)
     figure = figures.risk_trend(series, trend, inputs)
     draw = figure.draw and partial(figure.draw, top=top, height=190)
-    told = figures.forecast_told(series, inputs) if draw else ""
+    forecast = figures.forecast_sentences(series, inputs) if draw else ""
     return replace(
         figure,
-        summary=told or figure.summary,
+        summary=forecast or figure.summary,
         key=f"cohort_{number}",
         title=str(series.cohort),
         unit="",

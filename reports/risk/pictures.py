@@ -22,7 +22,7 @@ from reports.style.rendering import Drawer
 
 FONT = "Liberation Sans, Arial, Noto Sans CJK TC, Noto Sans TC, PingFang TC, Microsoft JhengHei, sans-serif"
 WIDTH = 1100
-OF_THE_WHOLE = {"$schema", "config", "datasets", "params"}  # and of no chart within it
+TOP_LEVEL = {"$schema", "config", "datasets", "params"}  # and of no chart within it
 INDEX = {
     "risk_trend": ("risk_trend",),
     "risk_heatmap": ("subject_week", "weekday_hour"),
@@ -30,24 +30,24 @@ INDEX = {
 }
 
 
-def write(page: Page, inputs: Inputs, out: Path, beside: Drawer | None = None) -> list[str]:
+def write(page: Page, inputs: Inputs, out: Path, drawer_process: Drawer | None = None) -> list[str]:
     """Write the pictures of a page as PNG and SVG into the folder `out`; returns their names.
 
     The index has those of INDEX, another page one of all its charts. A picture without a chart is not written, nor a
     PNG in letters that no font here has: tofu tells nothing. A drawer draws them beside what follows.
     """
     drawn = {figure.key: figure for figure in page.figures if figure.draw}
-    wanted = {
-        name: found
-        for name, keys in _wanted(page, drawn).items()
-        if (found := [key for key in keys if key in drawn])
+    charts_of = {
+        name: drawable
+        for name, keys in _charts_of(page, drawn).items()
+        if (drawable := [key for key in keys if key in drawn])
     }
-    charts = {key: _chart(page, drawn[key]) for key in dict.fromkeys(chain(*wanted.values()))}
-    with_png = bool(wanted) and can_write(inputs.words(NOT_A_DIAGNOSIS))
-    draw = beside.draw if beside else partial(rendering.draw, axes.VEGA_LITE)
-    for name in sorted(wanted, key=lambda name: -len(wanted[name])):  # what takes longest begins first
-        draw(_spec(inputs, [charts[key] for key in wanted[name]]), out / f"{name}.svg", with_png=with_png)
-    return [f"{name}.{suffix}" for name in wanted for suffix in ("png", "svg")[not with_png :]]
+    charts = {key: _chart(page, drawn[key]) for key in dict.fromkeys(chain(*charts_of.values()))}
+    with_png = bool(charts_of) and can_write(inputs.words(NOT_A_DIAGNOSIS))
+    draw = drawer_process.draw if drawer_process else partial(rendering.draw, axes.VEGA_LITE)
+    for name in sorted(charts_of, key=lambda name: -len(charts_of[name])):  # what takes longest begins first
+        draw(_spec(inputs, [charts[key] for key in charts_of[name]]), out / f"{name}.svg", with_png=with_png)
+    return [f"{name}.{suffix}" for name in charts_of for suffix in ("png", "svg")[not with_png :]]
 
 
 def drawer(options: Options) -> Drawer:
@@ -69,7 +69,7 @@ def _letter(letter: str) -> dict[str, Any]:
     return axes.spec(mark.properties(width=30, height=30), LIGHT, FONT)
 
 
-def _wanted(page: Page, drawn: Mapping[str, Figure]) -> Mapping[str, Sequence[str]]:
+def _charts_of(page: Page, drawn: Mapping[str, Figure]) -> Mapping[str, Sequence[str]]:
     return INDEX if page.file == "index.html" else {Path(page.file).stem: tuple(drawn)}
 
 
@@ -96,9 +96,7 @@ def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     )
     stacked = {
         "$schema": charts[0]["$schema"],
-        "vconcat": [
-            {key: value for key, value in chart.items() if key not in OF_THE_WHOLE} for chart in charts
-        ],
+        "vconcat": [{key: value for key, value in chart.items() if key not in TOP_LEVEL} for chart in charts],
         "datasets": {name: rows for chart in charts for name, rows in chart.get("datasets", {}).items()},
         "params": [param for chart in charts for param in chart.get("params", ())],
         "resolve": {"scale": dict.fromkeys(("color", "x", "y", "strokeDash"), "independent")},

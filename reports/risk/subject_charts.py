@@ -19,7 +19,7 @@ def heat_subject_week(
     """Mean high risk of each subject (a row, the highest first) and week (a column); `row` in pixels."""
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
     order = alt.EncodingSortField("place", op="min")
-    told = [
+    tooltip_rows = [
         ("date", words("Week"), None),
         ("label", words("Subject"), None),
         ("p_high", words("Mean P(high risk)"), ".1%"),
@@ -34,7 +34,7 @@ def heat_subject_week(
             x2=alt.X2("week_end:T"),
             y=alt.Y("label:N", sort=order, axis=axis, scale=alt.Scale(padding=0)),
             color=axes.heat_colours("p_high", frame, palette, words),
-            tooltip=axes.tooltips(told),
+            tooltip=axes.tooltips(tooltip_rows),
         )
         .properties(width=width, height=row * frame["label"].n_unique())
     )
@@ -56,7 +56,7 @@ def alert_bars(
     rules = [words("level"), words("change"), words("sustained")]
     shades = dict(zip(rules, (palette.high[0], palette.mid[1], palette.low[0]), strict=True))
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
-    told = [
+    tooltip_rows = [
         ("label", words("Subject"), None),
         ("rule", words("Rule"), None),
         ("date", words("Opened"), None),
@@ -73,7 +73,7 @@ def alert_bars(
             y=alt.Y("label:N", sort=alt.EncodingSortField("place", op="min"), axis=axis),
             yOffset=alt.YOffset("rule:N", sort=rules),
             color=axes.stacked_colours("rule", shades),
-            tooltip=axes.tooltips(told),
+            tooltip=axes.tooltips(tooltip_rows),
         )
         .properties(width=width, height=row * frame["label"].n_unique())
     )
@@ -124,7 +124,7 @@ def subject_trend(
         layer(base.mark_circle(size=26, opacity=0.85), "high"),
         layer(base.mark_line(strokeWidth=2.6), "high_7"),
         rule.mark_rule(color=palette.ink, strokeDash=[6, 4], strokeWidth=1.2),
-        axes.day_hover("day", base.encode(x=x), palette, _told(words)),
+        axes.day_hover("day", base.encode(x=x), palette, _trend_tooltip_rows(words)),
     ]
     if frame["baseline_mean"].drop_nulls().len():
         past = band.encode(
@@ -139,7 +139,7 @@ def subject_trend(
     return alt.layer(*layers).properties(width=width, height=height)
 
 
-def _told(words: Words) -> axes.Rows:
+def _trend_tooltip_rows(words: Words) -> axes.Rows:
     return [
         ("date", words("Day"), None),
         ("high", words("Mean that day"), ".1%"),

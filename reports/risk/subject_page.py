@@ -47,10 +47,10 @@ def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
 def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: Inputs) -> list[Figure]:
     """Course, alerts and, where asked for, evidence of one subject; frames are its rows of rolling_subject."""
     own = inputs.alerts.filter(pl.col("subject_id") == subject_id)
-    shown = [course(daily, week, own, inputs), _alerts(own, inputs)]
+    charted = [course(daily, week, own, inputs), _alerts(own, inputs)]
     if inputs.options.evidence:
-        shown.append(subjects.evidence(inputs, "../", subject_id))
-    return shown
+        charted.append(subjects.evidence(inputs, "../", subject_id))
+    return charted
 
 
 def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: Inputs) -> Figure:
@@ -117,12 +117,12 @@ def _frame(daily: pl.DataFrame, week: pl.DataFrame, inputs: Inputs) -> pl.DataFr
         ),
         on="day",
     )
-    shown = days.filter(pl.col("day") >= inputs.first_day).sort("day")
+    charted = days.filter(pl.col("day") >= inputs.first_day).sort("day")
     silence = pl.col("day").diff() > pl.duration(days=7)
-    return shown.with_columns(
+    return charted.with_columns(
         pl.col("day").dt.to_string("%Y-%m-%d"),
         stretch=silence.fill_null(False).cum_sum(),
-        date=pl.Series([inputs.words.weekday(day) for day in shown["day"]], dtype=pl.String),
+        date=pl.Series([inputs.words.weekday(day) for day in charted["day"]], dtype=pl.String),
     )
 
 

@@ -17,20 +17,20 @@ MOST_BARS = 60
 OPEN = pl.col("is_open")
 
 
-def page_of(subject_id: str, inputs: Inputs) -> str:
+def page_file(subject_id: str, inputs: Inputs) -> str:
     """The file of a subject's page: its place, never its id, makes the name."""
     return f"subjects/{inputs.places[subject_id]:04d}.html"
 
 
-def named(subject_id: str, inputs: Inputs, root: str = "") -> str | Link:
+def subject_cell(subject_id: str, inputs: Inputs, root: str = "") -> str | Link:
     """A subject in a table, with the way to its page where there is one."""
     label = inputs.label(subject_id)
     if inputs.options.subject_pages and subject_id in inputs.places:
-        return Link(label, root + page_of(subject_id, inputs))
+        return Link(label, root + page_file(subject_id, inputs))
     return label
 
 
-def hidden(inputs: Inputs) -> str:
+def withheld_note(inputs: Inputs) -> str:
     """Why rows of single subjects are not shown."""
     return inputs.words(
         "Withheld: with fewer than {n} subjects, even a row without a name could be traced to a "
@@ -68,7 +68,7 @@ def subject_week(inputs: Inputs) -> Figure:
     }
     heat = chart_data.subject_weeks(inputs.subject_week, labels, least, words)
     if inputs.too_few or not heat.height:
-        return figure(hidden(inputs))
+        return figure(withheld_note(inputs))
     weeks = sorted(heat["week"].unique(), reverse=True)
     cells = {(row["label"], row["week"]): percent(row["p_high"], 0) for row in heat.to_dicts()}
     ids = {labels[subject]: subject for subject in inputs.subject_week["subject_id"].unique()}
@@ -84,7 +84,7 @@ def subject_week(inputs: Inputs) -> Figure:
 
 
 def _row_head(subject_id: str, label: str, inputs: Inputs) -> str | Link:
-    head = named(subject_id, inputs)
+    head = subject_cell(subject_id, inputs)
     return Link(label, head.href) if isinstance(head, Link) else label
 
 
@@ -103,20 +103,20 @@ def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
         least=options.min_texts,
         threshold=exact(options.threshold),
     )
-    shown, known = heat["place"].n_unique(), len(inputs.places)
-    if shown < known:
+    listed, total = heat["place"].n_unique(), len(inputs.places)
+    if listed < total:
         text = words.join(
             text,
             words(
                 "Only the {n} highest of {subjects} are shown.",
-                n=shown,
-                subjects=words.count(known, "subject"),
+                n=listed,
+                subjects=words.count(total, "subject"),
             ),
         )
     return text
 
 
-def unseen(inputs: Inputs) -> str:
+def unchecked_note(inputs: Inputs) -> str:
     """What to say where the alert rules have not looked at every score; empty where they have."""
     if inputs.model.alerts_current:
         return ""
@@ -132,11 +132,15 @@ def alert_tiles(inputs: Inputs) -> list[Tile]:
     if inputs.too_few:
         return []
     week, month = (inputs.as_of - dt.timedelta(days=days) for days in (6, 27))
-    waiting = alerts.filter(OPEN)
-    seen = alerts.filter(pl.col("state") == "acknowledged").height
+    not_closed = alerts.filter(OPEN)
+    acknowledged = alerts.filter(pl.col("state") == "acknowledged").height
     return [
-        Tile(f"{waiting.height:,}", words("alerts not closed"), words("{n} of them acknowledged", n=seen)),
-        Tile(f"{waiting['subject_id'].n_unique():,}", words("subjects with such an alert")),
+        Tile(
+            f"{not_closed.height:,}",
+            words("alerts not closed"),
+            words("{n} of them acknowledged", n=acknowledged),
+        ),
+        Tile(f"{not_closed['subject_id'].n_unique():,}", words("subjects with such an alert")),
         Tile(f"{alerts.filter(pl.col('opened_on') >= week).height:,}", words("opened in the last 7 days")),
         Tile(f"{alerts.filter(pl.col('closed_on') >= month).height:,}", words("closed in the last 28 days")),
     ]
@@ -144,7 +148,7 @@ def alert_tiles(inputs: Inputs) -> list[Tile]:
 
 def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figure:
     """The alerts that wait for somebody, as a table; the newest `most` of them."""
-    words, waiting = inputs.words, inputs.alerts.filter(OPEN)
+    words, not_closed = inputs.words, inputs.alerts.filter(OPEN)
     unit = words(
         "An alert means that a rule was met. A person who can help decides what that means. Level: "
         "the mean probability of high risk over a week reached the threshold. Change: sadder than "
@@ -153,18 +157,20 @@ def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figu
     )
     figure = partial(Figure, "open_alerts", words("Open alerts"), unit)
     if inputs.too_few:  # first, as to say that there is none would tell too
-        return figure(hidden(inputs))
-    if not waiting.height:
-        return figure(unseen(inputs) or words("No alert is open on {day}.", day=words.day(inputs.as_of)))
-    shown = waiting.head(most) if most else waiting
+        return figure(withheld_note(inputs))
+    if not not_closed.height:
+        return figure(
+            unchecked_note(inputs) or words("No alert is open on {day}.", day=words.day(inputs.as_of))
+        )
+    listed = not_closed.head(most) if most else not_closed
     summary = words(
         "{alerts} of {subjects} not closed.",
-        alerts=words.count(waiting.height, "alert"),
-        subjects=words.count(waiting["subject_id"].n_unique(), "subject"),
+        alerts=words.count(not_closed.height, "alert"),
+        subjects=words.count(not_closed["subject_id"].n_unique(), "subject"),
     )
-    if shown.height < waiting.height:
-        summary = words.join(summary, words("The newest {n} are shown.", n=shown.height))
-    return figure(summary, table=alert_table(shown, inputs, root))
+    if listed.height < not_closed.height:
+        summary = words.join(summary, words("The newest {n} are shown.", n=listed.height))
+    return figure(summary, table=alert_table(listed, inputs, root))
 
 
 def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "") -> Table:
@@ -172,7 +178,7 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "") -> Table:
     columns = ("Subject", "Rule", "Opened", "Evidence", "Texts", "Value", "Threshold", "State", "Alert")
     rows = [
         (
-            named(row["subject_id"], inputs, root),
+            subject_cell(row["subject_id"], inputs, root),
             words(row["rule"]),
             row["opened_on"].isoformat(),
             f"{row['evidence_from']} – {row['evidence_to']}",
@@ -207,7 +213,7 @@ def closed_alerts(inputs: Inputs) -> Figure:
     closed = inputs.alerts.filter(~OPEN & (pl.col("opened_on") >= inputs.first_day))
     figure = partial(Figure, "closed_alerts", words("Closed alerts"), "")
     if inputs.too_few:
-        return figure(hidden(inputs))
+        return figure(withheld_note(inputs))
     if not closed.height:
         return figure(words("No alert was closed."))
     return figure(
@@ -224,12 +230,12 @@ def alert_bars(inputs: Inputs) -> Figure:
     )
     figure = partial(Figure, "alert_bars", words("Alerts over time"), unit)
     if inputs.too_few:
-        return figure(hidden(inputs))
+        return figure(withheld_note(inputs))
     alerts = inputs.alerts.filter(OPEN | (pl.col("closed_on") >= inputs.first_day))
     recent = alerts.head(MOST_BARS)
     if not recent.height:
         return figure(
-            unseen(inputs)
+            unchecked_note(inputs)
             or words(
                 "No alert was raised in the {days} to {day}.",
                 days=words.count(inputs.options.days, "day"),
@@ -265,9 +271,9 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
     """The texts that open alerts rest on most; only where the reader asked for them."""
     words = inputs.words
     alerts = inputs.alerts.select("alert_id", "subject_id", "rule")
-    found = inputs.evidence.join(alerts, on="alert_id", how="left", maintain_order="left")
+    texts = inputs.evidence.join(alerts, on="alert_id", how="left", maintain_order="left")
     if subject_id is not None:
-        found = found.filter(pl.col("subject_id") == subject_id)
+        texts = texts.filter(pl.col("subject_id") == subject_id)
     figure = partial(
         Figure,
         "evidence",
@@ -278,20 +284,20 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
         ),
     )
     if inputs.too_few:
-        return figure(hidden(inputs))
-    if not found.height:
-        return figure(unseen(inputs) or words("No alert is open, so there are no texts to show."))
+        return figure(withheld_note(inputs))
+    if not texts.height:
+        return figure(unchecked_note(inputs) or words("No alert is open, so there are no texts to show."))
     rows = [
         (
-            named(row["subject_id"], inputs, root),
+            subject_cell(row["subject_id"], inputs, root),
             words(row["rule"]),
             f"{row['posted_at']:%Y-%m-%d %H:%M}",
             percent(row["p_high"], 0),
             row["text"],
         )
-        for row in found.to_dicts()
+        for row in texts.to_dicts()
     ]
     columns = ("Subject", "Rule", "Posted", "P(high risk)", "Text")
     return figure(
-        words.count(found.height, "text"), table=Table(tuple(words(column) for column in columns), rows)
+        words.count(texts.height, "text"), table=Table(tuple(words(column) for column in columns), rows)
     )

@@ -40,26 +40,26 @@ class Pieces:
     """
 
     as_of: dt.date
-    whole: frozenset[int] = frozenset()
-    hidden: frozenset[int] = frozenset()
+    undivided: frozenset[int] = frozenset()
+    withheld_weeks: frozenset[int] = frozenset()
 
-    def shows(self, day: dt.date, length: int) -> bool:
+    def allows(self, day: dt.date, length: int) -> bool:
         """Whether the window of `length` days that ends on `day` is made of whole pieces, all of them shown."""
         before = day - dt.timedelta(days=length)
         weeks = range(self._week(day), self._week(before + dt.timedelta(days=1)) + 1)
-        return self._cut(day) and self._cut(before) and self.hidden.isdisjoint(weeks)
+        return self._is_cut(day) and self._is_cut(before) and self.withheld_weeks.isdisjoint(weeks)
 
     def days_by_day(self, most: int) -> int:
         """How many of the newest `most` days, without a break, may be told apart."""
-        first = min(self.whole | self.hidden, default=most)
+        first = min(self.undivided | self.withheld_weeks, default=most)
         return min(most, 7 * first)
 
     def _week(self, day: dt.date) -> int:
         return (self.as_of - day).days // 7
 
-    def _cut(self, day: dt.date) -> bool:
+    def _is_cut(self, day: dt.date) -> bool:
         """Whether one piece ends on `day` and the next begins after it."""
-        return (self.as_of - day).days % 7 == 0 or self._week(day) not in self.whole
+        return (self.as_of - day).days % 7 == 0 or self._week(day) not in self.undivided
 
 
 def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: int) -> dict[str, Pieces]:
@@ -73,7 +73,7 @@ def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: i
     """
     week = (pl.lit(as_of) - pl.col("day")).dt.total_days() // 7
     small_days = daily.filter(pl.col("n_subjects") < min_cohort)
-    whole = frozenset(small_days.select(week).to_series().to_list())
+    undivided = frozenset(small_days.select(week).to_series().to_list())
     cells = weekly.with_columns(week=week, small=pl.col("n_subjects") < min_cohort)
     size = pl.col("n").sum().over("cohort")
     beside = (
@@ -83,24 +83,25 @@ def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: i
         .unique("week", keep="first", maintain_order=True)
     )
     withheld = pl.concat([frame.select("cohort", "week") for frame in (cells.filter("small"), beside)])
-    hidden = {
+    withheld_weeks = {
         cohort: frozenset(weeks) for cohort, weeks in withheld.group_by("cohort").agg("week").iter_rows()
     }
     return {
-        cohort: Pieces(as_of, whole, hidden.get(cohort, frozenset())) for cohort in weekly["cohort"].unique()
+        cohort: Pieces(as_of, undivided, withheld_weeks.get(cohort, frozenset()))
+        for cohort in weekly["cohort"].unique()
     }
 
 
 def windows(frame: pl.DataFrame, pieces: Pieces, length: int) -> pl.DataFrame:
     """The rows of a frame of windows of `length` days (column day: their last) that may be shown."""
-    shown = [pieces.shows(day, length) for day in frame["day"]]
-    return frame.filter(pl.Series(shown, dtype=pl.Boolean))
+    allowed = [pieces.allows(day, length) for day in frame["day"]]
+    return frame.filter(pl.Series(allowed, dtype=pl.Boolean))
 
 
 def weeks(weekly: pl.DataFrame, pieces: Pieces) -> pl.DataFrame:
     """All weeks of one series, with `withheld`; a withheld week's measures are empty."""
-    shown = pl.Series([pieces.shows(day, 7) for day in weekly["day"]], dtype=pl.Boolean)
-    return _emptied(weekly.with_columns(withheld=~shown))
+    allowed = pl.Series([pieces.allows(day, 7) for day in weekly["day"]], dtype=pl.Boolean)
+    return _emptied(weekly.with_columns(withheld=~allowed))
 
 
 def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:

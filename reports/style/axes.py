@@ -37,11 +37,11 @@ def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any
     return styled(chart.to_dict(validate=False), palette, font)
 
 
-def styled(given: Mapping[str, Any], palette: Palette, font: str) -> dict[str, Any]:
+def styled(specification: Mapping[str, Any], palette: Palette, font: str) -> dict[str, Any]:
     """A specification in that look."""
-    written: dict[str, Any] = _drawable(given)
+    result: dict[str, Any] = _drawable(specification)
     text = {"labelColor": palette.ink, "labelFontSize": 12, "titleColor": palette.muted, "titleFontSize": 12}
-    written["config"] = {
+    result["config"] = {
         "background": None,
         "font": font,
         "padding": 4,
@@ -71,7 +71,7 @@ def styled(given: Mapping[str, Any], palette: Palette, font: str) -> dict[str, A
             "offset": 14,
         },
     }
-    return written
+    return result
 
 
 def _drawable(value: Any) -> Any:
@@ -79,16 +79,16 @@ def _drawable(value: Any) -> Any:
     if isinstance(value, str):  # nothing UNDRAWABLE is printable, and most is
         return value if value.isprintable() else value.translate(UNDRAWABLE)
     if isinstance(value, list):
-        return [_drawable(one) for one in value]
+        return [_drawable(item) for item in value]
     if isinstance(value, dict):
-        return {_drawable(key): _drawable(one) for key, one in value.items()}
+        return {_drawable(key): _drawable(item) for key, item in value.items()}
     return value
 
 
 def breaks(values: pl.Series, most: int) -> list[float]:
     """Round steps that cut values (probabilities) into at most `most` classes; the inner edges, ascending."""
-    known = values.drop_nulls()
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 0.0)  # type: ignore[arg-type]
+    present = values.drop_nulls()
+    low, high = (float(present.min()), float(present.max())) if len(present) else (0.0, 0.0)  # type: ignore[arg-type]
     for step in STEPS:
         first, last = math.floor(low / step) + 1, math.ceil(high / step)
         if last - first + 1 <= most:
@@ -110,8 +110,8 @@ def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
 
 def time_axis(field: str, days: pl.Series, words: Words) -> alt.X:
     """A time axis in UTC over `days` (ISO); the year stands under the first mark and under each January."""
-    known = days.str.to_date()
-    marks = ticks(known.min(), known.max())  # type: ignore[arg-type]
+    present = days.str.to_date()
+    marks = ticks(present.min(), present.max())  # type: ignore[arg-type]
     year = "datum.index == 0 || (utcmonth(datum.value) == 0 && utcdate(datum.value) <= 7)"
     axis = alt.Axis(
         title=None,

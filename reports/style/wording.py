@@ -30,8 +30,8 @@ class Words:
 
     def __call__(self, sentence: str, **values: object) -> str:
         """The sentence, its {fields} filled in."""
-        known = sentence if self.lang == "en" else _catalogue(self.lang)[sentence]
-        return known.format(**values)
+        template = sentence if self.lang == "en" else _catalogue(self.lang)[sentence]
+        return template.format(**values)
 
     def join(self, *sentences: str) -> str:
         """Sentences one after another; the empty ones are left out."""

@@ -21,7 +21,7 @@ from reports.style.palette import FOR_CSS, LIGHT
 
 GOLDEN = Path(__file__).with_name("golden")
 METHODS = ["zero-shot", "fine-tuned (LoRA)"]
-WAYS = dict(zip(METHODS, ("zero_shot", "fine_tuned"), strict=True))
+FAMILIES = dict(zip(METHODS, ("zero_shot", "fine_tuned"), strict=True))
 BINS = [[0, None, None], [4, 0.4, 0.25], [6, 0.9, 1.0]]
 CURVE = [{"step": step, "loss": 2.0 / step, **({"macro_f1": 0.5} if step == 2 else {})} for step in (1, 2, 3)]
 
@@ -43,7 +43,7 @@ def curve() -> alt.TopLevelMixin:
     rows = [(METHODS[0], 0, 0.0, 0.5, 1.0), (METHODS[0], 1, 1.0, 1.0, 0.5), (METHODS[1], 0, 0.0, 1.0, 1.0)]
     frame = pl.DataFrame(rows, schema=["method", "rank", "false", "recall", "precision"], orient="row")
     titles = ("false-positive rate", "recall")
-    return charts.curve(frame, WAYS, LIGHT, width="container", axes_of=("false", "recall"), titles=titles)
+    return charts.curve(frame, FAMILIES, LIGHT, width="container", axes_of=("false", "recall"), titles=titles)
 
 
 def reliability() -> alt.TopLevelMixin:
@@ -57,7 +57,7 @@ def per_class() -> alt.TopLevelMixin:
         ("fear", METHODS[1], 0.7, 0.6, 0.8),
     ]
     frame = pl.DataFrame(rows, schema=["class", "method", "f1", "low", "high"], orient="row")
-    return charts.per_class(frame, WAYS, ["joy", "fear"], LIGHT, width="container")
+    return charts.per_class(frame, FAMILIES, ["joy", "fear"], LIGHT, width="container")
 
 
 def training() -> alt.TopLevelMixin:

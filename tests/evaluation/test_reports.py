@@ -52,7 +52,7 @@ def test_reports_speak_of_what_was_done_alone(tmp_path: Path) -> None:
             assert part not in text.partition("## References")[0], (name, part)
     few = write_data(tmp_path / "few", rows | {"test": rows_of(12, 2)})
     engine = keyword_engine(KeywordModel(), KeywordModel())
-    words_alone(few, tmp_path / "zero", ways=["zero_shot"], engine=engine, resamples=5)
+    words_alone(few, tmp_path / "zero", methods=["zero_shot"], engine=engine, resamples=5)
     text = (tmp_path / "zero" / "Technical_Report.md").read_text()
     assert "Calibrated rows" in text
     assert "softmax over these quotients is left out" in text
@@ -65,7 +65,7 @@ def test_emotion_and_risk_begin_rows_of_their_own(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(60, 2)})
     model = replace(KeywordModel(), adapter="words")
     engine = keyword_engine(model, model)
-    found = words_alone(data, tmp_path / "out", ways=["zero_shot", "fine_tuned"], engine=engine)
+    found = words_alone(data, tmp_path / "out", methods=["zero_shot", "fine_tuned"], engine=engine)
     figures = {figure.key: figure for figure in all_figures(found)}
     assert figures["confusion_matrices"].columns == figures["reliability"].columns == 2
     three = {**found, "shown": [found["shown"][0], *found["shown"]]}
@@ -85,7 +85,7 @@ def test_undefined_differences_and_parts_have_their_reason_on_the_page(tmp_path:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": test})
     model = replace(KeywordModel(), adapter="words")
     engine = keyword_engine(model, model)
-    found = words_alone(data, tmp_path / "out", ways=["zero_shot", "fine_tuned"], engine=engine)
+    found = words_alone(data, tmp_path / "out", methods=["zero_shot", "fine_tuned"], engine=engine)
     rows = undefined(found).rows
     assert any(
         name == "fine-tuned (LoRA) less zero-shot"
@@ -100,12 +100,14 @@ def test_several_models_are_told_apart_in_every_name_and_look() -> None:
     method = {"title": "few-shot, 4 a label, calibrated", "model": "m" * 99, "model_id": "0123456789"}
     title, model = name_of({"models": [1, 2]}, method).split(" · ")
     assert (title, model[-8:], len(model)) == (method["title"], "01234567", NAME + 9)
-    ways = {f"{way} {model}": way for model in range(6) for way in charts.WAYS}
-    looks = charts.method_looks(ways, LIGHT)
+    families = {f"{family} {model}": family for model in range(6) for family in charts.FAMILIES}
+    looks = charts.method_looks(families, LIGHT)
     assert len({(colour, *dashes) for colour, dashes, _ in looks}) == 18
     assert len({(colour, shape) for colour, _, shape in looks}) == 18
     assert {
-        colour for (name, way), (colour, *_) in zip(ways.items(), looks, strict=True) if way == "fine_tuned"
+        colour
+        for (name, family), (colour, *_) in zip(families.items(), looks, strict=True)
+        if family == "fine_tuned"
     } == {LIGHT.accent}
 
 

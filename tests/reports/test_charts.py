@@ -75,7 +75,7 @@ def test_the_forecast_is_dashed_and_its_past_coverage_is_told(inputs: Inputs) ->
     )
     series = dataclasses.replace(inputs.everyone, forecast=ahead, level=0.8)
     figure = all_figures(dataclasses.replace(inputs, everyone=series))[0]
-    assert "Forecast of single days to 18 May 2026: 30.0% (20.0% to 45.0%)." in figure.summary
+    assert "Forecast for 18 May 2026: 30.0% (20.0% to 45.0%)." in figure.summary
     assert (
         "Check: 93% of past forecasts fell inside the band (target 80%; 112 days checked)." in figure.summary
     )
@@ -122,7 +122,7 @@ def test_small_cohorts_are_withheld_from_chart_table_and_sentence(con: duckdb.Du
     drawn = {row["day"]: row for row in rows(specs([by_key["risk_trend"]])["risk_trend"], "share")}
     for day in small["day"]:
         assert drawn.get(day.isoformat(), {"share": None})["share"] is None
-    assert "points stand for whole weeks" in by_key["risk_trend"].unit
+    assert "Weeks with a day of fewer than 20 subjects are one point each" in by_key["risk_trend"].unit
     assert by_key["weekday_hour"].draw is None
     assert "28 days in a row, each with 20 subjects" in by_key["weekday_hour"].summary
 
