@@ -1,8 +1,9 @@
-"""The demo feed: synthetic texts of invented people whose course is known, and that truth beside them.
+"""The demo feed: synthetic texts of invented people with known courses, and the files of that truth.
 
-    python -m monitor.demo_feed          rewrites assets/demo_feed.csv.gz and its two truth files
+    python -m monitor.demo.feed          rewrites assets/demo_feed.csv.gz and its two truth files
 
-Every row says so in its source column, `synthetic-demo-a` or `-b`: two cohorts, by turns. Nobody in it exists.
+The source column of every row is `synthetic-demo-a` or `synthetic-demo-b`; subjects alternate between these two
+cohorts. No subject is a real person.
 """
 
 from __future__ import annotations
@@ -49,12 +50,12 @@ class DemoText:
 
 @dataclass(frozen=True)
 class DemoPeriod:
-    """One low period of a subject, or the whole feed of one who has none (onset and end None).
+    """One low period of a subject, or the whole feed of a subject without one (onset and end are None).
 
-    Days count from 0, the feed's first day; both ends belong to the period. `depth` is the greatest share,
-    0 to 1, by which the texts move from the subject's own mix to the low mix. A `declining` subject gets
-    there gradually from the onset, a `recovering` one starts low and is back to normal at the end. `half` is the
-    first day at half the depth or lower: the onset itself, unless the subject gets there gradually.
+    Days count from 0, the feed's first day; both ends belong to the period. `depth` is the largest share, 0 to 1, by
+    which the texts move from the subject's usual mix to the low mix. A `declining` subject reaches it gradually from
+    the onset; a `recovering` subject starts low and is back to normal at the end. `half` is the first day with half
+    the depth or more, which is the onset unless the decline is gradual.
     """
 
     subject_id: str
@@ -70,7 +71,7 @@ class DemoPeriod:
 
 @dataclass(frozen=True)
 class DemoIntent:
-    """What a text was meant to say, an emotion or `neutral`; how low its writer was that day, 0 to 1."""
+    """The intended emotion of a text, or `neutral`; how low its writer was that day, 0 to 1."""
 
     doc_id: str
     intent: str
@@ -92,13 +93,13 @@ def demo_feed_path() -> Path:
 
 
 def generate(seed: int = SEED, *, subjects: int = 30, days: int = 120, texts: int = 5000) -> DemoFeed:
-    """Draw a feed; the same arguments give the same feed.
+    """Generate a feed; the same arguments give the same feed.
 
     Args:
         seed: any integer.
-        subjects: how many writers; the courses share them out as COURSES says.
-        days: length of the feed, at least 60, so that each course has room.
-        texts: about how many texts in all.
+        subjects: number of writers, divided among the courses by the shares in COURSES.
+        days: length of the feed; every course needs at least 60.
+        texts: approximate number of texts in all.
 
     Raises:
         ValueError: fewer than 60 days or no subjects.
@@ -113,16 +114,16 @@ def generate(seed: int = SEED, *, subjects: int = 30, days: int = 120, texts: in
     for number, course in enumerate(courses, start=1):
         own = Random(f"demo-{seed}-{number}")
         subject = f"demo-{number:02d}"
-        found = _periods(own, subject, course, days)
-        periods += found
+        drawn = _periods(own, subject, course, days)
+        periods += drawn
         source = SOURCES[number % len(SOURCES)]
-        rows += _texts_of(own, subject, source, found, days, texts * rates[number - 1] / sum(rates))
+        rows += _texts_of(own, subject, source, drawn, days, texts * rates[number - 1] / sum(rates))
     rows.sort(key=lambda row: (row[0].posted_at, row[0].doc_id))
     return DemoFeed(tuple(text for text, _ in rows), tuple(periods), tuple(intent for _, intent in rows))
 
 
 def lowness(period: DemoPeriod, day: int) -> float:
-    """How far the texts of `day` move to the low mix, 0 to 1, by this period alone."""
+    """Share, 0 to 1, by which this period moves the texts of `day` to the low mix."""
     if period.onset_day is None or period.end_day is None or not period.onset_day <= day <= period.end_day:
         return 0.0
     progress = (day - period.onset_day) / max(1, period.end_day - period.onset_day)
@@ -134,7 +135,7 @@ def lowness(period: DemoPeriod, day: int) -> float:
 
 
 def write_feed(feed: DemoFeed, folder: Path) -> None:
-    """Write demo_feed.csv.gz, demo_truth.csv (a row a period), demo_intents.csv.gz (a row a text)."""
+    """Write demo_feed.csv.gz and demo_intents.csv.gz (a row per text), and demo_truth.csv (a row per period)."""
     for name, rows in (("demo_feed.csv.gz", feed.texts), ("demo_intents.csv.gz", feed.intents)):
         with (folder / name).open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as stream:
             stream.write(to_csv(rows).encode())
@@ -151,7 +152,7 @@ def to_csv(rows: Sequence[DemoText | DemoPeriod | DemoIntent]) -> str:
 
 
 def _shared_out(rng: Random, subjects: int) -> list[str]:
-    """One course a subject, as near to COURSES as whole numbers allow, in random order."""
+    """One course per subject in random order, in shares as close to COURSES as whole numbers allow."""
     ranks = [((copy + 0.5) / share, course) for course, share in COURSES.items() for copy in range(subjects)]
     courses = [course for _, course in sorted(ranks)[:subjects]]
     return [course for _, course in sorted((rng.random(), course) for course in courses)]
@@ -195,19 +196,23 @@ def _date(day: int) -> str:
 def _texts_of(
     rng: Random, subject: str, source: str, periods: Sequence[DemoPeriod], days: int, expected: float
 ) -> Iterable[tuple[DemoText, DemoIntent]]:
-    """One subject's texts, in order: a usual mix of emotions, bent by mood and by the periods."""
+    """One subject's texts in order: the subject's usual mix of emotions, changed by daily mood and by the periods.
+
+    Words come from a random stream of their own, so that new phrases change neither dates nor intents.
+    """
     person = invent_person(rng, periods[0].cause)
+    words = Random(f"words-{rng.random()}")
     usual = _usual_mix(rng)
     mood = 0.0
     number = 0
     for day, times in enumerate(_posting_times(rng, days, expected)):
-        mood = 0.7 * mood + 0.3 * (rng.random() - 0.5)  # good and bad days of its own
+        mood = 0.7 * mood + 0.3 * (rng.random() - 0.5)  # good and bad days without a cause
         period = max(periods, key=lambda each: lowness(each, day))
         low = min(1.0, max(0.0, lowness(period, day) + 0.6 * mood))
         for at in times:
             mix = {intent: (1 - low) * usual[intent] + low * LOW_MIX[intent] for intent in INTENTS}
             occasion = _occasion(weighted(rng, mix), at, low, period, day)
-            text = write_text(rng, person, occasion)
+            text = write_text(words, person, occasion)
             number += 1
             doc_id = f"{subject}-{number:04d}"
             posted_at = f"{at:%Y-%m-%dT%H:%M:%SZ}"
@@ -219,7 +224,7 @@ def _texts_of(
 
 def _occasion(intent: str, at: datetime, low: float, period: DemoPeriod, day: int) -> Occasion:
     depth = lowness(period, day)
-    # one who is recovering was low before the feed began
+    # a recovering subject was low before the feed started
     since = day - (period.onset_day or 0) + (14 if period.course == "recovering" else 0)
     late = period.end_day is not None and day > 0.4 * period.end_day
     return Occasion(
@@ -233,14 +238,14 @@ def _occasion(intent: str, at: datetime, low: float, period: DemoPeriod, day: in
 
 
 def _usual_mix(rng: Random) -> Mapping[str, float]:
-    """A person's own mix of intents on ordinary days."""
+    """A person's mix of intents on ordinary days."""
     centre = {"neutral": 50, "sadness": 6, "joy": 20, "love": 8, "anger": 7, "fear": 5, "surprise": 5}
     drawn = {intent: share * (0.5 + rng.random()) for intent, share in centre.items()}
     return {intent: share / sum(drawn.values()) for intent, share in drawn.items()}
 
 
 def _posting_times(rng: Random, days: int, expected: float) -> Iterable[list[datetime]]:
-    """Times of each day's texts in order: favourite hours and weekdays, a spell of silence now and then."""
+    """Times of each day's texts in order, with preferred hours and weekdays and a few silent days in a row."""
     hours = [pick(rng, [7, 8, 12, 13, 17]), pick(rng, [19, 20, 21, 22, 23])]
     evening = 0.5 + 0.4 * rng.random()
     weekday_rates = [0.4 + rng.random() for _ in range(7)]
@@ -260,7 +265,7 @@ def _posting_times(rng: Random, days: int, expected: float) -> Iterable[list[dat
 
 
 def _poisson(rng: Random, mean: float) -> int:
-    """Arrivals within one unit of time, from waiting times drawn by the rng's plain stream."""
+    """A Poisson number by products of uniform numbers (Knuth), so that only `rng.random()` is used."""
     count, left = -1, 1.0
     limit = 2.718281828459045**-mean
     while left > limit:

@@ -1,8 +1,7 @@
 """Diary-like English for the demo feed: invented people, their voices, and texts of a given emotion.
 
-The phrases are data (assets/demo_phrases.toml); here is only how they are chosen, filled and joined.
-Everything is drawn from a `random.Random` through `.random()` alone, the one stream that Python keeps the
-same from version to version.
+The phrases are data (assets/demo_phrases.toml); this module chooses, fills and joins them. It calls only
+`.random()` of a `random.Random`, whose sequence is the same in every version of Python.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from monitor.labels import EMOTIONS
 
 T = TypeVar("T")
 INTENTS = ("neutral", *EMOTIONS)
-INSIDE = ("felt", "unsaid")  # sections of the bank that have no topic
+INSIDE = ("state", "unsaid")  # sections of the bank without a topic
 PHRASES = ROOT / "monitor" / "assets" / "demo_phrases.toml"
 CHOICE = re.compile(r"\[([^\[\]]*)\]")
 SLOT = re.compile(r"\{(\w+)\}")
@@ -33,19 +32,19 @@ LONGEST_BODY = 40  # words; opener, closer and emoji add up to 20
 
 @functools.cache
 def phrases() -> dict[str, Any]:
-    """The phrase bank, clauses split into tuples of lines."""
+    """The phrase bank, with clauses as tuples of lines."""
     with PHRASES.open("rb") as stream:
         bank: dict[str, Any] = _split_lines(tomllib.load(stream))
     return bank
 
 
 def pick(rng: Random, options: Sequence[T]) -> T:
-    """One of `options`, evenly."""
+    """One of `options` with equal probability."""
     return options[int(rng.random() * len(options))]
 
 
 def weighted(rng: Random, weights: Mapping[T, float]) -> T:
-    """One key of `weights`, by weight; the weights need not sum to 1."""
+    """One key of `weights` with probability proportional to its weight."""
     left = rng.random() * sum(weights.values())
     for key, weight in weights.items():
         left -= weight
@@ -70,16 +69,16 @@ class Voice:
 
 @dataclass
 class Person:
-    """One invented writer: who is around them, what they write about, and how."""
+    """One invented writer: the people around them, their topics, and their voice."""
 
     slots: dict[str, tuple[str, ...]]
     topics: dict[str, float]
     voice: Voice
-    used: dict[str, list[str]] = field(default_factory=dict)  # clauses lately used, by pool
+    used: dict[str, list[str]] = field(default_factory=dict)  # recently used clauses, by pool
 
 
 def invent_person(rng: Random, arc: str | None) -> Person:
-    """A new writer; `arc` names what a low period of theirs is about, or None for nobody's."""
+    """A new writer; `arc` is the cause of the writer's low periods, None for a writer without one."""
     bank = phrases()
     role = bank["role"][pick(rng, sorted(bank["role"]))]
     people = dict(bank["people"])
@@ -125,10 +124,10 @@ def _invent_voice(rng: Random) -> Voice:
 
 @dataclass(frozen=True)
 class Occasion:
-    """Why and when a text is written.
+    """Cause and time of a text.
 
-    intent: one of INTENTS. low: how low the writer is, 0 to 1. story: what a low period is about, while in
-    one. weeks: whole weeks since it began. recovering: whether the writer is getting over one.
+    intent: one of INTENTS. low: how low the writer is, 0 to 1. story: the cause of the current low period, if any.
+    weeks: full weeks since its onset. recovering: whether the writer is recovering from it.
     """
 
     intent: str
@@ -140,7 +139,7 @@ class Occasion:
 
 
 def write_text(rng: Random, person: Person, occasion: Occasion) -> str:
-    """One text of 4 to 60 words by `person`, who remembers what was said lately."""
+    """One text of 4 to 60 words by `person`, who does not repeat recently used clauses."""
     intent = occasion.intent
     target = max(4.0, person.voice.words * (0.18 + 1.4 * rng.random() * (0.5 + rng.random())))
     around = _surroundings(rng, person, occasion)
@@ -152,10 +151,10 @@ def write_text(rng: Random, person: Person, occasion: Occasion) -> str:
         line = _line(rng, person, pool, around)
         if line in lines:
             continue
-        clause = _fill(rng, line, around).rstrip(", ")  # an empty choice at the end leaves its comma
+        clause = _fill(rng, line, around).rstrip(", ")  # removes the comma before an empty last choice
         head = clause.split(", ")[0]
         if target < 8 and len(head.split()) >= 4 and (pool[1] == "neutral" or pool[0] in INSIDE):
-            clause = head  # but the tail of an event is often what carries its emotion
+            clause = head  # an event stays complete, because its last part often has the emotion
         if words and (words >= target or words + len(clause.split()) > LONGEST_BODY):
             break
         pools.append(pool)
@@ -172,7 +171,7 @@ def write_text(rng: Random, person: Person, occasion: Occasion) -> str:
 def _plan(
     rng: Random, person: Person, occasion: Occasion, around: Mapping[str, str], target: float
 ) -> list[tuple[str, str]]:
-    """Pools to draw clauses from, in order, as (section, key of phrases()); more than are needed."""
+    """Pools of clauses in order, as (section, key of phrases()); more pools than a text needs."""
     intent = occasion.intent
     topic = weighted(rng, person.topics)
     inside = [(section, intent) for section in INSIDE]
@@ -196,7 +195,7 @@ def _plan(
 
 
 def _line(rng: Random, person: Person, pool: tuple[str, str], around: Mapping[str, str]) -> str:
-    """A line of the pool that this person has not used lately."""
+    """A line of the pool that this person has not used recently."""
     options = _options(pool, around)
     recent = person.used.setdefault(".".join(pool), [])
     line = pick(rng, [line for line in options if line not in recent])
@@ -206,14 +205,14 @@ def _line(rng: Random, person: Person, pool: tuple[str, str], around: Mapping[st
 
 
 def _options(pool: tuple[str, str], around: Mapping[str, str]) -> list[str]:
-    """The clauses of a pool whose slots this writer has."""
+    """The clauses of a pool whose slots all have a value for this writer."""
     section, key = pool
-    known = phrases()["list"].keys() | around.keys()
-    return [line for line in phrases()[section].get(key, ()) if set(SLOT.findall(line)) <= known]
+    slots = phrases()["list"].keys() | around.keys()
+    return [line for line in phrases()[section].get(key, ()) if set(SLOT.findall(line)) <= slots]
 
 
 def _surroundings(rng: Random, person: Person, occasion: Occasion) -> dict[str, str]:
-    """What {friend}, {now}, {weekday}, ... stand for in one text."""
+    """Values of {friend}, {now}, {weekday}, ... in one text."""
     around: dict[str, str] = {}
     for slot, options in person.slots.items():
         around[slot], _, pronoun = pick(rng, options).partition("/")
@@ -236,12 +235,12 @@ def _surroundings(rng: Random, person: Person, occasion: Occasion) -> dict[str, 
 
 
 def _fill(rng: Random, line: str, around: Mapping[str, str]) -> str:
-    """Resolve [a|b] and {slot} until none is left."""
-    while found := CHOICE.search(line):
-        line = line[: found.start()] + pick(rng, found[1].split("|")) + line[found.end() :]
-    while found := SLOT.search(line):
-        value = around[found[1]] if found[1] in around else pick(rng, phrases()["list"][found[1]])
-        line = _fill(rng, line[: found.start()] + value + line[found.end() :], around)
+    """Replace every [a|b] and {slot}, nested ones too."""
+    while match := CHOICE.search(line):
+        line = line[: match.start()] + pick(rng, match[1].split("|")) + line[match.end() :]
+    while match := SLOT.search(line):
+        value = around[match[1]] if match[1] in around else pick(rng, phrases()["list"][match[1]])
+        line = _fill(rng, line[: match.start()] + value + line[match.end() :], around)
     return re.sub(r"\s+", " ", line).replace(" ,", ",").strip()
 
 
@@ -259,7 +258,7 @@ def _join(rng: Random, voice: Voice, opener: str, clauses: Sequence[str], closer
 
 
 def _typed(rng: Random, voice: Voice, text: str, intent: str) -> str:
-    """The text as this voice types it: case, apostrophes, abbreviations, slips, emoji."""
+    """The text with the voice's case, apostrophes, abbreviations, typing errors and emoji."""
     style = phrases()["style"]
     if voice.lower:
         text = text.lower()
