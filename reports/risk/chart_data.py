@@ -1,4 +1,4 @@
-"""From window frames (monitor.windows) to the frames that charts draw: gaps, order, labels.
+"""From the results of window queries to the frames of the charts: gaps, order, labels.
 
 Days and weeks become ISO strings, which every browser reads as UTC; a `datetime` would be read in the
 reader's own time zone and could move a point to the day before.
@@ -22,7 +22,7 @@ ALONE = (_GAP.fill_null(2) > 1) & (_GAP.shift(-1).fill_null(2) > 1)
 
 
 def trend(series: Series, first_day: dt.date, missing: Sequence[dt.date], words: Words) -> pl.DataFrame:
-    """One row a day from first_day that has anything to show.
+    """One row per day from first_day with any value.
 
     Columns: day, date (as written), share (of high risk that day), n, n_subjects; of the 7 days to it share_7, lo,
     hi, n_7, n_subjects_7 and each of LEVELS (mean probabilities); share_28; stretch, which numbers the runs of 7-day
@@ -63,7 +63,7 @@ def _full(windows: pl.DataFrame, series: Series, length: int) -> pl.DataFrame:
 
 
 def _stretches(missing: Sequence[dt.date]) -> pl.Expr:
-    """Number of the run of days: a new one begins after more than a week, or after two or more missing nights."""
+    """Number of the run of days; a gap of more than a week, or of two or more missing nights, starts a new run."""
     before = pl.lit(pl.Series(missing, dtype=pl.Date).sort())
     passed = before.search_sorted(pl.col("day")).diff()
     broken = (_GAP > SILENCE_DAYS) | ((_GAP > 2) & (passed == _GAP - 1))
@@ -81,7 +81,7 @@ def gaps(missing: Sequence[dt.date], first_day: dt.date) -> pl.DataFrame:
 
 
 def emotion_weeks(weeks: pl.DataFrame, order: list[str], words: Words) -> pl.DataFrame:
-    """One row a week that is shown and emotion, stacked in `order`: from `base` up to `top`, both shares of 1."""
+    """One row per published week and emotion, stacked in `order`: from `base` up to `top`, both shares of 1."""
     place = pl.col("emotion").replace_strict(order, list(range(len(order))), return_dtype=pl.Int64)
     long = weeks.filter(~pl.col("withheld")).unpivot(
         [f"p_{emotion}" for emotion in order],
@@ -103,14 +103,14 @@ def emotion_weeks(weeks: pl.DataFrame, order: list[str], words: Words) -> pl.Dat
 
 
 def subject_weeks(heat: pl.DataFrame, labels: dict[str, str], least: int, words: Words) -> pl.DataFrame:
-    """One row a subject and ISO week in which at least `least` of the subjects wrote; `label` is the subject's."""
+    """One row per subject and ISO week in which at least `least` of the subjects wrote; `label` names the subject."""
     crowded = heat.filter(pl.col("subject_id").n_unique().over("week") >= least)
     named = crowded.sort("place", "week").with_columns(label=_named("subject_id", labels))
     return _weeks(named.drop("subject_id"), words)
 
 
 def weekday_hours(heat: pl.DataFrame, words: Words) -> pl.DataFrame:
-    """One row a weekday and hour; `weekday` becomes Mon to Sun, `clock` tells the hour."""
+    """One row per weekday and hour; `weekday` becomes Mon to Sun, `clock` is the hour in words."""
     names = {str(number): words(name) for number, name in enumerate(WEEKDAYS, 1)}
     return heat.sort("weekday", "hour").with_columns(
         weekday=_named("weekday", names), clock=pl.format("{}:00–{}:59 UTC", "hour", "hour")
@@ -122,7 +122,7 @@ def _named(column: str, names: dict[str, str]) -> pl.Expr:
 
 
 def _weeks(frame: pl.DataFrame, words: Words) -> pl.DataFrame:
-    """The week's first day, the day after its last, and what a tooltip calls it."""
+    """Add the week's first day, the day after its last, and its name in tooltips."""
     dates = [words("week from {day}", day=words.day(day)) for day in frame["week"]]
     return frame.with_columns(
         pl.col("week").dt.to_string("%Y-%m-%d"),

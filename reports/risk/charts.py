@@ -1,7 +1,7 @@
-"""The charts: a function a chart, frame in, altair.Chart out. No thresholds, no titles, no files.
+"""The charts. Each function takes a frame and returns an altair.Chart, without thresholds, title or file.
 
-`width` is in pixels, or "container" for a page whose column decides; `say` gives the words. Frames are those of
-reports.frames.
+`width` is in pixels, or "container" for the width of the page's column. `words` translates. The frames come from
+reports.risk.chart_data.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def risk_trend(
     width: Width = "container",
     height: int = 300,
 ) -> Layers:
-    """Share of high risk over time: a dot a day, the 7-day line in its interval, the 28-day line, the forecast.
+    """Share of high risk over time: single days, 7-day line with its interval, 28-day line, forecast.
 
     Args:
-        frame: reports.frames.trend.
+        frame: chart_data.trend.
         palette: the colours.
-        say: the words.
-        gaps: reports.frames.gaps; shaded.
+        words: translates.
+        gaps: chart_data.gaps; shaded.
         forecast: columns day, p, lo, hi; dashed. May be empty.
         top: the value axis reaches at least this high, so that charts can be compared.
         width: in pixels, or of the container.
@@ -86,7 +86,7 @@ def risk_trend(
 
 
 def _trend_looks(palette: Palette, words: Words) -> dict[str, tuple[str, str, list[int]]]:
-    """What each line is called, its colour and its dashes."""
+    """Name, colour and dashes of each line."""
     return {
         "share": (words("one day"), palette.high[2], [3, 4]),
         "share_7": (words("7 days"), palette.high[0], [1, 0]),
@@ -96,7 +96,7 @@ def _trend_looks(palette: Palette, words: Words) -> dict[str, tuple[str, str, li
 
 
 def highest(frame: pl.DataFrame, forecast: pl.DataFrame) -> float:
-    """The highest value that `risk_trend` draws; 0 where it draws none."""
+    """The highest value that `risk_trend` draws; 0 if it draws none."""
     tops = [frame.select(pl.max_horizontal("share", "hi", "share_28").max()).item(), forecast["hi"].max()]
     return max((float(top) for top in tops if top is not None), default=0.0)  # type: ignore[arg-type]
 
@@ -122,7 +122,7 @@ def _trend_tooltip_rows(frame: pl.DataFrame, words: Words) -> axes.Rows:
 def risk_levels(
     frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", height: int = 260
 ) -> Layers:
-    """The three risk levels as shares of one, 7-day means, high at the bottom, where it reads best."""
+    """The three risk levels as shares of 1, 7-day means; high is at the bottom, where it is easiest to read."""
     wide = frame.drop_nulls("share_7").select(
         "day", "date", "stretch", "n_7", *(pl.col(level).alias(words(level)) for level in LEVELS)
     )
@@ -161,7 +161,7 @@ def emotion_mix(
     width: Width = "container",
     height: int = 260,
 ) -> alt.Chart:
-    """The six emotions as shares of one, a column a week, coloured by the risk they stand for."""
+    """The six emotions as shares of 1, one column per week, coloured by risk level."""
     colours = {words(emotion): colour for emotion, colour in palette.emotions(rules).items()}
     tooltip_rows = [
         ("date", words("Week"), None),

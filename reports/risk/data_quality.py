@@ -1,4 +1,4 @@
-"""What the numbers of a report rest on: data quality, denominators, and the model's score card."""
+"""Data quality, denominators, and the model's score card."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ METRICS = {
 
 @dataclass(frozen=True)
 class Quality:
-    """The state of the newest run's input: "green", "yellow" or "red", a word for it, and what was found."""
+    """The state of the newest run's input: "green", "yellow" or "red", a word for it, and the findings."""
 
     state: str
     word: str
@@ -41,7 +41,7 @@ class Quality:
 
 
 def quality(inputs: Inputs) -> Quality | None:
-    """How good the newest input was; None where no run was judged."""
+    """The quality of the newest input; None if no run was judged."""
     if inputs.run is None:
         return None
     words, meanings = inputs.words, {"green": "as usual", "yellow": "look at it", "red": "do not rely on it"}
@@ -56,7 +56,7 @@ def quality(inputs: Inputs) -> Quality | None:
 
 
 def facts(inputs: Inputs) -> list[Fact]:
-    """Denominators and data quality: what, how much, and a remark."""
+    """Denominators and data quality: name, number and remark."""
     words, row, options = inputs.words, inputs.data_quality.row(0, named=True), inputs.options
     model = inputs.model
     share = row["n_scored"] / row["n_documents"] if row["n_documents"] else None
@@ -101,7 +101,7 @@ def facts(inputs: Inputs) -> list[Fact]:
 
 
 def footer(inputs: Inputs) -> list[str]:
-    """What stands under every page."""
+    """The sentences at the foot of every page."""
     words, row = inputs.words, inputs.data_quality.row(0, named=True)
     voiced = [words(emotion) for emotion, risk in inputs.model.rules.items() if risk == "high_risk"]
     return [
@@ -129,7 +129,7 @@ def footer(inputs: Inputs) -> list[str]:
 
 
 def score_card(inputs: Inputs) -> Figure:
-    """What `evaluate --db` found out about the model, beside what it was held against."""
+    """The metrics that `evaluate --db` measured, of the model and of its baselines."""
     words, card = inputs.words, inputs.score_card
     figure = partial(Figure, "score_card", words("How good is the model?"))
     if not card.height:

@@ -1,4 +1,4 @@
-"""The figures about everyone and about cohorts: for each, its words, its chart, and the same numbers as a table."""
+"""The figures about everyone and about cohorts: title, sentences, chart, and the same numbers as a table."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LEAST_HOUR_DAYS = 28
 
 
 class Link(NamedTuple):
-    """A table's cell that leads to another page of the report; href is never made of anyone's text."""
+    """A table's cell with a link to another page; href never contains text that people wrote."""
 
     text: str
     href: str
@@ -36,9 +36,9 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """One section of a page. Where there is neither chart nor table, `summary` says why.
+    """One section of a page. Without chart and table, `summary` gives the reason.
 
-    draw(palette, width=...) gives the chart; a table without a chart is shown outright. The title leads to `href`.
+    draw(palette, width=...) gives the chart; a table without a chart is not folded. The title links to `href`.
     """
 
     key: str
@@ -115,7 +115,7 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
 
 
 def _trend_summary(complete: pl.DataFrame, series: Series, inputs: Inputs) -> str:
-    """Where the 7-day share stands, its highest, the gaps, and the forecast with its past coverage."""
+    """The newest 7-day share, the highest, the gaps, and the forecast with its past coverage."""
     words = inputs.words
     if not complete.height:
         return words("A 7-day share needs 7 days on record.")
@@ -140,7 +140,7 @@ def _trend_summary(complete: pl.DataFrame, series: Series, inputs: Inputs) -> st
 
 
 def forecast_sentences(series: Series, inputs: Inputs) -> str:
-    """Where the forecast ends, and how often such forecasts held; nothing where there is none."""
+    """The last day of the forecast, and the coverage of past forecasts; empty if there is no forecast."""
     words = inputs.words
     if not series.forecast.height:
         return ""
@@ -215,7 +215,7 @@ def emotion_mix(series: Series, inputs: Inputs) -> Figure:
 
 
 def charted_weeks(series: Series, inputs: Inputs) -> pl.DataFrame:
-    """The weeks that the charts reach back to."""
+    """The weeks in the charts."""
     return series.weeks.filter(pl.col("day") >= inputs.first_day)
 
 
@@ -278,7 +278,7 @@ def _hours_summary(complete: pl.DataFrame, n_hidden: int, words: Words) -> str:
 
 
 def too_little_data(series: Series, inputs: Inputs, need: str) -> str:
-    """Why a figure cannot be drawn."""
+    """The reason why a figure cannot be drawn."""
     words, options = inputs.words, inputs.options
     weeks = charted_weeks(series, inputs)
     if not weeks.height:

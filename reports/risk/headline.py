@@ -15,7 +15,7 @@ NO_TEXTS: Row = {"n": 0, "n_subjects": 0, "withheld": False, "p_high": None, "sh
 
 @dataclass(frozen=True)
 class Tile:
-    """One headline number. `course` is "up", "down" or "" and carries an arrow, never a colour alone."""
+    """One number. `course` is "up", "down" or ""; the page shows an arrow, never a colour alone."""
 
     value: str
     label: str
@@ -25,13 +25,13 @@ class Tile:
 
 
 def latest_two_weeks(series: Series, inputs: Inputs) -> tuple[Row, Row]:
-    """The newest whole week and the one before it; a week without texts has n = 0."""
+    """The 7 days to as_of and the 7 days before; without texts, n = 0."""
     rows = {row["day"]: row for row in series.weeks.to_dicts()}
     return rows.get(inputs.as_of, NO_TEXTS), rows.get(inputs.as_of - dt.timedelta(days=7), NO_TEXTS)
 
 
 def lead(series: Series, inputs: Inputs) -> str:
-    """The page's first sentence: where high risk stands and where it is going."""
+    """The first sentence of a page: the share of high risk and its change."""
     words, (now, before) = inputs.words, latest_two_weeks(series, inputs)
     day = words.day(inputs.as_of)
     if now["withheld"]:

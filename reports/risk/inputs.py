@@ -1,4 +1,4 @@
-"""What a report is made from: options, what may be shown of the window queries, and the model they are about."""
+"""The inputs of a report: options, model, and the rows of the window queries that may be published."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from monitor.alerts.rules import AlertRules
 from monitor.errors import ConfigError
 from reports.style.wording import LANGUAGES, Language, Words
 
-MOST_CELLS = 5_000  # what one chart may hold; Altair refuses more
+MOST_CELLS = 5_000  # of one chart; Altair refuses more
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the reader may set.
+    """The settings of a report.
 
-    threshold: the alert line, a mean P(high risk) from 0 to 1.
-    min_cohort: cells about fewer subjects than this are withheld, see reports.withholding.
-    min_texts: texts a subject must have written in a week to be held against the alert line.
+    threshold: the alert threshold, a mean P(high risk) from 0 to 1.
+    min_cohort: cells about fewer subjects than this are withheld, see reports.risk.suppression.
+    min_texts: texts that a subject must have written in a week to be compared with the threshold.
     days: how far back the charts go.
-    top: how many subjects the heatmap shows, the highest risk first, and how many cohorts have a page.
+    top: number of subjects in the heatmap, highest risk first, and of cohorts with a page.
     show_subjects: name subjects by their ids; otherwise the pages number them.
-    subject_pages: write a page a subject.
-    evidence: show the texts that alerts rest on.
+    subject_pages: write one page per subject.
+    evidence: quote the texts behind the alerts.
     lang: the language of the report's own words.
 
     Raises:
@@ -69,9 +69,9 @@ class Options:
 
 @dataclass(frozen=True)
 class Model:
-    """The scorer that a report is about, and which others have scores in the same database.
+    """The model of a report, and the names of other models with scores in the same database.
 
-    alerts_current: whether the alert rules have looked at all of its scores.
+    alerts_current: whether the alert rules have checked all its scores.
     """
 
     model_id: str
@@ -85,13 +85,13 @@ class Model:
 
 @dataclass(frozen=True)
 class Series:
-    """The course of everyone (cohort None) or of one cohort; rows that may not be shown are not in it.
+    """The time series of everyone (cohort None) or of one cohort, without the rows that may not be published.
 
     first: the day of the first scored text.
     daily, week, month: windows of 1, 7 and 28 days, columns as rolling_overall.
-    weeks: columns as weekly_cohort and `withheld`; withheld rows are there, their measures empty.
-    forecast: columns of monitor.forecast; empty where there is none. level: how often its intervals should hold.
-    by_week: whether some weeks are told as a whole only.
+    weeks: columns as weekly_cohort and `withheld`; withheld rows are included with empty measures.
+    forecast: columns of monitor.forecast; empty if there is none. level: coverage that its intervals aim at.
+    by_week: whether some weeks have no values of single days.
     """
 
     cohort: str | None
@@ -107,13 +107,13 @@ class Series:
 
 @dataclass(frozen=True)
 class Inputs:
-    """All that the pages and pictures of one report need; frames as the queries of the same names give them.
+    """All inputs of the pages and pictures of one report; frames are results of the queries of the same names.
 
-    cohorts: those with something to show, of n_cohorts in all.
-    places: a subject's place in the ranking by recent risk, 1 the highest; how pages number them.
-    hour_days: how many days weekday_hour is about; 0 where it may not be shown.
-    run: quality, findings and time of the newest run that was judged, if any.
-    subject_day, subject_7: windows of 1 and 7 days a subject; empty unless a page a subject was asked for.
+    cohorts: those with at least one publishable week, of n_cohorts in all.
+    places: rank of each subject by recent risk, 1 is the highest; pages number subjects by it.
+    hour_days: number of days in weekday_hour; 0 if it may not be published.
+    run: quality, findings and time of the newest run with a judgement, if any.
+    subject_day, subject_7: windows of 1 and 7 days per subject; empty unless subject_pages is set.
     """
 
     as_of: dt.date
@@ -153,11 +153,11 @@ class Inputs:
 
     @property
     def too_few(self) -> bool:
-        """Whether rows of single subjects would hide no one."""
+        """Whether too few subjects have scores to hide a person in rows without names."""
         return not self.options.show_subjects and len(self.places) < self.options.min_cohort
 
     def label(self, subject_id: str) -> str:
-        """What pages call a subject."""
+        """The name of a subject on the pages."""
         if self.options.show_subjects:
             return subject_id
         return self.words("Subject {place}", place=self.places.get(subject_id, "–"))
@@ -165,7 +165,7 @@ class Inputs:
 
 @dataclass(frozen=True)
 class Notice:
-    """Why there is nothing to report, and what to do about it."""
+    """The reason why there is nothing to report, and the remedy."""
 
     title: str
     text: str

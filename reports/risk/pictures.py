@@ -1,4 +1,4 @@
-"""The same charts as pictures: PNG for slides and mail, SVG for print. Light colours, on paper, with titles."""
+"""The charts as pictures: PNG for slides and mail, SVG for print; in light colours, with titles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from reports.style.rendering import Drawer
 
 FONT = "Liberation Sans, Arial, Noto Sans CJK TC, Noto Sans TC, PingFang TC, Microsoft JhengHei, sans-serif"
 WIDTH = 1100
-TOP_LEVEL = {"$schema", "config", "datasets", "params"}  # and of no chart within it
+TOP_LEVEL = {"$schema", "config", "datasets", "params"}  # keys of the outermost specification alone
 INDEX = {
     "risk_trend": ("risk_trend",),
     "risk_heatmap": ("subject_week", "weekday_hour"),
@@ -33,8 +33,8 @@ INDEX = {
 def write(page: Page, inputs: Inputs, out: Path, drawer_process: Drawer | None = None) -> list[str]:
     """Write the pictures of a page as PNG and SVG into the folder `out`; returns their names.
 
-    The index has those of INDEX, another page one of all its charts. A picture without a chart is not written, nor a
-    PNG in letters that no font here has: tofu tells nothing. A drawer draws them beside what follows.
+    The index has the pictures of INDEX; any other page has one picture of all its charts. Pictures without charts are
+    left out, and so are PNGs with letters that no installed font has. A drawer draws in the background.
     """
     drawn = {figure.key: figure for figure in page.figures if figure.draw}
     charts_of = {
@@ -45,19 +45,21 @@ def write(page: Page, inputs: Inputs, out: Path, drawer_process: Drawer | None =
     charts = {key: _chart(page, drawn[key]) for key in dict.fromkeys(chain(*charts_of.values()))}
     with_png = bool(charts_of) and can_write(inputs.words(NOT_A_DIAGNOSIS))
     draw = drawer_process.draw if drawer_process else partial(rendering.draw, axes.VEGA_LITE)
-    for name in sorted(charts_of, key=lambda name: -len(charts_of[name])):  # what takes longest begins first
+    for name in sorted(
+        charts_of, key=lambda name: -len(charts_of[name])
+    ):  # the largest picture takes longest: first
         draw(_spec(inputs, [charts[key] for key in charts_of[name]]), out / f"{name}.svg", with_png=with_png)
     return [f"{name}.{suffix}" for name in charts_of for suffix in ("png", "svg")[not with_png :]]
 
 
 def drawer(options: Options) -> Drawer:
-    """A process that draws the pictures of a report with these options."""
+    """A drawer for the pictures of a report with these options."""
     return Drawer(axes.VEGA_LITE, private=options.about_persons)
 
 
 @cache
 def can_write(text: str) -> bool:
-    """Whether a font here has the letters of a text: two different letters that none has look the same."""
+    """Whether an installed font has the letters of a text: two letters look the same if no font has them."""
     strange = sorted({letter for letter in text if ord(letter) > 0x2E80})[:2]
     letters = (rendering.svg(_letter(letter), axes.VEGA_LITE) for letter in strange or "ab")
     first, *others = map(rendering.png, letters)
@@ -83,9 +85,9 @@ def _chart(page: Page, figure: Figure) -> dict[str, Any]:
 
 
 def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Charts below one another, over a line that says what they rest on.
+    """Charts below one another, with day, model and warning at the bottom.
 
-    Put together here, for Altair copies each chart several times where it stacks them.
+    Not stacked by Altair, which would copy each chart several times.
     """
     words = inputs.words
     note = words(

@@ -1,4 +1,4 @@
-"""The charts about single subjects: who over the weeks, their alerts, and the course of one. As reports.charts."""
+"""The charts about single subjects: heatmap by week, alerts, and one subject's trend. See reports.risk.charts."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def heat_subject_week(
 def alert_bars(
     frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", row: int = 30
 ) -> alt.Chart:
-    """Each alert as a bar from the day it opened to the day it closed; a row a subject, in it a lane a rule.
+    """Each alert as a bar from the day it opened to the day it closed; one row per subject, one lane per rule.
 
     Args:
         frame: columns label, place, rule, state (as words), day, end (ISO), date, value, threshold (as words).
         palette: the colours.
-        say: the words.
+        words: translates.
         width: in pixels, or of the container.
         row: height of a row in pixels.
     """
@@ -90,14 +90,14 @@ def subject_trend(
     width: Width = "container",
     height: int = 320,
 ) -> Layers:
-    """One subject: a dot a day, the 7-day mean, the band of their own past, the alert line, and the alerts.
+    """One subject: single days, 7-day mean, band of their own past, alert threshold, and alerts.
 
     Args:
         frame: columns day, date, high, high_7, n, n_7, baseline_mean, baseline_lo, baseline_hi, stretch.
         palette: the colours.
-        say: the words.
-        threshold: where the alert line stands, a mean P(high risk).
-        alerts: columns day, high_7, rule, date; a mark each.
+        words: translates.
+        threshold: the alert threshold, a mean P(high risk).
+        alerts: columns day, high_7, rule, date; one mark per row.
         width: in pixels, or of the container.
         height: in pixels.
     """

@@ -1,4 +1,4 @@
-"""The page of one subject: tiles, course and alerts."""
+"""The page of one subject: tiles, trend and alerts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reports.style.wording import exact, percent
 
 
 def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
-    """The newest 7 days in which they wrote: mean, own past, variability, inertia."""
+    """The newest 7 days with texts: mean, own past, variability, inertia."""
     words = inputs.words
 
     def number(value: float | None) -> str:
@@ -45,7 +45,7 @@ def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
 
 
 def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: Inputs) -> list[Figure]:
-    """Course, alerts and, where asked for, evidence of one subject; frames are its rows of rolling_subject."""
+    """Trend, alerts and, with the option, evidence of one subject; frames are its rows of rolling_subject."""
     own = inputs.alerts.filter(pl.col("subject_id") == subject_id)
     charted = [course(daily, week, own, inputs), _alerts(own, inputs)]
     if inputs.options.evidence:
@@ -54,7 +54,7 @@ def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: In
 
 
 def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: Inputs) -> Figure:
-    """The 7-day mean against the subject's own past and the alert line."""
+    """The 7-day mean with the subject's own past and the alert threshold."""
     words, threshold = inputs.words, inputs.options.threshold
     unit = words(
         "Mean probability of high risk. Dots: single days. Solid line: 7-day mean. Band: contains "
@@ -99,7 +99,7 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
 
 
 def _flags(own: pl.DataFrame, frame: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
-    """A mark an alert, on the 7-day line of the day it opened."""
+    """One mark per alert, on the 7-day line at the day it opened."""
     rules = pl.Series([inputs.words(rule) for rule in own["rule"]], dtype=pl.String)
     opened = own.select(day=pl.col("opened_on").dt.to_string("%Y-%m-%d"), rule=rules)
     return opened.join(frame.select("day", "date", "high_7"), on="day").sort("day", "rule")

@@ -1,4 +1,4 @@
-"""The figures about single subjects and their alerts; a subject is its place in the ranking unless ids are shown."""
+"""The figures about single subjects and their alerts. Subjects are numbered by rank unless the report has ids."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ OPEN = pl.col("is_open")
 
 
 def page_file(subject_id: str, inputs: Inputs) -> str:
-    """The file of a subject's page: its place, never its id, makes the name."""
+    """The file of a subject's page, named by rank, never by id."""
     return f"subjects/{inputs.places[subject_id]:04d}.html"
 
 
 def subject_cell(subject_id: str, inputs: Inputs, root: str = "") -> str | Link:
-    """A subject in a table, with the way to its page where there is one."""
+    """A subject in a table, as a link if it has a page."""
     label = inputs.label(subject_id)
     if inputs.options.subject_pages and subject_id in inputs.places:
         return Link(label, root + page_file(subject_id, inputs))
@@ -31,7 +31,7 @@ def subject_cell(subject_id: str, inputs: Inputs, root: str = "") -> str | Link:
 
 
 def withheld_note(inputs: Inputs) -> str:
-    """Why rows of single subjects are not shown."""
+    """The reason why rows of single subjects are withheld."""
     return inputs.words(
         "Withheld: with fewer than {n} subjects, even a row without a name could be traced to a "
         "person (--min-cohort; --show-subjects shows the rows with ids).",
@@ -89,7 +89,7 @@ def _row_head(subject_id: str, label: str, inputs: Inputs) -> str | Link:
 
 
 def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
-    """How many were above the line in the last full week, and how many rows are not shown."""
+    """Number of subjects at the alert threshold in the last full week, and of rows left out."""
     words, options = inputs.words, inputs.options
     monday = (inputs.as_of - dt.timedelta(days=6)).isoformat()
     week = heat["week"].filter(heat["week"] <= monday).max() or heat["week"].max()
@@ -117,7 +117,7 @@ def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
 
 
 def unchecked_note(inputs: Inputs) -> str:
-    """What to say where the alert rules have not looked at every score; empty where they have."""
+    """A note if the alert rules have not checked every score; otherwise empty."""
     if inputs.model.alerts_current:
         return ""
     return inputs.words(
@@ -127,7 +127,7 @@ def unchecked_note(inputs: Inputs) -> str:
 
 
 def alert_tiles(inputs: Inputs) -> list[Tile]:
-    """How many wait, how many are new, how many closed of late; none where they would tell of too few subjects."""
+    """Numbers of open, new and recently closed alerts; no tiles if there are too few subjects."""
     words, alerts = inputs.words, inputs.alerts
     if inputs.too_few:
         return []
@@ -147,7 +147,7 @@ def alert_tiles(inputs: Inputs) -> list[Tile]:
 
 
 def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figure:
-    """The alerts that wait for somebody, as a table; the newest `most` of them."""
+    """The newest `most` open alerts, as a table."""
     words, not_closed = inputs.words, inputs.alerts.filter(OPEN)
     unit = words(
         "An alert means that a rule was met. A person who can help decides what that means. Level: "
@@ -156,7 +156,7 @@ def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figu
         "high risk within two weeks."
     )
     figure = partial(Figure, "open_alerts", words("Open alerts"), unit)
-    if inputs.too_few:  # first, as to say that there is none would tell too
+    if inputs.too_few:  # checked first: "no alert" would also reveal something
         return figure(withheld_note(inputs))
     if not not_closed.height:
         return figure(
@@ -194,7 +194,7 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "") -> Table:
 
 
 def _value(rule: str, value: float, words: Words) -> str:
-    """What a rule measures, in its unit: a mean probability, a sum of such, or days."""
+    """The value of a rule in its unit: mean probability (level), number of texts (change), days (sustained)."""
     if rule == "level":
         return percent(value)
     return words.count(int(value), "day") if rule == "sustained" else f"{value:.2f}"
@@ -208,7 +208,7 @@ def _state(row: dict[str, object], inputs: Inputs) -> str:
 
 
 def closed_alerts(inputs: Inputs) -> Figure:
-    """The alerts of the charted time that were closed."""
+    """The closed alerts that opened in the charted period."""
     words = inputs.words
     closed = inputs.alerts.filter(~OPEN & (pl.col("opened_on") >= inputs.first_day))
     figure = partial(Figure, "closed_alerts", words("Closed alerts"), "")
@@ -223,7 +223,7 @@ def closed_alerts(inputs: Inputs) -> Figure:
 
 
 def alert_bars(inputs: Inputs) -> Figure:
-    """When each alert opened and closed, a row a subject."""
+    """When each alert opened and closed, one row per subject."""
     words = inputs.words
     unit = words(
         "Each bar is one alert, from the day it opened to the day it closed. Each row is one subject."
@@ -268,7 +268,7 @@ def alert_bars(inputs: Inputs) -> Figure:
 
 
 def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> Figure:
-    """The texts that open alerts rest on most; only where the reader asked for them."""
+    """The texts with the highest risk behind the open alerts; only with the option `evidence`."""
     words = inputs.words
     alerts = inputs.alerts.select("alert_id", "subject_id", "rule")
     texts = inputs.evidence.join(alerts, on="alert_id", how="left", maintain_order="left")

@@ -1,20 +1,19 @@
-"""Small cells: what a report may show, so that no common number is about fewer than min_cohort subjects.
+"""Suppression of small cells: no published mean or share describes fewer than min_cohort subjects.
 
 The rule, for means and shares of everyone and of cohorts (k stands for min_cohort):
 
 1. A number about fewer than k subjects is withheld.
-2. Longer windows may not give a withheld day away. A day stands on its own only in a week whose every day with texts
-   has k subjects; any other week counts as a whole. A 7- or 28-day mean is shown only where it is made of whole
-   such pieces, none of them withheld.
-3. Neither may a total. In a week where some cohort has a day of fewer than k subjects, every cohort is shown by the
-   whole week; and where a cohort's week is withheld, the smallest cohort that could be shown is withheld with it, so
-   that everyone less the cohorts shown is about k subjects or more. The hours of a weekday are treated the same.
+2. Longer windows may not reveal a withheld day. Single days are published only in weeks whose every day with texts
+   has k subjects; any other week is one piece. A 7- or 28-day mean is published only if it consists of complete
+   pieces, none of them withheld.
+3. Totals may not reveal it either. In a week in which some cohort has a day of fewer than k subjects, every cohort
+   is published by week only. If a cohort's week is withheld, the smallest publishable cohort is withheld with it, so that
+   everyone minus the published cohorts is k subjects or more. The hours of a weekday are treated the same.
+4. A forecast smooths over months; it is published, rounded, if the newest week is.
 
-4. A forecast smooths over months; it is shown, rounded, where the newest week is.
-
-Everything else shown is thus made of pieces of at least k subjects each, and so is whatever can be computed from it.
+All other published numbers, and all that can be computed from them, consist of pieces of at least k subjects each.
 Weeks end on the weekday of the report's last day, so the rule holds within a report, not between those of two nights.
-Rows and pages about one subject each are no common numbers: they carry no name instead. After Hundepool et al.,
+Rows and pages about one subject are not covered by these rules; they carry no name instead. After Hundepool et al.,
 "Statistical Disclosure Control" (2012), on secondary suppression.
 """
 
@@ -33,10 +32,10 @@ MEASURES = (
 
 @dataclass(frozen=True)
 class Pieces:
-    """How time is cut for one series. Weeks are numbered back from as_of, the newest 0.
+    """The division of time for one series. Weeks are numbered back from as_of; the newest is 0.
 
-    whole: weeks whose days may not be told apart.
-    hidden: weeks that are withheld altogether.
+    whole: weeks without values of single days.
+    hidden: weeks that are withheld.
     """
 
     as_of: dt.date
@@ -44,13 +43,13 @@ class Pieces:
     withheld_weeks: frozenset[int] = frozenset()
 
     def allows(self, day: dt.date, length: int) -> bool:
-        """Whether the window of `length` days that ends on `day` is made of whole pieces, all of them shown."""
+        """Whether the window of `length` days that ends on `day` consists of complete pieces, none withheld."""
         before = day - dt.timedelta(days=length)
         weeks = range(self._week(day), self._week(before + dt.timedelta(days=1)) + 1)
         return self._is_cut(day) and self._is_cut(before) and self.withheld_weeks.isdisjoint(weeks)
 
     def days_by_day(self, most: int) -> int:
-        """How many of the newest `most` days, without a break, may be told apart."""
+        """Number of the newest days, at most `most`, that may all be published one by one."""
         first = min(self.undivided | self.withheld_weeks, default=most)
         return min(most, 7 * first)
 
@@ -58,15 +57,15 @@ class Pieces:
         return (self.as_of - day).days // 7
 
     def _is_cut(self, day: dt.date) -> bool:
-        """Whether one piece ends on `day` and the next begins after it."""
+        """Whether a piece ends on `day`."""
         return (self.as_of - day).days % 7 == 0 or self._week(day) not in self.undivided
 
 
 def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: int) -> dict[str, Pieces]:
-    """The pieces of each of several cohorts that together make up everyone; of everyone, if it is the only one.
+    """The pieces of each cohort. The cohorts together are everyone, or the only cohort is everyone.
 
     Args:
-        daily: columns cohort, day, n_subjects; one row a cohort and day with texts.
+        daily: columns cohort, day, n_subjects; one row per cohort and day with texts.
         weekly: columns cohort, day (the week's last), n, n_subjects; of the same texts.
         as_of: the last day of the newest week.
         min_cohort: the fewest subjects that a number may be about.
@@ -93,7 +92,7 @@ def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: i
 
 
 def windows(frame: pl.DataFrame, pieces: Pieces, length: int) -> pl.DataFrame:
-    """The rows of a frame of windows of `length` days (column day: their last) that may be shown."""
+    """The rows of a frame of windows of `length` days (column day: their last) that may be published."""
     allowed = [pieces.allows(day, length) for day in frame["day"]]
     return frame.filter(pl.Series(allowed, dtype=pl.Boolean))
 
@@ -105,9 +104,9 @@ def weeks(weekly: pl.DataFrame, pieces: Pieces) -> pl.DataFrame:
 
 
 def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
-    """All cells of heat_weekday_hour, with `withheld`; beside a small hour, its weekday's smallest other is withheld.
+    """All cells of heat_weekday_hour, with `withheld`; with a small hour, its weekday's next smallest too.
 
-    Nothing else may be known of hours: the days that they come from must be shown one by one.
+    Requires that the days behind the hours are all published one by one.
     """
     small = pl.col("n_subjects") < min_cohort
     rank = pl.when(~small).then(pl.struct("n", "hour")).rank("ordinal").over("weekday")

@@ -1,4 +1,4 @@
-"""What the charts share: axes with real dates, round colour steps, legends, tooltips, and the look."""
+"""Axes with real dates, round colour steps, legends, tooltips and style, for all charts."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from reports.style.palette import Palette
 from reports.style.wording import Words
 
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
-"""The Vega-Lite that this Altair writes for, as vl-convert names it."""
+"""The version of Vega-Lite that this Altair writes, as vl-convert names it."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
 Rows = Sequence[tuple[str, str, str | None]]
-"""Tooltip rows: column, what it is called, and its number format (None: text)."""
+"""Tooltip rows: column, title, and number format (None: text)."""
 UNDRAWABLE = dict.fromkeys(
     {*range(0x20), *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF}
     - set(map(ord, "\t\n\r")),
@@ -28,17 +28,17 @@ UNDRAWABLE = dict.fromkeys(
 
 
 def unchecked() -> AbstractContextManager[None]:
-    """A block in which charts are made without holding them to Vega-Lite's schema, which takes longer; tests do."""
+    """A block in which charts are not validated against Vega-Lite's schema, which is slow; tests validate them."""
     return debug_mode(False)
 
 
 def spec(chart: alt.TopLevelMixin, palette: Palette, font: str) -> dict[str, Any]:
-    """The Vega-Lite specification, unchecked, in the look that all charts share: quiet axes, no frame, one font."""
+    """The Vega-Lite specification, not validated, in the style of all charts: quiet axes, no frame, one font."""
     return styled(chart.to_dict(validate=False), palette, font)
 
 
 def styled(specification: Mapping[str, Any], palette: Palette, font: str) -> dict[str, Any]:
-    """A specification in that look."""
+    """A specification in the style of all charts."""
     result: dict[str, Any] = _drawable(specification)
     text = {"labelColor": palette.ink, "labelFontSize": 12, "titleColor": palette.muted, "titleFontSize": 12}
     result["config"] = {
@@ -75,8 +75,8 @@ def styled(specification: Mapping[str, Any], palette: Palette, font: str) -> dic
 
 
 def _drawable(value: Any) -> Any:
-    """The same without what no SVG may hold (the renderer would end the process) and what turns text round."""
-    if isinstance(value, str):  # nothing UNDRAWABLE is printable, and most is
+    """The value without characters that SVG forbids (the renderer would abort) or that reverse text."""
+    if isinstance(value, str):  # printable strings contain no UNDRAWABLE character
         return value if value.isprintable() else value.translate(UNDRAWABLE)
     if isinstance(value, list):
         return [_drawable(item) for item in value]
@@ -109,7 +109,7 @@ def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
 
 
 def time_axis(field: str, days: pl.Series, words: Words) -> alt.X:
-    """A time axis in UTC over `days` (ISO); the year stands under the first mark and under each January."""
+    """A time axis in UTC over `days` (ISO), with the year under the first mark and under each January."""
     present = days.str.to_date()
     marks = ticks(present.min(), present.max())  # type: ignore[arg-type]
     year = "datum.index == 0 || (utcmonth(datum.value) == 0 && utcdate(datum.value) <= 7)"
@@ -131,14 +131,14 @@ def percent_axis() -> alt.Axis:
 
 
 def legend(columns: int) -> alt.Legend:
-    """Names above the chart, in so many columns."""
+    """A legend above the chart, in so many columns."""
     return alt.Legend(
         title=None, orient="top", columns=columns, columnPadding=14, rowPadding=4, symbolSize=90, offset=6
     )
 
 
 def line_key(lines: Mapping[str, tuple[str, list[int]]], columns: int) -> dict[str, Any]:
-    """Encodings of field `series`: each name's colour and dashes, told above the chart by a piece of each line."""
+    """Encodings of field `series`: each name's colour and dashes, with a legend of line samples above the chart."""
     key = alt.Legend(
         title=None,
         orient="top",
@@ -174,7 +174,7 @@ def heat_colours(field: str, frame: pl.DataFrame, palette: Palette, words: Words
     picks = [ramp[round(place * (len(ramp) - 1) / max(count - 1, 1))] for place in range(count)]
     key = alt.Legend(
         title=words("Mean P(high risk)"),
-        type="gradient",  # said outright, or Vega-Lite drops the length and the labels touch
+        type="gradient",  # explicit, or Vega-Lite ignores the length and the labels touch
         orient="top",
         format=".0%",
         gradientLength=320,
@@ -184,7 +184,7 @@ def heat_colours(field: str, frame: pl.DataFrame, palette: Palette, words: Words
 
 
 def tooltips(rows: Rows) -> list[alt.Tooltip]:
-    """One line a row."""
+    """One tooltip line per row."""
     return [
         alt.Tooltip(f"{field}:Q", title=title, format=form)
         if form
@@ -196,8 +196,8 @@ def tooltips(rows: Rows) -> list[alt.Tooltip]:
 def _of_nearest(rows: Rows) -> list[alt.Tooltip]:
     """`tooltips` for the mark nearest to the pointer.
 
-    Vega-Lite looks for a plain field of it in the wrong place, for a formatted one in the right one. So plain ones
-    have a format that changes nothing.
+    Vega-Lite finds the mark's formatted fields but not its plain ones. Plain fields therefore get a format that
+    changes nothing.
     """
     lines = tooltips(rows)
     for line, (_, _, form) in zip(lines, rows, strict=True):

@@ -1,7 +1,7 @@
 """The colours, once: for pictures as hex values, for the page as CSS properties that follow light and dark.
 
-Risk runs from brick (high) over ochre (mid) to slate blue (low): told apart by lightness as well as by hue,
-so that protan, deutan and tritan readers keep the three. An emotion takes a shade of the risk it stands for.
+Risk runs from brick (high) over ochre (mid) to slate blue (low): they differ in lightness as well as in hue,
+so that protan, deutan and tritan readers can distinguish them. An emotion has a shade of its risk level.
 """
 
 from __future__ import annotations
