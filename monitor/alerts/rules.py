@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 RULES = ("level", "change", "sustained")
+ALL_RULES = (*RULES, "crisis")  # a single text raises the fourth, so it has no limit to choose
 LIMITS = MappingProxyType({"level": "threshold", "change": "change_limit", "sustained": "sustained_days"})
 """Rule -> name of the field that holds its limit. A rule raises an alert when its value reaches the limit."""
 
@@ -28,6 +29,10 @@ class AlertRules(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    signal: Literal["p_high", "p_any", "both"] = Field(
+        default="p_high",
+        description="what level, change and sustained read: sadness, any symptom, or the greater",
+    )
     threshold: Probability = Field(default=0.40, description="level: mean P(high risk) of the last days")
     min_texts: Count = Field(default=5, description="level: least number of texts in these days")
     level_days: Count = Field(default=7, description="level: how many days")
@@ -67,7 +72,7 @@ class AlertRules(BaseModel):
 
     def limit(self, rule: str) -> float:
         """The limit of this rule."""
-        return float(getattr(self, LIMITS[rule]))
+        return 1.0 if rule == "crisis" else float(getattr(self, LIMITS[rule]))
 
     def with_limit(self, rule: str, limit: float) -> AlertRules:
         """The same rules with another limit for one of them."""

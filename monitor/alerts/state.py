@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import polars as pl
 
-from monitor.alerts.rules import RULES, AlertRules
+from monitor.alerts.rules import ALL_RULES, AlertRules
 from monitor.database.statements import execute, query, statement, utc_now
 from monitor.errors import DataError
 
@@ -35,7 +35,7 @@ def find_episodes(
     model_id: str,
     as_of: dt.date,
     rules: AlertRules,
-    only: Sequence[str] = RULES,
+    only: Sequence[str] = ALL_RULES,
 ) -> pl.DataFrame:
     """Every episode that the rules in `only` raise: columns of sql/alerts/episodes.sql, rule and threshold."""
     values = {**rules.model_dump(), "model_id": model_id, "as_of": as_of}
@@ -43,7 +43,7 @@ def find_episodes(
     for rule in only:
         signals = statement(f"alerts/{rule}")
         con.execute(f"CREATE OR REPLACE TEMP TABLE signals AS {signals.sql}", signals.pick(values))
-        # The other two rules need no confirmation: one sums texts up, the other counts days.
+        # The other rules need no confirmation: change sums texts up, sustained counts days, crisis takes one text.
         confirm = {"confirm_days": rules.confirm_days if rule == "level" else 1}
         episodes = query(con, "alerts/episodes", **statement("alerts/episodes").pick(values | confirm))
         frames.append(episodes.with_columns(rule=pl.lit(rule), threshold=pl.lit(rules.limit(rule))))

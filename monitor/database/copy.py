@@ -16,8 +16,8 @@ from monitor.database.schema import migrate
 from monitor.database.statements import execute, fetch_number, statement
 from monitor.errors import StoreError
 
-# Scores follow documents, because only the scores of copied documents are copied.
-FILTERED_TABLES = ("documents", "scores", "alerts", "files", "rejects", "runs")
+# Scores and mentions follow documents, because only those of copied documents are copied.
+FILTERED_TABLES = ("documents", "scores", "mentions", "alerts", "files", "rejects", "runs")
 TEXT_TABLES = ("documents", "scores")  # the tables with a row for each text
 MATCHES_NOTHING = "^\\b$"
 

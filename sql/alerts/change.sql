@@ -8,9 +8,13 @@
 --        calm_share of it. The evidence is the stretch of days that makes up the sum
 -- frame: baseline: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
 --        cumulative sums: all days up to day; running minimum: change_days calendar days ending on and including day
--- params: model_id, as_of, change_limit, change_allowance, change_days, baseline_days, baseline_gap, baseline_texts, calm_share
+-- params: model_id, as_of, signal, change_limit, change_allowance, change_days, baseline_days, baseline_gap, baseline_texts, calm_share
 WITH daily AS (
-    SELECT subject_id, day, sum(n) AS n, sum(high) AS high
+    SELECT
+        subject_id,
+        day,
+        sum(n) AS n,
+        sum(CASE $signal WHEN 'p_high' THEN high WHEN 'p_any' THEN any_or_high ELSE either END) AS high
     FROM daily_cells
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
     GROUP BY subject_id, day

@@ -3,9 +3,13 @@
 --          counts days, not texts. value = number of such days; a day without texts is not one
 -- grain: one row per day with texts, of the subjects who ever had so many days (`hit`); `calm` = below calm_share of it
 -- frame: sustained_of calendar days ending on and including day
--- params: model_id, as_of, sustained_days, sustained_of, sustained_line, calm_share
+-- params: model_id, as_of, signal, sustained_days, sustained_of, sustained_line, calm_share
 WITH daily AS (
-    SELECT subject_id, day, sum(n) AS n, sum(high) AS high
+    SELECT
+        subject_id,
+        day,
+        sum(n) AS n,
+        sum(CASE $signal WHEN 'p_high' THEN high WHEN 'p_any' THEN any_or_high ELSE either END) AS high
     FROM daily_cells
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
     GROUP BY subject_id, day

@@ -1,0 +1,10 @@
+-- name: append_mentions
+-- purpose: keep the crisis wording of the frame `incoming`, of documents still kept, that is not kept yet
+-- grain: one new row per document, phrase and place
+-- frame: none
+-- params: run_id
+INSERT INTO mentions BY NAME
+SELECT i.*, d.subject_id, d.posted_at, $run_id AS run_id
+FROM incoming AS i
+JOIN documents AS d USING (doc_id)
+ANTI JOIN mentions USING (doc_id, phrase, "first")
