@@ -1,8 +1,8 @@
-"""List the alerts of a database, bring them up to date, or note that somebody has seen one.
+"""List the alerts of a database, bring them up to date, or acknowledge one.
 
 risk-monitor alerts --db risk.duckdb --update --fail-on-open
 
-`score` and the nightly run bring them up to date by themselves; --update does it after settings changed.
+`score` and the nightly run update the alerts themselves; --update does it after a change of settings.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SHORT_ID = 8
 
 
 def update_alerts(db: Database, rules: AlertRules) -> None:
-    """Refresh the alerts of the model that scored last, as a run of its own, and say what came of it."""
+    """Update the alerts of the model that scored last, as a run of its own, and print the counts."""
     with db.only_writer():
         model = latest_model(db)
         if model is None:
@@ -50,8 +50,8 @@ def list_alerts(db: Database, model_id: str, *, closed: bool = False) -> list[di
     return [row for row in rows if closed or row["state"] != "closed"]
 
 
-def reason(alert: dict[str, Any]) -> str:
-    """What an alert rests on, in a few words."""
+def describe(alert: dict[str, Any]) -> str:
+    """The value and the limit of an alert, in a few words."""
     value, threshold = alert["value"], alert["threshold"]
     return {
         "level": f"mean P(high risk) {value:.2f}, line {threshold:.2f}",
@@ -60,8 +60,8 @@ def reason(alert: dict[str, Any]) -> str:
     }[alert["rule"]]
 
 
-def show(rows: list[dict[str, Any]], otherwise: str) -> None:
-    """Print alerts as a table on standard output, or this line where there are none."""
+def print_alerts(rows: list[dict[str, Any]], if_none: str) -> None:
+    """Print alerts as a table on standard output, or the line `if_none` without alerts."""
     console = Console()
     if not console.is_terminal:
         console.width = 10_000
@@ -77,11 +77,11 @@ def show(rows: list[dict[str, Any]], otherwise: str) -> None:
             str(row["opened_on"]),
             f"{row['evidence_from']} to {row['evidence_to']}",
             str(row["n"]),
-            reason(row),
+            describe(row),
             state,
         )
         table.add_row(*map(Text, cells))
-    console.print(table if rows else Text(otherwise), soft_wrap=not rows)
+    console.print(table if rows else Text(if_none), soft_wrap=not rows)
 
 
 def command(
@@ -91,11 +91,11 @@ def command(
     update_first: Annotated[
         bool, typer.Option("--update", help="Bring the alerts up to date with the scores first.")
     ] = False,
-    seen: Annotated[
+    acknowledged: Annotated[
         str | None,
-        typer.Option("--acknowledge", metavar="ID", help="Note that somebody has seen this alert."),
+        typer.Option("--acknowledge", metavar="ID", help="Record that somebody has seen this alert."),
     ] = None,
-    closed: Annotated[bool, typer.Option("--all", help="List closed alerts, too.")] = False,
+    closed: Annotated[bool, typer.Option("--all", help="Also list closed alerts.")] = False,
     fail_on_open: Annotated[
         bool, typer.Option("--fail-on-open", help="Exit with 3 when an alert is open (not yet acknowledged).")
     ] = False,
@@ -104,34 +104,34 @@ def command(
         typer.Option(help="Settings in TOML, with the rules (default: risk-monitor.toml here, if any)."),
     ] = None,
 ) -> None:
-    """List the alerts that wait for somebody, newest first; bring them up to date; acknowledge one.
+    """List the alerts that are not closed, newest first; bring them up to date; acknowledge one.
 
-    An alert names the rule that raised it, the days and texts it rests on, its value and the limit it passed.
+    Each alert gives its rule, the days and texts behind it, its value and the limit it passed.
     """
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
     settings = load_settings(config)
     rules = settings.alert_rules
     database = Database(db or settings.db)
-    database.check()  # a mistyped name must not become a new database
+    database.check()  # a mistyped name must not create a database
     if update_first:
         update_alerts(database, rules)
-    if seen is not None:
+    if acknowledged is not None:
         with database.only_writer(), database.writing() as con:
-            print_note(f"acknowledged {acknowledge(con, seen)}")
+            print_note(f"acknowledged {acknowledge(con, acknowledged)}")
     model = latest_model(database)
     rows = list_alerts(database, model["model_id"], closed=closed) if model else []
-    unseen = ""
+    outdated = ""
     if model and not model["alerts_current"]:
-        unseen = f"{database}: the alert rules have not looked at every score yet; alerts --update lets them"
-    show(rows, unseen or ("no alerts" if model else "nothing is scored in this database yet"))
+        outdated = f"{database}: the alert rules have not read every score yet; `alerts --update` runs them"
+    print_alerts(rows, outdated or ("no alerts" if model else "nothing is scored in this database yet"))
     Console(stderr=True).print(NOT_A_DIAGNOSIS, style="dim", highlight=False, soft_wrap=True)
     if fail_on_open and any(row["state"] == "open" for row in rows):
         raise typer.Exit(GATE_FIRED)
-    if unseen and fail_on_open:
-        raise StoreError(unseen)
-    if unseen and rows:
-        print_warning(unseen)
+    if outdated and fail_on_open:
+        raise StoreError(outdated)
+    if outdated and rows:
+        print_warning(outdated)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Score the built-in synthetic feed with the built-in model and write its report: what the project does, in a minute.
+"""Score the built-in synthetic feed with the built-in model and write its report, in about a minute.
 
 risk-monitor demo --out out
 
-Each run starts anew: DIR/demo.duckdb is made again, and the report is in DIR/report.
+Each run starts over: it replaces DIR/demo.duckdb and the report in DIR/report.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from reports.risk.inputs import Options
 
 
 def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
-    """Make DIR/demo.duckdb and DIR/report, and say what is in them.
+    """Make demo.duckdb and report in the folder `out`, and print what is in them.
 
     Raises:
-        StoreError: another demo is running in this folder, or it cannot be written.
+        StoreError: another demo is running in this folder, or the folder cannot be written.
     """
-    database, options = Database(out / "demo.duckdb"), Options()
-    with database.only_writer():
-        for old in (database.path, *out.glob("demo.duckdb.wal*")):
+    db, options = Database(out / "demo.duckdb"), Options()
+    with db.only_writer():
+        for old in (db.path, *out.glob("demo.duckdb.wal*")):
             old.unlink(missing_ok=True)
     counts = RunCounts()
-    with scoring_run(database, "demo", load, key_file=None) as (scorer, run_id, _):
+    with scoring_run(db, "demo", load, key_file=None) as (scorer, run_id, _):
         model = scorer.model
-        ingest(database, [demo_feed_path()], run_id, counts)
-        score_pending(database, scorer, run_id, counts)
-        alerts = refresh_alerts(database, model.model_id, AlertRules(), run_id)
+        ingest(db, [demo_feed_path()], run_id, counts)
+        score_pending(db, scorer, run_id, counts)
+        alerts = refresh_alerts(db, model.model_id, AlertRules(), run_id)
     print_note("writing the report")
-    page = write_report(database, out / "report", model=model.model_id, options=options)
-    with database.reading() as con:
+    page = write_report(db, out / "report", model=model.model_id, options=options)
+    with db.reading() as con:
         totals = store.totals(con, model.model_id)
         week, before = window_queries.run(
             con,
@@ -61,28 +61,28 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
             threshold=options.threshold,
             min_texts=options.min_texts,
         ).to_dicts()
-        (n_about,) = con.execute("SELECT count(DISTINCT subject_id) FROM open_alerts").fetchall()[0]
+        (n_subjects,) = con.execute("SELECT count(DISTINCT subject_id) FROM open_alerts").fetchall()[0]
     _print(
         {
             "feed": f"{totals['n']:,} synthetic texts by {totals['n_subjects']} people who do not exist",
             "days": f"{totals['first_posted']:%Y-%m-%d} to {totals['last_posted']:%Y-%m-%d}",
             "model": f"{model.name} {model.model_id[:12]} ({model.quantisation})",
             "scored": f"in {format_duration(counts.scoring_s)}, {counts.n_scored / counts.scoring_s:,.0f} texts/s",
-            "emotions": _mix(totals),
+            "emotions": _emotion_shares(totals),
             "risk": ", ".join(f"{level} {totals[f'share_{level}']:.0%}" for level in ("high", "mid", "low")),
             "last week": f"{week['share_high']:.0%} of {week['n']} texts at high risk; "
             f"{before['share_high']:.0%} the week before",
-            "alerts": f"{alerts.open} about {n_about} people not closed; {week['n_above']} of {week['n_rated']} "
+            "alerts": f"{alerts.open} about {n_subjects} people not closed; {week['n_above']} of {week['n_rated']} "
             f"people are at or over the line ({options.threshold:g}) this week",
-            "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {database}',
+            "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {db}',
         },
         page,
     )
 
 
-def _mix(totals: dict[str, Any]) -> str:
-    commonest_first = sorted(EMOTIONS, key=lambda emotion: -totals[emotion])
-    return ", ".join(f"{emotion} {totals[emotion]:.0%}" for emotion in commonest_first)
+def _emotion_shares(totals: dict[str, Any]) -> str:
+    emotions = sorted(EMOTIONS, key=lambda emotion: -totals[emotion])
+    return ", ".join(f"{emotion} {totals[emotion]:.0%}" for emotion in emotions)
 
 
 def _print(lines: dict[str, str], page: Path) -> None:

@@ -1,8 +1,8 @@
-"""Forget a subject: no row, no snapshot, no report and no byte of them stays.
+"""Forget a subject: remove every row, and every byte in the snapshot and the report.
 
 risk-monitor forget SUBJECT --config risk-monitor.toml
 
-SUBJECT is the id as the feed has it, or the pseudonym that stands in the database for it.
+SUBJECT is the id in the feed, or its pseudonym in the database.
 """
 
 from __future__ import annotations
@@ -32,56 +32,56 @@ from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 
 def forget_subject(db: Database, subject: str, settings: Settings | None) -> None:
-    """Remove every trace of a subject, say what went, and look for what is left of it.
+    """Remove every trace of a subject, print what was removed, and search the files for what is left.
 
     Args:
         db: the database.
         subject: the plain id, or the pseudonym.
-        settings: of the nightly run, which name snapshot, report, inbox and key; None: there is only the database.
+        settings: of the nightly run, with snapshot, report, inbox and key; None: there is only the database.
 
     Raises:
-        StoreError: a file that this project wrote still holds a trace. DataError: there was nobody to forget.
+        StoreError: a file of this project still holds a trace. DataError: the database has no such subject.
     """
     key_file = (settings and settings.key_file) or default_key_file(db.path)
-    pseudonyms, searchable = _key_of(db, key_file, subject)
+    pseudonyms, comparable = _open_key(db, key_file, subject)
     names = possible_ids(subject, pseudonyms)
     with db.only_writer():
         done = forget(db, names)
-        written = [db.file, *_written_anew(db, settings)]
-        left = files_containing(written, done.search_strings)
-    _say(done, written, settings)
-    if not searchable:
+        files = [db.file, *_rewrite_outputs(db, settings)]
+        left = files_containing(files, done.search_strings)
+    _print_result(done, files, settings)
+    if not comparable:
         print_warning(
-            "without the key of this database nobody can tell whether your input files name this subject; look there"
+            "the key of this database is missing, so your input files were not searched for this subject; check them"
         )
-    for path in _inputs_naming(db, settings, set(names), pseudonyms) if searchable else ():
+    for path in _input_files_of(db, settings, set(names), pseudonyms) if comparable else ():
         print_warning(
-            f"{path} is yours and still names this subject; take the rows out, or they come back when it is read"
+            f"{path} is your file and still names this subject; remove the rows, or the next run reads them again"
         )
     if left:
         raise StoreError(
-            f"{', '.join(map(str, left))}: still holds traces of this subject; this is a fault, report it"
+            f"{', '.join(map(str, left))}: still holds traces of this subject; this is a bug, please report it"
         )
     if not done.removed:
         raise DataError(f"{db}: nothing about this subject")
 
 
-def _key_of(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | None, bool]:
-    """The pseudonyms of the database, if its key is at hand, and whether ids of input files can be compared with its.
+def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | None, bool]:
+    """The pseudonyms of the database if its key is available, and whether ids of input files can be compared.
 
     Raises:
-        StoreError: there is no key at hand, or another one, and the subject is no pseudonym of the database.
+        StoreError: the key is missing or is another one, and the subject is no pseudonym of the database.
     """
     with db.reading() as con:
-        kept = agreement.read_fingerprint(con)
-        held = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
-    known = KEY_VARIABLE in os.environ or key_file.exists()
-    pseudonyms = open_pseudonyms(key_file, create=False) if known else None
-    if kept in (None, PLAIN) or (pseudonyms and pseudonyms.fingerprint == kept):
+        recorded = agreement.read_fingerprint(con)
+        is_pseudonym = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
+    has_key = KEY_VARIABLE in os.environ or key_file.exists()
+    pseudonyms = open_pseudonyms(key_file, create=False) if has_key else None
+    if recorded in (None, PLAIN) or (pseudonyms and pseudonyms.fingerprint == recorded):
         return pseudonyms, True
-    if not held and pseudonyms:
-        agreement.check_fingerprint(kept, pseudonyms.fingerprint)
-    if not held:
+    if not is_pseudonym and pseudonyms:
+        agreement.check_fingerprint(recorded, pseudonyms.fingerprint)
+    if not is_pseudonym:
         raise StoreError(
             f"{db}: the key of its pseudonyms is missing (no {key_file}, no {KEY_VARIABLE}); bring it back, or give "
             "the subject's pseudonym"
@@ -89,8 +89,8 @@ def _key_of(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | No
     return None, False
 
 
-def _written_anew(db: Database, settings: Settings | None) -> Iterator[Path]:
-    """Publish snapshot and report again where there are any; their files."""
+def _rewrite_outputs(db: Database, settings: Settings | None) -> Iterator[Path]:
+    """Publish the snapshot and write the report again, if they exist; gives their files."""
     if settings is None:
         return
     if settings.snapshot.is_dir():
@@ -102,11 +102,11 @@ def _written_anew(db: Database, settings: Settings | None) -> Iterator[Path]:
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def _say(done: Forgotten, written: Sequence[Path], settings: Settings | None) -> None:
+def _print_result(done: Forgotten, files: Sequence[Path], settings: Settings | None) -> None:
     console = Console()
     lines = {
         "removed": ", ".join(f"{n:,} {table}" for table, n in done.removed.items()) or "nothing",
-        "searched": f"{sum(path.stat().st_size for path in written):,} bytes of {len(written):,} files, "
+        "searched": f"{sum(path.stat().st_size for path in files):,} bytes of {len(files):,} files, "
         f"for {len(done.search_strings):,} ids and texts",
     }
     if done.n_not_searched:
@@ -114,20 +114,18 @@ def _say(done: Forgotten, written: Sequence[Path], settings: Settings | None) ->
     for name, value in lines.items():
         console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
     if settings is None:
-        print_note(
-            "without the settings of its nights only the database was looked at: no snapshot, no report, no inbox"
-        )
+        print_note("without settings only the database was searched: no snapshot, no report, no inbox")
 
 
-def _inputs_naming(
+def _input_files_of(
     db: Database, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None
 ) -> list[Path]:
-    """The user's input files, of the inbox and of the manifest, with rows of a subject of these names."""
+    """The input files, of the inbox and of the manifest, that have rows of a subject with one of these names."""
     with db.reading() as con:
         files = {Path(path) for path, _, _ in store.files_read(con)}
     if settings is not None and settings.inbox.is_dir():
         files |= {path for path in settings.inbox.iterdir() if documents.is_input(path)}
-    found = []
+    matches = []
     with progress("searching your input files", "files", len(files)) as advance:
         for path in sorted(path for path in files if path.is_file()):
             try:
@@ -135,11 +133,11 @@ def _inputs_naming(
                     not names.isdisjoint(chunk.documents["subject_id"])
                     for chunk in documents.read_documents(path, pseudonyms=pseudonyms)
                 ):
-                    found.append(path)
+                    matches.append(path)
             except DataError:
-                print_warning(f"{path} cannot be read, so look yourself whether it names this subject")
+                print_warning(f"{path} cannot be read; check yourself whether it names this subject")
             advance(1)
-    return found
+    return matches
 
 
 def command(
@@ -154,19 +152,19 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Forget a subject: documents, scores, alerts, rejects, snapshot and report, and look whether it is so.
+    """Forget a subject in documents, scores, alerts, rejects, snapshot and report, and verify it.
 
-    Your own input files are named where they hold the subject, and left as they are.
+    Your own input files are not changed; those that hold the subject are named.
     """
     if not subject.strip():
         raise ConfigError("SUBJECT is empty; give the id of one subject")
     settings = load_settings(config) if config or DEFAULT_FILE.exists() else None
     if settings is not None and db is not None and db.resolve() != settings.db.resolve():
         settings = None  # those of another database
-    place = db or (settings and settings.db)
-    if place is None:
+    path = db or (settings and settings.db)
+    if path is None:
         raise ConfigError("name the database with --db, or the settings with --config")
-    forget_subject(Database(place), subject.strip(), settings)
+    forget_subject(Database(path), subject.strip(), settings)
 
 
 if __name__ == "__main__":

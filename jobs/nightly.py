@@ -1,8 +1,8 @@
-"""The unattended run: read what is new in the inbox, score what is not scored, write the report.
+"""The unattended run: read the new files of the inbox, score the new texts, write the report.
 
 risk-monitor nightly --config risk-monitor.toml
 
-Run it from cron as often as you like: two never overlap, and each completes what an earlier one left undone.
+Run it from cron as often as you like: two runs never overlap, and each completes what an earlier one left undone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
@@ -24,15 +24,12 @@ from jobs.pipeline.summary import print_summary
 from monitor.database.connection import Database
 from monitor.settings import Settings, load_settings
 
-if TYPE_CHECKING:
-    pass
-
 
 def run_nightly(settings: Settings, load: Callable[[], Scorer]) -> None:
-    """One run, and what it did in a few lines; `load` opens the model."""
+    """Run the pipeline once and print its summary; `load` opens the model."""
     print_note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     done = run_pipeline(settings, load)
-    print_summary(done.counts, Database(settings.db), done.model, done.page, done.judged, done.alerts)
+    print_summary(done.counts, Database(settings.db), done.model, done.page, done.quality, done.alerts)
 
 
 def command(
@@ -40,7 +37,7 @@ def command(
         Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
     ] = None,
 ) -> None:
-    """Read what is new in the inbox, score what is not scored yet, write the report."""
+    """Read the new files of the inbox, score the new texts, write the report."""
     settings = load_settings(config)
     run_nightly(
         settings, lambda: open_scorer(settings.model, settings.device, settings.risk_map, settings.weights)

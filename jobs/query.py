@@ -1,8 +1,8 @@
-"""Ask the database a question in SQL; nothing can be changed by it.
+"""Run one SQL query on the database; it cannot change anything.
 
 risk-monitor query "SELECT risk, count(*) FROM scores GROUP BY risk" --db risk.duckdb
 
-While a run writes, the question waits for it (a commit takes a fraction of a second).
+While a run writes, the query waits for it (a commit takes a fraction of a second).
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ from monitor.errors import DataError
 
 TABLE_ROWS = 100
 FETCH_ROWS = 10_000
-SPOOL_BYTES = 16 * 2**20  # of an answer in memory; the rest waits in a file without a name
+SPOOL_BYTES = 16 * 2**20  # of a result in memory; a larger one goes to an unnamed temporary file
 CELL_CHARACTERS = 200
-PIPE_COLUMNS = 10_000  # a pipe has no width; do not fold what goes through it
-QUESTIONS = {"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI"}  # the last is a PIVOT
-ASK = "ask with SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE"
+PIPE_COLUMNS = 10_000  # a pipe has no width, so its lines are not folded
+READ_STATEMENTS = {"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI"}  # MULTI is a PIVOT
+USE = "use SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE"
 
 
 class Format(StrEnum):
-    """How to print the answer."""
+    """How to print the rows."""
 
     TABLE = "table"
     CSV = "csv"
@@ -55,37 +55,36 @@ class Format(StrEnum):
 
 @dataclass(frozen=True)
 class Rows:
-    """Column names, and the rows as Python values: all of them, or as many as were asked for."""
+    """Column names, and rows of Python values."""
 
     names: list[str]
     rows: list[tuple[Any, ...]]
 
 
 def run_query(db: Database, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1) -> Rows:
-    """The answer to a statement that only reads, cut to max_rows.
+    """Run a statement that only reads; returns the first max_rows rows.
 
     Args:
         db: the database.
-        sql: the question.
+        sql: one statement.
         wait_s: seconds to wait while another process writes.
-        max_rows: the most rows to fetch.
 
     Raises:
         DataError: the SQL is wrong, is several statements, or would change something.
         StoreError: the database cannot be read.
     """
-    with _asked(db, sql, wait_s) as (names, result):
+    with _open_result(db, sql, wait_s) as (names, result):
         return Rows(names, result.fetchmany(max_rows))
 
 
 def export_rows(db: Database, sql: str, style: Format, out: TextIO, wait_s: float = READ_WAIT_S) -> int:
-    """Write a whole answer as CSV or JSON, whatever its size; returns the number of rows.
+    """Write all rows of a statement as CSV or JSON; returns their number.
 
-    The rows go through a temporary file: the database is free again before `out`, which may be a pager or a slow
-    pipe, takes the first of them. Errors as `ask`.
+    The rows go through a temporary file, so that the database is closed before `out`, which may be a pager or a slow
+    pipe, gets the first of them. Errors as `run_query`.
     """
     with SpooledTemporaryFile(SPOOL_BYTES, "w+", encoding="utf-8", errors="replace", newline="") as spool:
-        with _asked(db, sql, wait_s) as (names, result):
+        with _open_result(db, sql, wait_s) as (names, result):
             n = _write(names, iter(lambda: result.fetchmany(FETCH_ROWS), []), style, cast(TextIO, spool))
         spool.seek(0)
         shutil.copyfileobj(spool, out)
@@ -93,30 +92,33 @@ def export_rows(db: Database, sql: str, style: Format, out: TextIO, wait_s: floa
 
 
 @contextmanager
-def _asked(db: Database, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
-    """Column names and the open result of the one statement."""
+def _open_result(
+    db: Database, sql: str, wait_s: float
+) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+    """Check a statement and run it; gives its column names and the open result."""
     try:
         with db.reading(wait_s=wait_s) as con:
             statements = con.extract_statements(sql)
             if not statements:  # nothing but spaces and comments
-                raise DataError(f"no SQL to answer; {ASK}")
+                raise DataError(f"no SQL to run; {USE}")
             if len(statements) > 1:
-                raise DataError(f"{len(statements)} statements; ask one at a time")
+                raise DataError(f"{len(statements)} statements; run one at a time")
             kind = statements[0].type.name
-            if kind not in QUESTIONS:
-                raise DataError(f"{kind} is no question, and query changes nothing; {ASK}")
-            if word := _writes(sql):
-                raise DataError(f"{word} could write a file, and query changes nothing; {ASK}")
-            result = _executed(con, statements[0])
-            yield _distinct([column[0] for column in result.description]), result
+            if kind not in READ_STATEMENTS:
+                raise DataError(f"{kind} does not only read, and query changes nothing; {USE}")
+            if word := _writing_word(sql):
+                raise DataError(f"{word} could write a file, and query changes nothing; {USE}")
+            result = _execute(con, statements[0])
+            yield _unique_names([column[0] for column in result.description]), result
     except duckdb.Error as error:
-        raise DataError(_plainly(str(error))) from error
+        raise DataError(_plain_message(str(error))) from error
 
 
-def _writes(sql: str) -> str | None:
-    """A word by which a question could write: a COPY inside it may replace the database and its log.
+def _writing_word(sql: str) -> str | None:
+    """The first word by which a query could write: COPY, or a function that runs SQL from a string.
 
-    As a name in quotes, in a string or in a comment it stays a word; the functions run SQL that is in a string.
+    A COPY inside a query could replace the database and its log. `copy` in quotes, in a string or in a comment is
+    harmless.
     """
     raw, tokens = sql.encode(), duckdb.tokenize(sql)
     ends = [start for start, _ in tokens[1:]] + [len(raw)]
@@ -132,43 +134,39 @@ def _writes(sql: str) -> str | None:
     return None
 
 
-def _executed(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> duckdb.DuckDBPyConnection:
-    """Execute it in a thread, for DuckDB itself hears Ctrl-C late or never."""
+def _execute(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> duckdb.DuckDBPyConnection:
+    """Execute a statement in a thread, because DuckDB reacts to Ctrl-C late or never."""
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(con.execute, statement)
+        execution = pool.submit(con.execute, statement)
         try:
-            return result.result()
+            return execution.result()
         except KeyboardInterrupt:
             con.interrupt()
             raise
 
 
-def _plainly(message: str) -> str:
-    """DuckDB's message in one line, without its own kinds of errors and settings."""
-    line = " ".join(message.split("\n\nLINE ")[0].split())  # what follows draws the place with spaces
+def _plain_message(message: str) -> str:
+    """DuckDB's message in one line, without its error classes and settings."""
+    line = " ".join(message.split("\n\nLINE ")[0].split())  # the rest marks the place with spaces
     line = re.sub(r"^[A-Z]\w+( \w+)? Error: ", "", line)
     unknown = re.match(r"Table with name (.*) does not exist!(?: Did you mean \"(?!pg_)(\w+)\")?", line)
     if unknown:
         meant = f"did you mean {unknown[2]}? " if unknown[2] else ""
         return f"there is no table {unknown[1]}; {meant}SHOW TABLES lists them"
     if "read-only mode" in line:
-        return f"query changes nothing; {ASK}"
+        return f"query changes nothing; {USE}"
     if "disabled by configuration" in line or "disabled through configuration" in line:
-        return "query reads the tables of the database, and nothing else of this machine or the network"
+        return "query reads the tables of the database, and nothing else on this machine or the network"
     return line
 
 
-def _distinct(names: list[str]) -> list[str]:
-    """The names, a second `n` being n_1 as in DuckDB's own subqueries: JSON would keep only one of them."""
-    taken: dict[str, None] = {}
+def _unique_names(names: list[str]) -> list[str]:
+    """The names, a second `n` as n_1 (as in DuckDB's subqueries), because a JSON object holds each name once."""
+    unique: dict[str, None] = {}
     for name in names:
-        fresh = name
-        for number in itertools.count(1):
-            if fresh not in taken:
-                break
-            fresh = f"{name}_{number}"
-        taken[fresh] = None
-    return list(taken)
+        candidates = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))
+        unique[next(candidate for candidate in candidates if candidate not in unique)] = None
+    return list(unique)
 
 
 def _write(names: list[str], parts: Iterable[list[tuple[Any, ...]]], style: Format, out: TextIO) -> int:
@@ -181,16 +179,16 @@ def _write(names: list[str], parts: Iterable[list[tuple[Any, ...]]], style: Form
             n += len(rows)
         return n
     for row in itertools.chain.from_iterable(parts):
-        held = {name: _json(value) for name, value in zip(names, row, strict=True)}
+        record = {name: _json(value) for name, value in zip(names, row, strict=True)}
         out.write(",\n" if n else "[\n")
-        json.dump(held, out, ensure_ascii=False, allow_nan=False, default=str)
+        json.dump(record, out, ensure_ascii=False, allow_nan=False, default=str)
         n += 1
     out.write("\n]\n" if n else "[]\n")
     return n
 
 
 def _json(value: object) -> object:
-    """A value as JSON can hold it: it has no NaN and no infinity, and its keys are strings."""
+    """A value that JSON can hold: null for NaN and infinity, and string keys."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, list | tuple):
@@ -200,15 +198,15 @@ def _json(value: object) -> object:
     return value
 
 
-def print_table(answer: Rows) -> None:
-    """Print an answer's first rows: a table where it fits the screen, otherwise a block of lines for each row."""
+def print_table(result: Rows) -> None:
+    """Print the first rows: a table if it fits the screen, otherwise a block of lines for each row."""
     console = Console()
     if not console.is_terminal:
         console.width = PIPE_COLUMNS
-    cells = [[_cell(value) for value in row] for row in answer.rows[:TABLE_ROWS]]
+    cells = [[_cell(value) for value in row] for row in result.rows[:TABLE_ROWS]]
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for place, name in enumerate(answer.names):
-        values = [row[place] for row in answer.rows if row[place] is not None]
+    for column, name in enumerate(result.names):
+        values = [row[column] for row in result.rows if row[column] is not None]
         right = bool(values) and all(isinstance(value, int | float) for value in values)
         table.add_column(Text(name), justify="right" if right else "left")
     for row in cells:
@@ -216,15 +214,15 @@ def print_table(answer: Rows) -> None:
     if console.measure(table, options=console.options.update(width=PIPE_COLUMNS)).maximum <= console.width:
         console.print(table)
         return
-    width = max(map(len, answer.names))
+    width = max(map(len, result.names))
     for number, row in enumerate(cells, start=1):
         console.rule(Text(f"row {number}", style="dim"), align="left", style="dim")
-        for name, cell in zip(answer.names, row, strict=True):
+        for name, cell in zip(result.names, row, strict=True):
             console.print(Text.assemble((f"{name:<{width}}  ", "bold"), cell), soft_wrap=True)
 
 
 def _cell(value: object) -> Text:
-    """A value for the screen, without the control characters by which a text could take over a terminal."""
+    """A value for the screen, without control characters."""
     if value is None:
         return Text("-", style="dim")
     if isinstance(value, float):
@@ -234,20 +232,20 @@ def _cell(value: object) -> Text:
 
 
 def command(
-    sql: Annotated[str, typer.Argument(help="One statement that reads, in quotes.")],
+    sql: Annotated[str, typer.Argument(help="One statement that only reads, in quotes.")],
     db: Annotated[Path, typer.Option(help="The database file.")],
-    style: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TABLE,
+    style: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
 ) -> None:
-    """Ask the database a question in SQL (DuckDB's); nothing can be changed by it.
+    """Run one SQL query (DuckDB's dialect) on the database; it cannot change anything.
 
-    Views, of the model that scored last: latest_scores, risk_daily, risk_rolling, open_alerts. Tables, of all models:
+    Views of the model that scored last: latest_scores, risk_daily, risk_rolling, open_alerts. Tables of all models:
     documents, scores, models, runs, files, rejects, alerts, evaluations. For example:
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
     if style is Format.TABLE:
-        answer = run_query(Database(db), sql)
-        print_table(answer)
-        n, cut = min(len(answer.rows), TABLE_ROWS), len(answer.rows) > TABLE_ROWS
+        result = run_query(Database(db), sql)
+        print_table(result)
+        n, cut = min(len(result.rows), TABLE_ROWS), len(result.rows) > TABLE_ROWS
     else:
         n, cut = export_rows(Database(db), sql, style, sys.stdout), False
     rows = f"{n:,} row{'' if n == 1 else 's'}"

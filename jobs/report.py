@@ -1,4 +1,4 @@
-"""Write the offline risk report of a database: pages that ask nothing of the network, and their pictures.
+"""Write the offline risk report of a database: pages that need no network, and their pictures.
 
 risk-monitor report --db risk.duckdb --out out/report
 """
@@ -34,24 +34,22 @@ def command(
         float, typer.Option(help="Alert line: mean P(high risk) over 7 days, 0 to 1.")
     ] = Options.threshold,
     min_cohort: Annotated[
-        int, typer.Option(help="Withhold common numbers about fewer subjects than this.")
+        int, typer.Option(help="Withhold numbers about groups of fewer subjects than this.")
     ] = 11,
     min_texts: Annotated[
-        int, typer.Option(help="Texts a week that a subject needs to be held to the line.")
+        int, typer.Option(help="Texts a week that a subject needs to be compared with the line.")
     ] = Options.min_texts,
-    days: Annotated[int, typer.Option(help="How many days back the charts go.")] = 366,
+    days: Annotated[int, typer.Option(help="Number of days that the charts cover.")] = 366,
     top: Annotated[
-        int, typer.Option(help="How many subjects the heatmap shows, and cohorts have a page.")
+        int, typer.Option(help="Number of subjects in the heatmap, and of cohorts with a page.")
     ] = 30,
     show_subjects: Annotated[
         bool, typer.Option("--show-subjects", help="Name subjects by their ids.")
     ] = False,
     subject_pages: Annotated[
-        bool, typer.Option("--subject-pages", help="Write a page a subject, too.")
+        bool, typer.Option("--subject-pages", help="Also write a page for each subject.")
     ] = False,
-    evidence: Annotated[
-        bool, typer.Option("--evidence", help="Show the texts that open alerts rest on.")
-    ] = False,
+    evidence: Annotated[bool, typer.Option("--evidence", help="Show the texts behind open alerts.")] = False,
     lang: Annotated[str, typer.Option(help="Language of the report's own words: en or zh-TW.")] = "en",
 ) -> None:
     """Write the offline risk report of a database: HTML pages, PNG and SVG."""

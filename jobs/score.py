@@ -1,14 +1,14 @@
-"""Read texts into the database and score those that the model has not scored yet.
+"""Read texts into the database and score the texts that the model has not scored yet.
 
 risk-monitor score feed.csv more/ "archive/2026-*.parquet" --db risk.duckdb
 
-Running it again appends nothing; running it after a crash completes what the crash left out.
+A second run appends nothing; a run after a crash completes the rest.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -21,20 +21,17 @@ from monitor.errors import DataError
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import load_settings
 
-if TYPE_CHECKING:
-    pass
-
 
 def command(
     inputs: Annotated[
         list[str],
         typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns: CSV, JSONL (.gz), Parquet."),
     ],
-    db: Annotated[Path, typer.Option(help="The database file; made where there is none.")],
+    db: Annotated[Path, typer.Option(help="The database file; created if it does not exist.")],
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     plain_ids: Annotated[
-        bool, typer.Option("--plain-ids", help="Keep the ids as they are: the feed holds no real ones.")
+        bool, typer.Option("--plain-ids", help="Store the ids as they are, for a feed without real ids.")
     ] = False,
     key_file: Annotated[
         Path | None,
@@ -47,12 +44,11 @@ def command(
     """Read texts into the database, score the new ones, and bring the alerts up to date.
 
     Each input row needs subject_id, posted_at (ISO 8601 or epoch; without a zone it is UTC) and text; doc_id and
-    source are optional. Rows that cannot be used are kept in the table rejects with the reason. Running it
-    again appends nothing; after a crash it completes the rest. Input without a single row that can be used is
-    an error.
+    source are optional. Rows that cannot be used go to the table rejects with the reason. A second run appends
+    nothing; a run after a crash completes the rest. Input without any usable row is an error.
 
-    Ids of subjects and documents are replaced by keyed hashes, with the key in RISK_MONITOR_KEY or beside the
-    database; without that key nobody can make or undo them, so keep it.
+    Ids of subjects and documents are replaced by keyed hashes. The key is in RISK_MONITOR_KEY or beside the
+    database. Without the key nobody can compute the same hashes again, so do not lose it.
     """
     settings = load_settings()
     if key_file is None and settings.db.resolve() == db.resolve():

@@ -1,6 +1,6 @@
-"""Whether the runs are well, in a few lines and an exit code, for people and for what watches over them.
+"""Whether the runs are in order: a few lines for people, an exit code for monitoring tools.
 
-risk-monitor status --db risk.duckdb        exit code 0: well · 3: late, failed or red · 2: a mistake of yours
+risk-monitor status --db risk.duckdb        exit code 0: in order · 3: late, failed or red · 2: your mistake
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 
 def read_health(db: Database, late_hours: float, now: dt.datetime | None = None) -> dict[str, Any]:
-    """The row of sql/queries/status.sql, with `hours` since the last run that was done, and `problems`.
+    """The row of sql/queries/status.sql, with `hours` since the last finished run, and `problems`.
 
     Args:
         db: the database.
-        late_hours: from where on hours are a problem.
-        now: UTC.
+        late_hours: from so many hours on the last run is late.
+        now: UTC; None: the time now.
 
     Raises:
         StoreError: the database cannot be read.
     """
     with db.reading() as con:
-        now = now or utc_now()  # not before: a run may have ended while this waited to read
-        found: dict[str, Any] = query(con, "queries/status", now=now).row(0, named=True)
-    found["findings"] = json.loads(found["findings"] or "[]")
-    ended = found["done_finished"]
+        now = now or utc_now()  # after the wait for the database: a run may have ended meanwhile
+        status: dict[str, Any] = query(con, "queries/status", now=now).row(0, named=True)
+    status["findings"] = json.loads(status["findings"] or "[]")
+    ended = status["done_finished"]
     hours = None if ended is None else (now - ended).total_seconds() / 3600
     problems = []
     if hours is None:
@@ -47,36 +47,37 @@ def read_health(db: Database, late_hours: float, now: dt.datetime | None = None)
         problems.append(
             f"late: the last run that was done ended {hours:,.1f} hours ago ({late_hours:g} are allowed)"
         )
-    if found["last_status"] == "failed":
-        problems.append(f"failed: {found['last_message']}")
-    if found["quality"] == "red":
+    if status["last_status"] == "failed":
+        problems.append(f"failed: {status['last_message']}")
+    if status["quality"] == "red":
         problems.append("red: the input of the last run that was done")
-    return {**found, "hours": hours, "problems": problems}
+    return {**status, "hours": hours, "problems": problems}
 
 
-def print_health(found: dict[str, Any]) -> None:
-    """Print it for people."""
+def print_health(status: dict[str, Any]) -> None:
+    """Print the result of `read_health` in a few lines."""
     last = (
-        f"{found['last_job']} {found['last_status']}, {_utc(found['last_finished'])}"
-        if found["last_job"]
+        f"{status['last_job']} {status['last_status']}, {_utc(status['last_finished'])}"
+        if status["last_job"]
         else "none"
     )
-    if found["running_since"]:
-        last += f"; one runs since {_utc(found['running_since'])}"
-    since = "never" if found["hours"] is None else f"{format_duration(found['hours'] * 3600)} ago"
+    if status["running_since"]:
+        last += f"; one runs since {_utc(status['running_since'])}"
+    since = "never" if status["hours"] is None else f"{format_duration(status['hours'] * 3600)} ago"
     lines = {
         "last run": last,
-        "last done": f"{since}; {found['n_failed_since']:,} failed since",
-        "rows": f"{found['n_documents']:,} documents, {found['n_scores']:,} scores, {found['n_rejects']:,} rejects",
-        "lag": f"{found['n_unscored']:,} documents not scored",
-        "alerts": f"{found['n_open_alerts']:,} not closed"
-        + ("; the rules have not looked at every score yet" if found["alerts_current"] is False else ""),
-        "quality": "; ".join([found["quality"] or "not judged", *found["findings"]]),
+        "last done": f"{since}; {status['n_failed_since']:,} failed since",
+        "rows": f"{status['n_documents']:,} documents, {status['n_scores']:,} scores, "
+        f"{status['n_rejects']:,} rejects",
+        "lag": f"{status['n_unscored']:,} documents not scored",
+        "alerts": f"{status['n_open_alerts']:,} not closed"
+        + ("; the rules have not read every score yet" if status["alerts_current"] is False else ""),
+        "quality": "; ".join([status["quality"] or "not judged", *status["findings"]]),
     }
     console = Console()
     for name, value in lines.items():
         console.print(Text(f"  {name:<10}  {without_control_characters(value)}"), soft_wrap=True)
-    for problem in found["problems"]:
+    for problem in status["problems"]:
         console.print(Text(f"  {without_control_characters(problem)}", style="red"), soft_wrap=True)
     console.print(Text(f"  {NOT_A_DIAGNOSIS}", style="dim"), soft_wrap=True)
 
@@ -101,16 +102,16 @@ def command(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Say whether the runs are well: the last one, rows, lag, failures, quality. Exit code 3 where they are not."""
+    """Print whether the runs are in order: the last one, rows, lag, failures, quality. Exit code 3 if not."""
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
     settings = Settings() if db and not config else load_settings(config)
-    found = read_health(Database(db or settings.db), settings.late_hours)
+    status = read_health(Database(db or settings.db), settings.late_hours)
     if as_json:
-        typer.echo(json.dumps({**found, "note": NOT_A_DIAGNOSIS}, default=_in_utc, ensure_ascii=False))
+        typer.echo(json.dumps({**status, "note": NOT_A_DIAGNOSIS}, default=_in_utc, ensure_ascii=False))
     else:
-        print_health(found)
-    if found["problems"]:
+        print_health(status)
+    if status["problems"]:
         raise typer.Exit(GATE_FIRED)
 
 

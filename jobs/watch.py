@@ -1,8 +1,8 @@
-"""Near real time: look at the inbox every few seconds, and run what the night runs on what has come.
+"""Near real time: check the inbox every few seconds, and run the steps of a night on the new files.
 
 risk-monitor watch --config risk-monitor.toml --every 30
 
-The model stays in memory. A nightly run of the same settings may go on beside it: the one waits for the other.
+The model stays in memory. A nightly run with the same settings may start meanwhile; `watch` waits until it is done.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ from monitor.settings import Settings, load_settings
 
 
 def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, report: bool = False) -> None:
-    """Run whenever the inbox has changed, and once at the start, until SIGTERM or Ctrl-C.
+    """Run once at the start and whenever the inbox has changed, until SIGTERM or Ctrl-C.
 
     Raises:
-        Stopped: it was asked to stop; what had come is scored up to its last chunk.
+        Stopped: SIGTERM or Ctrl-C came; what had come in is scored up to the last chunk.
     """
-    seen: dict[Path, tuple[int, float] | None] | None = None
+    last_state: dict[Path, tuple[int, float] | None] | None = None
     load_once = cache(load)
     with stoppable():
         print_note(f"watching {settings.inbox} every {every_s:g} s · {NOT_A_DIAGNOSIS}")
         while True:
-            found = {path: size_and_mtime(path) for path in list_inbox(settings.inbox)}
-            if found != seen:
+            state = {path: size_and_mtime(path) for path in list_inbox(settings.inbox)}
+            if state != last_state:
                 try:
-                    _take(settings, load_once, report)
-                    seen = found
+                    _run_batch(settings, load_once, report)
+                    last_state = state
                 except BusyError:
                     print_note("another run is working on the database; waiting for it")
             sleep(every_s)
 
 
-def _take(settings: Settings, load: Callable[[], Scorer], report: bool) -> None:
-    """One batch, in one line where it held anything."""
+def _run_batch(settings: Settings, load: Callable[[], Scorer], report: bool) -> None:
+    """Run the pipeline once; print one line if there was anything to do."""
     done = run_pipeline(settings, load, "watch", report=report)
     counts = done.counts
     if counts.n_read or counts.n_scored or counts.refused:
         print_note(
             f"read {counts.n_read:,}, rejected {counts.n_rejected:,}, appended {counts.n_appended:,}, "
-            f"scored {counts.n_scored:,}; quality {done.judged.level}"
+            f"scored {counts.n_scored:,}; quality {done.quality.level}"
         )
         print_file_warnings(counts)
 
@@ -65,21 +65,21 @@ def command(
     config: Annotated[
         Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
     ] = None,
-    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two looks at the inbox.")] = 30.0,
+    every: Annotated[float, typer.Option(min=0.1, help="Seconds between two checks of the inbox.")] = 30.0,
     report: Annotated[
-        bool, typer.Option("--report", help="Publish the snapshot and write the report each time, too.")
+        bool, typer.Option("--report", help="Also publish the snapshot and write the report each time.")
     ] = False,
 ) -> None:
-    """Read and score what comes into the inbox, all the time, in small batches."""
+    """Read and score new files of the inbox in small batches, until it is stopped."""
     settings = load_settings(config)
-    with suppress(Stopped):  # however it was asked: this is how watching ends
+    with suppress(Stopped):  # the usual end of watching
         watch(
             settings,
             lambda: open_scorer(settings.model, settings.device, settings.risk_map, settings.weights),
             every,
             report=report,
         )
-    print_note("stopped; what had come is scored up to the last chunk")
+    print_note("stopped; what had come in is scored up to the last chunk")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Run a command: exit codes, and one line instead of a traceback for the user's mistakes."""
 
 from __future__ import annotations
 
@@ -18,39 +18,33 @@ from jobs.console.progress import print_line, print_note, without_control_charac
 from monitor.errors import MonitorError
 
 USER_ERROR = 2
-
-
 GATE_FIRED = 3
-
-
 INTERRUPTED = 130
-
-
 COMMANDS = MappingProxyType(
     {
         "demo": "Score the built-in synthetic feed and write its report.",
         "score": "Read texts into the database and score the new ones.",
         "alerts": "List the alerts, bring them up to date, acknowledge one.",
-        "evaluate-alerts": "Measure the early-warning rules on courses that are known.",
+        "evaluate-alerts": "Measure the early-warning rules on subjects whose course is known.",
         "report": "Write the offline risk report of a database.",
         "nightly": "The unattended run: read the inbox, score, report.",
         "schedule": "Run the nightly job when it is due.",
-        "watch": "Score what comes into the inbox, all the time.",
-        "status": "Say whether the runs are well.",
+        "watch": "Score new files of the inbox as they come in.",
+        "status": "Say whether the runs are in order.",
         "forget": "Remove every trace of a subject.",
-        "query": "Ask the database a read-only SQL question.",
+        "query": "Run a read-only SQL query on the database.",
         "train": "Fine-tune a base model on labelled texts (QLoRA).",
         "evaluate": "Measure models on labelled texts.",
         "transfer": "Measure a model on text unlike its corpus.",
         "pretrain": "Rebuild the base of the built-in model.",
-        "benchmark": "Measure how fast scoring is, beside the ways it replaces.",
+        "benchmark": "Measure the speed of scoring, beside the methods it replaces.",
     }
 )
-"""Each command, whose code is `command` in jobs/NAME.py (`_` for `-`), and its line in `risk-monitor --help`."""
+"""Each command and its line in `risk-monitor --help`; its code is `command` in jobs/NAME.py (`_` for `-`)."""
 
 
 def new_app(help_text: str | None = None) -> typer.Typer:
-    """An app whose errors are plain tracebacks: never local variables, which hold people's texts."""
+    """An app with plain tracebacks: local variables, which hold people's texts, are never printed."""
     return typer.Typer(
         help=help_text,
         add_completion=False,
@@ -62,7 +56,7 @@ def new_app(help_text: str | None = None) -> typer.Typer:
 
 
 def run(command: Callable[..., Any]) -> None:
-    """Run one command function as a program, for `python -m jobs.NAME`, and exit with its code."""
+    """Run a command function as a program, for `python -m jobs.NAME`, and exit with its code."""
     app = new_app()
     app.command()(command)
     name = command.__module__.removeprefix("jobs.")
@@ -72,36 +66,38 @@ def run(command: Callable[..., Any]) -> None:
 
 
 def exit_with_code(call: Callable[[], object]) -> None:
-    """Exit with 2 and one red line for what the user can mend; let bugs through with their traceback."""
+    """Call a command and exit: 2 and one red line for the user's mistakes, a traceback for bugs."""
     try:
         call()
     except Stopped as stop:
-        _leave(
-            "stopped as it was asked; what was committed is kept, and the next run completes the rest",
+        _exit_with_note(
+            "stopped on request; what was committed is kept, and the next run completes the rest",
             stop.code,
         )
     except MonitorError as error:
-        _refuse(str(error))
+        _exit_with_error(str(error))
     except (KeyboardInterrupt, SystemExit) as stop:
-        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:  # typer's of a KeyboardInterrupt
+        if (
+            isinstance(stop, SystemExit) and stop.code != INTERRUPTED
+        ):  # typer turns KeyboardInterrupt into this code
             raise
-        _leave("interrupted; what was committed is kept", INTERRUPTED)
+        _exit_with_note("interrupted; what was committed is kept", INTERRUPTED)
     except Exception as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            _refuse(f"{error.filename or 'the output'}: the disk is full; make room and run again")
+            _exit_with_error(f"{error.filename or 'the output'}: the disk is full; make room and run again")
         if not sys.stderr.isatty():
             sys.excepthook = print_without_messages
         raise
 
 
-def _refuse(message: str) -> NoReturn:
-    """Exit with a line about what the user can mend."""
+def _exit_with_error(message: str) -> NoReturn:
+    """Exit with a line that tells the user what to mend."""
     print_line(Text(f"risk-monitor: {' '.join(without_control_characters(message).split())}", style="red"))
     sys.exit(USER_ERROR)
 
 
-def _leave(line: str, code: int) -> NoReturn:
-    """Exit with a line, undisturbed by further Ctrl-C while what was loaded is torn down."""
+def _exit_with_note(line: str, code: int) -> NoReturn:
+    """Exit with a line; further Ctrl-C is ignored while the libraries clean up."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     print_note(line)
     sys.exit(code)
@@ -110,13 +106,13 @@ def _leave(line: str, code: int) -> NoReturn:
 def print_without_messages(
     _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
 ) -> None:
-    """The traceback of a bug for a log: without messages, which may quote somebody's text."""
+    """Print the traceback of a bug without its messages, which may quote somebody's text."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:
         chain.append(cause)
         cause = cause.__cause__ or cause.__context__
-    for fault in reversed(chain):
-        frames = "".join(traceback.format_tb(fault.__traceback__))
-        print(f"Traceback (most recent call last):\n{frames}{type(fault).__name__}", file=sys.stderr)
-    print("The message is left out, for it may quote a text; a terminal shows it.", file=sys.stderr)
+    for cause in reversed(chain):
+        frames = "".join(traceback.format_tb(cause.__traceback__))
+        print(f"Traceback (most recent call last):\n{frames}{type(cause).__name__}", file=sys.stderr)
+    print("The message is left out because it may quote a text; a terminal shows it.", file=sys.stderr)

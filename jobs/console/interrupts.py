@@ -1,4 +1,4 @@
-"""Stopping when asked: on SIGTERM or Ctrl-C a run ends its chunk, commits it, and leaves the rest to the next run."""
+"""Stop a run on SIGTERM or Ctrl-C: it finishes its chunk, commits it, and leaves the rest to the next run."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-NAP_S = 0.2
+POLL_S = 0.2
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-AGAIN = b"stopping at the end of this chunk; Ctrl-C again stops at once\n"
+STOPPING = b"stopping at the end of this chunk; Ctrl-C again stops at once\n"
 
-_asked = 0
+_requested_signal = 0
 
 
 class Stopped(Exception):  # noqa: N818  (it is no error)
-    """The run was asked to stop, and what it did so far is kept.
+    """The run was asked to stop; what it did so far is committed.
 
     Attributes:
-        code: of the exit: 0, and 130 after Ctrl-C, so that no shell goes on with the next command.
+        code: exit code; 0 after SIGTERM, 130 after Ctrl-C, so that a shell does not start the next command.
     """
 
     def __init__(self, number: int = signal.SIGTERM) -> None:
@@ -31,46 +31,49 @@ class Stopped(Exception):  # noqa: N818  (it is no error)
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """For the length of a block neither SIGTERM nor a first Ctrl-C ends the process: the next `checkpoint` raises.
+    """Inside the block SIGTERM and the first Ctrl-C do not end the process; the next `raise_if_stopped` raises.
 
-    An inner block changes nothing; neither does one in a thread, where Python hears no signals. A signal that is
-    ignored stays so.
+    An inner block changes nothing, nor does a block in another thread, where Python receives no signals. A signal
+    that is ignored stays ignored.
     """
-    global _asked
-    if signal.getsignal(signal.SIGTERM) is _ask or threading.current_thread() is not threading.main_thread():
+    global _requested_signal
+    if (
+        signal.getsignal(signal.SIGTERM) is _request_stop
+        or threading.current_thread() is not threading.main_thread()
+    ):
         yield
         return
-    _asked = 0
+    _requested_signal = 0
     before = {number: signal.getsignal(number) for number in SIGNALS}
     for number, handler in before.items():
         if handler != signal.SIG_IGN:
-            signal.signal(number, _ask)
+            signal.signal(number, _request_stop)
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _asked = 0
+        _requested_signal = 0
 
 
 def raise_if_stopped() -> None:
-    """Raise Stopped where it was asked for; called where everything done is committed."""
-    if _asked:
-        raise Stopped(_asked)
+    """Raise Stopped after SIGTERM or Ctrl-C; called where everything done so far is committed."""
+    if _requested_signal:
+        raise Stopped(_requested_signal)
 
 
 def sleep(seconds: float) -> None:
-    """Wait, and raise Stopped as soon as it is asked for."""
-    until = time.monotonic() + seconds
-    while (left := until - time.monotonic()) > 0:
+    """Wait; raise Stopped soon after SIGTERM or Ctrl-C."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
         raise_if_stopped()
-        time.sleep(min(left, NAP_S))
+        time.sleep(min(left, POLL_S))
     raise_if_stopped()
 
 
-def _ask(number: int, _frame: FrameType | None) -> None:
-    global _asked
-    _asked = number
+def _request_stop(number: int, _frame: FrameType | None) -> None:
+    global _requested_signal
+    _requested_signal = number
     if number == signal.SIGINT:
         signal.signal(number, signal.default_int_handler)
-        os.write(2, AGAIN)  # straight, for the handler may have interrupted whoever prints
+        os.write(2, STOPPING)  # not print: the handler may interrupt a print

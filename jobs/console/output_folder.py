@@ -1,4 +1,4 @@
-"""Where a job writes: claimed before hours are spent on what goes there."""
+"""Output folders: made and checked before hours of work depend on them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MODEL_PARTS = ("monitor.json", "config.json", "adapter", "base")
 
 
 def claim_folder(out: Path) -> None:
-    """Make the folder, if need be.
+    """Make the folder if it does not exist.
 
     Raises:
         ConfigError: it cannot be made or written to.
@@ -25,14 +25,14 @@ def claim_folder(out: Path) -> None:
 
 
 def claim_model_folder(out: Path) -> None:
-    """The same for a model, which takes the place of none.
+    """The same for a folder that will hold a model; no model in it is overwritten.
 
     Raises:
         ConfigError: it cannot be made or written to, or holds a part of a model.
     """
-    taken = [name for name in MODEL_PARTS if (out / name).exists()]
-    if taken:
+    parts = [name for name in MODEL_PARTS if (out / name).exists()]
+    if parts:
         raise ConfigError(
-            f"--out {out}: holds a model already ({', '.join(taken)}); name another folder, or move that one away"
+            f"--out {out}: holds a model already ({', '.join(parts)}); name another folder, or move that one away"
         )
     claim_folder(out)

@@ -15,49 +15,49 @@ Advance = Callable[[int], None]
 
 
 @contextmanager
-def progress(doing: str, unit: str, total: int | None = None) -> Iterator[Advance]:
-    """Show progress for the length of a block; call what it gives with the number of units done since.
+def progress(activity: str, unit: str, total: int | None = None) -> Iterator[Advance]:
+    """Show progress for the length of a block; the value of the block is a function that adds finished units.
 
     Args:
-        doing: what is done, such as "scoring".
-        unit: what is counted, such as "texts".
-        total: how many there are, where that is known.
+        activity: such as "scoring".
+        unit: such as "texts".
+        total: number of units; None: unknown.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
-        lines = _Lines(doing, unit, total)
+        lines = _PlainProgress(activity, unit, total)
         yield lines.advance
         lines.end()
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(40), _Numbers(unit))
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(40), _ProgressText(unit))
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(doing, total=total)
+        task = bar.add_task(activity, total=total)
         yield lambda n: bar.advance(task, n)
 
 
 def print_note(message: str) -> None:
-    """One line about what is done now."""
+    """Print one line about the current step."""
     print_line(Text(without_control_characters(message), style="dim"))
 
 
 def print_warning(message: str) -> None:
-    """One line about what somebody should look into."""
+    """Print one line about something to check."""
     print_line(Text(without_control_characters(message), style="yellow"))
 
 
 def print_line(line: Text) -> None:
-    """A line on the error stream, if it takes one: a full disk under the log must not cost a night its rows."""
+    """Print a line on the error stream; a full disk under the log must not end a night."""
     with suppress(OSError):
         Console(stderr=True).print(line, soft_wrap=True)
 
 
 def without_control_characters(text: str) -> str:
-    """The text without the control characters by which it could take over a terminal."""
+    """Replace control characters, which could take over a terminal, by spaces."""
     return "".join(character if character.isprintable() else " " for character in text)
 
 
 def format_progress(done: float, total: float | None, unit: str, rate: float | None) -> str:
-    """`1,200 of 4,800 texts (25%) · 300 texts/s · 12 s left`, as far as it is known."""
+    """`1,200 of 4,800 texts (25%) · 300 texts/s · 12 s left`, without the parts that are None."""
     parts = [f"{done:,.0f} {unit}"]
     if total:
         parts = [f"{done:,.0f} of {total:,.0f} {unit} ({done / total:.0%})"]
@@ -69,7 +69,7 @@ def format_progress(done: float, total: float | None, unit: str, rate: float | N
 
 
 def format_duration(seconds: float) -> str:
-    """Seconds for people: `0.8 s`, `12 s`, `2 min 5 s`, `1 h 12 min`."""
+    """Seconds as words: `0.8 s`, `12 s`, `2 min 5 s`, `1 h 12 min`."""
     whole = round(seconds)
     if seconds < 9.95:
         return f"{seconds:.1f} s"
@@ -80,7 +80,7 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-class _Numbers(ProgressColumn):
+class _ProgressText(ProgressColumn):
     def __init__(self, unit: str) -> None:
         super().__init__()
         self._unit = unit
@@ -90,26 +90,26 @@ class _Numbers(ProgressColumn):
         return Text(format_progress(task.completed, task.total, self._unit, task.speed))
 
 
-class _Lines:
+class _PlainProgress:
     """Plain lines, one every PLAIN_EVERY_S seconds and one at the end."""
 
-    def __init__(self, doing: str, unit: str, total: int | None) -> None:
-        self._doing, self._unit, self._total = doing, unit, total
-        self._done, self._told = 0, -1
-        self._began = self._said = time.monotonic()
+    def __init__(self, activity: str, unit: str, total: int | None) -> None:
+        self._activity, self._unit, self._total = activity, unit, total
+        self._done, self._printed = 0, -1
+        self._started = self._printed_at = time.monotonic()
 
     def advance(self, n: int) -> None:
-        """Count n more units; say so if it is time."""
+        """Count n more units; print a line if it is time."""
         self._done += n
-        if time.monotonic() - self._said >= PLAIN_EVERY_S:
-            self._say()
+        if time.monotonic() - self._printed_at >= PLAIN_EVERY_S:
+            self._print()
 
     def end(self) -> None:
-        """Say the last line, unless it was said."""
-        if self._told < self._done:
-            self._say()
+        """Print the last line, unless it was printed."""
+        if self._printed < self._done:
+            self._print()
 
-    def _say(self) -> None:
-        self._said, self._told = time.monotonic(), self._done
-        rate = self._done / max(self._said - self._began, 1e-9) if self._done else None
-        print_line(Text(f"{self._doing}: {format_progress(self._done, self._total, self._unit, rate)}"))
+    def _print(self) -> None:
+        self._printed_at, self._printed = time.monotonic(), self._done
+        rate = self._done / max(self._printed_at - self._started, 1e-9) if self._done else None
+        print_line(Text(f"{self._activity}: {format_progress(self._done, self._total, self._unit, rate)}"))

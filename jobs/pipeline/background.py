@@ -1,79 +1,62 @@
-"""A chunk is committed in a thread while the next one is made, so that neither waits for the other."""
+"""Commit a chunk on a background thread while the next one is computed."""
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from threading import Event, Thread
+from threading import Event
 from types import TracebackType
 
-GRACE_S = 1.0  # after a second Ctrl-C; who presses it waits for no reader
+GRACE_S = 1.0  # how long a commit may still wait for the database after a second Ctrl-C
 
 
 class Background:
-    """Runs tasks in order beside the caller, who is at most one ahead; at the end of the block all are done.
+    """Runs tasks one at a time on a background thread.
 
-    Inside the block the caller leaves alone what the tasks work on: they are the only ones to open the database.
-    KeyboardInterrupt is raised in the task as well, if that is not done in GRACE_S: it may wait for a lock for long.
+    The caller may be one task ahead; leaving the block waits for the last. Inside the block only the tasks may open
+    the database. After Ctrl-C the last task has GRACE_S to end; then `stop` is set, and a task that still waits for
+    the database must raise KeyboardInterrupt (`Database.writing(stop=...)` does).
 
-    Raises (where the next task is given, or at the end of the block, also of one that failed):
-        what a task raised; those after it were not begun.
+    Raises (by the next `run`, or at the end of the block):
+        the error of a task; no task starts after it.
     """
 
     def __init__(self) -> None:
-        self._thread: Thread | None = None
-        self._done = Event()
-        self._fault: BaseException | None = None
+        self.stop = Event()
+        self._thread = ThreadPoolExecutor(1)
+        self._tasks: list[Future[None]] = []
 
     def __enter__(self) -> Background:
         return self
 
     def run(self, task: Callable[..., None], *args: object) -> None:
-        """Begin a task once the one before is done."""
+        """Start a task as soon as the one before is done."""
         self._wait()
-        self._done.clear()
-        self._thread = Thread(target=self._do, args=(task, *args))
-        self._thread.start()
+        self._tasks = [self._thread.submit(task, *args)]
 
     def __exit__(
-        self, kind: type[BaseException] | None, fault: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Wait for the last task, also where the block failed: what was made before that is kept."""
-        if isinstance(fault, KeyboardInterrupt):
-            self._interrupt()
-        self._wait()
-
-    def _do(self, task: Callable[..., None], *args: object) -> None:
+        """Wait for the last task, also after an error in the block: its rows are worth keeping."""
         try:
-            task(*args)
-        except BaseException as fault:
-            self._fault = fault
+            if isinstance(error, KeyboardInterrupt):
+                self._stop()
+            self._wait()
+        except KeyboardInterrupt:
+            self._stop()
+            raise
         finally:
-            self._done.set()
+            self._thread.shutdown(wait=False)
 
     def _wait(self) -> None:
-        try:
-            while self._works():
-                self._done.wait(GRACE_S)
-        except KeyboardInterrupt:
-            self._interrupt()
-            raise
-        self._thread = None
-        fault, self._fault = self._fault, None
-        if fault is not None:
-            raise fault
+        for task in self._tasks:
+            task.result()
 
-    def _works(self) -> bool:
-        # Not join(): interrupted, Python 3.11's takes a thread that still runs for one that has ended.
-        return self._thread is not None and self._thread.is_alive()
-
-    def _interrupt(self) -> None:
-        """Raise KeyboardInterrupt in the task, again where a library swallows it, until it ends."""
-        while self._works():
-            with suppress(KeyboardInterrupt):  # another Ctrl-C cuts the grace short
-                self._done.wait(GRACE_S)
-            if self._thread is not None and self._thread.ident is not None and self._works():
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(self._thread.ident), ctypes.py_object(KeyboardInterrupt)
-                )
+    def _stop(self) -> None:
+        timeout_s: float | None = GRACE_S
+        while not all(task.done() for task in self._tasks):
+            with suppress(KeyboardInterrupt):  # another Ctrl-C ends the grace
+                wait(self._tasks, timeout_s)
+            self.stop.set()
+            timeout_s = None

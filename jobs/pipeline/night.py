@@ -1,11 +1,9 @@
-"""TODO"""
+"""The steps of a night: read the inbox, score, update the alerts, judge the input, report, publish, notify."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +13,7 @@ from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
 from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer, score_pending
-from jobs.pipeline.write_report import warm_up, write_report
+from jobs.pipeline.write_report import write_report
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
 from monitor.database.connection import Database
@@ -27,98 +25,81 @@ from monitor.privacy.retention import drop_old_texts
 from monitor.settings import Settings
 from reports.risk import pictures
 from reports.risk.inputs import Options
-from reports.style.rendering import Drawer
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
-
 
 REPORT_SETTINGS = {"threshold", "min_cohort", "min_texts", "show_subjects"}
 
 
 class NightResult(NamedTuple):
-    """What a run did, and how its input was judged; the report's page where there was one."""
+    """What a night did; `page` is None without a report."""
 
     counts: RunCounts
     model: LoadedModel
     alerts: AlertCounts
-    judged: Judgement
+    quality: Judgement
     page: Path | None
 
 
 def run_pipeline(
     settings: Settings, load: Callable[[], Scorer], job: str = "nightly", *, report: bool = True
 ) -> NightResult:
-    """Ingest, score, alert, judge, report and publish unless that is left out, and tell of it as the settings say.
+    """Run every step once; `report=False` leaves out the report and the snapshot.
 
-    A file of the inbox that cannot be read is kept as one reject.
+    A file of the inbox that cannot be read becomes one reject.
     """
-    counts, db, page = RunCounts(), settings.db, None
-    key_file = (settings.key_file or default_key_file(db)) if settings.pseudonyms else None
+    db, counts, page = Database(settings.db), RunCounts(), None
+    key_file = (settings.key_file or default_key_file(settings.db)) if settings.pseudonyms else None
     with (
         notify_on_failure(settings.notify, job),
-        scoring_run(Database(db), job, lambda: _ready(settings, load), key_file) as (
-            scorer,
-            run_id,
-            pseudonyms,
-        ),
+        scoring_run(db, job, lambda: _check_folders_and_load(settings, load), key_file) as run,
     ):
+        model_id = run.scorer.model.model_id
         files = complete_files(settings.inbox, settings.settle_s)
-        ingest(Database(db), files, run_id, counts, unattended=True, pseudonyms=pseudonyms)
-        with pictures.drawer(report_options(settings)) if report else nullcontext() as drawer:
-            ahead = partial(warm_up, report_options(settings), drawer) if drawer else None
-            score_pending(Database(db), scorer, run_id, counts, settings.chunk_rows, meanwhile=ahead)
-            alerts, judged = update_alerts_and_judge(settings, scorer.model.model_id, run_id)
-            if settings.text_days is not None:
-                drop_old_texts(Database(db), settings.text_days)
-            if drawer:
-                page = _report_and_publish(settings, scorer.model.model_id, drawer)
-        notify_of_alerts(settings.notify, Database(db), scorer.model.model_id, alerts, judged.level)
-    return NightResult(counts, scorer.model, alerts, judged, page)
+        ingest(db, files, run.run_id, counts, unattended=True, pseudonyms=run.pseudonyms)
+        score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows)
+        alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
+        quality = judge_input(db, settings, run.run_id)
+        if settings.text_days is not None:
+            drop_old_texts(db, settings.text_days)
+        if report:
+            page = report_and_publish(db, settings, model_id)
+        notify_of_alerts(settings.notify, db, model_id, alerts, quality.level)
+    return NightResult(counts, run.scorer.model, alerts, quality, page)
 
 
-def update_alerts_and_judge(settings: Settings, model_id: str, run_id: str) -> tuple[AlertCounts, Judgement]:
-    """Update the alerts, then judge the input: a judgement that fails costs no alerts."""
-    db = Database(settings.db)
-    alerts = refresh_alerts(db, model_id, settings.alert_rules, run_id)
+def judge_input(db: Database, settings: Settings, run_id: str) -> Judgement:
+    """Measure the rows of a run and judge them; called after the alerts, which a failure here must not cost."""
     with db.reading() as con:
         measures = measure(con, run_id, settings.quality.min_rows)
-    return alerts, record_judgement(db, run_id, measures, settings.quality)
+    return record_judgement(db, run_id, measures, settings.quality)
 
 
-def _report_and_publish(settings: Settings, model_id: str, drawer: Drawer) -> Path:
-    """The report, and while its pictures are drawn the snapshot, which a report that fails does not hold up."""
-    try:
-        return write_report(
-            Database(settings.db),
-            settings.out,
-            model=model_id,
-            options=report_options(settings),
-            drawer=drawer,
-        )
-    finally:
-        publish(
-            Database(settings.db),
-            settings.snapshot,
-            texts=settings.snapshot_texts,
-            parquet=settings.snapshot_parquet,
-        )
+def report_and_publish(db: Database, settings: Settings, model_id: str) -> Path:
+    """Write the report, and publish the snapshot while its pictures are drawn, also if the report fails."""
+    options = report_options(settings)
+    with pictures.drawer(options) as drawer:
+        try:
+            return write_report(db, settings.out, model=model_id, options=options, drawer=drawer)
+        finally:
+            publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
 
 
-def _ready(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
-    """Load the model, which takes long, once it is known that the run will not fail of its folders at its end."""
+def report_options(settings: Settings) -> Options:
+    """The options of the report that the settings name."""
+    return Options(**settings.model_dump(include=REPORT_SETTINGS))
+
+
+def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
+    """Check the folders, so that the run cannot fail at its end for a wrong one, then load the model."""
     list_inbox(settings.inbox)
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(
             f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read"
         )
     for folder in (settings.out, settings.snapshot):
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        if not (there.is_dir() and os.access(there, os.W_OK)):
+        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        if not (existing.is_dir() and os.access(existing, os.W_OK)):
             raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
     return load()
-
-
-def report_options(settings: Settings) -> Options:
-    """What the report is told of the settings."""
-    return Options(**settings.model_dump(include=REPORT_SETTINGS))

@@ -1,6 +1,6 @@
-"""Tell people of alerts and failed runs, by way of the Apprise URLs in `notify`; never of texts, ids or files.
+"""Notify people of alerts and failed runs through the Apprise URLs in `notify`.
 
-The message says that somebody should look, and how much there is to see; what there is stays on the machine.
+A message holds counts only: never a text, an id or a file name. Details stay on the machine.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ TITLE = "Risk monitor"
 
 @contextmanager
 def notify_on_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
-    """Tell of an error that ends the block, by its kind alone, and let it go on.
+    """If an error ends the block, send its class (not its message), and raise it again.
 
     Raises:
-        ConfigError: the URLs cannot be used; before the block begins.
+        ConfigError: a URL cannot be used; raised before the block begins.
     """
-    _messenger(urls)
+    _open_apprise(urls)
     try:
         yield
     except (Stopped, BusyError):
         raise
     except Exception as error:
-        if _refusing(urls, f"The {job} run failed ({type(error).__name__}). Its log says what to do."):
+        if _send(urls, f"The {job} run failed ({type(error).__name__}). Its log says what to do."):
             print_warning("an address in notify did not take the message about this failure")
         raise
 
@@ -44,9 +44,9 @@ def notify_on_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
 def notify_of_alerts(
     urls: Sequence[SecretStr], db: Database, model_id: str, alerts: AlertCounts, quality: str
 ) -> None:
-    """Tell of the open alerts that nobody was told of yet, and of red input; of other nights nothing.
+    """Send the number of open alerts that no earlier message counted, and that the input is red, if it is.
 
-    An address that does not take the message is a warning. Where none takes it, the next run tells of the alerts.
+    If an address rejects a message, the run warns; alerts that reached no address are sent again by the next run.
     The caller holds `database.only_writer`.
     """
     if not urls:
@@ -60,25 +60,25 @@ def notify_of_alerts(
         parts.append("The quality of the input is red.")
     if not parts:
         return
-    refusing = _refusing(urls, " ".join([*parts, "The report says more."]))
-    taken = len(refusing) < len(urls)
-    if refusing:
-        again = "; the next run tries again" if n_new and not taken else ""
-        which = ", ".join(map(str, refusing))
-        print_warning(f"notify: address {which} did not take the message; the run itself is done{again}")
-    if n_new and taken:
+    failed = _send(urls, " ".join([*parts, "The report says more."]))
+    sent = len(failed) < len(urls)
+    if failed:
+        retry = "; the next run tries again" if n_new and not sent else ""
+        numbers = ", ".join(map(str, failed))
+        print_warning(f"notify: address {numbers} did not take the message; the run itself is done{retry}")
+    if n_new and sent:
         with db.writing() as con:
             mark_sent(con, model_id)
 
 
-def _refusing(urls: Sequence[SecretStr], body: str) -> list[int]:
-    """The numbers of the addresses, from 1, that do not take a message."""
+def _send(urls: Sequence[SecretStr], body: str) -> list[int]:
+    """Send a message to each address; returns the numbers, from 1, of those that rejected it."""
     message = {"title": TITLE, "body": f"{body}\n{NOT_A_DIAGNOSIS}"}
-    return [number for number, url in enumerate(urls, start=1) if not _messenger([url]).notify(**message)]
+    return [number for number, url in enumerate(urls, start=1) if not _open_apprise([url]).notify(**message)]
 
 
-def _messenger(urls: Sequence[SecretStr]) -> Any:
-    """An Apprise object for these URLs, which it cannot log; None where there are none."""
+def _open_apprise(urls: Sequence[SecretStr]) -> Any:
+    """An Apprise object for these URLs, with its log off because it would show them; None without URLs."""
     if not urls:
         return None
     if find_spec("apprise") is None:
@@ -88,10 +88,10 @@ def _messenger(urls: Sequence[SecretStr]) -> Any:
     from apprise import Apprise
 
     logging.getLogger("apprise").disabled = True
-    messenger = Apprise()
+    apprise = Apprise()
     for number, url in enumerate(urls, start=1):
-        if not messenger.add(url.get_secret_value()):
+        if not apprise.add(url.get_secret_value()):
             raise ConfigError(
                 f"notify: address {number} is no URL that Apprise knows (see its list of services)"
             )
-    return messenger
+    return apprise

@@ -1,20 +1,19 @@
-"""TODO"""
+"""Runs: open the model, agree on the database's key, and write a line in the ledger."""
 
 from __future__ import annotations
 
-import atexit
-import gc
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from jobs.console.interrupts import raise_if_stopped, stoppable
+from jobs.console.interrupts import Stopped, raise_if_stopped, stoppable
 from jobs.console.progress import print_note
+from jobs.pipeline.background import GRACE_S
 from jobs.pipeline.score_new import Scorer
 from monitor.database import ledger, store
-from monitor.database.connection import Database
-from monitor.errors import MonitorError
+from monitor.database.connection import WRITE_WAIT_S, Database
+from monitor.errors import MonitorError, StoreError
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
 from monitor.privacy.agreement import pseudonyms_for_run
@@ -22,24 +21,18 @@ from monitor.privacy.pseudonyms import PLAIN, Pseudonyms
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
-from contextlib import suppress
-
-from jobs.console.interrupts import Stopped
-from jobs.pipeline.background import GRACE_S
-from monitor.database.connection import WRITE_WAIT_S
-from monitor.errors import StoreError
 
 
 def open_scorer(
     model: str, device: str = "auto", risk_map: Mapping[str, str] | None = None, weights: str = "auto"
 ) -> Scorer:
-    """Load a model; this is where torch is imported.
+    """Load a model; this imports torch.
 
     Args:
         model: "embedded", a model folder, or a hub id.
         device: "auto", "cpu" or "cuda".
         risk_map: the risk level of each emotion; None: the model's own.
-        weights: "auto", "dense" or "nf4"; see `monitor.models.load_model`.
+        weights: "auto", "dense" or "nf4"; see `monitor.scoring.loading.load_model`.
 
     Raises:
         ModelError: no such model, or its parts do not fit.
@@ -49,14 +42,11 @@ def open_scorer(
     from monitor.scoring.scorer import LabelScorer
 
     rules = None if risk_map is None else RiskMap(risk_map)
-    scorer = LabelScorer(load_model(model, device=device, weights=weights, risk_map=rules))
-    gc.freeze()  # what was loaded stays; to look through it again and again makes reading a tenth slower
-    atexit.register(gc.unfreeze)  # or the libraries report it as leaked
-    return scorer
+    return LabelScorer(load_model(model, device=device, weights=weights, risk_map=rules))
 
 
-class Run(NamedTuple):
-    """A run that has begun: its model, its line in the ledger, and what replaces ids (None: they stay)."""
+class OpenRun(NamedTuple):
+    """A run that has started: its model, the id of its line in the ledger, and its pseudonyms (None: ids stay)."""
 
     scorer: Scorer
     run_id: str
@@ -64,19 +54,21 @@ class Run(NamedTuple):
 
 
 @contextmanager
-def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Path | None) -> Iterator[Run]:
-    """A run that is alone on this database for the length of a block.
+def scoring_run(
+    db: Database, job: str, load: Callable[[], Scorer], key_file: Path | None
+) -> Iterator[OpenRun]:
+    """Start a run that is the only writer of this database for the length of a block.
 
-    Nothing is begun before database, key and model are known to be readable; the model, which takes longest, is last.
+    Key, database and model are checked before anything is written; the model loads last because it takes longest.
 
     Args:
-        db: the database; made where there is none.
+        db: the database; created if it does not exist.
         job: its name in the ledger.
         load: opens the model.
-        key_file: the key of the pseudonyms, made where there is none; None: ids stay as they come.
+        key_file: the key of the pseudonyms, created for a new database; None: ids stay as they are.
 
     Raises:
-        StoreError, ConfigError, ModelError: the one that is not readable, or is not the database's key.
+        StoreError, ConfigError, ModelError: one of them cannot be read, or the key is not the database's key.
     """
     with stoppable(), db.only_writer():
         pseudonyms = pseudonyms_for_run(db, key_file)
@@ -84,7 +76,7 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
             scorer = load()
         except MonitorError:
             if db.exists():
-                with recorded_run(db, job, None):  # keeps that the run failed, and why
+                with recorded_run(db, job, None):  # records the failure and its reason
                     raise
             raise
         raise_if_stopped()
@@ -92,11 +84,11 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
             agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
         record_model(db, scorer.model)
         with recorded_run(db, job, scorer.model.model_id) as run_id:
-            yield Run(scorer, run_id, pseudonyms)
+            yield OpenRun(scorer, run_id, pseudonyms)
 
 
 def record_model(db: Database, model: LoadedModel) -> None:
-    """Put what stands behind the model_id into `models`."""
+    """Record a model and its evaluation in `models` and `evaluations`."""
     with db.writing() as con:
         store.add_model(
             con,
@@ -116,22 +108,20 @@ def record_model(db: Database, model: LoadedModel) -> None:
 
 @contextmanager
 def recorded_run(db: Database, job: str, model_id: str | None) -> Iterator[str]:
-    """A line in `runs` for the length of a block: done at its end, failed if it raises, stopped if it was asked to.
+    """Write a line in `runs` for the length of a block: done at its end, failed after an error, stopped on request.
 
-    The line names the error's kind, and its message only where that is the user's to mend: any other message
-    could hold somebody's text. The caller holds `database.only_writer`.
+    The line gives the error's class, and its message only if that is a MonitorError; any other message could quote
+    somebody's text. The caller holds `database.only_writer`.
     """
     with db.writing() as con:
         run_id = ledger.start_run(con, job, model_id)
     try:
         yield run_id
     except (Stopped, KeyboardInterrupt) as stop:
-        # The next run closes a line that is left open.
+        # If this cannot be written, the next run closes the line.
         wait_s = GRACE_S if isinstance(stop, KeyboardInterrupt) else WRITE_WAIT_S
         with suppress(StoreError), db.writing(wait_s=wait_s) as con:
-            ledger.finish_run(
-                con, run_id, "stopped", "stopped as it was asked; the next run completes its rows"
-            )
+            ledger.finish_run(con, run_id, "stopped", "stopped on request; the next run completes its rows")
         raise
     except BaseException as error:
         message = (

@@ -1,4 +1,4 @@
-"""TODO"""
+"""The counts of one run: files, rows, rejects with their reasons, scores."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from monitor.intake import documents
 
 @dataclass
 class RunCounts:
-    """What a run did; valid rows (n_read - n_rejected) are appended or duplicates.
+    """What a run did. Valid rows (n_read - n_rejected) are either appended or duplicates.
 
     Attributes:
-        reasons: how many rejects there were of each `column: reason`.
-        places: the first file and row of each of these.
-        refused: files that cannot be read, and why; those that an earlier run refused as they are now are
-            still_refused instead.
-        empty: files that gave nothing, and why.
+        n_skipped_files: files whose content an earlier run has read.
+        scoring_s: seconds of scoring, commits included.
+        reasons: number of rejects for each `column: reason`.
+        examples: file and row of the first reject for each of these.
+        refused: files that cannot be read, with the reason.
+        still_refused: files that an earlier run refused and that did not change since.
+        empty: files without a valid row, with the reason.
     """
 
     n_files: int = 0
-    n_known_files: int = 0
+    n_skipped_files: int = 0
     n_read: int = 0
     n_rejected: int = 0
     n_duplicate: int = 0
@@ -31,13 +33,13 @@ class RunCounts:
     n_scored: int = 0
     scoring_s: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
-    places: dict[str, str] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
     refused: dict[Path, str] = field(default_factory=dict)
     still_refused: list[Path] = field(default_factory=list)
     empty: dict[Path, str] = field(default_factory=dict)
 
-    def count(self, chunks: Sequence[documents.Chunk], n_appended: int) -> None:
-        """Count chunks, of which so many documents were new, and their rejects by their reasons."""
+    def add_chunks(self, chunks: Sequence[documents.Chunk], n_appended: int) -> None:
+        """Count chunks, of which n_appended documents were new, and their rejects by reason."""
         for chunk in chunks:
             self.n_read += chunk.n_read
             self.n_rejected += chunk.rejects.height
@@ -45,6 +47,6 @@ class RunCounts:
             for file, row, column, reason in chunk.rejects.select("file", "row", "column", "reason").rows():
                 key = f"{column}: {reason}" if column else reason
                 self.reasons[key] += 1
-                self.places.setdefault(key, Path(file).name + ("" if row is None else f" row {row:,}"))
+                self.examples.setdefault(key, Path(file).name + ("" if row is None else f" row {row:,}"))
         self.n_duplicate -= n_appended
         self.n_appended += n_appended

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Read and score some files: the steps of `risk-monitor score`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class ScoreResult(NamedTuple):
-    """What scoring some files came to."""
+    """What a call of score_files did."""
 
     counts: RunCounts
     model: LoadedModel
@@ -36,18 +36,20 @@ def score_files(
     key_file: Path | None = None,
     rules: AlertRules | None = None,
 ) -> ScoreResult:
-    """Ingest the inputs, score, alert; nothing is begun before inputs, database and model are known to be readable.
+    """Read the inputs, score their texts and update the alerts.
+
+    All inputs, the database and the model are opened before the first row is written.
 
     Args:
         inputs: files, folders and patterns.
-        db: the database; made where there is none.
+        db: the database; created if it does not exist.
         load: opens the model.
-        chunk_rows: texts scored between two commits.
-        key_file: the key of the pseudonyms; None: ids stay as they come.
+        chunk_rows: most texts between two commits.
+        key_file: the key of the pseudonyms; None: ids stay as they are.
         rules: of the alerts; None: the defaults.
 
     Raises:
-        DataError, StoreError, ModelError: the one that is not readable.
+        DataError, StoreError, ModelError: an input, the database or the model cannot be read.
     """
     files = find_inputs(inputs)
     for path in files:

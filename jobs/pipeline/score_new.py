@@ -1,9 +1,10 @@
-"""Score the documents that a model has not scored, chunk by chunk, each committed while the next is computed."""
+"""Score the documents that a model has not scored; each chunk is committed while the next one is scored."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
 import polars as pl
@@ -24,62 +25,60 @@ FETCH_ROWS = 200_000
 FETCH_BYTES = 256 * 2**20
 CHUNK_ROWS = 20_000
 CHUNK_S = 30.0
-FIRST_ROWS = 64  # of a run, before its speed is known
-LEAST_ROWS = 32  # a commit for fewer would cost a slow model more than it saves
+FIRST_CHUNK_ROWS = 64  # the speed of the model is not measured yet
+MIN_CHUNK_ROWS = 32  # for fewer rows a commit costs a slow model more than it saves
 
 
 class Scorer(Protocol):
-    """What scores texts: `scoring.LabelScorer`."""
+    """What a run needs of `monitor.scoring.scorer.LabelScorer`."""
 
     model: LoadedModel
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
-        """P(emotion) of each text, in their order."""
+        """P(emotion) of each text, in the same order."""
 
 
 def score_pending(
-    db: Database,
-    scorer: Scorer,
-    run_id: str,
-    counts: RunCounts,
-    chunk_rows: int = CHUNK_ROWS,
-    meanwhile: Callable[[], None] | None = None,
+    db: Database, scorer: Scorer, run_id: str, counts: RunCounts, chunk_rows: int = CHUNK_ROWS
 ) -> None:
-    """Score every document that this model has not scored.
+    """Score every document that this model has not scored, with a commit every CHUNK_S seconds or so.
 
-    A commit comes after CHUNK_S or so: a crash, and a stop that waits for it, cost no more of a slow model than of a
-    quick one.
+    The time bounds what a crash loses and how long a stop waits, also with a slow model.
 
     Args:
+        db: the database.
+        scorer: the model.
+        run_id: the run whose ledger line counts the scores.
+        counts: the same count, updated after each commit.
         chunk_rows: most texts between two commits.
-        meanwhile: what is done in a thread while the model computes; it leaves the database alone.
     """
     model_id = scorer.model.model_id
     with db.reading() as con:
-        pending = store.count_unscored(con, model_id)
-        batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
-    began, size = time.monotonic(), min(FIRST_ROWS, chunk_rows)
-    with progress("scoring", "texts", pending) as advance, Background() as beside:
-        if meanwhile:
-            beside.run(meanwhile)
-        while not batch.is_empty():
-            pending -= batch.height
-            with Background() as behind:
-                while not batch.is_empty():
-                    rows, batch, since = batch.head(size), batch.slice(size), time.monotonic()
-                    behind.run(append_scores, db, score_rows(rows, scorer, advance), run_id, counts)
+        n_pending = store.count_unscored(con, model_id)
+        rows = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
+    started, n_next = time.monotonic(), min(FIRST_CHUNK_ROWS, chunk_rows)
+    with progress("scoring", "texts", n_pending) as advance:
+        while not rows.is_empty():
+            n_pending -= rows.height
+            with Background() as background:
+                while not rows.is_empty():
+                    chunk, rows, chunk_started = rows.head(n_next), rows.slice(n_next), time.monotonic()
+                    scores = score_rows(chunk, scorer, advance)
+                    background.run(commit_scores, db, scores, run_id, counts, background.stop)
                     raise_if_stopped()
-                    per_second = rows.height / max(time.monotonic() - since, 1e-3)
-                    size = min(chunk_rows, max(LEAST_ROWS, round(CHUNK_S * per_second)))
-            if pending:
+                    rows_per_s = chunk.height / max(time.monotonic() - chunk_started, 1e-3)
+                    n_next = min(chunk_rows, max(MIN_CHUNK_ROWS, round(CHUNK_S * rows_per_s)))
+            if n_pending:
                 with db.reading() as con:
-                    batch = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
-    counts.scoring_s += time.monotonic() - began
+                    rows = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
+    counts.scoring_s += time.monotonic() - started
 
 
-def append_scores(db: Database, scores: pl.DataFrame, run_id: str, counts: RunCounts) -> None:
-    """Commit a chunk's scores and their count in one transaction."""
-    with db.writing() as con:
+def commit_scores(
+    db: Database, scores: pl.DataFrame, run_id: str, counts: RunCounts, stop: Event | None = None
+) -> None:
+    """Commit a chunk's scores and their count in one transaction; see `Database.writing` for stop."""
+    with db.writing(stop=stop) as con:
         n_scored = store.append_scores(con, scores, run_id)
         ledger.count_in_run(con, run_id, n_scored=n_scored)
     counts.n_scored += n_scored
@@ -88,7 +87,7 @@ def append_scores(db: Database, scores: pl.DataFrame, run_id: str, counts: RunCo
 def score_rows(
     rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None
 ) -> pl.DataFrame:
-    """Rows of `scores` (but run_id and scored_at) for documents (doc_id, text), in the same order."""
+    """Score documents (columns doc_id, text); returns the columns of `scores` except run_id and scored_at."""
     result = scorer.score(rows["text"].to_list(), progress=advance)
     return pl.DataFrame(
         {

@@ -1,4 +1,4 @@
-"""What a run did, for people: a few aligned lines on standard output."""
+"""Print what a run did: a few aligned lines on standard output."""
 
 from __future__ import annotations
 
@@ -27,30 +27,30 @@ def print_summary(
     db: Database,
     model: LoadedModel,
     report: Path | None = None,
-    judged: Judgement | None = None,
+    quality: Judgement | None = None,
     alerts: AlertCounts | None = None,
 ) -> None:
-    """Counts of a run that read and scored; the reasons of its rejects, the most frequent first, with a place."""
-    refused = f'see: risk-monitor query "FROM rejects" --db {db}'
-    again = "known already, or twice in the input"
+    """Print the counts of a run, and the most frequent reasons of its rejects, each with its first row."""
+    rejects = f'see: risk-monitor query "FROM rejects" --db {db}'
+    duplicates = "in the database already, or twice in the input"
     speed = f"in {format_duration(counts.scoring_s)}, {counts.n_scored / max(counts.scoring_s, 1e-9):,.0f} texts/s"
     lines = [
         ("read", counts.n_read, f"rows of {_files(counts.n_files)}"),
-        *[("skipped", counts.n_known_files, "read before as they are now")][: counts.n_known_files],
+        *[("skipped", counts.n_skipped_files, "read before as they are now")][: counts.n_skipped_files],
         *[("refused", len(counts.refused), "cannot be read at all, see below")][: len(counts.refused)],
-        ("rejected", counts.n_rejected, refused if counts.reasons else ""),
+        ("rejected", counts.n_rejected, rejects if counts.reasons else ""),
         *(
-            ("", n, f"{reason} (first: {counts.places[reason]})")
+            ("", n, f"{reason} (first: {counts.examples[reason]})")
             for reason, n in counts.reasons.most_common(TOP_REASONS)
         ),
-        ("duplicates", counts.n_duplicate, again if counts.n_duplicate else ""),
+        ("duplicates", counts.n_duplicate, duplicates if counts.n_duplicate else ""),
         ("appended", counts.n_appended, ""),
         ("scored", counts.n_scored, speed if counts.n_scored else ""),
     ]
     console = Console()
-    width = max(len(f"{count:,}") for _, count, _ in lines)
-    for name, count, remark in lines:
-        line = Text(f"  {name:<10}  {count:>{width},}")
+    width = max(len(f"{n:,}") for _, n, _ in lines)
+    for name, n, remark in lines:
+        line = Text(f"  {name:<10}  {n:>{width},}")
         line.append(f"  {without_control_characters(remark)}" if remark else "", style="dim")
         console.print(line, soft_wrap=True)
     last = {"model": f"{model.name} {model.model_id[:12]}", "database": f"{db}"}
@@ -58,28 +58,28 @@ def print_summary(
         last["report"] = f"{report}"
     if alerts is not None:
         last["alerts"] = f"{alerts.raised:,} raised, {alerts.closed:,} closed, {alerts.open:,} not closed"
-    if judged is not None:
-        last["quality"] = judged.level
+    if quality is not None:
+        last["quality"] = quality.level
     for name, value in last.items():
         console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
-    for finding in judged.findings if judged else ():
+    for finding in quality.findings if quality else ():
         print_warning(finding)
     print_file_warnings(counts)
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
 
 
 def print_file_warnings(counts: RunCounts) -> None:
-    """Each file that was refused or gave nothing: the first few with the reason, the others by name."""
-    found = [*counts.refused.items(), *counts.empty.items()]
-    for path, why in found[:TOP_REASONS]:
-        print_warning(f"{path}: {why}")
-    if more := [path for path, _ in found[TOP_REASONS:]]:
+    """Warn of each file that was refused or had no valid row: the first few with the reason, the others by name."""
+    files = [*counts.refused.items(), *counts.empty.items()]
+    for path, reason in files[:TOP_REASONS]:
+        print_warning(f"{path}: {reason}")
+    if more := [path for path, _ in files[TOP_REASONS:]]:
         print_warning(f"{_files(len(more))} more: {_names(more)}")
-    if again := counts.still_refused:
-        was, them = ("was", "it") if len(again) == 1 else ("were", "them")
+    if refused := counts.still_refused:
+        was, them = ("was", "it") if len(refused) == 1 else ("were", "them")
         print_warning(
-            f"{_files(len(again))} {was} refused before and did not change since; "
-            f"mend {them}, or move {them} out of the inbox: {_names(again)}"
+            f"{_files(len(refused))} {was} refused before and did not change since; "
+            f"mend {them}, or move {them} out of the inbox: {_names(refused)}"
         )
 
 

@@ -1,5 +1,7 @@
-"""Chunks are committed beside the making of the next: overlapping, in order, and none lost when either side fails."""
+"""Chunks are committed while the next one is made: overlapping, in order, and none lost after an error."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -31,11 +33,11 @@ def test_tasks_run_in_order_and_the_caller_is_one_ahead() -> None:
         assert may_end.wait(LIMIT_S)
         done.append(1)
 
-    with Background() as behind:
-        behind.run(first)
+    with Background() as background:
+        background.run(first)
         assert done == []
         may_end.set()
-        behind.run(done.append, 2)
+        background.run(done.append, 2)
         assert done[0] == 1
     assert done == [1, 2]
 
@@ -45,28 +47,28 @@ def fail() -> None:
 
 
 def run(*tasks: Callable[[], None], then: type[Exception] | None = None) -> None:
-    with Background() as behind:
+    with Background() as background:
         for task in tasks:
-            behind.run(task)
+            background.run(task)
         if then:
             raise then
 
 
-def test_a_task_that_failed_is_told_with_the_next_and_none_follows_it() -> None:
+def test_a_failed_task_raises_at_the_next_and_none_follows() -> None:
     done: list[int] = []
     with pytest.raises(ZeroDivisionError):
         run(fail, lambda: done.append(2))
     assert done == []
 
 
-def test_the_last_task_is_done_and_heard_where_the_block_fails() -> None:
+def test_the_last_task_ends_and_raises_if_the_block_fails() -> None:
     done: list[int] = []
     with pytest.raises(KeyError):
         run(lambda: done.append(1), then=KeyError)
     assert done == [1]
-    with pytest.raises(ZeroDivisionError) as told:
+    with pytest.raises(ZeroDivisionError) as caught:
         run(fail, then=KeyError)
-    assert isinstance(told.value.__context__, KeyError)
+    assert isinstance(caught.value.__context__, KeyError)
 
 
 def test_a_chunk_is_committed_while_the_next_is_scored(
@@ -76,7 +78,7 @@ def test_a_chunk_is_committed_while_the_next_is_scored(
 
     def append(*args: object) -> None:
         assert scoring.wait(LIMIT_S), "the second chunk is scored only after this commit"
-        append_scores(*args)  # type: ignore[arg-type]
+        commit_scores(*args)  # type: ignore[arg-type]
         committed.set()
 
     class Waits(KeywordScorer):
@@ -86,8 +88,8 @@ def test_a_chunk_is_committed_while_the_next_is_scored(
                 assert committed.wait(LIMIT_S), "the first chunk is not committed meanwhile"
             return super().score(texts, progress)
 
-    append_scores = score_new.append_scores
-    monkeypatch.setattr("jobs.pipeline.score_new.append_scores", append)
+    commit_scores = score_new.commit_scores
+    monkeypatch.setattr("jobs.pipeline.score_new.commit_scores", append)
     assert (
         score_files([feed], Database(tmp_path / "risk.duckdb"), Waits, chunk_rows=60).counts.n_scored == 120
     )
@@ -113,36 +115,43 @@ def test_a_chunk_is_committed_while_the_next_is_read(
     monkeypatch.setattr("jobs.pipeline.ingest.documents.read_documents", read)
     monkeypatch.setattr("jobs.pipeline.batches.commit_batch", append)
     monkeypatch.setattr("jobs.pipeline.batches.COMMIT_ROWS", 60)
-    monkeypatch.setattr("jobs.pipeline.score_files.check", lambda _: None)
+    monkeypatch.setattr("jobs.pipeline.score_files.check_file", lambda _: None)
     assert score_files([feed], Database(tmp_path / "risk.duckdb"), KeywordScorer).counts.n_scored == 120
     assert len(n_committed) >= 2
 
 
-def test_ctrl_c_ends_a_task_that_waits() -> None:
+def test_ctrl_c_stops_a_task_that_still_waits(tmp_path: Path) -> None:
+    db = Database(tmp_path / "risk.duckdb")
     ended, waiting = threading.Event(), threading.Event()
 
-    def wait() -> None:
+    def commit(stop: threading.Event) -> None:
         waiting.set()
         try:
-            while not ended.wait(0.01):
-                pass
+            with db.writing(stop=stop):
+                pytest.fail("a reader holds the database")
         finally:
             ended.set()
 
     def interrupted() -> None:
-        with Background() as behind:
-            behind.run(wait)
+        with Background() as background:
+            background.run(commit, background.stop)
             waiting.wait(LIMIT_S)
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert ended.is_set()
+    db.connect().close()
+    code = "import duckdb, sys; con = duckdb.connect(sys.argv[1], read_only=True); print('open', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, db.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == b"open\n"
+        with pytest.raises(KeyboardInterrupt):
+            interrupted()
+        assert ended.is_set()
+        reader.kill()
 
 
-def test_a_database_that_is_deleted_while_a_run_works_ends_it_and_loses_no_row(
-    tmp_path: Path, feed: Path
-) -> None:
+def test_a_database_deleted_during_a_run_ends_it_without_loss(tmp_path: Path, feed: Path) -> None:
     db = tmp_path / "risk.duckdb"
 
     class Deletes(KeywordScorer):
@@ -155,7 +164,7 @@ def test_a_database_that_is_deleted_while_a_run_works_ends_it_and_loses_no_row(
     assert score_files([feed], Database(db), KeywordScorer).counts.n_scored == 120
 
 
-def test_a_chunk_that_cannot_be_scored_costs_none_before_it(tmp_path: Path, feed: Path) -> None:
+def test_a_chunk_that_fails_costs_no_chunk_before_it(tmp_path: Path, feed: Path) -> None:
     db = tmp_path / "risk.duckdb"
     with pytest.raises(RuntimeError):
         score_files([feed], Database(db), lambda: KeywordScorer(die_after=110), chunk_rows=50)

@@ -1,6 +1,7 @@
 """Files of a run are committed together, in batches of rows, bytes and files; what fails takes no other with it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,13 +30,13 @@ def files(tmp_path: Path) -> list[Path]:
 @pytest.fixture
 def commits(monkeypatch: pytest.MonkeyPatch) -> list[batches.Batch]:
     """The batches that are committed."""
-    done, append = [], batches.commit_batch
+    done, commit = [], batches.commit_batch
 
-    def told(db: Path, batch: batches.Batch, run_id: str, counts: RunCounts) -> None:
-        append(db, batch, run_id, counts)
+    def record(db: Database, batch: batches.Batch, *args: Any) -> None:
+        commit(db, batch, *args)
         done.append(batch)
 
-    monkeypatch.setattr(batches, "commit_batch", told)
+    monkeypatch.setattr(batches, "commit_batch", record)
     return done
 
 
@@ -62,7 +63,7 @@ def test_small_files_are_one_commit(tmp_path: Path, files: list[Path], commits: 
     assert (counts.n_files, counts.n_read, counts.n_rejected, counts.n_appended) == (N, 2 * N, N, N)
     assert counted(tmp_path / "risk.duckdb") == (N, N, N)
     assert len(commits) == 1
-    assert read(tmp_path / "risk.duckdb", files).n_known_files == N
+    assert read(tmp_path / "risk.duckdb", files).n_skipped_files == N
     assert len(commits) == 1, "a run with nothing new opens no database to say so"
 
 
@@ -92,7 +93,7 @@ def test_an_id_in_two_files_is_kept_once_and_the_first_is_in_before(
     counts = read(tmp_path / "risk.duckdb", [first, same, other])
     assert [len(batch.chunks) for batch in commits] == [1, 1, 1]
     assert (counts.n_read, counts.n_appended, counts.n_duplicate, counts.n_rejected) == (5, 3, 1, 1)
-    assert counts.places == {"doc_id: used before for another subject, time or text": "c.csv row 2"}
+    assert counts.examples == {"doc_id: used before for another subject, time or text": "c.csv row 2"}
     assert run_query(
         Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE doc_id = 'd'"
     ).rows == [("joy",)]
@@ -170,5 +171,5 @@ def test_a_commit_that_fails_is_taken_back_whole_and_the_next_run_completes_it(
             read(db, files)
         assert counted(db) == (10, 10, 10)
     counts = read(db, files)
-    assert (counts.n_known_files, counts.n_appended) == (10, N - 10)
+    assert (counts.n_skipped_files, counts.n_appended) == (10, N - 10)
     assert counted(db) == (N, N, N)

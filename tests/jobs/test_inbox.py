@@ -144,7 +144,7 @@ def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
 
     monkeypatch.setattr("jobs.pipeline.ingest.raise_if_stopped", take_away_the_next)
     done = read_inbox(settings(tmp_path, inbox))
-    assert (done.counts.refused, done.judged.level) == ({}, "green")
+    assert (done.counts.refused, done.quality.level) == ({}, "green")
     assert "b.csv was taken away before it was read" in capsys.readouterr().err
 
 
@@ -189,7 +189,7 @@ def test_a_refused_file_counts_once_and_is_named_every_night_until_it_is_mended_
         done = read_inbox(chosen)
         capsys.readouterr()
         print_file_warnings(done.counts)
-        return done.judged.level, remedy in capsys.readouterr().err
+        return done.quality.level, remedy in capsys.readouterr().err
 
     assert [told(), told(), told()] == [("yellow", False), ("green", True), ("green", True)]
     write(bad, "when,words\n")
@@ -206,4 +206,4 @@ def test_a_refused_file_is_news_to_the_first_night_that_is_judged(
     with pytest.raises(ZeroDivisionError):
         read_inbox(settings(tmp_path, inbox))
     monkeypatch.undo()
-    assert [read_inbox(settings(tmp_path, inbox)).judged.level for _ in range(2)] == ["yellow", "green"]
+    assert [read_inbox(settings(tmp_path, inbox)).quality.level for _ in range(2)] == ["yellow", "green"]

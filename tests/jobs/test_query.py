@@ -42,15 +42,15 @@ def test_copy_and_query_are_words_like_others_where_they_write_nothing(db: Path)
         ("SELEC 1", "syntax error"),
         ("FROM documentz", "there is no table documentz; did you mean documents? SHOW TABLES lists them"),
         ("SELECT * FROM '/etc/passwd'", "there is no table /etc/passwd; SHOW TABLES lists them"),
-        ("DELETE FROM documents", "DELETE is no question, and query changes nothing; ask with SELECT"),
-        ("EXPLAIN ANALYZE DELETE FROM documents", "query changes nothing; ask with SELECT"),
-        ("CREATE TEMP TABLE x (a INTEGER)", "CREATE is no question"),
-        ("COPY documents TO 'stolen.csv'", "COPY is no question"),
-        ("ATTACH 'other.duckdb'", "ATTACH is no question"),
-        ("VACUUM", "VACUUM is no question"),
+        ("DELETE FROM documents", "DELETE does not only read, and query changes nothing; use SELECT"),
+        ("EXPLAIN ANALYZE DELETE FROM documents", "query changes nothing; use SELECT"),
+        ("CREATE TEMP TABLE x (a INTEGER)", "CREATE does not only read"),
+        ("COPY documents TO 'stolen.csv'", "COPY does not only read"),
+        ("ATTACH 'other.duckdb'", "ATTACH does not only read"),
+        ("VACUUM", "VACUUM does not only read"),
         ("FROM read_text('/etc/hostname')", "reads the tables of the database, and nothing else"),
         ("FROM 'feed.csv'", "reads the tables of the database, and nothing else"),
-        ("INSTALL httpfs", "LOAD is no question"),
+        ("INSTALL httpfs", "LOAD does not only read"),
         (
             "EXPLAIN ANALYZE COPY (SELECT 42) TO '{db}' (FORMAT csv, USE_TMP_FILE false)",
             "copy could write a file",
@@ -58,7 +58,7 @@ def test_copy_and_query_are_words_like_others_where_they_write_nothing(db: Path)
         ("WITH c AS (COPY (SELECT 42) TO '{db}.wal' (FORMAT csv)) FROM c", "copy could write a file"),
         ("FROM query('FROM json_exec'||'ute_serialized_sql(1)')", "query could write a file"),
         ("FROM \"JSON_execute_serialized_SQL\"(json_serialize_sql('FROM c'))", "could write a file"),
-        ("  -- nothing", "no SQL to answer"),
+        ("  -- nothing", "no SQL to run"),
         ("SELECT 1; SELECT 2", "one at a time"),
         ("SELECT 'a'::INTEGER", "Could not convert string 'a' to INT32"),
     ],
@@ -93,8 +93,8 @@ def test_a_missing_database_is_not_made(tmp_path: Path) -> None:
 
 
 def test_variables_of_the_program_are_no_tables(db: Path) -> None:
-    with pytest.raises(DataError, match="there is no table answer"):
-        run_query(Database(db), "FROM answer")
+    with pytest.raises(DataError, match="there is no table result"):
+        run_query(Database(db), "FROM result")
 
 
 EVERY_TYPE = (

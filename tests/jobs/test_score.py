@@ -252,7 +252,7 @@ def test_an_inbox_reads_new_files_once_and_refuses_bad_ones_without_stopping(
             ingest(Database(db), complete_files(inbox, settle_s=0), run_id, counts, unattended=True)
         refused, again = len(counts.refused), len(counts.still_refused)
         assert (counts.n_read, counts.n_appended, refused, again) == expected
-    assert (counts.n_known_files, counts.n_rejected) == (1, 0)
+    assert (counts.n_skipped_files, counts.n_rejected) == (1, 0)
     assert ask(Database(db), "SELECT n_files, n_refused_files FROM runs ORDER BY run_id") == [(1, 1), (0, 0)]
     ((file, row, reason),) = ask(Database(db), 'SELECT file, "row", reason FROM rejects')
     assert (file, row) == (str(inbox / "1.csv"), None)

@@ -55,7 +55,7 @@ def test_a_good_night_has_no_problems(db: Path, capsys: pytest.CaptureFixture[st
         "6 h 0 min ago; 0 failed since",
         "3 documents, 2 scores, 0 rejects",
         "1 documents not scored",
-        "0 not closed; the rules have not looked at every score yet",
+        "0 not closed; the rules have not read every score yet",
         "yellow; 6% of the rows were odd",
         NOT_A_DIAGNOSIS,
     ):

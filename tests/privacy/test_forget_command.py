@@ -178,7 +178,7 @@ def test_without_the_key_only_a_pseudonym_can_be_forgotten(
         forget_subject(Database(settings.db), SUBJECT, settings)
     assert settings.db.read_bytes() == before
     forget_subject(Database(settings.db), pseudonym, settings)
-    assert "nobody can tell whether your input files name this subject" in capfd.readouterr().err
+    assert "your input files were not searched for this subject" in capfd.readouterr().err
     with Database(settings.db).reading() as con:
         assert con.execute("FROM documents WHERE subject_id = ?", [pseudonym]).fetchall() == []
     assert not file.exists()
