@@ -1,7 +1,7 @@
 """Raw rows from CSV and JSON-lines files.
 
-A file whose columns cannot be told raises DataError. A row that cannot be read becomes a fault, and the rows
-after it are still read. `row` is the line a row begins on (in CSV the header is line 1).
+A file without the required columns raises DataError. An unreadable row becomes a fault, and reading continues after
+it. `row` is the line on which a row begins (in CSV the header is line 1).
 """
 
 from __future__ import annotations
@@ -14,87 +14,98 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from monitor.errors import DataError
-from monitor.intake.raw_rows import COLUMNS, MAX_LINE_BYTES, REQUIRED, Batch, Gatherer, Line, Lines, Stream
+from monitor.intake.raw_rows import (
+    COLUMNS,
+    MAX_LINE_BYTES,
+    REQUIRED,
+    Batch,
+    BatchBuilder,
+    Line,
+    Lines,
+    Stream,
+)
 
-BLOCK_BYTES = 2**16  # of lines that are read at once
+BLOCK_BYTES = 2**16  # buffer size; its complete lines are parsed at once
 
 
 def read_csv(path: Path, batch_rows: int) -> Iterator[Batch]:
-    """Batches of a CSV file (RFC 4180, comma, semicolon or tab, a header line), `.gz` too.
+    """Batches of a CSV file (RFC 4180, comma, semicolon or tab, a header line), also of `.gz`.
 
-    A row whose quotes do not close is refused by its first line, and reading goes on with the next line.
+    If quotes do not close, only the first line of the row is refused, and reading continues with the next line.
 
     Raises:
-        DataError: no header line with the columns of the contract.
+        DataError: the header lacks a required column, or names a column twice.
     """
-    csv.field_size_limit(2 * MAX_LINE_BYTES)  # the default, 128 KiB, is less than a text may have
-    gathered = Gatherer()
+    csv.field_size_limit(2 * MAX_LINE_BYTES)  # the default, 128 KiB, is shorter than the longest text
+    builder = BatchBuilder()
     with _open(path) as stream:
         lines = Lines(stream)
-        header = lines.take()
+        header = lines.next_line()
         if header is None:
             return
         rows = _CsvRows(lines, *_csv_header(path, header))
-        while rows.read(gathered, gathered.room(batch_rows)):
-            if gathered.full(batch_rows):
-                yield gathered.take()
-    yield gathered.take()
+        while rows.read(builder, builder.rows_left(batch_rows)):
+            if builder.is_full(batch_rows):
+                yield builder.build()
+    yield builder.build()
 
 
 class _CsvRows:
-    """The rows after the header: many at once where that is simple, otherwise one by one."""
+    """The rows after the header: a block at once if no line needs special treatment, otherwise one by one."""
 
     def __init__(self, lines: Lines, names: list[str], delimiter: str) -> None:
         self._lines, self._n_names, self._delimiter = lines, len(names), delimiter
-        self._places = [names.index(name) if name in names else None for name in COLUMNS]
+        self._positions = [names.index(name) if name in names else None for name in COLUMNS]
         self._record = _Record(lines)
         self._reader = csv.reader(self._record, delimiter=delimiter, strict=True)
-        self._alone = 0  # the next lines are not plain
+        self._single_lines = 0  # number of next lines to read one by one
 
-    def read(self, gathered: Gatherer, room: int) -> bool:
-        """Gather the next rows and faults, `room` at most; False at the end of the file."""
-        if not self._alone:
-            held = self._lines.ahead()
-            self._alone = held.count(b"\n")
-            if self._alone <= room and (rows := self._plain(held)):
-                first, self._alone = self._lines.skip(held, self._alone), 0
-                self._gather(rows, first, gathered)
+    def read(self, builder: BatchBuilder, max_rows: int) -> bool:
+        """Add the next rows and faults, at most `max_rows`; False at the end of the file."""
+        if not self._single_lines:
+            block = self._lines.peek_lines()
+            self._single_lines = block.count(b"\n")
+            if self._single_lines <= max_rows and (rows := self._parse_block(block)):
+                first, self._single_lines = self._lines.skip_lines(block, self._single_lines), 0
+                self._add_rows(rows, first, builder)
                 return True
-        self._alone = max(self._alone - 1, 0)
-        return self._read_one(gathered)
+        self._single_lines = max(self._single_lines - 1, 0)
+        return self._read_one(builder)
 
-    def _plain(self, held: bytes) -> list[list[str]] | None:
-        """The fields of each of these lines; None unless every one is a row of its own, or empty, without a fault."""
+    def _parse_block(self, block: bytes) -> list[list[str]] | None:
+        """The fields of each line; None unless each line is empty or exactly one row without a fault."""
         try:
-            text = io.StringIO(held.decode(), newline="\n")
+            text = io.StringIO(block.decode(), newline="\n")
             rows = list(csv.reader(text, delimiter=self._delimiter, strict=True))
         except (UnicodeDecodeError, csv.Error):
             return None
-        return rows if len(rows) == self._alone and {*map(len, rows)} <= {0, self._n_names} else None
+        return rows if len(rows) == self._single_lines and {*map(len, rows)} <= {0, self._n_names} else None
 
-    def _gather(self, rows: list[list[str]], first: int, gathered: Gatherer) -> None:
-        """Gather rows, which are on the lines from `first` on; empty lines are none."""
+    def _add_rows(self, rows: list[list[str]], first: int, builder: BatchBuilder) -> None:
+        """Add the rows of consecutive lines, the first on line `first`; empty lines are no rows."""
         numbers = [number for number, fields in enumerate(rows, first) if fields]
         if numbers:
             columns = list(zip(*filter(None, rows), strict=True))
-            gathered.extend(numbers, [None if place is None else columns[place] for place in self._places])
+            builder.extend(
+                numbers, [None if position is None else columns[position] for position in self._positions]
+            )
 
-    def _read_one(self, gathered: Gatherer) -> bool:
+    def _read_one(self, builder: BatchBuilder) -> bool:
         self._record.begin()
         try:
             fields = next(self._reader)
         except StopIteration:
             return False
         except csv.Error as error:
-            gathered.refuse(self._record.lines[0], self._record.fault() or _csv_reason(error))
-            self._lines.give_back(self._record.lines[1:])
+            builder.refuse(self._record.lines[0], self._record.fault() or _csv_reason(error))
+            self._lines.push_back(self._record.lines[1:])
             return True
         reason = self._record.fault() or self._misfit(len(fields))
         if reason:
-            gathered.refuse(self._record.lines[0], reason)
+            builder.refuse(self._record.lines[0], reason)
         elif fields:
-            values = [None if place is None else fields[place] for place in self._places]
-            gathered.add(self._record.lines[0].number, values)
+            values = [None if position is None else fields[position] for position in self._positions]
+            builder.add(self._record.lines[0].number, values)
         return True
 
     def _misfit(self, n_fields: int) -> str | None:
@@ -106,14 +117,14 @@ class _CsvRows:
 
 
 class _Record:
-    """Feeds csv.reader and remembers the lines of the record it is in."""
+    """Supplies lines to csv.reader, and stores the lines of the current record."""
 
     def __init__(self, lines: Lines) -> None:
         self._source = lines
         self.begin()
 
     def begin(self) -> None:
-        """Forget the lines: the next one begins a record."""
+        """Clear the stored lines; the next line begins a record."""
         self.lines: list[Line] = []
         self._size = 0
 
@@ -123,7 +134,7 @@ class _Record:
     def __next__(self) -> str:
         if self._size > MAX_LINE_BYTES:
             raise csv.Error("the record does not end")
-        line = self._source.take()
+        line = self._source.next_line()
         if line is None:
             raise StopIteration
         self.lines.append(line)
@@ -131,7 +142,7 @@ class _Record:
         return line.text
 
     def fault(self) -> str | None:
-        """The fault of the record's lines, if they have one."""
+        """The first fault of the record's lines; None if there is none."""
         return next((line.fault for line in self.lines if line.fault), None)
 
 
@@ -142,67 +153,71 @@ def _csv_reason(error: csv.Error) -> str:
 
 
 def _csv_header(path: Path, line: Line) -> tuple[list[str], str]:
-    """Column names and the delimiter that tells the required ones apart."""
+    """Column names, and the first delimiter that separates the required ones."""
     if line.fault:
         raise DataError(f"{path}: not a text file in UTF-8; save it as CSV in UTF-8")
-    seen: list[str] = []
+    most_names: list[str] = []
     for delimiter in (",", ";", "\t"):
         try:
             names = [name.strip().lower() for name in next(csv.reader([line.text], delimiter=delimiter))]
         except (csv.Error, StopIteration):
             continue
         if all(name in names for name in REQUIRED):
-            twice = [name for name in COLUMNS if names.count(name) > 1]
-            if twice:
-                raise DataError(f"{path}: two columns are called {twice[0]}; keep one")
+            repeated = [name for name in COLUMNS if names.count(name) > 1]
+            if repeated:
+                raise DataError(f"{path}: two columns are called {repeated[0]}; keep one")
             return names, delimiter
-        seen = max(seen, names, key=len)
-    raise missing_columns(path, seen)
+        most_names = max(most_names, names, key=len)
+    raise missing_columns(path, most_names)
 
 
 def missing_columns(path: Path, names: Iterable[str]) -> DataError:
-    """The error for a file without the required columns, given those it has.
+    """The error for a file without the required columns, given the names in its header.
 
-    Where it has none of the known ones, what stands there may be a row, which belongs in no message.
+    If none of COLUMNS is among them, the first line may be a row, whose content must not appear in a message.
     """
-    has = [name[:40] for name in names]
-    missing = [name for name in REQUIRED if name not in has]
-    shown = ", ".join(has[:12]) if set(has) & set(COLUMNS) else "none of these; is its first line a header?"
+    present = [name[:40] for name in names]
+    missing = [name for name in REQUIRED if name not in present]
+    listed = (
+        ", ".join(present[:12])
+        if set(present) & set(COLUMNS)
+        else "none of these; is its first line a header?"
+    )
     return DataError(
-        f"{path}: no column {', '.join(missing)} (it has: {shown}); "
-        f"needed are {', '.join(REQUIRED)}, and may be doc_id, source"
+        f"{path}: no column {', '.join(missing)} (it has: {listed}); "
+        f"required are {', '.join(REQUIRED)}; optional are doc_id, source"
     )
 
 
 def read_jsonl(path: Path, batch_rows: int) -> Iterator[Batch]:
-    """Batches of a JSON-lines file (one object a line), `.gz` too; empty lines are no rows.
+    """Batches of a JSON-lines file (one object a line), also of `.gz`; empty lines are no rows.
 
     Raises:
-        DataError: it is one JSON array, not lines.
+        DataError: the file is one JSON array.
     """
-    gathered = Gatherer()
+    builder = BatchBuilder()
     with _open(path) as stream:
         lines = Lines(stream)
-        while (line := lines.take()) is not None:
+        while (line := lines.next_line()) is not None:
             if line.number == 1 and line.text.lstrip().startswith("["):
                 raise DataError(f"{path}: one JSON array; write one object a line instead (`jq -c '.[]'`)")
             if line.fault:
-                gathered.refuse(line, line.fault)
+                builder.refuse(line, line.fault)
             elif not line.text.isspace():
-                _add_json(gathered, line)
-            if gathered.full(batch_rows):
-                yield gathered.take()
-    yield gathered.take()
+                _add_json(builder, line)
+            if builder.is_full(batch_rows):
+                yield builder.build()
+    yield builder.build()
 
 
-def _add_json(gathered: Gatherer, line: Line) -> None:
+def _add_json(builder: BatchBuilder, line: Line) -> None:
     try:
         row = json.loads(line.text)
     except (ValueError, RecursionError):
-        gathered.refuse(line, "not JSON (cut short?)")
+        builder.refuse(line, "not JSON (cut short?)")
         return
     if not isinstance(row, dict):
-        gathered.refuse(line, "not a JSON object")
+        builder.refuse(line, "not a JSON object")
         return
     values: list[str | None] = []
     for name in COLUMNS:
@@ -211,13 +226,13 @@ def _add_json(gathered: Gatherer, line: Line) -> None:
         if numeric or (name == "posted_at" and isinstance(value, float)):
             value = str(value)
         if not (value is None or isinstance(value, str)):
-            gathered.refuse(line, f"a JSON {_JSON_TYPES[type(value)]}, not a string", name)
+            builder.refuse(line, f"a JSON {_JSON_TYPES[type(value)]}, not a string", name)
             return
         if value is not None and "\\u" in line.text and not _encodable(value):
-            gathered.refuse(line, "half a surrogate pair, which is no Unicode text", name)
+            builder.refuse(line, "half a surrogate pair, which is no Unicode text", name)
             return
         values.append(value)
-    gathered.add(line.number, values)
+    builder.add(line.number, values)
 
 
 _JSON_TYPES = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}

@@ -22,7 +22,7 @@ import polars as pl
 from monitor.errors import DataError
 from monitor.intake.csv_jsonl import read_csv, read_jsonl
 from monitor.intake.parquet import read_parquet
-from monitor.intake.raw_rows import COLUMNS, RAW_CHARACTERS, REQUIRED, Batch, Fault
+from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, REQUIRED, Batch, Fault
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
 from monitor.privacy.pseudonyms import Pseudonyms
 
@@ -284,10 +284,10 @@ def _faults(rows: pl.DataFrame, hidden: bool) -> list[Fault]:
         shown = {name: name for name in ("subject_id", "doc_id")}
     elif "given" in rows.columns:
         shown["posted_at"] = "given"
-    cut = rows.with_columns(pl.col(list(shown.values())).cast(pl.String).str.slice(0, RAW_CHARACTERS))
+    cut = rows.with_columns(pl.col(list(shown.values())).cast(pl.String).str.slice(0, MAX_RAW_CHARACTERS))
     for row in cut.iter_rows(named=True):
         held = {name: row[key] for name, key in shown.items() if row[key] is not None}
-        raw = json.dumps(held, ensure_ascii=False)[:RAW_CHARACTERS]
+        raw = json.dumps(held, ensure_ascii=False)[:MAX_RAW_CHARACTERS]
         faults.append(Fault(row["row"], row["column"], row["reason"], raw))
     return faults
 

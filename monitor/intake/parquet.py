@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from monitor.errors import DataError
 from monitor.intake.csv_jsonl import missing_columns
-from monitor.intake.raw_rows import BATCH_BYTES, COLUMNS, REQUIRED, Batch, Fault, Gatherer
+from monitor.intake.raw_rows import BATCH_BYTES, COLUMNS, REQUIRED, Batch, BatchBuilder, Fault
 
 PART_ROWS = 256  # of Parquet, decoded at a time, before it is known how large they are
 NO_WHOLE_ID = "a float, and no whole number below 2**53; export ids as strings or integers"
@@ -43,7 +43,7 @@ def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
             row += part.num_rows
         if row <= file.metadata.num_rows:
             damaged = Fault(row, None, "the file is damaged from here on", None)
-            yield Batch(Gatherer().take().rows, [damaged])
+            yield Batch(BatchBuilder().build().rows, [damaged])
 
 
 def _parts(file: pq.ParquetFile, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:

@@ -1,4 +1,4 @@
-"""Lines of a text file and rows gathered from them, whatever state the file is in and in bounded memory."""
+"""Lines of a text file, and batches of the rows read from them, in bounded memory even if the file is damaged."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Stream = io.BufferedReader | gzip.GzipFile
 DAMAGE = (EOFError, OSError, zlib.error)
 MAX_LINE_BYTES = 8 * 2**20  # a text of 1 MiB in JSON escapes is 6 MiB
 BATCH_BYTES = 64 * 2**20
-BOM = "\ufeff"  # files that were joined, or saved twice, begin with several
-RAW_CHARACTERS = 300  # of what a refused row held; enough to find it, too little to be an archive
+BOM = "\ufeff"  # files that were concatenated or saved twice begin with several
+MAX_RAW_CHARACTERS = 300  # of a refused row; enough to find it, too few to archive texts
 
 
 class Fault(NamedTuple):
-    """A row that is not accepted: where it is (None: the whole file), why, and the start of what it held."""
+    """A refused row: its number (None: the file as a whole), column, reason, and the start of its content."""
 
     row: int | None
     column: str | None
@@ -33,14 +33,14 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as they stand in the file: `row` and COLUMNS, all strings (Parquet's posted_at keeps its type)."""
+    """Rows as in the file: columns `row` and COLUMNS, all strings (posted_at of Parquet keeps its type)."""
 
     rows: pl.DataFrame
     faults: list[Fault]
 
 
 class Line(NamedTuple):
-    """A line of a text file; with a fault, its text is only what could be decoded, for the reject."""
+    """A line of a text file. If it has a fault, its text is the decodable part, for the reject."""
 
     number: int
     text: str
@@ -48,7 +48,7 @@ class Line(NamedTuple):
 
 
 class Lines:
-    """The lines of a UTF-8 file, one at a time; lines given back come again.
+    """The lines of a UTF-8 file, one at a time or a block at once.
 
     Args:
         stream: the open file, in binary.
@@ -59,19 +59,18 @@ class Lines:
         self._number = 0
         self._returned: deque[Line] = deque()
 
-    def take(self) -> Line | None:
+    def next_line(self) -> Line | None:
         """The next line, or None at the end of the file."""
         if self._returned:
             return self._returned.popleft()
         self._number += 1
         try:
             raw = self._stream.readline(MAX_LINE_BYTES)
-            start, whole = raw, raw.endswith(b"\n") or len(raw) < MAX_LINE_BYTES
-            while not whole:
+            start = raw
+            while len(raw) == MAX_LINE_BYTES and not raw.endswith(b"\n"):
                 raw = self._stream.readline(MAX_LINE_BYTES)
-                whole = raw.endswith(b"\n") or len(raw) < MAX_LINE_BYTES
         except DAMAGE:
-            return self._end_here()
+            return self._end_at_damage()
         if start is not raw:
             return Line(self._number, start[:1000].decode("utf-8", "replace"), "longer than 8 MiB")
         if not raw:
@@ -82,73 +81,73 @@ class Lines:
         except UnicodeDecodeError:
             return Line(self._number, raw.decode("utf-8", "replace"), "not UTF-8")
 
-    def ahead(self) -> bytes:
-        """The next lines as far as they are in memory and whole; nothing where the next one is to be taken alone."""
+    def peek_lines(self) -> bytes:
+        """The complete lines in the buffer, without reading them; empty if the next line must be read alone."""
         if self._returned:
             return b""
         try:
-            held = self._stream.peek(1)
+            buffer = self._stream.peek(1)
         except DAMAGE:
             self._number += 1
-            self._returned.append(self._end_here())
+            self._returned.append(self._end_at_damage())
             return b""
-        return held[: held.rfind(b"\n") + 1]
+        return buffer[: buffer.rfind(b"\n") + 1]
 
-    def skip(self, held: bytes, n: int) -> int:
-        """Go on after these n lines, which `ahead` gave; the number of the first of them."""
-        self._stream.read(len(held))
+    def skip_lines(self, block: bytes, n: int) -> int:
+        """Skip the n lines that `peek_lines` returned; returns the number of the first one."""
+        self._stream.read(len(block))
         self._number += n
         return self._number - n + 1
 
-    def _end_here(self) -> Line:
+    def _end_at_damage(self) -> Line:
         self._stream = io.BufferedReader(io.BytesIO())
         return Line(self._number, "", "the file is damaged or cut short from here on")
 
-    def give_back(self, lines: Sequence[Line]) -> None:
-        """Let these lines, in this order, be the next ones."""
+    def push_back(self, lines: Sequence[Line]) -> None:
+        """Return lines, in order, so that `next_line` reads them again."""
         self._returned.extendleft(reversed(lines))
 
 
-class Gatherer:
-    """Collects rows and faults until they make a batch."""
+class BatchBuilder:
+    """Collects rows and faults of one batch after another."""
 
     def __init__(self) -> None:
-        self._begin()
+        self._clear()
 
     def add(self, number: int, values: Sequence[str | None]) -> None:
-        """One row; values in the order of COLUMNS."""
+        """Add one row; values in the order of COLUMNS."""
         self._numbers.append(number)
         for column, value in zip(self._values.values(), values, strict=True):
             column.append(value)
         self._size += len(values[2] or "")
 
     def extend(self, numbers: Sequence[int], columns: Sequence[Sequence[str] | None]) -> None:
-        """Rows in the order of COLUMNS, a sequence of values each, or None for a column that is not there."""
+        """Add rows; for each of COLUMNS a sequence of values, or None for an absent column."""
         self._numbers += numbers
         for column, values in zip(self._values.values(), columns, strict=True):
             column += [None] * len(numbers) if values is None else values
         self._size += sum(map(len, columns[2] or ()))
 
     def refuse(self, line: Line, reason: str, column: str | None = None) -> None:
-        """One row that cannot be read."""
-        self._faults.append(Fault(line.number, column, reason, line.text[:RAW_CHARACTERS].rstrip("\r\n")))
+        """Add the fault of a row that cannot be read."""
+        self._faults.append(Fault(line.number, column, reason, line.text[:MAX_RAW_CHARACTERS].rstrip("\r\n")))
 
-    def room(self, batch_rows: int) -> int:
-        """How many rows the batch takes still."""
+    def rows_left(self, batch_rows: int) -> int:
+        """Number of rows until the batch has batch_rows."""
         return batch_rows - len(self._numbers) - len(self._faults)
 
-    def full(self, batch_rows: int) -> bool:
-        """Whether to take the batch now."""
-        return self.room(batch_rows) <= 0 or self._size >= BATCH_BYTES
+    def is_full(self, batch_rows: int) -> bool:
+        """Whether the batch has batch_rows rows or BATCH_BYTES of text."""
+        return self.rows_left(batch_rows) <= 0 or self._size >= BATCH_BYTES
 
-    def take(self) -> Batch:
-        """What was collected, and start afresh."""
+    def build(self) -> Batch:
+        """Return the batch, and start the next one."""
         schema = {"row": pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}
         batch = Batch(pl.DataFrame({"row": self._numbers, **self._values}, schema=schema), self._faults)
-        self._begin()
+        self._clear()
         return batch
 
-    def _begin(self) -> None:
+    def _clear(self) -> None:
         self._numbers: list[int] = []
         self._values: dict[str, list[str | None]] = {name: [] for name in COLUMNS}
         self._faults: list[Fault] = []

@@ -259,7 +259,7 @@ def test_rows_read_many_at_once_are_those_read_one_by_one(
         path.write_bytes(path.read_bytes()[: -cut or None])
     with patch.object(csv_jsonl, "BLOCK_BYTES", block):
         found = list(read_csv(path, chunk_rows))
-    with patch.object(Lines, "ahead", lambda _: b""):
+    with patch.object(Lines, "peek_lines", lambda _: b""):
         expected = list(read_csv(path, chunk_rows))
     assert pl.concat([batch.rows for batch in found]).equals(pl.concat([batch.rows for batch in expected]))
     assert [fault for batch in found for fault in batch.faults] == [
@@ -271,7 +271,7 @@ def test_rows_read_many_at_once_are_those_read_one_by_one(
 @pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
 def test_simple_rows_are_read_many_at_once(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, HEADER + GOOD * 20_000)
-    with patch.object(Lines, "take", autospec=True, side_effect=Lines.take) as take:
+    with patch.object(Lines, "next_line", autospec=True, side_effect=Lines.next_line) as next_line:
         batch, *_ = list(read_csv(path, 20_000))
     assert batch.rows["row"].to_list() == list(range(2, 20_002))
-    assert take.call_count < 1_000
+    assert next_line.call_count < 1_000

@@ -208,12 +208,11 @@ def test_rewriting_removes_leftovers_and_stops_at_a_foreign_log(
         db.with_name(name).write_bytes(b"rubbish")
     assert rewrite(Database(db), subjects=["alice"])["documents"] == 2
     assert not list(db.parent.glob(".*"))
-    monkeypatch.setattr(
-        Database, "connect", lambda *_, **__: db.with_name("risk.duckdb.wal").touch() or NoConnection
-    )
-    with pytest.raises(StoreError, match="another program writes to it"):
+    log = db.with_name("risk.duckdb.wal")
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match="another program writes to it"):
+        patch.setattr(Database, "connect", lambda *_, **__: log.touch() or NoConnection)
         rewrite(Database(db), subjects=["bob"])
-    db.with_name("risk.duckdb.wal").unlink()
+    log.unlink()
     assert column(db, "SELECT count(*) FROM documents") == [2]
 
 
