@@ -81,17 +81,10 @@ def risk_trend(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
         )
         for row in reversed(trend.to_dicts())
     ]
-    columns = (
-        words("Day"),
-        words("Texts, 7 days"),
-        words("one day"),
-        words("7 days"),
-        words("95% interval"),
-        words("28 days"),
-    )
+    columns = ("Day", "Texts, 7 days", "one day", "7 days", "95% interval", "28 days")
     forecast = series.forecast.select(pl.col("day").dt.to_string("%Y-%m-%d"), "p", "lo", "hi")
     draw = partial(charts.risk_trend, trend, words=words, gaps=gaps, forecast=forecast)
-    return figure(summary, draw, Table(columns, rows))
+    return figure(summary, draw, Table(tuple(map(words, columns)), rows))
 
 
 def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:

@@ -95,7 +95,7 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
         threshold=threshold,
         alerts=_flags(own, frame, inputs),
     )
-    return figure(summary, draw, Table(tuple(words(column) for column in columns), rows))
+    return figure(summary, draw, Table(tuple(map(words, columns)), rows))
 
 
 def _flags(own: pl.DataFrame, frame: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:

@@ -190,7 +190,7 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "") -> Table:
         )
         for row in alerts.to_dicts()
     ]
-    return Table(tuple(words(column) for column in columns), rows)
+    return Table(tuple(map(words, columns)), rows)
 
 
 def _value(rule: str, value: float, words: Words) -> str:
@@ -298,6 +298,4 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
         for row in texts.to_dicts()
     ]
     columns = ("Subject", "Rule", "Posted", "P(high risk)", "Text")
-    return figure(
-        words.count(texts.height, "text"), table=Table(tuple(words(column) for column in columns), rows)
-    )
+    return figure(words.count(texts.height, "text"), table=Table(tuple(map(words, columns)), rows))

@@ -7,8 +7,8 @@ The rule, for means and shares of everyone and of cohorts (k stands for min_coho
    has k subjects; any other week is one piece. A 7- or 28-day mean is published only if it consists of complete
    pieces, none of them withheld.
 3. Totals may not reveal it either. In a week in which some cohort has a day of fewer than k subjects, every cohort
-   is published by week only. If a cohort's week is withheld, the smallest publishable cohort is withheld with it, so that
-   everyone minus the published cohorts is k subjects or more. The hours of a weekday are treated the same.
+   is published by week only. If a cohort's week is withheld, the smallest publishable cohort is withheld with it, so
+   that everyone minus the published cohorts is about k subjects or more. Hours of a weekday are treated the same.
 4. A forecast smooths over months; it is published, rounded, if the newest week is.
 
 All other published numbers, and all that can be computed from them, consist of pieces of at least k subjects each.

@@ -124,7 +124,7 @@ def test_small_cohorts_are_withheld_from_chart_table_and_sentence(con: duckdb.Du
         assert drawn.get(day.isoformat(), {"share": None})["share"] is None
     assert "Weeks with a day of fewer than 20 subjects are one point each" in by_key["risk_trend"].unit
     assert by_key["weekday_hour"].draw is None
-    assert "28 days in a row, each with 20 subjects" in by_key["weekday_hour"].summary
+    assert "28 days in a row, each with at least 20 subjects" in by_key["weekday_hour"].summary
 
 
 def course(days: list[dt.date], missing: list[dt.date] | None = None) -> pl.DataFrame:

@@ -234,7 +234,18 @@ NAMES = {
     ],
     *("red", "calm again", "as usual", "look at it", "do not rely on it"),
     *["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"],
-    *("Evidence", "Alert", "Posted", "P(high risk)", "Text", "Cohort", "Change", "Band from", "Band to"),
+    *(
+        "Evidence",
+        "Alert",
+        "Posted",
+        "P(high risk)",
+        "Text",
+        "Cohort",
+        "Change",
+        "Band from",
+        "Band to",
+        "95% interval",
+    ),
     *("{day} {month} {year}", "{weekday} {date}"),
 }
 
