@@ -1,10 +1,9 @@
-"""Texts in, documents and rejects out: the contract every input row has to meet.
+"""The contract of an input row: valid rows become documents, all others become rejects with a reason.
 
-Needed are `subject_id`, `posted_at` (ISO 8601, or epoch seconds or milliseconds; without a zone it is UTC)
-and `text` (1 character to 1 MiB; what a model does not reach is cut when it reads, not here). `doc_id` and
-`source` may be there; without `doc_id` it is a hash of the other three. Of rows with one doc_id the first is
-kept: equal ones are duplicates, different ones are rejects. Each row read is valid or rejected, never both,
-never neither.
+Required are `subject_id`, `posted_at` (ISO 8601, or epoch seconds or milliseconds; UTC if it has no zone) and `text`
+(1 character to 1 MiB; the model truncates longer texts than it can read, this module does not). `doc_id` and `source`
+are optional; a missing `doc_id` becomes a hash of the required three. The first row of a doc_id becomes the document:
+later equal rows are duplicates, later different rows are rejects. Each row is either valid or rejected.
 """
 
 from __future__ import annotations
@@ -61,51 +60,51 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows of a file, sorted out; n_read = n_valid + the rejects.
+    """Validated rows of a file; n_read = n_valid + number of rejects.
 
     Attributes:
         file: the path, as rejects name it.
-        documents: the valid rows, each doc_id once; columns of DOCUMENT_SCHEMA.
-        rejects: the others; columns of REJECT_SCHEMA.
-        n_repeated: valid rows that repeat a document of this chunk.
-        hidden: its ids are pseudonyms, and rejects hold nothing else of their rows.
-        n_bytes: of memory that it may hold: strings of rejected rows stay while others of the file are there.
+        documents: valid rows, each doc_id once; columns of DOCUMENT_SCHEMA.
+        rejects: refused rows; columns of REJECT_SCHEMA.
+        n_repeated: number of valid rows that repeat a document of this chunk.
+        has_pseudonyms: its ids are pseudonyms, and its rejects contain nothing else of their rows.
+        n_bytes: most memory it occupies; also strings of rejected rows stay allocated.
     """
 
     file: str
     documents: pl.DataFrame
     rejects: pl.DataFrame
     n_repeated: int
-    hidden: bool = False
+    has_pseudonyms: bool = False
     n_bytes: int = 0
 
     @property
     def n_valid(self) -> int:
-        """Rows that meet the contract."""
+        """Number of rows that meet the contract."""
         return self.documents.height + self.n_repeated
 
     @property
     def n_read(self) -> int:
-        """Rows of the file that were looked at."""
+        """Number of rows read, valid or not."""
         return self.n_valid + self.rejects.height
 
     def reject_documents(self, ids: Collection[str]) -> Chunk:
-        """This chunk with the documents of these doc_ids, which others have, moved to the rejects."""
+        """This chunk with the documents of these doc_ids, which another document uses, moved to the rejects."""
         moved = pl.col("doc_id").is_in(list(ids))
         refused = self.documents.filter(moved).with_columns(
             column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID)
         )
-        rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused, self.hidden))])
+        rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused, self.has_pseudonyms))])
         return replace(self, documents=self.documents.filter(~moved), rejects=rejects)
 
 
 def find_inputs(inputs: Iterable[str | Path]) -> list[Path]:
-    """The files that these files, folders (not what is below them) and glob patterns stand for, each once.
+    """The input files of these files, folders (without subfolders) and glob patterns, each once.
 
     Raises:
-        DataError: nothing there, or a file of a kind that cannot be read.
+        DataError: an input matches no file, or a file has an unsupported type.
     """
-    found: dict[Path, None] = {}
+    inputs_once: dict[Path, None] = {}
     for given in inputs:
         path = Path(given)
         if path.is_dir():
@@ -121,14 +120,14 @@ def find_inputs(inputs: Iterable[str | Path]) -> list[Path]:
                 raise DataError(
                     f"{given}: no such file or folder, nor a pattern of {', '.join(READERS)} files"
                 )
-        found |= dict.fromkeys(files)
-    for path in found:
+        inputs_once |= dict.fromkeys(files)
+    for path in inputs_once:
         _reader(path)
-    return list(found)
+    return list(inputs_once)
 
 
 def is_input(path: Path) -> bool:
-    """Whether a file of a folder is to be read: a known kind, and not hidden as files in the making are."""
+    """Whether to read a file of a folder: of a supported type, and not hidden as unfinished files are."""
     return path.name.lower().endswith(tuple(READERS)) and not path.name.startswith(".") and path.is_file()
 
 
@@ -139,42 +138,42 @@ def read_documents(
 
     Args:
         path: the file.
-        chunk_rows: the most rows of a chunk.
-        pseudonyms: what replaces the ids of subjects and documents; rejects then hold only these of their row,
-            and nothing of one that cannot be parsed. None: the ids stay.
+        chunk_rows: largest number of rows in a chunk.
+        pseudonyms: replaces the ids of subjects and documents. Rejects then contain only these ids of their row,
+            and nothing of a row that cannot be parsed. None: ids stay as they are.
 
     Raises:
-        DataError: the file as a whole cannot be read (missing, no permission, wrong kind, a column missing).
+        DataError: the file as a whole cannot be read (missing, no permission, wrong type, a column missing).
     """
     try:
         for batch in _reader(path)(path, chunk_rows):
-            yield _sort_out(display_name(path), batch, pseudonyms)
+            yield _validate(display_name(path), batch, pseudonyms)
     except OSError as error:
         raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
 
 
 def check_file(path: Path) -> None:
-    """Look at the start of a file and raise what read_documents would raise there."""
+    """Read the start of a file, to raise the errors of read_documents early."""
     chunks = read_documents(path, chunk_rows=1)
     next(chunks, None)
     chunks.close()
 
 
 def file_reject(path: Path, reason: str, sha256: str | None) -> pl.DataFrame:
-    """The one reject, without a row number, that says why a file of this content (None: unknown) was refused.
+    """The single reject of a refused file, without a row number; sha256 is None if its content is unknown.
 
-    Columns of REJECT_SCHEMA; the same file with the same content and reason has the same reject_id.
+    Columns of REJECT_SCHEMA. The same file, content and reason give the same reject_id.
     """
     return _rejects(display_name(path), [Fault(None, None, reason, sha256 and f"sha256 {sha256}")])
 
 
 def display_name(path: Path) -> str:
-    """The path as the database names it: absolute, and always Unicode."""
+    """The path as the database stores it: absolute, and always valid Unicode."""
     return os.fsencode(path.resolve()).decode("utf-8", "replace")
 
 
 def _reader(path: Path) -> Reader:
-    """The reader for a file, by its name; its first bytes must not say otherwise."""
+    """The reader for a file by the ending of its name, if its first bytes do not contradict it."""
     if not path.is_file():
         raise DataError(f"{path}: not a regular file")
     name = path.name.lower()
@@ -194,9 +193,9 @@ def _reader(path: Path) -> Reader:
     return READERS[kind]
 
 
-def _sort_out(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
-    """Validate a batch's rows, give each an id, and part documents, repeats and rejects."""
-    rows, unread = _checked(batch.rows), batch.faults
+def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
+    """Validate a batch's rows, give each an id, and separate documents, repeats and rejects."""
+    rows, read_faults = _with_faults(batch.rows), batch.faults
     if pseudonyms is not None:
         subject = _mapped(rows["subject_id"], pseudonyms.of_subjects)
         rows = rows.with_columns(
@@ -204,30 +203,33 @@ def _sort_out(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
             _mapped(rows["doc_id"], pseudonyms.of_documents),
             source=pl.when(pl.col("source") == pl.col("subject_id")).then(subject).otherwise("source"),
         )
-        unread = [fault._replace(raw=None) for fault in unread]
+        read_faults = [fault._replace(raw=None) for fault in read_faults]
     hashed = pseudonyms.of_documents if pseudonyms else lambda keys: [_hash(key) for key in keys]
     valid = _with_ids(rows.filter(pl.col("reason").is_null()), hashed)
     first = valid.filter(pl.col("doc_id").is_first_distinct())
-    kept = first.select("doc_id", *(pl.col(name).alias(f"{name}_kept") for name in REQUIRED))
-    again = valid.filter(~pl.col("doc_id").is_first_distinct()).join(kept, on="doc_id", maintain_order="left")
-    same = pl.all_horizontal(pl.col(name) == pl.col(f"{name}_kept") for name in REQUIRED)
-    differing = again.filter(~same).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
-    hidden = pseudonyms is not None
+    originals = first.select("doc_id", *(pl.col(name).alias(f"{name}_first") for name in REQUIRED))
+    later = valid.filter(~pl.col("doc_id").is_first_distinct())
+    later = later.join(originals, on="doc_id", maintain_order="left")
+    same = pl.all_horizontal(pl.col(name) == pl.col(f"{name}_first") for name in REQUIRED)
+    differing = later.filter(~same).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
+    has_pseudonyms = pseudonyms is not None
     faults = (
-        unread + _faults(rows.filter(pl.col("reason").is_not_null()), hidden) + _faults(differing, hidden)
+        read_faults
+        + _faults(rows.filter(pl.col("reason").is_not_null()), has_pseudonyms)
+        + _faults(differing, has_pseudonyms)
     )
     return Chunk(
         file,
         first.select(DOCUMENT_SCHEMA.keys()),
         _rejects(file, sorted(faults, key=lambda fault: fault.row or 0)),
-        again.height - differing.height,
-        hidden,
+        later.height - differing.height,
+        has_pseudonyms,
         int(batch.rows.estimated_size()),
     )
 
 
-def _checked(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with posted_at as a time, and `column` and `reason` of the first rule it breaks, or nulls."""
+def _with_faults(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows with posted_at as a time, and `column` and `reason` of the first rule each breaks, or nulls."""
     ids = ["subject_id", "doc_id", "source"]
     rows = rows.with_columns(
         pl.col(ids).str.strip_chars(),
@@ -253,41 +255,43 @@ def _checked(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _mapped(values: pl.Series, function: Callable[[Sequence[str]], list[str]]) -> pl.Series:
-    """Every string (not the nulls) through a function, which is given once each that differs."""
+    """Replace every string (not nulls) by a function, which receives each distinct string once."""
     distinct = values.drop_nulls().unique()
     return values.replace_strict(distinct, function(distinct.to_list()), default=None, return_dtype=pl.String)
 
 
 def _with_ids(rows: pl.DataFrame, hashed: Callable[[Sequence[str]], list[str]]) -> pl.DataFrame:
-    """The rows with a doc_id: theirs, or the hash of subject, time (microseconds since 1970) and text."""
-    numbered = rows.with_row_index("place")
-    bare = numbered.filter(pl.col("doc_id").is_null())
+    """Fill in missing doc_ids with the hash of subject, time (microseconds since 1970) and text."""
+    numbered = rows.with_row_index("position")
+    without_id = numbered.filter(pl.col("doc_id").is_null())
     written = pl.col("posted_at").dt.timestamp("us").cast(pl.String)
-    keys = bare.select(pl.concat_str("subject_id", written, "text", separator="\0")).to_series()
+    keys = without_id.select(pl.concat_str("subject_id", written, "text", separator="\0")).to_series()
     hashes = pl.Series(hashed(keys.to_list()), dtype=pl.String)
-    return rows.with_columns(doc_id=rows["doc_id"].scatter(bare["place"], hashes))
+    return rows.with_columns(doc_id=rows["doc_id"].scatter(without_id["position"], hashes))
 
 
 def _hash(*parts: object) -> str:
-    """128 bits of SHA-256; the parts hold no NUL, so that no two lists of them join alike."""
+    """128 bits of SHA-256. The parts contain no NUL, so different lists of parts give different strings."""
     return hashlib.sha256("\0".join(map(str, parts)).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def _faults(rows: pl.DataFrame, hidden: bool) -> list[Fault]:
-    """Faults of rows that could be read, given their `column` and `reason`; raw is the row as JSON, cut.
+def _faults(rows: pl.DataFrame, has_pseudonyms: bool) -> list[Fault]:
+    """Faults of rows with a `column` and `reason`; raw is the row as JSON, truncated.
 
-    Where ids are hidden raw holds only these: in a row whose columns are swapped, any other may be a plain one.
+    With pseudonyms raw contains only ids: if columns are swapped, any other column may contain a plain id.
     """
     faults = []
-    shown = dict(zip(COLUMNS, COLUMNS, strict=True))
-    if hidden:
-        shown = {name: name for name in ("subject_id", "doc_id")}
+    raw_columns = dict(zip(COLUMNS, COLUMNS, strict=True))
+    if has_pseudonyms:
+        raw_columns = {name: name for name in ("subject_id", "doc_id")}
     elif "given" in rows.columns:
-        shown["posted_at"] = "given"
-    cut = rows.with_columns(pl.col(list(shown.values())).cast(pl.String).str.slice(0, MAX_RAW_CHARACTERS))
-    for row in cut.iter_rows(named=True):
-        held = {name: row[key] for name, key in shown.items() if row[key] is not None}
-        raw = json.dumps(held, ensure_ascii=False)[:MAX_RAW_CHARACTERS]
+        raw_columns["posted_at"] = "given"
+    truncated = rows.with_columns(
+        pl.col(list(raw_columns.values())).cast(pl.String).str.slice(0, MAX_RAW_CHARACTERS)
+    )
+    for row in truncated.iter_rows(named=True):
+        content = {name: row[key] for name, key in raw_columns.items() if row[key] is not None}
+        raw = json.dumps(content, ensure_ascii=False)[:MAX_RAW_CHARACTERS]
         faults.append(Fault(row["row"], row["column"], row["reason"], raw))
     return faults
 

@@ -1,6 +1,6 @@
 """Raw rows from Parquet files; `row` is a row's number from 1.
 
-A file whose columns cannot be told raises DataError; a row that cannot be read becomes a fault.
+A file without the required columns or types raises DataError; an unreadable row becomes a fault.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from monitor.errors import DataError
 from monitor.intake.csv_jsonl import missing_columns
 from monitor.intake.raw_rows import BATCH_BYTES, COLUMNS, REQUIRED, Batch, BatchBuilder, Fault
 
-PART_ROWS = 256  # of Parquet, decoded at a time, before it is known how large they are
+PART_ROWS = 256  # decoded at a time, because their size is unknown before
 NO_WHOLE_ID = "a float, and no whole number below 2**53; export ids as strings or integers"
 
 
@@ -27,12 +27,16 @@ def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
     """Batches of a Parquet file; ids may be numbers, posted_at a date, a timestamp, a number or a string.
 
     Raises:
-        DataError: no Parquet file, a column is missing, or one holds a type that cannot be meant.
+        DataError: it is no Parquet file, or a column is missing, repeated, or of an unusable type.
     """
     with path.open("rb") as stream:
         try:
             file = pq.ParquetFile(stream)
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last of a column's name
+        except (
+            pa.ArrowException,
+            OSError,
+            UnicodeDecodeError,
+        ) as error:  # UnicodeDecodeError: in a column name
             raise DataError(
                 f"{path}: not a readable Parquet file (cut short or damaged?); export it again"
             ) from error
@@ -49,34 +53,34 @@ def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
 def _parts(file: pq.ParquetFile, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
     """The rows up to the first damage, at most batch_rows at a time, fewer where they are large.
 
-    What the file says of its size counts a text that is repeated once, so the size is taken of what was decoded.
+    The sizes in the file count a repeated text once, so we measure the decoded rows instead.
     """
-    kept: list[pa.RecordBatch] = []
+    parts: list[pa.RecordBatch] = []
     n_rows = n_bytes = 0
     step = min(batch_rows, PART_ROWS)
     with suppress(pa.ArrowException, OSError):
-        groups = range(file.num_row_groups)  # one by one, or damage would cost rows of the group before
+        groups = range(file.num_row_groups)  # read separately, or damage would lose rows of the group before
         for part in (
             part for n in groups for part in file.iter_batches(step, row_groups=[n], columns=columns)
         ):
-            kept.append(part)
+            parts.append(part)
             n_rows, n_bytes = n_rows + part.num_rows, n_bytes + sum(map(_decoded_bytes, part.columns))
             if n_rows + step > batch_rows or n_bytes >= BATCH_BYTES:
-                yield pa.concat_batches(kept)
-                kept, n_rows, n_bytes = [], 0, 0
-    if kept:
-        yield pa.concat_batches(kept)
+                yield pa.concat_batches(parts)
+                parts, n_rows, n_bytes = [], 0, 0
+    if parts:
+        yield pa.concat_batches(parts)
 
 
 def _decoded_bytes(column: pa.Array) -> int:
-    """Bytes of an array, whose values are strings where it is a dictionary."""
+    """Decoded bytes of an array; the values of a dictionary array are strings."""
     if not isinstance(column, pa.DictionaryArray):
         return int(column.nbytes)
     return pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0
 
 
 def _parquet_columns(path: Path, schema: pa.Schema) -> list[str]:
-    """Which of COLUMNS the file has, once their types are known to make sense."""
+    """The names of COLUMNS that the file has, after a check of their types."""
     if not all(name in schema.names for name in REQUIRED):
         raise missing_columns(path, schema.names)
     columns = [name for name in COLUMNS if name in schema.names]
@@ -95,7 +99,7 @@ def _parquet_columns(path: Path, schema: pa.Schema) -> list[str]:
 
 
 def _parquet_batch(part: pa.RecordBatch, first_row: int) -> Batch:
-    """Strings that are not UTF-8 become faults, or they would break what touches them later; so do inexact ids."""
+    """Rows and faults: strings that are not UTF-8, because later steps fail on them, and inexact ids."""
     part = pa.RecordBatch.from_arrays(list(map(_in_utc, part.columns)), part.schema.names)
     bad: dict[int, tuple[str, str]] = {}
     for name in part.schema.names:
@@ -134,13 +138,13 @@ def _parquet_batch(part: pa.RecordBatch, first_row: int) -> Batch:
 
 
 def _in_utc(column: pa.Array) -> pa.Array:
-    """Times with a zone without it; polars knows fewer zones (not +05:30), and what is stored is UTC anyway."""
+    """Drop the zone of times, which Arrow stores as UTC; polars does not support every zone (not +05:30)."""
     zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None
     return column.cast(pa.timestamp(column.type.unit)) if zoned else column
 
 
 def _is_whole(value: float | None) -> bool:
-    """Whether a float may stand for an id: 2.5 and 2.7 are not 2, and large ones run into each other."""
+    """Whether a float can be an id: 2.5 and 2.7 must not both become 2, and floats from 2**53 on are inexact."""
     return value is None or isnan(value) or (abs(value) < 2**53 and value.is_integer())
 
 

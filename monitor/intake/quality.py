@@ -1,13 +1,12 @@
-"""What a run's input was worth: measures of what came in, held to limits, and to the four weeks before.
+"""Quality of a run's input: measures of the new rows, compared with limits and with the four weeks before.
 
-Nothing is thrown away for it: the run is yellow or red in the ledger, and says why in sentences without texts
-or ids. Drift is measured robustly, so that one odd text moves nothing: lengths by the shift of their median in
-units of 1.4826 times the median absolute deviation before (a robust standard deviation; Hampel 1974), language
-by the total variation distance between the mean shares of letters in frequent English words, other words of
-Latin letters, and other scripts. A model that read English says something about every text; a change of language
-is the reader's only warning.
+A judgement discards no row. The ledger shows the run as yellow or red, with reasons that contain no texts or ids.
+Drift is measured robustly, so that a single odd text has no influence. Length drift is the shift of the median in
+units of 1.4826 times the earlier median absolute deviation (a robust standard deviation; Hampel 1974). Language drift
+is the total variation distance between the mean shares of letters in frequent English words, in other Latin words,
+and in other scripts. A model trained on English scores any text; only this measure warns of another language.
 
-The limits' defaults were set by trying. Random batches of 50 texts of four English feeds differ from their past by
+The limits' defaults come from experiments. Random batches of 50 texts of four English feeds differ from their past by
 0.033 in language and 0.4 in length at most; on 60 real days of a blog feed 0.013, and 0.24 in length on 57 of them.
 A feed of comments after one of tweets differs by 0.08, a half German batch by 0.08 to 0.12, a German one by 0.16 to
 0.25, a Chinese one by 1.
@@ -29,10 +28,8 @@ from monitor.errors import StoreError
 from monitor.intake.quality_limits import Quality
 
 PAST = dt.timedelta(days=28)
-MAX_TEXTS = 5_000  # of a run, and of the time before it; more would not tell more
-MIN_SPREAD = (
-    0.05  # of log-lengths: texts of one length differ by nothing, and any other would be infinitely far
-)
+MAX_TEXTS = 5_000  # of a run, and of the time before it; a larger sample is not more informative
+MIN_SPREAD = 0.05  # of log-lengths; texts of equal length have a spread of 0, which cannot be divided by
 LEVELS = ("green", "yellow", "red")
 KINDS = ("english", "latin", "other", "none")
 
@@ -45,44 +42,44 @@ class Judgement(NamedTuple):
 
 
 def record_judgement(db: Database, run_id: str, measures: Mapping[str, float], limits: Quality) -> Judgement:
-    """Hold what `measure` found of a run's input to the limits, and put the judgement into the ledger.
+    """Judge the measures of a run's input, and write the judgement into the ledger.
 
     Raises:
-        StoreError: the database cannot be written, or is another than the one the run began with.
+        StoreError: the database cannot be written, or is not the one with which the run began.
     """
-    found = judge(measures, limits)
+    judgement = judge(measures, limits)
     with db.writing() as con:
-        judge_run(con, run_id, found.level, found.findings)
-    return found
+        judge_run(con, run_id, judgement.level, judgement.findings)
+    return judgement
 
 
 def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> dict[str, float]:
-    """The measures of a run that enough rows were there for, by the names of their limits.
+    """The measures of a run for which there are enough rows, by the names of their limits.
 
     Raises:
-        StoreError: the database is another than the one the run began with.
+        StoreError: the database is not the one with which the run began.
     """
     counts = _row(con, "quality_counts", run_id=run_id)
     if not counts:
         raise StoreError(REPLACED)
-    found: dict[str, float] = {"unread_files": counts["n_refused_files"]}
+    measures: dict[str, float] = {"unread_files": counts["n_refused_files"]}
     if counts["n_read"] >= min_rows:
-        found["rejected"] = counts["n_rejected"] / counts["n_read"]
+        measures["rejected"] = counts["n_rejected"] / counts["n_read"]
     if counts["n_valid"] >= min_rows:
-        found["duplicates"] = counts["n_duplicate"] / counts["n_valid"]
+        measures["duplicates"] = counts["n_duplicate"] / counts["n_valid"]
     since = counts["started_at"] - PAST
     copies = _row(con, "quality_copies", run_id=run_id, since=since)
     if copies["n"] >= min_rows:
-        found["copies"] = copies["n_copies"] / copies["n"]
+        measures["copies"] = copies["n_copies"] / copies["n"]
         periods = query(con, "queries/quality_texts", run_id=run_id, since=since, max_texts=MAX_TEXTS)
         texts = {row["period"]: row for row in periods.to_dicts()}
         if "past" in texts and texts["past"]["n"] >= min_rows:
-            found |= drift(texts["now"], texts["past"])
-    return found
+            measures |= drift(texts["now"], texts["past"])
+    return measures
 
 
 def drift(now: dict[str, Any], past: dict[str, Any]) -> dict[str, float]:
-    """How far length and language moved; rows of sql/queries/quality_texts.sql."""
+    """Drift of length and language between two rows of sql/queries/quality_texts.sql."""
     deviation = 1.4826 * max(past["spread"], MIN_SPREAD)
     return {
         "length": abs(now["size"] - past["size"]) / deviation,
@@ -103,17 +100,17 @@ SENTENCES = {
 
 
 def judge(measures: Mapping[str, float], limits: Quality) -> Judgement:
-    """The measures that reach their limits, the worst first."""
-    found = []
+    """The level of a run and its findings: the measures that reach their limits, the worst first."""
+    findings = []
     for name, value in measures.items():
         yellow, red = getattr(limits, name)
         level = sum(value >= limit and not math.isclose(value, 0) for limit in (yellow, red))
         if level:
             limit = (yellow, red)[level - 1]
             words = {"value": value, "limit": limit, "level": LEVELS[level], "s": "" if value == 1 else "s"}
-            found.append((level, SENTENCES[name].format(**words)))
-    found.sort(key=lambda finding: -finding[0])
-    return Judgement(LEVELS[found[0][0] if found else 0], tuple(sentence for _, sentence in found))
+            findings.append((level, SENTENCES[name].format(**words)))
+    findings.sort(key=lambda finding: -finding[0])
+    return Judgement(LEVELS[findings[0][0] if findings else 0], tuple(sentence for _, sentence in findings))
 
 
 def _row(con: duckdb.DuckDBPyConnection, name: str, **params: object) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""TODO"""
+"""Settings of the table [quality]: the limits of the measures of a run's input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Limits = Annotated[tuple[float, float], AfterValidator(_in_order)]
 
 
 class Quality(BaseModel):
-    """The table [quality]: from where on a measure of a run's input makes the run yellow, and red (inf: never)."""
+    """The table [quality]: the values from which a measure makes the run yellow, and red (inf: never)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
