@@ -8,12 +8,12 @@
         └── BusyError another run is working on it
 
 Each message is one line: what is wrong, where (file, row, column), and the remedy. The command line prints it
-and exits with 2; any other exception is a bug and exits with 1.
+and exits with 2. Any other exception is a bug, with exit code 1.
 """
 
 
 class MonitorError(Exception):
-    """Base of every error that is the user's to mend."""
+    """Base of every error that a user can correct."""
 
 
 class ConfigError(MonitorError):

@@ -40,7 +40,7 @@ DEFAULT_RULES = MappingProxyType(
 
 @dataclass(frozen=True)
 class RiskMap:
-    """Which risk level each emotion stands for; replaceable by configuration.
+    """The risk level of each emotion; settings can replace it.
 
     Raises:
         ConfigError: an emotion is missing or unknown, or a risk level is unknown.
@@ -77,7 +77,7 @@ class RiskMap:
 
 
 def confidence(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
-    """One minus the entropy over its maximum ln 6: 0 for a flat answer, 1 for a sure one; (n, 6) -> (n,)."""
+    """One minus the entropy over its maximum ln 6: 0 for equal probabilities, 1 for certainty; (n, 6) -> (n,)."""
     p = np.clip(np.asarray(probabilities, dtype=np.float64), 1e-12, 1.0)
     flatness = -(p * np.log(p)).sum(axis=1) / np.log(p.shape[1])
     return np.asarray(np.clip(1.0 - flatness, 0.0, 1.0), dtype=np.float64)
@@ -86,7 +86,7 @@ def confidence(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float6
 def score_columns(
     probabilities: npt.NDArray[np.floating], risk_map: RiskMap
 ) -> dict[str, npt.NDArray[np.float64] | list[str]]:
-    """Columns of the `scores` table that follow from P(emotion), shape (n, 6).
+    """Columns of the `scores` table, computed from P(emotion), shape (n, 6).
 
     `risk` is the level of the greatest summed probability, not that of the top emotion.
     """

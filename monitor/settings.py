@@ -1,8 +1,8 @@
-"""What an unattended run needs to know: risk-monitor.toml, and RISK_MONITOR_* variables, which win over it.
+"""Settings of an unattended run: risk-monitor.toml, and RISK_MONITOR_* variables, which override it.
 
-Unknown keys and variables fail, so that a misspelt one is not silently the default. Paths in the file, and those it
-leaves to their defaults, are relative to the file's folder, for cron runs anywhere; paths in variables are relative
-to where the run starts.
+Unknown keys and variables are errors, so that a misspelling does not silently mean the default. Paths in the file,
+and default paths, are relative to the folder of the file, because cron starts runs anywhere. Paths in variables are
+relative to the working folder.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Seconds = Annotated[float, Field(ge=0, le=3600)]
 Hours = Annotated[float, Field(gt=0)]
 
 
-def _known_zone(value: str) -> str:
+def _check_zone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (OSError, KeyError, ValueError) as error:
@@ -47,7 +47,7 @@ def _known_zone(value: str) -> str:
     return value
 
 
-Zone = Annotated[str, AfterValidator(_known_zone)]
+Zone = Annotated[str, AfterValidator(_check_zone)]
 
 
 class Schedule(BaseModel):
@@ -63,7 +63,7 @@ class Schedule(BaseModel):
 
     @field_validator("cron")
     @classmethod
-    def _a_schedule(cls, value: str) -> str:
+    def _check_cron(cls, value: str) -> str:
         try:
             Cron.parse(value, "UTC")
         except ConfigError as error:
@@ -72,10 +72,10 @@ class Schedule(BaseModel):
 
 
 class Settings(BaseSettings):
-    """One run's settings; see each field's description.
+    """The settings of one run; see each field's description.
 
     Raises:
-        pydantic.ValidationError: a value is wrong; load_settings makes one clear line of it.
+        pydantic.ValidationError: a value is wrong; load_settings turns it into one line.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
@@ -127,7 +127,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Variables win over arguments (which are the file's), and nothing else is read."""
+        """Read variables first, then arguments (the file's values), and nothing else."""
         return env_settings, init_settings
 
     @field_validator("notify", mode="before")
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
 
     @field_validator("alerts", mode="before")
     @classmethod
-    def _one_line(cls, value: object) -> object:
+    def _refuse_second_line(cls, value: object) -> object:
         if isinstance(value, dict) and (twice := [key for key in ("threshold", "min_texts") if key in value]):
             raise ValueError(
                 f"{', '.join(twice)} belongs above the tables: the rule and the report share one line"
@@ -151,7 +151,7 @@ class Settings(BaseSettings):
 
     @field_validator("risk_map")
     @classmethod
-    def _whole_map(cls, value: dict[str, str] | None) -> dict[str, str] | None:
+    def _check_risk_map(cls, value: dict[str, str] | None) -> dict[str, str] | None:
         try:
             if value is not None:
                 RiskMap(value)
@@ -161,7 +161,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(config: Path | None = None) -> Settings:
-    """Settings of a file (default: risk-monitor.toml where the run starts, if there is one) and the variables.
+    """Settings of a file (default: risk-monitor.toml in the working folder, if it exists) and the variables.
 
     Raises:
         ConfigError: the file cannot be read, or a key or value in it or in a variable is wrong.
@@ -179,7 +179,7 @@ def load_settings(config: Path | None = None) -> Settings:
 
 
 def _read(config: Path) -> dict[str, Any]:
-    """The file's keys, paths made absolute."""
+    """The file's values, with absolute paths."""
     try:
         given = tomllib.loads(config.read_text(encoding="utf-8"))
     except OSError as error:
@@ -204,26 +204,26 @@ def _refuse_unknown_variables() -> None:
             raise ConfigError(f"variable {name}: no such setting{suggest(key)}")
 
 
-def _explain(place: tuple[int | str, ...], kind: str, message: str, config: Path | None) -> str:
-    """One fault as `where: key: what`, where being the variable if the value came from one."""
-    key = ".".join(map(str, place))
-    variable = f"{PREFIX}{place[0]}".upper()
+def _explain(location: tuple[int | str, ...], kind: str, message: str, config: Path | None) -> str:
+    """One fault as `source: key: fault`; the source is the file or a variable."""
+    key = ".".join(map(str, location))
+    variable = f"{PREFIX}{location[0]}".upper()
     source = f"variable {variable}" if variable in map(str.upper, os.environ) else str(config or DEFAULT_FILE)
     if kind == "extra_forbidden":
-        table = next((kind for name, kind in _TABLES.items() if place[0] == name), Settings)
-        return f"{source}: no such setting: {key}{suggest(str(place[-1]), table)}"
+        table = next((kind for name, kind in _TABLES.items() if location[0] == name), Settings)
+        return f"{source}: no such setting: {key}{suggest(str(location[-1]), table)}"
     if kind == "dict_type":
         message = "give each emotion's risk level, in a table of the file or as JSON in the variable"
     return f"{source}: {key}: {plain_message(kind, message)}"
 
 
 def plain_message(kind: str, message: str) -> str:
-    """What to do about a fault that pydantic found, in plain words."""
+    """The remedy for a fault that pydantic reports, in plain words."""
     message = next((words for sign, words in _WANTED.items() if kind.startswith(sign)), message)
     return message.removeprefix("Value error, ").replace("Input should", "it should")
 
 
-_WANTED = {  # the start of pydantic's kind of fault -> what to do instead
+_WANTED = {  # prefix of pydantic's error type -> remedy
     "path_": "give a path in quotes",
     "string_": "give a text in quotes",
     "int_": "give a whole number",
@@ -240,6 +240,6 @@ _TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality,
 
 
 def suggest(key: str, table: type[BaseModel] = Settings) -> str:
-    """The setting that a misspelt key may have meant, or all there are."""
+    """The setting most similar to a misspelt key, or the list of all settings."""
     close = get_close_matches(key, table.model_fields, n=1)
     return f" (did you mean {close[0]}?)" if close else f" (there are: {', '.join(table.model_fields)})"
