@@ -1,4 +1,4 @@
-"""What a report needs, asked of the database: which model, which day, and what may be shown of the window queries."""
+"""Read the inputs of a report from the database: the model, the last day, and the window queries, suppressed."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from reports.risk.suppression import Pieces
 from reports.style.wording import Words
 
 LAST_DAY = dt.date(9999, 12, 30)
-NEVER = dt.date.min  # an as_of before which nothing was posted: the frame of a question that was not asked
+NEVER = dt.date.min  # an as_of without texts: gives an empty frame where the options need no rows
 WINDOWS = (1, 7, 28)
-EVERYONE = 1_000_000_000
-TEXTS_AN_ALERT = 3
+ALL_SUBJECTS = 1_000_000_000
+TEXTS_PER_ALERT = 3
 Row = dict[str, Any]
 Window = Callable[..., pl.DataFrame]  # a window query by name, with its own parameters
 
@@ -32,13 +32,13 @@ Window = Callable[..., pl.DataFrame]  # a window query by name, with its own par
 def collect_inputs(
     con: duckdb.DuckDBPyConnection, as_of: dt.date | None, model: str | None, options: Options
 ) -> Inputs | Notice:
-    """The inputs of a report, or the reason why there is nothing to report.
+    """The inputs of a report, or a notice if there is nothing to report.
 
     Args:
         con: the database.
         as_of: last day of the report; default: the last day, up to today, with a scored text of the model.
         model: model_id, the start of one, or a name; default: the model that scored last.
-        options: what the reader set.
+        options: of the report.
 
     Raises:
         ConfigError: no such model, or several that fit.
@@ -61,8 +61,8 @@ def collect_inputs(
     )
 
     def window(name: str, **params: object) -> pl.DataFrame:
-        known = {"model_id": described.model_id, "as_of": until, **params}
-        return window_queries.run(con, name, **window_queries.load(name).pick(known))
+        values = {"model_id": described.model_id, "as_of": until, **params}
+        return window_queries.run(con, name, **window_queries.load(name).pick(values))
 
     return _inputs(window, until, described, options)
 
@@ -70,8 +70,8 @@ def collect_inputs(
 def _inputs(window: Window, as_of: dt.date, model: Model, options: Options) -> Inputs:
     weekly = window("weekly_cohort", weeks=math.ceil(options.days / 7) + WINDOWS[-1] // 7)
     daily = [window("rolling_overall", window_days=length) for length in WINDOWS]
-    heat = window("heat_subject_week", days=options.days, top=EVERYONE)
-    alone = as_of if options.subject_pages else NEVER
+    heat = window("heat_subject_week", days=options.days, top=ALL_SUBJECTS)
+    subjects_until = as_of if options.subject_pages else NEVER
     everyone, pieces = _everyone(daily, weekly.filter(pl.col("cohort").is_null()), as_of, options)
     hour_days = pieces.days_by_day(options.days)
     hours = window("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
@@ -90,11 +90,11 @@ def _inputs(window: Window, as_of: dt.date, model: Model, options: Options) -> I
         weekday_hour=suppression.hours(hours, options.min_cohort),
         hour_days=hour_days,
         alerts=window("alerts"),
-        evidence=window("alert_evidence", top=TEXTS_AN_ALERT, as_of=as_of if options.evidence else NEVER),
+        evidence=window("alert_evidence", top=TEXTS_PER_ALERT, as_of=as_of if options.evidence else NEVER),
         run=next(window("last_run").iter_rows(named=True), None),
         score_card=window("score_card"),
-        subject_day=window("rolling_subject", window_days=WINDOWS[0], as_of=alone),
-        subject_7=window("rolling_subject", window_days=WINDOWS[1], as_of=alone),
+        subject_day=window("rolling_subject", window_days=WINDOWS[0], as_of=subjects_until),
+        subject_7=window("rolling_subject", window_days=WINDOWS[1], as_of=subjects_until),
     )
 
 
@@ -107,19 +107,19 @@ def _everyone(
 
 
 def _cohorts(window: Window, weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
-    """The cohorts with something to show, by name; none where there is but one, which is everyone."""
+    """The cohorts whose numbers are not all withheld, by name; none if there is only one, which is everyone."""
     if weekly["cohort"].n_unique() < 2:
         return []
     frames = [window("rolling_cohort", window_days=length) for length in WINDOWS]
     pieces = suppression.cut(frames[0], weekly, as_of, options.min_cohort)
     largest = weekly.group_by("cohort").agg(pl.col("n").sum()).sort("n", "cohort", descending=[True, False])
-    found = []
+    cohorts = []
     for cohort in sorted(largest["cohort"].head(options.top)):
         own = [frame.filter(pl.col("cohort") == cohort).drop("cohort") for frame in frames]
         series = _series(cohort, own, weekly.filter(pl.col("cohort") == cohort), pieces[cohort])
         if not series.weeks["withheld"].all():
-            found.append(series)
-    return found
+            cohorts.append(series)
+    return cohorts
 
 
 def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame, pieces: Pieces) -> Series:
@@ -128,8 +128,8 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
     daily, week, month = (
         suppression.windows(frame, pieces, length) for frame, length in zip(frames, WINDOWS, strict=True)
     )
-    known = frames[0] if pieces.allows(pieces.as_of, 7) else frames[0].clear()
-    ahead = forecast.forecast(known.with_columns(cohort=pl.lit(cohort or "")), pieces.as_of)
+    visible = frames[0] if pieces.allows(pieces.as_of, 7) else frames[0].clear()
+    ahead = forecast.forecast(visible.with_columns(cohort=pl.lit(cohort or "")), pieces.as_of)
     return Series(
         cohort=cohort,
         first=frames[0]["day"][0],
@@ -144,17 +144,17 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
 
 
 def _choose(rows: list[Row], model: str | None) -> Row | None:
-    """The row of the asked model, or of the one that scored last; None where there is no model at all."""
+    """The row of the named model, or of the one that scored last; None without any model."""
     if model is None:
         return rows[0] if rows else None
-    found = [row for row in rows if model in (row["model_id"], row["name"])]
-    found = found or [row for row in rows if row["model_id"].startswith(model)]
-    if len(found) == 1:
-        return found[0]
-    known = ", ".join(f"{row['model_id']} ({row['name']})" for row in rows) or "none"
-    if not found:
-        raise ConfigError(f"--model {model}: this database has no such model; it has {known}")
-    raise ConfigError(f"--model {model}: several models fit; give one model_id of {known}")
+    matches = [row for row in rows if model in (row["model_id"], row["name"])]
+    matches = matches or [row for row in rows if row["model_id"].startswith(model)]
+    if len(matches) == 1:
+        return matches[0]
+    models = ", ".join(f"{row['model_id']} ({row['name']})" for row in rows) or "none"
+    if not matches:
+        raise ConfigError(f"--model {model}: this database has no such model; it has {models}")
+    raise ConfigError(f"--model {model}: several models fit; give one model_id of {models}")
 
 
 def _nothing(
@@ -162,9 +162,9 @@ def _nothing(
 ) -> Notice:
     if chosen is not None:
         rows = window_queries.run(con, "model_coverage", until=LAST_DAY).to_dicts()
-        ever = next(row for row in rows if row["model_id"] == chosen["model_id"])
-        if ever["n"]:
-            return _later(ever, as_of or utc_now().date(), words)
+        all_days = next(row for row in rows if row["model_id"] == chosen["model_id"])
+        if all_days["n"]:
+            return _later(all_days, as_of or utc_now().date(), words)
     quality = window_queries.run(con, "data_quality", model_id="", as_of=LAST_DAY).row(0, named=True)
     rejected = quality["n_rejected"]
     more = words("{rows} rejected at intake.", rows=words.count(rejected, "row")) if rejected else ""
@@ -182,19 +182,19 @@ def _nothing(
     )
 
 
-def _later(ever: Row, day: dt.date, words: Words) -> Notice:
+def _later(all_days: Row, day: dt.date, words: Words) -> Notice:
     return Notice(
         words("Nothing up to this day"),
         words(
             "Model {name} (model_id {id}) has scored {texts}, but none posted up to {day}.",
-            name=ever["name"],
-            id=ever["model_id"],
-            texts=words.count(ever["n"], "text"),
+            name=all_days["name"],
+            id=all_days["model_id"],
+            texts=words.count(all_days["n"], "text"),
             day=words.day(day),
         ),
         words(
             "The first was posted on {first}, the last on {last}; ask for a later --as-of.",
-            first=words.day(ever["first_posted"].date()),
-            last=words.day(ever["last_posted"].date()),
+            first=words.day(all_days["first_posted"].date()),
+            last=words.day(all_days["last_posted"].date()),
         ),
     )
