@@ -83,7 +83,7 @@ def test_parquet_ids_may_be_numbers_with_gaps_or_dictionaries(tmp_path: Path) ->
     assert refusals(chunk) == [(2, "subject_id", "empty")]
 
 
-def test_parquet_ids_that_are_no_whole_numbers_are_rejected_and_merge_nobody(tmp_path: Path) -> None:
+def test_inexact_parquet_ids_are_rejected_and_merge_no_subjects(tmp_path: Path) -> None:
     ids = [2.0, 2.5, 2.7, float(2**53), 2.0**60, math.inf, math.nan]
     table = pa.table({"subject_id": ids, "posted_at": ["2026-01-05"] * 7, "text": ["a"] * 7})
     pq.write_table(table, tmp_path / "a.parquet")
@@ -95,7 +95,7 @@ def test_parquet_ids_that_are_no_whole_numbers_are_rejected_and_merge_nobody(tmp
     ]
 
 
-def test_a_parquet_file_that_says_less_of_its_size_than_it_holds_is_read_in_small_chunks(
+def test_a_parquet_file_larger_than_stated_is_read_in_small_chunks(
     tmp_path: Path,
 ) -> None:
     one, n = "x" * 1_000_000, 1_000
@@ -109,7 +109,7 @@ def test_a_parquet_file_that_says_less_of_its_size_than_it_holds_is_read_in_smal
         assert max(sizes) <= 256
 
 
-def test_of_one_doc_id_the_first_is_kept_equal_rows_are_repeats_and_others_rejects(tmp_path: Path) -> None:
+def test_later_rows_of_a_doc_id_are_repeats_or_rejects(tmp_path: Path) -> None:
     rows = [
         "d1,s1,2026-01-05,a",
         "d2,s1,2026-01-05,b",
@@ -123,7 +123,7 @@ def test_of_one_doc_id_the_first_is_kept_equal_rows_are_repeats_and_others_rejec
     assert json.loads(chunk.rejects["raw"][0])["text"] == "changed"
 
 
-def test_without_doc_id_the_same_row_has_the_same_id_and_any_change_another(tmp_path: Path) -> None:
+def test_generated_doc_ids_are_equal_only_for_equal_rows(tmp_path: Path) -> None:
     rows = [
         ("s1", "2026-01-05", "a"),
         ("s1", "1767571200", "a"),
@@ -145,7 +145,7 @@ def test_inputs_are_files_folders_and_patterns_each_file_once(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("given_input", ["missing.csv", "*.csv", "empty", "notes.txt"])
-def test_inputs_that_stand_for_nothing_readable_are_refused(tmp_path: Path, given_input: str) -> None:
+def test_inputs_without_a_readable_file_are_refused(tmp_path: Path, given_input: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes.txt").touch()
     with pytest.raises(DataError) as caught:
@@ -153,7 +153,7 @@ def test_inputs_that_stand_for_nothing_readable_are_refused(tmp_path: Path, give
     assert given_input in str(caught.value)
 
 
-def test_chunks_are_no_larger_than_asked_and_say_the_same(tmp_path: Path) -> None:
+def test_small_chunks_contain_the_same_rows_as_large_ones(tmp_path: Path) -> None:
     lines = [f"s{i % 3},2026-01-{i % 40 + 1:02d},text {i}\n" for i in range(100)]
     path = write(tmp_path / "a.csv", HEADER + "".join(lines))
     whole, parts = read(path), list(read_documents(path, 7))

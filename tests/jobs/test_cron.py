@@ -24,7 +24,7 @@ def due(expression: str, zone: str, start: str, n: int) -> list[str]:
     return times
 
 
-def test_berlin_has_each_night_once_when_the_clocks_change() -> None:
+def test_berlin_has_each_night_once_at_clock_changes() -> None:
     assert due("30 2 * * *", "Europe/Berlin", "2026-03-28T00:00", 3) == [
         "2026-03-28T02:30+01:00",
         "2026-03-29T03:00+02:00",  # 02:30 does not exist; Debian's cron runs it when the clocks have jumped
@@ -37,7 +37,7 @@ def test_berlin_has_each_night_once_when_the_clocks_change() -> None:
     ]
 
 
-def test_taipei_has_each_night_once_also_in_its_last_summer_of_other_clocks() -> None:
+def test_taipei_has_each_night_once_at_the_changes_of_1979() -> None:
     assert due("15 2 * * *", "Asia/Taipei", "2026-03-28T12:00", 2) == [
         "2026-03-29T02:15+08:00",
         "2026-03-30T02:15+08:00",
@@ -96,7 +96,7 @@ def test_weekdays_months_lists_and_steps_mean_what_cron_means(expression: str, t
         ("0 2 1 * mon", "leave one"),
     ],
 )
-def test_what_is_no_schedule_is_one_line(expression: str, words: str) -> None:
+def test_a_wrong_schedule_is_one_clear_line(expression: str, words: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(words)) as caught:
         Cron.parse(expression, "UTC")
     assert expression in str(caught.value)
