@@ -11,14 +11,12 @@ from reports.style.palette import FOR_CSS
 from reports.style.rendering import put
 from reports.style.wording import Words
 
-TEMPLATE = "risk/page.html"
-
 
 def render(page: Page, words: Words) -> str:
     """The page as HTML."""
     charts = {figure.key: figure.draw(FOR_CSS, width="container") for figure in page.figures if figure.draw}
     return offline.render(
-        TEMPLATE,
+        "risk/page.html",
         charts,
         words,
         title=page.title,
@@ -32,9 +30,3 @@ def render(page: Page, words: Words) -> str:
 def save(page: Page, words: Words, out: Path) -> Path:
     """Write the page into the folder `out`; returns its path."""
     return put(out / page.file, render(page, words))
-
-
-def prepare() -> None:
-    """Load beforehand what every page needs."""
-    offline.load_template(TEMPLATE)
-    offline.packed_chart_script()
