@@ -100,7 +100,7 @@ def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     return int(stop.value.code or 0), printed.out + printed.err
 
 
-def test_scoring_raises_alerts_which_are_listed_acknowledged_and_tell_by_exit_code(
+def test_alerts_of_a_score_run_are_listed_and_acknowledged(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, told = call(capsys, "--db", str(db), "--fail-on-open")
@@ -125,9 +125,7 @@ def test_the_database_may_be_that_of_the_settings(
     assert call(capsys, "--fail-on-open")[0] == GATE_FIRED
 
 
-def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none(
-    db: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_alert_list_warns_when_rules_lag_behind_scores(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Database(
         db
     ).writing() as con:  # as scores were left by a version, or a run, that ended before its alerts
@@ -247,7 +245,7 @@ def test_the_list_of_alerts_starts_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
-def test_the_windows_of_many_scores_are_measured_and_again_on_the_same_scores(tmp_path: Path) -> None:
+def test_the_window_benchmark_runs_twice_on_the_same_scores(tmp_path: Path) -> None:
     for _ in range(2):
         found = benchmark_windows.measure(
             tmp_path / "w.duckdb", rows=3_000, subjects=10, threads=1, memory="1GB"

@@ -154,7 +154,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_out(
     assert len(commits) == 1
 
 
-def test_a_commit_that_fails_is_taken_back_whole_and_the_next_run_completes_it(
+def test_a_failed_commit_leaves_nothing_and_the_next_run_completes_it(
     tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     db, add_file = tmp_path / "risk.duckdb", batches.store.add_file

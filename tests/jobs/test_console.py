@@ -37,7 +37,7 @@ def leave(call: object, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
     return int(caught.value.code or 0), capsys.readouterr().err
 
 
-def test_help_names_every_command_says_it_is_no_diagnosis_and_loads_none() -> None:
+def test_help_names_every_command_and_loads_none_of_them() -> None:
     done = risk_monitor("--help", PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 0
     for name, summary in app.COMMANDS.items():

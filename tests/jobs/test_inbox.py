@@ -32,7 +32,7 @@ def read_inbox(chosen: Settings, scorer: KeywordScorer | None = None) -> NightRe
     return run_pipeline(chosen, lambda: scorer or KeywordScorer(), report=False)
 
 
-def test_unfinished_names_and_other_kinds_are_left_with_a_line_each_and_hidden_files_with_none(
+def test_unfinished_and_other_files_are_skipped_with_a_line(
     inbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name in ("a.csv", "b.csv.part", "c.tmp.jsonl", "d.CSV.PART", "notes\x1b[31m.txt", ".e.csv", "f.xlsx"):
@@ -46,7 +46,7 @@ def test_unfinished_names_and_other_kinds_are_left_with_a_line_each_and_hidden_f
     ]
 
 
-def test_a_file_that_grows_while_we_look_is_left_and_old_files_are_not_waited_for(
+def test_a_growing_file_is_skipped_and_old_files_cost_no_wait(
     inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, young = write(inbox / "old.csv", FEED), write(inbox / "young.csv", FEED)
@@ -65,7 +65,7 @@ def test_a_file_that_grows_while_we_look_is_left_and_old_files_are_not_waited_fo
     assert waits == [7]
 
 
-def test_a_file_that_goes_away_while_we_look_is_left(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_removed_during_the_wait_is_skipped(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(inbox / "a.csv", FEED)
     monkeypatch.setattr(time, "sleep", lambda _: (inbox / "a.csv").unlink())
     assert complete_files(inbox, 7) == []
@@ -96,9 +96,7 @@ def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
     assert run_query(Database(chosen.db), "SELECT count(*) FROM rejects").rows == [(0,)]
 
 
-def test_a_known_file_is_known_by_its_content_not_its_time_and_a_changed_one_is_read_again(
-    tmp_path: Path, inbox: Path
-) -> None:
+def test_files_are_recognised_by_content_and_changed_ones_read_again(tmp_path: Path, inbox: Path) -> None:
     chosen = settings(tmp_path, inbox)
     for content in (FEED, FEED, FEED.replace("joy 4", "joy 5"), FEED + "d5,s5,2026-01-05,new\n"):
         write(inbox / "a.csv", content)
@@ -179,7 +177,7 @@ def test_of_many_bad_files_each_is_named(
     assert rest == "2 files more: 6.csv, 7.csv"
 
 
-def test_a_refused_file_counts_once_and_is_named_every_night_until_it_is_mended_or_gone(
+def test_a_refused_file_counts_once_and_is_named_every_night(
     tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen, bad = settings(tmp_path, inbox), write(inbox / "a.csv", "when,text\n")
@@ -198,7 +196,7 @@ def test_a_refused_file_counts_once_and_is_named_every_night_until_it_is_mended_
     assert told() == ("green", False)
 
 
-def test_a_refused_file_is_news_to_the_first_night_that_is_judged(
+def test_a_refused_file_counts_in_the_first_judged_night(
     tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(inbox / "a.csv", "when,text\n")

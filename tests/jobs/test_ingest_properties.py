@@ -80,7 +80,7 @@ KEPT = (
 
 @settings(max_examples=5)
 @given(batches=st.lists(st.lists(GOOD_OBJECT, max_size=8), min_size=1, max_size=2), seed=st.integers(0, 99))
-def test_files_in_any_order_and_any_number_of_times_give_the_same_tables(
+def test_files_in_any_order_and_number_give_the_same_tables(
     batches: list[list[dict[str, str]]], seed: int
 ) -> None:
     with TemporaryDirectory() as name:

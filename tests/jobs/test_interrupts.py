@@ -108,9 +108,7 @@ def test_the_second_ctrl_c_stops_at_once(config: Path, at: str, kept: list[tuple
 
 
 @pytest.mark.parametrize("further", [0, 2])
-def test_the_second_ctrl_c_waits_for_no_reader_and_further_ones_do_no_harm(
-    config: Path, further: int
-) -> None:
+def test_the_second_ctrl_c_waits_for_no_reader(config: Path, further: int) -> None:
     db = config.with_name("risk.duckdb")
 
     def held(process: subprocess.Popen[str]) -> None:
@@ -133,14 +131,14 @@ def test_the_second_ctrl_c_waits_for_no_reader_and_further_ones_do_no_harm(
     assert sum(n for _, n in ledger(config)) == 40
 
 
-def test_a_night_that_is_told_to_stop_ends_its_chunk_and_the_next_one_the_rest(config: Path) -> None:
+def test_a_stopped_night_ends_its_chunk_and_the_next_the_rest(config: Path) -> None:
     code, _ = interrupted(UNTIL_ASKED, "nightly", "--config", config, at="score", send=terminate)
     assert (code, ledger(config)) == (0, [("stopped", 20)])
     run_pipeline(load_settings(config), KeywordScorer, report=False)
     assert ledger(config) == [("stopped", 20), ("done", 20)]
 
 
-def test_a_command_without_chunks_says_that_it_was_interrupted_and_is_not_disturbed_in_leaving() -> None:
+def test_a_command_without_chunks_exits_calmly_after_two_ctrl_c() -> None:
     code = (
         "import atexit, time\nfrom jobs.console import app\n"
         "atexit.register(lambda: (time.sleep(1), print('torn down')))\n"

@@ -94,7 +94,7 @@ def test_two_nights_never_overlap(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("key", ["inbox", "out", "snapshot"])
-def test_a_folder_that_cannot_be_used_fails_the_run_with_a_clear_line_before_the_model_is_loaded(
+def test_an_unusable_folder_fails_the_run_before_the_model_loads(
     settings: Settings, tmp_path: Path, key: str
 ) -> None:
     place = write(tmp_path / "file", "") / "lost"
@@ -153,7 +153,7 @@ def test_a_full_disk_under_the_log_costs_no_row(
 
 
 @pytest.mark.parametrize("restored", [False, True])
-def test_a_database_that_is_replaced_before_the_alerts_are_kept_gets_none_and_no_report(
+def test_a_database_replaced_during_a_run_gets_no_alerts(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, restored: bool
 ) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
@@ -191,7 +191,7 @@ def test_another_risk_map_is_another_model(settings: Settings) -> None:
     ]
 
 
-def test_the_demo_ends_with_ten_lines_and_the_path_and_starts_anew_each_time(
+def test_the_demo_prints_ten_lines_and_the_path_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "INDEX", {})  # they take long to draw

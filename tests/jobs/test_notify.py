@@ -85,7 +85,7 @@ def sad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load_settings(tmp_path / "night.toml")
 
 
-def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox, db: Path) -> None:
+def test_new_alerts_and_red_input_are_sent_as_numbers_alone(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
     notify_of_alerts(urls, Database(db), "m", COUNTS, "red")
     (message,) = received
@@ -96,14 +96,14 @@ def test_new_alerts_and_red_input_are_told_in_numbers_alone(inbox: Inbox, db: Pa
     ]
 
 
-def test_of_an_alert_is_told_once_and_of_a_quiet_night_nothing(inbox: Inbox, db: Path) -> None:
+def test_an_alert_is_sent_once_and_a_quiet_night_not_at_all(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
     for _ in range(3):
         notify_of_alerts(urls, Database(db), "m", COUNTS, "yellow")
     assert len(received) == 1
 
 
-def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
+def test_a_night_sends_its_alerts_and_failure_without_any_name(
     inbox: Inbox, sad: Settings, tmp_path: Path
 ) -> None:
     urls, received = inbox
@@ -121,7 +121,7 @@ def test_a_night_tells_of_its_alerts_and_of_its_failure_without_naming_anybody(
         assert word not in json.dumps(received)
 
 
-def test_a_failed_run_is_told_by_the_kind_of_its_error(inbox: Inbox) -> None:
+def test_a_failed_run_sends_the_class_of_its_error(inbox: Inbox) -> None:
     urls, received = inbox
     with pytest.raises(DataError, match="alice"), notify_on_failure(urls, "nightly"):
         raise DataError("inbox/alice.csv: no column text")
@@ -138,7 +138,7 @@ def test_a_run_that_was_stopped_or_done_has_not_failed(inbox: Inbox) -> None:
     assert received == []
 
 
-def test_what_a_night_raised_before_it_broke_off_is_told_by_the_next(
+def test_alerts_of_a_night_that_failed_are_sent_by_the_next(
     inbox: Inbox, sad: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls, received = inbox
@@ -151,7 +151,7 @@ def test_what_a_night_raised_before_it_broke_off_is_told_by_the_next(
     assert [message["message"][:10] for message in received] == ["New alerts"]
 
 
-def test_a_message_that_nobody_took_is_a_warning_and_goes_out_the_next_night(
+def test_an_unsent_message_is_a_warning_and_is_sent_next_night(
     inbox: Inbox, sad: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     urls, received = inbox
@@ -163,7 +163,7 @@ def test_a_message_that_nobody_took_is_a_warning_and_goes_out_the_next_night(
     assert len(received) == 1
 
 
-def test_alerts_are_told_of_once_one_address_took_the_message(
+def test_alerts_count_as_sent_once_one_address_accepts(
     inbox: Inbox, db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     urls, received = inbox
@@ -173,7 +173,7 @@ def test_alerts_are_told_of_once_one_address_took_the_message(
     assert capsys.readouterr().err == "notify: address 1 did not take the message; the run itself is done\n"
 
 
-def test_an_address_that_takes_nothing_stays_secret_and_never_hides_the_first_error(
+def test_a_failing_address_stays_secret_and_hides_no_error(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, db: Path
 ) -> None:
     notify_of_alerts([REFUSING], Database(db), "m", COUNTS, "red")
@@ -186,7 +186,7 @@ def test_an_address_that_takes_nothing_stays_secret_and_never_hides_the_first_er
     assert "127.0.0.1" not in shown
 
 
-def test_addresses_that_cannot_be_used_are_refused_before_the_run_and_not_shown(
+def test_unusable_addresses_are_refused_before_the_run_and_stay_secret(
     capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, db: Path
 ) -> None:
     wrong = [REFUSING, SecretStr("nosuch://hunter2@host")]

@@ -118,7 +118,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("name", ["feed.csv", "feed.json", "feed.jsonl", "feed.parquet"])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_input_named_as_the_database_is_refused_in_one_line_before_duckdb_reads_it(
+def test_an_input_file_given_as_database_is_refused_unread(
     tmp_path: Path, fails: Callable[..., str], name: str, command: str
 ) -> None:
     db = write_rows(tmp_path / name, [{"subject_id": "s1", "posted_at": "2026-01-05", "text": "a"}])
@@ -165,7 +165,7 @@ def test_a_place_where_nothing_can_be_made_is_named(tmp_path: Path, fails: Calla
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")
-def test_who_may_only_read_can_ask_and_is_told_that_he_cannot_write(fails: Callable[..., str]) -> None:
+def test_a_user_who_may_only_read_can_query_and_not_score(fails: Callable[..., str]) -> None:
     folder = Path("/tmp") / f"risk-monitor-{os.getpid()}"  # pytest's own folders are closed to others
     try:
         folder.mkdir()

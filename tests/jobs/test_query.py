@@ -26,7 +26,7 @@ def db(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_question_is_answered(db: Path) -> None:
+def test_a_query_returns_names_and_rows(db: Path) -> None:
     answer = run_query(Database(db), "SELECT doc_id, count(*) AS n FROM documents GROUP BY doc_id")
     assert answer == Rows(["doc_id", "n"], [("d1", 1)])
 
@@ -76,11 +76,11 @@ def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, 
 @pytest.mark.parametrize(
     "sql", ["SHOW TABLES", "SUMMARIZE runs", "EXPLAIN FROM runs", "PIVOT documents ON doc_id"]
 )
-def test_every_kind_of_question_is_answered(db: Path, sql: str) -> None:
+def test_every_kind_of_reading_statement_runs(db: Path, sql: str) -> None:
     assert run_query(Database(db), sql).names
 
 
-def test_the_help_names_every_table_and_view_that_holds_something_to_ask_for(db: Path) -> None:
+def test_the_help_of_query_names_every_table_and_view(db: Path) -> None:
     inner = {"schema_version", "pseudonyms", "alert_updates", "daily_cells"}
     named = set(re.findall(r"\w+", command.__doc__ or ""))
     assert {name for (name,) in run_query(Database(db), "SHOW TABLES").rows} - inner <= named
@@ -144,7 +144,7 @@ def test_columns_of_one_name_are_all_kept_and_no_rows_are_still_json(db: Path) -
     assert written(db, sql + " WHERE FALSE", Format.CSV) == "n,n_1,n_1_1\n"
 
 
-def test_the_database_is_free_before_anybody_takes_the_answer(db: Path) -> None:
+def test_the_database_is_closed_before_the_rows_are_written_out(db: Path) -> None:
     class Pager(io.StringIO):
         def write(self, text: str) -> int:
             Database(db).connect(wait_s=0).close()  # a writer gets in
@@ -167,7 +167,7 @@ def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
     assert len(lines) == 1 + 7
 
 
-def test_a_question_that_takes_for_ever_is_ended_by_ctrl_c(db: Path) -> None:
+def test_an_endless_query_is_ended_by_ctrl_c(db: Path) -> None:
     timer = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer.start()

@@ -177,7 +177,7 @@ def test_nothing_is_begun_when_one_input_cannot_be_read(db: Path, feed: Path, tm
         (True, "f" * 64, "begun with plain ids and cannot take pseudonyms"),
     ],
 )
-def test_what_is_wrong_with_the_key_is_said_before_the_model_is_loaded(
+def test_a_wrong_key_is_refused_before_the_model_loads(
     db: Path, feed: Path, tmp_path: Path, begun_plain: bool, key: str | None, told: str
 ) -> None:
     score_files([feed], Database(db), KeywordScorer, key_file=None if begun_plain else tmp_path / "first.key")
@@ -236,9 +236,7 @@ def test_a_forgotten_document_gets_no_score(db: Path, feed: Path) -> None:
         assert store.append_scores(con, pl.concat([scores, scores]), "run") == 1
 
 
-def test_an_inbox_reads_new_files_once_and_refuses_bad_ones_without_stopping(
-    db: Path, tmp_path: Path
-) -> None:
+def test_an_inbox_is_read_once_and_bad_files_are_refused(db: Path, tmp_path: Path) -> None:
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     write(inbox / "1.csv", "when,text\n")

@@ -82,7 +82,7 @@ def test_a_failed_last_run_is_a_problem_until_one_is_done(db: Path) -> None:
     assert read_health(Database(db), 26, NOW)["n_failed_since"] == 0
 
 
-def test_a_run_of_a_clock_that_was_ahead_hides_neither_failures_nor_lateness(db: Path) -> None:
+def test_a_run_from_the_future_hides_no_failure_and_no_delay(db: Path) -> None:
     add_run(db, "done", NOW + dt.timedelta(days=365))
     with Database(db).writing() as con:
         con.execute("UPDATE runs SET run_id = '2027' || run_id WHERE finished_at > ?", [NOW])

@@ -51,7 +51,7 @@ def play(
     assert calls == []
 
 
-def test_each_file_is_scored_when_it_comes_and_a_quiet_inbox_leaves_no_line(
+def test_each_new_file_is_scored_and_a_quiet_inbox_prints_nothing(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(settings.inbox / "a.csv", HEADER + "s1,2026-01-05,joy\ns2,2026-01-05,fear\n")
@@ -77,7 +77,7 @@ def test_report_and_snapshot_come_each_time_where_asked(
     assert (settings.snapshot / "risk-snapshot.duckdb").exists()
 
 
-def test_it_waits_for_another_run_and_then_takes_what_came_meanwhile(
+def test_watch_waits_for_another_run_and_then_reads_the_new_files(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(settings.inbox / "a.csv", HEADER + "s1,2026-01-05,joy\n")
@@ -101,7 +101,7 @@ def test_it_waits_for_another_run_and_then_takes_what_came_meanwhile(
     assert run_query(Database(settings.db), LEDGER).rows == [("watch", "done", 1, 1)]
 
 
-def test_an_address_that_takes_no_message_is_one_warning_a_batch_and_watching_goes_on(
+def test_a_failing_address_is_one_warning_a_batch_while_watching(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     nobody = settings.model_copy(update={"notify": (SecretStr("json://127.0.0.1:9/"),)})

@@ -151,9 +151,7 @@ os.kill(os.getpid(), 9)
 
 
 @pytest.mark.parametrize("from_end", [1, 100, 4096])
-def test_a_damaged_last_page_of_the_log_costs_its_own_commit_and_the_message_says_what_to_do(
-    tmp_path: Path, from_end: int
-) -> None:
+def test_a_damaged_log_page_costs_one_commit_and_names_the_remedy(tmp_path: Path, from_end: int) -> None:
     db = tmp_path / "risk.duckdb"
     with Database(db).writing() as con:
         append_documents(con, documents("in the file"), "run")

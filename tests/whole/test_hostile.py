@@ -58,7 +58,7 @@ def test_a_hostile_id_is_kept_but_for_the_spaces_around_it_or_rejected(
     assert len({value for value in kept if value}) > 290
 
 
-def test_hostile_texts_and_ids_pass_from_the_file_to_snapshot_query_and_report(tmp_path: Path) -> None:
+def test_hostile_texts_pass_through_database_snapshot_query_and_report(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"doc_id": f"d{i}", "subject_id": text[:50], "posted_at": DAY, "text": text, "source": text[:50]}
         for i, text in enumerate(USABLE)
