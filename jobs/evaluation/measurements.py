@@ -118,11 +118,7 @@ class Evaluator:
         for answers in result.draws:
             measured.append(self._draw(answers))
             progress(len(self.test))
-        on_test = [draw["emotion"][TEST].metrics for draw in measured]
-        ranks = [
-            metrics["accuracy"].value if metrics["macro_f1"].value is None else metrics["macro_f1"].value
-            for metrics in on_test
-        ]
+        ranks = [_rank(draw["emotion"][TEST]) for draw in measured]
         median = int(np.argsort(ranks, kind="stable")[(len(ranks) - 1) // 2])
         draws = tuple(
             {
@@ -134,12 +130,7 @@ class Evaluator:
             for number, (about, draw) in enumerate(zip(result.about, measured, strict=False))
         )
         emotion, risk = (
-            {
-                split: average([draw[kind][split] for draw in measured], median)
-                if len(measured) > 1
-                else only
-                for split, only in measured[0][kind].items()
-            }
+            {split: average([draw[kind][split] for draw in measured], median) for split in self.rows}
             for kind in ("emotion", "risk")
         )
         return Measured(result, model, model_id, emotion, risk, draws, result.draws[median])
@@ -219,11 +210,9 @@ def best_variants(methods: Iterable[Measured]) -> list[Measured]:
         family = next((name for name in FAMILIES if method.result.key.startswith(name)), None)
         if family is None or method.answers is None:
             continue
-        metrics = method.emotion[TEST].metrics
-        rank = metrics["macro_f1"].value
-        rank = metrics["accuracy"].value if rank is None else rank
-        if (method.model_id, family) not in best or (rank or 0) > best[method.model_id, family][0]:
-            best[method.model_id, family] = (rank or 0.0, method)
+        rank = _rank(method.emotion[TEST]) or 0.0
+        if (method.model_id, family) not in best or rank > best[method.model_id, family][0]:
+            best[method.model_id, family] = (rank, method)
     return [method for _, method in best.values()]
 
 
@@ -305,6 +294,11 @@ def analyse(method: Measured, evaluator: Evaluator, show_texts: bool) -> Json:
             for row in confident
         ],
     }
+
+
+def _rank(measurement: Measurement) -> float | None:
+    macro_f1, accuracy = (measurement.metrics[name].value for name in ("macro_f1", "accuracy"))
+    return accuracy if macro_f1 is None else macro_f1
 
 
 def _without_none(comparison: Any) -> Json:
