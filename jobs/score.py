@@ -16,6 +16,7 @@ from jobs.console.app import run
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
+from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.privacy.pseudonyms import default_key_file
@@ -54,8 +55,14 @@ def command(
     if key_file is None and settings.db.resolve() == db.resolve():
         key_file = settings.key_file
     key = None if plain_ids else key_file or default_key_file(db)
-    rules = settings.alert_rules
-    done = score_files(inputs, Database(db), lambda: open_scorer(model, device), key_file=key, rules=rules)
+    done = score_files(
+        inputs,
+        Database(db),
+        lambda: open_scorer(model, device),
+        key_file=key,
+        rules=settings.alert_rules,
+        crisis=CrisisList.read(settings.crisis_list),
+    )
     print_summary(done.counts, Database(db), done.model, alerts=done.alerts)
     counts = done.counts
     if counts.n_read == counts.n_rejected:

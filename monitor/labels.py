@@ -101,3 +101,25 @@ def score_columns(
         columns[f"p_{risk.removesuffix('_risk')}"] = np.clip(p_risk[:, index], 0.0, 1.0)
     columns["confidence"] = confidence(probabilities)
     return columns
+
+
+def criteria_columns(
+    criteria: npt.NDArray[np.floating], any_shown: npt.NDArray[np.floating], limits: Mapping[str, float]
+) -> dict[str, npt.NDArray[np.float64] | list[str]]:
+    """Columns of the `scores` table that follow from P(criterion), shape (n, 11), and P(any), shape (n,).
+
+    `criteria` names the criteria above their limits, separated by commas. Where only P(any) is above its limit it is
+    the name "any".
+    """
+    columns: dict[str, npt.NDArray[np.float64] | list[str]] = {
+        f"s_{name}": np.asarray(criteria[:, index], dtype=np.float64) for index, name in enumerate(CRITERIA)
+    }
+    columns["p_any"] = np.asarray(any_shown, dtype=np.float64)
+    above = criteria > np.array([limits[name] for name in CRITERIA])
+    named = [
+        ",".join(name for name, is_above in zip(CRITERIA, row, strict=True) if is_above) for row in above
+    ]
+    columns["criteria"] = [
+        names or ("any" if p > limits["any"] else "") for names, p in zip(named, any_shown, strict=True)
+    ]
+    return columns

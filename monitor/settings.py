@@ -27,12 +27,12 @@ from monitor.alerts.rules import AlertRules
 from monitor.cron import Cron
 from monitor.errors import ConfigError
 from monitor.intake.quality_limits import Count, Quality
-from monitor.labels import RiskMap
+from monitor.labels import CRITERIA, RiskMap
 
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
 _OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real data; the key of privacy.py
-_PATHS = ("db", "inbox", "out", "snapshot", "key_file")
+_PATHS = ("db", "inbox", "out", "snapshot", "key_file", "crisis_list")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
@@ -118,6 +118,13 @@ class Settings(BaseSettings):
         None, description="risk level of each emotion; default: the model's"
     )
 
+    criteria: dict[str, Probability] | None = Field(
+        None, description="probabilities above which criteria count as shown; default: the model's limits"
+    )
+    crisis_list: Path | None = Field(
+        None, description="TOML list of crisis wording; default: the list that comes with the program"
+    )
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -145,9 +152,23 @@ class Settings(BaseSettings):
         return value
 
     @property
+    def model_choice(self) -> tuple[str, str, dict[str, str] | None, str, dict[str, float] | None]:
+        """Model, device, risk map, weights and limits of the criteria, as `open_scorer` takes them."""
+        return self.model, self.device, self.risk_map, self.weights, self.criteria
+
+    @property
     def alert_rules(self) -> AlertRules:
         """The table [alerts] with the alert line that the report draws."""
         return self.alerts.model_copy(update={"threshold": self.threshold, "min_texts": self.min_texts})
+
+    @field_validator("criteria")
+    @classmethod
+    def _known_criteria(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        if unknown := sorted(set(value or ()) - {*CRITERIA, "any"}):
+            raise ValueError(
+                f"no such criterion: {', '.join(unknown)}; there are {', '.join(CRITERIA)} and any"
+            )
+        return value
 
     @field_validator("risk_map")
     @classmethod

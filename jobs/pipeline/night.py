@@ -16,6 +16,7 @@ from jobs.pipeline.score_new import Scorer, score_pending
 from jobs.pipeline.write_report import write_report
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
+from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.errors import ConfigError
@@ -50,6 +51,7 @@ def run_pipeline(
     A file of the inbox that cannot be read becomes one reject.
     """
     db, counts, page = Database(settings.db), RunCounts(), None
+    crisis = CrisisList.read(settings.crisis_list)
     key_file = (settings.key_file or default_key_file(settings.db)) if settings.pseudonyms else None
     with (
         notify_on_failure(settings.notify, job),
@@ -58,7 +60,7 @@ def run_pipeline(
         model_id = run.scorer.model.model_id
         files = complete_files(settings.inbox, settings.settle_s)
         ingest(db, files, run.run_id, counts, unattended=True, pseudonyms=run.pseudonyms)
-        score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows)
+        score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
         quality = judge_input(db, settings, run.run_id)
         if settings.text_days is not None:

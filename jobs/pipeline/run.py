@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 
 def open_scorer(
-    model: str, device: str = "auto", risk_map: Mapping[str, str] | None = None, weights: str = "auto"
+    model: str,
+    device: str = "auto",
+    risk_map: Mapping[str, str] | None = None,
+    weights: str = "auto",
+    criteria_limits: Mapping[str, float] | None = None,
 ) -> Scorer:
     """Load a model; this imports torch.
 
@@ -33,6 +37,7 @@ def open_scorer(
         device: "auto", "cpu" or "cuda".
         risk_map: the risk level of each emotion; None: the model's own.
         weights: "auto", "dense" or "nf4"; see `monitor.scoring.loading.load_model`.
+        criteria_limits: probabilities above which criteria count as shown, in place of the model's own.
 
     Raises:
         ModelError: no such model, or its parts do not fit.
@@ -42,7 +47,10 @@ def open_scorer(
     from monitor.scoring.scorer import LabelScorer
 
     rules = None if risk_map is None else RiskMap(risk_map)
-    return LabelScorer(load_model(model, device=device, weights=weights, risk_map=rules))
+    loaded = load_model(
+        model, device=device, weights=weights, risk_map=rules, criteria_limits=criteria_limits
+    )
+    return LabelScorer(loaded)
 
 
 class OpenRun(NamedTuple):

@@ -13,6 +13,7 @@ from jobs.pipeline.score_new import CHUNK_ROWS, Scorer, score_pending
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
+from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.intake.documents import check_file, find_inputs
 
@@ -35,6 +36,7 @@ def score_files(
     chunk_rows: int = CHUNK_ROWS,
     key_file: Path | None = None,
     rules: AlertRules | None = None,
+    crisis: CrisisList | None = None,
 ) -> ScoreResult:
     """Read the inputs, score their texts and update the alerts.
 
@@ -47,6 +49,7 @@ def score_files(
         chunk_rows: most texts between two commits.
         key_file: the key of the pseudonyms; None: ids stay as they are.
         rules: of the alerts; None: the defaults.
+        crisis: list of crisis wording; None: the one that comes with the program.
 
     Raises:
         DataError, StoreError, ModelError: an input, the database or the model cannot be read.
@@ -57,6 +60,6 @@ def score_files(
     counts = RunCounts()
     with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
         ingest(db, files, run_id, counts, pseudonyms=pseudonyms)
-        score_pending(db, scorer, run_id, counts, chunk_rows)
+        score_pending(db, scorer, run_id, counts, chunk_rows, crisis)
         alerts = refresh_alerts(db, scorer.model.model_id, rules or AlertRules(), run_id)
     return ScoreResult(counts, scorer.model, alerts)

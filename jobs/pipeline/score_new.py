@@ -13,9 +13,10 @@ from jobs.console.interrupts import raise_if_stopped
 from jobs.console.progress import progress
 from jobs.pipeline.background import Background
 from jobs.pipeline.run_counts import RunCounts
+from monitor.crisis import CrisisList
 from monitor.database import ledger, store
 from monitor.database.connection import Database
-from monitor.labels import score_columns
+from monitor.labels import criteria_columns, score_columns
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
@@ -39,7 +40,12 @@ class Scorer(Protocol):
 
 
 def score_pending(
-    db: Database, scorer: Scorer, run_id: str, counts: RunCounts, chunk_rows: int = CHUNK_ROWS
+    db: Database,
+    scorer: Scorer,
+    run_id: str,
+    counts: RunCounts,
+    chunk_rows: int = CHUNK_ROWS,
+    crisis: CrisisList | None = None,
 ) -> None:
     """Score every document that this model has not scored, with a commit every CHUNK_S seconds or so.
 
@@ -51,7 +57,9 @@ def score_pending(
         run_id: the run whose ledger line counts the scores.
         counts: the same count, updated after each commit.
         chunk_rows: most texts between two commits.
+        crisis: the list of crisis wording that texts are searched for; None: the one that comes with the program.
     """
+    crisis = crisis or CrisisList.read()
     model_id = scorer.model.model_id
     with db.reading() as con:
         n_pending = store.count_unscored(con, model_id)
@@ -64,7 +72,8 @@ def score_pending(
                 while not rows.is_empty():
                     chunk, rows, chunk_started = rows.head(n_next), rows.slice(n_next), time.monotonic()
                     scores = score_rows(chunk, scorer, advance)
-                    background.run(commit_scores, db, scores, run_id, counts, background.stop)
+                    mentions = find_mentions(chunk, crisis)
+                    background.run(commit_scores, db, scores, mentions, run_id, counts, background.stop)
                     raise_if_stopped()
                     rows_per_s = chunk.height / max(time.monotonic() - chunk_started, 1e-3)
                     n_next = min(chunk_rows, max(MIN_CHUNK_ROWS, round(CHUNK_S * rows_per_s)))
@@ -75,11 +84,17 @@ def score_pending(
 
 
 def commit_scores(
-    db: Database, scores: pl.DataFrame, run_id: str, counts: RunCounts, stop: Event | None = None
+    db: Database,
+    scores: pl.DataFrame,
+    mentions: pl.DataFrame,
+    run_id: str,
+    counts: RunCounts,
+    stop: Event | None = None,
 ) -> None:
-    """Commit a chunk's scores and their count in one transaction; see `Database.writing` for stop."""
+    """Commit a chunk's scores, mentions and counts in one transaction; see `Database.writing` for stop."""
     with db.writing(stop=stop) as con:
         n_scored = store.append_scores(con, scores, run_id)
+        store.append_mentions(con, mentions, run_id)
         ledger.count_in_run(con, run_id, n_scored=n_scored)
     counts.n_scored += n_scored
 
@@ -89,6 +104,7 @@ def score_rows(
 ) -> pl.DataFrame:
     """Score documents (columns doc_id, text); returns the columns of `scores` except run_id and scored_at."""
     result = scorer.score(rows["text"].to_list(), progress=advance)
+    criteria, limits = result.criteria, scorer.model.criteria_limits
     return pl.DataFrame(
         {
             "doc_id": rows["doc_id"],
@@ -96,5 +112,17 @@ def score_rows(
             **score_columns(result.probabilities, scorer.model.risk_map),
             "n_tokens": result.n_tokens,
             "truncated": result.truncated,
+            **(criteria_columns(criteria, result.any, limits) if criteria is not None else {}),
         }
     )
+
+
+def find_mentions(rows: pl.DataFrame, crisis: CrisisList) -> pl.DataFrame:
+    """Crisis wording in documents (columns doc_id, text): the rows that `store.append_mentions` takes."""
+    found = crisis.find(rows["text"].to_list())
+    mentions = [
+        (doc_id, m.phrase, m.criterion, m.first, m.last, m.state, m.rule, crisis.fingerprint)
+        for doc_id, of_text in zip(rows["doc_id"], found, strict=True)
+        for m in of_text
+    ]
+    return pl.DataFrame(mentions, schema=store.MENTION_COLUMNS, orient="row")

@@ -17,6 +17,16 @@ import polars as pl
 from monitor.database.statements import execute, fetch_number, query, utc_now
 from monitor.errors import StoreError
 
+MENTION_COLUMNS: dict[str, type[pl.DataType]] = {
+    "doc_id": pl.String,
+    "phrase": pl.String,
+    "criterion": pl.String,
+    "first": pl.Int64,
+    "last": pl.Int64,
+    "state": pl.String,
+    "rule": pl.String,
+    "list_id": pl.String,
+}
 EVALUATION_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
     "model_id": pl.String,
     "split": pl.String,
@@ -65,6 +75,12 @@ def append_scores(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, run_id: 
     """
     keys = ["doc_id", "model_id"]
     return _append(con, "append_scores", scores.unique(keys, keep="first", maintain_order=True), run_id)
+
+
+def append_mentions(con: duckdb.DuckDBPyConnection, mentions: pl.DataFrame, run_id: str) -> int:
+    """Append the new mentions of crisis wording (MENTION_COLUMNS); returns their number."""
+    con.register("incoming", mentions)
+    return fetch_number(execute(con, "queries/append_mentions", run_id=run_id))
 
 
 def unscored(con: duckdb.DuckDBPyConnection, model_id: str, max_rows: int, max_bytes: int) -> pl.DataFrame:

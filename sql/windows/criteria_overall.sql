@@ -9,7 +9,7 @@ WITH texts AS (
     SELECT
         subject_id,
         cohort,
-        CASE WHEN criteria = '' THEN [] ELSE ['any'] || string_split(criteria, ',') END AS shown
+        CASE WHEN criteria = '' THEN [] ELSE list_distinct(['any'] || string_split(criteria, ',')) END AS shown
     FROM scores
     WHERE model_id = $model_id
       AND criteria IS NOT NULL

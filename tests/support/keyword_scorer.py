@@ -1,6 +1,6 @@
 """A scorer that computes P(emotion) from the words of a text, so that the pipeline runs without a model."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +29,7 @@ class KeywordModel:
     )
     risk_map: RiskMap = field(default_factory=RiskMap)
     max_text_tokens: int = 256
+    criteria_limits: Mapping[str, float] | None = None
     evaluation: Path | None = None
     network: object = None
     device: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(type="cpu"))
@@ -41,6 +42,8 @@ class KeywordScores:
     probabilities: np.ndarray
     n_tokens: np.ndarray
     truncated: np.ndarray
+    criteria: np.ndarray | None = None
+    any: np.ndarray | None = None
 
 
 class KeywordScorer:

@@ -1,0 +1,88 @@
+"""Crisis wording in texts: every match of the phrase list, raised or held, with its place in the original text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from monitor.crisis.phrases import PhraseList, read_phrases
+from monitor.crisis.rules import judge
+
+
+@dataclass(frozen=True)
+class Mention:
+    """One match.
+
+    Attributes:
+        phrase: the phrase or pattern of the list, as written there.
+        criterion: the criterion that the phrase speaks for.
+        first: place of its first character in the original text, from 0.
+        last: place after its last character.
+        state: "raised" or "held".
+        rule: what held it (negation, other person, quote, fiction, idiom, trivial, topic, past); of a raised
+            match "past" where it speaks of long ago, else "".
+    """
+
+    phrase: str
+    criterion: str
+    first: int
+    last: int
+    state: str
+    rule: str
+
+
+class CrisisList:
+    """A phrase list that finds its phrases in texts."""
+
+    def __init__(self, phrases: PhraseList) -> None:
+        """Take a checked list; `read` makes one from a file."""
+        self._phrases = phrases
+
+    @classmethod
+    def read(cls, path: Path | None = None) -> CrisisList:
+        """Read a list; None is the shipped one.
+
+        Raises:
+            ConfigError: the list cannot be read, or an entry of it is wrong.
+        """
+        return cls(read_phrases(path))
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the list. Mentions of another fingerprint were found by another list."""
+        return self._phrases.fingerprint
+
+    def normalise(self, text: str) -> str:
+        """The text as the list sees it, for whoever edits a phrase."""
+        return self._phrases.normaliser.words(text).strip()
+
+    def find(self, texts: Sequence[str]) -> list[list[Mention]]:
+        """The mentions of each text, in their order in the text; those of one text do not overlap."""
+        words, index = self._phrases.normaliser.words, self._phrases.index
+        return [
+            self._mentions(text, matches) if (matches := index.find(words(text))) else [] for text in texts
+        ]
+
+    def _mentions(self, text: str, matches: list[tuple[int, int, int]]) -> list[Mention]:
+        """Of matches that overlap the longest counts, then the first, then the phrase that the list has first."""
+        normalised = self._phrases.normaliser.normalise(text)
+        mentions: list[Mention] = []
+        for first, last, number in _apart(matches):
+            phrase = self._phrases.phrases[number]
+            state, rule = judge(self._phrases, phrase, normalised, text, first, last)
+            place = normalised.original(first, last)
+            mentions.append(Mention(phrase.text, phrase.criterion, *place, state, rule))
+        return mentions
+
+
+def _apart(matches: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Matches that do not overlap, the longest of each crowd, in their order."""
+    chosen: list[tuple[int, int, int]] = []
+    for match in sorted(matches, key=lambda match: (match[0], -match[1], match[2])):
+        if chosen and match[0] < chosen[-1][1]:
+            if match[1] - match[0] > chosen[-1][1] - chosen[-1][0]:
+                chosen[-1] = match
+        else:
+            chosen.append(match)
+    return chosen
