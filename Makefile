@@ -1,5 +1,6 @@
 # make demo    install what is missing, then score the demo feed and write out/report/index.html
 # make test    install what is missing, then run the tests
+# make quick   the same without the slow and the browser tests
 # make clean   remove .venv and out
 #
 # PYTHON       the interpreter to build .venv with; 3.11 or newer   (default: python3)
@@ -12,11 +13,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: help demo test clean
+.PHONY: help demo test quick clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,6p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,7p'
 
 demo: $(VENV)/.installed
 	@echo "==> demo: score the demo feed with the embedded model, write the report"
@@ -25,6 +26,10 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-dev
 	@echo "==> test: pytest, a process for each core, four at most"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+quick: $(VENV)/.installed-dev
+	@echo "==> quick: pytest without the slow and the browser tests"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not browser"
 
 # A stamp is as new as the pins it was installed from, so a second `make` installs nothing.
 $(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/.made

@@ -1,0 +1,39 @@
+"""The wheel is complete: installed alone, outside the source tree, it runs the demo."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from monitor import ROOT
+
+RUN_DEMO = """
+import sys
+import monitor
+assert monitor.__file__.startswith(sys.argv[1]), monitor.__file__
+from jobs.cli import main
+main(["demo", "--out", "out"])
+"""
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_runs_the_demo(tmp_path: Path) -> None:
+    site, work = tmp_path / "site", tmp_path / "work"
+    work.mkdir()
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(tmp_path), str(ROOT)]
+    subprocess.run([*pip, *build], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--target", str(site), str(wheel)], check=True)
+    ran = subprocess.run(
+        [sys.executable, "-P", "-c", RUN_DEMO, str(site)],
+        cwd=work,
+        env=os.environ | {"PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert (work / "out" / "report" / "index.html").is_file()
