@@ -30,8 +30,8 @@ FEED = HEADER + "".join(
 )
 
 
-def ask(db: Path, sql: str) -> list[tuple[Any, ...]]:
-    with Database(db).reading() as con:
+def ask(db: Database, sql: str) -> list[tuple[Any, ...]]:
+    with db.reading() as con:
         return con.execute(sql).fetchall()
 
 
