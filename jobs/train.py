@@ -32,7 +32,8 @@ from monitor.training.recipe import Recipe, read_recipe
 from reports.style.wording import count
 
 if TYPE_CHECKING:
-    from monitor.training.finetuning import Examples, TrainResult
+    from monitor.training.examples import Examples
+    from monitor.training.validation import TrainResult
 
 
 class Prepared(NamedTuple):
@@ -67,7 +68,8 @@ def command(
     from monitor.model.folder import find_folder, fingerprint, open_folder
     from monitor.model.prompts import PromptEncoder
     from monitor.training.checkpoint import load_trainable, pick_device, save_model
-    from monitor.training.finetuning import Examples, attach_adapter, fit
+    from monitor.training.examples import Examples
+    from monitor.training.finetuning import attach_adapter, fit
     from monitor.training.label_likelihood import label_log_likelihoods
 
     if weights not in ("auto", "nf4", "dense"):
@@ -104,7 +106,7 @@ def prepare(data: str, recipe: Recipe, limit: int | None) -> Prepared:
     Raises:
         DataError: a split or a file of the mixture is missing, or no training text is left.
     """
-    from monitor.training.finetuning import Examples
+    from monitor.training.examples import Examples
 
     splits, (_, mixture, files) = load_splits(data, required=("train", "validation")), recipe
     held_out = [splits[name] for name in ("validation", "test") if name in splits]

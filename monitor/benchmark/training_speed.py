@@ -24,7 +24,8 @@ from monitor.benchmark.scoring_speed import (
 from monitor.labels import EMOTIONS
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.llama import LlamaShape
-from monitor.training.finetuning import Examples, TrainSettings, attach_adapter, fit
+from monitor.training.examples import Examples
+from monitor.training.finetuning import TrainSettings, attach_adapter, fit
 
 PADDED_TO = 128
 VALIDATION = 2000

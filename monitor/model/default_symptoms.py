@@ -27,7 +27,8 @@ def with_symptoms(template: PromptTemplate, tokenizer: Any) -> PromptTemplate:
     """The template with its own symptoms question, or the default one where it has none.
 
     The question's suffix is SYMPTOMS_TOKEN if `tokenizer` (a `tokenizers.Tokenizer`) has it, else PLAIN_SUFFIX. The
-    word of a criterion is its name if that is one token, else the one of OTHER_WORDS.
+    word of a criterion is its name if that is one token, else the special token `<|name|>` if the tokenizer has it,
+    else the one of OTHER_WORDS.
     """
     if template.symptoms is not None:
         return template
@@ -35,6 +36,8 @@ def with_symptoms(template: PromptTemplate, tokenizer: Any) -> PromptTemplate:
     after = SYMPTOMS_TOKEN if SYMPTOMS_TOKEN in special else PLAIN_SUFFIX
     encoder, words = PromptEncoder(template, tokenizer), {}
     for name in CRITERIA:
-        tokens = encoder.word_ids(f" {name}", after)
-        words[name] = f" {name if len(tokens) == 1 else OTHER_WORDS.get(name, name)}"
+        words[name] = f" {name}"
+        if len(encoder.word_ids(words[name], after)) > 1:
+            token = f"<|{name}|>"
+            words[name] = token if token in special else f" {OTHER_WORDS.get(name, name)}"
     return replace(template, symptoms=SymptomsQuestion(after, words))

@@ -1,8 +1,9 @@
-"""QLoRA fine-tuning (Dettmers et al. 2023): low-rank adapters on a frozen 4-bit base, loss on the label alone.
+"""QLoRA fine-tuning (Dettmers et al. 2023): low-rank adapters on a frozen 4-bit base, loss on the answers alone.
 
-The prompt is the one scoring uses (`prompts.PromptEncoder`); only the tokens of the label word carry loss. On CUDA
-steps are packed (`packed_training`); elsewhere they are batches of texts of like length, little padded.
-Targets may be soft: a distribution over the six emotions, such as a flat one for a text that shows none.
+The prompt is the one scoring uses (`prompts.PromptEncoder`); only the label's tokens and the answers to the symptoms
+question carry loss. On CUDA steps are packed (`packed_steps`); elsewhere they are batches of texts of like length,
+little padded. Targets may be soft: a distribution over the six emotions, such as a flat one for a text that shows
+none, and a share of each criterion, such as 0.5 for one that a text shows mildly.
 """
 
 from __future__ import annotations
@@ -10,30 +11,23 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
-from monitor.errors import ConfigError, DataError
-from monitor.labels import EMOTIONS
+from monitor.errors import ConfigError
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
 from monitor.scoring.loading import multiplies_bf16
-from monitor.training.label_likelihood import (
-    Row,
-    TokenScores,
-    label_log_likelihoods,
-    prompt_row,
-    token_scores,
-)
+from monitor.training.examples import Examples, row_groups, training_rows
+from monitor.training.label_likelihood import ReadRows, Row, criteria_loss, token_scores
 from monitor.training.packed_steps import PackedTrainer, can_pack
+from monitor.training.validation import TrainResult, measurable, measure_validation
 
 Report = Callable[[dict[str, float]], None]
 
@@ -45,6 +39,7 @@ class TrainSettings:
     A step sees `batch` x `accumulation` texts. `rate` is the peak of a cosine schedule whose warm-up takes
     the share `warmup` of all steps. `evaluations` counts validations an epoch. `optimizer` is adamw_torch or
     paged_adamw_8bit, whose updates of TinyLlama's adapter take 14 ms on an H100 against 3, to save 27 MB.
+    `symptoms_weight` is the weight of the symptoms answers' loss beside that of the emotion answer.
     """
 
     r: int = 16
@@ -60,32 +55,8 @@ class TrainSettings:
     optimizer: Literal["adamw_torch", "paged_adamw_8bit"] = "adamw_torch"
     evaluations: int = 1
     max_text_tokens: int = 256
+    symptoms_weight: float = 1.0
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Texts with a distribution over EMOTIONS each: n strings, targets (n, 6) float32, rows summing to 1."""
-
-    texts: Sequence[str]
-    targets: npt.NDArray[np.float32]
-
-    @classmethod
-    def from_labels(cls, texts: Sequence[str], labels: npt.NDArray[np.int64]) -> Examples:
-        """One-hot targets from indices into EMOTIONS, shape (n,)."""
-        return cls(texts, np.eye(len(EMOTIONS), dtype=np.float32)[labels])
-
-
-@dataclass
-class TrainResult:
-    """The best validation macro-F1, its step, and a record a step: loss in nats, rate, macro_f1 where measured.
-
-    None and 0 where validation texts have one emotion only, for which macro-F1 is undefined.
-    """
-
-    best_f1: float | None = None
-    best_step: int = 0
-    curve: list[dict[str, float]] = field(default_factory=list)
 
 
 def attach_adapter(network: Any, settings: TrainSettings) -> Any:
@@ -133,7 +104,9 @@ def fit(
     settings: TrainSettings,
     report: Report = lambda _: None,
 ) -> TrainResult:
-    """Train the adapter in place and leave it at its best validation macro-F1, or at its end where that is undefined.
+    """Train the adapter in place and leave it at its best validation, or at its end where nothing can be measured.
+
+    The best validation has the largest sum of the emotions' macro-F1 and the symptoms answers' mean AUROC.
 
     Args:
         network: what `attach_adapter` returned, on its device.
@@ -141,29 +114,25 @@ def fit(
         validation: hard-labelled examples; the label is the target's maximum.
 
     Raises:
-        DataError: an epoch holds no example, or a soft target meets a label of several tokens.
+        DataError: an epoch holds no example, a soft target meets a label of several tokens, or criteria have
+            targets but the prompt has no symptoms question.
     """
     random = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)
     parameters = [p for p in network.parameters() if p.requires_grad]
     optimizer = _optimizer(parameters, settings, parameters[0].device.type)
-    packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16) if can_pack(network) else None
-    gradients = packed.add_gradients if packed else partial(_padded_gradients, network, settings.batch)
-    held_out = (encoder, validation, settings.max_text_tokens, packed.token_scores if packed else None)
-    evaluations = settings.evaluations if len(set(validation.targets.argmax(axis=1))) > 1 else 0
+    gradients, read = _steps(network, encoder, settings)
+    measure = partial(measure_validation, network, encoder, validation, settings.max_text_tokens, read)
+    evaluations = settings.evaluations if measurable(validation) else 0
     group_size = settings.batch * settings.accumulation
-    steps_an_epoch = math.ceil(len(epoch(0).texts) / group_size)
-    total = steps_an_epoch * settings.epochs
-    result, best, started = TrainResult(), dict[str, Tensor](), time.monotonic()
+    result, best, started, steps_an_epoch = TrainResult(), dict[str, Tensor](), time.monotonic(), 0
     under_way: list[tuple[dict[str, float], Tensor]] = []
-    examples, rows = None, list[Row]()
-    for index in range(settings.epochs):
-        before, examples = examples, epoch(index)
-        if examples is not before:
-            rows = _rows(encoder, examples, settings.max_text_tokens)
+    for rows in _epochs(encoder, epoch, settings):
+        steps_an_epoch = steps_an_epoch or math.ceil(len(rows) / group_size)
+        total = steps_an_epoch * settings.epochs
         marks = {math.ceil(steps_an_epoch * (k + 1) / evaluations) for k in range(evaluations)}
         network.train()
-        for done, group in enumerate(_groups(rows, group_size, random, steps_an_epoch), start=1):
+        for done, group in enumerate(row_groups(rows, group_size, random, steps_an_epoch), start=1):
             rate = settings.rate * _schedule(len(result.curve), total, settings.warmup)
             loss = gradients(group)
             _update(optimizer, parameters, rate)
@@ -171,10 +140,9 @@ def fit(
             record = {"step": step, "of": total, "rate": rate, "s": time.monotonic() - started}
             result.curve.append(record)
             if done in marks:
-                record["macro_f1"] = found = validation_f1(network, *held_out)
+                if measure(record, result):
+                    best = _state(network)
                 network.train()
-                if result.best_f1 is None or found > result.best_f1:
-                    result.best_f1, result.best_step, best = found, step, _state(network)
             _settle(under_way, report)
             under_way.append((record, loss))
     _settle(under_way, report)
@@ -183,17 +151,26 @@ def fit(
     return result
 
 
-def validation_f1(
-    network: Any,
-    encoder: PromptEncoder,
-    examples: Examples,
-    max_text_tokens: int = 256,
-    scores: TokenScores | None = None,
-) -> float:
-    """Macro-F1 of the most likely label on hard-labelled examples."""
-    batch = 1024 if scores else 64  # packed rows are not padded to the longest
-    found = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens, batch, scores)
-    return float(f1_score(examples.targets.argmax(axis=1), found.argmax(axis=1), average="macro"))
+def _steps(
+    network: Any, encoder: PromptEncoder, settings: TrainSettings
+) -> tuple[Callable[[list[Row]], Tensor], ReadRows | None]:
+    """What adds a group's gradients, and what reads rows faster than plain batches do, if anything."""
+    if can_pack(network):
+        packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16, encoder.symptoms)
+        return packed.add_gradients, packed.token_scores
+    return partial(add_padded_gradients, network, encoder, settings.batch), None
+
+
+def _epochs(
+    encoder: PromptEncoder, epoch: Callable[[int], Examples], settings: TrainSettings
+) -> Iterator[list[Row]]:
+    """The rows of each epoch, made anew only where its examples are."""
+    examples, rows = None, list[Row]()
+    for index in range(settings.epochs):
+        before, examples = examples, epoch(index)
+        if examples is not before:
+            rows = training_rows(encoder, examples, settings.max_text_tokens, settings.symptoms_weight)
+        yield rows
 
 
 def _settle(under_way: list[tuple[dict[str, float], Tensor]], report: Report) -> None:
@@ -204,52 +181,25 @@ def _settle(under_way: list[tuple[dict[str, float], Tensor]], report: Report) ->
         report(record)
 
 
-def _rows(encoder: PromptEncoder, examples: Examples, max_text_tokens: int) -> list[Row]:
-    if not len(examples.texts):
-        raise DataError("training: the epoch holds no example; check the train split")
-    bodies, _, _ = encoder.encode_texts(examples.texts, max_text_tokens)
-    rows = []
-    for index, (body, target) in enumerate(zip(bodies, examples.targets, strict=True)):
-        label = int(target.argmax())
-        word = encoder.label_ids[label][0]
-        if all(len(words[0]) == 1 for words in encoder.label_ids):
-            wanted = [
-                (encoder.label_ids[k][0][0], float(share)) for k, share in enumerate(target) if share > 0
-            ]
-            rows.append(prompt_row(encoder, body, (), wanted))
-        elif target[label] == 1.0:
-            rows.append(prompt_row(encoder, body, word, [(token, 1.0) for token in word]))
-        else:
-            raise DataError(
-                f"training: example {index + 1} has a soft target, which needs labels of one token; "
-                f"{EMOTIONS[label]!r} has {len(word)} with this prompt"
-            )
-    return rows
-
-
-def _groups(rows: list[Row], size: int, random: np.random.Generator, count: int) -> Iterator[list[Row]]:
-    """`count` random groups of rows; lengths alike within a group, so that padding costs little."""
-    order = random.permutation(len(rows))
-    groups: list[npt.NDArray[np.int64]] = []
-    for pool in np.array_split(order, max(1, len(order) // (size * 50))):
-        pool = pool[np.argsort([len(rows[i].ids) for i in pool], kind="stable")]
-        groups += [pool[start : start + size] for start in range(0, len(pool), size)]
-    for index in random.permutation(len(groups))[:count]:
-        yield [rows[i] for i in groups[index]]
-
-
-def _padded_gradients(network: Any, batch: int, group: list[Row]) -> Tensor:
+def add_padded_gradients(network: Any, encoder: PromptEncoder, batch: int, group: list[Row]) -> Tensor:
     """Add the gradients of a group's mean loss in micro-batches; the loss in nats."""
     total = torch.zeros(())
     for start in range(0, len(group), batch):
         rows = group[start : start + batch]
         # Three times as fast on two cores as fp32.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=multiplies_bf16()):
-            scores, _ = token_scores(network, rows)
-        weights = torch.tensor([w for row in rows for w in row.weights], device=scores.device)
-        loss = -(scores * weights).sum() / len(group)
+            scores, _, criteria = token_scores(network, rows, encoder.symptoms)
+        device = scores.device
+        weights = torch.tensor([w for row in rows for w in row.weights], device=device)
+        loss = -(scores * weights).sum()
+        asked = [(row.criteria, row.criteria_weight) for row in rows if row.criteria is not None]
+        if asked:
+            targets, shares = zip(*asked, strict=True)
+            on_device = torch.from_numpy(np.stack(targets)).to(device), torch.tensor(shares, device=device)
+            loss = loss + criteria_loss(criteria, *on_device)
+        loss = loss / len(group)
         loss.backward()  # type: ignore[no-untyped-call]
-        total = total.to(loss.device) + loss.detach()
+        total = total.to(device) + loss.detach()
     return total
 
 

@@ -1,36 +1,58 @@
 """The tokens whose probability is a label's likelihood: how training and plain evaluation read a network.
 
 A row is one prompt with, for each wanted token, the place it is predicted at. Labels of one token are all read
-off the prompt's last place; a label of several tokens is followed along its own sequence.
+off the prompt's last place; a label of several tokens is followed along its own sequence. A row that carries the
+symptoms question ends with its suffix, and its answers are read off the row's last place.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
+import torch.nn.functional as F
+from torch import Tensor
 
 from monitor.labels import EMOTIONS
 from monitor.model.prompts import PromptEncoder
-
-TokenScores = Callable[["list[Row]"], tuple[torch.Tensor, torch.Tensor]]
+from monitor.model.symptoms import ANSWERS, SymptomTokens, with_any
 
 
 @dataclass(frozen=True)
 class Row:
-    """One training sequence: ids (length,), and what it must predict as (position, token, weight) triples."""
+    """One training sequence: ids (length,), and what it must predict as (position, token, weight) triples.
+
+    `criteria` are the targets of the symptoms answers, (12,), read off the last id; None where the row has none.
+    """
 
     ids: npt.NDArray[np.int32]
     positions: list[int]
     tokens: list[int]
     weights: list[float]
+    criteria: npt.NDArray[np.float32] | None = None
+    criteria_weight: float = 0.0
+
+
+class Answers(NamedTuple):
+    """What a network answers to rows.
+
+    scores: (wanted,) ln P of every wanted token. owners: (wanted,) the row each belongs to. criteria: (s, 12 or 11)
+    logits of the symptoms answers of the rows that carry the question, in their order.
+    """
+
+    scores: Tensor
+    owners: Tensor
+    criteria: Tensor
+
+
+ReadRows = Callable[["list[Row]"], Answers]
 
 
 def prompt_row(
@@ -47,8 +69,27 @@ def prompt_row(
     return Row(ids, positions, [token for token, _ in wanted], [weight for _, weight in wanted])
 
 
-def token_scores(network: Any, rows: list[Row]) -> tuple[torch.Tensor, torch.Tensor]:
-    """ln P of every wanted token of a right-padded batch, and the row each belongs to; both (wanted,).
+def with_question(row: Row, symptoms: SymptomTokens, criteria: npt.NDArray[np.float32], weight: float) -> Row:
+    """A row that ends with its prompt, followed by the symptoms question; criteria (12,) are its targets."""
+    ids = np.concatenate([row.ids, np.array(symptoms.suffix_ids, np.int32)])
+    return Row(ids, row.positions, row.tokens, row.weights, criteria, weight)
+
+
+def answer_directions(head: Tensor, symptoms: SymptomTokens | None) -> Tensor:
+    """Differences of the head's rows (vocabulary, hidden): a hidden state times them is the answers; (12, hidden)."""
+    if symptoms is None:
+        return head[:0].float()
+    return head[list(symptoms.word_ids)].float() - head[symptoms.none_id].float()
+
+
+def criteria_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum of the answers' binary cross entropies in nats; (s, 12 or 11), (s, 12) and (s,)."""
+    losses = F.binary_cross_entropy_with_logits(logits, targets[:, : logits.shape[1]], reduction="none")
+    return (losses.sum(dim=1) * weights).sum()
+
+
+def token_scores(network: Any, rows: list[Row], symptoms: SymptomTokens | None = None) -> Answers:
+    """A network's answers to a right-padded batch of rows.
 
     Causal attention makes padding behind a text invisible to it, so no mask is needed.
     """
@@ -56,14 +97,22 @@ def token_scores(network: Any, rows: list[Row]) -> tuple[torch.Tensor, torch.Ten
     ids = torch.zeros(len(rows), max(len(row.ids) for row in rows), dtype=torch.long)
     for index, row in enumerate(rows):
         ids[index, : len(row.ids)] = torch.from_numpy(row.ids)
-    owner = torch.tensor([index for index, row in enumerate(rows) for _ in row.positions], device=device)
-    place = torch.tensor([p for row in rows for p in row.positions], device=device)
-    token = torch.tensor([t for row in rows for t in row.tokens], device=device)
+    wanted = [(index, place) for index, row in enumerate(rows) for place in row.positions]
+    places, inverse = np.unique(np.array(wanted, np.int64).reshape(-1, 2), axis=0, return_inverse=True)
+    row_of, place_of = torch.from_numpy(places.T.copy()).to(device)
+    token_of = torch.from_numpy(inverse.reshape(-1)).to(device)
+    token = torch.tensor([t for row in rows for t in row.tokens], dtype=torch.long, device=device)
+    ends = [(index, len(row.ids) - 1) for index, row in enumerate(rows) if row.criteria is not None]
+    end_row, end_place = torch.tensor(ends, dtype=torch.long, device=device).view(-1, 2).T
     causal = network.get_base_model() if hasattr(network, "get_base_model") else network
     with torch.autocast("cuda", dtype=torch.bfloat16) if device.type == "cuda" else nullcontext():
         hidden = causal.model(input_ids=ids.to(device), use_cache=False).last_hidden_state
-        logits = causal.lm_head(hidden[owner, place])
-    return torch.log_softmax(logits.float(), dim=-1).gather(1, token[:, None])[:, 0], owner
+        logits = causal.lm_head(hidden[row_of, place_of])
+    log_p = torch.log_softmax(logits.float(), dim=-1)[token_of, token]
+    directions = answer_directions(causal.lm_head.weight, symptoms)
+    with torch.autocast(device.type, enabled=False):
+        criteria = hidden[end_row, end_place].float() @ directions.T
+    return Answers(log_p, torch.tensor([index for index, _ in wanted], device=device), criteria)
 
 
 @torch.no_grad()
@@ -73,7 +122,7 @@ def label_log_likelihoods(
     texts: Sequence[str],
     max_text_tokens: int = 256,
     batch: int = 64,
-    scores: TokenScores | None = None,
+    scores: ReadRows | None = None,
 ) -> npt.NDArray[np.float64]:
     """ln P(label | prompt), the words of a label summed, in nats; n texts -> (n, 6).
 
@@ -91,15 +140,47 @@ def label_log_likelihoods(
             rows.append(prompt_row(encoder, body, (), [(word[0], 1.0) for _, word in words]))
         else:
             rows += [prompt_row(encoder, body, word, [(token, 1.0) for token in word]) for _, word in words]
-    order = np.argsort([-len(row.ids) for row in rows], kind="stable")
     values = np.empty((len(rows), len(words) if single else 1))
-    for chunk in np.array_split(order, math.ceil(len(rows) / batch)) if len(rows) else []:
-        found, owner = read([rows[i] for i in chunk])
+    for chunk in _chunks(rows, batch):
+        found = read([rows[i] for i in chunk])
         if single:
-            values[chunk] = found.reshape(len(chunk), len(words)).cpu().double().numpy()
+            values[chunk] = found.scores.reshape(len(chunk), len(words)).cpu().double().numpy()
         else:
-            sums = torch.zeros(len(chunk), device=found.device, dtype=found.dtype).index_add_(0, owner, found)
-            values[chunk, 0] = sums.cpu().double().numpy()
+            sums = torch.zeros(len(chunk), device=found.scores.device, dtype=found.scores.dtype)
+            values[chunk, 0] = sums.index_add_(0, found.owners, found.scores).cpu().double().numpy()
     values = values.reshape(len(texts), len(words))
     columns = [[k for k, (label, _) in enumerate(words) if label == index] for index in range(len(EMOTIONS))]
     return np.stack([np.logaddexp.reduce(values[:, column], axis=1) for column in columns], axis=1)
+
+
+@torch.no_grad()
+def symptom_logits(
+    network: Any,
+    encoder: PromptEncoder,
+    texts: Sequence[str],
+    max_text_tokens: int = 256,
+    batch: int = 64,
+    scores: ReadRows | None = None,
+) -> npt.NDArray[np.float64]:
+    """Answers to the symptoms question in the order of ANSWERS, not calibrated; n texts -> (n, 12).
+
+    Arguments as those of `label_log_likelihoods`; the encoder's prompt must have the question.
+    """
+    assert encoder.symptoms is not None
+    network.eval()
+    read = scores or partial(token_scores, network, symptoms=encoder.symptoms)
+    bodies, _, _ = encoder.encode_texts(texts, max_text_tokens)
+    nothing = np.zeros(len(ANSWERS), np.float32)
+    rows = [
+        with_question(prompt_row(encoder, body, (), ()), encoder.symptoms, nothing, 1.0) for body in bodies
+    ]
+    values = np.empty((len(rows), len(encoder.symptoms.word_ids)))
+    for chunk in _chunks(rows, batch):
+        values[chunk] = read([rows[i] for i in chunk]).criteria.cpu().double().numpy()
+    return with_any(values)
+
+
+def _chunks(rows: list[Row], batch: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Indices of rows of like length, at most about `batch` at a time, longest first."""
+    order = np.argsort([-len(row.ids) for row in rows], kind="stable")
+    yield from np.array_split(order, math.ceil(len(rows) / batch)) if len(rows) else ()

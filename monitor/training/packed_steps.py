@@ -5,7 +5,8 @@ prefix, so that loss and gradients are those of the texts one by one, for a thir
 tokens and the texts 22. The frozen matrices are fused (q, k, v; gate, up) and get no gradient. On CUDA each size of
 step is recorded once as a graph and replayed, so that the GPU does not wait for Python.
 
-Letters in shapes: T tokens of a sequence, W wanted tokens, H query heads, K key heads, D head dimension.
+Letters in shapes: T tokens of a sequence, P places that are read, W wanted tokens, A symptoms answers, H query heads,
+K key heads, D head dimension.
 """
 
 from __future__ import annotations
@@ -20,54 +21,18 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from monitor.model.symptoms import SymptomTokens
 from monitor.scoring.batching import plan_batches
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
 from monitor.scoring.weight_matrices import Dense, Nf4, Scratch, StoredNf4, can_fuse
-from monitor.training.label_likelihood import Row
+from monitor.training.label_likelihood import Answers, Row, answer_directions, criteria_loss
+from monitor.training.packed_rows import PackedRows
 
 TOKENS = 1024  # of a sequence: attention costs its square, a tenth of the products here
 SCORED_TOKENS = 4096  # of one without gradients, where the products would wait for Python
-STEP_TOKENS, STEP_WANTED = 64, 16  # sizes are rounded up to these, so that few differ
 ACTIVATIONS = 8 * 2**30  # bytes kept free for those of a step
 # In this order: on an H100 a step of TinyLlama's shape takes 13.0 ms with the first, 14.4 with the second.
 ATTENTION = [SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
-
-
-class PackedRows:
-    """Rows of one prompt as one sequence; what `PackedTrainer` runs on.
-
-    Attributes:
-        tokens: (3, T) id, position and owner of each token: 0 the prefix, 1 and up the rows, -1 what fills T up.
-        wanted: (2, W) place in the sequence and token of each prediction that carries loss.
-        weights: (W,) of their log-probabilities; 0 for what fills W up.
-    """
-
-    def __init__(self, rows: Sequence[Row], n_prefix: int) -> None:
-        own = [row.ids[n_prefix:] for row in rows]
-        lengths = np.array([n_prefix, *map(len, own)])
-        starts = np.cumsum(lengths) - lengths
-        ids = np.concatenate([rows[0].ids[:n_prefix], *own])
-        owners = np.repeat(np.arange(len(lengths)), lengths)
-        positions = np.arange(len(ids)) - starts[owners] + np.where(owners > 0, n_prefix, 0)
-        places = [
-            start - n_prefix + p for start, row in zip(starts[1:], rows, strict=True) for p in row.positions
-        ]
-        wanted = np.array([places, [token for row in rows for token in row.tokens]])
-        fill = -len(ids) % STEP_TOKENS
-        filling = np.stack([np.zeros(fill), np.arange(fill), np.full(fill, -1)])
-        self.tokens = np.concatenate([np.stack([ids, positions, owners]), filling], axis=1).astype(np.int64)
-        self.n_wanted = wanted.shape[1]
-        fill = -self.n_wanted % STEP_WANTED
-        self.wanted = np.pad(wanted, ((0, 0), (0, fill)))
-        weights = np.array([weight for row in rows for weight in row.weights], np.float32)
-        self.weights: npt.NDArray[np.float32] = np.pad(weights, (0, fill))
-
-    def to(self, device: torch.device) -> list[Tensor]:
-        """tokens, wanted and weights there; the copies to a GPU do not wait for what it is at."""
-        parts = [torch.from_numpy(part) for part in (self.tokens, self.wanted, self.weights)]
-        if device.type == "cpu":
-            return parts
-        return [part.pin_memory().to(device, non_blocking=True) for part in parts]
 
 
 class _Frozen(torch.autograd.Function):
@@ -154,12 +119,16 @@ class PackedTrainer:
         network: a Llama or Mistral of transformers with peft's adapter, frozen but for that.
         n_prefix: tokens that begin every row.
         dtype: of the products.
+        symptoms: tokens of the symptoms question, if rows carry it.
     """
 
-    def __init__(self, network: Any, n_prefix: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, network: Any, n_prefix: int, dtype: torch.dtype, symptoms: SymptomTokens | None = None
+    ) -> None:
         self._network, self._n_prefix, self._dtype = network, n_prefix, dtype
         causal = network.get_base_model()
         self._model, self._head = causal.model, causal.lm_head.weight.detach().to(dtype)
+        self._directions = answer_directions(causal.lm_head.weight.detach(), symptoms)
         self._heads = (causal.config.num_attention_heads, causal.config.num_key_value_heads)
         self._eps = causal.config.rms_norm_eps
         self._parameters = [p for p in network.parameters() if p.requires_grad]
@@ -171,7 +140,7 @@ class PackedTrainer:
         ]
         for parameter in self._parameters:
             parameter.grad = torch.zeros_like(parameter)
-        self._graphs: dict[tuple[int, int], _Graph] = {}
+        self._graphs: dict[tuple[int, ...], _Graph] = {}
         self._pool = torch.cuda.graph_pool_handle() if self._device.type == "cuda" else None
 
     def add_gradients(self, rows: list[Row]) -> Tensor:
@@ -180,7 +149,9 @@ class PackedTrainer:
         for part in self._parts(rows, TOKENS):
             packed = PackedRows([rows[i] for i in part], self._n_prefix)
             packed.weights /= len(rows)
-            size, inputs = (packed.tokens.shape[1], len(packed.weights)), packed.to(self._device)
+            packed.criteria_weights /= len(rows)
+            size = (packed.tokens.shape[1], len(packed.places), len(packed.weights))
+            inputs = packed.to(self._device)
             if size in self._graphs:
                 total += self._graphs[size].replay(inputs)
                 continue
@@ -190,31 +161,40 @@ class PackedTrainer:
         return total
 
     @torch.no_grad()
-    def token_scores(self, rows: list[Row]) -> tuple[Tensor, Tensor]:
-        """ln P of every wanted token, and the row each belongs to; both (wanted,)."""
-        scores, owners = [], []
+    def token_scores(self, rows: list[Row]) -> Answers:
+        """The network's answers to rows, as `label_likelihood.token_scores` gives them."""
+        scores, owners, criteria, asked = [], [], [], []
         for part in self._parts(rows, SCORED_TOKENS):
             packed = PackedRows([rows[i] for i in part], self._n_prefix)
-            tokens, wanted, _ = packed.to(self._device)
-            scores.append(self._scores(tokens, wanted)[: packed.n_wanted])
+            tokens, places, wanted, *_ = packed.to(self._device)
+            log_p, answers = self._answers(tokens, places, wanted)
+            scores.append(log_p[: packed.n_wanted])
+            criteria.append(answers[torch.from_numpy(packed.asked).to(self._device)])
             owners += [i for i in part for _ in rows[i].positions]
-        order = np.argsort(owners, kind="stable")
-        on_device = torch.from_numpy(order).to(self._device)
-        return torch.cat(scores)[on_device], torch.tensor(owners, device=self._device)[on_device]
+            asked += [i for i in part if rows[i].criteria is not None]
+        order, order_asked = (
+            torch.from_numpy(np.argsort(np.array(of, np.int64), kind="stable")).to(self._device)
+            for of in (owners, asked)
+        )
+        owner = torch.tensor(owners, dtype=torch.long, device=self._device)
+        return Answers(torch.cat(scores)[order], owner[order], torch.cat(criteria)[order_asked])
 
     def _parts(self, rows: Sequence[Row], tokens: int) -> list[npt.NDArray[np.int64]]:
         """Indices of the rows that make a sequence of so many tokens each."""
         room = max(tokens - self._n_prefix, tokens // 2)
         return plan_batches([len(row.ids) - self._n_prefix for row in rows], room)
 
-    def _run(self, tokens: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
-        loss = -(self._scores(tokens, wanted) * weights).sum()
+    def _run(
+        self, tokens: Tensor, places: Tensor, wanted: Tensor, weights: Tensor, *criteria: Tensor
+    ) -> Tensor:
+        log_p, answers = self._answers(tokens, places, wanted)
+        loss = criteria_loss(answers, *criteria) - (log_p * weights).sum()
         slopes = torch.autograd.grad(loss, self._parameters)
         torch._foreach_add_([p.grad for p in self._parameters], slopes)
         return loss.detach()
 
-    def _scores(self, tokens: Tensor, wanted: Tensor) -> Tensor:
-        """(3, T) tokens and (2, W) wanted -> (W,) ln P in fp32."""
+    def _answers(self, tokens: Tensor, places: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+        """(3, T) tokens, (P,) places and (2, W) wanted -> (W,) ln P and (P, A) symptoms answers, both in fp32."""
         ids, positions, owners = tokens
         visible = (owners == 0) | (owners[:, None] == owners)
         visible &= positions <= positions[:, None]
@@ -227,13 +207,16 @@ class PackedTrainer:
         x = F.embedding(ids, model.embed_tokens.weight).to(self._dtype)
         for layer, (qkv, output, gate_up, down) in zip(model.layers, self._matrices, strict=True):
             mixed = self._attend(qkv(self._norm(x, layer.input_layernorm), training), turn, mask)
-            if layer is model.layers[-1]:  # what follows is asked for at the wanted places alone
-                x, mixed = x[wanted[0]], mixed[wanted[0]]
+            if layer is model.layers[-1]:  # what follows is read at these places alone
+                x, mixed = x[places], mixed[places]
             x = x + output(mixed, training)
             gate, up = gate_up(self._norm(x, layer.post_attention_layernorm), training).chunk(2, dim=-1)
             x = x + down(F.silu(gate) * up, training)
-        logits = F.linear(self._norm(x, model.norm), self._head).float()
-        return logits.log_softmax(dim=-1).gather(1, wanted[1][:, None])[:, 0]
+        x = self._norm(x, model.norm)
+        log_p = F.linear(x, self._head).float().log_softmax(dim=-1)
+        places_of, tokens_of = wanted
+        wanted_log_p = log_p.flatten().gather(0, places_of * log_p.shape[1] + tokens_of)
+        return wanted_log_p, F.linear(x.float(), self._directions)
 
     def _attend(self, qkv: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
         """(T, (H + 2K) D) -> (T, H D)."""

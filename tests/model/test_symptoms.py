@@ -26,7 +26,7 @@ from tests.support.tiny_models import (
     tree_template,
 )
 
-BYTE_LEVEL = byte_level_tokenizer()
+BYTE_LEVEL = byte_level_tokenizer(symptoms=True)
 ASKED = replace(one_token_template(), symptoms=symptoms_question())
 CALIBRATION = SymptomsCalibration(tuple(1 + k / 8 for k in range(12)), tuple(-k / 4 for k in range(12)))
 MANIFEST = Manifest("tiny", "base", None, "none", None, one_token_template(), 1.25, RiskMap(), exponent=1.5)

@@ -45,17 +45,19 @@ def attach(network: Any, seed: int = 0) -> Any:
     return adapted.eval()
 
 
-def write_model(folder: Path) -> Path:
+def write_model(folder: Path, *, symptoms: bool = False) -> Path:
     """A model folder as `train` writes one: NF4 base, adapter, manifest."""
-    write_base(folder)
+    write_base(folder, symptoms=symptoms)
     trained = attach(load_trainable(folder / "base", CPU, dense=False))
     save_model(trained, open_folder(folder), folder, name="tiny", calibration=Calibration(1.3, 1.2))
     return folder
 
 
-def write_base(folder: Path, **shape: Any) -> None:
+def write_base(folder: Path, *, symptoms: bool = False, **shape: Any) -> None:
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=tiny_models.byte_level_tokenizer(), bos_token="<s>", pad_token="<pad>"
+        tokenizer_object=tiny_models.byte_level_tokenizer(symptoms=symptoms),
+        bos_token="<s>",
+        pad_token="<pad>",
     )
     save_base(tiny_models.tiny_llama(len(tokenizer), **shape), tokenizer, folder, "tiny")
 

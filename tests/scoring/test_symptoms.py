@@ -18,9 +18,10 @@ from monitor.model.symptoms import SymptomsCalibration, with_any
 from monitor.scoring.loading import LoadedModel, load_model
 from monitor.scoring.scorer import LabelScorer
 from tests.scoring.test_loading import write_model
-from tests.scoring.test_scorer import BYTE_LEVEL, PROMPTS, SHAPES, TEXTS, centred, loaded, naive
-from tests.support.tiny_models import symptoms_question
+from tests.scoring.test_scorer import PROMPTS, SHAPES, TEXTS, centred, loaded, naive
+from tests.support.tiny_models import byte_level_tokenizer, symptoms_question
 
+BYTE_LEVEL = byte_level_tokenizer(symptoms=True)
 SUFFIXES = {"a special token": "<|symptoms|>", "a text": "\nSymptoms:"}
 
 
@@ -137,7 +138,7 @@ def test_a_model_without_the_question_refuses_its_logits(tmp_path: Path) -> None
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder with NF4 base, adapter and the question."""
-    folder = write_model(tmp_path_factory.mktemp("model"))
+    folder = write_model(tmp_path_factory.mktemp("model"), symptoms=True)
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["prompt"]["symptoms"] = symptoms_question().to_json()
     (folder / MANIFEST).write_text(json.dumps(manifest))

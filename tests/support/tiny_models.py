@@ -14,7 +14,7 @@ from monitor.labels import CRITERIA, EMOTIONS
 from monitor.model.prompts import PromptTemplate
 from monitor.model.symptoms import SymptomsQuestion
 
-SPECIAL_TOKENS = ["<pad>", "<s>", "<|text|>", "<|emotion|>", "<|symptoms|>"]
+SPECIAL_TOKENS = ["<pad>", "<s>", "<|text|>", "<|emotion|>"]
 # A word for each emotion, by which the texts of a training test can be told apart.
 WORDS = {
     "sadness": "lost",
@@ -33,17 +33,22 @@ SENTENCES = [
 ]
 
 
-def byte_level_tokenizer() -> Tokenizer:
-    """A byte-level BPE with lower-casing and five special tokens; every ` emotion` and ` criterion` is one token."""
+def byte_level_tokenizer(*, symptoms: bool = False) -> Tokenizer:
+    """A byte-level BPE with lower-casing and four special tokens; every ` emotion` is one token.
+
+    `symptoms` adds the special token of the symptoms question and makes its words one token each.
+    """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    words = [f" {word}" for word in (*EMOTIONS, *CRITERIA, "any", "none")] * 50
+    names = (*EMOTIONS, *CRITERIA, "any", "none") if symptoms else EMOTIONS
+    special = [*SPECIAL_TOKENS, "<|symptoms|>"] if symptoms else SPECIAL_TOKENS
+    words = [f" {name}" for name in names] * 50
     trainer = trainers.BpeTrainer(
         vocab_size=500,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=[AddedToken(token, special=True, normalized=False) for token in SPECIAL_TOKENS],
+        special_tokens=[AddedToken(token, special=True, normalized=False) for token in special],
         show_progress=False,
     )
     tokenizer.train_from_iterator(SENTENCES * 20 + words, trainer)

@@ -11,7 +11,8 @@ import torch
 
 from monitor.scoring.weight_matrices import Scratch, StoredNf4
 from monitor.training import packed_steps
-from monitor.training.finetuning import Examples, TrainSettings, _rows, attach_adapter, fit
+from monitor.training.examples import Examples, training_rows
+from monitor.training.finetuning import TrainSettings, attach_adapter, fit
 from monitor.training.label_likelihood import Row, label_log_likelihoods, token_scores
 from monitor.training.packed_steps import PackedTrainer, can_pack
 from tests.training.test_finetuning import SETTINGS, adapted, encoder, examples, four_bit
@@ -43,7 +44,7 @@ def naive(network: Any, rows: list[Row]) -> torch.Tensor:
     network.train()
     total = torch.zeros(())
     for row in rows:
-        scores, _ = token_scores(network, [row])
+        scores, *_ = token_scores(network, [row])
         loss = -(scores * torch.tensor(row.weights)).sum() / len(rows)
         loss.backward()
         total += loss.detach()
@@ -59,7 +60,7 @@ def test_loss_and_gradients_equal_those_of_the_texts_one_by_one(
     network, prompt = stirred(adapted(settings(targets))), encoder(tree)
     data = examples(20)
     texts = [text * (1 + index % 3) for index, text in enumerate(data.texts)]
-    rows = _rows(prompt, Examples(texts, data.targets), 64)
+    rows = training_rows(prompt, Examples(texts, data.targets), 64)
     want = naive(network, rows)
     slopes = gradients(network)
     trainer = PackedTrainer(network, len(prompt.prefix_ids), torch.float32)
@@ -84,7 +85,9 @@ def test_likelihoods_equal_those_of_the_padded_way(tree: bool) -> None:
 def test_soft_targets_carry_their_weights() -> None:
     network, prompt = stirred(adapted()), encoder()
     random = np.random.default_rng(0)
-    rows = _rows(prompt, Examples(examples(9).texts, random.dirichlet(np.ones(6), 9).astype(np.float32)), 64)
+    rows = training_rows(
+        prompt, Examples(examples(9).texts, random.dirichlet(np.ones(6), 9).astype(np.float32)), 64
+    )
     want = naive(network, rows)
     trainer = PackedTrainer(network, len(prompt.prefix_ids), torch.float32)
     assert float(trainer.add_gradients(rows)) == pytest.approx(float(want), rel=1e-5)
@@ -94,7 +97,7 @@ def test_a_base_in_four_bits_is_decoded_once_or_at_each_use(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, prompt = stirred(attach_adapter(four_bit(tmp_path), SETTINGS)), encoder()
-    rows = _rows(prompt, examples(12), 64)
+    rows = training_rows(prompt, examples(12), 64)
     found = []
     for fits in (True, False):
         monkeypatch.setattr(packed_steps, "_fits", lambda *_, fits=fits: fits)
@@ -143,7 +146,7 @@ def test_recorded_steps_train_on_the_gpu_as_plain_ones_do_on_the_cpu(tree: bool)
 def test_a_recorded_step_gives_the_gradients_of_a_plain_one() -> None:
     network, prompt = stirred(adapted()).to("cuda"), encoder()
     trainer = PackedTrainer(network, len(prompt.prefix_ids), torch.float32)
-    short, long = (_rows(prompt, examples(n), 64) for n in (6, 30))
+    short, long = (training_rows(prompt, examples(n), 64) for n in (6, 30))
     found = []
     for rows in (short, long, short, long, long, short):  # the first of each size is plain
         for parameter in trainer._parameters:

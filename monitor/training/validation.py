@@ -1,0 +1,86 @@
+"""How good an adapter is while it trains: macro-F1 of the emotions and AUROC of the symptoms answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import f1_score, roc_auc_score
+
+from monitor.model.prompts import PromptEncoder
+from monitor.training.examples import Examples
+from monitor.training.label_likelihood import ReadRows, label_log_likelihoods, symptom_logits
+
+
+@dataclass
+class TrainResult:
+    """The best validation, and a record a step: loss in nats, rate, and what was measured after it.
+
+    best_f1, best_auroc: macro-F1 of the emotions and mean AUROC of the symptoms answers at `best_step`; None where
+    the validation texts cannot tell it (one emotion only, no answer with hits and misses).
+    """
+
+    best_f1: float | None = None
+    best_auroc: float | None = None
+    best_step: int = 0
+    curve: list[dict[str, float]] = field(default_factory=list)
+
+
+def validation_f1(
+    network: Any,
+    encoder: PromptEncoder,
+    examples: Examples,
+    max_text_tokens: int = 256,
+    scores: ReadRows | None = None,
+) -> float:
+    """Macro-F1 of the most likely label on hard-labelled examples."""
+    batch = 1024 if scores else 64  # packed rows are not padded to the longest
+    found = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens, batch, scores)
+    return float(f1_score(examples.targets.argmax(axis=1), found.argmax(axis=1), average="macro"))
+
+
+def validation_auroc(
+    network: Any,
+    encoder: PromptEncoder,
+    examples: Examples,
+    max_text_tokens: int = 256,
+    scores: ReadRows | None = None,
+) -> float:
+    """Mean AUROC of the symptoms answers that some examples show and others do not."""
+    batch = 1024 if scores else 64
+    found = symptom_logits(network, encoder, examples.texts, max_text_tokens, batch, scores)
+    shown = examples.criteria > 0
+    told = [k for k in range(shown.shape[1]) if shown[:, k].any() and not shown[:, k].all()]
+    return float(np.mean([roc_auc_score(shown[:, k], found[:, k]) for k in told]))
+
+
+def measurable(validation: Examples) -> bool:
+    """Whether the examples can tell macro-F1 or AUROC."""
+    return validation.several_emotions or validation.some_criteria
+
+
+def measure_validation(
+    network: Any,
+    encoder: PromptEncoder,
+    validation: Examples,
+    max_text_tokens: int,
+    scores: ReadRows | None,
+    record: dict[str, float],
+    result: TrainResult,
+) -> bool:
+    """Add the validation's figures to the record, and note the best yet in the result; whether these are."""
+    f1 = auroc = None
+    if validation.several_emotions:
+        emotional = validation.take(validation.weights > 0)
+        f1 = record["macro_f1"] = validation_f1(network, encoder, emotional, max_text_tokens, scores)
+    if validation.some_criteria:
+        labelled = validation.take(validation.criteria_weights > 0)
+        auroc = validation_auroc(network, encoder, labelled, max_text_tokens, scores)
+        record["symptoms_auroc"] = auroc
+    better = not result.best_step or (f1 or 0) + (auroc or 0) > (result.best_f1 or 0) + (
+        result.best_auroc or 0
+    )
+    if better:
+        result.best_f1, result.best_auroc, result.best_step = f1, auroc, int(record["step"])
+    return better
