@@ -20,14 +20,8 @@ from rich.console import Console
 from jobs.console.app import run
 from jobs.console.output_folder import claim_model_folder
 from monitor import NOT_A_DIAGNOSIS
-from monitor.corpora.mixture import (
-    Comments,
-    instruction_pairs,
-    read_comments,
-    read_extra,
-    read_texts,
-    without_twins,
-)
+from monitor.corpora.mixture import without_twins
+from monitor.corpora.sources import Comments, instruction_pairs, read_comments, read_extra, read_texts
 from monitor.corpora.splits import load_splits
 from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS

@@ -24,7 +24,8 @@ from jobs.console.app import run
 from jobs.console.output_folder import claim_model_folder
 from jobs.console.progress import format_duration
 from monitor import NOT_A_DIAGNOSIS
-from monitor.corpora.mixture import LEFT_OUT, Mixture, read_comments, read_extra, training_list, without_twins
+from monitor.corpora.mixture import LEFT_OUT, Mixture, training_list, without_twins
+from monitor.corpora.sources import read_comments, read_extra
 from monitor.corpora.splits import Split, load_splits
 from monitor.errors import ConfigError, DataError
 from monitor.model.calibration import Calibration, fit_calibration
@@ -32,7 +33,7 @@ from monitor.training.recipe import Recipe, read_recipe
 from reports.style.wording import count
 
 if TYPE_CHECKING:
-    from monitor.training.examples import Examples
+    from monitor.corpora.examples import Examples
     from monitor.training.validation import TrainResult
 
 
@@ -64,11 +65,11 @@ def command(
     ] = None,
 ) -> None:
     """Fine-tune a base on labelled texts (QLoRA), calibrate it and write a model folder."""
+    from monitor.corpora.examples import Examples
     from monitor.model.files import read_tokenizer
     from monitor.model.folder import find_folder, fingerprint, open_folder
     from monitor.model.prompts import PromptEncoder
     from monitor.training.checkpoint import load_trainable, pick_device, save_model
-    from monitor.training.examples import Examples
     from monitor.training.finetuning import attach_adapter, fit
     from monitor.training.label_likelihood import label_log_likelihoods
 
@@ -106,7 +107,7 @@ def prepare(data: str, recipe: Recipe, limit: int | None) -> Prepared:
     Raises:
         DataError: a split or a file of the mixture is missing, or no training text is left.
     """
-    from monitor.training.examples import Examples
+    from monitor.corpora.examples import Examples
 
     splits, (_, mixture, files) = load_splits(data, required=("train", "validation")), recipe
     held_out = [splits[name] for name in ("validation", "test") if name in splits]

@@ -22,7 +22,7 @@ from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
 from jobs.pipeline.run import open_scorer
 from monitor import NOT_A_DIAGNOSIS
-from monitor.corpora.mixture import GOEMOTIONS, read_comments, read_stress
+from monitor.corpora.sources import GOEMOTIONS, read_comments, read_stress
 from monitor.evaluation.bootstrap import row_weights
 from monitor.evaluation.metrics import Metric, metric_of, ranking_areas
 from monitor.labels import confidence

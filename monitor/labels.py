@@ -26,6 +26,9 @@ CRITERIA = (
     "appetite",
     "irritable",
 )
+ANY = "any"
+ANSWERS = (*CRITERIA, ANY)
+"""The columns of every array of answers to the symptoms question: the eleven criteria, then whether any is shown."""
 DEFAULT_RULES = MappingProxyType(
     {
         "sadness": "high_risk",

@@ -21,10 +21,10 @@ from monitor.benchmark.scoring_speed import (
     word_texts,
     word_tokenizer,
 )
+from monitor.corpora.examples import Examples
 from monitor.labels import EMOTIONS
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.llama import LlamaShape
-from monitor.training.examples import Examples
 from monitor.training.finetuning import TrainSettings, attach_adapter, fit
 
 PADDED_TO = 128

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 
 from monitor.errors import DataError
-from monitor.labels import CRITERIA
+from monitor.labels import ANSWERS, CRITERIA
 from monitor.model.label_tree import probabilities
-from monitor.model.symptoms import ANSWERS, SymptomsCalibration
+from monitor.model.symptoms import SymptomsCalibration
 
 COLDEST, HOTTEST = 0.05, 20.0
 FLATTEST, STEEPEST = 0.2, 5.0

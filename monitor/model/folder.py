@@ -20,10 +20,10 @@ from typing import Any
 
 from monitor import ROOT
 from monitor.errors import ConfigError, ModelError
-from monitor.labels import RiskMap
+from monitor.labels import ANSWERS, RiskMap
 from monitor.model.files import base_hash, canonical, file_hash, read_json, read_tokenizer, text_hash
 from monitor.model.prompts import PromptTemplate, default_template
-from monitor.model.symptoms import ANSWERS, SymptomsCalibration, read_limits
+from monitor.model.symptoms import SymptomsCalibration, read_limits
 
 EMBEDDED = "embedded"
 EMBEDDED_FOLDER = ROOT / "monitor" / "assets" / "emotion-llama"

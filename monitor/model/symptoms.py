@@ -15,11 +15,8 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from monitor.errors import ConfigError
-from monitor.labels import CRITERIA
+from monitor.labels import ANSWERS, CRITERIA
 
-ANY = "any"
-ANSWERS = (*CRITERIA, ANY)
-"""The columns of every array of answers: the eleven criteria, then whether the text shows any of them."""
 LARGEST = 1000.0  # of slopes and intercepts
 Floats = npt.NDArray[np.float64]
 

@@ -20,13 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from monitor.corpora.examples import Examples
 from monitor.errors import ConfigError
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
 from monitor.scoring.loading import multiplies_bf16
-from monitor.training.examples import Examples, row_groups, training_rows
 from monitor.training.label_likelihood import ReadRows, Row, criteria_loss, token_scores
 from monitor.training.packed_steps import PackedTrainer, can_pack
+from monitor.training.rows import row_groups, training_rows
 from monitor.training.validation import TrainResult, measurable, measure_validation
 
 Report = Callable[[dict[str, float]], None]

@@ -20,9 +20,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from monitor.labels import EMOTIONS
+from monitor.labels import ANSWERS, EMOTIONS
 from monitor.model.prompts import PromptEncoder
-from monitor.model.symptoms import ANSWERS, SymptomTokens, with_any
+from monitor.model.symptoms import SymptomTokens, with_any
 
 
 @dataclass(frozen=True)

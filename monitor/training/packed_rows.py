@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from monitor.model.symptoms import ANSWERS
+from monitor.labels import ANSWERS
 from monitor.training.label_likelihood import Row
 
 STEP_TOKENS, STEP_PLACES, STEP_WANTED = 64, 32, 64  # sizes are rounded up to these, so that few differ

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import f1_score, roc_auc_score
 
+from monitor.corpora.examples import Examples
 from monitor.model.prompts import PromptEncoder
-from monitor.training.examples import Examples
 from monitor.training.label_likelihood import ReadRows, label_log_likelihoods, symptom_logits
 
 

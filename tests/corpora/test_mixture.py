@@ -11,17 +11,14 @@ from hypothesis import strategies as st
 
 from monitor.corpora.label_overlap import Overlap
 from monitor.corpora.mixture import (
-    FLAT,
     NATURAL_MIX,
     Mixture,
     MixtureSettings,
-    instruction_pairs,
-    read_comments,
-    read_extra,
     training_list,
     twin_key,
     without_twins,
 )
+from monitor.corpora.sources import FLAT, instruction_pairs, read_comments, read_extra
 from monitor.corpora.splits import Split, load_splits
 from monitor.errors import DataError
 from monitor.labels import EMOTIONS

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from monitor.errors import ConfigError, ModelError
-from monitor.labels import CRITERIA, RiskMap
+from monitor.labels import ANSWERS, CRITERIA, RiskMap
 from monitor.model.default_symptoms import with_symptoms
 from monitor.model.files import file_hash, text_hash
 from monitor.model.folder import EMBEDDED_FOLDER, Manifest, fingerprint, open_folder
 from monitor.model.prompts import PromptEncoder, PromptTemplate, few_shot
 from monitor.model.special_tokens import rename
-from monitor.model.symptoms import ANSWERS, SymptomsCalibration, names_above, with_any
+from monitor.model.symptoms import SymptomsCalibration, names_above, with_any
 from tests.support.tiny_models import (
     byte_level_tokenizer,
     metaspace_tokenizer,

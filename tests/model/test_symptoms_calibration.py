@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from monitor.errors import DataError
-from monitor.labels import CRITERIA
+from monitor.labels import ANSWERS, CRITERIA
 from monitor.model.calibration import fit_symptoms, neutral_limits
-from monitor.model.symptoms import ANSWERS
 
 
 def drawn(n: int = 4000) -> tuple[np.ndarray, np.ndarray]:

@@ -7,10 +7,10 @@ import pytest
 import torch
 from transformers import BitsAndBytesConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from monitor.corpora.examples import Examples
 from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
 from monitor.model.prompts import PromptEncoder
-from monitor.training.examples import Examples
 from monitor.training.finetuning import TrainSettings, attach_adapter, fit
 from monitor.training.label_likelihood import label_log_likelihoods
 from tests.support.tiny_models import (

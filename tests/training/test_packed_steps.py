@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from monitor.corpora.examples import Examples
 from monitor.scoring.weight_matrices import Scratch, StoredNf4
 from monitor.training import packed_steps
-from monitor.training.examples import Examples, training_rows
 from monitor.training.finetuning import TrainSettings, attach_adapter, fit
 from monitor.training.label_likelihood import Row, label_log_likelihoods, token_scores
 from monitor.training.packed_steps import PackedTrainer, can_pack
+from monitor.training.rows import training_rows
 from tests.training.test_finetuning import SETTINGS, adapted, encoder, examples, four_bit
 
 ATTENTION = ("q_proj", "k_proj", "v_proj", "o_proj")

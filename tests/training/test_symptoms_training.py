@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from monitor.corpora.examples import Examples
 from monitor.errors import DataError
 from monitor.labels import CRITERIA, EMOTIONS
 from monitor.model.prompts import PromptEncoder
 from monitor.training import packed_steps
-from monitor.training.examples import Examples, row_groups, training_rows
 from monitor.training.finetuning import TrainSettings, add_padded_gradients, fit
 from monitor.training.label_likelihood import symptom_logits, token_scores
 from monitor.training.packed_steps import PackedTrainer
+from monitor.training.rows import row_groups, training_rows
 from monitor.training.validation import validation_auroc
 from tests.support.tiny_models import (
     byte_level_tokenizer,

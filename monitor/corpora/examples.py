@@ -1,0 +1,95 @@
+"""Texts with targets for one question or both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.labels import ANSWERS, EMOTIONS
+
+Floats = npt.NDArray[np.float32]
+NONE: Floats = np.empty(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n texts with their targets; a weight of 0 says that a text has no target for that question.
+
+    Attributes:
+        texts: n strings.
+        targets: (n, 6) a distribution over EMOTIONS each, rows summing to 1.
+        weights: (n,) of the emotion targets; 1 unless given.
+        criteria: (n, 12) targets of the symptoms answers from 0 to 1, in the order of ANSWERS.
+        criteria_weights: (n,) of these; 0 unless given.
+    """
+
+    texts: Sequence[str]
+    targets: Floats
+    weights: Floats = field(default_factory=lambda: NONE)
+    criteria: Floats = field(default_factory=lambda: NONE)
+    criteria_weights: Floats = field(default_factory=lambda: NONE)
+
+    def __post_init__(self) -> None:
+        n = len(self.texts)
+        if not len(self.weights):
+            object.__setattr__(self, "weights", np.ones(n, np.float32))
+        if not len(self.criteria_weights):
+            object.__setattr__(self, "criteria", np.zeros((n, len(ANSWERS)), np.float32))
+            object.__setattr__(self, "criteria_weights", np.zeros(n, np.float32))
+
+    @classmethod
+    def from_labels(cls, texts: Sequence[str], labels: npt.NDArray[np.int64]) -> Examples:
+        """One-hot emotion targets from indices into EMOTIONS, shape (n,)."""
+        return cls(texts, np.eye(len(EMOTIONS), dtype=np.float32)[labels])
+
+    @classmethod
+    def of_criteria(
+        cls,
+        texts: Sequence[str],
+        criteria: Floats,
+        targets: Floats | None = None,
+        weights: Floats | None = None,
+    ) -> Examples:
+        """Targets of the symptoms answers (n, 12), and of emotions where `weights` (n,) says that there are some."""
+        n = len(texts)
+        if targets is None or weights is None:
+            targets, weights = (
+                np.full((n, len(EMOTIONS)), 1 / len(EMOTIONS), np.float32),
+                np.zeros(n, np.float32),
+            )
+        return cls(texts, targets, weights, criteria, np.ones(n, np.float32))
+
+    @property
+    def several_emotions(self) -> bool:
+        """Whether more than one emotion is the likeliest target of some text."""
+        return len(set(self.targets[self.weights > 0].argmax(axis=1))) > 1
+
+    @property
+    def some_criteria(self) -> bool:
+        """Whether some answer is shown by one text and not by another."""
+        shown = self.criteria[self.criteria_weights > 0] > 0
+        return bool(len(shown) and (shown.any(axis=0) & ~shown.all(axis=0)).any())
+
+    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Examples:
+        """The rows chosen by a mask of shape (n,) or by indices."""
+        index = np.arange(len(self.texts))[rows]
+        return Examples(
+            [self.texts[k] for k in index],
+            self.targets[index],
+            self.weights[index],
+            self.criteria[index],
+            self.criteria_weights[index],
+        )
+
+    def __add__(self, other: Examples) -> Examples:
+        """These and other examples, in this order."""
+        return Examples(
+            [*self.texts, *other.texts],
+            np.concatenate([self.targets, other.targets]),
+            np.concatenate([self.weights, other.weights]),
+            np.concatenate([self.criteria, other.criteria]),
+            np.concatenate([self.criteria_weights, other.criteria_weights]),
+        )
