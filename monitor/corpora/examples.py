@@ -84,12 +84,18 @@ class Examples:
             self.criteria_weights[index],
         )
 
+    def without_criteria(self) -> Examples:
+        """The texts with emotion targets, and these alone."""
+        kept = self.take(self.weights > 0)
+        return Examples(kept.texts, kept.targets, kept.weights)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Examples]) -> Examples:
+        """Several sets of examples, one after the other."""
+        texts = [text for part in parts for text in part.texts]
+        names = ("targets", "weights", "criteria", "criteria_weights")
+        return cls(texts, *(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
     def __add__(self, other: Examples) -> Examples:
         """These and other examples, in this order."""
-        return Examples(
-            [*self.texts, *other.texts],
-            np.concatenate([self.targets, other.targets]),
-            np.concatenate([self.weights, other.weights]),
-            np.concatenate([self.criteria, other.criteria]),
-            np.concatenate([self.criteria_weights, other.criteria_weights]),
-        )
+        return Examples.joined([self, other])

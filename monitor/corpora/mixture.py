@@ -17,16 +17,30 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from monitor.corpora.examples import Examples
 from monitor.corpora.label_overlap import Overlap
-from monitor.corpora.sources import FLAT, Comments, Targets
+from monitor.corpora.sources import FLAT, Comments, Targets, twin_key
 from monitor.corpora.splits import Split
-from monitor.labels import EMOTIONS
+from monitor.corpora.symptoms import SymptomTexts
+from monitor.labels import ANSWERS, EMOTIONS
 
 # Shares of the emotions in the whole corpus of dair-ai/emotion, in the order of EMOTIONS.
 NATURAL_MIX = (0.292, 0.335, 0.082, 0.135, 0.121, 0.036)
 LEFT_OUT = ("twins of held-out texts", "texts with two labels", "repeats")
 ENDINGS = (".", ".", "!", "...", "!!", " :(", " :)", ", you know.", ". anyway.")
-SHORTER = re.compile(r"\bi (?:feel|am feeling|was feeling|felt)(?: like)?\b|\bim feeling\b")
+LEAD_IN = re.compile(r"\bi (?:feel|am feeling|was feeling|felt)(?: like)?\b|\bim feeling\b")
+NEGATED_LEAD_INS = (
+    "i do not feel",
+    "i dont feel",
+    "im not",
+    "i am no longer",
+    "i no longer feel",
+    "i am not",
+)
+NEGATION = re.compile(r"\b(?:not|no|never|dont|didnt|cant|wont|isnt|wasnt|without|hardly)\b")
+OPPOSITE = (
+    0.42  # weight of the opposite in a negated text's target, beside 0.12 of every other and 0.10 of fear
+)
 
 
 @dataclass(frozen=True)
@@ -37,7 +51,9 @@ class MixtureSettings:
     stands for two emotions (`overlap`); 1 takes it as it is. balance: 0 draws the natural mix of emotions, 1 all
     emotions alike. neutral, emotional: GoEmotions comments an epoch. soften: share of the flat answer in an
     emotional comment's target. punctuate, shorten, surround: share of corpus texts rewritten in each way.
-    surround_weight: share of the flat answer for a surrounded text.
+    surround_weight: share of the flat answer for a surrounded text. drop: share of corpus texts that lose their
+    lead-in ("i feel"). negate: share of those of joy, love or sadness that have it negated, with a target between the
+    opposite and the flat answer.
     """
 
     extra: bool = True
@@ -50,15 +66,12 @@ class MixtureSettings:
     shorten: float = 0.15
     surround: float = 0.1
     surround_weight: float = 0.15
+    drop: float = 0.0
+    negate: float = 0.0
     seed: int = 0
 
 
-def twin_key(text: str) -> str:
-    """The first 60 letters and digits in lower case, or a text without any as it is; twins share it."""
-    return "".join(filter(str.isalnum, text.casefold()))[:60] or text
-
-
-def without_twins(split: Split, held_out: Iterable[Split]) -> tuple[Split, Counter[str]]:
+def without_twins(split: Split, held_out: Iterable[Split | SymptomTexts]) -> tuple[Split, Counter[str]]:
     """The rows whose twin key is in none of the held-out splits, one row a text, none with two labels.
 
     Returns:
@@ -103,21 +116,19 @@ class Mixture:
             overlap.soften_canonical(self.targets[:first], (1 + settings.trust) / 2)
             overlap.soften(self.targets[first:], self.texts[first:], settings.trust)
 
-    def epoch(self, index: int) -> tuple[list[str], Targets]:
-        """Texts and targets (n, 6) of one epoch; the same for the same seed and index."""
+    def epoch(self, index: int) -> Examples:
+        """The examples of one epoch; the same for the same seed and index. Calm comments show no criterion."""
         random = np.random.default_rng([self.settings.seed, index])
         rows = self._draw_corpus(random)
         targets = self.targets[rows]
         texts = []
         for position, row in enumerate(rows):
             text, share = self._rewrite(self.texts[row], random)
+            text, targets[position] = self._change_lead_in(text, targets[position], random)
             targets[position] = (1 - share) * targets[position] + share * FLAT
             texts.append(text)
-        if self.comments is not None:
-            more, more_targets = self._draw_comments(self.comments, random)
-            texts += more
-            targets = np.concatenate([targets, more_targets])
-        return texts, targets
+        drawn = Examples(texts, targets)
+        return drawn if self.comments is None else drawn + self._draw_comments(self.comments, random)
 
     def _draw_corpus(self, random: np.random.Generator) -> npt.NDArray[np.int64]:
         if not self.settings.extra and not self.settings.balance:
@@ -138,7 +149,7 @@ class Mixture:
         """The text as it may stand in a real feed, and the share of the flat answer its target takes."""
         punctuate, shorten, surround = random.random(3)
         if shorten < self.settings.shorten:
-            text = SHORTER.sub("im", text, count=1)
+            text = LEAD_IN.sub("im", text, count=1)
         if punctuate < self.settings.punctuate:
             text += str(random.choice(ENDINGS))
         if surround < self.settings.surround and self.comments is not None:
@@ -147,7 +158,22 @@ class Mixture:
             return text, self.settings.surround_weight
         return text, 0.0
 
-    def _draw_comments(self, comments: Comments, random: np.random.Generator) -> tuple[list[str], Targets]:
+    def _change_lead_in(self, text: str, target: Targets, random: np.random.Generator) -> tuple[str, Targets]:
+        """The text without its lead-in, or with a negated one, and its target (6,)."""
+        if not self.settings.drop and not self.settings.negate:
+            return text, target
+        drop, negate = random.random(2)
+        if drop < self.settings.drop:
+            return LEAD_IN.sub("", text, count=1).strip() or text, target
+        sadness, joy, love = (target[EMOTIONS.index(name)] for name in ("sadness", "joy", "love"))
+        clear = sadness + joy + love > 0.8 and LEAD_IN.search(text) and not NEGATION.search(text)
+        if negate >= self.settings.negate or not clear:
+            return text, target
+        shares = np.array([0.10 if name == "fear" else 0.12 for name in EMOTIONS], np.float32)
+        shares[EMOTIONS.index("joy" if sadness > 0.5 else "sadness")] = OPPOSITE
+        return LEAD_IN.sub(str(random.choice(NEGATED_LEAD_INS)), text, count=1), shares / shares.sum()
+
+    def _draw_comments(self, comments: Comments, random: np.random.Generator) -> Examples:
         flat, felt = np.flatnonzero(comments.neutral), np.flatnonzero(~comments.neutral)
         rows = np.concatenate(
             [
@@ -156,4 +182,8 @@ class Mixture:
             ]
         )
         targets = (1 - self.settings.soften) * comments.targets[rows] + self.settings.soften * FLAT
-        return [comments.texts[row] for row in rows], targets.astype(np.float32)
+        ones, nothing = np.ones(len(rows), np.float32), np.zeros((len(rows), len(ANSWERS)), np.float32)
+        texts = [comments.texts[row] for row in rows]
+        return Examples(
+            texts, targets.astype(np.float32), ones, nothing, comments.calm[rows].astype(np.float32)
+        )

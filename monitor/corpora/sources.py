@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from monitor.corpora.examples import Examples
 from monitor.corpora.splits import Split
 from monitor.errors import DataError
-from monitor.labels import EMOTIONS
+from monitor.labels import ANSWERS, EMOTIONS
 
 Targets = npt.NDArray[np.float32]
 FLAT = np.full(len(EMOTIONS), 1 / len(EMOTIONS), dtype=np.float32)
@@ -33,8 +34,32 @@ GOEMOTIONS = {
     "fear": ("fear", "nervousness"),
     "surprise": ("surprise", "confusion", "curiosity", "realization"),
 }
+# Labels of texts that show no criterion: neutral, positive, or moved by one event.
+CALM = {"neutral", *GOEMOTIONS["joy"], "love", "caring", "desire", *GOEMOTIONS["surprise"]}
+CALM |= {"anger", "disapproval", "disgust"}
+# What the seven feelings of ISEAR and the eleven of SemEval-2018 say about the six emotions; which of them are calm.
+ISEAR = {
+    **{name: {name: 1.0} for name in ("joy", "fear", "anger", "sadness")},
+    "disgust": {"anger": 1.0},
+    "guilt": {"sadness": 0.7, "fear": 0.2, "anger": 0.1},
+    "shame": {"sadness": 0.55, "fear": 0.3, "anger": 0.15},
+}
+SEMEVAL = {
+    **{name: {name: 1.0} for name in EMOTIONS},
+    "disgust": {"anger": 1.0},
+    "optimism": {"joy": 1.0},
+    "pessimism": {"sadness": 1.0},
+    "trust": {"love": 1.0},
+}
+CALM_ISEAR = {"joy", "disgust"}
+CALM_SEMEVAL = {"joy", "love", "optimism", "trust", "surprise", "anticipation"}
 KINDS = {str: "a text", int: "a whole number"}
 EMOTION_OF = {name: emotion for emotion, names in GOEMOTIONS.items() for name in names}
+
+
+def twin_key(text: str) -> str:
+    """The first 60 letters and digits in lower case, or a text without any as it is; twins share it."""
+    return "".join(filter(str.isalnum, text.casefold()))[:60] or text
 
 
 @dataclass(frozen=True)
@@ -45,6 +70,11 @@ class Comments:
     targets: Targets
     neutral: npt.NDArray[np.bool_]
     labels: tuple[tuple[str, ...], ...]
+
+    @property
+    def calm(self) -> npt.NDArray[np.bool_]:
+        """Whether all labels of each comment are of texts that show no criterion; (n,)."""
+        return np.array([CALM.issuperset(names) for names in self.labels], dtype=np.bool_)
 
     def take(self, count: int) -> Comments:
         """The first `count` comments."""
@@ -111,6 +141,80 @@ def read_comments(path: Path, split: str = "train") -> Comments:
     return Comments(
         tuple(texts), np.array(targets, dtype=np.float32), np.array(neutral, dtype=np.bool_), tuple(kept)
     )
+
+
+def read_isear(path: Path) -> Examples:
+    """ISEAR (Scherer and Wallbott 1994): a Parquet file with columns text and emotion, one of seven feelings.
+
+    Situations of joy or disgust show no criterion; of the others that is not known.
+
+    Raises:
+        DataError: the file or a column is missing, or a feeling is unknown.
+    """
+    texts, names = _columns(path, text=str, emotion=str)
+    return _cast(path, texts, [[name] for name in names], ISEAR, CALM_ISEAR)
+
+
+def read_semeval(path: Path, split: str = "train") -> Examples:
+    """SemEval-2018 Task 1 E-c: a Parquet file with columns split, text and labels (names joined by commas, or none).
+
+    Tweets with positive labels alone show no criterion; of the others that is not known.
+
+    Raises:
+        DataError: the file or a column is missing, or no tweet is of the split.
+    """
+    rows = [
+        row for row in zip(*_columns(path, split=str, text=str, labels=str), strict=True) if row[0] == split
+    ]
+    if not rows:
+        raise DataError(f"{path}: no row of split {split!r}; see the data's README")
+    labels = [[name for name in joined.split(",") if name] for _, _, joined in rows]
+    return _cast(path, [text for _, text, _ in rows], labels, SEMEVAL | {"anticipation": {}}, CALM_SEMEVAL)
+
+
+def _cast(
+    path: Path,
+    texts: list[str],
+    labels: list[list[str]],
+    meanings: dict[str, dict[str, float]],
+    calm: set[str],
+) -> Examples:
+    """Emotion targets as the mean of the labels' meanings, flat without one; no criterion where all are calm."""
+    unknown = sorted({name for names in labels for name in names} - set(meanings))
+    if unknown:
+        raise DataError(f"{path}: unknown labels {unknown}; use {', '.join(meanings)}")
+    targets = np.tile(FLAT, (len(texts), 1))
+    for row, names in enumerate(labels):
+        known = [meanings[name] for name in names if meanings[name]]
+        if known:
+            targets[row] = [np.mean([share.get(name, 0.0) for share in known]) for name in EMOTIONS]
+    weights = np.array([bool(names) and calm.issuperset(names) for names in labels], np.float32)
+    nothing = np.zeros((len(texts), len(ANSWERS)), np.float32)
+    return Examples(texts, targets, np.ones(len(texts), np.float32), nothing, weights)
+
+
+def read_distilled(path: Path, prefix: str = "s_") -> Examples:
+    """Texts with the answers of teachers as targets of both questions.
+
+    Args:
+        path: a Parquet file with columns text, the six emotions, and a column a criterion and for "any", their
+            names behind a prefix; shares of 255.
+        prefix: "s_", or another prefix that is taken where the file has its columns.
+
+    Raises:
+        DataError: the file or a column is missing.
+    """
+    import pyarrow.parquet as pq
+
+    texts = read_texts(path)
+    if f"{prefix}{ANSWERS[0]}" not in pq.read_schema(path).names:
+        prefix = "s_"
+    columns = dict.fromkeys((*EMOTIONS, *(f"{prefix}{name}" for name in ANSWERS)), int)
+    shares = (np.array(_columns(path, **columns)).T / 255).astype(np.float32)
+    emotions = shares[:, : len(EMOTIONS)]
+    emotions = emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1e-6)
+    ones = np.ones(len(texts), np.float32)
+    return Examples(texts, emotions, ones, shares[:, len(EMOTIONS) :], ones)
 
 
 def _columns(path: Path, **wanted: type) -> list[list[Any]]:

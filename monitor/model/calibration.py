@@ -35,19 +35,24 @@ class Calibration(NamedTuple):
 
 
 def fit_calibration(
-    log_likelihoods: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]
+    log_likelihoods: npt.NDArray[np.floating],
+    labels: npt.NDArray[np.int64],
+    neutral: npt.NDArray[np.floating] | None = None,
+    flat_share: float = 0.0,
 ) -> Calibration | None:
     """The temperature and exponent that turn log-likelihoods (n, 6) to the least log-loss on labels (n,).
 
     One temperature cannot mend a model that is too sure of texts with two fair answers and not sure enough of clear
     ones; an exponent above 1 does, and keeps the order of the labels (an intra order-preserving map, Rahimi et al.
     2020, of one parameter more). None where COLDEST or HOTTEST is as good as any: such texts, say with every answer
-    right, cannot tell it.
+    right, cannot tell it. `flat_share` times the mean log-loss of neutral texts, `neutral` (m, 6), against the flat
+    answer is added, so that their answers stay flat.
 
     Raises:
         DataError: there is no text to fit on, or a log-likelihood is not finite.
     """
     values = np.asarray(log_likelihoods, dtype=np.float64)
+    flat = np.empty((0, values.shape[1])) if neutral is None else np.asarray(neutral, dtype=np.float64)
     if not len(values):
         raise DataError("calibration: the validation split is empty; temperature needs labelled texts")
     if not np.isfinite(values).all():
@@ -55,9 +60,10 @@ def fit_calibration(
     rows = np.arange(len(values))
 
     def loss(log_temperature: float, log_exponent: float = 0.0) -> float:
-        found = probabilities(values, np.exp(log_temperature), np.exp(log_exponent))[rows, labels]
+        scale = np.exp(log_temperature), np.exp(log_exponent)
         prior = (log_exponent / PRIOR_SD) ** 2 / (2 * len(values))
-        return float(-np.log(np.maximum(found, np.finfo(np.float64).tiny)).mean() + prior)
+        total = _log_loss(probabilities(values, *scale)[rows, labels]) + prior
+        return total + (flat_share * _log_loss(probabilities(flat, *scale)) if len(flat) else 0.0)
 
     bounds = np.log(COLDEST), np.log(HOTTEST)
     alone = minimize_scalar(loss, bounds=bounds, method="bounded")
@@ -66,6 +72,10 @@ def fit_calibration(
     limits = (bounds, (np.log(FLATTEST), np.log(STEEPEST)))
     both = minimize(lambda x: loss(*x), (alone.x, 0.0), bounds=limits, method="Nelder-Mead")
     return Calibration(*np.exp(both.x).tolist())
+
+
+def _log_loss(chosen: npt.NDArray[np.float64]) -> float:
+    return float(-np.log(np.maximum(chosen, np.finfo(np.float64).tiny)).mean())
 
 
 def fit_symptoms(
@@ -110,8 +120,8 @@ def _fit_platt(logits: npt.NDArray[np.float64], shown: npt.NDArray[np.bool_]) ->
 
 def neutral_limits(
     neutral: npt.NDArray[np.float64], share: float = 0.01, suicidal: float = 0.003
-) -> dict[str, float]:
-    """The limit of each of ANSWERS that few neutral texts pass.
+) -> npt.NDArray[np.float64]:
+    """The limit of each of ANSWERS that few neutral texts pass; (12,).
 
     All criteria get the quantile of one common rate, the largest at which at most `share` of the texts pass some
     limit. At most `share` of the texts pass the limit of P(any), and at most `suicidal` that of P(suicidal).
@@ -124,21 +134,41 @@ def neutral_limits(
     Raises:
         DataError: there is no neutral text.
     """
-    if not len(neutral):
-        raise DataError("limits: no neutral text was given; name a file that holds some")
-    ordered = np.sort(neutral, axis=0)[::-1]
-
-    def limits(texts: int) -> npt.NDArray[np.float64]:
-        """The values that at most so many texts lie above, rounded up to four digits."""
-        values = np.ceil(ordered[min(texts, len(ordered) - 1)] * 1e4) / 1e4
-        return np.asarray(np.minimum(values, 1.0))
-
     allowed = int(share * len(neutral))
-    passing = [n for n in range(allowed + 1) if (neutral > limits(n))[:, :-1].any(axis=1).sum() <= allowed]
-    found = limits(max(passing))
-    found[SUICIDAL] = max(found[SUICIDAL], limits(int(suicidal * len(neutral)))[SUICIDAL])
-    found[-1] = limits(allowed)[-1]
-    return dict(zip(ANSWERS, found.tolist(), strict=True))
+    rates = [n for n in range(allowed + 1) if _passing(neutral, _limits(neutral, n)) <= allowed]
+    found = _limits(neutral, max(rates))
+    found[SUICIDAL] = max(found[SUICIDAL], _limits(neutral, int(suicidal * len(neutral)))[SUICIDAL])
+    found[-1] = _limits(neutral, allowed)[-1]
+    return found
+
+
+def everyday_limits(
+    everyday: npt.NDArray[np.float64], share: float = 0.015, suicidal: float = 0.008
+) -> npt.NDArray[np.float64]:
+    """The limit of each of ANSWERS that at most `share` of everyday texts (n, 12) pass; (12,).
+
+    At most `suicidal` of them pass the limit of P(suicidal).
+
+    Raises:
+        DataError: there is no text.
+    """
+    found = _limits(everyday, int(share * len(everyday)))
+    found[SUICIDAL] = _limits(everyday, int(suicidal * len(everyday)))[SUICIDAL]
+    return found
+
+
+def _limits(values: npt.NDArray[np.float64], texts: int) -> npt.NDArray[np.float64]:
+    """The value of each column that at most so many rows lie above, rounded up to four digits."""
+    if not len(values):
+        raise DataError("limits: there is no text to take them from; name a file that holds some")
+    ordered = np.sort(values, axis=0)[::-1]
+    ceiling = np.ceil(ordered[min(texts, len(ordered) - 1)] * 1e4) / 1e4
+    return np.asarray(np.minimum(ceiling, 1.0))
+
+
+def _passing(values: npt.NDArray[np.float64], limits: npt.NDArray[np.float64]) -> int:
+    """How many rows lie above the limit of some criterion."""
+    return int((values > limits)[:, :-1].any(axis=1).sum())
 
 
 def contextual(

@@ -22,7 +22,6 @@ import torch
 from scipy.linalg import block_diag
 from torch import Tensor
 
-from monitor.labels import ANSWERS
 from monitor.errors import ModelError
 from monitor.model.label_tree import LabelTree, probabilities
 from monitor.model.prompts import PromptEncoder

@@ -20,6 +20,7 @@ from monitor.model.calibration import Calibration
 from monitor.model.files import base_hash
 from monitor.model.folder import Manifest, ModelFolder
 from monitor.model.prompts import PromptTemplate
+from monitor.model.symptoms import SymptomsCalibration
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
 
 EMBEDDED_PROMPT = PromptTemplate(
@@ -97,10 +98,21 @@ def save_base(network: Any, tokenizer: Any, out: Path, name: str) -> None:
     Manifest(name, "base", base_hash(folder), "nf4-dq", None, EMBEDDED_PROMPT, 1.0, RiskMap()).save(out)
 
 
-def save_model(adapted: Any, source: ModelFolder, out: Path, *, name: str, calibration: Calibration) -> None:
+def save_model(
+    adapted: Any,
+    source: ModelFolder,
+    out: Path,
+    *,
+    name: str,
+    calibration: Calibration,
+    prompt: PromptTemplate | None = None,
+    symptoms_calibration: SymptomsCalibration | None = None,
+    criteria_limits: Mapping[str, float] | None = None,
+) -> None:
     """Write a fine-tuned model folder: adapter in bf16, monitor.json, and the base where it is small.
 
-    A base of more than 64 MB, or one from the hub, is referred to instead of copied.
+    A base of more than 64 MB, or one from the hub, is referred to instead of copied. `prompt` is the one trained
+    with, if it is not the source's; calibration and limits of the symptoms question belong to one that has it.
     """
     out.mkdir(parents=True, exist_ok=True)
     adapted.save_pretrained(out / "adapter")
@@ -130,6 +142,9 @@ def save_model(adapted: Any, source: ModelFolder, out: Path, *, name: str, calib
         adapter="adapter",
         temperature=calibration.temperature,
         exponent=calibration.exponent,
+        prompt=prompt or source.manifest.prompt,
+        symptoms_calibration=symptoms_calibration,
+        criteria_limits=criteria_limits,
     ).save(out)
 
 

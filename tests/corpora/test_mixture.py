@@ -15,10 +15,9 @@ from monitor.corpora.mixture import (
     Mixture,
     MixtureSettings,
     training_list,
-    twin_key,
     without_twins,
 )
-from monitor.corpora.sources import FLAT, instruction_pairs, read_comments, read_extra
+from monitor.corpora.sources import FLAT, instruction_pairs, read_comments, read_extra, twin_key
 from monitor.corpora.splits import Split, load_splits
 from monitor.errors import DataError
 from monitor.labels import EMOTIONS
@@ -74,16 +73,18 @@ def test_a_twin_is_a_text_with_the_same_first_sixty_letters() -> None:
 
 def test_an_epoch_has_the_natural_mix_and_the_same_seed_draws_the_same() -> None:
     drawn = Mixture([many(200), many(300)], None, PLAIN)
-    texts, targets = drawn.epoch(0)
+    first = drawn.epoch(0)
+    texts, targets = first.texts, first.targets
     assert targets.sum(axis=0) / len(texts) == pytest.approx(NATURAL_MIX, abs=0.01)
-    assert drawn.epoch(0)[0] == texts
-    assert drawn.epoch(1)[0] != texts
+    assert drawn.epoch(0).texts == texts
+    assert drawn.epoch(1).texts != texts
 
 
 def test_without_extra_texts_an_epoch_is_the_canonical_split() -> None:
     canonical = many(20)
     drawn = Mixture([canonical, many(50)], None, MixtureSettings(**{**vars(PLAIN), "extra": False}))
-    texts, targets = drawn.epoch(3)
+    epoch = drawn.epoch(3)
+    texts, targets = epoch.texts, epoch.targets
     assert tuple(texts) == canonical.texts
     assert (targets.argmax(axis=1) == canonical.labels).all()
 
@@ -109,7 +110,8 @@ def test_comments_are_cast_to_the_six_emotions_and_neutral_is_flat(tmp_path: Pat
 
 def test_rewritten_texts_keep_their_emotion_and_targets_stay_distributions(tmp_path: Path) -> None:
     settings = MixtureSettings(neutral=1, emotional=1, punctuate=1, shorten=1, surround=1)
-    texts, targets = Mixture([many(50)], read_comments(comments_file(tmp_path)), settings).epoch(0)
+    epoch = Mixture([many(50)], read_comments(comments_file(tmp_path)), settings).epoch(0)
+    texts, targets = epoch.texts, epoch.targets
     assert targets.sum(axis=1) == pytest.approx(np.ones(len(texts)))
     assert all("i feel" not in text and "what a day" in text for text in texts[:-2])
     assert targets[:-2].max(axis=1).min() > 0.8

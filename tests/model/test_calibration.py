@@ -64,3 +64,17 @@ def test_an_empty_or_broken_split_is_refused() -> None:
         fit_calibration(np.empty((0, 6)), np.empty(0, dtype=np.int64))
     with pytest.raises(DataError, match="not finite"):
         fit_calibration(np.full((2, 6), np.nan), np.zeros(2, dtype=np.int64))
+
+
+def test_neutral_texts_flatten_their_answers() -> None:
+    random = np.random.default_rng(0)
+    values = random.normal(0, 3, (400, 6))
+    labels = np.array([random.choice(6, p=row) for row in probabilities(values, 1.0)])
+    neutral = random.normal(0, 1, (300, 6))
+    plain = fit_calibration(values, labels)
+    flatter = fit_calibration(values, labels, neutral, flat_share=0.5)
+    assert plain is not None
+    assert flatter is not None
+    largest = [probabilities(neutral, *fitted).max(axis=1).mean() for fitted in (plain, flatter)]
+    assert largest[1] < largest[0]
+    assert fit_calibration(values, labels, neutral, flat_share=0.0) == plain

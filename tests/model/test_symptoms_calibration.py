@@ -7,7 +7,7 @@ import pytest
 
 from monitor.errors import DataError
 from monitor.labels import ANSWERS, CRITERIA
-from monitor.model.calibration import fit_symptoms, neutral_limits
+from monitor.model.calibration import everyday_limits, fit_symptoms, neutral_limits
 
 
 def drawn(n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -53,8 +53,8 @@ def test_at_most_the_given_shares_of_neutral_texts_pass_a_limit() -> None:
     random = np.random.default_rng(0)
     neutral = random.beta(1, 20, (3000, 12))
     limits = neutral_limits(neutral, share=0.01, suicidal=0.003)
-    assert tuple(limits) == ANSWERS
-    above = neutral > np.array(list(limits.values()))
+    assert limits.shape == (len(ANSWERS),)
+    above = neutral > limits
     assert 0.005 <= above[:, :11].any(axis=1).mean() <= 0.01
     assert 0.008 <= above[:, 11].mean() <= 0.01
     assert above[:, CRITERIA.index("suicidal")].mean() <= 0.003
@@ -62,8 +62,19 @@ def test_at_most_the_given_shares_of_neutral_texts_pass_a_limit() -> None:
 
 def test_limits_of_few_or_flat_neutral_texts_are_their_largest_values() -> None:
     neutral = np.full((5, 12), 0.25)
-    assert set(neutral_limits(neutral).values()) == {0.25}
+    assert set(neutral_limits(neutral)) == {0.25}
     neutral[2] = 1.0
-    assert set(neutral_limits(neutral).values()) == {1.0}
-    with pytest.raises(DataError, match="no neutral text"):
-        neutral_limits(neutral[:0])
+    assert set(neutral_limits(neutral)) == {1.0}
+    for limits in (neutral_limits, everyday_limits):
+        with pytest.raises(DataError, match="no text to take them from"):
+            limits(neutral[:0])
+
+
+def test_at_most_the_given_shares_of_everyday_texts_pass_each_limit() -> None:
+    everyday = np.random.default_rng(1).beta(1, 5, (2000, 12))
+    above = everyday > everyday_limits(everyday, share=0.02, suicidal=0.005)
+    shares = above.mean(axis=0)
+    assert shares[CRITERIA.index("suicidal")] <= 0.005
+    assert (np.delete(shares, CRITERIA.index("suicidal")) <= 0.02).all()
+    assert shares.min() >= 0.003
+    assert np.delete(shares, CRITERIA.index("suicidal")).min() >= 0.018

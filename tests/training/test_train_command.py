@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from jobs.cli import build_app
-from jobs.train import _size, prepare
+from jobs.train import _size
 from monitor.corpora.mixture import MixtureSettings
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS
@@ -24,6 +24,7 @@ from monitor.scoring.scorer import LabelScorer
 from monitor.training.checkpoint import load_trainable, pick_device, save_base, save_model
 from monitor.training.finetuning import TrainSettings, attach_adapter
 from monitor.training.label_likelihood import label_log_likelihoods
+from monitor.training.prepare import prepare
 from monitor.training.recipe import Recipe, read_recipe
 from reports.evaluation.training_curve import training_curve
 from tests.support.tiny_models import WORDS, byte_level_tokenizer, tiny_llama
@@ -133,7 +134,8 @@ def test_a_run_says_how_many_texts_an_epoch_has_and_of_how_many(corpus: Path) ->
 
 
 def test_the_notebooks_settings_are_the_defaults() -> None:
-    settings, mixture, files = read_recipe("notebook", {})
+    settings, mixture, files, symptoms, _ = read_recipe("notebook", {})
+    assert symptoms is None
     assert (settings.r, settings.alpha, settings.dropout) == (16, 32, 0.05)
     assert settings.targets == ("q_proj", "k_proj", "v_proj", "o_proj")
     assert (settings.epochs, settings.batch, settings.accumulation) == (3, 4, 4)
@@ -143,7 +145,7 @@ def test_the_notebooks_settings_are_the_defaults() -> None:
 
 
 def test_the_embedded_recipe_is_read_and_options_override_it() -> None:
-    settings, mixture, files = read_recipe("embedded", {"epochs": 1, "seed": 7})
+    settings, mixture, files, *_ = read_recipe("embedded", {"epochs": 1, "seed": 7})
     assert settings.epochs == 1
     assert mixture is not None
     assert mixture.seed == 7
@@ -153,7 +155,7 @@ def test_the_embedded_recipe_is_read_and_options_override_it() -> None:
 def test_the_seed_of_a_recipe_stands_unless_an_option_says_otherwise(tmp_path: Path) -> None:
     path = str(recipe(tmp_path, "[adapter]\nseed = 3\n[mixture]\n"))
     for changes, seed in (({}, 3), ({"seed": 0}, 0)):
-        settings, mixture, _ = read_recipe(path, changes)
+        settings, mixture, *_ = read_recipe(path, changes)
         assert mixture is not None
         assert (settings.seed, mixture.seed) == (seed, seed)
 
@@ -163,7 +165,7 @@ def test_the_seed_of_a_recipe_stands_unless_an_option_says_otherwise(tmp_path: P
     [
         ("[adapter]\nrank = 8", "no such setting: adapter.rank"),
         ("[adapter]\ndropuot = 0.1", "no such setting: adapter.dropuot (did you mean dropout?)"),
-        ("[adapters]", "no such table: adapters (there are: adapter, mixture)"),
+        ("[adapters]", "no such table: adapters (there are: adapter, mixture, symptoms, calibration)"),
         ("[mixture]\nextra = true", "mixture.extra: name the file in mixture.extra_texts, or ask for none"),
         ("[mixture]\nneutral = 5", "mixture.neutral or emotional: name the file in mixture.comments, or"),
         ("adapter = 3", "adapter: this is a table"),
