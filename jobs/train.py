@@ -31,6 +31,7 @@ from monitor.training.recipe import read_recipe
 from reports.style.wording import count
 
 if TYPE_CHECKING:
+    from monitor.training.fitted import Fitted
     from monitor.training.validation import TrainResult
 
 
@@ -96,10 +97,12 @@ def command(
     np.save(out / "training_list.npy", training_list(prepared.texts))
     _draw(result.curve, out)
     console.print(_best(result))
-    took = format_duration(time.monotonic() - started)
-    told = f"temperature {fitted.calibration.temperature}, exponent {fitted.calibration.exponent}; {took}"
-    last = f"{told}; model written to {out}\n{NOT_A_DIAGNOSIS}"
-    console.print(last, highlight=False, soft_wrap=True)
+    console.print(_last_line(fitted, time.monotonic() - started, out), highlight=False, soft_wrap=True)
+
+
+def _last_line(fitted: Fitted, seconds: float, out: Path) -> str:
+    scale = f"temperature {fitted.calibration.temperature}, exponent {fitted.calibration.exponent}"
+    return f"{scale}; {format_duration(seconds)}; model written to {out}\n{NOT_A_DIAGNOSIS}"
 
 
 def _size(prepared: Prepared) -> str:
