@@ -16,7 +16,7 @@ from jobs.console.app import run
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
-from reports.risk.inputs import Options
+from reports.risk.inputs import Options, Signal
 from reports.style.wording import Language
 
 
@@ -51,6 +51,9 @@ def command(
     ] = False,
     evidence: Annotated[bool, typer.Option("--evidence", help="Show the texts behind open alerts.")] = False,
     lang: Annotated[str, typer.Option(help="Language of the report's own words: en or zh-TW.")] = "en",
+    signal: Annotated[
+        str, typer.Option(help="What the alert rules read, as in the settings: p_high, p_any or both.")
+    ] = Options.signal,
 ) -> None:
     """Write the offline risk report of a database: HTML pages, PNG and SVG."""
     options = Options(
@@ -63,6 +66,7 @@ def command(
         subject_pages,
         evidence,
         cast(Language, lang),
+        cast(Signal, signal),
     )
     console = Console()
     console.print(

@@ -90,7 +90,7 @@ def report_and_publish(db: Database, settings: Settings, model_id: str) -> Path:
 
 def report_options(settings: Settings) -> Options:
     """The options of the report that the settings name."""
-    return Options(**settings.model_dump(include=REPORT_SETTINGS))
+    return Options(**settings.model_dump(include=REPORT_SETTINGS), signal=settings.alerts.signal)
 
 
 def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> Scorer:

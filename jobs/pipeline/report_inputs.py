@@ -11,12 +11,12 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from monitor.database.statements import utc_now
+from monitor.database.statements import query, utc_now
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
 from monitor.windows import window_queries
 from reports.risk import suppression
-from reports.risk.inputs import Inputs, Model, Notice, Options, Series
+from reports.risk.inputs import GROUP_DAYS, STRIP_DAYS, Inputs, Model, Notice, Options, Series
 from reports.risk.suppression import Pieces
 from reports.style.wording import Words
 
@@ -64,14 +64,18 @@ def collect_inputs(
         values = {"model_id": described.model_id, "as_of": until, **params}
         return window_queries.run(con, name, **window_queries.load(name).pick(values))
 
-    return _inputs(window, until, described, options)
+    passages = query(con, "queries/crisis_passages", as_of=until, days=GROUP_DAYS)
+    if not options.evidence:
+        passages = passages.with_columns(passage=pl.lit(""))
+    return _inputs(window, passages, until, described, options)
 
 
-def _inputs(window: Window, as_of: dt.date, model: Model, options: Options) -> Inputs:
+def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model, options: Options) -> Inputs:
     weekly = window("weekly_cohort", weeks=math.ceil(options.days / 7) + WINDOWS[-1] // 7)
     daily = [window("rolling_overall", window_days=length) for length in WINDOWS]
     heat = window("heat_subject_week", days=options.days, top=ALL_SUBJECTS)
     subjects_until = as_of if options.subject_pages else NEVER
+    cohorts = _cohorts(window, weekly.drop_nulls("cohort"), as_of, options)
     everyone, pieces = _everyone(daily, weekly.filter(pl.col("cohort").is_null()), as_of, options)
     hour_days = pieces.days_by_day(options.days)
     hours = window("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
@@ -80,7 +84,7 @@ def _inputs(window: Window, as_of: dt.date, model: Model, options: Options) -> I
         model=model,
         options=options,
         everyone=everyone,
-        cohorts=_cohorts(window, weekly.drop_nulls("cohort"), as_of, options),
+        cohorts=cohorts,
         n_cohorts=weekly["cohort"].drop_nulls().n_unique(),
         headline=window("headline", threshold=options.threshold, min_texts=options.min_texts),
         data_quality=window("data_quality"),
@@ -89,12 +93,19 @@ def _inputs(window: Window, as_of: dt.date, model: Model, options: Options) -> I
         subject_week=heat.filter(pl.col("place") <= options.top),
         weekday_hour=suppression.hours(hours, options.min_cohort),
         hour_days=hour_days,
-        alerts=window("alerts"),
+        alerts=window("alerts").sort(pl.col("rule") != "crisis", maintain_order=True),
         evidence=window("alert_evidence", top=TEXTS_PER_ALERT, as_of=as_of if options.evidence else NEVER),
         run=next(window("last_run").iter_rows(named=True), None),
         score_card=window("score_card"),
         subject_day=window("rolling_subject", window_days=WINDOWS[0], as_of=subjects_until),
         subject_7=window("rolling_subject", window_days=WINDOWS[1], as_of=subjects_until),
+        criteria=suppression.criteria(
+            window("criteria_overall", days=GROUP_DAYS),
+            [str(series.cohort) for series in cohorts],
+            options.min_cohort,
+        ),
+        signs=window("criteria_subject", days=STRIP_DAYS),
+        passages=passages,
     )
 
 

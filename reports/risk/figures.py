@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import altair as alt
 import polars as pl
@@ -39,6 +39,7 @@ class Figure:
     """One section of a page. Without chart and table, `summary` gives the reason.
 
     draw(palette, width=...) gives the chart; a table without a chart is not folded. The title links to `href`.
+    strips: of reports.risk.signs, above the summary.
     """
 
     key: str
@@ -49,6 +50,7 @@ class Figure:
     table: Table | None = field(default=None, repr=False)
     wide: bool = True
     href: str = ""
+    strips: Sequence[Any] = ()
 
 
 def of_series(series: Series, inputs: Inputs) -> list[Figure]:
@@ -94,6 +96,7 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
             "Share of texts labelled high risk, by UTC day. Solid line: share over the 7 days to each "
             "day. Band: its 95% interval (Wilson's), which assumes that texts are independent."
         ),
+        inputs.high_note,
         words("Grey: days without scores.") if with_gaps else "",
         words("Weeks with a day of fewer than {n} subjects are one point each.", n=least)
         if series.by_week
@@ -220,7 +223,9 @@ def weekday_hour(inputs: Inputs) -> Figure:
         days=words.count(min(inputs.hour_days, inputs.days_on_record), "day"),
     )
     unit = words.join(
-        unit, words("Grey: withheld to protect groups of fewer than {n} subjects. Blank: no texts.", n=limit)
+        unit,
+        inputs.high_note,
+        words("Grey: withheld to protect groups of fewer than {n} subjects. Blank: no texts.", n=limit),
     )
     figure = partial(Figure, "weekday_hour", words("High risk by weekday and hour"), unit)
     heat = chart_data.weekday_hours(inputs.weekday_hour, words)

@@ -78,7 +78,7 @@ def tiles(series: Series, inputs: Inputs) -> list[Tile]:
     words, (now, before) = inputs.words, latest_two_weeks(series, inputs)
     result = [
         _share("share_high", words("of texts labelled high risk"), now, before, words),
-        _share("p_high", words("mean probability of high risk"), now, before, words),
+        _share("p_high", mean_label(inputs), now, before, words),
     ]
     if series.cohort is None:
         result.append(_above(now, inputs))
@@ -89,6 +89,11 @@ def tiles(series: Series, inputs: Inputs) -> list[Tile]:
         return [*result, Tile(f"{now['n']:,}", texts)]
     note = words("{change} on the week before", change=change(now["n"] - before["n"]))
     return [*result, Tile(f"{now['n']:,}", texts, note)]
+
+
+def mean_label(inputs: Inputs) -> str:
+    """The label of a mean P(high risk), with the emotions behind it."""
+    return inputs.words("mean probability of high risk, {formula}", formula=inputs.high_formula)
 
 
 def _withheld(label: str, words: Words) -> Tile:

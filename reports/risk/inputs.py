@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import polars as pl
 
@@ -14,7 +14,10 @@ from monitor.alerts.rules import AlertRules
 from monitor.errors import ConfigError
 from reports.style.wording import LANGUAGES, Language, Words
 
+Signal = Literal["p_high", "p_any", "both"]
 MOST_CELLS = 5_000  # of one chart; Altair refuses more
+STRIP_DAYS = 14  # the days of a subject's signs
+GROUP_DAYS = 28  # the days of the signs of everyone and of cohorts, and of the crisis list's passages
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,9 @@ class Options:
     top: number of subjects in the heatmap, highest risk first, and of cohorts with a page.
     show_subjects: name subjects by their ids; otherwise the pages number them.
     subject_pages: write one page per subject.
-    evidence: quote the texts behind the alerts.
+    evidence: quote the texts behind the alerts, and the passages that the crisis list found.
     lang: the language of the report's own words.
+    signal: what the rules level, change and sustained read, see monitor.alerts.rules.
 
     Raises:
         ConfigError: a value is out of its range, or top subjects over days are more cells than a chart holds.
@@ -44,6 +48,7 @@ class Options:
     subject_pages: bool = False
     evidence: bool = False
     lang: Language = "en"
+    signal: Signal = AlertRules().signal
 
     @property
     def about_persons(self) -> bool:
@@ -63,6 +68,8 @@ class Options:
                 f"{self.top} subjects over {self.days} days are {cells:,} cells, and a chart holds "
                 f"{MOST_CELLS:,}; lower --top or --days"
             )
+        if self.signal not in get_args(Signal):
+            raise ConfigError(f"--signal {self.signal}: the rules read {', '.join(get_args(Signal))}")
         if self.lang not in LANGUAGES:
             raise ConfigError(f"--lang {self.lang}: no such language here; there are {', '.join(LANGUAGES)}")
 
@@ -114,6 +121,9 @@ class Inputs:
     hour_days: number of days in weekday_hour; 0 if it may not be published.
     run: quality, findings and time of the newest run with a judgement, if any.
     subject_day, subject_7: windows of 1 and 7 days per subject; empty unless subject_pages is set.
+    criteria: criteria_overall of GROUP_DAYS, suppressed; empty if the model does not answer this question.
+    signs: criteria_subject of STRIP_DAYS.
+    passages: passages of GROUP_DAYS that the crisis list raised; column passage is empty without the option evidence.
     """
 
     as_of: dt.date
@@ -135,6 +145,9 @@ class Inputs:
     score_card: pl.DataFrame
     subject_day: pl.DataFrame
     subject_7: pl.DataFrame
+    criteria: pl.DataFrame
+    signs: pl.DataFrame
+    passages: pl.DataFrame
 
     @property
     def words(self) -> Words:
@@ -155,6 +168,25 @@ class Inputs:
     def too_few(self) -> bool:
         """Whether too few subjects have scores to hide a person in rows without names."""
         return not self.options.show_subjects and len(self.places) < self.options.min_cohort
+
+    @property
+    def high_formula(self) -> str:
+        """P(high risk) as a sum over its emotions: P(sadness) with the default risk map."""
+        emotions = [name for name, risk in self.model.rules.items() if risk == "high_risk"]
+        return " + ".join(f"P({self.words(emotion)})" for emotion in emotions) or "0"
+
+    @property
+    def high_note(self) -> str:
+        """A sentence that names the emotions behind P(high risk)."""
+        words = self.words
+        emotions = [words(name) for name, risk in self.model.rules.items() if risk == "high_risk"]
+        if not emotions:
+            return words("No emotion counts as high risk.")
+        return words(
+            "P(high risk) is the {emotions} score: {formula}.",
+            emotions=words(" or ").join(emotions),
+            formula=self.high_formula,
+        )
 
     def label(self, subject_id: str) -> str:
         """The name of a subject on the pages."""

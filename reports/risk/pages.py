@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from reports.risk import chart_data, data_quality, figures, headline, subject_page, subjects
+from reports.risk import chart_data, data_quality, figures, headline, signs, subject_page, subjects
 from reports.risk.charts import highest
 from reports.risk.figures import Figure, Link, Table
 from reports.risk.headline import Tile
@@ -68,7 +68,7 @@ def menu(inputs: Inputs) -> list[Link]:
 def index(inputs: Inputs, page: partial[Page]) -> Page:
     """The overview."""
     trend, levels, mix = figures.of_series(inputs.everyone, inputs)
-    page_figures = [trend, *_cohorts(inputs), levels, mix]
+    page_figures = [trend, *_cohorts(inputs), levels, mix, signs.of_group(inputs.everyone, inputs)]
     page_figures += [subjects.open_alerts(inputs, MOST_LISTED), subjects.subject_week(inputs)]
     return page(
         "index.html",
@@ -90,23 +90,49 @@ def cohort(number: int, series: Series, inputs: Inputs, page: partial[Page]) -> 
         headline.lead(series, inputs),
         above=inputs.words("This week against last week"),
         tiles=headline.tiles(series, inputs),
-        figures=figures.of_series(series, inputs),
+        figures=[*figures.of_series(series, inputs), signs.of_group(series, inputs)],
     )
 
 
 def alerts(inputs: Inputs, page: partial[Page]) -> Page:
     """The alerts of the early-warning rules."""
     words = inputs.words
-    page_figures = [subjects.open_alerts(inputs), subjects.alert_bars(inputs), subjects.closed_alerts(inputs)]
+    page_figures = [
+        subjects.open_alerts(inputs, with_signs=True),
+        subjects.alert_bars(inputs),
+        subjects.closed_alerts(inputs),
+    ]
     if inputs.options.evidence:
-        page_figures.insert(1, subjects.evidence(inputs))
+        page_figures[1:1] = [subjects.crisis_passages(inputs), subjects.evidence(inputs)]
     return page(
         "alerts.html",
         words("Alerts"),
-        subjects.withheld_note(inputs) if inputs.too_few else _alerts_lead(inputs),
+        words.join(
+            _crisis_lead(inputs),
+            subjects.withheld_note(inputs) if inputs.too_few else _alerts_lead(inputs),
+        ),
         tiles=subjects.alert_tiles(inputs),
         figures=page_figures,
     )
+
+
+def _crisis_lead(inputs: Inputs) -> str:
+    """That no one may rely on this report to find a crisis, and how many passages wait for a reader."""
+    words, n_passages = inputs.words, inputs.passages.height
+    warning = words("This report does not detect crises by itself.")
+    if inputs.too_few:  # the number would reveal something
+        return warning
+    if not n_passages:
+        return words.join(warning, words("The crisis list found no passages in the last 28 days."))
+    if n_passages == 1:
+        return words.join(
+            warning, words("The crisis list found 1 passage in the last 28 days; a person must read it.")
+        )
+    found = words(
+        "The crisis list found {passages} in the last 28 days; a person must read them.",
+        passages=words.count(n_passages, "passage"),
+    )
+    return words.join(warning, found)
 
 
 def _alerts_lead(inputs: Inputs) -> str:

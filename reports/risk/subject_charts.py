@@ -53,8 +53,8 @@ def alert_bars(
         width: in pixels, or of the container.
         row: height of a row in pixels.
     """
-    rules = [words("level"), words("change"), words("sustained")]
-    shades = dict(zip(rules, (palette.high[0], palette.mid[1], palette.low[0]), strict=True))
+    rules = [words("crisis"), words("level"), words("change"), words("sustained")]
+    shades = dict(zip(rules, (palette.ink, palette.high[0], palette.mid[1], palette.low[0]), strict=True))
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
     tooltip_rows = [
         ("label", words("Subject"), None),

@@ -9,9 +9,9 @@ from typing import Any
 
 import polars as pl
 
-from reports.risk import subject_charts, subjects
+from reports.risk import signs, subject_charts, subjects
 from reports.risk.figures import Figure, Table
-from reports.risk.headline import Tile
+from reports.risk.headline import Tile, mean_label
 from reports.risk.inputs import Inputs
 from reports.style.wording import exact, percent
 
@@ -25,7 +25,7 @@ def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
 
     past = words("own mean of the 56 days before: {mean}", mean=percent(latest["baseline_mean"]))
     return [
-        Tile(percent(latest["p_high"]), words("mean probability of high risk"), past),
+        Tile(percent(latest["p_high"]), mean_label(inputs), past),
         Tile(
             f"{latest['n']:,}",
             words("texts in those 7 days"),
@@ -45,11 +45,16 @@ def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
 
 
 def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: Inputs) -> list[Figure]:
-    """Trend, alerts and, with the option, evidence of one subject; frames are its rows of rolling_subject."""
+    """Trend, signs, alerts and, with the option, evidence of one subject; frames are its rows of rolling_subject."""
     own = inputs.alerts.filter(pl.col("subject_id") == subject_id)
-    charted = [course(daily, week, own, inputs), _alerts(own, inputs)]
+    charted = [
+        course(daily, week, own, inputs),
+        signs.of_subject(subject_id, daily, inputs),
+        _alerts(own, inputs),
+    ]
     if inputs.options.evidence:
         charted.append(subjects.evidence(inputs, "../", subject_id))
+        charted.append(subjects.crisis_passages(inputs, "../", subject_id))
     return charted
 
 
@@ -62,7 +67,7 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
         "Triangles: alerts.",
         threshold=exact(threshold),
     )
-    figure = partial(Figure, "course", words("Risk over time"), unit)
+    figure = partial(Figure, "course", words("Risk over time"), words.join(unit, inputs.high_note))
     frame = _frame(daily, week, inputs)
     if not frame.height:
         return figure(

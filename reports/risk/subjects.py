@@ -7,7 +7,7 @@ from functools import partial
 
 import polars as pl
 
-from reports.risk import chart_data, subject_charts
+from reports.risk import chart_data, signs, subject_charts
 from reports.risk.figures import Figure, Link, Table
 from reports.risk.headline import Tile
 from reports.risk.inputs import Inputs
@@ -54,6 +54,7 @@ def subject_week(inputs: Inputs) -> Figure:
             n=least,
         )
         unit = words.join(unit, rule)
+    unit = words.join(unit, inputs.high_note)
     figure = partial(Figure, "subject_week", words("High risk by subject and week"), unit)
     if not inputs.subject_week.height:
         return figure(
@@ -146,16 +147,10 @@ def alert_tiles(inputs: Inputs) -> list[Tile]:
     ]
 
 
-def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figure:
-    """The newest `most` open alerts, as a table."""
+def open_alerts(inputs: Inputs, most: int | None = None, *, with_signs: bool = False) -> Figure:
+    """The first `most` open alerts as a table, optionally with the signs of each subject's last 14 days."""
     words, not_closed = inputs.words, inputs.alerts.filter(OPEN)
-    unit = words(
-        "An alert means that a rule was met. A person who can help decides what that means. Level: "
-        "the mean probability of high risk over a week reached the threshold. Change: sadder than "
-        "this person's usual; the value is the excess, counted in texts. Sustained: many days of "
-        "high risk within two weeks."
-    )
-    figure = partial(Figure, "open_alerts", words("Open alerts"), unit)
+    figure = partial(Figure, "open_alerts", words("Open alerts"), rules_unit(inputs))
     if inputs.too_few:  # checked first: "no alert" would also reveal something
         return figure(withheld_note(inputs))
     if not not_closed.height:
@@ -169,13 +164,50 @@ def open_alerts(inputs: Inputs, most: int | None = None, root: str = "") -> Figu
         subjects=words.count(not_closed["subject_id"].n_unique(), "subject"),
     )
     if listed.height < not_closed.height:
-        summary = words.join(summary, words("The newest {n} are shown.", n=listed.height))
-    return figure(summary, table=alert_table(listed, inputs, root))
+        summary = words.join(summary, _shown_note(listed, words))
+    return figure(summary, table=alert_table(listed, inputs, with_signs=with_signs))
 
 
-def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "") -> Table:
+def rules_unit(inputs: Inputs) -> str:
+    """What an alert means, each rule in a sentence, and the signal that three of them read."""
     words = inputs.words
-    columns = ("Subject", "Rule", "Opened", "Evidence", "Texts", "Value", "Threshold", "State", "Alert")
+    signal = {
+        "p_high": words("The signal is P(high risk)."),
+        "p_any": words("The signal is P(any): the probability that a text shows any sign of depression."),
+        "both": words(
+            "The signal is the greater of P(high risk) and P(any), the probability that a text shows any sign of "
+            "depression."
+        ),
+    }[inputs.options.signal]
+    return words.join(
+        words("An alert means that a rule was met. A person who can help decides what that means."),
+        words(
+            "Crisis: a text holds wording of the crisis list, or its P(suicidal) is above the limit; one such text "
+            "is enough."
+        ),
+        words(
+            "Level: the mean of the signal over a week reached the threshold. Change: above this person's usual; the "
+            "value is the excess, counted in texts. Sustained: many days of a high signal within two weeks."
+        ),
+        signal,
+        inputs.high_note,
+    )
+
+
+def _shown_note(listed: pl.DataFrame, words: Words) -> str:
+    """The choice of the alerts in a list that is not complete."""
+    if "crisis" in listed["rule"]:
+        return words("Only {n} are shown: those of the crisis rule first, then the newest.", n=listed.height)
+    return words("The newest {n} are shown.", n=listed.height)
+
+
+def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "", *, with_signs: bool = False) -> Table:
+    """One row per alert; the signs of the last 14 days are the last column, if the model answers that question."""
+    words = inputs.words
+    columns = ["Subject", "Rule", "Opened", "Evidence", "Texts", "Value", "Threshold", "State", "Alert"]
+    with_signs = with_signs and inputs.criteria.height > 0
+    if with_signs:
+        columns.append("Signs in the last 14 days")
     rows = [
         (
             subject_cell(row["subject_id"], inputs, root),
@@ -187,6 +219,7 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "") -> Table:
             _value(row["rule"], row["threshold"], words),
             _state(row, inputs),
             row["alert_id"][:8],
+            *([signs.listed(row["subject_id"], inputs)] if with_signs else []),
         )
         for row in alerts.to_dicts()
     ]
@@ -194,9 +227,11 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "") -> Table:
 
 
 def _value(rule: str, value: float, words: Words) -> str:
-    """The value of a rule in its unit: mean probability (level), number of texts (change), days (sustained)."""
+    """The value of a rule in its unit: a mean (level), a number of texts (change, crisis) or of days (sustained)."""
     if rule == "level":
         return percent(value)
+    if rule == "crisis":
+        return words.count(int(value), "text")
     return words.count(int(value), "day") if rule == "sustained" else f"{value:.2f}"
 
 
@@ -263,7 +298,7 @@ def alert_bars(inputs: Inputs) -> Figure:
         subjects=words.count(alerts["subject_id"].n_unique(), "subject"),
     )
     if alerts.height > MOST_BARS:
-        summary = words.join(summary, words("The newest {n} are shown.", n=MOST_BARS))
+        summary = words.join(summary, _shown_note(recent, words))
     return figure(summary, partial(subject_charts.alert_bars, bars, words=words))
 
 
@@ -274,15 +309,12 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
     texts = inputs.evidence.join(alerts, on="alert_id", how="left", maintain_order="left")
     if subject_id is not None:
         texts = texts.filter(pl.col("subject_id") == subject_id)
-    figure = partial(
-        Figure,
-        "evidence",
-        words("The texts behind the alerts"),
-        words(
-            "For each open alert: the texts of its evidence days with the highest probability of high "
-            "risk, cut to 280 characters."
-        ),
+    unit = words(
+        "For each open alert: the texts of its evidence days with the highest probability of high "
+        "risk, cut to 280 characters."
     )
+    title = words("The texts behind the alerts")
+    figure = partial(Figure, "evidence", title, words.join(unit, inputs.high_note))
     if inputs.too_few:
         return figure(withheld_note(inputs))
     if not texts.height:
@@ -299,3 +331,30 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
     ]
     columns = ("Subject", "Rule", "Posted", "P(high risk)", "Text")
     return figure(words.count(texts.height, "text"), table=Table(tuple(map(words, columns)), rows))
+
+
+def crisis_passages(inputs: Inputs, root: str = "", subject_id: str | None = None) -> Figure:
+    """The passages that the crisis list raised in the last 28 days; only with the option `evidence`."""
+    words, passages = inputs.words, inputs.passages
+    if subject_id is not None:
+        passages = passages.filter(pl.col("subject_id") == subject_id)
+    unit = words(
+        "Wording of the crisis list in texts of the last 28 days, with up to 100 characters on each side. The list "
+        "misses crises in other words, and finds wording that is no crisis."
+    )
+    figure = partial(Figure, "crisis_passages", words("Passages that the crisis list found"), unit)
+    if inputs.too_few:
+        return figure(withheld_note(inputs))
+    if not passages.height:
+        return figure(words("The crisis list found no passages in the last 28 days."))
+    rows = [
+        (
+            subject_cell(row["subject_id"], inputs, root),
+            f"{row['posted_at']:%Y-%m-%d %H:%M}",
+            row["phrase"],
+            row["passage"],
+        )
+        for row in passages.to_dicts()
+    ]
+    columns = ("Subject", "Posted", "Phrase of the list", "Passage")
+    return figure(words.count(passages.height, "passage"), table=Table(tuple(map(words, columns)), rows))

@@ -20,7 +20,9 @@ Rows and pages about one subject are not covered by these rules; they carry no n
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
@@ -112,6 +114,49 @@ def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
     rank = pl.when(~small).then(pl.struct("n", "hour")).rank("ordinal").over("weekday")
     beside = small.any().over("weekday") & (rank == 1)
     return _emptied(heat.with_columns(withheld=small | beside.fill_null(False)))
+
+
+def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -> pl.DataFrame:
+    """The rows of criteria_overall with `few` and `withheld`, the measures of such rows empty.
+
+    A cohort without a page is withheld, and so is any group in which fewer than min_cohort subjects wrote. A row is
+    few where a criterion was shown by fewer than min_cohort subjects, but by some. Everyone minus the published rows
+    of the cohorts is about min_cohort subjects or more, or about none; until it is, the smallest rows are withheld.
+    """
+    cells = overall.with_columns(
+        pl.col("share").fill_null(0.0)
+    ).to_dicts()  # of a criterion that no text showed
+    for cell in cells:
+        unpublished = cell["cohort"] is not None and cell["cohort"] not in published
+        cell["withheld"] = unpublished or cell["n_subjects"] < min_cohort
+    totals = {cell["cohort"]: cell for cell in cells if cell["cohort"] is not None}
+    withheld = _withheld_beside([*totals.values()], "n_subjects", min_cohort)
+    for cell in cells:
+        cell["withheld"] |= cell["cohort"] in withheld
+        cell["few"] = not cell["withheld"] and 0 < cell["n_shown_subjects"] < min_cohort
+    for criterion in {cell["criterion"] for cell in cells}:
+        of_cohorts = [cell for cell in cells if cell["criterion"] == criterion and cell["cohort"] is not None]
+        beside = _withheld_beside(of_cohorts, "n_shown_subjects", min_cohort)
+        for cell in of_cohorts:
+            cell["withheld"] |= cell["cohort"] in beside
+    for cell in cells:
+        if cell["few"] or cell["withheld"]:
+            cell.update(n_shown=None, n_shown_subjects=None, share=None)
+    schema = pl.Schema({**overall.schema, "withheld": pl.Boolean(), "few": pl.Boolean()})
+    return pl.DataFrame(cells, schema=schema).drop("n")
+
+
+def _withheld_beside(cells: list[dict[str, Any]], measure: str, min_cohort: int) -> set[str]:
+    """The cohorts to withhold so that all hidden cells together are about none or at least min_cohort subjects."""
+    hidden = sum(cell[measure] for cell in cells if cell["withheld"] or cell.get("few"))
+    beside: set[str] = set()
+    visible = [cell for cell in cells if cell[measure] and not (cell["withheld"] or cell.get("few"))]
+    for cell in sorted(visible, key=lambda cell: (cell[measure], cell["cohort"])):
+        if not 0 < hidden < min_cohort:
+            break
+        hidden += cell[measure]
+        beside.add(cell["cohort"])
+    return beside
 
 
 def _emptied(frame: pl.DataFrame) -> pl.DataFrame:

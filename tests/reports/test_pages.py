@@ -16,7 +16,7 @@ from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.labels import EMOTIONS
-from reports.risk import chart_data, data_quality, pictures, subjects
+from reports.risk import chart_data, data_quality, pictures, signs, subjects
 from reports.risk import html as page
 from reports.risk import pages as site
 from reports.risk.figures import Link
@@ -220,6 +220,7 @@ NAMES = {
     *data_quality.METHODS.values(),
     *data_quality.METRICS.values(),
     *[
+        "crisis",
         "level",
         "change",
         "sustained",
@@ -245,7 +246,15 @@ NAMES = {
         "Band from",
         "Band to",
         "95% interval",
+        "Phrase of the list",
+        "Passage",
+        "Signs in the last 14 days",
+        "Sign",
+        "Texts that showed it",
+        "People who showed it",
+        "People who wrote",
     ),
+    *signs.SIGNS.values(),
     *("{day} {month} {year}", "{weekday} {date}"),
 }
 
