@@ -111,10 +111,11 @@ def _size(prepared: Prepared) -> str:
 
 
 def _best(result: TrainResult) -> str:
-    if result.best_f1 is None:
+    figures = {"macro-F1": result.best_f1, "symptoms AUROC": result.best_auroc}
+    told = " and ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
+    if not told:
         return "validation macro-F1 is undefined, for the texts have one emotion; the last step is kept"
-    auroc = "" if result.best_auroc is None else f" and symptoms AUROC {result.best_auroc:.4f}"
-    return f"best validation macro-F1 {result.best_f1:.4f}{auroc} at step {result.best_step:,}"
+    return f"best validation {told} at step {result.best_step:,}"
 
 
 def _reporter(console: Console) -> Callable[[dict[str, float]], None]:

@@ -28,7 +28,7 @@ from monitor.corpora.symptoms import EMBEDDED, SymptomTexts, load_symptoms
 from monitor.errors import DataError
 from monitor.training.recipe import Recipe
 
-EVERYDAY_POSTS = 3000
+EVERYDAY_POSTS = 2000
 
 
 class Prepared(NamedTuple):
