@@ -151,7 +151,7 @@ def test_a_page_with_little_data_says_so(
     assert "nan" not in words.split()
     drawn = re.findall(r'class="chart" id="(\w+)"', html)
     assert all(f'"{name}":' in html for name in drawn)
-    assert len(drawn) + html.count('class="nothing">') - html.count("<noscript>") in (0, 7)
+    assert len(drawn) + html.count('class="nothing">') - html.count("<noscript>") in (0, 8)
 
 
 def test_a_withheld_number_is_nowhere_in_the_files(make: Callable[[Fill], Path], tmp_path: Path) -> None:
