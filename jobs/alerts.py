@@ -30,6 +30,7 @@ from monitor.settings import DEFAULT_FILE, load_settings
 from monitor.windows import window_queries
 
 SHORT_ID = 8
+SIGNALS = {"p_high": "P(high risk)", "p_any": "P(any)", "both": "of the greater of P(high risk) and P(any)"}
 
 
 def update_alerts(db: Database, rules: AlertRules) -> None:
@@ -50,17 +51,19 @@ def list_alerts(db: Database, model_id: str, *, closed: bool = False) -> list[di
     return [row for row in rows if closed or row["state"] != "closed"]
 
 
-def describe(alert: dict[str, Any]) -> str:
-    """The value and the limit of an alert, in a few words."""
+def describe(alert: dict[str, Any], signal: str = "p_high") -> str:
+    """The value and the limit of an alert in a few words; `signal` is what the rules read."""
     value, threshold = alert["value"], alert["threshold"]
+    texts = f"{value:.0f} text" + ("" if value == 1 else "s")
     return {
-        "level": f"mean P(high risk) {value:.2f}, line {threshold:.2f}",
+        "level": f"mean {SIGNALS[signal]} {value:.2f}, line {threshold:.2f}",
         "change": f"{value:.1f} texts' worth above the own baseline, limit {threshold:.1f}",
         "sustained": f"{value:.0f} high days, limit {threshold:.0f}",
+        "crisis": f"crisis wording or P(suicidal) above its limit in {texts}",
     }[alert["rule"]]
 
 
-def print_alerts(rows: list[dict[str, Any]], if_none: str) -> None:
+def print_alerts(rows: list[dict[str, Any]], if_none: str, signal: str = "p_high") -> None:
     """Print alerts as a table on standard output, or the line `if_none` without alerts."""
     console = Console()
     if not console.is_terminal:
@@ -77,7 +80,7 @@ def print_alerts(rows: list[dict[str, Any]], if_none: str) -> None:
             str(row["opened_on"]),
             f"{row['evidence_from']} to {row['evidence_to']}",
             str(row["n"]),
-            describe(row),
+            describe(row, signal),
             state,
         )
         table.add_row(*map(Text, cells))
@@ -124,7 +127,8 @@ def command(
     outdated = ""
     if model and not model["alerts_current"]:
         outdated = f"{database}: the alert rules have not read every score yet; `alerts --update` runs them"
-    print_alerts(rows, outdated or ("no alerts" if model else "nothing is scored in this database yet"))
+    nothing = "no alerts" if model else "nothing is scored in this database yet"
+    print_alerts(rows, outdated or nothing, rules.signal)
     Console(stderr=True).print(NOT_A_DIAGNOSIS, style="dim", highlight=False, soft_wrap=True)
     if fail_on_open and any(row["state"] == "open" for row in rows):
         raise typer.Exit(GATE_FIRED)

@@ -6,7 +6,8 @@ risk-monitor evaluate-alerts --feed feed.csv --truth truth.csv --out out/alerts
 risk-monitor evaluate-alerts --db risk.duckdb --out out/alerts        without a truth: alerts are only counted
 
 The command writes alerts.json and the curves over limits as alerts.png and alerts.svg. The default limits were chosen
-with --seeds 12.
+with --seeds 12. The crisis rule has no limit to choose and answers one text, not a course: its alerts are
+only counted.
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
         "subject_years": feed.years(feed.days),
         "rules": rules.model_dump(),
         "all": measured(rules, RULES),
+        "n_crisis": find_episodes(con, model_id, LAST_DAY, rules, ["crisis"]).height,
         "curves": curves,
     }
 
@@ -169,6 +171,7 @@ def print_results(results: Json) -> None:
         form = "g" if "median" in key else ".2f"
         table.add_row(name, *(_number(row[key], form) for row in columns.values()))
     console.print(table)
+    console.print(f"alerts of the crisis rule, not in this table: {results['n_crisis']:,}")
     console.print(
         f"{results['n_texts']:,} texts of {results['n_subjects']:,} subjects over {results['subject_years']:,.1f} "
         f"subject-years\n{NOT_A_DIAGNOSIS}",

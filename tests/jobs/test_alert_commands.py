@@ -245,6 +245,21 @@ def test_the_list_of_alerts_starts_without_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("alert", "signal", "reason"),
+    [
+        (("crisis", 1.0, 1.0), "p_high", "crisis wording or P(suicidal) above its limit in 1 text"),
+        (("crisis", 3.0, 1.0), "p_any", "crisis wording or P(suicidal) above its limit in 3 texts"),
+        (("level", 0.62, 0.4), "p_any", "mean P(any) 0.62, line 0.40"),
+    ],
+)
+def test_the_reason_names_crisis_texts_and_the_signal(
+    alert: tuple[str, float, float], signal: str, reason: str
+) -> None:
+    rule, value, threshold = alert
+    assert listing.describe({"rule": rule, "value": value, "threshold": threshold}, signal) == reason
+
+
 def test_the_window_benchmark_runs_twice_on_the_same_scores(tmp_path: Path) -> None:
     for _ in range(2):
         found = benchmark_windows.measure(
