@@ -18,6 +18,7 @@ from jobs.console.progress import print_warning
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.state import AlertCounts, count_unsent, mark_sent
 from monitor.database.connection import Database
+from monitor.database.statements import query
 from monitor.errors import BusyError, ConfigError
 
 TITLE = "Risk monitor"
@@ -44,7 +45,7 @@ def notify_on_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
 def notify_of_alerts(
     urls: Sequence[SecretStr], db: Database, model_id: str, alerts: AlertCounts, quality: str
 ) -> None:
-    """Send the number of open alerts that no earlier message counted, and that the input is red, if it is.
+    """Send the numbers of open alerts that no earlier message counted, and that the input is red, if it is.
 
     If an address rejects a message, the run warns; alerts that reached no address are sent again by the next run.
     The caller holds `database.only_writer`.
@@ -53,9 +54,12 @@ def notify_of_alerts(
         return
     with db.reading() as con:
         n_new = count_unsent(con, model_id)
+        n_crisis = query(con, "alerts/unsent_crisis", model_id=model_id).item()
     parts = []
     if n_new:
         parts.append(f"New alerts: {n_new:,}; closed: {alerts.closed:,}; open: {alerts.open:,}.")
+    if n_crisis:
+        parts.append(f"New alerts of the crisis rule: {n_crisis:,}; a person must read them now.")
     if quality == "red":
         parts.append("The quality of the input is red.")
     if not parts:

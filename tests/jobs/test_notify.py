@@ -205,3 +205,12 @@ def test_unusable_addresses_are_refused_before_the_run_and_stay_secret(
         pytest.fail("it began")
     with notify_on_failure([], "nightly"):
         notify_of_alerts([], Database(db), "m", COUNTS, "red")
+
+
+def test_a_message_counts_new_crisis_alerts_apart(inbox: Inbox, db: Path) -> None:
+    urls, received = inbox
+    with Database(db).writing() as con:
+        con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id IN ('a1', 'a2', 'a3')")
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green")
+    assert "New alerts: 2" in received[0]["message"]
+    assert "New alerts of the crisis rule: 1; a person must read them now." in received[0]["message"]
