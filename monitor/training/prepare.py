@@ -25,6 +25,7 @@ from monitor.corpora.sources import (
 from monitor.corpora.splits import Split, load_splits
 from monitor.corpora.symptom_mixture import SymptomMixture, SymptomSettings, calm_texts, topic_examples
 from monitor.corpora.symptoms import EMBEDDED, SymptomTexts, load_symptoms
+from monitor.corpora.topics import read_topics
 from monitor.errors import DataError
 from monitor.training.recipe import Recipe
 
@@ -142,7 +143,7 @@ def symptom_mixture(
     if settings.units:
         drawn.append((free(read_distilled(files["units_file"])), settings.units))
     if settings.topics:
-        topics = topic_examples(read_texts(files["topics_file"]), settings.topic_share)
+        topics = topic_examples(read_topics(files["topics_file"]), settings.topic_share)
         drawn.append((free(topics), settings.topics))
     neutral = [comments.texts[row] for row in np.flatnonzero(comments.neutral)] if comments else []
     own = texts.take(np.array([twin_key(text) not in held_out for text in texts.texts], np.bool_))

@@ -145,11 +145,16 @@ def test_the_notebooks_settings_are_the_defaults() -> None:
 
 
 def test_the_embedded_recipe_is_read_and_options_override_it() -> None:
-    settings, mixture, files, *_ = read_recipe("embedded", {"epochs": 1, "seed": 7})
+    settings, mixture, files, symptoms, calibration = read_recipe("embedded", {"epochs": 1, "seed": 7})
     assert settings.epochs == 1
     assert mixture is not None
     assert mixture.seed == 7
-    assert set(files) == {"extra_texts", "comments"}
+    assert {"extra_texts", "comments", "units_file", "everyday_posts"} <= set(files)
+    assert files["texts"] == "embedded"
+    assert symptoms is not None
+    assert symptoms.seed == 7
+    assert symptoms.composites > 0
+    assert calibration.flat_share > 0
 
 
 def test_the_seed_of_a_recipe_stands_unless_an_option_says_otherwise(tmp_path: Path) -> None:
