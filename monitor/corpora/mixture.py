@@ -12,7 +12,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from monitor.corpora.label_overlap import Overlap
 from monitor.corpora.sources import FLAT, Comments, Targets, twin_key
 from monitor.corpora.splits import Split
 from monitor.corpora.symptoms import SymptomTexts
-from monitor.labels import ANSWERS, EMOTIONS
+from monitor.labels import EMOTIONS
 
 # Shares of the emotions in the whole corpus of dair-ai/emotion, in the order of EMOTIONS.
 NATURAL_MIX = (0.292, 0.335, 0.082, 0.135, 0.121, 0.036)
@@ -181,9 +181,6 @@ class Mixture:
                 random.choice(felt, min(self.settings.emotional, len(felt)), replace=False),
             ]
         )
-        targets = (1 - self.settings.soften) * comments.targets[rows] + self.settings.soften * FLAT
-        ones, nothing = np.ones(len(rows), np.float32), np.zeros((len(rows), len(ANSWERS)), np.float32)
-        texts = [comments.texts[row] for row in rows]
-        return Examples(
-            texts, targets.astype(np.float32), ones, nothing, comments.calm[rows].astype(np.float32)
-        )
+        drawn = comments.examples().take(rows)
+        targets = (1 - self.settings.soften) * drawn.targets + self.settings.soften * FLAT
+        return replace(drawn, targets=targets.astype(np.float32))

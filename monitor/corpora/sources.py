@@ -76,6 +76,12 @@ class Comments:
         """Whether all labels of each comment are of texts that show no criterion; (n,)."""
         return np.array([CALM.issuperset(names) for names in self.labels], dtype=np.bool_)
 
+    def examples(self) -> Examples:
+        """Both questions' targets: calm comments show no criterion, of the others it is not known."""
+        nothing = np.zeros((len(self.texts), len(ANSWERS)), np.float32)
+        ones = np.ones(len(self.texts), np.float32)
+        return Examples(self.texts, self.targets, ones, nothing, self.calm.astype(np.float32))
+
     def take(self, count: int) -> Comments:
         """The first `count` comments."""
         return Comments(self.texts[:count], self.targets[:count], self.neutral[:count], self.labels[:count])

@@ -18,7 +18,7 @@ from monitor.errors import ConfigError, ModelError
 from monitor.labels import EMOTIONS, RiskMap
 from monitor.model.calibration import Calibration
 from monitor.model.files import base_hash
-from monitor.model.folder import Manifest, ModelFolder
+from monitor.model.folder import Manifest, ModelFolder, find_folder, open_folder
 from monitor.model.prompts import PromptTemplate
 from monitor.model.symptoms import SymptomsCalibration
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
@@ -79,7 +79,27 @@ def load_trainable(base: Path, device: torch.device, *, dense: bool) -> Any:
     return network.dequantize().float() if dense else network
 
 
-def save_base(network: Any, tokenizer: Any, out: Path, name: str) -> None:
+def load_base(name: str) -> tuple[Any, Any]:
+    """A base in fp32, its linear layers holding NF4 values, and its tokenizer of transformers.
+
+    Raises:
+        ModelError: there is no such model, or its files are not a causal language model.
+    """
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    base = open_folder(find_folder(name)).base
+    dequantised = load_trainable(base, torch.device("cpu"), dense=True)
+    config = AutoConfig.from_pretrained(base)
+    if hasattr(config, "quantization_config"):
+        del config.quantization_config
+    network = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # one that can be saved
+    network.load_state_dict(dequantised.state_dict())
+    return network, AutoTokenizer.from_pretrained(base)
+
+
+def save_base(
+    network: Any, tokenizer: Any, out: Path, name: str, prompt: PromptTemplate = EMBEDDED_PROMPT
+) -> None:
     """Write a dense base in NF4 as a model folder without adapter: `out`/base and monitor.json.
 
     It is quantised from its saved bf16 weights and stored before any forward pass, which could repack them.
@@ -95,7 +115,7 @@ def save_base(network: Any, tokenizer: Any, out: Path, name: str) -> None:
     packed.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     shutil.rmtree(dense)
-    Manifest(name, "base", base_hash(folder), "nf4-dq", None, EMBEDDED_PROMPT, 1.0, RiskMap()).save(out)
+    Manifest(name, "base", base_hash(folder), "nf4-dq", None, prompt, 1.0, RiskMap()).save(out)
 
 
 def save_model(

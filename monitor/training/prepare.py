@@ -113,6 +113,7 @@ def symptom_mixture(
     comments: Comments | None,
     files: Mapping[str, Path],
     held_out: set[str],
+    posts_prefix: str = "d_",
 ) -> SymptomMixture:
     """The sources of the symptoms question.
 
@@ -122,6 +123,7 @@ def symptom_mixture(
         comments: GoEmotions comments, whose neutral ones are filling for composites.
         files: the recipe's files by key.
         held_out: twin keys of texts that must not be trained on.
+        posts_prefix: of the columns that hold the posts' criteria (`read_distilled`).
 
     Raises:
         DataError: a file is missing or wrong.
@@ -130,7 +132,7 @@ def symptom_mixture(
     def free(examples: Examples) -> Examples:
         return examples.take(np.array([twin_key(text) not in held_out for text in examples.texts], np.bool_))
 
-    posts = free(read_distilled(files["posts_file"], prefix="d_")) if "posts_file" in files else None
+    posts = free(read_distilled(files["posts_file"], prefix=posts_prefix)) if "posts_file" in files else None
     whole = [
         (free(read(files[f"{name}_file"])), times)
         for name, read, times in (

@@ -59,7 +59,9 @@ class PretrainSettings:
     seed: int = 0
 
 
-def build_tokenizer(texts: Iterable[str], vocabulary: int = 8192) -> PreTrainedTokenizerFast:
+def build_tokenizer(
+    texts: Iterable[str], vocabulary: int = 8192, more_special: Sequence[str] = ()
+) -> PreTrainedTokenizerFast:
     """Byte-level BPE whose normaliser writes all text the way the emotion corpus is written.
 
     NFKC, lower case, links as one word, apostrophes dropped ("don't" is "dont"), white space and control
@@ -80,7 +82,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int = 8192) -> PreTrainedT
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        special_tokens=[PAD, BOS, TEXT, EMOTION],
+        special_tokens=[PAD, BOS, TEXT, EMOTION, *more_special],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
@@ -89,7 +91,7 @@ def build_tokenizer(texts: Iterable[str], vocabulary: int = 8192) -> PreTrainedT
         tokenizer_object=tokenizer,
         bos_token=BOS,
         pad_token=PAD,
-        additional_special_tokens=[TEXT, EMOTION],
+        additional_special_tokens=[TEXT, EMOTION, *more_special],
         clean_up_tokenization_spaces=False,
     )
 
