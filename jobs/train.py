@@ -26,7 +26,7 @@ from jobs.console.progress import format_duration
 from monitor import NOT_A_DIAGNOSIS
 from monitor.corpora.mixture import training_list
 from monitor.errors import ConfigError
-from monitor.training.prepare import Prepared, described, prepare
+from monitor.training.prepare import Prepared, described, prepare, trainable_epoch
 from monitor.training.recipe import read_recipe
 from reports.style.wording import count
 
@@ -89,7 +89,8 @@ def command(
     validation = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
     if prepared.symptoms:
         validation += prepared.symptoms.examples()
-    result = fit(network, encoder, prepared.epoch, validation, settings, _reporter(console))
+    epoch = trainable_epoch(prepared, encoder)
+    result = fit(network, encoder, epoch, validation, settings, _reporter(console))
     fitted = fit_answers(
         network, encoder, prepared, asked.calibration, settings.max_text_tokens, console.print
     )

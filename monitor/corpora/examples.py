@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +88,11 @@ class Examples:
         """The texts with emotion targets, and these alone."""
         kept = self.take(self.weights > 0)
         return Examples(kept.texts, kept.targets, kept.weights)
+
+    def with_hard_emotions(self) -> Examples:
+        """The examples without emotion targets that share their weight among several emotions."""
+        hard = self.targets.max(axis=1) > 1 - 1e-6
+        return replace(self, weights=np.where(hard, self.weights, 0).astype(np.float32))
 
     @classmethod
     def joined(cls, parts: Sequence[Examples]) -> Examples:

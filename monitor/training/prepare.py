@@ -27,6 +27,7 @@ from monitor.corpora.symptom_mixture import SymptomMixture, SymptomSettings, cal
 from monitor.corpora.symptoms import EMBEDDED, SymptomTexts, load_symptoms
 from monitor.corpora.topics import read_topics
 from monitor.errors import DataError
+from monitor.model.prompts import PromptEncoder
 from monitor.training.recipe import Recipe
 
 EVERYDAY_POSTS = 2000
@@ -100,6 +101,18 @@ def prepare(data: str, recipe: Recipe, limit: int | None = None, symptoms: str |
         left_out,
         *_calibration_texts(files),
     )
+
+
+def trainable_epoch(prepared: Prepared, encoder: PromptEncoder) -> Callable[[int], Examples]:
+    """The epochs as a prompt's labels can learn them.
+
+    Labels of several tokens take no soft target. Symptom texts then teach the symptoms question alone where their
+    emotion target is soft.
+    """
+    single = all(len(word) == 1 for words in encoder.label_ids for word in words)
+    if single or prepared.symptoms is None:
+        return prepared.epoch
+    return lambda index: prepared.epoch(index).with_hard_emotions()
 
 
 def described(left_out: Counter[str]) -> str:

@@ -33,25 +33,26 @@ SENTENCES = [
 ]
 
 
-def byte_level_tokenizer(*, symptoms: bool = False) -> Tokenizer:
+def byte_level_tokenizer(*, symptoms: bool = False, words: bool = False) -> Tokenizer:
     """A byte-level BPE with lower-casing and four special tokens; every ` emotion` is one token.
 
-    `symptoms` adds the special token of the symptoms question and makes its words one token each.
+    `symptoms` adds the special token of the symptoms question and makes its words one token each, `words` the
+    latter alone.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    names = (*EMOTIONS, *CRITERIA, "any", "none") if symptoms else EMOTIONS
+    names = (*EMOTIONS, *CRITERIA, "any", "none") if symptoms or words else EMOTIONS
     special = [*SPECIAL_TOKENS, "<|symptoms|>"] if symptoms else SPECIAL_TOKENS
-    words = [f" {name}" for name in names] * 50
+    corpus = [*SENTENCES * 20, *[f" {name}" for name in names] * 50]
     trainer = trainers.BpeTrainer(
         vocab_size=500,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         special_tokens=[AddedToken(token, special=True, normalized=False) for token in special],
         show_progress=False,
     )
-    tokenizer.train_from_iterator(SENTENCES * 20 + words, trainer)
+    tokenizer.train_from_iterator(corpus, trainer)
     return tokenizer
 
 

@@ -23,6 +23,7 @@ from monitor.training.checkpoint import save_base
 from monitor.training.fitted import criteria_limits
 from monitor.training.prepare import prepare
 from monitor.training.recipe import CalibrationSettings, read_recipe
+from tests.model.test_prompts import CHAT
 from tests.support.tiny_models import WORDS, byte_level_tokenizer, tiny_llama
 from tests.training.test_train_command import corpus, recipe, refused, run
 
@@ -175,6 +176,33 @@ def test_symptom_texts_need_no_recipe_and_may_be_one_file(
         *("--symptoms", str(tmp_path / "none")),
     )
     assert "none: no such file or folder; give symptom texts as JSON lines, or 'embedded'" in told
+
+
+def test_a_chat_model_of_a_hub_learns_the_question_with_the_same_command(
+    corpus: Path, symptoms: Path, tmp_path: Path
+) -> None:
+    """Its labels are several tokens long, and the question's suffix is a text."""
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=byte_level_tokenizer(words=True), bos_token="<s>", pad_token="<pad>"
+    )
+    tokenizer.chat_template = CHAT
+    folder, out = tmp_path / "hub", tmp_path / "model"
+    tiny_llama(len(tokenizer), initializer_range=0.2).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    quick = recipe(
+        tmp_path, "[adapter]\nr = 8\nalpha = 16\nepochs = 2\nbatch = 8\naccumulation = 1\nrate = 1e-2\n"
+    )
+    call = ("--data", str(corpus), "--base", str(folder), "--out", str(out), "--recipe", str(quick))
+    output = run("train", *call, "--symptoms", str(symptoms))
+    assert "symptoms AUROC" in output
+    model = load_model(out, device="cpu")
+    assert model.prompt.symptoms is not None
+    assert model.prompt.symptoms.after == "\nSymptoms:"
+    scorer = LabelScorer(model)
+    assert len(scorer._tree.branch_ids) > 6
+    scores = scorer.score(["my sleep was gone, on day 900", "i am lost on day 900"])
+    assert scores.any is not None
+    assert np.isfinite(scores.any).all()
 
 
 def test_texts_held_out_anywhere_are_trained_on_nowhere(
