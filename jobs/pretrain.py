@@ -188,7 +188,7 @@ def tuning_examples(
         seed=seed,
     )
     mixture = symptom_mixture(settings, texts["train"], comments, files, keys, posts_prefix="s_")
-    whole = comments.take(many).examples()
+    whole = comments.first(many).examples()
     return lambda index: whole + mixture.epoch(index)
 
 
@@ -209,7 +209,7 @@ def read_corpora(data: Path, limit: int | None) -> tuple[list[str], list[str], C
     comments = read_comments(data / "external" / "goemotions_train_dev.parquet")
     short = [text for split in corpus for text in without_twins(split, held_out)[0].texts]
     if limit is not None:
-        short, comments = short[:limit], comments.take(limit)
+        short, comments = short[:limit], comments.first(limit)
     posts = [post for file in files for post in read_texts(file) if _in_first_person(post)]
     np.random.default_rng(0).shuffle(posts)
     return [post[:LONGEST] for post in posts[:limit]], [*short, *comments.texts], comments

@@ -74,8 +74,8 @@ def command(
         raise ConfigError(f"--weights {weights!r}: use auto, nf4 or dense")
     console, started, target = Console(), time.monotonic(), pick_device(device)
     changes = {"epochs": epochs, "batch": batch, "accumulation": accumulation, "rate": rate, "seed": seed}
-    asked = read_recipe(recipe, {key: value for key, value in changes.items() if value is not None})
-    settings, prepared = asked.adapter, prepare(data, asked, texts, symptoms)
+    chosen = read_recipe(recipe, {key: value for key, value in changes.items() if value is not None})
+    settings, prepared = chosen.adapter, prepare(data, chosen, texts, symptoms)
     source = open_folder(find_folder(base))
     fingerprint(source, with_adapter=False)  # refuses a base that is not the one its folder was written for
     claim_model_folder(out)
@@ -92,7 +92,7 @@ def command(
     epoch = trainable_epoch(prepared, encoder)
     result = fit(network, encoder, epoch, validation, settings, _reporter(console))
     fitted = fit_answers(
-        network, encoder, prepared, asked.calibration, settings.max_text_tokens, console.print
+        network, encoder, prepared, chosen.calibration, settings.max_text_tokens, console.print
     )
     save_model(network, source, out, name=out.resolve().name, prompt=prompt, **fitted._asdict())
     np.save(out / "training_list.npy", training_list(prepared.texts))
@@ -107,16 +107,18 @@ def _last_line(fitted: Fitted, seconds: float, out: Path) -> str:
 
 
 def _size(prepared: Prepared) -> str:
-    drawn, known = len(prepared.epoch(0).texts), len(prepared.texts)
-    return count(known, "text") if drawn == known else f"{drawn:,} of {known:,} texts an epoch"
+    drawn, available = len(prepared.epoch(0).texts), len(prepared.texts)
+    if drawn == available:
+        return count(available, "text")
+    return f"{drawn:,} of {available:,} texts an epoch"
 
 
 def _best(result: TrainResult) -> str:
     figures = {"macro-F1": result.best_f1, "symptoms AUROC": result.best_auroc}
-    told = " and ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
-    if not told:
+    measured = " and ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
+    if not measured:
         return "validation macro-F1 is undefined, for the texts have one emotion; the last step is kept"
-    return f"best validation {told} at step {result.best_step:,}"
+    return f"best validation {measured} at step {result.best_step:,}"
 
 
 def _reporter(console: Console) -> Callable[[dict[str, float]], None]:
@@ -137,8 +139,11 @@ def _reporter(console: Console) -> Callable[[dict[str, float]], None]:
 def _draw(curve: list[dict[str, float]], out: Path) -> None:
     from reports.evaluation.training_curve import training_curve
 
-    kept = [{key: record[key] for key in ("step", "loss", "macro_f1") if key in record} for record in curve]
-    (out / "training_curve.json").write_text(json.dumps(kept) + "\n", encoding="utf-8")
+    points = [
+        {key: record[key] for key in ("step", "loss", "macro_f1", "symptoms_auroc") if key in record}
+        for record in curve
+    ]
+    (out / "training_curve.json").write_text(json.dumps(points) + "\n", encoding="utf-8")
     training_curve(curve, f"Training of {out.resolve().name}").save(out / "training_curve.png", ppi=144)
 
 

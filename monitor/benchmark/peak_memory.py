@@ -1,4 +1,4 @@
-"""The most memory that a block of work held: of the GPU where the model is there, else of this process."""
+"""Peak memory of a block of work: of the GPU if the model is there, else of this process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways this project replaces, for comparison: transformers models, padded batches, an encoder.
+"""The methods that this project replaces, for comparison: transformers models, padded batches, an encoder.
 
 On the GPU a TinyLlama-shaped model in NF4 with an unmerged LoRA adapter, as the replaced notebook ran it; on the
 CPU an encoder of DistilBERT's size, and the embedded model padded and unsorted. Random weights throughout.
@@ -53,7 +53,7 @@ def transformers_llama(shape: LlamaShape) -> Any:
 
 
 def notebook_llama(shape: LlamaShape) -> Any:
-    """The same on the GPU as the notebook held it: NF4 linear layers, LoRA beside q, k, v, o."""
+    """The same on the GPU as the notebook loaded it: NF4 linear layers, LoRA beside q, k, v, o."""
     from peft import LoraConfig, get_peft_model
 
     names = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -113,7 +113,7 @@ def padded_llama(
     """
     order = np.argsort([-len(ids) for ids in prompts]) if ordered else np.arange(len(prompts))
     device = next(network.parameters()).device
-    found: list[torch.Tensor] = []
+    logits_of: list[torch.Tensor] = []
     for start in range(0, len(prompts), batch):
         rows = [prompts[i] for i in order[start : start + batch]]
         ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.long)
@@ -121,13 +121,13 @@ def padded_llama(
         for index, row in enumerate(rows):
             ids[index, -len(row) :] = torch.from_numpy(row)
             mask[index, -len(row) :] = 1
-        keep = {"logits_to_keep": 1} if last_only else {}
+        options = {"logits_to_keep": 1} if last_only else {}
         logits = network(
-            input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, **keep
+            input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, **options
         ).logits
-        found.append(logits[:, -1].float().cpu())
-    in_order = np.empty((len(prompts), found[0].shape[1]), dtype=np.float32)
-    in_order[order] = torch.cat(found).numpy()
+        logits_of.append(logits[:, -1].float().cpu())
+    in_order = np.empty((len(prompts), logits_of[0].shape[1]), dtype=np.float32)
+    in_order[order] = torch.cat(logits_of).numpy()
     return in_order
 
 

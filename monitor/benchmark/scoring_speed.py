@@ -47,9 +47,9 @@ class Speed:
 
     Attributes:
         way: what was measured.
-        own: whether it is this project's engine, or a way it replaces.
+        own: whether it is this project's engine, or a method it replaces.
         texts_per_s: texts a second, from strings to probabilities; None where it was not measured.
-        mfu: operations of the matrix products over the tokens a way computes, padding left out and all layers
+        mfu: operations of the matrix products over the tokens a method computes, padding left out and all layers
             counted whole, as a share of the measured peak of one large product; None where not compared.
         memory_gb: peak memory on the GPU, or None.
         reason: why it was not measured.

@@ -1,4 +1,4 @@
-"""The rows of the benchmark: the ways this project replaces, and its own."""
+"""The rows of the benchmark: the methods that this project replaces, and its own."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def gpu_time(n_texts: int) -> dict[str, float]:
 
 
 def gpu_rows(n_texts: int, peak: float) -> Iterator[Speed]:
-    """Every way on TinyLlama's shape, and ours on those of larger models; random weights, 22 tokens a text."""
+    """Every method on TinyLlama's shape, and ours on those of larger models; random weights, 22 tokens a text."""
     yield from _replaced(peak)
     texts = word_texts(n_texts)
     few, opening = texts[: n_texts // 8], word_prompt(ZERO_SHOT).before
@@ -135,12 +135,12 @@ def _replaced(peak: float) -> Iterator[Speed]:
 
 def eight_bit_effect(model: str, texts: Sequence[str], labels: npt.NDArray[np.int64]) -> dict[str, float]:
     """What 8-bit products change on the GPU: texts, answers changed, macro-F1 in bf16 and in 8 bits."""
-    found = [
+    answers = [
         LabelScorer(load_model(model, device="cuda", weights=form)).score(texts).probabilities.argmax(axis=1)
         for form in ("dense", "fp8")
     ]
-    exact, eight = (float(f1_score(labels, answers, average="macro")) for answers in found)
-    changed = int((found[0] != found[1]).sum())
+    exact, eight = (float(f1_score(labels, labels_of, average="macro")) for labels_of in answers)
+    changed = int((answers[0] != answers[1]).sum())
     return {"texts": len(texts), "changed": changed, "macro_f1": exact, "macro_f1_fp8": eight}
 
 

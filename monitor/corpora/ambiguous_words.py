@@ -55,5 +55,5 @@ class SharedWords:
     def undecided(self, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
         """Whether each text holds a shared word and no clear one; (n,)."""
         words = (set(text.lower().split()) for text in texts)
-        found = [not (self.shared.keys().isdisjoint(w) or self.clear.keys() & w) for w in words]
-        return np.array(found, dtype=np.bool_)
+        undecided = [not (self.shared.keys().isdisjoint(w) or self.clear.keys() & w) for w in words]
+        return np.array(undecided, dtype=np.bool_)

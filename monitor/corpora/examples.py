@@ -73,7 +73,7 @@ class Examples:
         shown = self.criteria[self.criteria_weights > 0] > 0
         return bool(len(shown) and (shown.any(axis=0) & ~shown.all(axis=0)).any())
 
-    def take(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Examples:
+    def select(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Examples:
         """The rows chosen by a mask of shape (n,) or by indices."""
         index = np.arange(len(self.texts))[rows]
         return Examples(
@@ -86,7 +86,7 @@ class Examples:
 
     def without_criteria(self) -> Examples:
         """The texts with emotion targets, and these alone."""
-        kept = self.take(self.weights > 0)
+        kept = self.select(self.weights > 0)
         return Examples(kept.texts, kept.targets, kept.weights)
 
     def with_hard_emotions(self) -> Examples:

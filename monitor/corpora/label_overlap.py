@@ -78,7 +78,7 @@ class Overlap:
     ) -> None:
         """Mix label and share where the classifier is in doubt; a clear word keeps its label."""
         doubt = np.clip(1.0 - np.abs(share - 0.5) / 0.4, 0.0, 1.0) ** 0.5
-        keep = 1.0 - doubt * (1.0 - trust)
+        trusted = 1.0 - doubt * (1.0 - trust)
         total = targets[rows, a] + targets[rows, b]
-        targets[rows, b] = keep * targets[rows, b] + (1.0 - keep) * share * total
+        targets[rows, b] = trusted * targets[rows, b] + (1.0 - trusted) * share * total
         targets[rows, a] = total - targets[rows, b]

@@ -84,9 +84,9 @@ def without_twins(split: Split, held_out: Iterable[Split | SymptomTexts]) -> tup
     why, seen = [], set[str]()
     for text in split.texts:
         faults = (twin_key(text) in taken, len(labels[text]) > 1, text in seen)
-        why.append(next((reason for reason, found in zip(LEFT_OUT, faults, strict=True) if found), ""))
+        why.append(next((reason for reason, fault in zip(LEFT_OUT, faults, strict=True) if fault), ""))
         seen.add(text)
-    return split.take(np.array(why, dtype=np.str_) == ""), Counter(filter(None, why))
+    return split.select(np.array(why, dtype=np.str_) == ""), Counter(filter(None, why))
 
 
 def training_list(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
@@ -181,6 +181,6 @@ class Mixture:
                 random.choice(felt, min(self.settings.emotional, len(felt)), replace=False),
             ]
         )
-        drawn = comments.examples().take(rows)
+        drawn = comments.examples().select(rows)
         targets = (1 - self.settings.soften) * drawn.targets + self.settings.soften * FLAT
         return replace(drawn, targets=targets.astype(np.float32))

@@ -82,7 +82,7 @@ class Comments:
         ones = np.ones(len(self.texts), np.float32)
         return Examples(self.texts, self.targets, ones, nothing, self.calm.astype(np.float32))
 
-    def take(self, count: int) -> Comments:
+    def first(self, count: int) -> Comments:
         """The first `count` comments."""
         return Comments(self.texts[:count], self.targets[:count], self.neutral[:count], self.labels[:count])
 
@@ -129,7 +129,7 @@ def read_comments(path: Path, split: str = "train") -> Comments:
     Raises:
         DataError: the file or a column is missing, a value is of the wrong kind, or no comment is left.
     """
-    texts, targets, neutral, kept = [], [], [], []
+    texts, targets, neutral, labels = [], [], [], []
     for part, text, joined in zip(*_columns(path, split=str, text=str, labels=str), strict=True):
         names = tuple(joined.split(","))
         shares = [
@@ -141,11 +141,11 @@ def read_comments(path: Path, split: str = "train") -> Comments:
         texts.append(text)
         targets.append(np.mean(shares, axis=0))
         neutral.append(names == ("neutral",))
-        kept.append(names)
+        labels.append(names)
     if not texts:
         raise DataError(f"{path}: no row of split {split!r} with a known label; see the data's README")
     return Comments(
-        tuple(texts), np.array(targets, dtype=np.float32), np.array(neutral, dtype=np.bool_), tuple(kept)
+        tuple(texts), np.array(targets, dtype=np.float32), np.array(neutral, dtype=np.bool_), tuple(labels)
     )
 
 
@@ -191,9 +191,9 @@ def _cast(
         raise DataError(f"{path}: unknown labels {unknown}; use {', '.join(meanings)}")
     targets = np.tile(FLAT, (len(texts), 1))
     for row, names in enumerate(labels):
-        known = [meanings[name] for name in names if meanings[name]]
-        if known:
-            targets[row] = [np.mean([share.get(name, 0.0) for share in known]) for name in EMOTIONS]
+        shares = [meanings[name] for name in names if meanings[name]]
+        if shares:
+            targets[row] = [np.mean([share.get(name, 0.0) for share in shares]) for name in EMOTIONS]
     weights = np.array([bool(names) and calm.issuperset(names) for names in labels], np.float32)
     nothing = np.zeros((len(texts), len(ANSWERS)), np.float32)
     return Examples(texts, targets, np.ones(len(texts), np.float32), nothing, weights)
@@ -237,8 +237,8 @@ def _columns(path: Path, **wanted: type) -> list[list[Any]]:
     columns = []
     for name, kind in wanted.items():
         if table.column_names.count(name) != 1:
-            found = ", ".join(table.column_names)
-            raise DataError(f"{path}, column {name}: missing, or there twice (found: {found})")
+            names = ", ".join(table.column_names)
+            raise DataError(f"{path}, column {name}: missing, or there twice (found: {names})")
         columns.append(table.column(name).to_pylist())
         if wrong := [row for row, value in enumerate(columns[-1], start=1) if not isinstance(value, kind)]:
             raise DataError(

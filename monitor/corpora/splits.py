@@ -46,7 +46,7 @@ class Split:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def take(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Split:
+    def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Split:
         """The rows chosen by a mask of shape (n,) or by indices."""
         rows = np.arange(len(self))[keep]
         return Split(tuple(self.texts[row] for row in rows), self.labels[rows])
@@ -71,18 +71,18 @@ def load_splits(source: str | Path, required: Sequence[str] = SPLITS) -> dict[st
         raise DataError(f"{folder}: is a file; give the folder that holds train, val and test files")
     if not folder.is_dir() and not HUB_ID.fullmatch(str(source)):
         raise DataError(f"{source}: no such folder, and no hub id (owner/name); check the path")
-    found = _read_folder(folder) if folder.is_dir() else read_hub(str(source))
-    missing = [name for name in required if name not in found]
+    splits = _read_folder(folder) if folder.is_dir() else read_hub(str(source))
+    missing = [name for name in required if name not in splits]
     if missing:
         raise DataError(
-            f"{source}: no {' or '.join(missing)} split (found: {', '.join(found) or 'none'}); "
+            f"{source}: no {' or '.join(missing)} split (found: {', '.join(splits) or 'none'}); "
             f"add {missing[0]}.txt, .csv, .jsonl or .parquet"
         )
-    return {name: found[name] for name in SPLITS if name in found}
+    return {name: splits[name] for name in SPLITS if name in splits}
 
 
 def unseen(split: Split, others: Iterable[Split]) -> npt.NDArray[np.bool_]:
-    """Mask of the rows to keep when duplicates go, shape (n,).
+    """Mask of the rows that remain without duplicates, shape (n,).
 
     A row goes when its text stands in one of `others`, or more than once in `split` with different labels;
     of repeats with the same label the first stays. Case and spacing make no difference.
@@ -104,8 +104,8 @@ def repeats(split: Split) -> tuple[int, int]:
     labels: dict[str, list[int]] = {}
     for text, label in zip(split.texts, split.labels, strict=True):
         labels.setdefault(text_key(text), []).append(int(label))
-    repeated = [found for found in labels.values() if len(found) > 1]
-    return len(repeated), sum(len(set(found)) > 1 for found in repeated)
+    repeated = [group for group in labels.values() if len(group) > 1]
+    return len(repeated), sum(len(set(group)) > 1 for group in repeated)
 
 
 def read_hub(hub_id: str) -> dict[str, Split]:
@@ -117,7 +117,7 @@ def read_hub(hub_id: str) -> dict[str, Split]:
     import datasets  # heavy, and not needed for a folder
 
     try:
-        found = datasets.load_dataset(hub_id)
+        tables = datasets.load_dataset(hub_id)
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(
@@ -125,7 +125,7 @@ def read_hub(hub_id: str) -> dict[str, Split]:
             "check the path, or the id and the network"
         ) from error
     splits = {}
-    for name, table in found.items():
+    for name, table in tables.items():
         if name not in SPLIT_NAMES:
             continue
         where = f"{hub_id} ({name})"

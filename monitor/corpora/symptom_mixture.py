@@ -93,7 +93,7 @@ class SymptomMixture:
         """The examples of one epoch; the same for the same seed and index."""
         random = np.random.default_rng([self.settings.seed, index])
         rows = np.tile(np.arange(len(self.examples.texts)), self.settings.repeats)
-        own = self.examples.take(rows)
+        own = self.examples.select(rows)
         bare = random.random(len(rows)) < self.settings.bare
         texts = [MARKS.sub(" ", text) if cut else text for text, cut in zip(own.texts, bare, strict=True)]
         parts = [Examples(texts, own.targets, own.weights, own.criteria, own.criteria_weights)]
@@ -102,7 +102,7 @@ class SymptomMixture:
         parts += [examples for examples, times in self._whole for _ in range(times)]
         for examples, count in self._drawn:
             n = len(examples.texts)
-            parts.append(examples.take(random.choice(n, min(count, n), replace=False)))
+            parts.append(examples.select(random.choice(n, min(count, n), replace=False)))
         return Examples.joined(parts)
 
     def _composite(self, random: np.random.Generator) -> Examples:
@@ -117,7 +117,7 @@ class SymptomMixture:
         else:
             rows = random.choice(self._misses, int(random.integers(1, 4)))
             n_calm = int(random.choice((0, 2, 5, 8)))
-        part = self.examples.take(rows)
+        part = self.examples.select(rows)
         calm = self._filling(n_calm, random)
         cut = int(random.integers(len(calm) + 1))
         texts = list(part.texts)

@@ -70,7 +70,7 @@ class SymptomTexts:
     def __len__(self) -> int:
         return len(self.texts)
 
-    def take(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> SymptomTexts:
+    def select(self, keep: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> SymptomTexts:
         """The texts chosen by a mask of shape (n,) or by indices."""
         rows = np.arange(len(self))[keep]
         texts, kinds, emotions, hands = (
@@ -135,15 +135,15 @@ def load_symptoms(source: str | Path) -> dict[str, SymptomTexts]:
         whole = read_symptoms(path)
         digest = [hashlib.sha256(twin_key(text).encode()).digest()[0] for text in whole.texts]
         held_out = np.array(digest, np.int64) % HELD_OUT == 0
-        return {"train": whole.take(~held_out), "validation": whole.take(held_out)}
+        return {"train": whole.select(~held_out), "validation": whole.select(held_out)}
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder; give symptom texts as JSON lines, or {EMBEDDED!r}")
     files = {name: [path / f"{name}{end}" for end in (".jsonl", ".jsonl.gz")] for name in SPLITS}
-    found = {name: [file for file in both if file.is_file()] for name, both in files.items()}
+    present = {name: [file for file in both if file.is_file()] for name, both in files.items()}
     for name in SPLITS[:2]:
-        if len(found[name]) != 1:
+        if len(present[name]) != 1:
             raise DataError(f"{path}: give one {name}.jsonl or {name}.jsonl.gz")
-    return {name: read_symptoms(both[0]) for name, both in found.items() if both}
+    return {name: read_symptoms(both[0]) for name, both in present.items() if both}
 
 
 def read_symptoms(path: Path) -> SymptomTexts:
@@ -224,8 +224,8 @@ def build(folders: Iterable[Path], out: Path = EMBEDDED_FOLDER) -> dict[str, Sym
                     rows[split].append({"hand": hand} | row)
                     seen.add(key)
     out.mkdir(parents=True, exist_ok=True)
-    for split, kept in rows.items():
-        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept).encode()
+    for split, texts in rows.items():
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in texts).encode()
         (out / f"{split}.jsonl.gz").write_bytes(gzip.compress(lines, 9, mtime=0))
     splits = {split: read_symptoms(out / f"{split}.jsonl.gz") for split in SPLITS}
     card = out / "README.md"

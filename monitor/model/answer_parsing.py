@@ -15,5 +15,5 @@ def parse(answer: str, template: PromptTemplate) -> int:
         for label, emotion in enumerate(EMOTIONS)
         for word in template.verbalizers[emotion]
     }
-    found = re.search(rf"\b(?:{'|'.join(map(re.escape, words))})\b", answer.casefold())
-    return words[found[0]] if found else len(EMOTIONS)
+    match = re.search(rf"\b(?:{'|'.join(map(re.escape, words))})\b", answer.casefold())
+    return words[match[0]] if match else len(EMOTIONS)

@@ -40,13 +40,13 @@ def fit_calibration(
     neutral: npt.NDArray[np.floating] | None = None,
     flat_share: float = 0.0,
 ) -> Calibration | None:
-    """The temperature and exponent that turn log-likelihoods (n, 6) to the least log-loss on labels (n,).
+    """The temperature and exponent with the least log-loss of log-likelihoods (n, 6) on labels (n,).
 
-    One temperature cannot mend a model that is too sure of texts with two fair answers and not sure enough of clear
-    ones; an exponent above 1 does, and keeps the order of the labels (an intra order-preserving map, Rahimi et al.
-    2020, of one parameter more). None where COLDEST or HOTTEST is as good as any: such texts, say with every answer
-    right, cannot tell it. `flat_share` times the mean log-loss of neutral texts, `neutral` (m, 6), against the flat
-    answer is added, so that their answers stay flat.
+    A single temperature cannot correct a model that is overconfident on texts with two plausible answers and
+    underconfident on clear ones. An exponent above 1 can, and preserves the order of the labels (an intra
+    order-preserving map, Rahimi et al. 2020, with one more parameter). The result is None if COLDEST or HOTTEST has
+    the least loss: the texts do not determine a temperature, for example because every answer is right. The loss
+    includes `flat_share` times the mean log-loss of neutral texts, `neutral` (m, 6), against the flat answer.
 
     Raises:
         DataError: there is no text to fit on, or a log-likelihood is not finite.
@@ -99,9 +99,9 @@ def fit_symptoms(
             "calibration: the symptom texts held out are none, or an answer to them is not finite"
         )
     fitted = [_fit_platt(values[:, k], shown[:, k]) for k in range(len(ANSWERS))]
-    untold = [name for name, pair in zip(ANSWERS, fitted, strict=True) if pair is None]
+    unfitted = [name for name, pair in zip(ANSWERS, fitted, strict=True) if pair is None]
     pairs = [pair or (1.0, 0.0) for pair in fitted]
-    return SymptomsCalibration(*(tuple(part) for part in zip(*pairs, strict=True))), untold
+    return SymptomsCalibration(*(tuple(part) for part in zip(*pairs, strict=True))), unfitted
 
 
 def _fit_platt(logits: npt.NDArray[np.float64], shown: npt.NDArray[np.bool_]) -> tuple[float, float] | None:
@@ -136,10 +136,10 @@ def neutral_limits(
     """
     allowed = int(share * len(neutral))
     rates = [n for n in range(allowed + 1) if _passing(neutral, _limits(neutral, n)) <= allowed]
-    found = _limits(neutral, max(rates))
-    found[SUICIDAL] = max(found[SUICIDAL], _limits(neutral, int(suicidal * len(neutral)))[SUICIDAL])
-    found[-1] = _limits(neutral, allowed)[-1]
-    return found
+    limits = _limits(neutral, max(rates))
+    limits[SUICIDAL] = max(limits[SUICIDAL], _limits(neutral, int(suicidal * len(neutral)))[SUICIDAL])
+    limits[-1] = _limits(neutral, allowed)[-1]
+    return limits
 
 
 def everyday_limits(
@@ -152,9 +152,9 @@ def everyday_limits(
     Raises:
         DataError: there is no text.
     """
-    found = _limits(everyday, int(share * len(everyday)))
-    found[SUICIDAL] = _limits(everyday, int(suicidal * len(everyday)))[SUICIDAL]
-    return found
+    limits = _limits(everyday, int(share * len(everyday)))
+    limits[SUICIDAL] = _limits(everyday, int(suicidal * len(everyday)))[SUICIDAL]
+    return limits
 
 
 def _limits(values: npt.NDArray[np.float64], texts: int) -> npt.NDArray[np.float64]:

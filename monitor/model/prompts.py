@@ -29,9 +29,9 @@ INSTRUCTION = (
     "Which emotion does the writer of this text express? Answer with one word: "
     "sadness, joy, love, anger, fear or surprise."
 )
-CONTEXT = 8  # tokens of the prefix that a text is tokenised behind
+CONTEXT = 8  # tokens of the prefix that are tokenised together with a text
 _BLANK_FENCE = str.maketrans({FENCE: None})
-# Texts whose ends differ as much as texts can: what the prompts of all of them share is the template's.
+# Texts with very different first and last characters: the tokens that all their prompts share are the template's.
 _WORDS = ("", " ", "\n", "the end", "I'm", "你好", "été", "\U0001f642")
 _PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for mark in string.printable))
 
@@ -198,7 +198,7 @@ class PromptEncoder:
             )
         self.prefix_ids = tuple(prompts[0][:head])
         self.suffix_ids = tuple(prompts[0][len(prompts[0]) - tail :])
-        # What the template leaves to the text's own tokens, such as the space of "Text: ".
+        # Characters of the template that belong to the text's tokens, such as the space of "Text: ".
         offsets = self._tokenizer.encode(self._before + self._after).offsets
         self._lead = self._before[offsets[head - 1][1] if head else 0 :]
         self._trail = self._after[: max(offsets[-tail][0] - len(self._before), 0)]
@@ -208,15 +208,15 @@ class PromptEncoder:
             self._context, self._context_ids = self._before, self.prefix_ids
 
     def _tokens_of(self, context: str, prompts: Sequence[Sequence[int]]) -> tuple[int, ...]:
-        """The tokens of `context`, an end of `before`; none where texts have others behind it than behind all of it.
+        """Token ids of `context`, a suffix of `before`; empty if a text tokenises differently after `before`.
 
-        Behind that alone a text is tokenised: behind a few-shot prompt it would take twenty times as long.
+        Texts are tokenised after `context` alone, which is 20 times as fast as after a few-shot prompt.
         """
         shorter = [list(self._tokenizer.encode(context + text + self._after).ids) for text in _PROBES]
         own = [ids[len(self.prefix_ids) :] for ids in prompts]
-        found = tuple(shorter[0][: max(len(shorter[0]) - len(own[0]), 0)])
-        same = all(ids == [*found, *rest] for ids, rest in zip(shorter, own, strict=True))
-        return found if same else ()
+        head = tuple(shorter[0][: max(len(shorter[0]) - len(own[0]), 0)])
+        same = all(ids == [*head, *rest] for ids, rest in zip(shorter, own, strict=True))
+        return head if same else ()
 
     def _encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
         head, tail = len(self._context_ids), len(self.suffix_ids)
@@ -229,37 +229,37 @@ class PromptEncoder:
             if ids[:head].tobytes() == context and ids[-tail:].tobytes() == suffix:
                 rows.append(ids[head : len(ids) - tail])
             else:
-                # The text would merge into the template: its tokens are then those it has by itself.
+                # The text merges into the template: tokenise it alone.
                 alone = self._tokenizer.encode(self._lead + text + self._trail).ids
                 rows.append(np.array(alone, dtype=np.int32))
         return rows
 
     def _cut(self, text: str, max_text_tokens: int) -> npt.NDArray[np.int32]:
-        keep = len(self._context_ids) + max_text_tokens
+        last = len(self._context_ids) + max_text_tokens
         while True:
-            # Tokenising anew after the cut may give a token or two more, so cut again until it fits.
+            # Tokenising the cut text may give a token or two more, so cut again until it fits.
             ids = self._encode([text])[0]
             if len(ids) <= max_text_tokens or not text:
                 return ids[:max_text_tokens]
             offsets = self._tokenizer.encode(self._context + text + self._after).offsets
-            text = text[: max(min(offsets[max(keep, 1) - 1][1] - len(self._context), len(text) - 1), 0)]
-            keep -= 1
+            text = text[: max(min(offsets[max(last, 1) - 1][1] - len(self._context), len(text) - 1), 0)]
+            last -= 1
 
-    def word_ids(self, word: str, behind: str = "") -> tuple[int, ...]:
-        """Tokens of a word after the prompt's end and `behind`, the same after any text.
+    def word_ids(self, word: str, after: str = "") -> tuple[int, ...]:
+        """Tokens of a word that follows the prompt and `after`, the same for any text.
 
         Raises:
             ConfigError: the word merges into what is in front of it, or its tokens change with the text.
         """
-        tails, lead = set[tuple[int, ...]](), rename(behind, self._names)
+        tails, lead = set[tuple[int, ...]](), rename(after, self._names)
         for text in ("", "the end", "."):
-            asked, answered = self._whole(text, lead), self._whole(text, lead + rename(word, self._names))
-            if answered[: len(asked)] != asked or len(answered) == len(asked):
+            prompt, answered = self._whole(text, lead), self._whole(text, lead + rename(word, self._names))
+            if answered[: len(prompt)] != prompt or len(answered) == len(prompt):
                 raise ConfigError(
                     f"prompt: the label word {word!r} merges into the prompt's end "
-                    f"{(behind or self.template.after)[-20:]!r}; move its last space to the front of the word"
+                    f"{(after or self.template.after)[-20:]!r}; move its last space to the front of the word"
                 )
-            tails.add(tuple(answered[len(asked) :]))
+            tails.add(tuple(answered[len(prompt) :]))
         if len(tails) > 1:
             raise ConfigError(f"prompt: the tokens of the label word {word!r} change with the text before it")
         return tails.pop()
@@ -287,7 +287,7 @@ class PromptEncoder:
 
 
 def _clean(text: str) -> str:
-    """Without fences, and with a question mark for each half of a surrogate pair, which no tokenizer takes."""
+    """The text without fences, and with a question mark for each unpaired surrogate, which tokenizers refuse."""
     return text.translate(_BLANK_FENCE).encode("utf-8", "replace").decode()
 
 

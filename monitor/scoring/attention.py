@@ -1,8 +1,8 @@
 """Attention over packed texts that share a prompt prefix.
 
 One mask for every text: a key is visible if it is in the prefix, or in the same text, not later, and on the
-text's trunk or the same label branch. Two ways to the same numbers: on any device, texts of equal length side by
-side in small matrix products (`GroupedAttention`); on CUDA, one Triton kernel over all of them (`kernels`).
+text's trunk or the same branch. Two implementations give the same numbers: on any device, texts of equal length
+side by side in small matrix products (`GroupedAttention`); on CUDA, one Triton kernel over all (`packed_attention`).
 
 Letters in shapes: T tokens of a batch, N texts, P prefix tokens, H query heads, K key heads, G = H / K,
 D head dimension, R rows that carry scores, L tokens of a block.

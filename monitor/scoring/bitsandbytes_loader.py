@@ -1,7 +1,7 @@
-"""The way to bitsandbytes, which alone would reach for the hub.
+"""Import bitsandbytes without letting it contact the Hugging Face hub.
 
-On CPUs with AVX512-BF16 it asks the package `kernels`, where that is installed, for code from the hub as soon as it
-is imported, and otherwise advises to install it. Nothing here wants either.
+On CPUs with AVX512-BF16 its import downloads code from the hub through the package `kernels`, or advises to install
+that package. This project wants neither.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The notebook's way of asking: let the model write, then look for a label in what it wrote.
+"""The replaced notebook's method: let the model generate, then search its text for a label.
 
-Kept to show what label likelihoods gain. Nothing else in this project parses generated text.
+It shows what label likelihoods gain. Nothing else in this project parses generated text.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def generate(
 ) -> list[str]:
     """Greedy answers of up to NEW_TOKENS tokens, in input order.
 
-    Writing ends early where a label has been written, which is all that is read of an answer, or where the model
-    writes a special token (the end of its turn).
+    Generation ends early at the first label, since nothing after it is read, or at a special token (the end of the
+    model's turn).
     """
     encoder, network = PromptEncoder(model.prompt, model.tokenizer), model.network
     prefix = network.prefix_cache(encoder.prefix_ids)

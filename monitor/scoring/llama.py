@@ -99,7 +99,7 @@ class LlamaNetwork:
         self._rotary = Rotary.of(self._frequencies, 512)
         self._kernels: Any = importlib.import_module("monitor.scoring.kernels") if fused else None
         self._packed: Any = importlib.import_module("monitor.scoring.packed_attention") if fused else None
-        if self._packed and not self._packed.can_pack(shape.heads, 1):
+        if self._packed and not self._packed.fits_kernel(shape.heads, 1):
             logger.warning(
                 "no fused attention for heads of %d: using a plain one, more slowly", shape.heads.size
             )
@@ -125,7 +125,7 @@ class LlamaNetwork:
         batch: PackedBatch,
         prefix: PrefixCache,
         branches: npt.NDArray[np.bool_],
-        keep: list[tuple[Tensor, Tensor]] | None = None,
+        cache: list[tuple[Tensor, Tensor]] | None = None,
     ) -> Tensor:
         """Final normalised hidden states of the scored rows, (texts * n_scored, hidden) in fp32.
 
@@ -135,25 +135,25 @@ class LlamaNetwork:
             batch: packed texts.
             prefix: what `prefix_cache` gave for the tokens in front of them.
             branches: (b, b) visibility among each block's branch tokens.
-            keep: a list to which each layer's rotated keys and values are appended.
+            cache: a list to which each layer's rotated keys and values are appended.
         """
         n_query = self.shape.heads.query * self.shape.heads.size
         attention = self._attention(batch, prefix.length, branches)
         x = F.embedding(attention.token_ids, self.embedding)
         if self.device.type == "cpu":
             x = x.float()  # sums over layers stay exact where that costs little
-        for layer, cache in zip(self.layers, prefix.layers, strict=True):
+        for layer, prefix_kv in zip(self.layers, prefix.layers, strict=True):
             normal = self._norm(x)
             if layer is self.layers[-1]:
                 x, kv = x[attention.scored_rows], layer.qkv.times(normal, first=n_query)
                 queries = layer.qkv.times(_pick(normal, attention.scored_rows), last=n_query)
-                mixed = attention.last(queries, kv, cache)
+                mixed = attention.last(queries, kv, prefix_kv)
             else:
                 qkv = layer.qkv.times(normal)
-                kv, mixed = qkv[:, n_query:], attention(qkv, cache)
-            if keep is not None:
+                kv, mixed = qkv[:, n_query:], attention(qkv, prefix_kv)
+            if cache is not None:
                 keys, values = kv.reshape(len(kv), 2, self.shape.heads.key, -1).unbind(1)
-                keep.append((attention.rotated(keys).contiguous(), values.contiguous()))
+                cache.append((attention.rotated(keys).contiguous(), values.contiguous()))
             layer.output.add_to(x, self._rounded(mixed))
             layer.down.add_to(x, self._swiglu(layer.gate_up.times(self._norm(x))))
         x = x.float()
@@ -164,7 +164,7 @@ class LlamaNetwork:
         if needed > len(self._rotary.cos):
             self._rotary = Rotary.of(self._frequencies, 2 * needed)
         heads = self.shape.heads
-        if self._packed and self._packed.can_pack(heads, batch.n_scored):
+        if self._packed and self._packed.fits_kernel(heads, batch.n_scored):
             return self._packed.PackedAttention(batch, heads, self._rotary, branches)
         return GroupedAttention(batch, heads, self._rotary, n_prefix, branches, self.dtype)
 

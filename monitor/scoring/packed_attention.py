@@ -197,7 +197,7 @@ class PackedAttention:
         return out
 
 
-def can_pack(heads: Heads, n_scored: int) -> bool:
+def fits_kernel(heads: Heads, n_scored: int) -> bool:
     """Whether the kernel takes these heads (of 32 to 256, a power of two) and scored rows a text (bits of a mask)."""
     power = heads.size & (heads.size - 1) == 0
     return power and 32 <= heads.size <= 256 and heads.query // heads.key <= ROWS and n_scored <= 31

@@ -101,7 +101,7 @@ class Scratch(local):
     def __init__(self) -> None:
         self._buffer: Tensor | None = None
 
-    def take(self, shape: tuple[int, int], like: Tensor, dtype: torch.dtype) -> Tensor:
+    def buffer(self, shape: tuple[int, int], like: Tensor, dtype: torch.dtype) -> Tensor:
         """An (out, in) view of the buffer, its content undefined."""
         size = shape[0] * shape[1]
         if self._buffer is None or self._buffer.numel() < size:
@@ -135,7 +135,7 @@ class StoredNf4(Dense):
     def weight(self) -> Tensor:  # type: ignore[override]
         """The dense matrix, valid until the thread decodes the next."""
         width = self._parts[0].shape[1]
-        whole = self._scratch.take(
+        whole = self._scratch.buffer(
             (sum(part.shape[0] for part in self._parts), width), self._parts[0].packed, self._dtype
         )
         row = 0

@@ -43,7 +43,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def quieten() -> None:
-    """Keep the libraries' own bars and notes (dequantised, no compiled kernel) out of a job's output."""
+    """Silence the libraries' own progress bars and notes (dequantised, no compiled kernel)."""
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()

@@ -25,8 +25,8 @@ from monitor.errors import ConfigError
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
 from monitor.scoring.loading import multiplies_bf16
-from monitor.training.label_likelihood import ReadRows, Row, criteria_loss, token_scores
-from monitor.training.packed_steps import PackedTrainer, can_pack
+from monitor.training.answers import ReadRows, Row, criteria_loss, read_rows
+from monitor.training.packed_steps import PackedTrainer, can_train_packed
 from monitor.training.rows import row_groups, training_rows
 from monitor.training.validation import TrainResult, measurable, measure_validation
 
@@ -63,8 +63,8 @@ class TrainSettings:
 def attach_adapter(network: Any, settings: TrainSettings) -> Any:
     """Freeze the base and put trainable fp32 LoRA matrices on its target layers; a peft model.
 
-    Linear layers of bitsandbytes are kept from repacking their weights for AVX512, which would make the
-    gradients after a first evaluation silently wrong on CPUs that have it.
+    Linear layers of bitsandbytes must not repack their weights for AVX512: on CPUs that have it, gradients after a
+    first evaluation would be silently wrong.
 
     Raises:
         ConfigError: no layer of the base has one of the target names.
@@ -127,7 +127,7 @@ def fit(
     evaluations = settings.evaluations if measurable(validation) else 0
     group_size = settings.batch * settings.accumulation
     result, best, started, steps_an_epoch = TrainResult(), dict[str, Tensor](), time.monotonic(), 0
-    under_way: list[tuple[dict[str, float], Tensor]] = []
+    pending: list[tuple[dict[str, float], Tensor]] = []
     for rows in _epochs(encoder, epoch, settings):
         steps_an_epoch = steps_an_epoch or math.ceil(len(rows) / group_size)
         total = steps_an_epoch * settings.epochs
@@ -144,9 +144,9 @@ def fit(
                 if measure(record, result):
                     best = _state(network)
                 network.train()
-            _settle(under_way, report)
-            under_way.append((record, loss))
-    _settle(under_way, report)
+            _settle(pending, report)
+            pending.append((record, loss))
+    _settle(pending, report)
     _restore(network, best)
     network.eval()
     return result
@@ -156,9 +156,9 @@ def _steps(
     network: Any, encoder: PromptEncoder, settings: TrainSettings
 ) -> tuple[Callable[[list[Row]], Tensor], ReadRows | None]:
     """What adds a group's gradients, and what reads rows faster than plain batches do, if anything."""
-    if can_pack(network):
+    if can_train_packed(network):
         packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16, encoder.symptoms)
-        return packed.add_gradients, packed.token_scores
+        return packed.add_gradients, packed.read_rows
     return partial(add_padded_gradients, network, encoder, settings.batch), None
 
 
@@ -174,10 +174,10 @@ def _epochs(
         yield rows
 
 
-def _settle(under_way: list[tuple[dict[str, float], Tensor]], report: Report) -> None:
-    """Fetch the loss of the step before and report it: by now the next is launched, so that a GPU does not wait."""
-    while under_way:
-        record, loss = under_way.pop()
+def _settle(pending: list[tuple[dict[str, float], Tensor]], report: Report) -> None:
+    """Fetch and report the loss of the previous step; the next is already launched, so a GPU does not wait."""
+    while pending:
+        record, loss = pending.pop()
         record["loss"] = float(loss)
         report(record)
 
@@ -189,13 +189,13 @@ def add_padded_gradients(network: Any, encoder: PromptEncoder, batch: int, group
         rows = group[start : start + batch]
         # Three times as fast on two cores as fp32.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=multiplies_bf16()):
-            scores, _, criteria = token_scores(network, rows, encoder.symptoms)
+            scores, _, criteria = read_rows(network, rows, encoder.symptoms)
         device = scores.device
         weights = torch.tensor([w for row in rows for w in row.weights], device=device)
         loss = -(scores * weights).sum()
-        asked = [(row.criteria, row.criteria_weight) for row in rows if row.criteria is not None]
-        if asked:
-            targets, shares = zip(*asked, strict=True)
+        labelled = [(row.criteria, row.criteria_weight) for row in rows if row.criteria is not None]
+        if labelled:
+            targets, shares = zip(*labelled, strict=True)
             on_device = torch.from_numpy(np.stack(targets)).to(device), torch.tensor(shares, device=device)
             loss = loss + criteria_loss(criteria, *on_device)
         loss = loss / len(group)

@@ -20,7 +20,7 @@ from monitor.model.calibration import (
 from monitor.model.folder import LIMIT
 from monitor.model.prompts import PromptEncoder
 from monitor.model.symptoms import SymptomsCalibration
-from monitor.training.label_likelihood import label_log_likelihoods, symptom_logits
+from monitor.training.answers import label_log_likelihoods, symptom_logits
 from monitor.training.prepare import Prepared
 from monitor.training.recipe import CalibrationSettings
 

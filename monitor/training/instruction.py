@@ -20,8 +20,8 @@ from monitor.corpora.examples import Examples
 from monitor.labels import CRITERIA
 from monitor.model.default_symptoms import SYMPTOMS_TOKEN
 from monitor.model.prompts import PromptEncoder
+from monitor.training.answers import Row
 from monitor.training.finetuning import add_padded_gradients
-from monitor.training.label_likelihood import Row
 from monitor.training.pretraining import EMOTION
 from monitor.training.quantisation_aware import nf4_forward
 from monitor.training.rows import row_groups, training_rows
@@ -54,8 +54,8 @@ def add_symptom_tokens(network: Any, tokenizer: PreTrainedTokenizerBase) -> list
     pieces = {name: tokenizer.encode(f" {name}", add_special_tokens=False) for name in CRITERIA}
     sources = {SYMPTOMS_TOKEN: tokenizer.convert_tokens_to_ids([EMOTION])}
     sources |= {f"<|{name}|>": ids for name, ids in pieces.items() if len(ids) > 1}
-    known = tokenizer.get_vocab()
-    sources = {token: ids for token, ids in sources.items() if token not in known}
+    vocabulary = tokenizer.get_vocab()
+    sources = {token: ids for token, ids in sources.items() if token not in vocabulary}
     if not sources:
         return []
     tokenizer.add_tokens(list(sources), special_tokens=True)

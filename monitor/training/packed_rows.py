@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from monitor.labels import ANSWERS
-from monitor.training.label_likelihood import Row
+from monitor.training.answers import Row
 
 STEP_TOKENS, STEP_PLACES, STEP_WANTED = 64, 32, 64  # sizes are rounded up to these, so that few differ
 
@@ -22,13 +22,13 @@ class PackedRows:
     """Rows of one prompt as one sequence; what `PackedTrainer` runs on.
 
     Attributes:
-        tokens: (3, T) id, position and owner of each token: 0 the prefix, 1 and up the rows, -1 what fills T up.
+        tokens: (3, T) id, position and owner of each token: 0 the prefix, 1 and up the rows, -1 the padding to T.
         places: (P,) tokens of the sequence that predictions are read off.
         wanted: (2, W) index into `places` and token of each prediction that carries loss.
-        weights: (W,) of their log-probabilities; 0 for what fills W up.
+        weights: (W,) of their log-probabilities; 0 for the padding to W.
         criteria: (P, 12) targets of the symptoms answers read off each place.
         criteria_weights: (P,) of their losses; 0 for places of other predictions.
-        asked: (s,) places of the symptoms answers, row by row.
+        answer_places: (s,) indices into `places` of the symptoms answers, row by row.
     """
 
     def __init__(self, rows: Sequence[Row], n_prefix: int) -> None:
@@ -52,14 +52,14 @@ class PackedRows:
         self.wanted: npt.NDArray[np.int64] = np.pad(wanted, ((0, 0), (0, fill)))
         weights = np.array([weight for row in rows for weight in row.weights], np.float32)
         self.weights: npt.NDArray[np.float32] = np.pad(weights, (0, fill))
-        self.asked = index[len(read) :]
+        self.answer_places = index[len(read) :]
         self.criteria = np.zeros((len(self.places), len(ANSWERS)), np.float32)
         self.criteria_weights = np.zeros(len(self.places), np.float32)
-        for place, (_, row) in zip(self.asked, with_criteria, strict=True):
+        for place, (_, row) in zip(self.answer_places, with_criteria, strict=True):
             self.criteria[place], self.criteria_weights[place] = row.criteria, row.criteria_weight
 
     def to(self, device: torch.device) -> list[Tensor]:
-        """All but `asked` there, in order; the copies to a GPU do not wait for what it is at."""
+        """All arrays but `answer_places` on a device, in order; copies to a GPU are asynchronous."""
         arrays = (self.tokens, self.places, self.wanted, self.weights, self.criteria, self.criteria_weights)
         parts = [torch.from_numpy(part) for part in arrays]
         if device.type == "cpu":

@@ -1,9 +1,9 @@
-"""Training steps without padding: all texts of a step in one sequence behind a single copy of the prompt's prefix.
+"""Training steps without padding: all texts of a step in one sequence after a single copy of the prompt's prefix.
 
-A token sees the prefix and the earlier tokens of its own text. Autograd sums what every text asks of the shared
-prefix, so that loss and gradients are those of the texts one by one, for a third of the work where the prompt is 60
-tokens and the texts 22. The frozen matrices are fused (q, k, v; gate, up) and get no gradient. On CUDA each size of
-step is recorded once as a graph and replayed, so that the GPU does not wait for Python.
+A token sees the prefix and the earlier tokens of its own text. Autograd sums the gradients that all texts send to the
+shared prefix, so loss and gradients equal those of the texts one by one, for a third of the work where the prompt has
+60 tokens and the texts 22. The frozen matrices are fused (q, k, v; gate, up) and get no gradient. On CUDA each size
+of step is recorded once as a graph and replayed, so that the GPU does not wait for Python.
 
 Letters in shapes: T tokens of a sequence, P places that are read, W wanted tokens, A symptoms answers, H query heads,
 K key heads, D head dimension.
@@ -25,12 +25,12 @@ from monitor.model.symptoms import SymptomTokens
 from monitor.scoring.batching import plan_batches
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
 from monitor.scoring.weight_matrices import Dense, Nf4, Scratch, StoredNf4, can_fuse
-from monitor.training.label_likelihood import Answers, Row, answer_directions, criteria_loss
+from monitor.training.answers import Answers, Row, answer_directions, criteria_loss
 from monitor.training.packed_rows import PackedRows
 
 TOKENS = 1024  # of a sequence: attention costs its square, a tenth of the products here
 SCORED_TOKENS = 4096  # of one without gradients, where the products would wait for Python
-ACTIVATIONS = 8 * 2**30  # bytes kept free for those of a step
+ACTIVATIONS = 8 * 2**30  # bytes reserved for the activations of a step
 # In this order: on an H100 a step of TinyLlama's shape takes 13.0 ms with the first, 14.4 with the second.
 ATTENTION = [SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
@@ -102,14 +102,14 @@ def _nf4(weight: Tensor) -> Nf4 | None:
     return Nf4(weight.data.reshape(-1), scales.float(), state.code.float(), tuple(state.shape))
 
 
-def can_pack(network: Any) -> bool:
+def can_train_packed(network: Any) -> bool:
     """Whether `PackedTrainer` takes it: a frozen Llama or Mistral with an adapter, on a GPU that multiplies bf16."""
     if not hasattr(network, "get_base_model"):
         return False
     config = network.get_base_model().config
     plain = config.rope_parameters["rope_type"] == "default" and not getattr(config, "attention_bias", False)
-    known = config.model_type in ("llama", "mistral") and not getattr(config, "mlp_bias", False)
-    return bool(plain and known) and can_fuse(next(network.parameters()).device)
+    supported = config.model_type in ("llama", "mistral") and not getattr(config, "mlp_bias", False)
+    return bool(plain and supported) and can_fuse(next(network.parameters()).device)
 
 
 class PackedTrainer:
@@ -161,23 +161,23 @@ class PackedTrainer:
         return total
 
     @torch.no_grad()
-    def token_scores(self, rows: list[Row]) -> Answers:
-        """The network's answers to rows, as `label_likelihood.token_scores` gives them."""
-        scores, owners, criteria, asked = [], [], [], []
+    def read_rows(self, rows: list[Row]) -> Answers:
+        """The network's answers to rows, as `answers.read_rows` gives them."""
+        scores, owners, criteria, labelled = [], [], [], []
         for part in self._parts(rows, SCORED_TOKENS):
             packed = PackedRows([rows[i] for i in part], self._n_prefix)
             tokens, places, wanted, *_ = packed.to(self._device)
             log_p, answers = self._answers(tokens, places, wanted)
             scores.append(log_p[: packed.n_wanted])
-            criteria.append(answers[torch.from_numpy(packed.asked).to(self._device)])
+            criteria.append(answers[torch.from_numpy(packed.answer_places).to(self._device)])
             owners += [i for i in part for _ in rows[i].positions]
-            asked += [i for i in part if rows[i].criteria is not None]
-        order, order_asked = (
+            labelled += [i for i in part if rows[i].criteria is not None]
+        order, order_labelled = (
             torch.from_numpy(np.argsort(np.array(of, np.int64), kind="stable")).to(self._device)
-            for of in (owners, asked)
+            for of in (owners, labelled)
         )
         owner = torch.tensor(owners, dtype=torch.long, device=self._device)
-        return Answers(torch.cat(scores)[order], owner[order], torch.cat(criteria)[order_asked])
+        return Answers(torch.cat(scores)[order], owner[order], torch.cat(criteria)[order_labelled])
 
     def _parts(self, rows: Sequence[Row], tokens: int) -> list[npt.NDArray[np.int64]]:
         """Indices of the rows that make a sequence of so many tokens each."""
@@ -207,7 +207,7 @@ class PackedTrainer:
         x = F.embedding(ids, model.embed_tokens.weight).to(self._dtype)
         for layer, (qkv, output, gate_up, down) in zip(model.layers, self._matrices, strict=True):
             mixed = self._attend(qkv(self._norm(x, layer.input_layernorm), training), turn, mask)
-            if layer is model.layers[-1]:  # what follows is read at these places alone
+            if layer is model.layers[-1]:  # the rest is computed at these places alone
                 x, mixed = x[places], mixed[places]
             x = x + output(mixed, training)
             gate, up = gate_up(self._norm(x, layer.post_attention_layernorm), training).chunk(2, dim=-1)
@@ -240,16 +240,16 @@ class PackedTrainer:
 
 
 class _Graph:
-    """A run on inputs of one size, recorded once: what it adds to, it adds to at each replay."""
+    """A run on inputs of one size, recorded once; each replay adds to the same gradients again."""
 
     def __init__(self, run: Callable[..., Tensor], inputs: list[Tensor], pool: Any) -> None:
         self._inputs = [part.clone() for part in inputs]
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, pool=pool):  # one memory for all: they never run at once
+        with torch.cuda.graph(self._graph, pool=pool):  # graphs share memory, since they never run at once
             self._loss = run(*self._inputs)
 
     def replay(self, inputs: list[Tensor]) -> Tensor:
-        """The run's result on other inputs of the same size, which the next graph may overwrite."""
+        """The run's result on other inputs of the same size; the next graph may overwrite it."""
         torch._foreach_copy_(self._inputs, inputs)
         self._graph.replay()
         return self._loss

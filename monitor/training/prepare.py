@@ -76,9 +76,9 @@ def prepare(data: str, recipe: Recipe, limit: int | None = None, symptoms: str |
     if mixture and "comments" in files and mixture.neutral + mixture.emotional:
         comments = read_comments(files["comments"])
     if mixture is None:
-        train = train.take(np.arange(min(limit or len(train), len(train))))
-        whole = Examples.from_labels(train.texts, train.labels)
-        draw, seen = [lambda _: whole], list(train.texts)
+        train = train.select(np.arange(min(limit or len(train), len(train))))
+        canonical = Examples.from_labels(train.texts, train.labels)
+        draw, seen = [lambda _: canonical], list(train.texts)
     else:
         parts = [train]
         if mixture.extra and "extra_texts" in files:
@@ -143,7 +143,9 @@ def symptom_mixture(
     """
 
     def free(examples: Examples) -> Examples:
-        return examples.take(np.array([twin_key(text) not in held_out for text in examples.texts], np.bool_))
+        return examples.select(
+            np.array([twin_key(text) not in held_out for text in examples.texts], np.bool_)
+        )
 
     posts = free(read_distilled(files["posts_file"], prefix=posts_prefix)) if "posts_file" in files else None
     whole = [
@@ -161,7 +163,7 @@ def symptom_mixture(
         topics = topic_examples(read_topics(files["topics_file"]), settings.topic_share)
         drawn.append((free(topics), settings.topics))
     neutral = [comments.texts[row] for row in np.flatnonzero(comments.neutral)] if comments else []
-    own = texts.take(np.array([twin_key(text) not in held_out for text in texts.texts], np.bool_))
+    own = texts.select(np.array([twin_key(text) not in held_out for text in texts.texts], np.bool_))
     return SymptomMixture(own, calm_texts(neutral, posts), whole, drawn, settings)
 
 
@@ -177,7 +179,7 @@ def _epoch(
     order = np.arange(len(examples.texts))
     if both:
         order = np.random.default_rng([seed, index]).permutation(order)
-    return examples.take(order[:limit])
+    return examples.select(order[:limit])
 
 
 def _calibration_texts(files: Mapping[str, Path]) -> tuple[list[str], list[str]]:

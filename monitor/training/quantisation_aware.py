@@ -31,15 +31,15 @@ def round_to_nf4(weight: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def nf4_forward(network: nn.Module) -> Iterator[None]:
-    """Inside, the decoder's matrices hold their NF4 values; gradients pass straight through to their own."""
+    """Inside, the decoder's matrices hold their NF4 values; gradients go to the exact values (straight through)."""
     matrices = decoder_matrices(network)
-    kept = [matrix.data for matrix in matrices]
+    exact = [matrix.data for matrix in matrices]
     for matrix in matrices:
         matrix.data = round_to_nf4(matrix.data)
     try:
         yield
     finally:
-        for matrix, data in zip(matrices, kept, strict=True):
+        for matrix, data in zip(matrices, exact, strict=True):
             matrix.data = data
 
 

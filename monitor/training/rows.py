@@ -11,7 +11,7 @@ from monitor.corpora.examples import Examples
 from monitor.errors import DataError
 from monitor.labels import EMOTIONS
 from monitor.model.prompts import PromptEncoder
-from monitor.training.label_likelihood import Row, prompt_row, with_question
+from monitor.training.answers import Row, prompt_row, with_question
 
 
 def training_rows(

@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score, roc_auc_score
 
 from monitor.corpora.examples import Examples
 from monitor.model.prompts import PromptEncoder
-from monitor.training.label_likelihood import ReadRows, label_log_likelihoods, symptom_logits
+from monitor.training.answers import ReadRows, label_log_likelihoods, symptom_logits
 
 
 @dataclass
@@ -32,12 +32,12 @@ def validation_f1(
     encoder: PromptEncoder,
     examples: Examples,
     max_text_tokens: int = 256,
-    scores: ReadRows | None = None,
+    reader: ReadRows | None = None,
 ) -> float:
     """Macro-F1 of the most likely label on hard-labelled examples."""
-    batch = 1024 if scores else 64  # packed rows are not padded to the longest
-    found = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens, batch, scores)
-    return float(f1_score(examples.targets.argmax(axis=1), found.argmax(axis=1), average="macro"))
+    batch = 1024 if reader else 64  # packed rows are not padded to the longest
+    values = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens, batch, reader)
+    return float(f1_score(examples.targets.argmax(axis=1), values.argmax(axis=1), average="macro"))
 
 
 def validation_auroc(
@@ -45,14 +45,14 @@ def validation_auroc(
     encoder: PromptEncoder,
     examples: Examples,
     max_text_tokens: int = 256,
-    scores: ReadRows | None = None,
+    reader: ReadRows | None = None,
 ) -> float:
     """Mean AUROC of the symptoms answers that some examples show and others do not."""
-    batch = 1024 if scores else 64
-    found = symptom_logits(network, encoder, examples.texts, max_text_tokens, batch, scores)
+    batch = 1024 if reader else 64
+    logits = symptom_logits(network, encoder, examples.texts, max_text_tokens, batch, reader)
     shown = examples.criteria > 0
-    told = [k for k in range(shown.shape[1]) if shown[:, k].any() and not shown[:, k].all()]
-    return float(np.mean([roc_auc_score(shown[:, k], found[:, k]) for k in told]))
+    measurable_answers = [k for k in range(shown.shape[1]) if shown[:, k].any() and not shown[:, k].all()]
+    return float(np.mean([roc_auc_score(shown[:, k], logits[:, k]) for k in measurable_answers]))
 
 
 def measurable(validation: Examples) -> bool:
@@ -65,18 +65,18 @@ def measure_validation(
     encoder: PromptEncoder,
     validation: Examples,
     max_text_tokens: int,
-    scores: ReadRows | None,
+    reader: ReadRows | None,
     record: dict[str, float],
     result: TrainResult,
 ) -> bool:
     """Add the validation's figures to the record, and note the best yet in the result; whether these are."""
     f1 = auroc = None
     if validation.several_emotions:
-        emotional = validation.take(validation.weights > 0)
-        f1 = record["macro_f1"] = validation_f1(network, encoder, emotional, max_text_tokens, scores)
+        emotional = validation.select(validation.weights > 0)
+        f1 = record["macro_f1"] = validation_f1(network, encoder, emotional, max_text_tokens, reader)
     if validation.some_criteria:
-        labelled = validation.take(validation.criteria_weights > 0)
-        auroc = validation_auroc(network, encoder, labelled, max_text_tokens, scores)
+        labelled = validation.select(validation.criteria_weights > 0)
+        auroc = validation_auroc(network, encoder, labelled, max_text_tokens, reader)
         record["symptoms_auroc"] = auroc
     better = not result.best_step or (f1 or 0) + (auroc or 0) > (result.best_f1 or 0) + (
         result.best_auroc or 0

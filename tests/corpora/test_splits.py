@@ -176,4 +176,4 @@ def test_the_real_data_has_its_published_sizes_and_known_overlaps(data_dir: Path
     }
     keep = unseen(splits["test"], [splits["train"], splits["validation"]])
     assert (~keep).sum() >= 11  # the test texts that stand in train too
-    assert len(splits["test"].take(keep)) == keep.sum()
+    assert len(splits["test"].select(keep)) == keep.sum()

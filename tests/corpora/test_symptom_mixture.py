@@ -82,7 +82,7 @@ def test_sources_are_drawn_whole_or_in_part(tmp_path: Path) -> None:
 
 def test_composites_without_filling_or_texts_are_refused(tmp_path: Path) -> None:
     texts = symptom_texts(tmp_path)
-    for own, calm in ((texts, ()), (texts.take(texts.severity > 0), CALM)):
+    for own, calm in ((texts, ()), (texts.select(texts.severity > 0), CALM)):
         with pytest.raises(DataError, match=r"symptoms\.composites"):
             SymptomMixture(own, calm, (), (), SymptomSettings(composites=5))
 

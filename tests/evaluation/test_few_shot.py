@@ -47,8 +47,8 @@ def test_shorter_texts_replace_long_examples_until_the_prompt_fits() -> None:
 
 def test_too_few_texts_or_too_long_a_prompt_raises_an_error() -> None:
     with pytest.raises(DataError, match=r"too few texts for 4 examples a label: sadness 1, .*fear 0"):
-        draw_shots(TRAIN.take(np.arange(3)), 4, 0, 10_000, words)
+        draw_shots(TRAIN.select(np.arange(3)), 4, 0, 10_000, words)
     with pytest.raises(DataError, match=r"too few texts for 1 example a label: .*fear 0"):
-        draw_shots(TRAIN.take(np.arange(3)), 1, 0, 10_000, words)
+        draw_shots(TRAIN.select(np.arange(3)), 1, 0, 10_000, words)
     with pytest.raises(DataError, match="more than the 20 tokens"):
         draw_shots(TRAIN, 4, 0, 20, words)

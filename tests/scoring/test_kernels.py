@@ -52,7 +52,7 @@ def close(got: torch.Tensor, want: torch.Tensor, tolerance: float) -> None:
 def test_packed_attention_equals_grouped_attention(
     heads: Heads, n_prefix: int, labels: Any, dtype: torch.dtype
 ) -> None:
-    from monitor.scoring.packed_attention import PackedAttention, can_pack
+    from monitor.scoring.packed_attention import PackedAttention, fits_kernel
 
     torch.manual_seed(0)
     tree = LabelTree(labels)
@@ -60,7 +60,7 @@ def test_packed_attention_equals_grouped_attention(
     rotary = Rotary.of(torch.tensor([1e4 ** (-2 * i / d) for i in range(d // 2)], device="cuda"), 700)
     frame = Frame(np.array([3, 4], np.int32), tree.branch_ids, tree.branch_depths, n_prefix)
     batch = pack([np.arange(n, dtype=np.int32) for n in (260, 50, 37, 37, 20, 3, 1, 0)], frame)
-    assert can_pack(heads, batch.n_scored)
+    assert fits_kernel(heads, batch.n_scored)
     packed = PackedAttention(batch, heads, rotary, tree.visible)
     exact = GroupedAttention(batch, heads, rotary, n_prefix, tree.visible, torch.float32)
     qkv = torch.randn(len(batch.token_ids), (n + 2 * k) * d, device="cuda").to(dtype)

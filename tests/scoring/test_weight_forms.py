@@ -46,7 +46,7 @@ def test_threads_decode_stored_weights_each_into_memory_of_its_own() -> None:
     scratch, both = Scratch(), Barrier(2)
 
     def take(_: int) -> list[int]:
-        places = [scratch.take((3, 4), torch.empty(0), torch.float32).data_ptr() for _ in range(2)]
+        places = [scratch.buffer((3, 4), torch.empty(0), torch.float32).data_ptr() for _ in range(2)]
         both.wait(timeout=60)
         return places
 
@@ -82,7 +82,7 @@ def test_heads_that_the_fused_attention_does_not_take_are_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, takes: bool
 ) -> None:
     monkeypatch.setitem(sys.modules, "monitor.scoring.kernels", SimpleNamespace())
-    packed = SimpleNamespace(can_pack=lambda heads, n_scored: takes)
+    packed = SimpleNamespace(fits_kernel=lambda heads, n_scored: takes)
     monkeypatch.setitem(sys.modules, "monitor.scoring.packed_attention", packed)
     shape = LlamaShape(8, 80, 8, 1, Heads(1, 1, 80), 1e-5, (1.0,) * 40, 64)
     layers = [SimpleNamespace(qkv=SimpleNamespace(eight=False))]

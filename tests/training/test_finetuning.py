@@ -11,8 +11,8 @@ from monitor.corpora.examples import Examples
 from monitor.errors import ConfigError, DataError
 from monitor.labels import EMOTIONS
 from monitor.model.prompts import PromptEncoder
+from monitor.training.answers import label_log_likelihoods
 from monitor.training.finetuning import TrainSettings, attach_adapter, fit
-from monitor.training.label_likelihood import label_log_likelihoods
 from tests.support.tiny_models import (
     WORDS,
     byte_level_tokenizer,

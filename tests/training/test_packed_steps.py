@@ -12,9 +12,9 @@ import torch
 from monitor.corpora.examples import Examples
 from monitor.scoring.weight_matrices import Scratch, StoredNf4
 from monitor.training import packed_steps
+from monitor.training.answers import Row, label_log_likelihoods, read_rows
 from monitor.training.finetuning import TrainSettings, attach_adapter, fit
-from monitor.training.label_likelihood import Row, label_log_likelihoods, token_scores
-from monitor.training.packed_steps import PackedTrainer, can_pack
+from monitor.training.packed_steps import PackedTrainer, can_train_packed
 from monitor.training.rows import training_rows
 from tests.training.test_finetuning import SETTINGS, adapted, encoder, examples, four_bit
 
@@ -45,7 +45,7 @@ def naive(network: Any, rows: list[Row]) -> torch.Tensor:
     network.train()
     total = torch.zeros(())
     for row in rows:
-        scores, *_ = token_scores(network, [row])
+        scores, *_ = read_rows(network, [row])
         loss = -(scores * torch.tensor(row.weights)).sum() / len(rows)
         loss.backward()
         total += loss.detach()
@@ -79,7 +79,7 @@ def test_likelihoods_equal_those_of_the_padded_way(tree: bool) -> None:
     network, prompt = stirred(adapted()), encoder(tree)
     texts = ["i am lost", "", "the sun is out and it was a surprise to see them all again", "fear"] * 9
     trainer = PackedTrainer(network, len(prompt.prefix_ids), torch.float32)
-    got = label_log_likelihoods(network, prompt, texts, scores=trainer.token_scores)
+    got = label_log_likelihoods(network, prompt, texts, reader=trainer.read_rows)
     np.testing.assert_allclose(got, label_log_likelihoods(network, prompt, texts), atol=1e-4)
 
 
@@ -124,8 +124,8 @@ def test_the_layers_of_a_matrix_drop_the_same_inputs() -> None:
 
 
 def test_only_what_runs_there_is_packed() -> None:
-    assert can_pack(adapted()) == torch.cuda.is_available()
-    assert not can_pack(adapted().get_base_model())
+    assert can_train_packed(adapted()) == torch.cuda.is_available()
+    assert not can_train_packed(adapted().get_base_model())
 
 
 @pytest.mark.gpu

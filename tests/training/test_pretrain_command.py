@@ -22,9 +22,9 @@ from monitor.model.folder import open_folder
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
+from monitor.training.answers import symptom_logits
 from monitor.training.checkpoint import EMBEDDED_PROMPT
 from monitor.training.instruction import InstructionSettings, add_symptom_tokens, tune
-from monitor.training.label_likelihood import symptom_logits
 from monitor.training.quantisation_aware import nf4_forward
 from tests.support.tiny_models import byte_level_tokenizer, one_token_template, symptoms_question, tiny_llama
 from tests.training.test_finetuning import examples

@@ -14,8 +14,8 @@ from monitor.errors import DataError
 from monitor.labels import CRITERIA, EMOTIONS
 from monitor.model.prompts import PromptEncoder
 from monitor.training import packed_steps
+from monitor.training.answers import read_rows, symptom_logits
 from monitor.training.finetuning import TrainSettings, add_padded_gradients, fit
-from monitor.training.label_likelihood import symptom_logits, token_scores
 from monitor.training.packed_steps import PackedTrainer
 from monitor.training.rows import row_groups, training_rows
 from monitor.training.validation import validation_auroc
@@ -140,12 +140,12 @@ def test_packed_answers_are_those_of_padded_rows_in_the_same_order() -> None:
     rows = training_rows(prompt, random_examples(False), 64)
     trainer = PackedTrainer(network, len(prompt.prefix_ids), torch.float32, prompt.symptoms)
     with torch.no_grad():
-        want, got = token_scores(network, rows, prompt.symptoms), trainer.token_scores(rows)
+        want, got = read_rows(network, rows, prompt.symptoms), trainer.read_rows(rows)
     for ours, theirs in zip(got, want, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
     texts = [f"my sleep was {'so ' * (k % 5)}gone" for k in range(30)]
     np.testing.assert_allclose(
-        symptom_logits(network, prompt, texts, scores=trainer.token_scores),
+        symptom_logits(network, prompt, texts, reader=trainer.read_rows),
         symptom_logits(network, prompt, texts),
         atol=1e-3,
     )
@@ -200,7 +200,7 @@ def test_examples_are_joined_and_chosen_with_their_weights() -> None:
     assert both.criteria_weights.tolist() == [0] * 6 + [1] * 4
     assert (both.several_emotions, both.some_criteria) == (True, True)
     assert (examples(6).some_criteria, symptom_texts(4).several_emotions) == (False, False)
-    chosen = both.take(both.criteria_weights > 0)
+    chosen = both.select(both.criteria_weights > 0)
     assert list(chosen.texts) == list(symptom_texts(4).texts)
     assert len(EMOTIONS) == both.targets.shape[1]
 

@@ -21,9 +21,9 @@ from monitor.model.folder import EMBEDDED_FOLDER, open_folder
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
+from monitor.training.answers import label_log_likelihoods
 from monitor.training.checkpoint import load_trainable, pick_device, save_base, save_model
 from monitor.training.finetuning import TrainSettings, attach_adapter
-from monitor.training.label_likelihood import label_log_likelihoods
 from monitor.training.prepare import prepare
 from monitor.training.recipe import Recipe, read_recipe
 from reports.evaluation.training_curve import training_curve

@@ -1,4 +1,4 @@
-"""The tokens whose probability is a label's likelihood: how training and plain evaluation read a network.
+"""How training and plain evaluation read a network: label likelihoods and answers to the symptoms question.
 
 A row is one prompt with, for each wanted token, the place it is predicted at. Labels of one token are all read
 off the prompt's last place; a label of several tokens is followed along its own sequence. A row that carries the
@@ -88,10 +88,10 @@ def criteria_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     return (losses.sum(dim=1) * weights).sum()
 
 
-def token_scores(network: Any, rows: list[Row], symptoms: SymptomTokens | None = None) -> Answers:
+def read_rows(network: Any, rows: list[Row], symptoms: SymptomTokens | None = None) -> Answers:
     """A network's answers to a right-padded batch of rows.
 
-    Causal attention makes padding behind a text invisible to it, so no mask is needed.
+    Under causal attention a text does not see the padding after it, so no mask is needed.
     """
     device = next(network.parameters()).device
     ids = torch.zeros(len(rows), max(len(row.ids) for row in rows), dtype=torch.long)
@@ -122,15 +122,15 @@ def label_log_likelihoods(
     texts: Sequence[str],
     max_text_tokens: int = 256,
     batch: int = 64,
-    scores: ReadRows | None = None,
+    reader: ReadRows | None = None,
 ) -> npt.NDArray[np.float64]:
     """ln P(label | prompt), the words of a label summed, in nats; n texts -> (n, 6).
 
-    The plain way, one sequence a (text, word) where words have several tokens; scoring proper is `scoring`. `scores`
-    replaces `token_scores` of the network.
+    One sequence a text, or a (text, word) where words have several tokens. The product scores with `LabelScorer`.
+    `reader` replaces `read_rows` of the network.
     """
     network.eval()
-    read = scores or partial(token_scores, network)
+    read = reader or partial(read_rows, network)
     bodies, _, _ = encoder.encode_texts(texts, max_text_tokens)
     words = [(label, word) for label, group in enumerate(encoder.label_ids) for word in group]
     single = all(len(word) == 1 for _, word in words)
@@ -142,12 +142,12 @@ def label_log_likelihoods(
             rows += [prompt_row(encoder, body, word, [(token, 1.0) for token in word]) for _, word in words]
     values = np.empty((len(rows), len(words) if single else 1))
     for chunk in _chunks(rows, batch):
-        found = read([rows[i] for i in chunk])
+        answers = read([rows[i] for i in chunk])
         if single:
-            values[chunk] = found.scores.reshape(len(chunk), len(words)).cpu().double().numpy()
+            values[chunk] = answers.scores.reshape(len(chunk), len(words)).cpu().double().numpy()
         else:
-            sums = torch.zeros(len(chunk), device=found.scores.device, dtype=found.scores.dtype)
-            values[chunk, 0] = sums.index_add_(0, found.owners, found.scores).cpu().double().numpy()
+            sums = torch.zeros(len(chunk), device=answers.scores.device, dtype=answers.scores.dtype)
+            values[chunk, 0] = sums.index_add_(0, answers.owners, answers.scores).cpu().double().numpy()
     values = values.reshape(len(texts), len(words))
     columns = [[k for k, (label, _) in enumerate(words) if label == index] for index in range(len(EMOTIONS))]
     return np.stack([np.logaddexp.reduce(values[:, column], axis=1) for column in columns], axis=1)
@@ -160,7 +160,7 @@ def symptom_logits(
     texts: Sequence[str],
     max_text_tokens: int = 256,
     batch: int = 64,
-    scores: ReadRows | None = None,
+    reader: ReadRows | None = None,
 ) -> npt.NDArray[np.float64]:
     """Answers to the symptoms question in the order of ANSWERS, not calibrated; n texts -> (n, 12).
 
@@ -168,7 +168,7 @@ def symptom_logits(
     """
     assert encoder.symptoms is not None
     network.eval()
-    read = scores or partial(token_scores, network, symptoms=encoder.symptoms)
+    read = reader or partial(read_rows, network, symptoms=encoder.symptoms)
     bodies, _, _ = encoder.encode_texts(texts, max_text_tokens)
     nothing = np.zeros(len(ANSWERS), np.float32)
     rows = [
