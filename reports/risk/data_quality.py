@@ -57,16 +57,14 @@ def quality(inputs: Inputs) -> Quality | None:
 
 def facts(inputs: Inputs) -> list[Fact]:
     """Denominators and data quality: name, number and remark."""
-    words, row, options = inputs.words, inputs.data_quality.row(0, named=True), inputs.options
-    model = inputs.model
+    words, options, model = inputs.words, inputs.options, inputs.model
+    row = inputs.data_quality.row(0, named=True)
     share = row["n_scored"] / row["n_documents"] if row["n_documents"] else None
     others = words("also in this database: {models}", models=", ".join(model.others)) if model.others else ""
     missing = [day for day in inputs.missing if day >= inputs.first_day]
-    last = (
-        words("the last: {day}", day=words.day(missing[-1]))
-        if missing
-        else words("in the period of the charts")
-    )
+    last = words("in the period of the charts")
+    if missing:
+        last = words("the last: {day}", day=words.day(missing[-1]))
     return [
         (words("As of"), f"{words.day(inputs.as_of)} (UTC)", words("the whole day included")),
         (words("Texts on record"), f"{row['n_documents']:,}", words("posted up to that day")),

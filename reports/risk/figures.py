@@ -280,11 +280,7 @@ def too_little_data(series: Series, inputs: Inputs, need: str) -> str:
     words, options = inputs.words, inputs.options
     weeks = charted_weeks(series, inputs)
     if not weeks.height:
-        return words(
-            "No texts in the {days} to {day}.",
-            days=words.count(options.days, "day"),
-            day=words.day(inputs.as_of),
-        )
+        return inputs.no_texts(options.days)
     if series.by_week or weeks["withheld"].any():
         return words(
             "Withheld: this chart needs {need}, but too few days and weeks have the {n} subjects that "

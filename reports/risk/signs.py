@@ -61,7 +61,7 @@ def of_group(series: Series, inputs: Inputs) -> Figure:
     figure = partial(Figure, "signs", words("Signs of depression in texts of the last 28 days"), unit)
     own = inputs.criteria.filter(pl.col("cohort").eq_missing(pl.lit(series.cohort, pl.String)))
     if not own.height:
-        return figure(_unanswered(inputs) or words("No texts in the {days} to {day}.", days=days, day=day))
+        return figure(_unanswered(inputs) or inputs.no_texts(GROUP_DAYS))
     if own["withheld"].all():
         return figure(
             words(
@@ -103,13 +103,7 @@ def of_subject(subject_id: str, daily: pl.DataFrame, inputs: Inputs) -> Figure:
     if unanswered := _unanswered(inputs):
         return figure(unanswered)
     if not written:
-        return figure(
-            words(
-                "No texts in the {days} to {day}.",
-                days=words.count(STRIP_DAYS, "day"),
-                day=words.day(until),
-            )
-        )
+        return figure(inputs.no_texts(STRIP_DAYS))
     shown: dict[str, dict[dt.date, dict[str, Any]]] = {}
     for row in inputs.signs.filter(pl.col("subject_id") == subject_id).to_dicts():
         shown.setdefault(row["criterion"], {})[row["day"]] = row

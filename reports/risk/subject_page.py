@@ -70,13 +70,7 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
     figure = partial(Figure, "course", words("Risk over time"), words.join(unit, inputs.high_note))
     frame = _frame(daily, week, inputs)
     if not frame.height:
-        return figure(
-            words(
-                "No texts in the {days} to {day}.",
-                days=words.count(inputs.options.days, "day"),
-                day=words.day(inputs.as_of),
-            )
-        )
+        return figure(inputs.no_texts(inputs.options.days))
     rows = [
         (
             row["day"],

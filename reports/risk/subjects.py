@@ -57,13 +57,7 @@ def subject_week(inputs: Inputs) -> Figure:
     unit = words.join(unit, inputs.high_note)
     figure = partial(Figure, "subject_week", words("High risk by subject and week"), unit)
     if not inputs.subject_week.height:
-        return figure(
-            words(
-                "No texts in the {days} to {day}.",
-                days=words.count(options.days, "day"),
-                day=words.day(inputs.as_of),
-            )
-        )
+        return figure(inputs.no_texts(options.days))
     labels = {
         subject: subject if options.show_subjects else str(place) for subject, place in inputs.places.items()
     }
@@ -269,15 +263,13 @@ def alert_bars(inputs: Inputs) -> Figure:
     alerts = inputs.alerts.filter(OPEN | (pl.col("closed_on") >= inputs.first_day))
     recent = alerts.head(MOST_BARS)
     if not recent.height:
-        return figure(
-            unchecked_note(inputs)
-            or words(
-                "No alert was raised in the {days} to {day}.",
-                days=words.count(inputs.options.days, "day"),
-                day=words.day(inputs.as_of),
-            )
+        none = words(
+            "No alert was raised in the {days} to {day}.",
+            days=words.count(inputs.options.days, "day"),
+            day=words.day(inputs.as_of),
         )
-    first, until = inputs.first_day, inputs.as_of
+        return figure(unchecked_note(inputs) or none)
+    until = inputs.as_of
     bars = pl.DataFrame(
         {
             "label": inputs.label(row["subject_id"]),
@@ -287,7 +279,7 @@ def alert_bars(inputs: Inputs) -> Figure:
             "value": _value(row["rule"], row["value"], words),
             "threshold": _value(row["rule"], row["threshold"], words),
             "date": words.day(row["opened_on"]),
-            "day": max(row["opened_on"], first).isoformat(),
+            "day": max(row["opened_on"], inputs.first_day).isoformat(),
             "end": (min(row["closed_on"] or until, until) + dt.timedelta(days=1)).isoformat(),
         }
         for row in recent.to_dicts()
