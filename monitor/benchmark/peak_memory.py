@@ -17,7 +17,7 @@ RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 @dataclass
 class Peak:
-    """bytes: the peak, known when the block has ended. where: what it is the peak of."""
+    """bytes: the peak, set when the block has ended. where: the GPU or the process it belongs to."""
 
     bytes: int | None = None
     where: str = "process"
@@ -52,7 +52,7 @@ def peak_memory(device: str) -> Iterator[Peak]:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system (glibc keeps it), or what was there before would count."""
+    """Return freed memory to the system; glibc holds it back, and it would count as the block's."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:

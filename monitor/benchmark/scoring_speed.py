@@ -1,7 +1,7 @@
 """How fast scoring is: models of a given shape with random weights, texts of given lengths, and a stopwatch.
 
-Speed depends on shapes, not on what the weights say, so that a model that is not there can be measured all the
-same. Words stand for tokens one to one, which makes prompts and texts of exact lengths.
+Speed depends on the shapes of the weights, not on their values, so a model can be measured without its files. Every
+word is one token, so prompts and texts have exact lengths.
 """
 
 from __future__ import annotations

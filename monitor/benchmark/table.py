@@ -80,7 +80,7 @@ def gpu_peak() -> float:
 
 
 def gpu_time(n_texts: int) -> dict[str, float]:
-    """Where a run's wall time goes on the GPU: see `speed.time_by_kind`."""
+    """Where a run's wall time goes on the GPU: see `scoring_speed.time_by_kind`."""
     model = random_model(TINY, word_prompt(ZERO_SHOT), torch.device("cuda"))
     return time_by_kind(LabelScorer(model), word_texts(n_texts))
 

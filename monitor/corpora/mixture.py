@@ -47,13 +47,15 @@ OPPOSITE = (
 class MixtureSettings:
     """Sizes and shares of one epoch.
 
-    extra: use the rest of the corpus, resampled to the natural mix. trust: what a label is worth where a word
-    stands for two emotions (`overlap`); 1 takes it as it is. balance: 0 draws the natural mix of emotions, 1 all
-    emotions alike. neutral, emotional: GoEmotions comments an epoch. soften: share of the flat answer in an
-    emotional comment's target. punctuate, shorten, surround: share of corpus texts rewritten in each way.
-    surround_weight: share of the flat answer for a surrounded text. drop: share of corpus texts that lose their
-    lead-in ("i feel"). negate: share of those of joy, love or sadness that have it negated, with a target between the
-    opposite and the flat answer.
+    extra: use the rest of the corpus, resampled to the natural mix.
+    trust: what a label is worth where a word stands for two emotions (`label_overlap`); 1 takes it as it is.
+    balance: 0 draws the natural mix of emotions, 1 all emotions alike.
+    neutral, emotional: GoEmotions comments an epoch. soften: share of the flat answer in an emotional one's target.
+    punctuate, shorten, surround: share of corpus texts rewritten in each way.
+    surround_weight: share of the flat answer for a surrounded text.
+    drop: share of corpus texts that lose their lead-in ("i feel").
+    negate: share of those of joy, love or sadness whose lead-in is negated; the target is between the opposite and
+        the flat answer.
     """
 
     extra: bool = True

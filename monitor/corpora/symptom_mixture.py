@@ -30,11 +30,12 @@ DOUBT = 0.01  # added to every target where there is filling, which nobody has l
 class SymptomSettings:
     """Sizes and shares of one epoch.
 
-    repeats: times that each symptom text is drawn. bare: share of them without punctuation. mild, marked, severe:
-    target of a criterion that a text of this severity shows. composites: number of them. isear, semeval: times that
-    these are drawn. units, posts, topics: texts drawn of the distilled units (one to three sentences), of the
-    distilled posts, and of the topic texts (about depression, their criteria unknown). topic_share: share of sadness
-    in a topic text's target; the rest is flat.
+    repeats: times that each symptom text is drawn. bare: share of them without punctuation.
+    mild, marked, severe: target of a criterion that a text of this severity shows.
+    composites: number of them. isear, semeval: times that these are drawn.
+    units, posts, topics: texts drawn of the distilled units (one to three sentences), of the distilled posts, and of
+        the topic texts (about depression, their criteria unknown).
+    topic_share: share of sadness in a topic text's target; the rest is flat.
     """
 
     repeats: int = 1

@@ -1,4 +1,4 @@
-"""TODO"""
+"""The emotion that a generated answer names: the replaced notebook's method, for comparison alone."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Load a model by name: a hub id, a local folder, or the embedded model.
 
-Three kinds of folder are understood: one of ours (`monitor.json`, see `model_folder`), and a plain Hugging Face
-folder with dense or NF4 weights, which is scored zero-shot with the default prompt. Dense weights are put
-through NF4 at loading, so that a model scores the same however it was stored.
+A folder of ours has `monitor.json` (see `monitor.model.folder`). A plain Hugging Face folder with dense or NF4
+weights is scored zero-shot with the default prompt. Dense weights are rounded to NF4 at loading, so a model's scores
+do not depend on how it was stored.
 """
 
 from __future__ import annotations

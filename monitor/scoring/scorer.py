@@ -61,7 +61,7 @@ class LabelScorer:
     """Scores texts with one model and prompt.
 
     Args:
-        model: what `models.load_model` gave.
+        model: a model from `load_model`.
         max_tokens: tokens of a batch; None chooses by device.
 
     Raises:
@@ -167,7 +167,7 @@ class LabelScorer:
         return log_likelihoods[inverse], answers[inverse], n_tokens[inverse], truncated[inverse]
 
     def _encoded(self, texts: list[str]) -> Iterator[tuple[int, Encoded]]:
-        """Windows of texts as tokens, the next made in a thread while the one before is scored.
+        """Windows of texts as tokens; a thread tokenises the next one while the previous one is scored.
 
         The first is small, so that scoring starts at once.
         """
@@ -197,7 +197,7 @@ class LabelScorer:
             torch.set_num_threads(cores)
 
     def _on_gpu(self, windows: Iterable[tuple[int, Rows]]) -> Iterator[_Running]:
-        """A batch, also of the next window, is launched before the one before is fetched: the GPU does not wait."""
+        """Launch each batch, the first of a window too, before the previous one is fetched: the GPU does not wait."""
         running: deque[_Running] = deque()
         for first, ids in windows:
             lengths = self._lengths(ids)
@@ -254,7 +254,7 @@ class LabelScorer:
 
 
 class _Running:
-    """A batch on its way: its rows, and label scores that are being copied to the host."""
+    """A running batch: its rows, and its answers, which are being copied to the host."""
 
     def __init__(self, rows: npt.NDArray[np.int64], *parts: Tensor) -> None:
         self.rows = rows
@@ -264,7 +264,7 @@ class _Running:
             self._event.record()
 
     def fetch(self) -> tuple[npt.NDArray[np.float32], ...]:
-        """The parts of `_label_scores`, once they are there."""
+        """The parts of `_label_scores`; waits for the copy."""
         if self._event:
             self._event.synchronize()
         return tuple(part.numpy() for part in self._parts)

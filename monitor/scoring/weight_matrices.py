@@ -30,7 +30,7 @@ def can_fuse(device: torch.device) -> bool:
 
 
 def _compiles(device: torch.device) -> bool:
-    """Whether a small kernel runs; Triton wants a C compiler here, and to know the GPU."""
+    """Whether a small kernel runs; Triton needs a C compiler and must support the GPU."""
     try:
         from monitor.scoring.kernels import rms_norm
 

@@ -188,7 +188,9 @@ class PackedTrainer:
         self, tokens: Tensor, places: Tensor, wanted: Tensor, weights: Tensor, *criteria: Tensor
     ) -> Tensor:
         log_p, answers = self._answers(tokens, places, wanted)
-        loss = criteria_loss(answers, *criteria) - (log_p * weights).sum()
+        loss = -(log_p * weights).sum()
+        if len(self._directions):
+            loss = loss + criteria_loss(answers, *criteria)
         slopes = torch.autograd.grad(loss, self._parameters)
         torch._foreach_add_([p.grad for p in self._parameters], slopes)
         return loss.detach()
@@ -216,6 +218,8 @@ class PackedTrainer:
         log_p = F.linear(x, self._head).float().log_softmax(dim=-1)
         places_of, tokens_of = wanted
         wanted_log_p = log_p.flatten().gather(0, places_of * log_p.shape[1] + tokens_of)
+        if not len(self._directions):  # a prompt without the symptoms question
+            return wanted_log_p, wanted_log_p.new_zeros(len(x), 0)
         return wanted_log_p, F.linear(x.float(), self._directions)
 
     def _attend(self, qkv: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
