@@ -88,9 +88,7 @@ def print_alerts(rows: list[dict[str, Any]], if_none: str, signal: str = "p_high
 
 
 def command(
-    db: Annotated[
-        Path | None, typer.Option(help="The database file (default: that of the settings).")
-    ] = None,
+    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
     update_first: Annotated[
         bool, typer.Option("--update", help="Bring the alerts up to date with the scores first.")
     ] = False,

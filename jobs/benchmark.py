@@ -147,9 +147,7 @@ def _write(results: dict[str, Any], out: Path) -> None:
     try:
         (out / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"--out {out}: cannot write there ({error.strerror}); name another folder"
-        ) from error
+        raise ConfigError(f"--out {out}: cannot write there ({error.strerror}); name another folder") from error
 
 
 def demo_texts() -> list[str]:
@@ -167,9 +165,7 @@ def print_table(results: dict[str, Any], console: Console) -> None:
         for row in results["training"]:
             if row["texts_per_s"]:
                 seconds = EPOCHS * TRAINING_TEXTS / row["texts_per_s"]
-                console.print(
-                    f"{row['way']}: {EPOCHS} epochs of {TRAINING_TEXTS:,} texts take {seconds:,.0f} s"
-                )
+                console.print(f"{row['way']}: {EPOCHS} epochs of {TRAINING_TEXTS:,} texts take {seconds:,.0f} s")
     if "eight_bit" in results:
         eight = results["eight_bit"]
         console.print(
@@ -202,9 +198,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="Folder for benchmark.json and its chart.")] = Path(
-        "out/benchmark"
-    ),
+    out: Annotated[Path, typer.Option(help="Folder for benchmark.json and its chart.")] = Path("out/benchmark"),
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     model: Annotated[
         str, typer.Option(help="The model that a CPU measures: embedded, a folder or a hub id.")

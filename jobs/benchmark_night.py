@@ -81,9 +81,7 @@ def benchmark_night(
         results = {"reading": reading, "night": night}
         (out / "night.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(
-            f"--out {out}: cannot write there ({error.strerror}); name another folder"
-        ) from error
+        raise ConfigError(f"--out {out}: cannot write there ({error.strerror}); name another folder") from error
     return results
 
 

@@ -53,10 +53,11 @@ def measure(db: Path, rows: int, subjects: int, threads: int, memory: str) -> di
         if is_new:
             print_note(f"generating {rows:,} scores")
             con.execute(GENERATE, {"rows": rows, "subjects": subjects})
-        for view in ("latest_scores", "risk_rolling"):
-            (file,) = SQL.glob(f"schema/*_{view}.sql")
-            con.execute(f"DROP VIEW IF EXISTS {view}")
-            con.execute(file.read_text(encoding="utf-8"))
+        con.execute("DROP VIEW IF EXISTS latest_scores; DROP VIEW IF EXISTS risk_rolling")
+        con.execute("DROP MACRO IF EXISTS wilson_low; DROP MACRO IF EXISTS wilson_high")
+        for name in ("latest_scores", "wilson_low", "wilson_high", "risk_rolling"):
+            newest = max(SQL.glob(f"schema/*_{name}.sql"))  # a later file replaces a view of an earlier one
+            con.execute(newest.read_text(encoding="utf-8"))
     with duckdb.connect(db, read_only=True, config={"threads": threads, "memory_limit": memory}) as con:
         print_note("querying the 7- and 28-day windows of all subjects")
         started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)

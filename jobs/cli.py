@@ -36,11 +36,7 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     app = new_app(HELP)
     given = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        function = (
-            importlib.import_module(f"jobs.{name.replace('-', '_')}").command
-            if name == given
-            else _not_loaded
-        )
+        function = importlib.import_module(f"jobs.{name.replace('-', '_')}").command if name == given else _not_loaded
         app.command(name, short_help=summary)(function)
     return app
 

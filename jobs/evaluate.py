@@ -94,9 +94,7 @@ def evaluate(
     for name in dict.fromkeys(models):
         model, of_model = run_methods(functions, name, splits, methods, draws)
         if opened and opened[0].risk_map != model.risk_map:
-            raise ConfigError(
-                f"model {name} maps emotions to risks unlike {models[0]}; evaluate it by itself"
-            )
+            raise ConfigError(f"model {name} maps emotions to risks unlike {models[0]}; evaluate it by itself")
         # Dropping the network frees the memory of the weights; only its description is needed now.
         opened.append(replace(model, network=None))
         results += [(result, model) for result in of_model]
@@ -131,9 +129,7 @@ def _measure(results: Sequence[tuple[MethodResult, Any]], evaluator: Evaluator) 
             methods.append(evaluator.measure(result, name, model_id, progress=advance))
     for method in methods:
         if reason := method.result.reason:
-            print_warning(
-                f"not measured: {method.title}{f' of {method.model}' if method.model else ''}: {reason}"
-            )
+            print_warning(f"not measured: {method.title}{f' of {method.model}' if method.model else ''}: {reason}")
     return methods
 
 
@@ -224,9 +220,7 @@ def command(
     methods: Annotated[
         str, typer.Option("--methods", "--ways", help="Methods to measure (--ways is the old name).")
     ] = ",".join(METHODS),
-    draws: Annotated[
-        int, typer.Option(min=1, help="Draws of few-shot examples, each 1, 2 and 4 a label.")
-    ] = 5,
+    draws: Annotated[int, typer.Option(min=1, help="Draws of few-shot examples, each 1, 2 and 4 a label.")] = 5,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap draws for the 95% intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap draws.")] = 0,
@@ -261,9 +255,7 @@ def command(
     # Open every folder first, so that a wrong name fails before minutes are spent on another model.
     folders = _distinct(model or ["embedded"])
     if limits and not any(folder.adapter for folder in folders.values()):
-        raise ConfigError(
-            "--gate: no model here has an adapter, so none is fine-tuned; train one, or leave it out"
-        )
+        raise ConfigError("--gate: no model here has an adapter, so none is fine-tuned; train one, or leave it out")
     metrics = evaluate(
         data,
         list(folders),

@@ -70,9 +70,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
         raise DataError("nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
     feed = Feed.of(daily)
     courses = (
-        [Course(subject, CALM, None, None) for subject in feed.days]
-        if truth is None
-        else read_truth(truth, feed)
+        [Course(subject, CALM, None, None) for subject in feed.days] if truth is None else read_truth(truth, feed)
     )
 
     def measured(rules: AlertRules, only: Sequence[str]) -> Json:
@@ -152,9 +150,7 @@ def print_results(results: Json) -> None:
     for name in columns:
         table.add_column(name, justify="right")
     for kind in results["all"]["courses"]:
-        table.add_row(
-            f"{kind}: detected", *(f"{row['courses'][kind]['rate']:.0%}" for row in columns.values())
-        )
+        table.add_row(f"{kind}: detected", *(f"{row['courses'][kind]['rate']:.0%}" for row in columns.values()))
         for key, since in (("median_delay", "onset"), ("median_delay_from_half", "half depth")):
             days = (_number(row["courses"][kind][key], "g") for row in columns.values())
             table.add_row(f"  median days from {since}", *days)
@@ -194,16 +190,12 @@ def _number(value: float | None, form: str) -> str:
 
 def command(
     out: Annotated[Path, typer.Option(help="Folder for alerts.json and the pictures.")],
-    feed: Annotated[
-        Path | None, typer.Option(help="Texts to score and replay (default: the built-in feed).")
-    ] = None,
+    feed: Annotated[Path | None, typer.Option(help="Texts to score and replay (default: the built-in feed).")] = None,
     truth: Annotated[
         Path | None, typer.Option(help="CSV: subject_id with course, onset, end; or with label (0, 1).")
     ] = None,
     db: Annotated[Path | None, typer.Option(help="A scored database to replay instead of a feed.")] = None,
-    seeds: Annotated[
-        int | None, typer.Option(help="Number of other demo feeds to generate and replay.")
-    ] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of other demo feeds to generate and replay.")] = None,
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     config: Annotated[
@@ -225,9 +217,7 @@ def command(
         feed, truth = draw_feeds(range(1, seeds + 1), out)
     elif feed is None and db is None:
         truth = truth or ASSETS / "demo_truth.csv"
-    print_results(
-        evaluate(out, Database(db) if db else None, feed, truth, rules, lambda: open_scorer(model, device))
-    )
+    print_results(evaluate(out, Database(db) if db else None, feed, truth, rules, lambda: open_scorer(model, device)))
 
 
 if __name__ == "__main__":

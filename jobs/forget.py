@@ -142,9 +142,7 @@ def _input_files_of(
 
 def command(
     subject: Annotated[str, typer.Argument(help="The subject's id in the feed, or their pseudonym.")],
-    db: Annotated[
-        Path | None, typer.Option(help="The database file (default: that of the settings).")
-    ] = None,
+    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
     config: Annotated[
         Path | None,
         typer.Option(

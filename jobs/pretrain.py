@@ -79,13 +79,9 @@ def command(
     ] = None,
     symptoms: Annotated[
         str | None,
-        typer.Option(
-            help='Tune on both questions: "embedded", or symptom texts as `train --symptoms` reads them.'
-        ),
+        typer.Option(help='Tune on both questions: "embedded", or symptom texts as `train --symptoms` reads them.'),
     ] = None,
-    units: Annotated[
-        Path | None, typer.Option(help="Distilled sentences (Parquet), with --symptoms.")
-    ] = None,
+    units: Annotated[Path | None, typer.Option(help="Distilled sentences (Parquet), with --symptoms.")] = None,
     posts: Annotated[Path | None, typer.Option(help="Distilled posts (Parquet), with --symptoms.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
@@ -95,13 +91,9 @@ def command(
     from monitor.training.pretraining import BaseShape, PretrainSettings
 
     if hidden % 64 or mlp % 64:
-        raise ConfigError(
-            f"--hidden {hidden} --mlp {mlp}: both must be multiples of 64, the block size of NF4"
-        )
+        raise ConfigError(f"--hidden {hidden} --mlp {mlp}: both must be multiples of 64, the block size of NF4")
     if (base or units or posts) and symptoms is None:
-        raise ConfigError(
-            "--base, --units and --posts belong to the tuning on both questions; add --symptoms"
-        )
+        raise ConfigError("--base, --units and --posts belong to the tuning on both questions; add --symptoms")
     console = Console()
     job = Job(console, data, pick_device(device).type, texts, seed)
     claim_model_folder(out)
@@ -129,9 +121,7 @@ def _new_base(job: Job, shape: BaseShape, settings: PretrainSettings, *, both: b
     plain = [PUNCTUATION.sub(" ", post) for post in posts]
     sample = posts[:TOKENIZER_POSTS] + plain[TOKENIZER_POSTS : 2 * TOKENIZER_POSTS]
     words, special = (
-        (_label_words(comments), ())
-        if not both
-        else (_label_words(comments, (*ANSWERS, "none")), (SYMPTOMS_TOKEN,))
+        (_label_words(comments), ()) if not both else (_label_words(comments, (*ANSWERS, "none")), (SYMPTOMS_TOKEN,))
     )
     tokenizer = pretraining.build_tokenizer([*sample, *unlabelled, *words], more_special=special)
     streams = [pretraining.encode_corpus(tokenizer, part) for part in (posts, plain, unlabelled)]

@@ -92,9 +92,7 @@ def export_rows(db: Database, sql: str, style: Format, out: TextIO, wait_s: floa
 
 
 @contextmanager
-def _open_result(
-    db: Database, sql: str, wait_s: float
-) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+def _open_result(db: Database, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     """Check a statement and run it; gives its column names and the open result."""
     try:
         with db.reading(wait_s=wait_s) as con:

@@ -27,25 +27,17 @@ def command(
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Last day of the report, UTC (default: of the data)."),
     ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="model_id or name (default: the model that scored last).")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="model_id or name (default: the model that scored last).")] = None,
     threshold: Annotated[
         float, typer.Option(help="Alert line: mean P(high risk) over 7 days, 0 to 1.")
     ] = Options.threshold,
-    min_cohort: Annotated[
-        int, typer.Option(help="Withhold numbers about groups of fewer subjects than this.")
-    ] = 11,
+    min_cohort: Annotated[int, typer.Option(help="Withhold numbers about groups of fewer subjects than this.")] = 11,
     min_texts: Annotated[
         int, typer.Option(help="Texts a week that a subject needs to be compared with the line.")
     ] = Options.min_texts,
     days: Annotated[int, typer.Option(help="Number of days that the charts cover.")] = 366,
-    top: Annotated[
-        int, typer.Option(help="Number of subjects in the heatmap, and of cohorts with a page.")
-    ] = 30,
-    show_subjects: Annotated[
-        bool, typer.Option("--show-subjects", help="Name subjects by their ids.")
-    ] = False,
+    top: Annotated[int, typer.Option(help="Number of subjects in the heatmap, and of cohorts with a page.")] = 30,
+    show_subjects: Annotated[bool, typer.Option("--show-subjects", help="Name subjects by their ids.")] = False,
     subject_pages: Annotated[
         bool, typer.Option("--subject-pages", help="Also write a page for each subject.")
     ] = False,
@@ -69,9 +61,7 @@ def command(
         cast(Signal, signal),
     )
     console = Console()
-    console.print(
-        str(write_report(Database(db), out, as_of and as_of.date(), model, options)), soft_wrap=True
-    )
+    console.print(str(write_report(Database(db), out, as_of and as_of.date(), model, options)), soft_wrap=True)
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
 
 

@@ -171,9 +171,7 @@ def run_scheduler(settings: Settings, cron: Cron, commands: list[list[str]]) -> 
     due = cron.after(last.replace(tzinfo=dt.UTC)) if last else None
     if due and due < utc():
         print_note(f"the run of {due:%Y-%m-%d %H:%M %Z} was missed; it runs now")
-    print_note(
-        f"next run at {cron.after(utc()):%Y-%m-%d %H:%M %Z}: {', then '.join(words[0] for words in commands)}"
-    )
+    print_note(f"next run at {cron.after(utc()):%Y-%m-%d %H:%M %Z}: {', then '.join(words[0] for words in commands)}")
     scheduler.start()
     print_note("stopped")
 
@@ -229,18 +227,14 @@ def command(
     config: Annotated[
         Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
     ] = None,
-    print_cron: Annotated[
-        bool, typer.Option("--print-cron", help="Print crontab lines, run nothing.")
-    ] = False,
+    print_cron: Annotated[bool, typer.Option("--print-cron", help="Print crontab lines, run nothing.")] = False,
     print_systemd: Annotated[
         bool, typer.Option("--print-systemd", help="Print a systemd service and timer, run nothing.")
     ] = False,
 ) -> None:
     """Run the nightly job when it is due, and make up for missed nights."""
     if print_cron and print_systemd:
-        raise ConfigError(
-            "--print-cron and --print-systemd exclude each other; only one of them may run the nights"
-        )
+        raise ConfigError("--print-cron and --print-systemd exclude each other; only one of them may run the nights")
     settings = load_settings(config)
     file = (config or DEFAULT_FILE).resolve()
     commands = command_lines(settings, file if file.exists() else None)

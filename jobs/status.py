@@ -44,9 +44,7 @@ def read_health(db: Database, late_hours: float, now: dt.datetime | None = None)
     if hours is None:
         problems.append("late: no run was ever done")
     elif hours >= late_hours:
-        problems.append(
-            f"late: the last run that was done ended {hours:,.1f} hours ago ({late_hours:g} are allowed)"
-        )
+        problems.append(f"late: the last run that was done ended {hours:,.1f} hours ago ({late_hours:g} are allowed)")
     if status["last_status"] == "failed":
         problems.append(f"failed: {status['last_message']}")
     if status["quality"] == "red":
@@ -91,9 +89,7 @@ def _utc(time: dt.datetime) -> str:
 
 
 def command(
-    db: Annotated[
-        Path | None, typer.Option(help="The database file (default: that of the settings).")
-    ] = None,
+    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
     config: Annotated[
         Path | None,
         typer.Option(

@@ -91,9 +91,7 @@ def command(
         validation += prepared.symptoms.examples()
     epoch = trainable_epoch(prepared, encoder)
     result = fit(network, encoder, epoch, validation, settings, _reporter(console))
-    fitted = fit_answers(
-        network, encoder, prepared, chosen.calibration, settings.max_text_tokens, console.print
-    )
+    fitted = fit_answers(network, encoder, prepared, chosen.calibration, settings.max_text_tokens, console.print)
     save_model(network, source, out, name=out.resolve().name, prompt=prompt, **fitted._asdict())
     np.save(out / "training_list.npy", training_list(prepared.texts))
     _draw(result.curve, out)

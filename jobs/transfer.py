@@ -32,9 +32,7 @@ HIGH = 0.5  # limit of P(high)
 
 
 def command(
-    data: Annotated[
-        Path, typer.Option(help="Folder with goemotions_train_dev.parquet and dreaddit_train.parquet.")
-    ],
+    data: Annotated[Path, typer.Option(help="Folder with goemotions_train_dev.parquet and dreaddit_train.parquet.")],
     out: Annotated[Path, typer.Option(help="Folder for transfer.json.")],
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

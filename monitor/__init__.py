@@ -11,9 +11,7 @@ __all__ = ["NOT_A_DIAGNOSIS", "ROOT", "Database", "LabelScorer", "load_model"]
 
 ROOT = Path(__file__).resolve().parents[1]
 """The folder that holds monitor, jobs, reports and sql: the checkout, or site-packages."""
-NOT_A_DIAGNOSIS = (
-    "A research and support tool. Not a diagnosis; no decision about a person may rest on it alone."
-)
+NOT_A_DIAGNOSIS = "A research and support tool. Not a diagnosis; no decision about a person may rest on it alone."
 _MODULES = {
     "Database": "monitor.database.connection",
     "LabelScorer": "monitor.scoring.scorer",

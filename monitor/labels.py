@@ -65,9 +65,7 @@ class RiskMap:
 
     def matrix(self) -> npt.NDArray[np.float64]:
         """Membership of each emotion in each risk level, shape (6, 3), entries 0 or 1."""
-        return np.array(
-            [[self.rules[emotion] == risk for risk in RISKS] for emotion in EMOTIONS], dtype=np.float64
-        )
+        return np.array([[self.rules[emotion] == risk for risk in RISKS] for emotion in EMOTIONS], dtype=np.float64)
 
     def risk_of(self, emotion_index: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Index into RISKS for each index into EMOTIONS; shapes (n,) -> (n,)."""
@@ -119,9 +117,7 @@ def criteria_columns(
     }
     columns["p_any"] = np.asarray(any_shown, dtype=np.float64)
     above = criteria > np.array([limits[name] for name in CRITERIA])
-    named = [
-        ",".join(name for name, is_above in zip(CRITERIA, row, strict=True) if is_above) for row in above
-    ]
+    named = [",".join(name for name, is_above in zip(CRITERIA, row, strict=True) if is_above) for row in above]
     columns["criteria"] = [
         names or ("any" if p > limits["any"] else "") for names, p in zip(named, any_shown, strict=True)
     ]

@@ -57,9 +57,7 @@ class Schedule(BaseModel):
 
     cron: str = Field(default="15 2 * * *", description="minute hour day month weekday, as cron reads it")
     time_zone: Zone | None = Field(default=None, description="zone of these times; default: time_zone")
-    jobs: tuple[str, ...] = Field(
-        default=("nightly",), min_length=1, description="command lines, one after another"
-    )
+    jobs: tuple[str, ...] = Field(default=("nightly",), min_length=1, description="command lines, one after another")
 
     @field_validator("cron")
     @classmethod
@@ -91,9 +89,7 @@ class Settings(BaseSettings):
     snapshot: Path = Field(Path("out/snapshot"), description="folder of the read-only copy for analysts")
     snapshot_texts: bool = Field(False, description="keep texts in the read-only copy")
     snapshot_parquet: bool = Field(False, description="publish the scores by month as Parquet, too")
-    chunk_rows: Count = Field(
-        20_000, description="most texts between two commits, which come every 30 seconds or so"
-    )
+    chunk_rows: Count = Field(20_000, description="most texts between two commits, which come every 30 seconds or so")
     settle_s: Seconds = Field(5.0, description="a file that changes while this is waited is left for later")
     time_zone: Zone = Field("UTC", description="zone of the times that a run prints")
     threshold: Probability = Field(0.40, description="alert line: a subject's mean P(high risk) over 7 days")
@@ -102,21 +98,15 @@ class Settings(BaseSettings):
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")
     pseudonyms: bool = Field(True, description="keep keyed hashes of subject and document ids, not the ids")
     key_file: Path | None = Field(None, description="key of the pseudonyms; default: beside the database")
-    text_days: Count | None = Field(
-        None, description="days that texts are kept; scores stay; default: always"
-    )
+    text_days: Count | None = Field(None, description="days that texts are kept; scores stay; default: always")
     notify: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Apprise URLs told of alerts and failed runs"
     )
-    late_hours: Hours = Field(
-        26.0, description="hours since the last finished run from which status says late"
-    )
+    late_hours: Hours = Field(26.0, description="hours since the last finished run from which status says late")
     schedule: Schedule = Field(default_factory=Schedule, description="when jobs run, and which")
     alerts: AlertRules = Field(default_factory=AlertRules, description="the early-warning rules")
     quality: Quality = Field(default_factory=Quality, description="limits of the input's quality")
-    risk_map: dict[str, str] | None = Field(
-        None, description="risk level of each emotion; default: the model's"
-    )
+    risk_map: dict[str, str] | None = Field(None, description="risk level of each emotion; default: the model's")
 
     criteria: dict[str, Probability] | None = Field(
         None, description="probabilities above which criteria count as shown; default: the model's limits"
@@ -146,9 +136,7 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_second_line(cls, value: object) -> object:
         if isinstance(value, dict) and (twice := [key for key in ("threshold", "min_texts") if key in value]):
-            raise ValueError(
-                f"{', '.join(twice)} belongs above the tables: the rule and the report share one line"
-            )
+            raise ValueError(f"{', '.join(twice)} belongs above the tables: the rule and the report share one line")
         return value
 
     @property
@@ -165,9 +153,7 @@ class Settings(BaseSettings):
     @classmethod
     def _known_criteria(cls, value: dict[str, float] | None) -> dict[str, float] | None:
         if unknown := sorted(set(value or ()) - {*CRITERIA, "any"}):
-            raise ValueError(
-                f"no such criterion: {', '.join(unknown)}; there are {', '.join(CRITERIA)} and any"
-            )
+            raise ValueError(f"no such criterion: {', '.join(unknown)}; there are {', '.join(CRITERIA)} and any")
         return value
 
     @field_validator("risk_map")

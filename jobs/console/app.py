@@ -77,9 +77,7 @@ def exit_with_code(call: Callable[[], object]) -> None:
     except MonitorError as error:
         _exit_with_error(str(error))
     except (KeyboardInterrupt, SystemExit) as stop:
-        if (
-            isinstance(stop, SystemExit) and stop.code != INTERRUPTED
-        ):  # typer turns KeyboardInterrupt into this code
+        if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:  # typer turns KeyboardInterrupt into this code
             raise
         _exit_with_note("interrupted; what was committed is kept", INTERRUPTED)
     except Exception as error:
@@ -103,9 +101,7 @@ def _exit_with_note(line: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def print_without_messages(
-    _kind: type[BaseException], error: BaseException, _trace: TracebackType | None
-) -> None:
+def print_without_messages(_kind: type[BaseException], error: BaseException, _trace: TracebackType | None) -> None:
     """Print the traceback of a bug without its messages, which may quote somebody's text."""
     chain: list[BaseException] = []
     cause: BaseException | None = error

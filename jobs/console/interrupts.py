@@ -37,10 +37,7 @@ def stoppable() -> Iterator[None]:
     that is ignored stays ignored.
     """
     global _requested_signal
-    if (
-        signal.getsignal(signal.SIGTERM) is _request_stop
-        or threading.current_thread() is not threading.main_thread()
-    ):
+    if signal.getsignal(signal.SIGTERM) is _request_stop or threading.current_thread() is not threading.main_thread():
         yield
         return
     _requested_signal = 0

@@ -241,12 +241,8 @@ def compare(methods: Sequence[Measured], evaluator: Evaluator) -> list[Json]:
 
 def main_method(methods: Iterable[Measured]) -> Measured | None:
     """The method of the error analysis: the first fine-tuned one, else the first with probabilities."""
-    scored = [
-        m for m in methods if m.model_id and m.answers is not None and m.answers.probabilities is not None
-    ]
-    return next(
-        (method for method in scored if method.result.key == "fine_tuned"), scored[0] if scored else None
-    )
+    scored = [m for m in methods if m.model_id and m.answers is not None and m.answers.probabilities is not None]
+    return next((method for method in scored if method.result.key == "fine_tuned"), scored[0] if scored else None)
 
 
 def analyse(method: Measured, evaluator: Evaluator, show_texts: bool) -> Json:
@@ -258,9 +254,7 @@ def analyse(method: Measured, evaluator: Evaluator, show_texts: bool) -> Json:
     assert answers is not None
     assert answers.probabilities is not None
     p, predicted = answers.probabilities, answers.predicted
-    parts = segments(
-        texts, labels, p, evaluator.undecided, resamples=evaluator.resamples, seed=evaluator.seed
-    )
+    parts = segments(texts, labels, p, evaluator.undecided, resamples=evaluator.resamples, seed=evaluator.seed)
     weakest = worst(parts)
     wrong = np.flatnonzero(predicted != labels)
     pairs, counts = np.unique(np.stack([labels[wrong], predicted[wrong]], 1), axis=0, return_counts=True)

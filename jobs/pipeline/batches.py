@@ -97,9 +97,7 @@ class BatchWriter:
         """Start the commit of what was added. An error of the commit before is raised, and these rows are dropped."""
         batch, self._batch = self._batch, Batch()
         if not batch.is_empty():
-            self._background.run(
-                commit_batch, self._db, batch, self._run_id, self.counts, self._background.stop
-            )
+            self._background.run(commit_batch, self._db, batch, self._run_id, self.counts, self._background.stop)
 
     def _commit_if_full(self) -> None:
         if self._batch.is_full():
@@ -123,9 +121,7 @@ def batch_writer(db: Database, run_id: str, counts: RunCounts) -> Iterator[Batch
         writer.commit()
 
 
-def commit_batch(
-    db: Database, batch: Batch, run_id: str, counts: RunCounts, stop: Event | None = None
-) -> None:
+def commit_batch(db: Database, batch: Batch, run_id: str, counts: RunCounts, stop: Event | None = None) -> None:
     """Commit a batch and its counts in one transaction; see `Database.writing` for stop."""
     with db.writing(stop=stop) as con:
         chunks, n_appended = _append(con, batch.chunks, run_id) if batch.chunks else ([], 0)

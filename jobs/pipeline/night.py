@@ -97,9 +97,7 @@ def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> S
     """Check the folders, so that the run cannot fail at its end for a wrong one, then load the model."""
     list_inbox(settings.inbox)
     if settings.snapshot.resolve() == settings.inbox.resolve():
-        raise ConfigError(
-            f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read"
-        )
+        raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")
     for folder in (settings.out, settings.snapshot):
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not (existing.is_dir() and os.access(existing, os.W_OK)):

@@ -86,16 +86,12 @@ def _open_apprise(urls: Sequence[SecretStr]) -> Any:
     if not urls:
         return None
     if find_spec("apprise") is None:
-        raise ConfigError(
-            "notify names addresses, but apprise is not installed; pip install 'risk-monitor[notify]'"
-        )
+        raise ConfigError("notify names addresses, but apprise is not installed; pip install 'risk-monitor[notify]'")
     from apprise import Apprise
 
     logging.getLogger("apprise").disabled = True
     apprise = Apprise()
     for number, url in enumerate(urls, start=1):
         if not apprise.add(url.get_secret_value()):
-            raise ConfigError(
-                f"notify: address {number} is no URL that Apprise knows (see its list of services)"
-            )
+            raise ConfigError(f"notify: address {number} is no URL that Apprise knows (see its list of services)")
     return apprise

@@ -54,9 +54,7 @@ def collect_inputs(
         base=chosen["base"],
         quantisation=chosen["quantisation"],
         rules=RiskMap(json.loads(chosen["risk_map"])).rules,
-        others=tuple(
-            f"{row['name']} ({row['model_id'][:12]})" for row in rows if row is not chosen and row["n"]
-        ),
+        others=tuple(f"{row['name']} ({row['model_id'][:12]})" for row in rows if row is not chosen and row["n"]),
         alerts_current=chosen["alerts_current"],
     )
 
@@ -168,9 +166,7 @@ def _choose(rows: list[Row], model: str | None) -> Row | None:
     raise ConfigError(f"--model {model}: several models fit; give one model_id of {models}")
 
 
-def _nothing(
-    con: duckdb.DuckDBPyConnection, chosen: Row | None, as_of: dt.date | None, words: Words
-) -> Notice:
+def _nothing(con: duckdb.DuckDBPyConnection, chosen: Row | None, as_of: dt.date | None, words: Words) -> Notice:
     if chosen is not None:
         rows = window_queries.run(con, "model_coverage", until=LAST_DAY).to_dicts()
         all_days = next(row for row in rows if row["model_id"] == chosen["model_id"])

@@ -47,9 +47,7 @@ def open_scorer(
     from monitor.scoring.scorer import LabelScorer
 
     rules = None if risk_map is None else RiskMap(risk_map)
-    loaded = load_model(
-        model, device=device, weights=weights, risk_map=rules, criteria_limits=criteria_limits
-    )
+    loaded = load_model(model, device=device, weights=weights, risk_map=rules, criteria_limits=criteria_limits)
     return LabelScorer(loaded)
 
 
@@ -62,9 +60,7 @@ class OpenRun(NamedTuple):
 
 
 @contextmanager
-def scoring_run(
-    db: Database, job: str, load: Callable[[], Scorer], key_file: Path | None
-) -> Iterator[OpenRun]:
+def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Path | None) -> Iterator[OpenRun]:
     """Start a run that is the only writer of this database for the length of a block.
 
     Key, database and model are checked before anything is written; the model loads last because it takes longest.
@@ -132,9 +128,7 @@ def recorded_run(db: Database, job: str, model_id: str | None) -> Iterator[str]:
             ledger.finish_run(con, run_id, "stopped", "stopped on request; the next run completes its rows")
         raise
     except BaseException as error:
-        message = (
-            f"{type(error).__name__}: {error}" if isinstance(error, MonitorError) else type(error).__name__
-        )
+        message = f"{type(error).__name__}: {error}" if isinstance(error, MonitorError) else type(error).__name__
         with suppress(StoreError), db.writing() as con:  # the first error is the one to report
             ledger.finish_run(con, run_id, "failed", message)
         raise

@@ -99,9 +99,7 @@ def commit_scores(
     counts.n_scored += n_scored
 
 
-def score_rows(
-    rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None
-) -> pl.DataFrame:
+def score_rows(rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None) -> pl.DataFrame:
     """Score documents (columns doc_id, text); returns the columns of `scores` except run_id and scored_at."""
     result = scorer.score(rows["text"].to_list(), progress=advance)
     criteria, limits = result.criteria, scorer.model.criteria_limits

@@ -43,9 +43,7 @@ def write_report(
             out.mkdir(parents=True, exist_ok=True)
             _write(inputs, Words(options.lang), out, drawer)
     except OSError as error:
-        raise ConfigError(
-            f"--out {out}: cannot write there ({error.strerror}); name another folder"
-        ) from error
+        raise ConfigError(f"--out {out}: cannot write there ({error.strerror}); name another folder") from error
     return out / "index.html"
 
 

@@ -36,9 +36,7 @@ class AlertRules(BaseModel):
     threshold: Probability = Field(default=0.40, description="level: mean P(high risk) of the last days")
     min_texts: Count = Field(default=5, description="level: least number of texts in these days")
     level_days: Count = Field(default=7, description="level: how many days")
-    confirm_days: Count = Field(
-        default=2, description="level: days with texts in a row that must reach the line"
-    )
+    confirm_days: Count = Field(default=2, description="level: days with texts in a row that must reach the line")
     change_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         default=1.5,
         description="change: texts' worth of high risk above the subject's baseline and the allowance",
@@ -47,9 +45,7 @@ class AlertRules(BaseModel):
         default=0.10, description="change: how far a text may lie above the baseline"
     )
     change_days: Count = Field(default=28, description="change: days over which the excess adds up")
-    baseline_days: Count = Field(
-        default=180, description="change: days of the subject's past in the baseline"
-    )
+    baseline_days: Count = Field(default=180, description="change: days of the subject's past in the baseline")
     baseline_gap: Count = Field(default=7, description="change: days between the baseline and the day")
     baseline_texts: Count = Field(default=15, description="change: least number of texts in a baseline")
     sustained_days: Count = Field(default=5, description="sustained: days at the line ...")
@@ -57,10 +53,12 @@ class AlertRules(BaseModel):
     sustained_line: Probability = Field(
         default=0.35, description="sustained: the line, as mean P(high risk) of a day"
     )
-    calm_share: Probability = Field(default=0.75, description="share of a limit below which a day is calm")
-    cooldown_days: Count = Field(
-        default=14, description="days without an alert day after which an alert ends"
+    suicidal_limit: Probability = Field(
+        default=0.90,
+        description="crisis: P(thoughts of death or self-harm) of one text that raises an alert by itself",
     )
+    calm_share: Probability = Field(default=0.75, description="share of a limit below which a day is calm")
+    cooldown_days: Count = Field(default=14, description="days without an alert day after which an alert ends")
 
     @model_validator(mode="after")
     def _possible(self) -> AlertRules:

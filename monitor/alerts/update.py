@@ -41,9 +41,7 @@ def apply_rules(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules
     """Apply the rules to a model's scores up to its last scored day, so that a feed that stopped closes no alert."""
     today = utc_now().date()
     coverage = window_queries.run(con, "model_coverage", until=today).to_dicts()
-    last: dt.datetime | None = next(
-        (row["last_posted"] for row in coverage if row["model_id"] == model_id), None
-    )
+    last: dt.datetime | None = next((row["last_posted"] for row in coverage if row["model_id"] == model_id), None)
     as_of = last.date() if last else today
     return ModelEpisodes(model_id, as_of, find_episodes(con, model_id, as_of, rules))
 

@@ -122,9 +122,7 @@ def padded_llama(
             ids[index, -len(row) :] = torch.from_numpy(row)
             mask[index, -len(row) :] = 1
         options = {"logits_to_keep": 1} if last_only else {}
-        logits = network(
-            input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, **options
-        ).logits
+        logits = network(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, **options).logits
         logits_of.append(logits[:, -1].float().cpu())
     in_order = np.empty((len(prompts), logits_of[0].shape[1]), dtype=np.float32)
     in_order[order] = torch.cat(logits_of).numpy()

@@ -94,9 +94,7 @@ def word_tokenizer(vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-def random_model(
-    shape: LlamaShape, prompt: PromptTemplate, device: torch.device, form: str = "dense"
-) -> LoadedModel:
+def random_model(shape: LlamaShape, prompt: PromptTemplate, device: torch.device, form: str = "dense") -> LoadedModel:
     """A model of the given shape with random weights, its matrices in `form` (see `materialise`)."""
     torch.manual_seed(0)
     dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
@@ -114,8 +112,7 @@ def random_model(
     h, inner, heads = shape.hidden_size, shape.intermediate_size, shape.heads
     n, k = heads.query * heads.size, heads.key * heads.size
     layers = [
-        Layer(matrix(n + 2 * k, h), matrix(h, n), matrix(2 * inner, h), matrix(h, inner))
-        for _ in range(shape.layers)
+        Layer(matrix(n + 2 * k, h), matrix(h, n), matrix(2 * inner, h), matrix(h, inner)) for _ in range(shape.layers)
     ]
     table = torch.randn(shape.vocab_size, h, dtype=dtype, device=device) * 0.02
     norm = torch.ones(h, device=device)
@@ -125,9 +122,7 @@ def random_model(
     return LoadedModel(*parts)
 
 
-def texts_per_second(
-    score: Callable[[Sequence[Any]], object], texts: Sequence[Any], repeats: int = 3
-) -> float:
+def texts_per_second(score: Callable[[Sequence[Any]], object], texts: Sequence[Any], repeats: int = 3) -> float:
     """The median rate of `score` over `texts`, after one run to warm up."""
     score(texts[: len(texts) // 4 + 1])
     rates = []

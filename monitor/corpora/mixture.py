@@ -38,9 +38,7 @@ NEGATED_LEAD_INS = (
     "i am not",
 )
 NEGATION = re.compile(r"\b(?:not|no|never|dont|didnt|cant|wont|isnt|wasnt|without|hardly)\b")
-OPPOSITE = (
-    0.42  # weight of the opposite in a negated text's target, beside 0.12 of every other and 0.10 of fear
-)
+OPPOSITE = 0.42  # weight of the opposite in a negated text's target, beside 0.12 of every other and 0.10 of fear
 
 
 @dataclass(frozen=True)
@@ -93,9 +91,7 @@ def without_twins(split: Split, held_out: Iterable[Split | SymptomTexts]) -> tup
 
 def training_list(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
     """Sorted 64-bit hashes of the texts' twin keys, so that anyone can check what was trained on; (n,)."""
-    hashes = {
-        int.from_bytes(hashlib.sha256(twin_key(text).encode()).digest()[:8], "little") for text in texts
-    }
+    hashes = {int.from_bytes(hashlib.sha256(twin_key(text).encode()).digest()[:8], "little") for text in texts}
     return np.array(sorted(hashes), dtype=np.uint64)
 
 
@@ -140,9 +136,7 @@ class Mixture:
         counts = np.bincount(self.labels, minlength=len(EMOTIONS))
         total = min(counts / mix) if self.settings.extra else len(self.texts)
         drawn = [
-            random.choice(
-                np.flatnonzero(self.labels == k), int(total * share), replace=total * share > counts[k]
-            )
+            random.choice(np.flatnonzero(self.labels == k), int(total * share), replace=total * share > counts[k])
             for k, share in enumerate(mix)
         ]
         return np.concatenate(drawn)

@@ -132,9 +132,7 @@ def read_comments(path: Path, split: str = "train") -> Comments:
     texts, targets, neutral, labels = [], [], [], []
     for part, text, joined in zip(*_columns(path, split=str, text=str, labels=str), strict=True):
         names = tuple(joined.split(","))
-        shares = [
-            np.eye(len(EMOTIONS))[EMOTIONS.index(EMOTION_OF[name])] for name in names if name in EMOTION_OF
-        ]
+        shares = [np.eye(len(EMOTIONS))[EMOTIONS.index(EMOTION_OF[name])] for name in names if name in EMOTION_OF]
         shares += [FLAT for name in names if name == "neutral"]
         if part != split or not shares:
             continue
@@ -169,9 +167,7 @@ def read_semeval(path: Path, split: str = "train") -> Examples:
     Raises:
         DataError: the file or a column is missing, or no tweet is of the split.
     """
-    rows = [
-        row for row in zip(*_columns(path, split=str, text=str, labels=str), strict=True) if row[0] == split
-    ]
+    rows = [row for row in zip(*_columns(path, split=str, text=str, labels=str), strict=True) if row[0] == split]
     if not rows:
         raise DataError(f"{path}: no row of split {split!r}; see the data's README")
     labels = [[name for name in joined.split(",") if name] for _, _, joined in rows]
@@ -241,9 +237,7 @@ def _columns(path: Path, **wanted: type) -> list[list[Any]]:
             raise DataError(f"{path}, column {name}: missing, or there twice (found: {names})")
         columns.append(table.column(name).to_pylist())
         if wrong := [row for row, value in enumerate(columns[-1], start=1) if not isinstance(value, kind)]:
-            raise DataError(
-                f"{path}, row {wrong[0]}, column {name}: not {KINDS[kind]}; mend or remove the row"
-            )
+            raise DataError(f"{path}, row {wrong[0]}, column {name}: not {KINDS[kind]}; mend or remove the row")
     return columns
 
 

@@ -24,9 +24,7 @@ from monitor.errors import DataError
 from monitor.labels import EMOTIONS
 
 SPLITS = ("train", "validation", "test")
-SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(
-    ("val", "validation", "valid", "dev"), "validation"
-)
+SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("val", "validation", "valid", "dev"), "validation")
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 HALF_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, which no UTF-8 can hold
 SHARD = re.compile(r"^(?P<split>[a-z]+)(-\d+-of-\d+)?$")
@@ -131,9 +129,7 @@ def read_hub(hub_id: str) -> dict[str, Split]:
         where = f"{hub_id} ({name})"
         _check_columns(where, table.column_names)
         names = getattr(table.features["label"], "names", None)
-        labels = [
-            names[label] if names and label is not None and label >= 0 else label for label in table["label"]
-        ]
+        labels = [names[label] if names and label is not None and label >= 0 else label for label in table["label"]]
         rows = zip(range(1, len(labels) + 1), table["text"], labels, strict=True)
         splits[SPLIT_NAMES[name]] = _checked(where, rows)
     return splits
@@ -164,9 +160,7 @@ def _read(path: Path) -> Split:
     try:
         return _checked(str(path), READERS[path.suffix](path))
     except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}); give a file you may read"
-        ) from error
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}); give a file you may read") from error
 
 
 def _checked(where: str, rows: Iterable[Row]) -> Split:
@@ -238,9 +232,7 @@ def _read_jsonl(path: Path) -> Iterator[Row]:
             raise DataError(f"{path}, row {row}: not a JSON object; write one object a line")
         for column in ("text", "label"):
             if column not in record:
-                raise DataError(
-                    f"{path}, row {row}, column {column}: missing; give every object text and label"
-                )
+                raise DataError(f"{path}, row {row}, column {column}: missing; give every object text and label")
         yield row, record["text"], record["label"]
 
 
@@ -267,9 +259,7 @@ def _read_csv(path: Path) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from error
     except csv.Error as error:
-        raise DataError(
-            f"{path}, after row {reader.line_num}: not CSV ({error}); check its quotes"
-        ) from error
+        raise DataError(f"{path}, after row {reader.line_num}: not CSV ({error}); check its quotes") from error
 
 
 def _read_parquet(path: Path) -> Iterator[Row]:

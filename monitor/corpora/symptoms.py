@@ -83,14 +83,11 @@ class SymptomTexts:
         share = np.array([0.0, *shares], np.float32)[self.severity]
         shown = np.concatenate([self.shown, self.shown.any(axis=1, keepdims=True)], axis=1)
         emotions = [
-            _emotion_target(*row)
-            for row in zip(self.emotions, self.shown, self.severity, self.kinds, strict=True)
+            _emotion_target(*row) for row in zip(self.emotions, self.shown, self.severity, self.kinds, strict=True)
         ]
         known = np.array([target is not None for target in emotions], np.float32)
         targets = np.array([FLAT if target is None else target for target in emotions], np.float32)
-        return Examples.of_criteria(
-            self.texts, shown * share[:, None], targets.reshape(-1, len(EMOTIONS)), known
-        )
+        return Examples.of_criteria(self.texts, shown * share[:, None], targets.reshape(-1, len(EMOTIONS)), known)
 
 
 def _emotion_target(
@@ -105,9 +102,7 @@ def _emotion_target(
         angry = 0.2 * weight if "irritable" in names else 0.0
         return _mixed({"sadness": weight - angry, "anger": angry})
     if "irritable" in names:
-        return _mixed(
-            {"anger": weight} if len(names) == 1 else {"anger": weight * 0.5, "sadness": weight * 0.3}
-        )
+        return _mixed({"anger": weight} if len(names) == 1 else {"anger": weight * 0.5, "sadness": weight * 0.3})
     if names:
         return _mixed({"fear": weight * 0.5} if names == {"psychomotor"} else {"sadness": weight * 0.45})
     if kind in ("positive", "negated", "recovered"):
@@ -209,9 +204,7 @@ def build(folders: Iterable[Path], out: Path = EMBEDDED_FOLDER) -> dict[str, Sym
     Raises:
         DataError: no such file, or a row is wrong.
     """
-    hands = {
-        file.stem.split("_", 1)[1]: file for folder in folders for file in folder.glob("written_*.jsonl")
-    }
+    hands = {file.stem.split("_", 1)[1]: file for folder in folders for file in folder.glob("written_*.jsonl")}
     if not hands:
         raise DataError("no file written_HAND.jsonl; give the folders that hold them")
     split_of = {hand: split for split, names in HANDS.items() for hand in names}

@@ -60,9 +60,7 @@ class CrisisList:
     def find(self, texts: Sequence[str]) -> list[list[Mention]]:
         """The mentions of each text, in their order in the text; those of one text do not overlap."""
         words, index = self._phrases.normaliser.words, self._phrases.index
-        return [
-            self._mentions(text, matches) if (matches := index.find(words(text))) else [] for text in texts
-        ]
+        return [self._mentions(text, matches) if (matches := index.find(words(text))) else [] for text in texts]
 
     def _mentions(self, text: str, matches: list[tuple[int, int, int]]) -> list[Mention]:
         """Of matches that overlap the longest counts, then the first, then the phrase that the list has first."""

@@ -96,14 +96,10 @@ def written(path: Path) -> Iterator[tuple[str, list[str]]]:
 def main() -> None:
     """Print the table, or read one set."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--data", type=Path, default=Path(os.environ.get("RISK_MONITOR_DATA", "../shared/data"))
-    )
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("RISK_MONITOR_DATA", "../shared/data")))
     parser.add_argument("--list", type=Path, default=None, help="a list of phrases; default: the shipped one")
     parser.add_argument("--limit", type=int, default=40_000, help="most diaries of a file")
-    parser.add_argument(
-        "--read", default=None, help="a set whose texts are printed, by the start of its name"
-    )
+    parser.add_argument("--read", default=None, help="a set whose texts are printed, by the start of its name")
     parser.add_argument("--missed", action="store_true", help="with --read: those not raised")
     parser.add_argument("--written", type=Path, nargs="*", default=[], help="more files of symptom texts")
     options = parser.parse_args()

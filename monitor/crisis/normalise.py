@@ -310,11 +310,7 @@ def _folded(sign: str) -> str:
         return sign.lower()
     parts = unicodedata.normalize("NFKD", sign).casefold()
     return "".join(
-        [
-            _FOLDS.get(part, part)
-            for part in parts
-            if unicodedata.category(part) not in ("Mn", "Cf", "Cc", "Cs", "Co")
-        ]
+        [_FOLDS.get(part, part) for part in parts if unicodedata.category(part) not in ("Mn", "Cf", "Cc", "Cs", "Co")]
     )
 
 

@@ -167,9 +167,7 @@ class _Checked:
     def _entries(self) -> Sequence[Any]:
         entries = self.tables.get("phrases", [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise self._fault(
-                self._line_of("phrases"), "phrases", "write each entry below a line [[phrases]]"
-            )
+            raise self._fault(self._line_of("phrases"), "phrases", "write each entry below a line [[phrases]]")
         if not entries:
             raise ConfigError(
                 f"{self.file}: no phrases; add an entry, [[phrases]], or leave the setting to the default"
@@ -191,13 +189,9 @@ class _Checked:
             if value is None:
                 raise self._fault(place, f"phrase {number}", f"no {key}; give one of {', '.join(allowed)}")
             if value not in allowed:
-                raise self._entry_fault(
-                    number, f"{key}: no such {key}: {value}{_suggest(value, allowed)}", key
-                )
+                raise self._entry_fault(number, f"{key}: no such {key}: {value}{_suggest(value, allowed)}", key)
         if "why" not in entry:
-            raise self._fault(
-                place, f"phrase {number}", "no why; give a short reason, for whoever reads the alert"
-            )
+            raise self._fault(place, f"phrase {number}", "no why; give a short reason, for whoever reads the alert")
         phrase = Phrase(entry[kinds[0]], entry["criterion"], entry["why"], entry.get("reading", "plain"))
         return phrase, kinds[0]
 
@@ -228,16 +222,10 @@ class _Checked:
             raise self._fault(self._line_of(table), table, f"write its lists below a line [{table}]")
         for key, value in given.items():
             if names is not None and key not in names:
-                raise self._fault(
-                    self._line_of(table, key), f"{table}.{key}", f"no such list{_suggest(key, names)}"
-                )
+                raise self._fault(self._line_of(table, key), f"{table}.{key}", f"no such list{_suggest(key, names)}")
             if names is None and not re.fullmatch("[a-z_]+", key):
-                raise self._fault(
-                    self._line_of(table, key), f"{table}.{key}", "name it in letters a to z and _"
-                )
-            if not isinstance(value, list) or not all(
-                isinstance(part, str) and part.strip() for part in value
-            ):
+                raise self._fault(self._line_of(table, key), f"{table}.{key}", "name it in letters a to z and _")
+            if not isinstance(value, list) or not all(isinstance(part, str) and part.strip() for part in value):
                 raise self._fault(self._line_of(table, key), f"{table}.{key}", "give a list of texts, in [ ]")
             if key in _SINGLE.get(table, ()) and any(not re.fullmatch("[a-z0-9]+", part) for part in value):
                 wrong = next(part for part in value if not re.fullmatch("[a-z0-9]+", part))

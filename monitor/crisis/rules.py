@@ -100,9 +100,7 @@ def _negated(phrases: PhraseList, context: Context) -> bool:
             span = before[-distance - 5 :]
             start = len(span) - distance
             return not (_undone(phrases, span, start, context) or _hedged(phrases, context))
-        if word not in between or (
-            word == "i" and distance > 1 and before[-distance - 1 : -distance] == ["that"]
-        ):
+        if word not in between or (word == "i" and distance > 1 and before[-distance - 1 : -distance] == ["that"]):
             return False
     return False
 
@@ -135,9 +133,7 @@ def _of_another(phrases: PhraseList, context: Context) -> bool:
     if not SELF.isdisjoint(before) or not SELF.isdisjoint(context.after[:12]):
         return False
     clause = before[len(before) - _first(before[::-1], ",") :]
-    return persons.matches(f" {' '.join(clause[-12:])} ") or persons.matches(
-        f" {' '.join(context.after[:3])} "
-    )
+    return persons.matches(f" {' '.join(clause[-12:])} ") or persons.matches(f" {' '.join(context.after[:3])} ")
 
 
 def _speaker_before(context: Context) -> bool:

@@ -32,9 +32,7 @@ _COMMON = frozenset(
     )
 )
 
-Keys = frozenset[
-    str
-]  # words of which at least one has to be there; "suicid*" stands for any word that starts so
+Keys = frozenset[str]  # words of which at least one has to be there; "suicid*" stands for any word that starts so
 
 
 @dataclass(frozen=True)
@@ -222,9 +220,7 @@ def compile_pattern(pattern: str) -> Compiled:
     if end < len(pattern):
         raise ValueError("a ) without its opening bracket")
     if ways > MAX_WAYS:
-        raise ValueError(
-            f"it could take too long (over {MAX_WAYS} ways through it); repeat less, or split it"
-        )
+        raise ValueError(f"it could take too long (over {MAX_WAYS} ways through it); repeat less, or split it")
     if not least:
         raise ValueError("it can match nothing at all")
     try:

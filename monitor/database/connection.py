@@ -181,13 +181,9 @@ class Database:
     def _check_place(self, read_only: bool) -> None:
         path = self.file
         if "?" in str(path.absolute()):
-            raise StoreError(
-                f"{path}: to DuckDB a name ends before its question mark; name a file without one"
-            )
+            raise StoreError(f"{path}: to DuckDB a name ends before its question mark; name a file without one")
         if path.is_dir():
-            raise StoreError(
-                f"{path}: this is a folder; name a database file, such as {path / 'risk.duckdb'}"
-            )
+            raise StoreError(f"{path}: this is a folder; name a database file, such as {path / 'risk.duckdb'}")
         if path.exists() and not path.is_file():
             raise StoreError(f"{path}: not a regular file; name a database file")
         if path.exists():
@@ -197,9 +193,7 @@ class Database:
                 f"{path}: no such database, but its log {log.name}; bring the database back, or move the log away"
             )
         if read_only and not path.exists():
-            raise StoreError(
-                f"{path}: there is no such database; `risk-monitor score INPUT --db {path}` makes one"
-            )
+            raise StoreError(f"{path}: there is no such database; `risk-monitor score INPUT --db {path}` makes one")
         if not read_only:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -267,9 +261,7 @@ def _open(path: Path, read_only: bool, wait_s: float, stop: Event | None) -> duc
                 gate.wait(deadline)
             try:
                 # By default DuckDB would spill to FILE_TYPE:PATH.tmp below the working folder, which cannot be made.
-                spill: dict[str, str | bool | int | float | list[str]] = {
-                    "temp_directory": f"{path.absolute()}.tmp"
-                }
+                spill: dict[str, str | bool | int | float | list[str]] = {"temp_directory": f"{path.absolute()}.tmp"}
                 return duckdb.connect(f"{FILE_TYPE}:{path.absolute()}", read_only=read_only, config=spill)
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not any(sign in str(error) for sign in _BUSY):

@@ -73,9 +73,7 @@ def database_copy(
             _remove(new)
 
 
-def _copy_tables(
-    con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.datetime | None
-) -> dict[str, int]:
+def _copy_tables(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.datetime | None) -> dict[str, int]:
     """Copy every table of `old` into the empty tables of `new`; returns as `database_copy`."""
     words = "|".join(rf"(^|[^\pL\pN]){re.escape(name)}($|[^\pL\pN])" for name in subjects)
     values = {"subjects": subjects, "names": words or MATCHES_NOTHING, "before": before}
@@ -93,9 +91,7 @@ def _copy_tables(
             con.execute(insert.sql, insert.pick(values))
         else:
             con.execute(f'INSERT INTO "{table}" BY NAME FROM old."{table}"')
-        counts = con.execute(
-            f'SELECT (SELECT count(*) FROM old."{table}") - (SELECT count(*) FROM "{table}")'
-        )
+        counts = con.execute(f'SELECT (SELECT count(*) FROM old."{table}") - (SELECT count(*) FROM "{table}")')
         if n := fetch_number(counts):
             removed[table] = n
     if n := fetch_number(execute(con, "queries/count_file_names", names=values["names"])):

@@ -62,17 +62,13 @@ def count_in_run(
     _check_line(updated)
 
 
-def finish_run(
-    con: duckdb.DuckDBPyConnection, run_id: str, status: str = "done", message: str | None = None
-) -> None:
+def finish_run(con: duckdb.DuckDBPyConnection, run_id: str, status: str = "done", message: str | None = None) -> None:
     """Close a run's line as done, stopped or failed, with a message that holds no text and no subject.
 
     Raises:
         StoreError: as `count_in_run`.
     """
-    _check_line(
-        execute(con, "queries/finish_run", run_id=run_id, status=status, message=message, now=utc_now())
-    )
+    _check_line(execute(con, "queries/finish_run", run_id=run_id, status=status, message=message, now=utc_now()))
 
 
 def judge_run(con: duckdb.DuckDBPyConnection, run_id: str, quality: str, findings: Sequence[str]) -> None:
@@ -81,9 +77,7 @@ def judge_run(con: duckdb.DuckDBPyConnection, run_id: str, quality: str, finding
     Raises:
         StoreError: as `count_in_run`.
     """
-    _check_line(
-        execute(con, "queries/judge_run", run_id=run_id, quality=quality, findings=json.dumps(findings))
-    )
+    _check_line(execute(con, "queries/judge_run", run_id=run_id, quality=quality, findings=json.dumps(findings)))
 
 
 def last_night(con: duckdb.DuckDBPyConnection, job: str) -> dt.datetime | None:

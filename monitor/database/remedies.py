@@ -17,9 +17,7 @@ _FILE_ERRORS = (
     duckdb.FatalException,
     duckdb.PermissionException,
 )
-DISK_FULL = (
-    "the disk is full, or this user may write no more; make room and run again, committed rows are kept"
-)
+DISK_FULL = "the disk is full, or this user may write no more; make room and run again, committed rows are kept"
 _FULL = ("No space left", "Out of disk", "File too large")
 
 
@@ -30,15 +28,11 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except duckdb.Error as error:
         reason = " ".join(str(error).split())
-        about_file = (
-            isinstance(error, _FILE_ERRORS) or type(error) is duckdb.Error or "encrypted database" in reason
-        )
+        about_file = isinstance(error, _FILE_ERRORS) or type(error) is duckdb.Error or "encrypted database" in reason
         remedy = _remedy(path, reason) if about_file else None
         if remedy is None:
             raise
-        raise StoreError(
-            f"{_full_folder(path, reason) or path}: {remedy} (DuckDB: {reason[:200]})"
-        ) from error
+        raise StoreError(f"{_full_folder(path, reason) or path}: {remedy} (DuckDB: {reason[:200]})") from error
     except RuntimeError as error:
         if str(error) == "Query interrupted":  # DuckDB raises this when Ctrl-C arrives
             raise KeyboardInterrupt from error
@@ -50,9 +44,7 @@ def _remedy(path: Path, reason: str) -> str | None:
     end = re.search(r"at byte position (\d+)", reason)
     wal = f"the log beside it is damaged; move {path}.wal away"
     if end:
-        wal = (
-            f"the log beside it is damaged at its end; `truncate -s {end[1]} {path}.wal` cuts the damage off"
-        )
+        wal = f"the log beside it is damaged at its end; `truncate -s {end[1]} {path}.wal` cuts the damage off"
     wal += " and run again: all that was committed before it is kept, and the run adds what is missing"
     for signs, remedy in (
         (("Cannot open encrypted database",), "an encrypted database; risk-monitor has no key to it"),

@@ -50,16 +50,12 @@ def conflicting_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> 
 
 def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
     """Append the new documents (the table's columns without run_id and ingested_at); returns their number."""
-    return _append(
-        con, "append_documents", documents.unique("doc_id", keep="first", maintain_order=True), run_id
-    )
+    return _append(con, "append_documents", documents.unique("doc_id", keep="first", maintain_order=True), run_id)
 
 
 def append_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame, run_id: str) -> int:
     """Append the new rejects (reject_id, file, row, column, reason, raw); returns their number."""
-    return _append(
-        con, "append_rejects", rejects.unique("reject_id", keep="first", maintain_order=True), run_id
-    )
+    return _append(con, "append_rejects", rejects.unique("reject_id", keep="first", maintain_order=True), run_id)
 
 
 def stored_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> list[str]:

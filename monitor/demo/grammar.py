@@ -268,9 +268,7 @@ def _typed(rng: Random, voice: Voice, text: str, intent: str) -> str:
         )
         text = re.sub(r"(^|[.!?] +)([a-z])", lambda m: m[1] + m[2].upper(), text)
     words = [_mistyped(rng, voice, word) for word in text.split(" ")]
-    text = " ".join(
-        style["short"][w] if w in style["short"] and rng.random() < voice.short else w for w in words
-    )
+    text = " ".join(style["short"][w] if w in style["short"] and rng.random() < voice.short else w for w in words)
     if not voice.apostrophes:
         text = text.replace("'", "")
     if rng.random() < voice.emoji:

@@ -102,9 +102,7 @@ def _course(path: Path, number: int, row: dict[str, str | None], feed: Feed, lab
         try:
             dates.append(dt.date.fromisoformat(value) if value else None)
         except ValueError as error:
-            raise DataError(
-                f"{path}, row {number}, {name}: {value!r} is not a date such as 2026-03-01"
-            ) from error
+            raise DataError(f"{path}, row {number}, {name}: {value!r} is not a date such as 2026-03-01") from error
     onset, end, half = dates
     if (onset is None) != (end is None) or (onset and end and onset > end):
         raise DataError(f"{path}, row {number}: a low period needs an onset and an end on or after it")
@@ -136,9 +134,7 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
     )
     years_outside = feed.years(low | calm) - sum(_days(period) for period in periods) / YEAR
     return {
-        "courses": {
-            kind: _detection([pair for pair in detections if pair[0].course == kind]) for kind in kinds
-        },
+        "courses": {kind: _detection([pair for pair in detections if pair[0].course == kind]) for kind in kinds},
         **_detection(detections),
         "n_calm": len(calm),
         "calm_years": feed.years(calm),
@@ -151,9 +147,7 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
 
 def _detection(detections: Sequence[tuple[Course, dt.date | None]]) -> dict[str, Any]:
     delays = [(day - period.onset).days for period, day in detections if day and period.onset]
-    halves = [
-        (day - (period.half or period.onset)).days for period, day in detections if day and period.onset
-    ]
+    halves = [(day - (period.half or period.onset)).days for period, day in detections if day and period.onset]
     return {
         "periods": len(detections),
         "detected": len(delays),
@@ -216,9 +210,7 @@ def latency_penalty(texts: int, typical: float) -> float:
 
 
 def _first_within(opened: Sequence[dt.date], period: Course) -> dt.date | None:
-    return next(
-        (day for day in opened if period.onset and period.end and period.onset <= day <= period.end), None
-    )
+    return next((day for day in opened if period.onset and period.end and period.onset <= day <= period.end), None)
 
 
 def _within(opened: Sequence[dt.date], period: Course) -> int:

@@ -40,9 +40,7 @@ def draw_shots(train: Split, k: int, seed: int, room: int, length: Callable[[Seq
         DataError: an emotion has fewer than k texts, or its texts are all too long.
     """
     random = np.random.default_rng(seed)
-    candidates = [
-        list(random.permutation(np.flatnonzero(train.labels == label))) for label in range(len(EMOTIONS))
-    ]
+    candidates = [list(random.permutation(np.flatnonzero(train.labels == label))) for label in range(len(EMOTIONS))]
     described = f"{k} example{'s' if k > 1 else ''} a label"
     few = [f"{name} {len(rows)}" for name, rows in zip(EMOTIONS, candidates, strict=True) if len(rows) < k]
     if few:
@@ -57,9 +55,7 @@ def draw_shots(train: Split, k: int, seed: int, room: int, length: Callable[[Seq
         label, row = chosen[longest]
         shorter = [other for other in candidates[label] if len(train.texts[other]) < len(train.texts[row])]
         if not shorter:
-            raise DataError(
-                f"{described} make a prompt of more than the {room} tokens this model has room for"
-            )
+            raise DataError(f"{described} make a prompt of more than the {room} tokens this model has room for")
         candidates[label].remove(shorter[0])
         chosen[longest] = (label, shorter[0])
         replaced += 1

@@ -159,14 +159,11 @@ def average(draws: Sequence[Measurement], counted: int) -> Measurement:
         metrics={name: mean(name, [draw.metrics[name] for draw in draws]) for name in base.metrics},
         per_class={
             label: {
-                rate: mean(f"{rate}_{label}", [draw.per_class[label][rate] for draw in draws])
-                for rate in CLASS_RATES
+                rate: mean(f"{rate}_{label}", [draw.per_class[label][rate] for draw in draws]) for rate in CLASS_RATES
             }
             for label in base.names
         },
-        resampled={
-            name: np.mean([draw.resampled[name] for draw in draws], axis=0) for name in base.resampled
-        },
+        resampled={name: np.mean([draw.resampled[name] for draw in draws], axis=0) for name in base.resampled},
     )
 
 

@@ -51,9 +51,7 @@ def segments(
         Segment(
             by,
             name,
-            measure(
-                labels[mask], predicted[mask], EMOTIONS, probabilities[mask], resamples=resamples, seed=seed
-            ),
+            measure(labels[mask], predicted[mask], EMOTIONS, probabilities[mask], resamples=resamples, seed=seed),
         )
         for by, name, mask in _masks(texts, probabilities, undecided)
         if mask.any()
@@ -85,9 +83,7 @@ def _masks(
     yield from _quarters("confidence", confidence(probabilities), ".2f", "confidence {}")
 
 
-def _quarters(
-    by: str, values: npt.NDArray[np.float64], digits: str, name: str
-) -> Iterator[tuple[str, str, Mask]]:
+def _quarters(by: str, values: npt.NDArray[np.float64], digits: str, name: str) -> Iterator[tuple[str, str, Mask]]:
     edges = np.unique(np.quantile(values, np.linspace(0, 1, QUARTERS + 1)[1:-1]))
     quarter_of = np.searchsorted(edges, values, side="left")
     for quarter in np.unique(quarter_of):

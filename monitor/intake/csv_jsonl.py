@@ -86,9 +86,7 @@ class _CsvRows:
         numbers = [number for number, fields in enumerate(rows, first) if fields]
         if numbers:
             columns = list(zip(*filter(None, rows), strict=True))
-            builder.extend(
-                numbers, [None if position is None else columns[position] for position in self._positions]
-            )
+            builder.extend(numbers, [None if position is None else columns[position] for position in self._positions])
 
     def _read_one(self, builder: BatchBuilder) -> bool:
         self._record.begin()
@@ -178,11 +176,7 @@ def missing_columns(path: Path, names: Iterable[str]) -> DataError:
     """
     present = [name[:40] for name in names]
     missing = [name for name in REQUIRED if name not in present]
-    listed = (
-        ", ".join(present[:12])
-        if set(present) & set(COLUMNS)
-        else "none of these; is its first line a header?"
-    )
+    listed = ", ".join(present[:12]) if set(present) & set(COLUMNS) else "none of these; is its first line a header?"
     return DataError(
         f"{path}: no column {', '.join(missing)} (it has: {listed}); "
         f"required are {', '.join(REQUIRED)}; optional are doc_id, source"

@@ -91,9 +91,7 @@ class Chunk:
     def reject_documents(self, ids: Collection[str]) -> Chunk:
         """This chunk with the documents of these doc_ids, which another document uses, moved to the rejects."""
         moved = pl.col("doc_id").is_in(list(ids))
-        refused = self.documents.filter(moved).with_columns(
-            column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID)
-        )
+        refused = self.documents.filter(moved).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
         rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused, self.has_pseudonyms))])
         return replace(self, documents=self.documents.filter(~moved), rejects=rejects)
 
@@ -117,9 +115,7 @@ def find_inputs(inputs: Iterable[str | Path]) -> list[Path]:
             names = glob.glob(str(given), recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
             files = [Path(name) for name in sorted(names) if is_input(Path(name))]
             if not files:
-                raise DataError(
-                    f"{given}: no such file or folder, nor a pattern of {', '.join(READERS)} files"
-                )
+                raise DataError(f"{given}: no such file or folder, nor a pattern of {', '.join(READERS)} files")
         inputs_once |= dict.fromkeys(files)
     for path in inputs_once:
         _reader(path)
@@ -248,8 +244,7 @@ def _with_faults(rows: pl.DataFrame) -> pl.DataFrame:
         *((name, pl.col(name).str.contains("\0", literal=True), "holds a NUL byte") for name in ids),
     ]
     broken = [
-        pl.when(rule).then(pl.struct(column=pl.lit(name), reason=pl.lit(reason)))
-        for name, rule, reason in rules
+        pl.when(rule).then(pl.struct(column=pl.lit(name), reason=pl.lit(reason))) for name, rule, reason in rules
     ]
     return rows.with_columns(pl.coalesce(broken).alias("fault")).unnest("fault")
 
@@ -286,9 +281,7 @@ def _faults(rows: pl.DataFrame, has_pseudonyms: bool) -> list[Fault]:
         raw_columns = {name: name for name in ("subject_id", "doc_id")}
     elif "given" in rows.columns:
         raw_columns["posted_at"] = "given"
-    truncated = rows.with_columns(
-        pl.col(list(raw_columns.values())).cast(pl.String).str.slice(0, MAX_RAW_CHARACTERS)
-    )
+    truncated = rows.with_columns(pl.col(list(raw_columns.values())).cast(pl.String).str.slice(0, MAX_RAW_CHARACTERS))
     for row in truncated.iter_rows(named=True):
         content = {name: row[key] for name, key in raw_columns.items() if row[key] is not None}
         raw = json.dumps(content, ensure_ascii=False)[:MAX_RAW_CHARACTERS]
@@ -297,6 +290,4 @@ def _faults(rows: pl.DataFrame, has_pseudonyms: bool) -> list[Fault]:
 
 
 def _rejects(file: str, faults: Sequence[Fault]) -> pl.DataFrame:
-    return pl.DataFrame(
-        [(_hash(file, *fault), file, *fault) for fault in faults], schema=REJECT_SCHEMA, orient="row"
-    )
+    return pl.DataFrame([(_hash(file, *fault), file, *fault) for fault in faults], schema=REJECT_SCHEMA, orient="row")

@@ -60,9 +60,7 @@ def _parts(file: pq.ParquetFile, columns: list[str], batch_rows: int) -> Iterato
     step = min(batch_rows, PART_ROWS)
     with suppress(pa.ArrowException, OSError):
         groups = range(file.num_row_groups)  # read separately, or damage would lose rows of the group before
-        for part in (
-            part for n in groups for part in file.iter_batches(step, row_groups=[n], columns=columns)
-        ):
+        for part in (part for n in groups for part in file.iter_batches(step, row_groups=[n], columns=columns)):
             parts.append(part)
             n_rows, n_bytes = n_rows + part.num_rows, n_bytes + sum(map(_decoded_bytes, part.columns))
             if n_rows + step > batch_rows or n_bytes >= BATCH_BYTES:
@@ -109,14 +107,10 @@ def _parquet_batch(part: pa.RecordBatch, first_row: int) -> Batch:
         except pa.ArrowInvalid:
             values = column.cast(pa.large_binary()).to_pylist()
             bad |= {
-                i: (name, "not UTF-8")
-                for i, value in enumerate(values)
-                if value is not None and not _is_utf8(value)
+                i: (name, "not UTF-8") for i, value in enumerate(values) if value is not None and not _is_utf8(value)
             }
         if pa.types.is_floating(column.type) and name != "posted_at":
-            bad |= {
-                i: (name, NO_WHOLE_ID) for i, value in enumerate(column.to_pylist()) if not _is_whole(value)
-            }
+            bad |= {i: (name, NO_WHOLE_ID) for i, value in enumerate(column.to_pylist()) if not _is_whole(value)}
     if bad:
         part = part.take(pa.array([i for i in range(part.num_rows) if i not in bad], pa.int64()))
     rows = pl.DataFrame({name: pl.Series(part.column(name)) for name in part.schema.names})

@@ -25,19 +25,13 @@ class Quality(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     rejected: Limits = Field(default=(0.05, 0.25), description="share of the rows read that were rejected")
-    duplicates: Limits = Field(
-        default=(0.5, inf), description="share of the valid rows that were known already"
-    )
+    duplicates: Limits = Field(default=(0.5, inf), description="share of the valid rows that were known already")
     copies: Limits = Field(
         default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
     )
-    language: Limits = Field(
-        default=(0.06, 0.14), description="share of letters that moved between kinds of words"
-    )
+    language: Limits = Field(default=(0.06, 0.14), description="share of letters that moved between kinds of words")
     length: Limits = Field(
         default=(0.75, 2.0), description="shift of the median length, in robust standard deviations"
     )
     unread_files: Limits = Field(default=(1, 3), description="files that could not be read at all")
-    min_rows: Count = Field(
-        default=50, description="rows, and texts before, under which nothing but files is judged"
-    )
+    min_rows: Count = Field(default=50, description="rows, and texts before, under which nothing but files is judged")

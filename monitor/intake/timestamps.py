@@ -9,13 +9,11 @@ import polars as pl
 
 YEARS = (1900, 2099)
 UTC_TIME = pl.Datetime("us")
-_ISO = (
-    re.compile(  # date, hour, minute, second, fraction, offset; fromisoformat also reads week dates and 24:00
-        r"(\d{4}-?\d\d-?\d\d)"
-        r"(?:[T ]([01]\d|2[0-3])(?::?(\d\d)(?::?(\d\d)([.,]\d{1,9})?)?)?"
-        r" ?(Z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?",
-        re.ASCII,
-    )
+_ISO = re.compile(  # date, hour, minute, second, fraction, offset; fromisoformat also reads week dates and 24:00
+    r"(\d{4}-?\d\d-?\d\d)"
+    r"(?:[T ]([01]\d|2[0-3])(?::?(\d\d)(?::?(\d\d)([.,]\d{1,9})?)?)?"
+    r" ?(Z|[+-](?:[01]\d|2[0-3])(?::?[0-5]\d)?)?)?",
+    re.ASCII,
 )
 _NUMBER = r"^[0-9]{9,14}(?:\.[0-9]{1,9})?$"
 _FIRST_SECONDS, _FIRST_MILLISECONDS, _END = 1e8, 1e11, 1e14  # March 1973, in seconds and in milliseconds

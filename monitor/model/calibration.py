@@ -95,9 +95,7 @@ def fit_symptoms(
     """
     values = np.asarray(logits, dtype=np.float64)
     if not len(values) or not np.isfinite(values).all():
-        raise DataError(
-            "calibration: the symptom texts held out are none, or an answer to them is not finite"
-        )
+        raise DataError("calibration: the symptom texts held out are none, or an answer to them is not finite")
     fitted = [_fit_platt(values[:, k], shown[:, k]) for k in range(len(ANSWERS))]
     unfitted = [name for name, pair in zip(ANSWERS, fitted, strict=True) if pair is None]
     pairs = [pair or (1.0, 0.0) for pair in fitted]
@@ -171,9 +169,7 @@ def _passing(values: npt.NDArray[np.float64], limits: npt.NDArray[np.float64]) -
     return int((values > limits)[:, :-1].any(axis=1).sum())
 
 
-def contextual(
-    answers: npt.NDArray[np.float64], content_free: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def contextual(answers: npt.NDArray[np.float64], content_free: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """P(label) of answers divided by its mean over content-free texts, normalised anew; (n, 6) and (m, 6) -> (n, 6).
 
     Contextual calibration (Zhao et al. 2021, "Calibrate before use") with W = diag(p_cf)^-1 and b = 0. The paper's

@@ -122,9 +122,7 @@ class Manifest:
             if not isinstance(value[key], str | None):
                 raise ConfigError(f"{key} {value[key]!r}: it must be text or null")
         if value["quantisation"] not in QUANTISATIONS:
-            raise ConfigError(
-                f"quantisation {value['quantisation']!r}: use one of {', '.join(QUANTISATIONS)}"
-            )
+            raise ConfigError(f"quantisation {value['quantisation']!r}: use one of {', '.join(QUANTISATIONS)}")
         prompt = PromptTemplate.from_json(value["prompt"])
         scale, limits = _read_symptoms(value, asked=prompt.symptoms is not None)
         return cls(
@@ -184,9 +182,7 @@ def find_folder(name: str | Path) -> Path:
     if path.is_dir():
         return path
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", str(name)) or str(name).startswith("."):
-        raise ModelError(
-            f"no model {str(name)!r}: give {EMBEDDED!r}, a folder that exists, or a hub id (owner/name)"
-        )
+        raise ModelError(f"no model {str(name)!r}: give {EMBEDDED!r}, a folder that exists, or a hub id (owner/name)")
     return _download(str(name))
 
 

@@ -29,9 +29,7 @@ class LabelTree:
 
     def __init__(self, label_ids: Sequence[Sequence[Sequence[int]]]) -> None:
         words = [(label, tuple(word)) for label, group in enumerate(label_ids) for word in group]
-        beginnings = sorted(
-            {word[:n] for _, word in words for n in range(1, len(word))}, key=lambda w: (len(w), w)
-        )
+        beginnings = sorted({word[:n] for _, word in words for n in range(1, len(word))}, key=lambda w: (len(w), w))
         steps = sorted({word[:n] for _, word in words for n in range(2, len(word) + 1)})
         firsts = sorted({word[0] for _, word in words})
         self.first_ids = np.array(firsts, dtype=np.int32)

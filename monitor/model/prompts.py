@@ -109,9 +109,7 @@ def default_template(tokenizer: Any) -> PromptTemplate:
         return plain_template(bos)
 
     def render(*contents: str) -> str:
-        messages = [
-            {"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(contents)
-        ]
+        messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(contents)]
         return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
     before, _, after = render(f"{INSTRUCTION}\n\nText: {FENCE}").partition(FENCE)
@@ -193,9 +191,7 @@ class PromptEncoder:
         head = _shared(prompts, shortest)
         tail = _shared([ids[::-1] for ids in prompts], shortest - head)
         if not tail:
-            raise ConfigError(
-                "prompt: its last token changes with the text; end it with a word or a special token"
-            )
+            raise ConfigError("prompt: its last token changes with the text; end it with a word or a special token")
         self.prefix_ids = tuple(prompts[0][:head])
         self.suffix_ids = tuple(prompts[0][len(prompts[0]) - tail :])
         # Characters of the template that belong to the text's tokens, such as the space of "Text: ".

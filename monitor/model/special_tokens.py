@@ -22,11 +22,7 @@ def rename(template: str, names: Mapping[str, str]) -> str:
 def fence_special_tokens(tokenizer: Any) -> tuple[Any, dict[str, str]]:
     """A copy whose special tokens answer to names no text contains, and the map from old to new names."""
     state = json.loads(tokenizer.to_str())
-    names = {
-        token["content"]: f"{FENCE}{token['id']}{FENCE}"
-        for token in state["added_tokens"]
-        if token["special"]
-    }
+    names = {token["content"]: f"{FENCE}{token['id']}{FENCE}" for token in state["added_tokens"] if token["special"]}
     for token in state["added_tokens"]:
         token["content"] = names.get(token["content"], token["content"])
     model = state["model"]

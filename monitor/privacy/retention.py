@@ -35,9 +35,7 @@ def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None) -> i
     return int(n_texts)
 
 
-def rewrite(
-    db: Database, *, subjects: Sequence[str] = (), before: dt.datetime | None = None
-) -> dict[str, int]:
+def rewrite(db: Database, *, subjects: Sequence[str] = (), before: dt.datetime | None = None) -> dict[str, int]:
     """Replace the database file by a copy without these subjects and without texts ingested before a time.
 
     Rows of other tables are copied unchanged. The caller holds `Database.only_writer`.

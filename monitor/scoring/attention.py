@@ -174,8 +174,6 @@ def _attend_group(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -
     seen, k = keys.shape[1:3]
     g = n // k
     q = queries.view(texts, length, k, g, d).permute(0, 2, 3, 1, 4).reshape(texts * k, g * length, d)
-    scores = torch.baddbmm(
-        mask.repeat(g, 1), q, keys.permute(0, 2, 3, 1).reshape(texts * k, d, seen), alpha=d**-0.5
-    )
+    scores = torch.baddbmm(mask.repeat(g, 1), q, keys.permute(0, 2, 3, 1).reshape(texts * k, d, seen), alpha=d**-0.5)
     mixed = torch.bmm(scores.softmax(dim=-1), values.transpose(1, 2).reshape(texts * k, seen, d))
     return mixed.view(texts, k, g, length, d).permute(0, 3, 1, 2, 4)

@@ -24,9 +24,7 @@ NEW_TOKENS = 10
 Rows = list[npt.NDArray[np.int32]]
 
 
-def generate(
-    model: LoadedModel, texts: Sequence[str], progress: Callable[[int], None] | None = None
-) -> list[str]:
+def generate(model: LoadedModel, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[str]:
     """Greedy answers of up to NEW_TOKENS tokens, in input order.
 
     Generation ends early at the first label, since nothing after it is read, or at a special token (the end of the

@@ -117,9 +117,7 @@ def swiglu_eight(gate_up: Tensor) -> tuple[Tensor, Tensor]:
     """`swiglu` in 8-bit floats: (T, width) and the scale of each row (T, 1)."""
     width = gate_up.shape[1] // 2
     out, scales = _eight_like(gate_up, width)
-    _swiglu_eight_kernel[(len(gate_up),)](
-        gate_up, out, scales, width, triton.next_power_of_2(width), num_warps=8
-    )
+    _swiglu_eight_kernel[(len(gate_up),)](gate_up, out, scales, width, triton.next_power_of_2(width), num_warps=8)
     return out, scales
 
 

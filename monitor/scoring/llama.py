@@ -100,9 +100,7 @@ class LlamaNetwork:
         self._kernels: Any = importlib.import_module("monitor.scoring.kernels") if fused else None
         self._packed: Any = importlib.import_module("monitor.scoring.packed_attention") if fused else None
         if self._packed and not self._packed.fits_kernel(shape.heads, 1):
-            logger.warning(
-                "no fused attention for heads of %d: using a plain one, more slowly", shape.heads.size
-            )
+            logger.warning("no fused attention for heads of %d: using a plain one, more slowly", shape.heads.size)
 
     def prefix_cache(self, prefix_ids: Sequence[int]) -> PrefixCache:
         """Keys and values of the prompt tokens that all texts share."""

@@ -129,9 +129,7 @@ def load_model(
     )
 
 
-def _with_changes(
-    folder: ModelFolder, risk_map: RiskMap | None, limits: Mapping[str, float] | None
-) -> ModelFolder:
+def _with_changes(folder: ModelFolder, risk_map: RiskMap | None, limits: Mapping[str, float] | None) -> ModelFolder:
     """The folder with another risk map and other limits, which change its model_id."""
     manifest = folder.manifest
     if risk_map is not None:

@@ -35,9 +35,7 @@ def _load_rotated(base, rows, positions, cos, sin, inside, HALF: tl.constexpr):
     """Two (rows, D / 2) halves of rotated heads that begin at base + rows; `rows` are element offsets."""
     half = tl.arange(0, HALF)
     left = tl.load(base + rows[:, None] + half[None, :], mask=inside[:, None], other=0.0).to(tl.float32)
-    right = tl.load(base + rows[:, None] + HALF + half[None, :], mask=inside[:, None], other=0.0).to(
-        tl.float32
-    )
+    right = tl.load(base + rows[:, None] + HALF + half[None, :], mask=inside[:, None], other=0.0).to(tl.float32)
     angle = positions[:, None] * HALF + half[None, :]
     c = tl.load(cos + angle, mask=inside[:, None], other=0.0)
     s = tl.load(sin + angle, mask=inside[:, None], other=0.0)
@@ -145,9 +143,7 @@ class PackedAttention:
         branches: (b, b) visibility among the branch tokens at the end of each block.
     """
 
-    def __init__(
-        self, batch: PackedBatch, heads: Heads, rotary: Rotary, branches: npt.NDArray[np.bool_]
-    ) -> None:
+    def __init__(self, batch: PackedBatch, heads: Heads, rotary: Rotary, branches: npt.NDArray[np.bool_]) -> None:
         self.heads, self.rotary = heads, rotary
         self._n_scored = batch.n_scored
         group = heads.query // heads.key

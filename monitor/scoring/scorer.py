@@ -84,9 +84,7 @@ class LabelScorer:
         )
         self._visible = block_diag(self._tree.visible, np.tri(len(chain), dtype=np.bool_))
         self.max_tokens = max_tokens or (CUDA_TOKENS if self._network.device.type == "cuda" else CPU_TOKENS)
-        room = (
-            min(self._network.shape.max_positions - self._prefix.length, self.max_tokens) - self._frame.extra
-        )
+        room = min(self._network.shape.max_positions - self._prefix.length, self.max_tokens) - self._frame.extra
         self.max_text_tokens = min(model.max_text_tokens, room)
         if self.max_text_tokens < 1:
             raise ModelError(
@@ -135,16 +133,12 @@ class LabelScorer:
             ModelError: the prompt has no symptoms question.
         """
         if not self._encoder.symptoms:
-            raise ModelError(
-                f"{self.model.name}: its prompt has no symptoms question; train it with --symptoms"
-            )
+            raise ModelError(f"{self.model.name}: its prompt has no symptoms question; train it with --symptoms")
         return with_any(self._run(texts, None)[1])
 
     def _run(
         self, texts: Sequence[str], progress: Callable[[int], None] | None
-    ) -> tuple[
-        npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.bool_]
-    ]:
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
         distinct = {text: index for index, text in enumerate(dict.fromkeys(texts))}
         inverse = np.array([distinct[text] for text in texts], dtype=np.int64)
         copies = np.bincount(inverse, minlength=len(distinct))
@@ -175,8 +169,7 @@ class LabelScorer:
         windows = [slice(first, last) for first, last in pairwise(edges) if last > first]
         with ThreadPoolExecutor(1) as pool:
             tasks = (
-                pool.submit(self._encoder.encode_texts, texts[window], self.max_text_tokens)
-                for window in windows
+                pool.submit(self._encoder.encode_texts, texts[window], self.max_text_tokens) for window in windows
             )
             ahead = next(tasks, None)
             for window in windows:

@@ -63,9 +63,7 @@ class Adapter:
         odd = [key for key in ("use_dora", "modules_to_save", "fan_in_fan_out") if config.get(key)]
         odd += [key for key in ("rank_pattern", "alpha_pattern") if config.get(key)]
         if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or odd:
-            raise ModelError(
-                f"{folder}: only a plain LoRA adapter can be merged, not one with {odd or 'biases'}"
-            )
+            raise ModelError(f"{folder}: only a plain LoRA adapter can be merged, not one with {odd or 'biases'}")
         ranks = {t.shape[0] for name, t in self._tensors.items() if name.endswith(".lora_A.weight")}
         if ranks - {config["r"]}:
             raise ModelError(
@@ -138,9 +136,7 @@ class StoredWeights:
         """One projection: NF4 where it is stored so or `quantise`, else dense in fp32."""
         stem = f"{name}.weight"
         if f"{stem}.quant_state.bitsandbytes__nf4" in self:
-            parts = {
-                key[len(stem) :].lstrip("."): self.tensor(key) for key in self._where if key.startswith(stem)
-            }
+            parts = {key[len(stem) :].lstrip("."): self.tensor(key) for key in self._where if key.startswith(stem)}
             matrix: Tensor | Nf4 = read_nf4(parts)
         else:
             matrix = self.tensor(stem)
@@ -209,17 +205,12 @@ def materialise(
     scratch = Scratch()
 
     def matrix(names: tuple[str, ...], outs: tuple[int, ...], into: int, norm: str | None = None) -> Matrix:
-        stored = [
-            weights.matrix(name, (out, into), quantise=quantise)
-            for name, out in zip(names, outs, strict=True)
-        ]
+        stored = [weights.matrix(name, (out, into), quantise=quantise) for name, out in zip(names, outs, strict=True)]
         updates = [
             adapter.update(name, (out, into), weights.device) if adapter else None
             for name, out in zip(names, outs, strict=True)
         ]
-        columns = (
-            weights.tensor(f"{norm}.weight").float() if norm else torch.ones(into, device=weights.device)
-        )
+        columns = weights.tensor(f"{norm}.weight").float() if norm else torch.ones(into, device=weights.device)
         packed = [part for part in stored if isinstance(part, Nf4)]
         if form == "nf4" and len(packed) == len(stored):
             return StoredNf4(packed, updates, columns, scratch, dtype)
@@ -248,9 +239,7 @@ def _layer(stem: str, shape: LlamaShape, matrix: Callable[..., Matrix]) -> Layer
     return Layer(
         qkv=matrix(qkv, (n, k, k), h, f"{stem}.input_layernorm"),
         output=matrix((f"{attn}.o_proj",), (h,), n),
-        gate_up=matrix(
-            (f"{mlp}.gate_proj", f"{mlp}.up_proj"), (inner, inner), h, f"{stem}.post_attention_layernorm"
-        ),
+        gate_up=matrix((f"{mlp}.gate_proj", f"{mlp}.up_proj"), (inner, inner), h, f"{stem}.post_attention_layernorm"),
         down=matrix((f"{mlp}.down_proj",), (h,), inner),
     )
 

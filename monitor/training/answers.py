@@ -171,9 +171,7 @@ def symptom_logits(
     read = reader or partial(read_rows, network, symptoms=encoder.symptoms)
     bodies, _, _ = encoder.encode_texts(texts, max_text_tokens)
     nothing = np.zeros(len(ANSWERS), np.float32)
-    rows = [
-        with_question(prompt_row(encoder, body, (), ()), encoder.symptoms, nothing, 1.0) for body in bodies
-    ]
+    rows = [with_question(prompt_row(encoder, body, (), ()), encoder.symptoms, nothing, 1.0) for body in bodies]
     values = np.empty((len(rows), len(encoder.symptoms.word_ids)))
     for chunk in _chunks(rows, batch):
         values[chunk] = read([rows[i] for i in chunk]).criteria.cpu().double().numpy()

@@ -23,9 +23,7 @@ from monitor.model.prompts import PromptTemplate
 from monitor.model.symptoms import SymptomsCalibration
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
 
-EMBEDDED_PROMPT = PromptTemplate(
-    "<s><|text|>", "<|emotion|>", {emotion: (f" {emotion}",) for emotion in EMOTIONS}
-)
+EMBEDDED_PROMPT = PromptTemplate("<s><|text|>", "<|emotion|>", {emotion: (f" {emotion}",) for emotion in EMOTIONS})
 COPIED_UP_TO = 64 * 2**20
 
 
@@ -97,9 +95,7 @@ def load_base(name: str) -> tuple[Any, Any]:
     return network, AutoTokenizer.from_pretrained(base)
 
 
-def save_base(
-    network: Any, tokenizer: Any, out: Path, name: str, prompt: PromptTemplate = EMBEDDED_PROMPT
-) -> None:
+def save_base(network: Any, tokenizer: Any, out: Path, name: str, prompt: PromptTemplate = EMBEDDED_PROMPT) -> None:
     """Write a dense base in NF4 as a model folder without adapter: `out`/base and monitor.json.
 
     It is quantised from its saved bf16 weights and stored before any forward pass, which could repack them.

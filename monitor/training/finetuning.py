@@ -77,9 +77,7 @@ def attach_adapter(network: Any, settings: TrainSettings) -> Any:
     names = {name.rpartition(".")[2] for name, _ in network.named_modules()}
     missing = [target for target in settings.targets if target not in names]
     if missing:
-        raise ConfigError(
-            f"adapter targets {missing}: the base has no layer of that name; it has {sorted(names)}"
-        )
+        raise ConfigError(f"adapter targets {missing}: the base has no layer of that name; it has {sorted(names)}")
     torch.manual_seed(settings.seed)
     config = LoraConfig(
         r=settings.r,
@@ -162,9 +160,7 @@ def _steps(
     return partial(add_padded_gradients, network, encoder, settings.batch), None
 
 
-def _epochs(
-    encoder: PromptEncoder, epoch: Callable[[int], Examples], settings: TrainSettings
-) -> Iterator[list[Row]]:
+def _epochs(encoder: PromptEncoder, epoch: Callable[[int], Examples], settings: TrainSettings) -> Iterator[list[Row]]:
     """The rows of each epoch, made anew only where its examples are."""
     examples, rows = None, list[Row]()
     for index in range(settings.epochs):

@@ -91,9 +91,7 @@ def criteria_limits(
     if len(neutral):
         limits = neutral_limits(neutral, settings.share, settings.suicidal)
     if len(everyday):
-        limits = np.maximum(
-            limits, everyday_limits(everyday, settings.everyday_share, settings.everyday_suicidal)
-        )
+        limits = np.maximum(limits, everyday_limits(everyday, settings.everyday_share, settings.everyday_suicidal))
     if not len(neutral) and not len(everyday):
         limits += LIMIT
     return dict(zip(ANSWERS, limits.round(4).tolist(), strict=True))

@@ -65,9 +65,7 @@ class AdaptedMatrix:
             ones = torch.ones(bases[0].in_features, device=bases[0].weight.device)
             self.frozen: Dense = StoredNf4(stored, [None] * len(stored), ones, scratch, dtype)
         else:
-            dense = [
-                part.dequantise() if part else base.weight for part, base in zip(parts, bases, strict=True)
-            ]
+            dense = [part.dequantise() if part else base.weight for part, base in zip(parts, bases, strict=True)]
             self.frozen = Dense(torch.cat([weight.detach().to(dtype) for weight in dense]))
         self._sizes = [base.out_features for base in bases]
         self._adapters = [layer if hasattr(layer, "lora_A") else None for layer in layers]
@@ -135,8 +133,7 @@ class PackedTrainer:
         self._device = self._parameters[0].device
         scratch = None if _fits(self._model.layers, self._device) else Scratch()
         self._matrices = [
-            [AdaptedMatrix(layers, dtype, scratch) for layers in _linears(layer)]
-            for layer in self._model.layers
+            [AdaptedMatrix(layers, dtype, scratch) for layers in _linears(layer)] for layer in self._model.layers
         ]
         for parameter in self._parameters:
             parameter.grad = torch.zeros_like(parameter)
@@ -184,9 +181,7 @@ class PackedTrainer:
         room = max(tokens - self._n_prefix, tokens // 2)
         return plan_batches([len(row.ids) - self._n_prefix for row in rows], room)
 
-    def _run(
-        self, tokens: Tensor, places: Tensor, wanted: Tensor, weights: Tensor, *criteria: Tensor
-    ) -> Tensor:
+    def _run(self, tokens: Tensor, places: Tensor, wanted: Tensor, weights: Tensor, *criteria: Tensor) -> Tensor:
         log_p, answers = self._answers(tokens, places, wanted)
         loss = -(log_p * weights).sum()
         if len(self._directions):
@@ -230,13 +225,10 @@ class PackedTrainer:
         turned = torch.addcmul(both * turn[0], both.roll(both.shape[2] // 2, -1), turn[1])
         queries, keys = torch.split(turned, [h, k], dim=1)
         keys, values = (
-            part[:, :, None].expand(-1, -1, h // k, -1).flatten(1, 2).transpose(0, 1)[None]
-            for part in (keys, values)
+            part[:, :, None].expand(-1, -1, h // k, -1).flatten(1, 2).transpose(0, 1)[None] for part in (keys, values)
         )
         with sdpa_kernel(ATTENTION, set_priority=True):
-            mixed = F.scaled_dot_product_attention(
-                queries.transpose(0, 1)[None], keys, values, attn_mask=mask
-            )
+            mixed = F.scaled_dot_product_attention(queries.transpose(0, 1)[None], keys, values, attn_mask=mask)
         return mixed[0].transpose(0, 1).flatten(1)
 
     def _norm(self, x: Tensor, norm: Any) -> Tensor:

@@ -143,9 +143,7 @@ def symptom_mixture(
     """
 
     def free(examples: Examples) -> Examples:
-        return examples.select(
-            np.array([twin_key(text) not in held_out for text in examples.texts], np.bool_)
-        )
+        return examples.select(np.array([twin_key(text) not in held_out for text in examples.texts], np.bool_))
 
     posts = free(read_distilled(files["posts_file"], prefix=posts_prefix)) if "posts_file" in files else None
     whole = [

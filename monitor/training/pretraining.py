@@ -102,9 +102,7 @@ def encode_corpus(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], chun
     head = np.array(tokenizer.convert_tokens_to_ids([BOS, TEXT]), dtype=np.uint16)
     parts: list[Tokens] = []
     for start in range(0, len(texts), chunk):
-        for encoding in backend.encode_batch_fast(
-            list(texts[start : start + chunk]), add_special_tokens=False
-        ):
+        for encoding in backend.encode_batch_fast(list(texts[start : start + chunk]), add_special_tokens=False):
             parts += [head, np.array(encoding.ids, dtype=np.uint16)]
     return np.concatenate(parts)
 

@@ -124,9 +124,7 @@ def _checked(path: Path, content: dict[str, Any]) -> dict[str, dict[str, Any]]:
         "symptoms": SymptomSettings,
         "calibration": CalibrationSettings,
     }
-    tables = {
-        name: _table(kind, dict.fromkeys(FILES.get(name, {}), (str, ""))) for name, kind in settings.items()
-    }
+    tables = {name: _table(kind, dict.fromkeys(FILES.get(name, {}), (str, ""))) for name, kind in settings.items()}
     whole: Any = {name: (table, None) for name, table in tables.items()}
     shape: Any = create_model("Recipe", __config__=ConfigDict(extra="forbid"), **whole)
     try:
@@ -149,17 +147,14 @@ def _table(settings: type, more: dict[str, Any]) -> type[BaseModel]:
     """The settings with their ranges, and more keys."""
     kinds = get_type_hints(settings)
     keys: Any = {
-        key.name: (kinds[key.name], Field(key.default, **RANGES.get(key.name, {})))
-        for key in fields(settings)
+        key.name: (kinds[key.name], Field(key.default, **RANGES.get(key.name, {}))) for key in fields(settings)
     }
     config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
     table: type[BaseModel] = create_model(settings.__name__, __config__=config, **keys | more)
     return table
 
 
-def _explain(
-    place: tuple[int | str, ...], kind: str, message: str, tables: dict[str, type[BaseModel]]
-) -> str:
+def _explain(place: tuple[int | str, ...], kind: str, message: str, tables: dict[str, type[BaseModel]]) -> str:
     key = ".".join(map(str, place))
     if kind != "extra_forbidden":
         return f"{key}: {plain_message(kind, message)}"

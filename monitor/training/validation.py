@@ -78,9 +78,7 @@ def measure_validation(
         labelled = validation.select(validation.criteria_weights > 0)
         auroc = validation_auroc(network, encoder, labelled, max_text_tokens, reader)
         record["symptoms_auroc"] = auroc
-    better = not result.best_step or (f1 or 0) + (auroc or 0) > (result.best_f1 or 0) + (
-        result.best_auroc or 0
-    )
+    better = not result.best_step or (f1 or 0) + (auroc or 0) > (result.best_f1 or 0) + (result.best_auroc or 0)
     if better:
         result.best_f1, result.best_auroc, result.best_step = f1, auroc, int(record["step"])
     return better

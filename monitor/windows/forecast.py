@@ -89,9 +89,7 @@ def _forecast_cohort(cohort: str, rows: pl.DataFrame, first: dt.date, as_of: dt.
 def _check_past(series: Floats) -> Sequence[bool]:
     """Whether the share of each past day lay in its forecast interval; parameters are fitted at the first origin."""
     origins = [len(series) - HORIZON - STEP * step for step in reversed(range(CHECKS))]
-    origins = [
-        origin for origin in origins if np.count_nonzero(~np.isnan(series[: max(0, origin)])) >= MIN_DAYS
-    ]
+    origins = [origin for origin in origins if np.count_nonzero(~np.isnan(series[: max(0, origin)])) >= MIN_DAYS]
     inside: list[bool] = []
     if origins:
         fitted = _fit(series[: origins[0]])

@@ -76,9 +76,7 @@ def _panel(
         y=alt.Y(f"{field}:Q", title=None, axis=alt.Axis(format=form), scale=alt.Scale(domain=[0, top])),
         color=alt.Color("rule:N", scale=colours, legend=alt.Legend(title=None, orient="top")),
     )
-    fill = (
-        alt.when("datum.is_set").then(alt.Color("rule:N", scale=colours)).otherwise(alt.value(palette.paper))
-    )
+    fill = alt.when("datum.is_set").then(alt.Color("rule:N", scale=colours)).otherwise(alt.value(palette.paper))
     budget = alt.Chart(pl.DataFrame({"alarms": [BUDGET]})).encode(x="alarms:Q")
     return alt.layer(
         budget.mark_rule(color=palette.ink, strokeDash=[6, 4]),
@@ -94,9 +92,7 @@ def write_pictures(result: Mapping[str, Any], out: Path) -> list[str]:
     """
     if not result["all"]["periods"] or not result["all"]["n_calm"]:
         return []
-    people = (
-        f"{result['n_texts']:,} texts of {result['n_subjects']:,} subjects, model {result['model_id'][:12]}"
-    )
+    people = f"{result['n_texts']:,} texts of {result['n_subjects']:,} subjects, model {result['model_id'][:12]}"
     chart = curves(curve_frame(result), LIGHT).properties(
         title=alt.TitleParams(
             "Early-warning rules: detection, delay and false alarms",

@@ -30,9 +30,7 @@ def method_looks(families: Families, palette: Palette) -> list[tuple[str, list[i
     colours = dict(zip(FAMILIES, (palette.muted, palette.low[0], palette.accent), strict=True))
     order = list(families.values())
     places = [order[:at].count(family) % len(DASHES) for at, family in enumerate(order)]
-    return [
-        (colours[family], DASHES[place], SHAPES[place]) for family, place in zip(order, places, strict=True)
-    ]
+    return [(colours[family], DASHES[place], SHAPES[place]) for family, place in zip(order, places, strict=True)]
 
 
 def _method_encodings(
@@ -82,9 +80,7 @@ def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: st
     return alt.layer(*layers).properties(width=width, height=row * frame.height)
 
 
-def confusion(
-    frame: pl.DataFrame, names: Sequence[str], palette: Palette, *, width: Width, height: int
-) -> Layers:
+def confusion(frame: pl.DataFrame, names: Sequence[str], palette: Palette, *, width: Width, height: int) -> Layers:
     """Labelled class by predicted class; a cell's colour shows its share of the row, its text the share and count.
 
     Frame: that of `confusion_frame`.
@@ -103,11 +99,7 @@ def confusion(
     )
     ramp = alt.Scale(type="threshold", domain=list(SHARES), range=[palette.paper, *palette.heat])
     cells = base.mark_rect(stroke=palette.line).encode(color=alt.Color("share:Q", scale=ramp, legend=None))
-    pale = (
-        alt.when(f"datum.share >= {DARK_FROM}")
-        .then(alt.value(palette.paper))
-        .otherwise(alt.value(palette.ink))
-    )
+    pale = alt.when(f"datum.share >= {DARK_FROM}").then(alt.value(palette.paper)).otherwise(alt.value(palette.ink))
     text = base.mark_text(lineBreak="\n", fontSize=11, dy=-6).encode(text="label:N", color=pale)
     return alt.layer(cells, text).properties(width=width, height=height)
 
@@ -159,9 +151,7 @@ def reliability(frame: pl.DataFrame, palette: Palette, *, width: Width) -> Layer
 
     Frame: that of `reliability_frame`.
     """
-    x = alt.X(
-        "low:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5), title="confidence"
-    )
+    x = alt.X("low:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%", tickCount=5), title="confidence")
     tooltip = axes.tooltips(
         [("confidence", "Mean confidence", ".1%"), ("accuracy", "Accuracy", ".1%"), ("n", "Texts", ",d")]
     )
@@ -240,9 +230,7 @@ def per_class(
 def training_frame(curve: Sequence[Mapping[str, float]]) -> pl.DataFrame:
     """One row per group of steps (at most 200): step, mean loss, and macro_f1 where it was measured, else null."""
     schema = {"step": pl.Float64, "loss": pl.Float64, "macro_f1": pl.Float64}
-    frame = pl.DataFrame(
-        [[record.get(name) for name in schema] for record in curve], schema=schema, orient="row"
-    )
+    frame = pl.DataFrame([[record.get(name) for name in schema] for record in curve], schema=schema, orient="row")
     stretch = max(1, -(-len(frame) // 200))
     measured = frame.drop_nulls("macro_f1").with_columns(loss=pl.lit(None, pl.Float64))
     losses = (
@@ -253,9 +241,7 @@ def training_frame(curve: Sequence[Mapping[str, float]]) -> pl.DataFrame:
     return pl.concat([losses, measured])
 
 
-def training(
-    frames: Mapping[str, pl.DataFrame], field: str, title: str, palette: Palette, *, width: Width
-) -> Layers:
+def training(frames: Mapping[str, pl.DataFrame], field: str, title: str, palette: Palette, *, width: Width) -> Layers:
     """One field of TRAINED by optimizer step, one line per model. `frames`: model -> result of `training_frame`."""
     all_frames = pl.concat([frame.with_columns(model=pl.lit(name)) for name, frame in frames.items()])
     shades = [palette.accent, palette.low[0], palette.mid[0], palette.muted]

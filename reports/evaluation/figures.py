@@ -55,9 +55,7 @@ def all_figures(metrics: Json) -> list[Picture]:
     ]
 
 
-def _figure(
-    key: str, title: str, unit: str, panels: Iterator[Panel], columns: int = 2, why: str = ""
-) -> Picture:
+def _figure(key: str, title: str, unit: str, panels: Iterator[Panel], columns: int = 2, why: str = "") -> Picture:
     """The figure; without panels, its description is the reason `why`."""
     drawn = tuple(panels)
     return Picture(key, title, unit if drawn else f"Not drawn: {why or 'no method has it'}.", drawn, columns)
@@ -134,9 +132,7 @@ def _curves(metrics: Json) -> Picture:
         ("precision and recall", ("recall", "precision"), ("recall", "precision")),
     )
     drawn = {
-        name: _family(method)
-        for name, method in _charted_methods(metrics)
-        if metrics["curves"].get(method["id"])
+        name: _family(method) for name, method in _charted_methods(metrics) if metrics["curves"].get(method["id"])
     }
 
     def panels() -> Iterator[Panel]:
@@ -147,9 +143,7 @@ def _curves(metrics: Json) -> Picture:
                 for name, method in _charted_methods(metrics)
                 for rank, point in enumerate(metrics["curves"].get(method["id"], {}).get(risk, []))
             ]
-            frame = pl.DataFrame(
-                rows, schema=["method", "rank", "false", "recall", "precision"], orient="row"
-            )
+            frame = pl.DataFrame(rows, schema=["method", "rank", "false", "recall", "precision"], orient="row")
             for title, columns, titles in families if rows else ():
                 draw = partial(charts.curve, frame, drawn, axes_of=columns, titles=titles)
                 yield Panel(f"{risk.removesuffix('_risk')} risk: {title}", draw)
@@ -188,9 +182,7 @@ def _per_class(metrics: Json) -> Picture:
                         rows.append((label, name, f1["value"], *ends))
             frame = pl.DataFrame(rows, schema=["class", "method", "f1", "low", "high"], orient="row")
             classes = charted[0][1][kind][TEST]["classes"]
-            draw = partial(
-                charts.per_class, frame, {name: _family(method) for name, method in charted}, classes
-            )
+            draw = partial(charts.per_class, frame, {name: _family(method) for name, method in charted}, classes)
             yield Panel(kind, draw)
 
     interval = " with its 95% bootstrap interval" * has_intervals(metrics)

@@ -20,9 +20,7 @@ WIDTH = 620
 def speed_frame(rows: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """One row per measured method, slowest first: way, own (of this project), rate in texts/s, label."""
     rates = [(row["way"], bool(row["own"]), float(row["texts_per_s"])) for row in rows if row["texts_per_s"]]
-    frame = pl.DataFrame(
-        rates, schema={"way": pl.String, "own": pl.Boolean, "rate": pl.Float64}, orient="row"
-    )
+    frame = pl.DataFrame(rates, schema={"way": pl.String, "own": pl.Boolean, "rate": pl.Float64}, orient="row")
     labels = [f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}" for rate in frame["rate"]]
     return frame.with_columns(label=pl.Series(labels, dtype=pl.String)).sort("rate", "way")
 
@@ -42,13 +40,9 @@ def speed_chart(frame: pl.DataFrame, palette: Palette, device: str) -> alt.Layer
     )
     own = alt.when("datum.own").then(alt.value(palette.accent)).otherwise(alt.value(palette.muted))
     dots = base.mark_point(filled=True, size=110, opacity=1).encode(color=own)
-    text = base.mark_text(align="left", dx=11, fontSize=12).encode(
-        text="label:N", color=alt.value(palette.ink)
-    )
+    text = base.mark_text(align="left", dx=11, fontSize=12).encode(text="label:N", color=alt.value(palette.ink))
     return alt.layer(dots, text).properties(
-        title=alt.TitleParams(
-            f"How fast texts are scored: {device}", subtitle="This project's ways in colour"
-        )
+        title=alt.TitleParams(f"How fast texts are scored: {device}", subtitle="This project's ways in colour")
     )
 
 

@@ -86,9 +86,7 @@ def as_text(table: Table, wide: int = WIDE) -> str:
     for row in wrapped:
         for parts in zip_longest(*row, fillvalue=""):
             cells = zip(parts, widths, words, strict=True)
-            line = (" " * GAP).join(
-                part.ljust(width) if left else part.rjust(width) for part, width, left in cells
-            )
+            line = (" " * GAP).join(part.ljust(width) if left else part.rjust(width) for part, width, left in cells)
             lines.append(line.rstrip())
     return "\n".join([*head, "", *lines, ""])
 

@@ -31,16 +31,11 @@ def trend(series: Series, first_day: dt.date, missing: Sequence[dt.date], words:
     A mean over 7 or 28 days is left out until so many days have passed since the first text.
     """
     ends = series.week.filter(~pl.col("day").is_in(series.weeks["day"].implode()))
-    sevens = pl.concat(
-        [ends, series.weeks.filter(~pl.col("withheld")).select(ends.columns)], how="vertical_relaxed"
-    )
+    sevens = pl.concat([ends, series.weeks.filter(~pl.col("withheld")).select(ends.columns)], how="vertical_relaxed")
     week = sevens.select(
         "day",
         *(pl.col(name).alias(f"{name}_7") for name in ("n", "n_subjects")),
-        *(
-            pl.col(f"share_high{old}").alias(new)
-            for old, new in (("", "share_7"), ("_lo", "lo"), ("_hi", "hi"))
-        ),
+        *(pl.col(f"share_high{old}").alias(new) for old, new in (("", "share_7"), ("_lo", "lo"), ("_hi", "hi"))),
         *(pl.col(f"p_{level}").alias(level) for level in LEVELS),
     )
     frames = (
@@ -95,9 +90,7 @@ def emotion_weeks(weeks: pl.DataFrame, order: list[str], words: Words) -> pl.Dat
         .with_columns(place=place, week=start)
         .sort("week", "place")
         .with_columns(top=pl.col("p").cum_sum().over("week", order_by="place"))
-        .with_columns(
-            base=pl.col("top") - pl.col("p"), name=_named("emotion", {key: words(key) for key in order})
-        )
+        .with_columns(base=pl.col("top") - pl.col("p"), name=_named("emotion", {key: words(key) for key in order}))
     )
     return _weeks(ranked.drop("day"), words)
 

@@ -79,9 +79,7 @@ def risk_trend(
     layers += [layer(mark, field) for field, mark in drawn.items() if field in present]
     layers.append(axes.day_hover("day", course.encode(x=x), palette, _trend_tooltip_rows(frame, words)))
     if frame["alone"].any():
-        layers.append(
-            layer(course.transform_filter("datum.alone").mark_circle(size=34, opacity=1), "share_7")
-        )
+        layers.append(layer(course.transform_filter("datum.alone").mark_circle(size=34, opacity=1), "share_7"))
     return alt.layer(*layers).properties(width=width, height=height)
 
 
@@ -105,11 +103,7 @@ def _trend_tooltip_rows(frame: pl.DataFrame, words: Words) -> axes.Rows:
     daily = frame["share"].drop_nulls().len() > 0
     return [
         ("date", words("Day") if daily else words("Week to"), None),
-        *(
-            [("share", words("High risk that day"), ".1%"), ("n", words("Texts that day"), ",d")]
-            if daily
-            else []
-        ),
+        *([("share", words("High risk that day"), ".1%"), ("n", words("Texts that day"), ",d")] if daily else []),
         ("share_7", words("High risk, 7 days"), ".1%"),
         ("lo", words("at least"), ".1%"),
         ("hi", words("at most"), ".1%"),
@@ -135,9 +129,7 @@ def risk_levels(
         .mark_area(stroke=palette.paper, strokeWidth=1)
         .encode(
             x=x,
-            y=alt.Y(
-                "p:Q", stack="zero", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title=None
-            ),
+            y=alt.Y("p:Q", stack="zero", scale=alt.Scale(domain=[0, 1]), axis=axes.percent_axis(), title=None),
             color=axes.stacked_colours("level", dict(zip(names, shades, strict=True))),
             order=alt.Order("place:Q"),
             detail=alt.Detail("stretch:N"),

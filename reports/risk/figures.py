@@ -98,9 +98,7 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
         ),
         inputs.high_note,
         words("Grey: days without scores.") if with_gaps else "",
-        words("Weeks with a day of fewer than {n} subjects are one point each.", n=least)
-        if series.by_week
-        else "",
+        words("Weeks with a day of fewer than {n} subjects are one point each.", n=least) if series.by_week else "",
         words(
             "Dashed line: forecast of single days. Its band should contain {level} of them.",
             level=percent(series.level, 0),
@@ -241,10 +239,7 @@ def weekday_hour(inputs: Inputs) -> Figure:
         return figure(too_little_data(inputs.everyone, inputs, words("at least 2 hours with texts")))
     if heat["hour"].to_list() == [0] * heat.height:
         return figure(
-            words(
-                "Not drawn: every text is dated to hour 0 of its day. The feed probably gives dates without "
-                "times."
-            )
+            words("Not drawn: every text is dated to hour 0 of its day. The feed probably gives dates without times.")
         )
     summary = _hours_summary(complete, heat.height - complete.height, words)
     cells = {
@@ -270,9 +265,7 @@ def _hours_summary(complete: pl.DataFrame, n_hidden: int, words: Words) -> str:
         low_share=percent(low["p_high"], 0),
         low_texts=words.count(low["n"], "text"),
     )
-    return words.join(
-        summary, words("{hours} withheld.", hours=words.count(n_hidden, "hour")) if n_hidden else ""
-    )
+    return words.join(summary, words("{hours} withheld.", hours=words.count(n_hidden, "hour")) if n_hidden else "")
 
 
 def too_little_data(series: Series, inputs: Inputs, need: str) -> str:

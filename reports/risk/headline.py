@@ -102,9 +102,7 @@ def _withheld(label: str, words: Words) -> Tile:
 
 def _above(now: Row, inputs: Inputs) -> Tile:
     words, rows = inputs.words, {row["period"]: row for row in inputs.headline.to_dicts()}
-    label = words(
-        "subjects at or above the alert threshold ({threshold})", threshold=exact(inputs.options.threshold)
-    )
+    label = words("subjects at or above the alert threshold ({threshold})", threshold=exact(inputs.options.threshold))
     if now["withheld"]:
         return _withheld(label, words)
     above, earlier = rows["now"]["n_above"], rows["before"]["n_above"]
@@ -123,11 +121,7 @@ def _share(field: str, label: str, now: Row, before: Row, words: Words) -> Tile:
     if not now["n"]:
         return Tile("–", label, words("no texts in these 7 days"))
     if before["withheld"] or not before["n"]:
-        note = (
-            words("too few subjects the week before")
-            if before["withheld"]
-            else words("no texts the week before")
-        )
+        note = words("too few subjects the week before") if before["withheld"] else words("no texts the week before")
         return Tile(percent(now[field]), label, note)
     difference = now[field] - before[field]
     note = words("{change} on the week before", change=words.points(difference))

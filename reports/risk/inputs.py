@@ -191,9 +191,7 @@ class Inputs:
     def no_texts(self, days: int) -> str:
         """The sentence for a figure over so many days to as_of in which nobody wrote."""
         words = self.words
-        return words(
-            "No texts in the {days} to {day}.", days=words.count(days, "day"), day=words.day(self.as_of)
-        )
+        return words("No texts in the {days} to {day}.", days=words.count(days, "day"), day=words.day(self.as_of))
 
     def label(self, subject_id: str) -> str:
         """The name of a subject on the pages."""

@@ -231,8 +231,7 @@ def _cohorts(inputs: Inputs) -> list[Figure]:
     if len(inputs.cohorts) > MOST_SMALL_CHARTS:
         return [table]
     top = max(
-        highest(chart_data.trend(series, inputs.first_day, (), words), series.forecast)
-        for series in inputs.cohorts
+        highest(chart_data.trend(series, inputs.first_day, (), words), series.forecast) for series in inputs.cohorts
     )
     return [table, *(_small(number, series, top, inputs) for number, series in enumerate(inputs.cohorts, 1))]
 

@@ -45,9 +45,7 @@ def write(page: Page, inputs: Inputs, out: Path, drawer_process: Drawer | None =
     charts = {key: _chart(page, drawn[key]) for key in dict.fromkeys(chain(*charts_of.values()))}
     with_png = bool(charts_of) and can_write(inputs.words(NOT_A_DIAGNOSIS))
     draw = drawer_process.draw if drawer_process else partial(rendering.draw, axes.VEGA_LITE)
-    for name in sorted(
-        charts_of, key=lambda name: -len(charts_of[name])
-    ):  # the largest picture takes longest: first
+    for name in sorted(charts_of, key=lambda name: -len(charts_of[name])):  # the largest picture takes longest: first
         draw(_spec(inputs, [charts[key] for key in charts_of[name]]), out / f"{name}.svg", with_png=with_png)
     return [f"{name}.{suffix}" for name in charts_of for suffix in ("png", "svg")[not with_png :]]
 

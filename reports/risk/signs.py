@@ -109,11 +109,7 @@ def of_subject(subject_id: str, daily: pl.DataFrame, inputs: Inputs) -> Figure:
         shown.setdefault(row["criterion"], {})[row["day"]] = row
     strips = [_strip(name, shown[name], days, written, inputs) for name in SIGNS if name in shown]
     absent = [words(said) for name, said in SIGNS.items() if name not in shown and name != "any"]
-    summary = (
-        words("Not shown in these days: {signs}.", signs=words(", ").join(absent))
-        if strips and absent
-        else ""
-    )
+    summary = words("Not shown in these days: {signs}.", signs=words(", ").join(absent)) if strips and absent else ""
     return figure(summary or words("No text of these days showed a sign."), strips=strips)
 
 

@@ -132,9 +132,7 @@ def subject_trend(
         )
         layers = [past, layer(base.mark_line(strokeWidth=1.4), "baseline_mean"), *layers]
     if alerts.height:
-        flags = alt.Chart(alerts).mark_point(
-            shape="triangle-down", filled=True, size=130, color=palette.ink, dy=-12
-        )
+        flags = alt.Chart(alerts).mark_point(shape="triangle-down", filled=True, size=130, color=palette.ink, dy=-12)
         layers.append(flags.encode(x=x, y=alt.Y("high_7:Q", **y), tooltip=axes.tooltips(marks)))
     return alt.layer(*layers).properties(width=width, height=height)
 

@@ -84,9 +84,7 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
     ]
     columns = ("Day", "Texts", "Mean that day", "Mean of 7 days", "Band from", "Band to")
     last = frame.row(-1, named=True)
-    summary = words(
-        "On {day} the 7-day mean was {share}.", day=words.day(last["day"]), share=percent(last["high_7"])
-    )
+    summary = words("On {day} the 7-day mean was {share}.", day=words.day(last["day"]), share=percent(last["high_7"]))
     draw = partial(
         subject_charts.subject_trend,
         frame,

@@ -58,9 +58,7 @@ def subject_week(inputs: Inputs) -> Figure:
     figure = partial(Figure, "subject_week", words("High risk by subject and week"), unit)
     if not inputs.subject_week.height:
         return figure(inputs.no_texts(options.days))
-    labels = {
-        subject: subject if options.show_subjects else str(place) for subject, place in inputs.places.items()
-    }
+    labels = {subject: subject if options.show_subjects else str(place) for subject, place in inputs.places.items()}
     heat = chart_data.subject_weeks(inputs.subject_week, labels, least, words)
     if inputs.too_few or not heat.height:
         return figure(withheld_note(inputs))
@@ -148,9 +146,7 @@ def open_alerts(inputs: Inputs, most: int | None = None, *, with_signs: bool = F
     if inputs.too_few:  # checked first: "no alert" would also reveal something
         return figure(withheld_note(inputs))
     if not not_closed.height:
-        return figure(
-            unchecked_note(inputs) or words("No alert is open on {day}.", day=words.day(inputs.as_of))
-        )
+        return figure(unchecked_note(inputs) or words("No alert is open on {day}.", day=words.day(inputs.as_of)))
     listed = not_closed.head(most) if most else not_closed
     summary = words(
         "{alerts} of {subjects} not closed.",
@@ -254,9 +250,7 @@ def closed_alerts(inputs: Inputs) -> Figure:
 def alert_bars(inputs: Inputs) -> Figure:
     """When each alert opened and closed, one row per subject."""
     words = inputs.words
-    unit = words(
-        "Each bar is one alert, from the day it opened to the day it closed. Each row is one subject."
-    )
+    unit = words("Each bar is one alert, from the day it opened to the day it closed. Each row is one subject.")
     figure = partial(Figure, "alert_bars", words("Alerts over time"), unit)
     if inputs.too_few:
         return figure(withheld_note(inputs))

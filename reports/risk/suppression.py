@@ -123,9 +123,7 @@ def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -
     few where a criterion was shown by fewer than min_cohort subjects, but by some. Everyone minus the published rows
     of the cohorts is about min_cohort subjects or more, or about none; until it is, the smallest rows are withheld.
     """
-    cells = overall.with_columns(
-        pl.col("share").fill_null(0.0)
-    ).to_dicts()  # of a criterion that no text showed
+    cells = overall.with_columns(pl.col("share").fill_null(0.0)).to_dicts()  # of a criterion that no text showed
     for cell in cells:
         unpublished = cell["cohort"] is not None and cell["cohort"] not in published
         cell["withheld"] = unpublished or cell["n_subjects"] < min_cohort
@@ -161,6 +159,4 @@ def _withheld_beside(cells: list[dict[str, Any]], measure: str, min_cohort: int)
 
 def _emptied(frame: pl.DataFrame) -> pl.DataFrame:
     measures = [name for name in frame.columns if name in MEASURES or name == "p"]
-    return frame.with_columns(
-        pl.when("withheld").then(None).otherwise(pl.col(name)).alias(name) for name in measures
-    )
+    return frame.with_columns(pl.when("withheld").then(None).otherwise(pl.col(name)).alias(name) for name in measures)

@@ -186,9 +186,7 @@ def heat_colours(field: str, frame: pl.DataFrame, palette: Palette, words: Words
 def tooltips(rows: Rows) -> list[alt.Tooltip]:
     """One tooltip line per row."""
     return [
-        alt.Tooltip(f"{field}:Q", title=title, format=form)
-        if form
-        else alt.Tooltip(f"{field}:N", title=title)
+        alt.Tooltip(f"{field}:Q", title=title, format=form) if form else alt.Tooltip(f"{field}:N", title=title)
         for field, title, form in rows
     ]
 
@@ -213,9 +211,7 @@ def day_hover(name: str, base: alt.Chart, palette: Palette, rows: Rows) -> alt.C
     )
     rule: alt.Chart = (
         base.mark_rule(color=palette.ink, strokeWidth=1)
-        .encode(
-            opacity=alt.when(near).then(alt.value(0.5)).otherwise(alt.value(0)), tooltip=_of_nearest(rows)
-        )
+        .encode(opacity=alt.when(near).then(alt.value(0.5)).otherwise(alt.value(0)), tooltip=_of_nearest(rows))
         .add_params(near)
     )
     return rule

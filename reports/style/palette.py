@@ -37,9 +37,7 @@ class Palette:
         colours: dict[str, str] = {}
         for level in reversed(RISKS):
             members = [emotion for emotion in EMOTIONS if rules[emotion] == level]
-            first, stride = {1: (1, 1), 2: (1, 2), 3: (0, 2)}.get(
-                len(members), (0, 1)
-            )  # far apart if possible
+            first, stride = {1: (1, 1), 2: (1, 2), 3: (0, 2)}.get(len(members), (0, 1))  # far apart if possible
             shades = self.risk(level)[0 if level == "high_risk" else first :: stride]
             colours |= dict(zip(members, shades, strict=False))
         return colours
@@ -60,8 +58,7 @@ def _shades(strong: str, faint: str, count: int = 6) -> tuple[str, ...]:
     ends = [[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in (strong, faint)]
     parts = [step / (count - 1) for step in range(count)]
     return tuple(
-        "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(*ends, strict=True))
-        for part in parts
+        "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(*ends, strict=True)) for part in parts
     )
 
 

@@ -96,9 +96,7 @@ class Drawer:
                     for _ in range(PROCESSES):  # the pool starts a worker where a task finds none idle
                         self._pool.submit(os.getpid)
             except OSError as error:
-                raise MonitorError(
-                    f"cannot start a process that draws pictures ({error.strerror})"
-                ) from error
+                raise MonitorError(f"cannot start a process that draws pictures ({error.strerror})") from error
         return self._pool
 
     def draw(self, spec: dict[str, Any], file: Path, *, with_png: bool) -> None:

@@ -47,9 +47,10 @@ def test_a_held_mention_opens_nothing(con: duckdb.DuckDBPyConnection) -> None:
 
 def test_the_model_alone_raises_it_too(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add(con, [("a", "2026-01-05 10:00", 0.0), ("b", "2026-01-05 10:00", 0.0)])
-    con.execute("UPDATE scores SET criteria = 'hopeless,suicidal' WHERE doc_id = 'doc-1'")
-    con.execute("UPDATE scores SET criteria = 'hopeless,sleep' WHERE doc_id = 'doc-0'")
+    con.execute("UPDATE scores SET criteria = 'hopeless,suicidal', s_suicidal = 0.95 WHERE doc_id = 'doc-1'")
+    con.execute("UPDATE scores SET criteria = 'hopeless,suicidal', s_suicidal = 0.8 WHERE doc_id = 'doc-0'")
     assert opened(con) == [("b", "crisis", "2026-01-05")]
+    assert len(opened(con, AlertRules(suicidal_limit=0.8))) == 2
 
 
 @pytest.mark.parametrize(("signal", "subjects"), [("p_high", "a"), ("p_any", "bc"), ("both", "abc")])

@@ -67,9 +67,7 @@ def test_acknowledged_alert_stays_acknowledged_until_it_ends(con: duckdb.DuckDBP
     ("alert", "message"),
     [("no-such", "there is no such alert"), ("", "no alert is named"), (" ", "no alert is named")],
 )
-def test_unknown_alert_cannot_be_acknowledged(
-    con: duckdb.DuckDBPyConnection, alert: str, message: str
-) -> None:
+def test_unknown_alert_cannot_be_acknowledged(con: duckdb.DuckDBPyConnection, alert: str, message: str) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 9)
     with pytest.raises(DataError, match=message):
@@ -146,14 +144,10 @@ def test_views_agree_with_the_window_queries(con: duckdb.DuckDBPyConnection) -> 
     values = {"model_id": fake_feed.MODEL, "as_of": LAST}
     shared = ["day", "subject_id", "n", "n_high", "share_high", "p_high", "p_fear"]
     daily = con.sql("FROM risk_daily ORDER BY day, subject_id").pl()
-    assert_frame_equal(
-        daily.select(shared), window_queries.run(con, "daily_subject", **values).select(shared)
-    )
+    assert_frame_equal(daily.select(shared), window_queries.run(con, "daily_subject", **values).select(shared))
     measures = ["n", "n_days", "n_high", "p_high", "share_high", "share_high_lo", "share_high_hi"]
     for level in ("subject", "cohort", "overall"):
-        rolling = con.sql(
-            "FROM risk_rolling WHERE level = $level ORDER BY day, name", params={"level": level}
-        ).pl()
+        rolling = con.sql("FROM risk_rolling WHERE level = $level ORDER BY day, name", params={"level": level}).pl()
         for window, suffix in ((1, ""), (7, "_7"), (28, "_28")):
             wanted = window_queries.run(con, f"rolling_{level}", window_days=window, **values)
             names = [name for name in measures if window > 1 or name != "n_days"]

@@ -15,14 +15,10 @@ def test_a_night_is_timed_without_its_scoring_and_leaves_one_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(benchmark_night, "open_scorer", lambda *_: KeywordScorer())
-    results = benchmark_night.benchmark_night(
-        tmp_path / "out", ['a sad, "sad" day', "joy"], n_rows=300, n_texts=200
-    )
+    results = benchmark_night.benchmark_night(tmp_path / "out", ['a sad, "sad" day', "joy"], n_rows=300, n_texts=200)
     assert (results["reading"]["rows"], results["night"]["texts"]) == (300, 200)
     assert results["reading"]["peak_bytes"] > 10**7
-    assert (
-        0 < results["night"]["scoring_s"] < results["night"]["other_s"]
-    )  # a keyword scorer takes almost no time
+    assert 0 < results["night"]["scoring_s"] < results["night"]["other_s"]  # a keyword scorer takes almost no time
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["night.json"]
     assert json.loads((tmp_path / "out" / "night.json").read_text()) == results
     capsys.readouterr()

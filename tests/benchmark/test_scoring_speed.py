@@ -111,9 +111,7 @@ def test_the_job_refuses_what_it_cannot_do(tmp_path: Path) -> None:
         ({"model": "nope"}, "no model 'nope'"),
     ],
 )
-def test_a_night_is_refused_before_its_rows_are_read(
-    tmp_path: Path, options: dict[str, str], told: str
-) -> None:
+def test_a_night_is_refused_before_its_rows_are_read(tmp_path: Path, options: dict[str, str], told: str) -> None:
     with pytest.raises(MonitorError, match=told):
         command(out=tmp_path / "out", night=True, **options)
     assert not (tmp_path / "out").exists()

@@ -118,9 +118,7 @@ def test_rewritten_texts_keep_their_emotion_and_targets_stay_distributions(tmp_p
 
 
 def test_instruction_pairs_name_one_emotion_a_comment(tmp_path: Path) -> None:
-    words = {
-        word for _ in range(20) for _, word in instruction_pairs(read_comments(comments_file(tmp_path)), R)
-    }
+    words = {word for _ in range(20) for _, word in instruction_pairs(read_comments(comments_file(tmp_path)), R)}
     assert words <= {" neutral", " remorse", " sadness", " caring", " love"}
     assert len(words) >= 4
 

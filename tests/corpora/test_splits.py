@@ -24,9 +24,7 @@ def write(folder: Path, name: str, rows: list[tuple[str, str]] = ROWS) -> None:
     if path.suffix == ".txt":
         path.write_text("".join(f"{text};{label}\n" for text, label in rows), encoding="utf-8")
     elif path.suffix == ".csv":
-        path.write_text(
-            "label,text\n" + "".join(f'{label},"{text}"\n' for text, label in rows), encoding="utf-8"
-        )
+        path.write_text("label,text\n" + "".join(f'{label},"{text}"\n' for text, label in rows), encoding="utf-8")
     elif path.suffix == ".jsonl":
         lines = [json.dumps({"text": text, "label": label, "extra": 1}) for text, label in rows]
         path.write_text("\n".join(lines), encoding="utf-8")

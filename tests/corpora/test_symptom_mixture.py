@@ -145,9 +145,7 @@ def test_calm_comments_show_no_criterion_and_others_are_unknown(tmp_path: Path) 
 
 def test_lead_ins_are_dropped_or_negated_with_their_targets() -> None:
     sad, joy = EMOTIONS.index("sadness"), EMOTIONS.index("joy")
-    corpus = Split(
-        tuple(f"i feel {('low', 'glad')[k % 2]} {k}" for k in range(60)), np.array([sad, joy] * 30)
-    )
+    corpus = Split(tuple(f"i feel {('low', 'glad')[k % 2]} {k}" for k in range(60)), np.array([sad, joy] * 30))
     plain = {"extra": False, "punctuate": 0.0, "shorten": 0.0, "surround": 0.0, "neutral": 0, "emotional": 0}
     dropped = Mixture([corpus], None, MixtureSettings(**plain, drop=1.0)).epoch(0)
     assert dropped.texts[0] == "low 0"

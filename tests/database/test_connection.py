@@ -102,12 +102,8 @@ def test_folder_missing_file_and_device_are_refused(tmp_path: Path) -> None:
         Database(tmp_path / "file" / "risk.duckdb").connect()
 
 
-@pytest.mark.parametrize(
-    "name", ["sqlite:a", "duckdb:a", ":memory:", "a:b", "memory", "%41 'ü'\".duckdb", "#"]
-)
-def test_any_name_opens_a_file_of_that_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
+@pytest.mark.parametrize("name", ["sqlite:a", "duckdb:a", ":memory:", "a:b", "memory", "%41 'ü'\".duckdb", "#"])
+def test_any_name_opens_a_file_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.chdir(tmp_path)
     rows.database(Path(name))
     with Database(Path(name)).reading() as con:

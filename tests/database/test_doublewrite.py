@@ -56,9 +56,7 @@ def test_half_written_block_is_restored_and_log_is_replayed(
         assert count(con, "documents") == 4
 
 
-def test_copy_is_renewed_after_a_commit_with_a_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_copy_is_renewed_after_a_commit_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, save_blocks, copies = tmp_path / "risk.duckdb", doublewrite.save_blocks, list[Path]()
 
     def save_and_copy(*args: Any) -> bytes:
@@ -81,9 +79,7 @@ def test_copy_is_renewed_after_a_commit_with_a_checkpoint(
             assert count(con, "documents") == n
 
 
-def test_commit_counts_if_no_second_copy_can_be_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commit_counts_if_no_second_copy_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, save_blocks = database(tmp_path / "risk.duckdb"), doublewrite.save_blocks
 
     def full(file: int, path: Path, con: duckdb.DuckDBPyConnection, saved: bytes = b"") -> bytes:

@@ -85,9 +85,7 @@ def test_update_keeps_every_row_of_an_old_database(db: Database, monkeypatch: py
 def test_old_database_takes_new_texts_alerts_and_reports(db: Database, tmp_path: Path) -> None:
     names = columns(db)
     before = contents(db, names)
-    lines = [
-        f"n{day},invented-1,2026-02-{day:02d},an invented line of sadness,invented-a" for day in range(13, 23)
-    ]
+    lines = [f"n{day},invented-1,2026-02-{day:02d},an invented line of sadness,invented-a" for day in range(13, 23)]
     feed = write(tmp_path / "third.csv", "\n".join(["doc_id,subject_id,posted_at,text,source", *lines, ""]))
     scored = score_files([feed], db, KeywordScorer)
     assert scored.alerts.raised > 0

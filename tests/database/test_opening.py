@@ -77,9 +77,7 @@ def test_large_query_spills_into_a_folder_beside_the_database(db: Path, open_it)
     with open_it(Database(db)) as con:
         assert con.execute("SELECT current_setting('temp_directory')").fetchone() == (f"{db}.tmp",)
         con.execute("SET memory_limit = '60MB'; SET threads = 1")
-        sorted_rows = (
-            "SELECT hash(range) AS h, range::VARCHAR || repeat('x', 30) FROM range(1_500_000) ORDER BY h"
-        )
+        sorted_rows = "SELECT hash(range) AS h, range::VARCHAR || repeat('x', 30) FROM range(1_500_000) ORDER BY h"
         assert len(con.execute(sorted_rows).fetchmany(5)) == 5
 
 

@@ -53,9 +53,7 @@ def test_unscored_returns_this_models_next_documents_within_limits(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
     store.append_documents(con, documents("d", "a", "c", "b", text="x" * 10), "r1")
-    con.execute(
-        "INSERT INTO documents SELECT * REPLACE ('gone' AS doc_id, NULL AS text) FROM documents LIMIT 1"
-    )
+    con.execute("INSERT INTO documents SELECT * REPLACE ('gone' AS doc_id, NULL AS text) FROM documents LIMIT 1")
     store.append_scores(con, scores("a"), "r1")
 
     def ids(model: str, rows: int = 100, size: int = 1000) -> list[str]:
@@ -72,9 +70,7 @@ def test_unscored_returns_this_models_next_documents_within_limits(
 @pytest.mark.parametrize(
     "change", [{"p_high": 1.5}, {"p_joy": float("nan")}, {"p_low": -0.1}, {"risk": "none"}, {"emotion": None}]
 )
-def test_scores_table_refuses_impossible_values(
-    con: duckdb.DuckDBPyConnection, change: dict[str, object]
-) -> None:
+def test_scores_table_refuses_impossible_values(con: duckdb.DuckDBPyConnection, change: dict[str, object]) -> None:
     store.append_documents(con, documents("a"), "r1")
     with pytest.raises(duckdb.ConstraintException):
         store.append_scores(
@@ -93,9 +89,7 @@ def test_model_is_recorded_once_and_not_changed(con: duckdb.DuckDBPyConnection) 
     ]
 
 
-def test_evaluations_of_a_model_never_replace_own_ones(
-    con: duckdb.DuckDBPyConnection, tmp_path: Path
-) -> None:
+def test_evaluations_of_a_model_never_replace_own_ones(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     file = tmp_path / "evaluation.csv"
     head = "model_id,split,method,metric,value,lo,hi,reason,n,data,evaluated_at\n"
     file.write_text(
@@ -144,9 +138,7 @@ def test_a_database_keeps_to_the_key_that_it_was_begun_with(con: duckdb.DuckDBPy
     with pytest.raises(StoreError, match="begun with pseudonyms and cannot take plain ids"):
         agreement.require_same_key(con, PLAIN)
     con.execute("UPDATE pseudonyms SET fingerprint = 'plain'")
-    with pytest.raises(
-        StoreError, match=r"begun with plain ids .* --plain-ids; settings: pseudonyms = false"
-    ):
+    with pytest.raises(StoreError, match=r"begun with plain ids .* --plain-ids; settings: pseudonyms = false"):
         agreement.require_same_key(con, "one")
 
 
@@ -170,18 +162,14 @@ def stored_after(batches: list[list[str]]) -> list[str]:
         migrate(con)
         for batch in batches:
             store.append_documents(con, documents(*batch), "r")
-        return [
-            doc_id for (doc_id,) in con.execute("SELECT doc_id FROM documents ORDER BY doc_id").fetchall()
-        ]
+        return [doc_id for (doc_id,) in con.execute("SELECT doc_id FROM documents ORDER BY doc_id").fetchall()]
 
 
 BATCHES = st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), max_size=5)
 
 
 @settings(max_examples=40)
-@given(
-    orders=BATCHES.flatmap(lambda batches: st.tuples(st.just(batches), st.permutations([*batches, *batches])))
-)
+@given(orders=BATCHES.flatmap(lambda batches: st.tuples(st.just(batches), st.permutations([*batches, *batches]))))
 def test_order_and_repetition_of_batches_do_not_matter(
     orders: tuple[list[list[str]], list[list[str]]],
 ) -> None:

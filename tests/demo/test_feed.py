@@ -49,9 +49,7 @@ def test_the_shipped_feed_equals_the_generators_output(feed: DemoFeed, tmp_path:
     assert gzip.decompress(demo_feed_path().read_bytes()) == to_csv(feed.texts).encode()
     for name in ("demo_feed.csv.gz", "demo_intents.csv.gz"):
         # the compressed bytes may differ between builds of zlib, the content may not
-        assert gzip.decompress((ASSETS / name).read_bytes()) == gzip.decompress(
-            (tmp_path / name).read_bytes()
-        )
+        assert gzip.decompress((ASSETS / name).read_bytes()) == gzip.decompress((tmp_path / name).read_bytes())
     assert (ASSETS / "demo_truth.csv").read_bytes() == (tmp_path / "demo_truth.csv").read_bytes()
 
 
@@ -75,9 +73,7 @@ def test_texts_are_varied_and_of_human_length(seed: int) -> None:
     assert 1 - len(set(texts)) / len(texts) < 0.02
     assert all(4 <= len(text.split()) <= 60 for text in texts)
     assert len(Counter(word for text in texts for word in words_of(text))) > 2000
-    grams = Counter(
-        tuple(words[at : at + 8]) for words in map(words_of, texts) for at in range(len(words) - 7)
-    )
+    grams = Counter(tuple(words[at : at + 8]) for words in map(words_of, texts) for at in range(len(words) - 7))
     assert len(grams) / sum(grams.values()) > 0.8  # at most one 8-word run in five was seen before
     assert max(grams.values()) < 40
     assert not any(re.search(r"[\[\]{}|]| ,|,,|  ", text) for text in texts)
@@ -110,9 +106,7 @@ def test_every_clause_can_be_filled_by_someone() -> None:
 
 def test_no_phrase_mentions_self_harm_or_killing() -> None:
     bank = (ASSETS / "demo_phrases.toml").read_text(encoding="utf-8").lower()
-    assert not re.search(
-        r"suicid|kill|overdose|cut myself|hurt myself|end it all|want to die|razor|noose", bank
-    )
+    assert not re.search(r"suicid|kill|overdose|cut myself|hurt myself|end it all|want to die|razor|noose", bank)
 
 
 def test_each_course_has_its_share_and_its_shape() -> None:
@@ -171,10 +165,7 @@ def test_people_have_silent_days_and_their_own_usual_hours(feed: DemoFeed) -> No
     by_subject: dict[str, list[tuple[int, int]]] = {}
     for text, day in zip(feed.texts, days_of(feed), strict=True):
         by_subject.setdefault(text.subject_id, []).append((day, int(text.posted_at[11:13])))
-    hours = {
-        subject: Counter(hour for _, hour in rows).most_common(1)[0][0]
-        for subject, rows in by_subject.items()
-    }
+    hours = {subject: Counter(hour for _, hour in rows).most_common(1)[0][0] for subject, rows in by_subject.items()}
     assert len(set(hours.values())) >= 4
     assert all(len({day for day, _ in rows}) < 118 for rows in by_subject.values())
 

@@ -94,10 +94,7 @@ def test_empty_bins_are_left_out_and_shares_sum_to_one() -> None:
 
 
 def test_the_training_curve_keeps_every_validation_and_means_of_the_losses() -> None:
-    long = [
-        {"step": step, "loss": 1.0, **({"macro_f1": 0.9} if step % 400 == 0 else {})}
-        for step in range(1, 1001)
-    ]
+    long = [{"step": step, "loss": 1.0, **({"macro_f1": 0.9} if step % 400 == 0 else {})} for step in range(1, 1001)]
     frame = charts.training_frame(long)
     assert frame["macro_f1"].drop_nulls().len() == 2
     assert frame["loss"].drop_nulls().len() == 200

@@ -67,14 +67,7 @@ def test_erde_and_latency_f1_judge_subjects_by_their_texts(feed: Feed) -> None:
 
 def test_a_measure_with_denominator_zero_is_none_not_zero(feed: Feed) -> None:
     found = measure({}, COURSES[3:], feed)
-    assert (
-        found["rate"]
-        is found["median_delay"]
-        is found["recall"]
-        is found["f1"]
-        is found["latency_f1"]
-        is None
-    )
+    assert found["rate"] is found["median_delay"] is found["recall"] is found["f1"] is found["latency_f1"] is None
     assert found["alarms_per_calm_year"] == 0
     assert measure({}, COURSES[:3], feed)["alarms_per_calm_year"] is None
 

@@ -120,9 +120,7 @@ def test_few_shot_is_the_mean_of_its_draws_with_spread(done: Evaluated) -> None:
     tokens = [np.mean([d["prompt_tokens"] for d in done.method(f"few_shot_{k}")["draws"]]) for k in (1, 2, 4)]
     assert tokens[0] * 1.5 < tokens[1] < tokens[2] < 2048
     for shown in done.found["shown"][:2]:  # the charts hold the best variant of each family
-        best = next(m for m in done.found["methods"] if m["id"] == shown)["emotion"]["test"]["metrics"][
-            "macro_f1"
-        ]
+        best = next(m for m in done.found["methods"] if m["id"] == shown)["emotion"]["test"]["metrics"]["macro_f1"]
         family = [m for m in done.found["methods"] if m["key"].startswith(shown[:8])]
         assert best["value"] == max(m["emotion"]["test"]["metrics"]["macro_f1"]["value"] for m in family)
 
@@ -174,9 +172,7 @@ def test_the_folder_holds_every_page_picture_and_report(done: Evaluated) -> None
 
 
 def test_every_cell_of_the_tables_is_the_metric_it_names(done: Evaluated, found: dict[str, Any]) -> None:
-    summary, report = (
-        (done.out / name).read_text() for name in ("Summary_Report.txt", "Technical_Report.md")
-    )
+    summary, report = ((done.out / name).read_text() for name in ("Summary_Report.txt", "Technical_Report.md"))
     tables = {table.key: table for table in all_tables(found)}
     for table in tables.values():
         assert table.title in summary
@@ -228,9 +224,7 @@ def test_the_gate_exits_3_with_the_lines_that_fail(done: Evaluated, found: dict[
     assert [row["passed"] for row in found["gate"]] == [False, True]
 
 
-def test_the_metrics_are_saved_in_the_database_with_their_model(
-    done: Evaluated, found: dict[str, Any]
-) -> None:
+def test_the_metrics_are_saved_in_the_database_with_their_model(done: Evaluated, found: dict[str, Any]) -> None:
     with duckdb.connect(done.db, read_only=True) as con:
         rows = con.execute(
             "SELECT value, lo, hi FROM evaluations JOIN models USING (model_id) "

@@ -154,9 +154,7 @@ def test_texts_are_quoted_only_with_show_texts(tmp_path: Path) -> None:
     words_alone(data, tmp_path / "out")
     texts, _ = read_test(data)
     written = "".join(
-        path.read_text()
-        for path in (tmp_path / "out").iterdir()
-        if path.suffix in (".json", ".md", ".txt", ".html")
+        path.read_text() for path in (tmp_path / "out").iterdir() if path.suffix in (".json", ".md", ".txt", ".html")
     )
     assert not [text for text in texts if text in written]
 

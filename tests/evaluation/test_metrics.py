@@ -34,9 +34,7 @@ def test_every_metric_agrees_with_scikit_learn(seed: int) -> None:
     assert value(found, "accuracy") == pytest.approx(sk.accuracy_score(labels, predicted))
     assert value(found, "macro_f1") == pytest.approx(sk.f1_score(labels, predicted, average="macro"))
     assert value(found, "weighted_f1") == pytest.approx(sk.f1_score(labels, predicted, average="weighted"))
-    assert value(found, "auroc") == pytest.approx(
-        sk.roc_auc_score(labels, p, multi_class="ovr", average="weighted")
-    )
+    assert value(found, "auroc") == pytest.approx(sk.roc_auc_score(labels, p, multi_class="ovr", average="weighted"))
     assert value(found, "pr_auc") == pytest.approx(sk.average_precision_score(onehot, p, average="weighted"))
     assert value(found, "log_loss") == pytest.approx(sk.log_loss(labels, p))
     assert value(found, "brier") == pytest.approx(((p - onehot) ** 2).sum(axis=1).mean())

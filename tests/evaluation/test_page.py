@@ -16,8 +16,7 @@ from tests.support.opened_page import opened
 pytestmark = pytest.mark.browser
 ATTACK = "</script><script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>"
 CURVE = [
-    {"step": 122 * step, "loss": 2.0 / step, **({"macro_f1": 0.5} if step % 3 == 0 else {})}
-    for step in range(1, 10)
+    {"step": 122 * step, "loss": 2.0 / step, **({"macro_f1": 0.5} if step % 3 == 0 else {})} for step in range(1, 10)
 ]
 
 
@@ -30,9 +29,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = replace(KeywordModel(), adapter="words", name=ATTACK)
     engine = keyword_engine(model, model)
     methods = ["zero_shot", "fine_tuned"]
-    found = evaluate(
-        str(data), ["embedded"], folder, engine=engine, methods=methods, resamples=20, show_texts=True
-    )
+    found = evaluate(str(data), ["embedded"], folder, engine=engine, methods=methods, resamples=20, show_texts=True)
     found["training"] = [{"model": ATTACK, "curve": CURVE}]
     report.write(found, folder)
     return folder

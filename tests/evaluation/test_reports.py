@@ -105,9 +105,7 @@ def test_several_models_are_told_apart_in_every_name_and_look() -> None:
     assert len({(colour, *dashes) for colour, dashes, _ in looks}) == 18
     assert len({(colour, shape) for colour, _, shape in looks}) == 18
     assert {
-        colour
-        for (name, family), (colour, *_) in zip(families.items(), looks, strict=True)
-        if family == "fine_tuned"
+        colour for (name, family), (colour, *_) in zip(families.items(), looks, strict=True) if family == "fine_tuned"
     } == {LIGHT.accent}
 
 

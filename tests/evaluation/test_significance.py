@@ -130,8 +130,7 @@ def test_segments_cover_the_split_and_the_worst_comes_first() -> None:
     low = worst(found)
     assert len(low) == 5
     assert all(
-        low[0].measurement.metrics["accuracy"].value <= part.measurement.metrics["accuracy"].value
-        for part in found
+        low[0].measurement.metrics["accuracy"].value <= part.measurement.metrics["accuracy"].value for part in found
     )
     marked = segments(texts, LABELS, answers(1.5, 6), undecided=np.arange(900) < 90, resamples=0, seed=0)
     assert [part.measurement.n for part in marked if part.by == "shared words"] == [90, 810]

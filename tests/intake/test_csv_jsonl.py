@@ -19,9 +19,7 @@ from monitor.intake.documents import MAX_TEXT_BYTES, check_file
 from monitor.intake.raw_rows import Lines
 from tests.support.inputs import DAY, GOOD, HEADER, read, refusals, write, write_rows
 
-QUICK = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @pytest.mark.parametrize(
@@ -153,9 +151,7 @@ def test_a_compressed_file_cut_short_keeps_the_rows_before_the_cut(tmp_path: Pat
 
 def test_a_parquet_file_damaged_in_the_middle_keeps_the_rows_before_it(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
-    frame = pl.DataFrame(
-        {"subject_id": ["s"] * 4000, "posted_at": [DAY] * 4000, "text": map(str, range(4000))}
-    )
+    frame = pl.DataFrame({"subject_id": ["s"] * 4000, "posted_at": [DAY] * 4000, "text": map(str, range(4000))})
     frame.write_parquet(path, row_group_size=1000, compression="zstd")
     raw = bytearray(path.read_bytes())
     start = pq.ParquetFile(path).metadata.row_group(2).column(2).data_page_offset

@@ -32,9 +32,7 @@ def test_every_format_reads_the_same(tmp_path: Path, name: str) -> None:
     assert chunk.documents["text"].to_list() == [row["text"] for row in rows]
     assert chunk.documents["posted_at"].to_list() == [DAY, DAY]
     # The id is part of the contract, never to change: or what is kept already would be kept twice.
-    assert (
-        chunk.documents["doc_id"][1] == hashlib.sha256(b"s2\x001767607200000000\x00another").hexdigest()[:32]
-    )
+    assert chunk.documents["doc_id"][1] == hashlib.sha256(b"s2\x001767607200000000\x00another").hexdigest()[:32]
     assert chunk.n_read == 2
 
 
@@ -59,9 +57,7 @@ def test_every_format_reads_the_same(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_parquet_times_of_every_type(tmp_path: Path, values: pa.Array, expected: dt.datetime | None) -> None:
-    pq.write_table(
-        pa.table({"subject_id": ["s"], "posted_at": values, "text": ["x"]}), tmp_path / "a.parquet"
-    )
+    pq.write_table(pa.table({"subject_id": ["s"], "posted_at": values, "text": ["x"]}), tmp_path / "a.parquet")
     chunk = read(tmp_path / "a.parquet")
     assert chunk.documents["posted_at"].to_list() == ([expected] if expected else [])
     assert chunk.n_read == 1
@@ -173,9 +169,7 @@ ANY_ROW = st.fixed_dictionaries(
     {"subject_id": st.sampled_from(["s1", "s2", "", " s1 "]), "posted_at": ANY_TIME, "text": ANY_TEXT,
      "doc_id": st.sampled_from(["", "", "d1", "d2"])}
 )  # fmt: skip
-QUICK = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 @QUICK

@@ -114,9 +114,7 @@ def test_texts_repeated_under_other_ids_are_copies(db: Path) -> None:
     assert measured(db, append_run(db, ENGLISH[1:] + ENGLISH[:1], 8))["copies"] == 0.0, "others wrote these"
 
 
-@pytest.mark.parametrize(
-    ("texts", "level"), [(MORE[:85] + GERMAN[85:], "yellow"), (GERMAN, "red"), (CHINESE, "red")]
-)
+@pytest.mark.parametrize(("texts", "level"), [(MORE[:85] + GERMAN[85:], "yellow"), (GERMAN, "red"), (CHINESE, "red")])
 def test_another_language_makes_the_run_yellow_or_red(db: Path, texts: list[str], level: str) -> None:
     judgement = judged(db, append_run(db, texts, 6))
     assert judgement.level == level
@@ -125,9 +123,7 @@ def test_another_language_makes_the_run_yellow_or_red(db: Path, texts: list[str]
 
 
 def test_texts_without_letters_are_drift(db: Path) -> None:
-    assert measured(db, append_run(db, [":) " * (i % 9 + 1) for i in range(100)], 6))[
-        "language"
-    ] == pytest.approx(1)
+    assert measured(db, append_run(db, [":) " * (i % 9 + 1) for i in range(100)], 6))["language"] == pytest.approx(1)
 
 
 def test_length_drift_is_robust_and_scaled_by_past_spread(db: Path) -> None:

@@ -36,9 +36,7 @@ from tests.support.inputs import DAY, GOOD, HEADER, read, refusals, write
         ("1767607200000", DAY),
     ],
 )
-def test_times_are_iso_or_epoch_and_come_out_as_utc(
-    tmp_path: Path, given_time: str, expected: dt.datetime
-) -> None:
+def test_times_are_iso_or_epoch_and_come_out_as_utc(tmp_path: Path, given_time: str, expected: dt.datetime) -> None:
     chunk = read(write(tmp_path / "a.csv", f'{HEADER}s1,"{given_time}",x\n'))
     assert chunk.documents["posted_at"].to_list() == [expected]
 
@@ -56,9 +54,7 @@ def test_other_times_are_rejected(tmp_path: Path, given_time: str) -> None:
 
 
 def test_every_year_is_read_exactly_or_not_at_all() -> None:
-    days = [
-        f"{year:04d}-{month:02d}-{day:02d}" for year in range(10_000) for month, day in ((1, 1), (12, 31))
-    ]
+    days = [f"{year:04d}-{month:02d}-{day:02d}" for year in range(10_000) for month, day in ((1, 1), (12, 31))]
     times = parse_times(pl.Series(days)).to_list()
     for day, time in zip(days, times, strict=True):
         accepted = YEARS[0] <= int(day[:4]) <= YEARS[1]
@@ -81,9 +77,7 @@ def test_hours_at_clock_changes_keep_order_and_distance(zone: str, year: int) ->
 
 
 @given(
-    st.lists(
-        st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(2099, 12, 30), timezones=st.timezones()), max_size=5
-    )
+    st.lists(st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(2099, 12, 30), timezones=st.timezones()), max_size=5)
 )
 def test_any_time_with_any_zone_is_exact_or_refused(moments: list[dt.datetime]) -> None:
     parsed = parse_times(pl.Series([moment.isoformat() for moment in moments], dtype=pl.String)).to_list()

@@ -100,9 +100,7 @@ def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
     return int(stop.value.code or 0), printed.out + printed.err
 
 
-def test_alerts_of_a_score_run_are_listed_and_acknowledged(
-    db: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_alerts_of_a_score_run_are_listed_and_acknowledged(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, told = call(capsys, "--db", str(db), "--fail-on-open")
     assert code == GATE_FIRED
     assert told.count(" low ") == 2
@@ -126,9 +124,7 @@ def test_the_database_may_be_that_of_the_settings(
 
 
 def test_alert_list_warns_when_rules_lag_behind_scores(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with Database(
-        db
-    ).writing() as con:  # as scores were left by a version, or a run, that ended before its alerts
+    with Database(db).writing() as con:  # as scores were left by a version, or a run, that ended before its alerts
         con.execute("DELETE FROM alerts")
         con.execute("UPDATE alert_updates SET scored_until = scored_until - INTERVAL 1 MICROSECOND")
     unseen = "the alert rules have not read every score yet; `alerts --update` runs them"
@@ -194,17 +190,13 @@ def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: P
     feed, truth = draw_feeds([1, 2], tmp_path)
     found = evaluate(tmp_path, None, feed, truth, AlertRules(), KeywordScorer)
     assert {path.name for path in tmp_path.glob("alerts.*")} >= {"alerts.json", "alerts.png", "alerts.svg"}
-    curves(
-        curve_frame(found), LIGHT
-    ).to_dict()  # held to the schema of Vega-Lite, which `axes.spec` leaves out
+    curves(curve_frame(found), LIGHT).to_dict()  # held to the schema of Vega-Lite, which `axes.spec` leaves out
     assert json.loads((tmp_path / "alerts.json").read_text()) == found
     assert found["n_subjects"] == 60
     assert set(found["all"]["courses"]) == {"declining", "drop", "episodic", "recovering"}
     for rule, curve in found["curves"].items():
         assert {row["limit"] for row in curve} == {*GRIDS[rule], AlertRules().limit(rule)}
-        alarms = [
-            row["calm_alarms"] + sum(kind["detected"] for kind in row["courses"].values()) for row in curve
-        ]
+        alarms = [row["calm_alarms"] + sum(kind["detected"] for kind in row["courses"].values()) for row in curve]
         assert alarms[0] >= alarms[-1]
 
 
@@ -262,12 +254,8 @@ def test_the_reason_names_crisis_texts_and_the_signal(
 
 def test_the_window_benchmark_runs_twice_on_the_same_scores(tmp_path: Path) -> None:
     for _ in range(2):
-        found = benchmark_windows.measure(
-            tmp_path / "w.duckdb", rows=3_000, subjects=10, threads=1, memory="1GB"
-        )
-        assert found["rows_of_answer"] == sum(
-            len(days) for days in benchmarked_days(tmp_path / "w.duckdb").values()
-        )
+        found = benchmark_windows.measure(tmp_path / "w.duckdb", rows=3_000, subjects=10, threads=1, memory="1GB")
+        assert found["rows_of_answer"] == sum(len(days) for days in benchmarked_days(tmp_path / "w.duckdb").values())
 
 
 def benchmarked_days(db: Path) -> dict[str, set[dt.date]]:

@@ -90,9 +90,7 @@ def test_a_chunk_is_committed_while_the_next_is_scored(
 
     commit_scores = score_new.commit_scores
     monkeypatch.setattr("jobs.pipeline.score_new.commit_scores", append)
-    assert (
-        score_files([feed], Database(tmp_path / "risk.duckdb"), Waits, chunk_rows=60).counts.n_scored == 120
-    )
+    assert score_files([feed], Database(tmp_path / "risk.duckdb"), Waits, chunk_rows=60).counts.n_scored == 120
 
 
 def test_a_chunk_is_committed_while_the_next_is_read(

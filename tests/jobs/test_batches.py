@@ -67,9 +67,7 @@ def test_small_files_are_one_commit(tmp_path: Path, files: list[Path], commits: 
     assert len(commits) == 1, "a run with nothing new opens no database to say so"
 
 
-@pytest.mark.parametrize(
-    ("limit", "value"), [("COMMIT_ROWS", 20), ("COMMIT_BYTES", 300), ("COMMIT_FILES", 10)]
-)
+@pytest.mark.parametrize(("limit", "value"), [("COMMIT_ROWS", 20), ("COMMIT_BYTES", 300), ("COMMIT_FILES", 10)])
 def test_rows_bytes_and_files_limit_what_a_crash_costs(
     tmp_path: Path,
     files: list[Path],
@@ -94,9 +92,9 @@ def test_an_id_in_two_files_is_kept_once_and_the_first_is_in_before(
     assert [len(batch.chunks) for batch in commits] == [1, 1, 1]
     assert (counts.n_read, counts.n_appended, counts.n_duplicate, counts.n_rejected) == (5, 3, 1, 1)
     assert counts.examples == {"doc_id: used before for another subject, time or text": "c.csv row 2"}
-    assert run_query(
-        Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE doc_id = 'd'"
-    ).rows == [("joy",)]
+    assert run_query(Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE doc_id = 'd'").rows == [
+        ("joy",)
+    ]
 
 
 def test_a_bug_in_reading_one_file_keeps_no_other_out(
@@ -125,17 +123,13 @@ def test_strings_of_rejected_rows_count_for_the_memory_of_a_batch(
     assert len(commits) == 3, "two that are full, and what is left"
 
 
-def test_unreadable_files_are_refused_together_and_counted_once(
-    tmp_path: Path, commits: list[batches.Batch]
-) -> None:
+def test_unreadable_files_are_refused_together_and_counted_once(tmp_path: Path, commits: list[batches.Batch]) -> None:
     db = tmp_path / "risk.duckdb"
     bad = [write(tmp_path / f"{i}.csv", "no,such,columns\n1,2,3\n") for i in range(5)]
     assert list(read(db, bad[:3]).refused) == bad[:3]
     again = read(db, bad)
     assert (list(again.refused), again.still_refused) == (bad[3:], bad[:3])
-    assert run_query(Database(db), "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [
-        ([3, 2],)
-    ]
+    assert run_query(Database(db), "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [([3, 2],)]
 
 
 @pytest.mark.parametrize("unattended", [True, False])

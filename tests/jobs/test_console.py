@@ -44,9 +44,7 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
         assert f" {name} " in done.stdout
         assert summary in done.stdout
     assert "Not a diagnosis" in done.stdout
-    loaded = {
-        line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time")
-    }
+    loaded = {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time")}
     assert not loaded & {"torch", "duckdb", "polars", "jobs.score"}
 
 

@@ -34,9 +34,7 @@ class CriteriaScorer(KeywordScorer):
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> KeywordScores:
         plain = super().score(texts, progress)
         criteria = np.array([[0.9 if name in text else 0.1 for name in CRITERIA] for text in texts])
-        return KeywordScores(
-            plain.probabilities, plain.n_tokens, plain.truncated, criteria, criteria.max(axis=1)
-        )
+        return KeywordScores(plain.probabilities, plain.n_tokens, plain.truncated, criteria, criteria.max(axis=1))
 
 
 @pytest.fixture
@@ -51,18 +49,14 @@ def rows(db: Database, sql: str) -> list[tuple]:
 
 def test_criteria_above_their_limits_are_named(db: Database) -> None:
     score_files([db.path.with_name("feed.csv")], db, CriteriaScorer)
-    named = rows(
-        db, "SELECT criteria, round(p_any, 1) FROM scores JOIN documents USING (doc_id) ORDER BY text"
-    )
+    named = rows(db, "SELECT criteria, round(p_any, 1) FROM scores JOIN documents USING (doc_id) ORDER BY text")
     assert named == [("", 0.1), ("", 0.1), ("", 0.1), ("energy,sleep", 0.9)]
     assert rows(db, "SELECT round(s_sleep, 1) FROM latest_scores WHERE criteria <> ''") == [(0.9,)]
 
 
 def test_a_model_without_the_question_leaves_the_columns_empty(db: Database) -> None:
     score_files([db.path.with_name("feed.csv")], db, KeywordScorer)
-    assert rows(db, "SELECT count(*), count(p_any), count(criteria), count(s_mood) FROM scores") == [
-        (4, 0, 0, 0)
-    ]
+    assert rows(db, "SELECT count(*), count(p_any), count(criteria), count(s_mood) FROM scores") == [(4, 0, 0, 0)]
 
 
 def test_crisis_wording_is_kept_with_its_place_and_raises_its_alert(db: Database) -> None:
@@ -74,9 +68,9 @@ def test_crisis_wording_is_kept_with_its_place_and_raises_its_alert(db: Database
     )
     assert [(subject, state) for subject, state, _ in found] == [("a", "raised"), ("c", "held")]
     assert "kill myself" in found[0][2]
-    assert rows(
-        db, "SELECT subject_id, CAST(opened_on AS VARCHAR) FROM open_alerts WHERE rule = 'crisis'"
-    ) == [("a", "2026-01-05")]
+    assert rows(db, "SELECT subject_id, CAST(opened_on AS VARCHAR) FROM open_alerts WHERE rule = 'crisis'") == [
+        ("a", "2026-01-05")
+    ]
     score_files([db.path.with_name("feed.csv")], db, KeywordScorer)
     assert rows(db, "SELECT count(*) FROM mentions") == [(2,)]
 
@@ -90,9 +84,7 @@ def test_forgetting_removes_the_mentions_too(db: Database) -> None:
 
 def test_another_list_finds_other_wording(db: Database, tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
-    own.write_text(
-        '[[phrases]]\nphrase = "by the river again"\ncriterion = "suicidal"\nwhy = "a known sign"\n'
-    )
+    own.write_text('[[phrases]]\nphrase = "by the river again"\ncriterion = "suicidal"\nwhy = "a known sign"\n')
     (tmp_path / "feed.csv").write_text(FEED + "d,2026-01-05,I am by the river again tonight\n")
     score_files([tmp_path / "feed.csv"], db, KeywordScorer, crisis=CrisisList.read(own))
     assert rows(db, "SELECT subject_id, phrase FROM mentions") == [("d", "by the river again")]

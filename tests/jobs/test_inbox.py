@@ -32,9 +32,7 @@ def read_inbox(chosen: Settings, scorer: KeywordScorer | None = None) -> NightRe
     return run_pipeline(chosen, lambda: scorer or KeywordScorer(), report=False)
 
 
-def test_unfinished_and_other_files_are_skipped_with_a_line(
-    inbox: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unfinished_and_other_files_are_skipped_with_a_line(inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("a.csv", "b.csv.part", "c.tmp.jsonl", "d.CSV.PART", "notes\x1b[31m.txt", ".e.csv", "f.xlsx"):
         (inbox / name).touch()
     (inbox / "folder.csv").mkdir()
@@ -46,9 +44,7 @@ def test_unfinished_and_other_files_are_skipped_with_a_line(
     ]
 
 
-def test_a_growing_file_is_skipped_and_old_files_cost_no_wait(
-    inbox: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_growing_file_is_skipped_and_old_files_cost_no_wait(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old, young = write(inbox / "old.csv", FEED), write(inbox / "young.csv", FEED)
     os.utime(old, (1, 1))
     waits = []
@@ -124,9 +120,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     read_inbox(chosen, seen)
     assert "a.csv changed while it was read" in capsys.readouterr().err
     read_inbox(chosen, seen)
-    assert run_query(Database(chosen.db), "SELECT count(*), count(DISTINCT doc_id) FROM documents").rows == [
-        (6, 6)
-    ]
+    assert run_query(Database(chosen.db), "SELECT count(*), count(DISTINCT doc_id) FROM documents").rows == [(6, 6)]
     assert run_query(Database(chosen.db), "SELECT count(*) FROM files").rows == [(1,)]
 
 
@@ -160,15 +154,11 @@ def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     for line in ("1.csv: nothing was taken from this file; it holds no rows", "2.csv: nothing was taken",
                  "3.csv: nothing was taken from this file; every row was rejected", "4.csv: no column"):  # fmt: skip
         assert line in shown.err.replace("\n", " ")
-    assert shown.err.index("4.csv: no column") < shown.err.index("1.csv: nothing"), (
-        "what is worse comes first"
-    )
+    assert shown.err.index("4.csv: no column") < shown.err.index("1.csv: nothing"), "what is worse comes first"
     assert "\x1b" not in shown.err + shown.out
 
 
-def test_of_many_bad_files_each_is_named(
-    tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_of_many_bad_files_each_is_named(tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(1, 8):
         write(inbox / f"{number}.csv", "")
     print_file_warnings(read_inbox(settings(tmp_path, inbox)).counts)

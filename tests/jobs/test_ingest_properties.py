@@ -32,9 +32,7 @@ ANY_OBJECT = st.dictionaries(st.sampled_from(NAMES), ANY_VALUE, max_size=6)
 GOOD_OBJECT = st.fixed_dictionaries(
     {
         "subject_id": st.sampled_from(["s1", "s2", " s1 "]),
-        "posted_at": st.sampled_from(
-            ["2026-01-05", "2026-01-05T00:00Z", "1767571200", "2026-02-01", "never"]
-        ),
+        "posted_at": st.sampled_from(["2026-01-05", "2026-01-05T00:00Z", "1767571200", "2026-02-01", "never"]),
         "text": st.sampled_from(["joy", "sadness", "", *HOSTILE[:40]]),
     }
 )
@@ -43,9 +41,7 @@ QUICK = settings(max_examples=40)
 
 @QUICK
 @given(rows=st.lists(ANY_OBJECT, max_size=15), chunk_rows=st.integers(1, 6))
-def test_any_json_objects_are_each_read_as_valid_or_rejected(
-    rows: list[dict[str, Any]], chunk_rows: int
-) -> None:
+def test_any_json_objects_are_each_read_as_valid_or_rejected(rows: list[dict[str, Any]], chunk_rows: int) -> None:
     with TemporaryDirectory() as folder:
         path = write(Path(folder) / "a.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
         chunk = read(path, chunk_rows)
@@ -80,9 +76,7 @@ KEPT = (
 
 @settings(max_examples=5)
 @given(batches=st.lists(st.lists(GOOD_OBJECT, max_size=8), min_size=1, max_size=2), seed=st.integers(0, 99))
-def test_files_in_any_order_and_number_give_the_same_tables(
-    batches: list[list[dict[str, str]]], seed: int
-) -> None:
+def test_files_in_any_order_and_number_give_the_same_tables(batches: list[list[dict[str, str]]], seed: int) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         files = [

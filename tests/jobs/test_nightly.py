@@ -45,9 +45,7 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
-def test_nights_add_what_is_new_and_write_the_report(
-    settings: Settings, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nights_add_what_is_new_and_write_the_report(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 120) + "d0,s1\n")
     run_nightly(settings, KeywordScorer)
     shown = capsys.readouterr()
@@ -74,9 +72,7 @@ def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
         run_nightly(settings, lambda: KeywordScorer(die_after=60))
     assert not settings.out.exists()
     run_nightly(settings, KeywordScorer)
-    assert run_query(
-        Database(settings.db), "SELECT status, n_appended, n_scored FROM runs ORDER BY run_id"
-    ).rows == [
+    assert run_query(Database(settings.db), "SELECT status, n_appended, n_scored FROM runs ORDER BY run_id").rows == [
         ("failed", 120, 50),
         ("done", 0, 70),
     ]
@@ -112,9 +108,7 @@ def test_an_unusable_folder_fails_the_run_before_the_model_loads(
     with pytest.raises(MonitorError):
         run_nightly(lost, load)
     assert len(loaded) == 1
-    _, (status, message) = run_query(
-        Database(settings.db), "SELECT status, message FROM runs ORDER BY run_id"
-    ).rows
+    _, (status, message) = run_query(Database(settings.db), "SELECT status, message FROM runs ORDER BY run_id").rows
     assert status == "failed"
     assert re.match(r"(Data|Config)Error: .*lost: cannot", message)
 

@@ -56,9 +56,7 @@ Inbox = tuple[list[SecretStr], list[dict[str, Any]]]
 def db(tmp_path: Path) -> Path:
     """A database with two open alerts of the model `m`, one that somebody has seen, and one of another model."""
     with Database(tmp_path / "risk.duckdb").writing() as con:
-        for number, (model, state) in enumerate(
-            (("m", "open"), ("m", "open"), ("m", "acknowledged"), ("x", "open"))
-        ):
+        for number, (model, state) in enumerate((("m", "open"), ("m", "open"), ("m", "acknowledged"), ("x", "open"))):
             con.execute(
                 "INSERT INTO alerts BY NAME SELECT $id AS alert_id, $model AS model_id, 's' AS subject_id,"
                 " 'level' AS rule, DATE '2026-01-05' AS opened_on, opened_on AS evidence_from,"
@@ -103,9 +101,7 @@ def test_an_alert_is_sent_once_and_a_quiet_night_not_at_all(inbox: Inbox, db: Pa
     assert len(received) == 1
 
 
-def test_a_night_sends_its_alerts_and_failure_without_any_name(
-    inbox: Inbox, sad: Settings, tmp_path: Path
-) -> None:
+def test_a_night_sends_its_alerts_and_failure_without_any_name(inbox: Inbox, sad: Settings, tmp_path: Path) -> None:
     urls, received = inbox
     settings = sad.model_copy(update={"notify": tuple(urls)})
     for _ in range(2):  # the second raises none

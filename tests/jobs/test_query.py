@@ -20,9 +20,7 @@ from monitor.errors import DataError, StoreError
 def db(tmp_path: Path) -> Path:
     path = tmp_path / "risk.duckdb"
     with Database(path).writing() as con:
-        con.execute(
-            "INSERT INTO documents VALUES ('d1', 's1', '2026-01-05', 'fine', NULL, 'r', '2026-01-05')"
-        )
+        con.execute("INSERT INTO documents VALUES ('d1', 's1', '2026-01-05', 'fine', NULL, 'r', '2026-01-05')")
     return path
 
 
@@ -73,9 +71,7 @@ def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, 
     assert db.read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "sql", ["SHOW TABLES", "SUMMARIZE runs", "EXPLAIN FROM runs", "PIVOT documents ON doc_id"]
-)
+@pytest.mark.parametrize("sql", ["SHOW TABLES", "SUMMARIZE runs", "EXPLAIN FROM runs", "PIVOT documents ON doc_id"])
 def test_every_kind_of_reading_statement_runs(db: Path, sql: str) -> None:
     assert run_query(Database(db), sql).names
 
@@ -150,10 +146,7 @@ def test_the_database_is_closed_before_the_rows_are_written_out(db: Path) -> Non
             Database(db).connect(wait_s=0).close()  # a writer gets in
             return super().write(text)
 
-    assert (
-        export_rows(Database(db), "SELECT repeat('x', 1000) FROM range(30_000)", Format.CSV, Pager())
-        == 30_000
-    )
+    assert export_rows(Database(db), "SELECT repeat('x', 1000) FROM range(30_000)", Format.CSV, Pager()) == 30_000
 
 
 def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
@@ -173,9 +166,7 @@ def test_an_endless_query_is_ended_by_ctrl_c(db: Path) -> None:
     timer.start()
     try:
         with pytest.raises(KeyboardInterrupt):
-            run_query(
-                Database(db), "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8"
-            )
+            run_query(Database(db), "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8")
     finally:
         timer.join()
         signal.signal(signal.SIGINT, before)

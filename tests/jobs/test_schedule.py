@@ -76,9 +76,7 @@ def nights(
     """Start times of the job on the clocks of the zone, between two UTC times."""
     clock, ran = Clock(start, monkeypatch), Ran()
     when = Cron.parse(cron, zone)
-    scheduler = build_scheduler(
-        when, lambda: ran.append(f"{clock.now.astimezone(when.zone):%m-%d %H:%M %z}"), last
-    )
+    scheduler = build_scheduler(when, lambda: ran.append(f"{clock.now.astimezone(when.zone):%m-%d %H:%M %z}"), last)
     scheduler.add_executor(DebugExecutor())
     clock.run(scheduler, until)
     return ran
@@ -132,9 +130,7 @@ def test_no_run_at_the_start_without_a_missed_night(
 
 def test_a_machine_that_slept_runs_once_on_waking(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, ran = Clock("2026-01-05T00:00", monkeypatch), Ran()
-    scheduler = build_scheduler(
-        Cron.parse("15 2 * * *", "UTC"), lambda: ran.append(f"{clock.now:%m-%d %H:%M}"), None
-    )
+    scheduler = build_scheduler(Cron.parse("15 2 * * *", "UTC"), lambda: ran.append(f"{clock.now:%m-%d %H:%M}"), None)
     scheduler.add_executor(DebugExecutor())
 
     def sleep_through_three_nights() -> None:
@@ -221,9 +217,7 @@ def test_the_last_night_is_the_last_completed_one(tmp_path: Path) -> None:
             ledger.finish_run(con, run, status)
             con.execute("UPDATE runs SET started_at = ? WHERE run_id = ?", [dt.datetime(2026, 1, day), run])
     assert last_night(Database(db)) == dt.datetime(2026, 1, 5)
-    with Database(
-        db
-    ).writing() as con:  # a wrong clock wrote this; it must not suppress every night before that day
+    with Database(db).writing() as con:  # a wrong clock wrote this; it must not suppress every night before that day
         run = ledger.start_run(con, "nightly", None)
         ledger.finish_run(con, run)
         con.execute("UPDATE runs SET started_at = TIMESTAMP '2099-01-01' WHERE run_id = ?", [run])
@@ -250,9 +244,7 @@ def start_python(code: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_scheduler_lets_its_child_end_and_starts_no_other(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_stopped_scheduler_lets_its_child_end_and_starts_no_other(tmp_path: Path, number: signal.Signals) -> None:
     ended, second = tmp_path / "ended", tmp_path / "second"
     child = (
         "import signal, time, pathlib\n"

@@ -25,9 +25,7 @@ from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer, KeywordScores
 
 HEADER = "doc_id,subject_id,posted_at,text\n"
-FEED = HEADER + "".join(
-    f"d{i},s{i % 3},2026-01-{i + 1:02d},today is all {EMOTIONS[i % 6]}\n" for i in range(10)
-)
+FEED = HEADER + "".join(f"d{i},s{i % 3},2026-01-{i + 1:02d},today is all {EMOTIONS[i % 6]}\n" for i in range(10))
 
 
 def ask(db: Database, sql: str) -> list[tuple[Any, ...]]:
@@ -148,13 +146,9 @@ def test_rejects_are_kept_with_their_place_and_do_not_double(db: Path, tmp_path:
     assert rejects[2][3] == "d11,s1"
 
 
-def test_a_doc_id_of_an_earlier_file_with_other_content_is_a_reject(
-    db: Path, feed: Path, tmp_path: Path
-) -> None:
+def test_a_doc_id_of_an_earlier_file_with_other_content_is_a_reject(db: Path, feed: Path, tmp_path: Path) -> None:
     score(db, feed)
-    later = write(
-        tmp_path / "later.csv", HEADER + "d3,s0,2026-01-04,edited\nd4,s1,2026-01-05,today is all fear\n"
-    )
+    later = write(tmp_path / "later.csv", HEADER + "d3,s0,2026-01-04,edited\nd4,s1,2026-01-05,today is all fear\n")
     counts = score(db, later)
     assert (counts.n_read, counts.n_rejected, counts.n_duplicate, counts.n_appended) == (2, 1, 1, 0)
     assert counts.reasons == {"doc_id: used before for another subject, time or text": 1}

@@ -91,9 +91,7 @@ def test_a_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monke
         ("[alerts]\nthreshold = 0.3", ["alerts", "threshold belongs above the tables"]),
     ],
 )
-def test_a_fault_in_the_file_is_one_line_with_file_and_key(
-    tmp_path: Path, content: str, parts: list[str]
-) -> None:
+def test_a_fault_in_the_file_is_one_line_with_file_and_key(tmp_path: Path, content: str, parts: list[str]) -> None:
     path = config(tmp_path, content)
     with pytest.raises(ConfigError) as caught:
         load_settings(path)

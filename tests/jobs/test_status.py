@@ -23,18 +23,14 @@ NOW = dt.datetime(2026, 1, 10, 8)
 def db(tmp_path: Path) -> Path:
     """Three texts, two of them scored; a night that was done at 02:00 of the day."""
     path = tmp_path / "risk.duckdb"
-    add_run(
-        path, "done", NOW - dt.timedelta(hours=6), quality="yellow", findings='["6% of the rows were odd"]'
-    )
+    add_run(path, "done", NOW - dt.timedelta(hours=6), quality="yellow", findings='["6% of the rows were odd"]')
     with Database(path).writing() as con:
         store.append_documents(con, documents("a", "b", "c"), "r")
         store.append_scores(con, scores("a", "b"), "r")
     return path
 
 
-def add_run(
-    db: Path, status: str, finished: dt.datetime | None, job: str = "nightly", **columns: str
-) -> None:
+def add_run(db: Path, status: str, finished: dt.datetime | None, job: str = "nightly", **columns: str) -> None:
     with Database(db).writing() as con:
         run = ledger.start_run(con, job, "m")
         if status != "running":
@@ -92,9 +88,7 @@ def test_a_run_from_the_future_hides_no_failure_and_no_delay(db: Path) -> None:
     assert read_health(Database(db), 26, NOW)["problems"] == ["failed: DataError: no inbox"]
 
 
-def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(
-    db: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
     add_run(db, "done", NOW, quality="red", findings='["another language?"]')
     add_run(db, "running", None)
     found = read_health(Database(db), 26, NOW)
@@ -108,14 +102,10 @@ def test_an_empty_database_is_late(tmp_path: Path) -> None:
     assert read_health(Database(tmp_path / "new.duckdb"), 26)["problems"] == ["late: no run was ever done"]
 
 
-def test_alerts_are_counted_of_the_model_that_scored_last(
-    db: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_alerts_are_counted_of_the_model_that_scored_last(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Database(db).writing() as con:
         ((model,),) = con.execute("SELECT DISTINCT model_id FROM scores").fetchall()
-        con.execute(
-            "INSERT INTO alert_updates SELECT model_id, max(scored_at), 'r' FROM scores GROUP BY model_id"
-        )
+        con.execute("INSERT INTO alert_updates SELECT model_id, max(scored_at), 'r' FROM scores GROUP BY model_id")
         for number, owner in enumerate((model, "older", "older")):
             con.execute(
                 "INSERT INTO alerts BY NAME SELECT $id AS alert_id, $model AS model_id, 's' AS subject_id,"

@@ -68,9 +68,7 @@ def test_each_new_file_is_scored_and_a_quiet_inbox_prints_nothing(
     assert not settings.snapshot.exists()
 
 
-def test_report_and_snapshot_come_each_time_where_asked(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_report_and_snapshot_come_each_time_where_asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     write(settings.inbox / "a.csv", HEADER + "s1,2026-01-05,joy\n")
     play(monkeypatch, settings, report=True)
     assert (settings.out / "index.html").exists()

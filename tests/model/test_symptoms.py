@@ -219,7 +219,5 @@ def test_the_id_covers_question_calibration_and_limits(tmp_path: Path) -> None:
     ]
     ids = [model_id(written(tmp_path / str(k), manifest)) for k, manifest in enumerate(manifests)]
     assert len(set(ids)) == len(manifests)
-    neutral = replace(
-        asked, symptoms_calibration=SymptomsCalibration(), criteria_limits=dict.fromkeys(ANSWERS, 0.5)
-    )
+    neutral = replace(asked, symptoms_calibration=SymptomsCalibration(), criteria_limits=dict.fromkeys(ANSWERS, 0.5))
     assert model_id(written(tmp_path / "neutral", neutral)) == ids[1]

@@ -39,9 +39,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         }
         for i in range(60)
     ]
-    rows += [
-        {"subject_id": SUBJECT, "posted_at": f"2026-01-1{i}", "text": text} for i, text in enumerate(SECRETS)
-    ]
+    rows += [{"subject_id": SUBJECT, "posted_at": f"2026-01-1{i}", "text": text} for i, text in enumerate(SECRETS)]
     rows.append({"subject_id": SUBJECT, "posted_at": "someday", "text": REFUSED})
     rows.append({"subject_id": "person-1", "posted_at": SUBJECT, "text": "columns that were swapped"})
     for name in ("a.csv", "b.jsonl", "c.parquet"):
@@ -144,9 +142,7 @@ def test_a_forgotten_subject_returns_only_with_a_changed_file(settings: Settings
 
 @pytest.mark.usefixtures("no_report")
 def test_an_export_of_only_their_month_is_removed(settings: Settings) -> None:
-    write_rows(
-        settings.inbox / "f.csv", [{"subject_id": SUBJECT, "posted_at": "2025-07-01", "text": "long ago joy"}]
-    )
+    write_rows(settings.inbox / "f.csv", [{"subject_id": SUBJECT, "posted_at": "2025-07-01", "text": "long ago joy"}])
     run_nightly(settings, KeywordScorer)
     assert (settings.snapshot / "scores-2025-07.parquet").exists()
     forget_subject(Database(settings.db), SUBJECT, settings)
@@ -164,9 +160,7 @@ def test_without_the_key_only_a_pseudonym_can_be_forgotten(
     key: str | None,
     message: str,
 ) -> None:
-    write_rows(
-        settings.inbox / f"{SUBJECT}.csv", [{"subject_id": "x", "posted_at": "2026-01-05", "text": "a"}]
-    )
+    write_rows(settings.inbox / f"{SUBJECT}.csv", [{"subject_id": "x", "posted_at": "2026-01-05", "text": "a"}])
     run_nightly(settings, KeywordScorer)
     file = settings.db.with_name("risk.duckdb.key")
     pseudonym = open_pseudonyms(file).of(SUBJECT)

@@ -130,9 +130,7 @@ def test_a_forgotten_subject_is_in_no_row_and_others_stay(db: Path) -> None:
 def test_the_bytes_of_a_forgotten_subject_are_gone_from_the_file(db: Path) -> None:
     secrets = ("the very secret words", "half a secret", "alice,2026", "/inbox/alice.csv", "d-one")
     for text in secrets:
-        assert files_containing([db], [text]) == [db], (
-            "a search that finds nothing before proves nothing after"
-        )
+        assert files_containing([db], [text]) == [db], "a search that finds nothing before proves nothing after"
     done = forget(Database(db), possible_ids("alice", None))
     assert "the very secret words" in done.search_strings
     assert files_containing([db], [*secrets, *done.search_strings]) == []
@@ -175,9 +173,7 @@ def test_no_subject_id_is_executed_as_sql_or_pattern(tmp_path: Path, subject: st
 def test_old_texts_are_removed_with_their_bytes_and_scores_stay(db: Path) -> None:
     with Database(db).writing() as con:
         con.execute("UPDATE documents SET ingested_at = '2026-05-01' WHERE doc_id IN ('d-one', 'd-three')")
-        con.execute(
-            "UPDATE documents SET ingested_at = '2026-05-02' WHERE doc_id NOT IN ('d-one', 'd-three')"
-        )
+        con.execute("UPDATE documents SET ingested_at = '2026-05-02' WHERE doc_id NOT IN ('d-one', 'd-three')")
         con.execute("UPDATE rejects SET rejected_at = '2026-05-01' WHERE reject_id < '4'")
     n_scores = column(db, "SELECT count(*) FROM scores")
     assert files_containing([db], ["the very secret words"]) == [db]
@@ -201,17 +197,16 @@ class NoConnection:
     close = staticmethod(lambda: None)
 
 
-def test_rewriting_removes_leftovers_and_stops_at_a_foreign_log(
-    db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rewriting_removes_leftovers_and_stops_at_a_foreign_log(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (".risk.duckdb.rewrite", ".risk.duckdb.rewrite.wal"):
         db.with_name(name).write_bytes(b"rubbish")
     assert rewrite(Database(db), subjects=["alice"])["documents"] == 2
     assert not list(db.parent.glob(".*"))
     log = db.with_name("risk.duckdb.wal")
-    with monkeypatch.context() as patch, pytest.raises(StoreError, match="another program writes to it"):
+    with monkeypatch.context() as patch:
         patch.setattr(Database, "connect", lambda *_, **__: log.touch() or NoConnection)
-        rewrite(Database(db), subjects=["bob"])
+        with pytest.raises(StoreError, match="another program writes to it"):
+            rewrite(Database(db), subjects=["bob"])
     log.unlink()
     assert column(db, "SELECT count(*) FROM documents") == [2]
 

@@ -26,9 +26,7 @@ def report(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("file", CHARTS)
-def test_every_page_draws_its_charts_without_a_word_or_a_request(
-    browser: Browser, report: Path, file: str
-) -> None:
+def test_every_page_draws_its_charts_without_a_word_or_a_request(browser: Browser, report: Path, file: str) -> None:
     seen = opened(browser, report / file)
     assert seen.is_silent_and_offline(), (seen.messages, seen.requests)
     assert seen.page.locator(".chart").evaluate_all("all => all.map(one => one.id)") == list(CHARTS[file])

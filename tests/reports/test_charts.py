@@ -76,14 +76,10 @@ def test_the_forecast_is_dashed_and_its_past_coverage_is_told(inputs: Inputs) ->
     series = dataclasses.replace(inputs.everyone, forecast=ahead, level=0.8)
     figure = all_figures(dataclasses.replace(inputs, everyone=series))[0]
     assert "Forecast for 18 May 2026: 30.0% (20.0% to 45.0%)." in figure.summary
-    assert (
-        "Check: 93% of past forecasts fell inside the band (target 80%; 112 days checked)." in figure.summary
-    )
+    assert "Check: 93% of past forecasts fell inside the band (target 80%; 112 days checked)." in figure.summary
     spec = specs([figure])["risk_trend"]
     assert len(rows(spec, "p")) == 14
-    dashes = next(
-        layer["encoding"]["strokeDash"] for layer in spec["layer"] if "strokeDash" in layer["encoding"]
-    )
+    dashes = next(layer["encoding"]["strokeDash"] for layer in spec["layer"] if "strokeDash" in layer["encoding"])
     looks = dict(zip(dashes["scale"]["domain"], dashes["scale"]["range"], strict=True))
     assert looks == {"one day": [3, 4], "7 days": [1, 0], "28 days": [2, 2], "forecast": [7, 4]}
     assert dashes["legend"]["symbolType"] == "stroke"
@@ -225,8 +221,7 @@ def test_colours_can_be_read_without_colour_vision(palette: Palette) -> None:
     assert contrast(palette.muted, palette.paper) >= 4.5
     assert contrast(palette.accent, palette.paper) >= 4.5
     assert all(
-        contrast(palette.risk(level)[0], palette.paper) >= 3
-        for level in ("high_risk", "mid_risk", "low_risk")
+        contrast(palette.risk(level)[0], palette.paper) >= 3 for level in ("high_risk", "mid_risk", "low_risk")
     )
     steps = [contrast(colour, palette.paper) for colour in palette.heat]
     assert steps == sorted(steps)  # more risk is always more contrast, whatever the hue
@@ -246,9 +241,7 @@ def test_each_emotion_has_a_colour_of_its_own_under_any_risk_map(rules: dict[str
 
 
 def test_page_colours_are_names_that_both_themes_define() -> None:
-    names = {
-        value for field in vars(FOR_CSS).values() for value in ([field] if isinstance(field, str) else field)
-    }
+    names = {value for field in vars(FOR_CSS).values() for value in ([field] if isinstance(field, str) else field)}
     for palette in (LIGHT, DARK):
         defined = {f"var({part.split(':')[0].strip()})" for part in palette.css().split(";") if part.strip()}
         assert names == defined

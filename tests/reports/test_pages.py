@@ -52,17 +52,11 @@ def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckD
     words = said(pages(con)["index.html"])
     assert "Cohort Subjects, 7 days Texts, 7 days High risk, 7 days 95% interval Change north 20" in words
     assert "subjects not closed. The newest 10 are shown." in words
-    assert (
-        "yellow: look at it (run of 5 May 2026) 7.5% of the rows were rejected &lt;b&gt;bold&lt;/b&gt;"
-        in words
-    )
+    assert "yellow: look at it (run of 5 May 2026) 7.5% of the rows were rejected &lt;b&gt;bold&lt;/b&gt;" in words
     assert "this model, fine-tuned 0.936 (0.926–0.946) 0.908" in words
     assert "its base, few-shot (2 a label) 0.529 (0.519–0.539) 0.414 (0.404–0.424) – – –" in words
     assert "0.498" not in words  # an answer that is written out and parsed scores nothing here
-    assert (
-        "always the commonest class 0.348 (0.338–0.358) 0.086 (0.076–0.096) 0.210 (0.200–0.220) undefined"
-        in words
-    )
+    assert "always the commonest class 0.348 (0.338–0.358) 0.086 (0.076–0.096) 0.210 (0.200–0.220) undefined" in words
     assert "2 days without a scored text" in words
     assert "Days without scores 2 the last: 11 Mar 2026" in words
 
@@ -125,9 +119,7 @@ def test_ids_and_texts_are_on_no_page_unless_asked_for(con: duckdb.DuckDBPyConne
 
 def test_alerts_tell_rule_window_value_and_threshold(con: duckdb.DuckDBPyConnection) -> None:
     found = inputs(con)
-    figures = {
-        figure.key: figure for figure in next(p for p in site.pages(found) if p.file == "alerts.html").figures
-    }
+    figures = {figure.key: figure for figure in next(p for p in site.pages(found) if p.file == "alerts.html").figures}
     first = found.alerts.row(0, named=True)
     row = figures["open_alerts"].table.rows[0]
     assert row[:5] == (
@@ -153,18 +145,14 @@ def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_
         shown = pages(con, evidence=True)
     for file, places in {"index.html": 1, "alerts.html": 4}.items():
         assert said(shown[file]).count("The alert rules have not checked every score yet") == places
-        assert not re.search(
-            "No (open )?alert (is|was|and)", said(shown[file]).replace("No alert was closed", "")
-        )
+        assert not re.search("No (open )?alert (is|was|and)", said(shown[file]).replace("No alert was closed", ""))
 
 
 def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBPyConnection) -> None:
     shown = pages(con, min_cohort=41, subject_pages=True, evidence=True)
     assert set(shown) == {"index.html", "alerts.html", "subjects.html"}
     for html in shown.values():
-        assert "with fewer than 41 subjects, even a row without a name could be traced to a person" in said(
-            html
-        )
+        assert "with fewer than 41 subjects, even a row without a name could be traced to a person" in said(html)
         assert "text of doc" not in html
     assert "Subject 1" not in "".join(shown.values())
 
@@ -264,9 +252,7 @@ def test_a_language_is_complete_and_has_nothing_left_over(lang: str) -> None:
     known = json.loads((STYLE / f"{lang}.json").read_text(encoding="utf-8"))
     assert sentences() | NAMES == set(known)
     for sentence, translated in known.items():
-        fields = [
-            {name for _, name, _, _ in Formatter().parse(text) if name} for text in (sentence, translated)
-        ]
+        fields = [{name for _, name, _, _ in Formatter().parse(text) if name} for text in (sentence, translated)]
         assert fields[0] == fields[1], sentence
         assert translated.strip() or sentence == ", "
 
@@ -300,9 +286,7 @@ def test_a_png_is_not_written_in_letters_that_no_font_has(
     assert not pictures.can_write("\U000e0100\U000e0101")  # letters that no font draws
     monkeypatch.setattr(pictures, "can_write", lambda text: False)
     found = inputs(con, lang="zh-TW")
-    assert pictures.write(next(site.pages(found)), found, tmp_path) == [
-        f"{name}.svg" for name in pictures.INDEX
-    ]
+    assert pictures.write(next(site.pages(found)), found, tmp_path) == [f"{name}.svg" for name in pictures.INDEX]
     assert not list(tmp_path.glob("*.png"))
 
 

@@ -64,9 +64,7 @@ def test_a_process_that_cannot_start_is_one_clear_line(monkeypatch: pytest.Monke
     refused = Mock(side_effect=OSError(errno.EAGAIN, "no more processes"))
     monkeypatch.setattr("multiprocessing.util.spawnv_passfds", refused)
     with (
-        pytest.raises(
-            MonitorError, match=r"cannot start a process that draws pictures \(no more processes\)"
-        ),
+        pytest.raises(MonitorError, match=r"cannot start a process that draws pictures \(no more processes\)"),
         Drawer(axes.VEGA_LITE, private=False) as drawer,
     ):
         drawer.start()
@@ -129,9 +127,7 @@ def test_the_processes_end_with_the_one_that_asked_without_a_word(tmp_path: Path
         f"    drawer.draw({SPEC!r}, Path({str(tmp_path)!r}, name + '.svg'), with_png=True)\n"
         "os._exit(0)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     # communicate() returns once the workers, which have the same standard error, have closed it.
     assert len(done.stdout.split()) == PROCESSES
     for pid in done.stdout.split():

@@ -26,9 +26,7 @@ from reports.style.wording import Words
 from tests.support import fake_feed
 
 DAY = "2026-01-05"
-PICTURES = {
-    f"risk_{name}.{suffix}" for name in ("trend", "heatmap", "comprehensive") for suffix in ("png", "svg")
-}
+PICTURES = {f"risk_{name}.{suffix}" for name in ("trend", "heatmap", "comprehensive") for suffix in ("png", "svg")}
 Fill = Callable[[duckdb.DuckDBPyConnection], None]
 
 
@@ -46,9 +44,7 @@ def cohort(subjects: int, days: int, p_high: float = 0.3) -> Fill:
     """Subjects who all write once a day, at noon."""
     first = dt.datetime.fromisoformat(f"{DAY} 12:00")
     texts = [
-        (f"s{who}", str(first + dt.timedelta(days=day)), p_high)
-        for who in range(subjects)
-        for day in range(days)
+        (f"s{who}", str(first + dt.timedelta(days=day)), p_high) for who in range(subjects) for day in range(days)
     ]
     return lambda con: fake_feed.add(con, texts)
 
@@ -141,9 +137,7 @@ def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_
         (cohort(11, 1), {}, "Not drawn: this chart needs at least 2 hours with texts, and there is less"),
     ],
 )
-def test_a_page_with_little_data_says_so(
-    make: Callable[[Fill], Path], fill: Fill, options: dict, told: str
-) -> None:
+def test_a_page_with_little_data_says_so(make: Callable[[Fill], Path], fill: Fill, options: dict, told: str) -> None:
     html = rendered(make(fill), **options)
     words = said(html)
     assert told in words
@@ -234,9 +228,7 @@ def test_options_out_of_range_are_refused_with_a_remedy(options: dict, told: str
         Options(**options)
 
 
-def test_a_missing_database_and_an_unwritable_folder_are_told(
-    make: Callable[[Fill], Path], tmp_path: Path
-) -> None:
+def test_a_missing_database_and_an_unwritable_folder_are_told(make: Callable[[Fill], Path], tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no such database"):
         write_report(Database(tmp_path / "no.duckdb"), tmp_path / "out")
     (tmp_path / "file").write_text("")
@@ -282,9 +274,7 @@ def test_the_stored_chart_script_is_what_bundling_gives(monkeypatch: pytest.Monk
     made = offline.bundle_chart_script()
     offline.chart_script.cache_clear()
     with monkeypatch.context() as patch:
-        patch.setattr(
-            offline, "bundle_chart_script", lambda: "it was bundled; renew the script in reports/assets"
-        )
+        patch.setattr(offline, "bundle_chart_script", lambda: "it was bundled; renew the script in reports/assets")
         assert offline.chart_script() == made
     offline.chart_script.cache_clear()
     monkeypatch.setattr(axes, "VEGA_LITE", "6.1")  # such as another Altair writes for

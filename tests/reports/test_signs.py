@@ -115,9 +115,7 @@ def test_published_rows_never_add_up_to_a_small_group(seed: int) -> None:
         cells += [{**cell, "criterion": criterion} for cell in (*of_cohorts, {"cohort": None, **sums})]
     frame = pl.DataFrame(cells).with_columns(n=pl.lit(100), n_shown=pl.lit(5), share=pl.lit(0.05))
     result = suppression.criteria(frame, ["c0", "c1", "c2", "c4"], least)
-    joined = result.join(
-        frame.rename({"n_shown_subjects": "true"}), on=["cohort", "criterion"], nulls_equal=True
-    )
+    joined = result.join(frame.rename({"n_shown_subjects": "true"}), on=["cohort", "criterion"], nulls_equal=True)
     shown = joined.filter(~pl.col("few") & ~pl.col("withheld"))
     assert shown.filter(pl.col("true").is_between(1, least - 1)).is_empty()
     assert shown["share"].null_count() == 0
@@ -174,9 +172,7 @@ def test_passages_are_quoted_with_the_option_alone(con: duckdb.DuckDBPyConnectio
         html = page.render(one, inputs(con).words)
         assert "end it" not in html
         assert "text of doc" not in html
-    quoted = figure(
-        pages(con, evidence=True, show_subjects=True)["alerts.html"], "crisis_passages"
-    ).table.rows
+    quoted = figure(pages(con, evidence=True, show_subjects=True)["alerts.html"], "crisis_passages").table.rows
     assert sorted(row[0] for row in quoted) == ["demo-01", "demo-02"]
     assert all(row[3].startswith("text of doc") for row in quoted)
 
@@ -229,9 +225,7 @@ def test_chinese_pages_name_signs_and_crisis_without_english(con: duckdb.DuckDBP
     zh = inputs(con, lang="zh-TW", subject_pages=True, evidence=True)
     html = {one.file: page.render(one, zh.words) for one in site.pages(zh)}
     words = {file: said(text) for file, text in html.items()}
-    assert (
-        "本報告本身不能偵測危機。最近 28 天危機詞表找到 2 個段落；必須有人逐一閱讀。" in words["alerts.html"]
-    )
+    assert "本報告本身不能偵測危機。最近 28 天危機詞表找到 2 個段落；必須有人逐一閱讀。" in words["alerts.html"]
     assert "不到 11 人" in words["index.html"]
     assert "有貼文的 " in words["subjects/0001.html"]
     english = [
@@ -259,14 +253,10 @@ def test_each_criterion_of_the_model_has_words() -> None:
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [400, 1400])
-def test_strips_and_hostile_passages_fit_and_run_nothing(
-    browser: Browser, tmp_path: Path, width: int
-) -> None:
+def test_strips_and_hostile_passages_fit_and_run_nothing(browser: Browser, tmp_path: Path, width: int) -> None:
     with fake_feed.database() as con:
         names = ATTACKS[:5]
-        fake_feed.add(
-            con, [(name, f"2026-01-{day:02d} 08:00", 0.9) for name in names for day in range(5, 19)]
-        )
+        fake_feed.add(con, [(name, f"2026-01-{day:02d} 08:00", 0.9) for name in names for day in range(5, 19)])
         con.execute("UPDATE scores SET p_any = 0.9, criteria = 'sleep,suicidal,' || subject_id")
         con.execute("UPDATE documents SET text = 'x' || subject_id || repeat('y', 400)")
         con.execute(
@@ -284,9 +274,7 @@ def test_strips_and_hostile_passages_fit_and_run_nothing(
         assert seen.count("img") == 0
         assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
     assert seen.count(".strips li") == 2
-    boxes = seen.page.locator(".strips i").evaluate_all(
-        "all => all.map(one => one.getBoundingClientRect().right)"
-    )
+    boxes = seen.page.locator(".strips i").evaluate_all("all => all.map(one => one.getBoundingClientRect().right)")
     assert len(boxes) == 28
     assert max(boxes) <= width
     assert re.fullmatch(

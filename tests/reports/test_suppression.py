@@ -68,9 +68,7 @@ def small_groups(texts: Sequence[Text]) -> list[set[tuple[str, int]]]:
     for cohort in {text[1] for text in texts} | {"all"}:
         for length in (1, 7, 28):
             for end in range(46):
-                seen = [
-                    text for text in texts if cohort in ("all", text[1]) and end <= text[2] < end + length
-                ]
+                seen = [text for text in texts if cohort in ("all", text[1]) and end <= text[2] < end + length]
                 if 0 < len({text[0] for text in seen}) < K:
                     groups.append({(text[1], text[2]) for text in seen})
     return groups
@@ -122,9 +120,7 @@ def test_a_withheld_week_is_in_no_longer_window() -> None:
 
 
 def test_beside_a_withheld_cohort_the_smallest_other_is_withheld() -> None:
-    texts = (
-        full_days("abc", range(14), "x") + full_days("defg", range(14), "y") + full_days("h", range(7), "z")
-    )
+    texts = full_days("abc", range(14), "x") + full_days("defg", range(14), "y") + full_days("h", range(7), "z")
     assert shown_days(texts, "z", 7) == []
     assert 0 not in shown_days(texts, "x", 7)
     assert shown_days(texts, "y", 7)[:2] == [0, 7]

@@ -22,9 +22,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("file", WITH_TABLES)
-def test_a_wide_screen_shows_every_column_and_every_name_whole(
-    browser: Browser, report: Path, file: str
-) -> None:
+def test_a_wide_screen_shows_every_column_and_every_name_whole(browser: Browser, report: Path, file: str) -> None:
     seen = opened(browser, report / file)
     tables = seen.page.locator(".scroll:visible")
     assert tables.count() > 0
@@ -32,9 +30,7 @@ def test_a_wide_screen_shows_every_column_and_every_name_whole(
     assert seen.page.locator("th:visible").evaluate_all(CUT) == []
 
 
-def test_on_paper_small_charts_stand_side_by_side_and_no_date_is_broken(
-    browser: Browser, report: Path
-) -> None:
+def test_on_paper_small_charts_stand_side_by_side_and_no_date_is_broken(browser: Browser, report: Path) -> None:
     seen = opened(browser, report / "alerts.html", width=718)  # A4 within its margins
     seen.page.emulate_media(media="print")
     dates = seen.page.locator("td", has_text=re.compile(r"^\d{4}-\d\d-\d\d"))

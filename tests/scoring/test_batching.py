@@ -43,8 +43,7 @@ def test_blocks_are_text_suffix_and_branches_at_their_positions() -> None:
 def test_a_branch_sees_itself_and_its_ancestors() -> None:
     tree = LabelTree(LABELS)
     seen = {
-        (int(tree.branch_ids[i]), int(tree.branch_ids[j]))
-        for i, j in zip(*np.nonzero(tree.visible), strict=True)
+        (int(tree.branch_ids[i]), int(tree.branch_ids[j])) for i, j in zip(*np.nonzero(tree.visible), strict=True)
     }
     assert seen == {*((b, b) for b in (1, 4, 6, 9, 11, 2, 13)), (2, 1), (13, 11)}
 

@@ -93,9 +93,7 @@ def test_a_plain_text_gets_a_sure_answer(scorer: LabelScorer, text: str, emotion
         ("I slept like a log and feel great", set()),
     ],
 )
-def test_a_plain_text_shows_its_criteria_and_no_other(
-    scorer: LabelScorer, text: str, criteria: set[str]
-) -> None:
+def test_a_plain_text_shows_its_criteria_and_no_other(scorer: LabelScorer, text: str, criteria: set[str]) -> None:
     scores, limits = scorer.score([text]), scorer.model.criteria_limits
     assert limits is not None
     assert scores.criteria is not None
@@ -118,18 +116,14 @@ def test_its_card_says_what_was_measured(scorer: LabelScorer) -> None:
     measured = pl.read_csv(scorer.model.evaluation, schema=EVALUATION_COLUMNS).filter(method="fine_tuned")
     shown = {
         (split, metric): (f"{value:.3f}", f"{value:.3f} ({lo:.3f}–{hi:.3f})")
-        for split, metric, value, lo, hi in measured.select(
-            "split", "metric", "value", "lo", "hi"
-        ).iter_rows()
+        for split, metric, value, lo, hi in measured.select("split", "metric", "value", "lo", "hi").iter_rows()
     }
     names = ("accuracy", "macro_f1", "ece", "brier", "risk_macro_f1", "risk_auroc", "risk_pr_auc")
     rows = [row.split(" | ") for row in re.findall(r"^\| (.* \| [0-9.]+ \(.*\)) \|$", card, re.M)]
     assert [row[1:] for row in rows[: len(names)]] == [
         [shown[split, name][1] for split in ("test", "test_deduplicated")] for name in names
     ]
-    by_emotion = dict(
-        re.findall(r"(\w+) (0\.\d{3})", card[card.index("F1 by emotion") :].split("The temp")[0])
-    )
+    by_emotion = dict(re.findall(r"(\w+) (0\.\d{3})", card[card.index("F1 by emotion") :].split("The temp")[0]))
     assert by_emotion == {emotion: shown["test", f"f1_{emotion}"][0] for emotion in EMOTIONS}
 
 

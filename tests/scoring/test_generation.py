@@ -14,9 +14,7 @@ from tests.support.evaluated import tiny_llama_chat
 from tests.support.tiny_models import SENTENCES
 
 
-def test_answers_are_those_of_transformers_greedy_search(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_answers_are_those_of_transformers_greedy_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.scoring.loading.multiplies_bf16", lambda: False)  # in bf16 tokens may tie
     folder = tiny_llama_chat(tmp_path / "base")
     model = load_model(folder, device="cpu")
@@ -33,9 +31,7 @@ def test_answers_are_those_of_transformers_greedy_search(
     bodies, _, _ = encoder.encode_texts(texts, 256)
     for body, answer in zip(bodies, answers, strict=True):
         ids = torch.tensor([[*encoder.prefix_ids, *body.tolist(), *encoder.suffix_ids]])
-        whole = network.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, do_sample=False
-        )
+        whole = network.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, do_sample=False)
         expected = tokenizer.decode(whole[0, ids.shape[1] :], skip_special_tokens=True)
         assert answer != ""
         assert expected.startswith(answer)

@@ -46,9 +46,7 @@ def close(got: torch.Tensor, want: torch.Tensor, tolerance: float) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("labels", [SINGLE, TREE], ids=["one token", "tree"])
 @pytest.mark.parametrize("n_prefix", [0, 37, 300])
-@pytest.mark.parametrize(
-    "heads", [Heads(32, 4, 64), Heads(4, 4, 64), Heads(8, 2, 128), Heads(9, 3, 64)], ids=str
-)
+@pytest.mark.parametrize("heads", [Heads(32, 4, 64), Heads(4, 4, 64), Heads(8, 2, 128), Heads(9, 3, 64)], ids=str)
 def test_packed_attention_equals_grouped_attention(
     heads: Heads, n_prefix: int, labels: Any, dtype: torch.dtype
 ) -> None:

@@ -86,9 +86,7 @@ def test_nf4_is_read_and_made_as_bitsandbytes_does(original: Path) -> None:
     state = weight.quant_state
     state.dtype = torch.float32
     assert isinstance(ours, Nf4)
-    torch.testing.assert_close(
-        ours.dequantise(), bnb.dequantize_4bit(weight.data, state), atol=1e-7, rtol=1e-6
-    )
+    torch.testing.assert_close(ours.dequantise(), bnb.dequantize_4bit(weight.data, state), atol=1e-7, rtol=1e-6)
     dense = torch.randn(96, 64)
     packed, state = bnb.quantize_4bit(dense, blocksize=64, compress_statistics=True, quant_type="nf4")
     torch.testing.assert_close(quantise_nf4(dense).dequantise(), bnb.dequantize_4bit(packed, state))
@@ -98,9 +96,7 @@ def test_a_dense_base_scores_as_its_nf4_copy(original: Path, tmp_path: Path) -> 
     tokenizer = tiny_models.byte_level_tokenizer()
     network = tiny_models.tiny_llama(tokenizer.get_vocab_size()).bfloat16()
     network.save_pretrained(tmp_path)
-    dense = materialise(
-        StoredWeights(tmp_path, CPU), read_shape(tmp_path), None, torch.float32, quantise=True
-    )
+    dense = materialise(StoredWeights(tmp_path, CPU), read_shape(tmp_path), None, torch.float32, quantise=True)
     stored = original / "base"
     packed = materialise(StoredWeights(stored, CPU), read_shape(stored), None, torch.float32, quantise=False)
     for ours, theirs in zip(dense.layers, packed.layers, strict=True):
@@ -153,9 +149,7 @@ def test_weights_as_stored_score_as_decoded_ones(original: Path) -> None:
     stored = StoredWeights(original / "base", CPU)
     model = load_model(original, device="cpu")
     scores = [
-        LabelScorer(
-            replace(model, network=materialise(stored, shape, lora, torch.float32, quantise=True, form=form))
-        )
+        LabelScorer(replace(model, network=materialise(stored, shape, lora, torch.float32, quantise=True, form=form)))
         .score(TEXTS)
         .probabilities
         for form in ("nf4", "dense")

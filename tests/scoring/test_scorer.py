@@ -93,9 +93,7 @@ SHAPES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
-def test_scores_equal_the_naive_forward(
-    tmp_path: Path, prompt: PromptTemplate, shape: dict[str, Any]
-) -> None:
+def test_scores_equal_the_naive_forward(tmp_path: Path, prompt: PromptTemplate, shape: dict[str, Any]) -> None:
     model, network = loaded(tmp_path, BYTE_LEVEL, prompt, **shape)
     got = LabelScorer(model, max_tokens=128).log_likelihoods(TEXTS)
     np.testing.assert_allclose(centred(got), centred(naive(network, model, TEXTS)), atol=1e-5)
@@ -104,9 +102,7 @@ def test_scores_equal_the_naive_forward(
 @pytest.mark.parametrize("labels", ["one token", "tree"])
 @pytest.mark.parametrize("n_prefix", [0, 1, 37, 128, 300])
 def test_scores_equal_the_naive_forward_behind_any_prefix(tmp_path: Path, n_prefix: int, labels: str) -> None:
-    model, network = loaded(
-        tmp_path, word_tokenizer(500), word_prompt(n_prefix, labels), max_position_embeddings=512
-    )
+    model, network = loaded(tmp_path, word_tokenizer(500), word_prompt(n_prefix, labels), max_position_embeddings=512)
     texts = ["", "w300", *word_texts(6, vocabulary=499)]
     scorer = LabelScorer(model, max_tokens=100)
     assert scorer._prefix.length == n_prefix
@@ -131,9 +127,7 @@ def test_llama_2_labels_score_as_a_tree(tmp_path: Path, data_dir: Path) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
-def test_a_score_does_not_depend_on_its_batch(
-    tmp_path: Path, prompt: PromptTemplate, dtype: torch.dtype
-) -> None:
+def test_a_score_does_not_depend_on_its_batch(tmp_path: Path, prompt: PromptTemplate, dtype: torch.dtype) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, prompt, dtype)
     random = np.random.default_rng(1)
     words = ["i", "feel", "sad", "joy", "love", "angry", "today", "and", "alone", "summer"]
@@ -156,9 +150,7 @@ def test_rows_come_back_in_input_order_and_twins_are_scored_once(tmp_path: Path)
     texts = [*TEXTS, *TEXTS[::-1]]
     scores = LabelScorer(model, max_tokens=40).score(texts, done.append)
     assert sum(done) == len(texts)
-    np.testing.assert_array_equal(
-        scores.probabilities[: len(TEXTS)], scores.probabilities[: len(TEXTS) - 1 : -1]
-    )
+    np.testing.assert_array_equal(scores.probabilities[: len(TEXTS)], scores.probabilities[: len(TEXTS) - 1 : -1])
     np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1.0)
     assert scores.n_tokens[1] == 0
     assert len(np.unique(scores.probabilities[: len(TEXTS)], axis=0)) == len(TEXTS)
@@ -176,9 +168,7 @@ def test_a_long_text_is_cut_and_flagged(tmp_path: Path) -> None:
     assert budget.score([text]).truncated.tolist() == [True]
 
 
-@pytest.mark.parametrize(
-    "text", ["", " ", "\n", "🙂🙂", "https://x.org", "\x00\x01\x02", "ж" * 5000, "\ud800"[:0]]
-)
+@pytest.mark.parametrize("text", ["", " ", "\n", "🙂🙂", "https://x.org", "\x00\x01\x02", "ж" * 5000, "\ud800"[:0]])
 def test_odd_texts_have_a_valid_row(tmp_path: Path, text: str) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["one token"])
     row = LabelScorer(model).score([text]).probabilities
@@ -228,9 +218,7 @@ class Cramped:
         return self._network.hidden(batch, *rest)
 
 
-def test_out_of_memory_halves_the_batch_and_says_so_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_out_of_memory_halves_the_batch_and_says_so_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["one token"])
     texts = [f"{text} {number}" for number in range(30) for text in TEXTS]
     want = LabelScorer(model).log_likelihoods(texts)
@@ -250,9 +238,7 @@ def test_out_of_memory_halves_the_batch_and_says_so_once(
         list(hopeless._on_gpu(windows))
 
 
-def test_a_window_is_launched_before_the_last_is_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_window_is_launched_before_the_last_is_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["one token"])
     scorer = LabelScorer(model)
     ids, _, _ = scorer._encoder.encode_texts(TEXTS, 64)

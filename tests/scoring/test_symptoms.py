@@ -86,9 +86,7 @@ def test_label_branches_and_the_symptoms_suffix_do_not_see_each_other(tmp_path: 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
-def test_an_answer_does_not_depend_on_its_batch(
-    tmp_path: Path, prompt: PromptTemplate, dtype: torch.dtype
-) -> None:
+def test_an_answer_does_not_depend_on_its_batch(tmp_path: Path, prompt: PromptTemplate, dtype: torch.dtype) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, asked(prompt), dtype)
     random = np.random.default_rng(1)
     words = ["i", "feel", "sad", "joy", "love", "angry", "today", "and", "alone", "summer"]

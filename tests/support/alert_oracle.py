@@ -42,9 +42,7 @@ def sustained(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
         days_within = [other for other in days if day - rules.sustained_of * DAY < other <= day]
         value = sum(sum(days[other]) / len(days[other]) >= rules.sustained_line for other in days_within)
         hit, calm = value >= rules.sustained_days, value < rules.calm_share * rules.sustained_days
-        result[day] = Signal(
-            min(days_within), len(within(days, min(days_within), day)), float(value), hit, calm
-        )
+        result[day] = Signal(min(days_within), len(within(days, min(days_within), day)), float(value), hit, calm)
     return result
 
 

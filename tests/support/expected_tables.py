@@ -27,8 +27,7 @@ def expected(found: Json) -> dict[str, list[Row]]:
     tables = {f"headline_{split}": list(_headline(found, split)) for split in ("test", "test_deduplicated")}
     for kind in ("emotion", "risk"):
         tables[f"further_{kind}"] = [
-            [m["title"], *(_whole(m[kind]["test"]["metrics"][name]) for name in FURTHER)]
-            for m in found["methods"]
+            [m["title"], *(_whole(m[kind]["test"]["metrics"][name]) for name in FURTHER)] for m in found["methods"]
         ]
         tables[f"per_class_{kind}"] = [
             [m["title"], label, *_classes(rates)]

@@ -46,9 +46,7 @@ def fill(con: duckdb.DuckDBPyConnection, subjects: int = 40, south: str = "south
     """Fill the database with two cohorts, each with every second subject, up to the day LAST."""
     fake_feed.add_courses(con, subjects)
     con.execute("UPDATE scores SET cohort = 'north'")
-    con.execute(
-        "UPDATE scores SET cohort = ? WHERE right(subject_id, 1) IN ('0', '2', '4', '6', '8')", [south]
-    )
+    con.execute("UPDATE scores SET cohort = ? WHERE right(subject_id, 1) IN ('0', '2', '4', '6', '8')", [south])
     con.execute("DELETE FROM scores WHERE CAST(posted_at AS DATE) IN (DATE '2026-03-10', DATE '2026-03-11')")
     con.execute("UPDATE documents SET text = 'text of ' || doc_id")
     fake_feed.update_alerts(con, LAST, AlertRules(), "run-1")
@@ -76,9 +74,7 @@ def inputs() -> Inputs:
     """What the report of such a database is made of, with all that is opt-in."""
     with fake_feed.database() as con:
         fill(con)
-        found = collect_inputs(
-            con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True)
-        )
+        found = collect_inputs(con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True))
     assert isinstance(found, Inputs)
     return found
 

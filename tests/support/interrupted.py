@@ -21,9 +21,7 @@ def interrupted(code: str, *words: object, at: str, send: Send) -> tuple[int, st
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(SQL.parent), "NO_COLOR": "1", "AWAITED": at},
-        preexec_fn=lambda: signal.signal(
-            signal.SIGINT, signal.SIG_DFL
-        ),  # the caller of the tests may ignore SIGINT
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the caller of the tests may ignore SIGINT
     )
     try:
         assert process.stdout is not None

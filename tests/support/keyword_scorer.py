@@ -23,9 +23,7 @@ class KeywordModel:
     temperature: float = 1.0
     exponent: float = 1.0
     prompt: PromptTemplate = field(
-        default_factory=lambda: PromptTemplate(
-            "text:", "emotion:", {word: (f" {word}",) for word in EMOTIONS}
-        )
+        default_factory=lambda: PromptTemplate("text:", "emotion:", {word: (f" {word}",) for word in EMOTIONS})
     )
     risk_map: RiskMap = field(default_factory=RiskMap)
     max_text_tokens: int = 256

@@ -64,9 +64,7 @@ def fill(inbox: Path, night: int) -> None:
 def settings(folder: Path, inbox: Path, **others: Any) -> Settings:
     """Settings of a run in a folder; the key is beside the inbox."""
     paths = {"db": folder / "risk.duckdb", "out": folder / "report", "snapshot": folder / "snapshot"}
-    return Settings(
-        inbox=inbox, key_file=inbox.with_name("key"), chunk_rows=40, settle_s=0, **paths, **others
-    )
+    return Settings(inbox=inbox, key_file=inbox.with_name("key"), chunk_rows=40, settle_s=0, **paths, **others)
 
 
 def contents(db: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -76,9 +74,7 @@ def contents(db: Path) -> dict[str, list[tuple[Any, ...]]]:
         tables_rows = {}
         for (table,) in tables:
             if table not in LEDGERS:
-                columns = [
-                    name for name, *_ in con.execute(f"DESCRIBE {table}").fetchall() if name not in BY_RUN
-                ]
+                columns = [name for name, *_ in con.execute(f"DESCRIBE {table}").fetchall() if name not in BY_RUN]
                 names = ", ".join(f'"{name}"' for name in columns)
                 tables_rows[table] = sorted(con.execute(f"SELECT {names} FROM {table}").fetchall(), key=repr)
     return tables_rows

@@ -86,17 +86,13 @@ def test_likelihoods_equal_those_of_the_padded_way(tree: bool) -> None:
 def test_soft_targets_carry_their_weights() -> None:
     network, prompt = stirred(adapted()), encoder()
     random = np.random.default_rng(0)
-    rows = training_rows(
-        prompt, Examples(examples(9).texts, random.dirichlet(np.ones(6), 9).astype(np.float32)), 64
-    )
+    rows = training_rows(prompt, Examples(examples(9).texts, random.dirichlet(np.ones(6), 9).astype(np.float32)), 64)
     want = naive(network, rows)
     trainer = PackedTrainer(network, len(prompt.prefix_ids), torch.float32)
     assert float(trainer.add_gradients(rows)) == pytest.approx(float(want), rel=1e-5)
 
 
-def test_a_base_in_four_bits_is_decoded_once_or_at_each_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_base_in_four_bits_is_decoded_once_or_at_each_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network, prompt = stirred(attach_adapter(four_bit(tmp_path), SETTINGS)), encoder()
     rows = training_rows(prompt, examples(12), 64)
     found = []

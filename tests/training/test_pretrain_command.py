@@ -59,8 +59,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pl.DataFrame(extra).write_parquet(folder / "emotion" / "unsplit_extra.parquet")
     (folder / "external").mkdir()
     comments = [
-        ("train", f"comment by {draw.choice(NAMES)} {i}", ("neutral", "joy", "grief")[i % 3])
-        for i in range(60)
+        ("train", f"comment by {draw.choice(NAMES)} {i}", ("neutral", "joy", "grief")[i % 3]) for i in range(60)
     ]
     frame = pl.DataFrame(comments, schema=["split", "text", "labels"], orient="row")
     frame.write_parquet(folder / "external" / "goemotions_train_dev.parquet")
@@ -143,9 +142,7 @@ def whole_data(data: Path) -> Path:
     return data
 
 
-def test_a_base_is_tuned_on_both_questions_and_answers_them(
-    whole_data: Path, symptoms: Path, tmp_path: Path
-) -> None:
+def test_a_base_is_tuned_on_both_questions_and_answers_them(whole_data: Path, symptoms: Path, tmp_path: Path) -> None:
     small = (
         "--steps",
         "2",

@@ -60,9 +60,7 @@ def test_weights_are_rounded_inside_the_context_alone(base: LlamaForCausalLM) ->
     before = [matrix.detach().clone() for matrix in decoder_matrices(base)]
     with nf4_forward(base):
         inside = [matrix.detach().clone() for matrix in decoder_matrices(base)]
-    assert all(
-        torch.equal(round_to_nf4(a), b) and not torch.equal(a, b) for a, b in zip(before, inside, strict=True)
-    )
+    assert all(torch.equal(round_to_nf4(a), b) and not torch.equal(a, b) for a, b in zip(before, inside, strict=True))
     assert all(torch.equal(a, b) for a, b in zip(before, decoder_matrices(base), strict=True))
     assert len(before) == 2 * 7
 
@@ -84,9 +82,7 @@ def test_the_rate_warms_up_holds_and_falls_to_nothing() -> None:
     assert all(a >= b for a, b in itertools.pairwise(rates[100:]))
 
 
-def test_pretraining_learns_and_nf4_costs_little(
-    tokenizer: PreTrainedTokenizerFast, base: LlamaForCausalLM
-) -> None:
+def test_pretraining_learns_and_nf4_costs_little(tokenizer: PreTrainedTokenizerFast, base: LlamaForCausalLM) -> None:
     stream = encode_corpus(tokenizer, TEXTS)
     assert stream.dtype == np.uint16
     settings = PretrainSettings(steps=60, batch=8, window=16, warmup=5, quantised=0.5)
@@ -104,9 +100,7 @@ def test_instruction_windows_weigh_the_words_and_lose_no_pair(tokenizer: PreTrai
     assert (weights[ids == pad] == 0).all()
 
 
-def test_instruction_tuning_teaches_the_words(
-    tokenizer: PreTrainedTokenizerFast, base: LlamaForCausalLM
-) -> None:
+def test_instruction_tuning_teaches_the_words(tokenizer: PreTrainedTokenizerFast, base: LlamaForCausalLM) -> None:
     pairs = [(TEXTS[0], " sadness"), (TEXTS[1], " joy"), (TEXTS[2], " surprise")] * 40
     seen: list[float] = []
     instruct(

@@ -34,9 +34,7 @@ PARTS = ["one token a label", "several tokens a label"]
 
 def encoder(tree: bool = False, after: str = "<|symptoms|>") -> PromptEncoder:
     template = tree_template() if tree else one_token_template()
-    return PromptEncoder(
-        replace(template, symptoms=symptoms_question(after)), byte_level_tokenizer(symptoms=True)
-    )
+    return PromptEncoder(replace(template, symptoms=symptoms_question(after)), byte_level_tokenizer(symptoms=True))
 
 
 def symptom_texts(count: int) -> Examples:

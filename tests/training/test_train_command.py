@@ -35,9 +35,7 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=byte_level_tokenizer(), bos_token="<s>", pad_token="<pad>"
-    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=byte_level_tokenizer(), bos_token="<s>", pad_token="<pad>")
     save_base(tiny_llama(500, initializer_range=0.2), tokenizer, folder, "tiny-base")
     return folder
 
@@ -47,9 +45,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("corpus")
     for name, count, start in (("train", 120, 0), ("val", 30, 200), ("test", 30, 300)):
         rows = [(f"i am {WORDS[EMOTIONS[i % 6]]} on day {i + start}", EMOTIONS[i % 6]) for i in range(count)]
-        (folder / f"{name}.txt").write_text(
-            "".join(f"{text};{label}\n" for text, label in rows), encoding="utf-8"
-        )
+        (folder / f"{name}.txt").write_text("".join(f"{text};{label}\n" for text, label in rows), encoding="utf-8")
     return folder
 
 
@@ -68,13 +64,9 @@ def recipe(folder: Path, text: str) -> Path:
 def test_a_base_is_trained_calibrated_and_scores_the_same_from_its_folder(
     base: Path, corpus: Path, tmp_path: Path
 ) -> None:
-    quick = recipe(
-        tmp_path, "[adapter]\nr = 8\nalpha = 16\nepochs = 5\nbatch = 8\naccumulation = 1\nrate = 1e-2\n"
-    )
+    quick = recipe(tmp_path, "[adapter]\nr = 8\nalpha = 16\nepochs = 5\nbatch = 8\naccumulation = 1\nrate = 1e-2\n")
     out = tmp_path / "model"
-    output = run(
-        "train", "--data", str(corpus), "--base", str(base), "--out", str(out), "--recipe", str(quick)
-    )
+    output = run("train", "--data", str(corpus), "--base", str(base), "--out", str(out), "--recipe", str(quick))
     assert "training on cpu: 120 texts, 5 epochs" in output
     assert "best validation macro-F1" in output
     assert "Not a diagnosis" in output
@@ -196,9 +188,7 @@ def test_the_seed_of_a_recipe_stands_unless_an_option_says_otherwise(tmp_path: P
         ("[mixture]\nbalance = -3", "mixture.balance: it should be greater"),
     ],
 )
-def test_a_wrong_recipe_is_one_line_that_names_file_key_and_remedy(
-    tmp_path: Path, content: str, told: str
-) -> None:
+def test_a_wrong_recipe_is_one_line_that_names_file_key_and_remedy(tmp_path: Path, content: str, told: str) -> None:
     path = recipe(tmp_path, content)
     with pytest.raises(ConfigError) as caught:
         read_recipe(str(path), {})

@@ -64,9 +64,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Every file that a recipe's tables may name."""
     folder = tmp_path_factory.mktemp("files")
-    comments = [
-        (part, f"the bus to town is number {k}", "neutral") for part in ("train", "dev") for k in range(60)
-    ]
+    comments = [(part, f"the bus to town is number {k}", "neutral") for part in ("train", "dev") for k in range(60)]
     comments += [("train", f"what a sun, {k}", "joy") for k in range(20)]
     frame = pl.DataFrame(comments, schema=["split", "text", "labels"], orient="row")
     answers = dict.fromkeys(EMOTIONS, 40) | {f"s_{name}": 3 for name in ANSWERS}
@@ -146,9 +144,7 @@ def test_both_questions_are_trained_calibrated_and_score_from_the_folder(
     assert len(trained_on) > 200
 
 
-def test_a_model_trained_without_symptom_texts_has_no_question(
-    base: Path, corpus: Path, tmp_path: Path
-) -> None:
+def test_a_model_trained_without_symptom_texts_has_no_question(base: Path, corpus: Path, tmp_path: Path) -> None:
     quick = recipe(tmp_path, "[adapter]\nr = 4\nepochs = 1\nrate = 1e-2\n")
     out = tmp_path / "model"
     call = ("--data", str(corpus), "--base", str(base), "--out", str(out), "--recipe", str(quick))
@@ -189,9 +185,7 @@ def test_a_chat_model_of_a_hub_learns_the_question_with_the_same_command(
     folder, out = tmp_path / "hub", tmp_path / "model"
     tiny_llama(len(tokenizer), initializer_range=0.2).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    quick = recipe(
-        tmp_path, "[adapter]\nr = 8\nalpha = 16\nepochs = 2\nbatch = 8\naccumulation = 1\nrate = 1e-2\n"
-    )
+    quick = recipe(tmp_path, "[adapter]\nr = 8\nalpha = 16\nepochs = 2\nbatch = 8\naccumulation = 1\nrate = 1e-2\n")
     call = ("--data", str(corpus), "--base", str(folder), "--out", str(out), "--recipe", str(quick))
     output = run("train", *call, "--symptoms", str(symptoms))
     assert "symptoms AUROC" in output
@@ -242,9 +236,7 @@ def test_a_wrong_table_is_one_line_that_names_the_key(tmp_path: Path, content: s
     assert str(caught.value).startswith(f"recipe {path}: {told}")
 
 
-def test_composites_without_neutral_comments_are_refused(
-    corpus: Path, symptoms: Path, tmp_path: Path
-) -> None:
+def test_composites_without_neutral_comments_are_refused(corpus: Path, symptoms: Path, tmp_path: Path) -> None:
     path = recipe(tmp_path, "[symptoms]\ncomposites = 5\n")
     with pytest.raises(DataError, match=r"symptoms\.composites"):
         prepare(str(corpus), read_recipe(str(path), {}), None, str(symptoms))

@@ -63,9 +63,7 @@ def test_the_settings_example_is_valid(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "risk-monitor.toml")
     defaults = Settings.model_fields
     for name in ("threshold", "min_texts", "min_cohort", "model"):
-        assert getattr(settings, name) == defaults[name].default, (
-            f"README shows {name} other than its default"
-        )
+        assert getattr(settings, name) == defaults[name].default, f"README shows {name} other than its default"
 
 
 @pytest.fixture(scope="module")

@@ -46,9 +46,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
             [mount, "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], capture_output=True, check=False
         ).returncode
     ):
-        pytest.skip(
-            "no small disk can be mounted here (it takes root); the limit on a file's size is tested beside"
-        )
+        pytest.skip("no small disk can be mounted here (it takes root); the limit on a file's size is tested beside")
     yield folder
     subprocess.run(["umount", folder], check=True)
 
@@ -73,14 +71,10 @@ def a_night_fails(chosen: Settings, limit: Callable[[], None] | None = None) -> 
         chosen.model_dump_json(exclude_unset=True),
         MODEL,
     ]
-    done = subprocess.run(
-        command, cwd=SQL.parent, capture_output=True, text=True, preexec_fn=limit, check=False
-    )
+    done = subprocess.run(command, cwd=SQL.parent, capture_output=True, text=True, preexec_fn=limit, check=False)
     assert done.returncode == 2, done.stderr
     *_, line = done.stderr.splitlines()
-    assert line.startswith(
-        f"risk-monitor: {chosen.db}: the disk is full, or this user may write no more; make room"
-    )
+    assert line.startswith(f"risk-monitor: {chosen.db}: the disk is full, or this user may write no more; make room")
 
 
 def assert_nothing_was_lost(chosen: Settings, before: dict[str, list[tuple[object, ...]]]) -> None:
@@ -129,9 +123,7 @@ def test_a_limit_on_the_size_of_files_costs_no_committed_row(tmp_path: Path) -> 
     chosen = first_night(tmp_path / "disk", tmp_path / "inbox", tmp_path)
     before = contents(chosen.db)
     for _ in range(2):
-        a_night_fails(
-            chosen, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.RLIM_INFINITY))
-        )
+        a_night_fails(chosen, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.RLIM_INFINITY)))
         assert_nothing_was_lost(chosen, before)
     assert_the_next_night_completes(chosen)
 

@@ -28,8 +28,7 @@ def test_there_are_many_and_all_differ() -> None:
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_hostile_text_is_kept_as_it_is_or_rejected(tmp_path: Path, name: str) -> None:
     rows: list[dict[str, object]] = [
-        {"doc_id": f"d{i}", "subject_id": "s1", "posted_at": DAY, "text": text}
-        for i, text in enumerate(HOSTILE)
+        {"doc_id": f"d{i}", "subject_id": "s1", "posted_at": DAY, "text": text} for i, text in enumerate(HOSTILE)
     ]
     chunk = read(write_rows(tmp_path / name, rows))
     assert chunk.n_read == len(HOSTILE)
@@ -43,17 +42,14 @@ def test_a_hostile_id_is_kept_but_for_the_spaces_around_it_or_rejected(
     tmp_path: Path, name: str, column: str
 ) -> None:
     rows: list[dict[str, object]] = [
-        {"subject_id": "s1", "posted_at": DAY, "text": f"text {i}", "doc_id": "", "source": ""}
-        | {column: text}
+        {"subject_id": "s1", "posted_at": DAY, "text": f"text {i}", "doc_id": "", "source": ""} | {column: text}
         for i, text in enumerate(HOSTILE)
     ]
     chunk = read(write_rows(tmp_path / name, rows))
     assert chunk.n_read == len(HOSTILE)
     assert set(chunk.rejects["column"]) <= {column}
     kept = [value for value in chunk.documents[column] if column != "doc_id" or value in HOSTILE]
-    given = {text.strip() for text in HOSTILE} | {
-        text.strip("\x1c\x1d\x1e\x1f\x85 \t\r\n") for text in HOSTILE
-    }
+    given = {text.strip() for text in HOSTILE} | {text.strip("\x1c\x1d\x1e\x1f\x85 \t\r\n") for text in HOSTILE}
     assert {value for value in kept if value is not None} <= given | {value.strip() for value in given}
     assert len({value for value in kept if value}) > 290
 
@@ -79,9 +75,7 @@ def test_hostile_texts_pass_through_database_snapshot_query_and_report(tmp_path:
 
 
 def test_hostile_rejects_are_json_that_says_what_the_row_held(tmp_path: Path) -> None:
-    rows: list[dict[str, object]] = [
-        {"subject_id": text, "posted_at": "never", "text": "x"} for text in HOSTILE
-    ]
+    rows: list[dict[str, object]] = [{"subject_id": text, "posted_at": "never", "text": "x"} for text in HOSTILE]
     chunk = read(write_rows(tmp_path / "feed.jsonl", rows))
     assert chunk.rejects.height == len(HOSTILE)
     assert all(json.loads(raw)["text"] == "x" for raw in chunk.rejects["raw"] if len(raw) < 300)

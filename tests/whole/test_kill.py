@@ -66,9 +66,7 @@ def start(chosen: Settings) -> subprocess.Popen[str]:
         chosen.model_dump_json(exclude_unset=True),
         NEW,
     ]
-    return subprocess.Popen(
-        command, cwd=SQL.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
+    return subprocess.Popen(command, cwd=SQL.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
 def files(folder: Path) -> set[str]:

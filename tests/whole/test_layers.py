@@ -63,9 +63,7 @@ def imports(module: str, *, types: bool = True) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: imports are absolute, or the layers cannot be read"
             name = node.module or ""
-            yield from (
-                f"{name}.{alias.name}" if f"{name}.{alias.name}" in SOURCES else name for alias in node.names
-            )
+            yield from (f"{name}.{alias.name}" if f"{name}.{alias.name}" in SOURCES else name for alias in node.names)
 
 
 def folder(module: str) -> str:
@@ -83,9 +81,7 @@ def layer(module: str) -> int:
 def test_each_folder_imports_only_from_lower_layers(module: str) -> None:
     ours = [name for name in imports(module) if name.split(".")[0] in ("monitor", "jobs", "reports")]
     upward = [
-        name
-        for name in ours
-        if name != "monitor" and folder(name) != folder(module) and layer(name) >= layer(module)
+        name for name in ours if name != "monitor" and folder(name) != folder(module) and layer(name) >= layer(module)
     ]
     assert not upward
 

@@ -14,9 +14,7 @@ from monitor.scoring.scorer import LabelScorer
 def loaded(code: str) -> set[str]:
     """The top-level modules that a new interpreter has loaded after this code."""
     code += "; import sys; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=monitor.ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=monitor.ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
 

@@ -46,19 +46,13 @@ def test_runs_the_scheduler_and_readers_at_once(tmp_path: Path) -> None:
         con.execute("UPDATE runs SET started_at = started_at - INTERVAL 1 DAY, finished_at = started_at")
     (tmp_path / "risk-monitor.toml").write_text(CONFIG)
     with (tmp_path / "scheduler.log").open("w") as log:
-        scheduler = start(
-            "jobs.cli", "schedule", "--config", str(tmp_path / "risk-monitor.toml"), said=log.fileno()
-        )
+        scheduler = start("jobs.cli", "schedule", "--config", str(tmp_path / "risk-monitor.toml"), said=log.fileno())
     while "next run at" not in (tmp_path / "scheduler.log").read_text():
         time.sleep(0.1)
     task = (str(tmp_path), chosen.model_dump_json(exclude_unset=True))
     work = [start("tests.support.stress_process", "nights", *task, said=subprocess.PIPE) for _ in range(2)]
-    read = [
-        start("tests.support.stress_process", "reader", *task, said=subprocess.PIPE) for _ in range(READERS)
-    ]
-    assert [process.stdout.readline() for process in (*work, *read) if process.stdout] == ["ready\n"] * (
-        2 + READERS
-    )
+    read = [start("tests.support.stress_process", "reader", *task, said=subprocess.PIPE) for _ in range(READERS)]
+    assert [process.stdout.readline() for process in (*work, *read) if process.stdout] == ["ready\n"] * (2 + READERS)
     until, sent = time.monotonic() + STRESS_S, 0
     while time.monotonic() < until:  # a tenth of each file was sent before
         write_csv(inbox / f"{sent:05d}.csv", rows(sent * FILE_ROWS * 9 // 10, FILE_ROWS))
@@ -76,9 +70,7 @@ def test_runs_the_scheduler_and_readers_at_once(tmp_path: Path) -> None:
     assert not failed, (failed, (tmp_path / "scheduler.log").read_text())
     done = [tuple(map(float, out.split())) for out, _ in said[:-1]]
     questions, longest = zip(*done[2:], strict=True)
-    print(
-        f"{done[:2]} nights (done, refused), {sum(questions):,.0f} questions, the longest {max(longest):.1f} s"
-    )
+    print(f"{done[:2]} nights (done, refused), {sum(questions):,.0f} questions, the longest {max(longest):.1f} s")
     run_night(chosen, "keywords-1", draw=False)  # what came in last
     check(chosen, sent, tmp_path / "alone")
 

@@ -78,9 +78,7 @@ def test_the_view_rolls_over_days_not_rows(con: duckdb.DuckDBPyConnection) -> No
             and (level is None or t[level] == row["name"])
             and row["day"] - dt.timedelta(6) <= t[2] <= row["day"]
         ]
-        shown = [
-            criteria for criteria in week if row["criterion"] in (*criteria, *(["any"] if criteria else []))
-        ]
+        shown = [criteria for criteria in week if row["criterion"] in (*criteria, *(["any"] if criteria else []))]
         assert (row["n_7"], row["n_shown_7"]) == (len(week), len(shown))
 
 

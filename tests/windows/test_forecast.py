@@ -34,9 +34,7 @@ def test_steady_share_is_forecast_as_itself_for_fourteen_days() -> None:
     shares: list[float | None] = [0.2] * 120
     result = forecast(frame(shares), last(shares))
     assert dict(result.schema) == COLUMNS
-    assert result["day"].to_list() == [
-        last(shares) + dt.timedelta(days=step) for step in range(1, HORIZON + 1)
-    ]
+    assert result["day"].to_list() == [last(shares) + dt.timedelta(days=step) for step in range(1, HORIZON + 1)]
     assert result["p"].to_list() == pytest.approx([0.2] * HORIZON, abs=0.03)
     assert all(0 <= row["lo"] < row["p"] < row["hi"] <= 1 for row in result.to_dicts())
 

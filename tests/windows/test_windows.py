@@ -117,12 +117,8 @@ def test_model_coverage_sorts_models_by_their_newest_scores(
     fake_feed.add(con, [("a", "2026-01-01 08:00", 1.0), ("a", "2027-02-01 08:00", 1.0)])
     fake_feed.add(con, [("b", "2026-01-03 08:00", 1.0)], model="model-b")
     con.execute("UPDATE scores SET scored_at = TIMESTAMP '2026-07-01' WHERE model_id = 'model-b'")
-    con.execute(
-        "INSERT INTO models BY NAME SELECT 'model-0' AS model_id, * EXCLUDE model_id FROM models LIMIT 1"
-    )
-    con.execute(
-        "INSERT INTO alert_updates VALUES ('model-a', '2026-06-01', 'r'), ('model-b', '2026-06-30', 'r')"
-    )
+    con.execute("INSERT INTO models BY NAME SELECT 'model-0' AS model_id, * EXCLUDE model_id FROM models LIMIT 1")
+    con.execute("INSERT INTO alert_updates VALUES ('model-a', '2026-06-01', 'r'), ('model-b', '2026-06-30', 'r')")
     frame = window_queries.run(con, "model_coverage", until=AS_OF)
     assert frame.select("model_id", "n", "last_posted", "alerts_current").rows() == [
         ("model-b", 1, dt.datetime(2026, 1, 3, 8), False),
@@ -195,9 +191,7 @@ feeds = st.lists(
         }
     ),
 )
-def test_every_window_query_agrees_with_a_naive_oracle(
-    texts: list[Text], as_of: int, params: dict[str, Any]
-) -> None:
+def test_every_window_query_agrees_with_a_naive_oracle(texts: list[Text], as_of: int, params: dict[str, Any]) -> None:
     last = at(as_of).date()
     with fake_feed.database() as con:
         for scored in (True, False):
@@ -214,15 +208,14 @@ def test_every_window_query_agrees_with_a_naive_oracle(
         assert set(expected) | OTHERS == set(window_queries.names())
         for name, rows in expected.items():
             values = {"model_id": fake_feed.MODEL, "as_of": last, "until": last, **params}
-            result = window_queries.run(
-                con, name, **{key: values[key] for key in window_queries.load(name).params}
-            )
+            result = window_queries.run(con, name, **{key: values[key] for key in window_queries.load(name).params})
             assert result.height == len(rows), name
             for row, wanted in zip(result.to_dicts(), rows, strict=True):
                 for key, value in wanted.items():
-                    assert row[key] == (
-                        pytest.approx(value, abs=1e-6) if isinstance(value, float) else value
-                    ), (name, key)
+                    assert row[key] == (pytest.approx(value, abs=1e-6) if isinstance(value, float) else value), (
+                        name,
+                        key,
+                    )
 
 
 def at(day: int) -> dt.datetime:
