@@ -76,7 +76,7 @@ def test_header_names_exactly_the_parameters_of_its_statement(name: str) -> None
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("no_such", {}, "no window query 'no_such'; there are alert_evidence, alerts, daily_overall, "),
+        ("no_such", {}, "no window query 'no_such'; there are alert_evidence, alerts, criteria_overall, "),
         ("../schema/001", {}, "no window query"),
         ("daily_overall", {"model_id": "m"}, "missing as_of"),
         ("daily_overall", {"model_id": "m", "as_of": AS_OF, "day": 1}, "unknown day"),
