@@ -34,7 +34,6 @@ from jobs.evaluation.quality_gate import failing, gate, read_gate
 from monitor import NOT_A_DIAGNOSIS
 from monitor.benchmark.peak_memory import peak_memory
 from monitor.corpora.splits import load_splits
-from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.evaluation.baselines import majority, tfidf_svm
 from monitor.labels import RiskMap
@@ -114,6 +113,7 @@ def evaluate(
     copy_adapter(models, out)
     if db:
         from jobs.evaluation.save_metrics import write_metrics
+        from monitor.database.connection import Database
 
         print_note(f"{write_metrics(Database(db), metrics, opened):,} metrics written to {db}")
     return metrics
@@ -162,6 +162,8 @@ def _check_writable(out: Path, db: Path | None) -> None:
                     f"{option} {folder}: cannot write there ({error.strerror}); name another folder"
                 ) from error
     if db and db.exists():
+        from monitor.database.connection import Database  # not every machine that evaluates has DuckDB
+
         Database(db).connect().close()
 
 
