@@ -94,7 +94,7 @@ class BatchWriter:
         self._commit_if_full()
 
     def commit(self) -> None:
-        """Start the commit of what was added. An error of the commit before is raised, and these rows are dropped."""
+        """Start to commit the added rows. If the previous commit failed, raise its error and drop these rows."""
         batch, self._batch = self._batch, Batch()
         if not batch.is_empty():
             self._background.run(commit_batch, self._db, batch, self._run_id, self.counts, self._background.stop)

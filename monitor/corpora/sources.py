@@ -101,7 +101,7 @@ def read_extra(path: Path) -> Split:
 
 
 def read_texts(path: Path) -> list[str]:
-    """The column text of a Parquet file.
+    """The column `text` of a Parquet file.
 
     Raises:
         DataError: the file or the column is missing.

@@ -97,7 +97,7 @@ class Series:
     first: the day of the first scored text.
     daily, week, month: windows of 1, 7 and 28 days, columns as rolling_overall.
     weeks: columns as weekly_cohort and `withheld`; withheld rows are included with empty measures.
-    forecast: columns of monitor.forecast; empty if there is none. level: coverage that its intervals aim at.
+    forecast: columns of monitor.windows.forecast; empty if there is none. level: coverage that its intervals aim at.
     by_week: whether some weeks have no values of single days.
     """
 
