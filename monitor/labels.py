@@ -104,6 +104,12 @@ def score_columns(
     return columns
 
 
+def names_above(probabilities: npt.NDArray[np.floating], limits: Mapping[str, float]) -> list[str]:
+    """The criteria above their limits in each row of (n, 11), joined by commas; "" for none."""
+    above = np.asarray(probabilities) > [limits[name] for name in CRITERIA]
+    return [",".join(name for name, seen in zip(CRITERIA, row, strict=True) if seen) for row in above]
+
+
 def criteria_columns(
     criteria: npt.NDArray[np.floating], any_shown: npt.NDArray[np.floating], limits: Mapping[str, float]
 ) -> dict[str, npt.NDArray[np.float64] | list[str]]:
@@ -116,9 +122,8 @@ def criteria_columns(
         f"s_{name}": np.asarray(criteria[:, index], dtype=np.float64) for index, name in enumerate(CRITERIA)
     }
     columns["p_any"] = np.asarray(any_shown, dtype=np.float64)
-    above = criteria > np.array([limits[name] for name in CRITERIA])
-    named = [",".join(name for name, is_above in zip(CRITERIA, row, strict=True) if is_above) for row in above]
     columns["criteria"] = [
-        names or ("any" if p > limits["any"] else "") for names, p in zip(named, any_shown, strict=True)
+        names or ("any" if p > limits["any"] else "")
+        for names, p in zip(names_above(criteria, limits), any_shown, strict=True)
     ]
     return columns

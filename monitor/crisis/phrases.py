@@ -17,12 +17,9 @@ from typing import Any
 from monitor.crisis.normalise import Normaliser
 from monitor.crisis.syntax import Compiled, PhraseIndex, compile_pattern, compile_phrase
 from monitor.errors import ConfigError
+from monitor.labels import CRITERIA
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "crisis_phrases.toml"
-CRITERIA = (
-    "mood", "hopeless", "interest", "worth", "suicidal", "psychomotor", "concentration", "energy", "sleep",
-    "appetite", "irritable",
-)  # fmt: skip
 READINGS = ("plain", "topic", "doubtful", "figure", "other")
 MAX_BYTES = 2**20
 

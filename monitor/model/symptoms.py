@@ -135,12 +135,6 @@ def with_any(logits: npt.NDArray[np.floating]) -> Floats:
     return np.concatenate([values, values.max(axis=1, keepdims=True)], axis=1)
 
 
-def names_above(probabilities: npt.NDArray[np.floating], limits: Mapping[str, float]) -> list[str]:
-    """The criteria above their limits in each row of (n, 11), joined by commas; "" for none."""
-    above = np.asarray(probabilities) > [limits[name] for name in CRITERIA]
-    return [",".join(name for name, seen in zip(CRITERIA, row, strict=True) if seen) for row in above]
-
-
 def _check_names(key: str, value: Any, names: tuple[str, ...]) -> None:
     if not isinstance(value, Mapping) or set(value) != set(names):
         raise ConfigError(f"{key}: give a value for each of {', '.join(names)}, and for nothing else")

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from monitor.errors import ConfigError, ModelError
-from monitor.labels import ANSWERS, CRITERIA, RiskMap
+from monitor.labels import ANSWERS, CRITERIA, RiskMap, names_above
 from monitor.model.default_symptoms import with_symptoms
 from monitor.model.folder import Manifest, fingerprint, open_folder
 from monitor.model.prompts import PromptEncoder, PromptTemplate, few_shot
 from monitor.model.special_tokens import rename
-from monitor.model.symptoms import SymptomsCalibration, names_above, with_any
+from monitor.model.symptoms import SymptomsCalibration, with_any
 from tests.support.tiny_models import (
     byte_level_tokenizer,
     metaspace_tokenizer,
