@@ -15,6 +15,7 @@ from jobs.pipeline.run import open_scorer, recorded_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import score_rows
+from monitor.crisis import CrisisList, Mention
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.errors import DataError, MonitorError, StoreError
@@ -33,8 +34,21 @@ def ask(db: Database, sql: str) -> list[tuple[Any, ...]]:
         return con.execute(sql).fetchall()
 
 
-def score(db: Path, *inputs: Path, scorer: KeywordScorer | None = None, chunk_rows: int = 4) -> RunCounts:
-    return score_files(inputs, Database(db), lambda: scorer or KeywordScorer(), chunk_rows).counts
+class OneOfTwenty(CrisisList):
+    """The crisis list, for one text of twenty: to search all 43,617 blog posts takes most of a minute."""
+
+    def find(self, texts: Sequence[str]) -> list[list[Mention]]:
+        return [super(OneOfTwenty, self).find([text])[0] if i % 20 == 0 else [] for i, text in enumerate(texts)]
+
+
+def score(
+    db: Path,
+    *inputs: Path,
+    scorer: KeywordScorer | None = None,
+    chunk_rows: int = 4,
+    crisis: CrisisList | None = None,
+) -> RunCounts:
+    return score_files(inputs, Database(db), lambda: scorer or KeywordScorer(), chunk_rows, crisis=crisis).counts
 
 
 @pytest.fixture
@@ -261,11 +275,11 @@ def test_the_real_feed_is_read_whole(db: Path, data_dir: Path) -> None:
     path = data_dir / "timelines" / "blogs_2004.parquet"
     if not path.is_file():
         pytest.skip(f"no {path}")
-    counts = score(db, path, chunk_rows=10_000)
+    counts = score(db, path, chunk_rows=10_000, crisis=OneOfTwenty.read())
     assert counts.n_read == 43_617
     assert counts.n_appended + counts.n_duplicate + counts.n_rejected == 43_617
     assert counts.n_scored == counts.n_appended
-    assert score(db, path).n_appended == 0
+    assert score(db, path, chunk_rows=10_000).n_appended == 0
 
 
 class Interrupted(KeywordScorer):

@@ -168,8 +168,9 @@ def test_crisis_alerts_come_first_with_their_signs(con: duckdb.DuckDBPyConnectio
 
 
 def test_passages_are_quoted_with_the_option_alone(con: duckdb.DuckDBPyConnection) -> None:
-    for one in pages(con, subject_pages=True).values():
-        html = page.render(one, inputs(con).words)
+    aggregates = inputs(con, subject_pages=True)
+    for one in site.pages(aggregates):
+        html = page.render(one, aggregates.words)
         assert "end it" not in html
         assert "text of doc" not in html
     quoted = figure(pages(con, evidence=True, show_subjects=True)["alerts.html"], "crisis_passages").table.rows
