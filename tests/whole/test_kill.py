@@ -1,6 +1,6 @@
 """A night that is killed at any moment costs nothing: the next one ends where an uninterrupted one does.
 
-Ten seeded moments; KILLS=200 in the environment makes it two hundred.
+Seven seeded moments, one in each step; KILLS=200 in the environment makes it two hundred.
 """
 
 import json
@@ -24,7 +24,7 @@ from tests.support.nightly_process import run_night
 from tests.support.nights import assert_ledger_adds_up, contents, fill, settings
 
 pytestmark = pytest.mark.slow
-KILLS = int(os.environ.get("KILLS", "10"))
+KILLS = int(os.environ.get("KILLS", "7"))
 STEPS = ("ingest", "commit", "close", "score", "alerts", "publish", "report")
 OLD, NEW = "keywords-1", "keywords-2"
 Moments = dict[str, list[float]]
