@@ -39,7 +39,7 @@ def command(
 ) -> None:
     """Read the new files of the inbox, score the new texts, write the report."""
     settings = load_settings(config)
-    run_nightly(settings, lambda: open_scorer(*settings.model_choice))
+    run_nightly(settings, lambda: open_scorer(**settings.model_choice))
 
 
 if __name__ == "__main__":

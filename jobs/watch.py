@@ -75,7 +75,7 @@ def command(
     with suppress(Stopped):  # the usual end of watching
         watch(
             settings,
-            lambda: open_scorer(*settings.model_choice),
+            lambda: open_scorer(**settings.model_choice),
             every,
             report=report,
         )

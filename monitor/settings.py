@@ -140,9 +140,15 @@ class Settings(BaseSettings):
         return value
 
     @property
-    def model_choice(self) -> tuple[str, str, dict[str, str] | None, str, dict[str, float] | None]:
-        """Model, device, risk map, weights and limits of the criteria, as `open_scorer` takes them."""
-        return self.model, self.device, self.risk_map, self.weights, self.criteria
+    def model_choice(self) -> dict[str, Any]:
+        """The arguments of `jobs.pipeline.run.open_scorer`, by name."""
+        return {
+            "model": self.model,
+            "device": self.device,
+            "risk_map": self.risk_map,
+            "weights": self.weights,
+            "criteria_limits": self.criteria,
+        }
 
     @property
     def alert_rules(self) -> AlertRules:

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def model_provenance(model: Any) -> Json:
-    """Properties of a model that its answers depend on."""
+    """What decides a model's answers: base, adapter, quantisation, calibration, prompt and risk map, with its id."""
     names = (
         "name",
         "model_id",

@@ -36,7 +36,7 @@ def open_scorer(
         model: "embedded", a model folder, or a hub id.
         device: "auto", "cpu" or "cuda".
         risk_map: the risk level of each emotion; None: the model's own.
-        weights: "auto", "dense" or "nf4"; see `monitor.scoring.loading.load_model`.
+        weights: "auto", "dense", "nf4" or "fp8"; `monitor.scoring.loading.load_model` explains them.
         criteria_limits: probabilities above which criteria count as shown, in place of the model's own.
 
     Raises:

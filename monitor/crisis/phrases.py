@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,12 @@ def read_phrases(path: Path | None) -> PhraseList:
         raise ConfigError(f"{file}: cannot read this list of phrases ({error.strerror or error})") from error
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{file}: larger than 1 MiB; a list of phrases is a few hundred lines")
+    return _checked_list(file, content)
+
+
+@lru_cache(maxsize=2)
+def _checked_list(file: Path, content: bytes) -> PhraseList:
+    """The list of a file with this content. A process checks it once (half a second), `watch` in its first batch."""
     try:
         text = content.decode()
         tables = tomllib.loads(text)
@@ -129,7 +136,7 @@ class _Checked:
         self.file, self.lines, self.tables = file, text.splitlines(), tables
 
     def phrase_list(self, digest: str) -> PhraseList:
-        """The list, compiled; entries first, so that the first error is the first wrong entry."""
+        """Check and compile the whole list, entries first: an error then names the first wrong entry."""
         for name in self.tables:
             if name not in _TABLES:
                 raise self._fault(self._line_of(name), name, f"no such table{_suggest(name, _TABLES)}")

@@ -42,16 +42,17 @@ def open_file(path: Path) -> Iterator[int]:
 
 
 def save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection, saved: bytes = b"") -> bytes:
-    """Copy the headers and the metadata blocks of a database that is about to be written.
+    """Copy a database's headers and metadata blocks to `copy_path(path)`, before a checkpoint may overwrite them.
 
     Args:
-        file: the database, as `open_file` gives it.
-        path: the database.
-        con: a connection to it.
-        saved: the headers of the last copy. If the database still has them, that copy stays.
+        file: descriptor of the database, from `open_file`.
+        path: path of the database.
+        con: a connection to the database; it lists the metadata blocks.
+        saved: what the last call returned. If the headers are still the same, no copy is written: the last one is
+            good. Empty: there is no copy yet.
 
     Returns:
-        the headers.
+        the headers (HEADERS bytes), for the next call.
 
     Raises:
         OSError: the copy cannot be written.

@@ -82,7 +82,10 @@ class SymptomTokens(NamedTuple):
 
 @dataclass(frozen=True)
 class SymptomsCalibration:
-    """Slope and intercept of each answer's logit (Platt 1999), both in the order of ANSWERS."""
+    """Platt scaling (Platt 1999): P(answer) = sigmoid(slope * logit + intercept).
+
+    slopes, intercepts: a value for each of ANSWERS, in that order. The default changes nothing.
+    """
 
     slopes: tuple[float, ...] = (1.0,) * len(ANSWERS)
     intercepts: tuple[float, ...] = (0.0,) * len(ANSWERS)

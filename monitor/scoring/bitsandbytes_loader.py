@@ -15,10 +15,10 @@ _MISSING = object()
 
 
 def bitsandbytes(part: str = "") -> Any:
-    """The library, or a part of it such as "nn", imported without `kernels`."""
+    """Import bitsandbytes, or its submodule `part` such as "nn", and hide the package `kernels` meanwhile."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     before: Any = sys.modules.get("kernels", _MISSING)
-    sys.modules["kernels"] = None  # type: ignore[assignment]
+    sys.modules["kernels"] = None  # type: ignore[assignment]  # an import of None raises ImportError
     try:
         return import_module(f"bitsandbytes.{part}" if part else "bitsandbytes")
     finally:

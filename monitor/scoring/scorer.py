@@ -247,7 +247,7 @@ class LabelScorer:
 
 
 class _Running:
-    """A running batch: its rows, and its answers, which are being copied to the host."""
+    """A batch that the device computes: its rows, and its results, which are copied to the host in the background."""
 
     def __init__(self, rows: npt.NDArray[np.int64], *parts: Tensor) -> None:
         self.rows = rows
@@ -257,7 +257,7 @@ class _Running:
             self._event.record()
 
     def fetch(self) -> tuple[npt.NDArray[np.float32], ...]:
-        """The parts of `_label_scores`; waits for the copy."""
+        """Wait until the results are on the host; returns the arrays that `_label_scores` computes, in its order."""
         if self._event:
             self._event.synchronize()
         return tuple(part.numpy() for part in self._parts)

@@ -97,8 +97,9 @@ class Series:
     first: the day of the first scored text.
     daily, week, month: windows of 1, 7 and 28 days, columns as rolling_overall.
     weeks: columns as weekly_cohort and `withheld`; withheld rows are included with empty measures.
-    forecast: columns of monitor.windows.forecast; empty if there is none. level: coverage that its intervals aim at.
-    by_week: whether some weeks have no values of single days.
+    by_week: True if some weeks are one point each, because one of their days has too few subjects to be published.
+    forecast: columns of monitor.windows.forecast; empty if there is none.
+    level: share of days that the forecast's intervals should hold, such as 0.8.
     """
 
     cohort: str | None

@@ -27,7 +27,7 @@ INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
 
 
 def put(file: Path, content: str | bytes) -> Path:
-    """Write a file in one step: a reader finds the old one or the new one, never half. Its mode is a new file's."""
+    """Replace a file in one step: readers see the old content or the new, never a part. Its mode is set anew."""
     file.parent.mkdir(exist_ok=True)
     unfinished = file.with_name(f".{file.name}.new")
     unfinished.unlink(missing_ok=True)

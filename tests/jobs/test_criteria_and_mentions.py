@@ -107,4 +107,4 @@ def test_the_path_of_the_list_is_relative_to_the_settings(tmp_path: Path) -> Non
     (tmp_path / "risk-monitor.toml").write_text('crisis_list = "own.toml"\n[criteria]\nmood = 0.4\n')
     settings = load_settings(tmp_path / "risk-monitor.toml")
     assert settings.crisis_list == tmp_path / "own.toml"
-    assert settings.model_choice[-1] == {"mood": 0.4}
+    assert settings.model_choice["criteria_limits"] == {"mood": 0.4}

@@ -5,7 +5,9 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
@@ -20,8 +22,17 @@ from tests.support.keyword_scorer import KeywordScorer
 NOBODY = 65534
 
 
+@cache
+def scored_database() -> bytes:
+    """A database of this project with one scored text, made once."""
+    with TemporaryDirectory() as folder:
+        db = Path(folder) / "risk.duckdb"
+        score_files([write(db.with_suffix(".csv"), HEADER + GOOD)], Database(db), KeywordScorer)
+        return db.read_bytes()
+
+
 def ours(path: Path) -> None:
-    score_files([write(path.with_suffix(".csv"), HEADER + GOOD)], Database(path), KeywordScorer)
+    path.write_bytes(scored_database())
 
 
 def foreign(path: Path) -> None:
