@@ -53,6 +53,31 @@ def stoppable() -> Iterator[None]:
         _requested_signal = 0
 
 
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Inside the block, within `stoppable`, a signal ends the process: there is no chunk to finish yet.
+
+    A model's files may make a library compute without end, and then no handler in Python would run. So SIGTERM has
+    the system's own effect, and Ctrl-C raises KeyboardInterrupt.
+
+    Raises:
+        Stopped: a signal came before the block.
+    """
+    raise_if_stopped()
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    for number, handler in (signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler):
+        if before[number] != signal.SIG_IGN:
+            signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def raise_if_stopped() -> None:
     """Raise Stopped after SIGTERM or Ctrl-C; called where everything done so far is committed."""
     if _requested_signal:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from jobs.console.interrupts import Stopped, raise_if_stopped, stoppable
+from jobs.console.interrupts import Stopped, ending_at_once, stoppable
 from jobs.console.progress import print_note
 from jobs.pipeline.background import GRACE_S
 from jobs.pipeline.score_new import Scorer
@@ -43,12 +43,14 @@ def open_scorer(
         ModelError: no such model, or its parts do not fit.
     """
     print_note(f"loading model {model}")
+    from monitor.model.files import damage_named
     from monitor.scoring.loading import load_model
     from monitor.scoring.scorer import LabelScorer
 
     rules = None if risk_map is None else RiskMap(risk_map)
     loaded = load_model(model, device=device, weights=weights, risk_map=rules, criteria_limits=criteria_limits)
-    return LabelScorer(loaded)
+    with damage_named(Path(model)):
+        return LabelScorer(loaded)
 
 
 class OpenRun(NamedTuple):
@@ -77,13 +79,13 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
     with stoppable(), db.only_writer():
         pseudonyms = pseudonyms_for_run(db, key_file)
         try:
-            scorer = load()
+            with ending_at_once():
+                scorer = load()
         except MonitorError:
             if db.exists():
                 with recorded_run(db, job, None):  # records the failure and its reason
                     raise
             raise
-        raise_if_stopped()
         with db.writing() as con:
             agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
         record_model(db, scorer.model)

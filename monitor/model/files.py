@@ -4,15 +4,44 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 
-from monitor.errors import ModelError
+from monitor.errors import ModelError, MonitorError
 
+MAX_JSON_BYTES = 2**24  # monitor.json and the like have kilobytes
+READING_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 REMEDIES = {"tokenizer.json": "save the tokenizer in the fast format (tokenizer.json) there"}
+
+
+@contextmanager
+def damage_named(folder: Path) -> Iterator[None]:
+    """Turn whatever a stranger's files make a library raise into one line, without the message, which may quote them.
+
+    Raises:
+        ModelError: the block raised an error of reading or computing; a MonitorError passes as it is.
+    """
+    try:
+        yield
+    except MonitorError:
+        raise
+    except (*READING_ERRORS, SafetensorError) as fault:
+        raise ModelError(f"{folder}: damaged ({type(fault).__name__}); copy or download it again") from fault
 
 
 def there(path: Path) -> Path:
@@ -32,10 +61,14 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file is missing or damaged, or holds something else.
     """
+    if there(path).stat().st_size > MAX_JSON_BYTES:
+        raise ModelError(f"{path}: damaged (larger than 16 MiB); copy or download it again")
     try:
-        value = json.loads(there(path).read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as fault:
-        raise ModelError(f"{path}: damaged ({fault}); copy or download it again") from fault
+        # Never the library's message as it is: the file may be a link to another one, which it would quote.
+        place = f"line {fault.lineno}, column {fault.colno}" if isinstance(fault, json.JSONDecodeError) else "no JSON"
+        raise ModelError(f"{path}: damaged ({place}); copy or download it again") from fault
     if not isinstance(value, dict):
         raise ModelError(f"{path}: not a JSON object; copy or download it again")
     return value
@@ -51,7 +84,7 @@ def read_tokenizer(base: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as fault:  # tokenizers raises bare Exception for a damaged file
-        raise ModelError(f"{path}: damaged ({fault}); copy or download it again") from fault
+        raise ModelError(f"{path}: damaged, no tokenizer in it; copy or download it again") from fault
 
 
 def base_hash(base: Path) -> str:
@@ -83,9 +116,5 @@ def file_hash(path: Path) -> str:
     Raises:
         ModelError: there is no file.
     """
-    # The hub's cache names a large file by its sha256: a snapshot links to blobs/<sha256>.
-    target = there(path).resolve()
-    if target.parent.name == "blobs" and re.fullmatch(r"[0-9a-f]{64}", target.name):
-        return target.name
-    with path.open("rb") as file:
+    with there(path).open("rb") as file:  # never by the name that a cache gave it: whoever made the folder chose it
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -21,6 +21,7 @@ from typing import Any
 from monitor import ROOT
 from monitor.errors import ConfigError, ModelError
 from monitor.labels import ANSWERS, RiskMap
+from monitor.model.chat_template import TemplateError
 from monitor.model.files import base_hash, canonical, file_hash, read_json, read_tokenizer, text_hash
 from monitor.model.prompts import PromptTemplate, default_template
 from monitor.model.symptoms import SymptomsCalibration, read_limits
@@ -106,11 +107,10 @@ class Manifest:
         """
         missing = [key for key in _REQUIRED if key not in value]
         unknown = sorted(set(value) - {"format", *_OPTIONAL, *_REQUIRED})
-        if value.get("format") != 1 or missing or unknown:
-            raise ConfigError(
-                f"format {value.get('format')!r} (this version reads 1), missing keys {missing}, "
-                f"unknown keys {unknown}"
-            )
+        if value.get("format") != 1:
+            raise ConfigError("not of format 1, the one that this version reads")
+        if missing or unknown:
+            raise ConfigError(f"missing keys {missing}, unknown keys {unknown}")
         limit = value.get("max_text_tokens", MAX_TEXT_TOKENS)
         calibration = {"temperature": value["temperature"], "exponent": value.get("exponent", 1.0)}
         for key, number in calibration.items():
@@ -239,10 +239,14 @@ def _plain_manifest(path: Path) -> Manifest:
 
     read_tokenizer(path)  # says what is wrong in plain words
     try:
-        prompt = default_template(AutoTokenizer.from_pretrained(path))
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as fault:
-        reason = " ".join(str(fault).split())[:160]
-        raise ModelError(f"{path}: tokenizer or config.json damaged ({reason}); download it again") from fault
+        prompt = default_template(AutoTokenizer.from_pretrained(path, trust_remote_code=False))
+    except TemplateError as fault:
+        raise ModelError(f"{path}: {fault}; repair it, or write the prompt into a {MANIFEST}") from fault
+    except Exception as fault:  # whatever a stranger's files make the library raise; its message may quote them
+        raise ModelError(
+            f"{path}: tokenizer or config.json damaged ({type(fault).__name__}), or made for code of their own, "
+            "which is never run; download another copy, or convert the model"
+        ) from fault
     name = path.resolve().name
     return Manifest(name, str(path), None, "nf4-dq", None, prompt, 1.0, RiskMap())
 

@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 
 from monitor.errors import ConfigError
 from monitor.labels import EMOTIONS
+from monitor.model.chat_template import Message, render
 from monitor.model.special_tokens import FENCE, fence_special_tokens, rename
 from monitor.model.symptoms import SymptomsQuestion, SymptomTokens
 
@@ -103,17 +104,22 @@ def plain_template(bos: str = "") -> PromptTemplate:
 
 
 def default_template(tokenizer: Any) -> PromptTemplate:
-    """The zero-shot template for a transformers tokenizer: its chat format where it has one, else plain."""
+    """The zero-shot template for a transformers tokenizer: its chat format where it has one, else plain.
+
+    Raises:
+        ValueError: the chat format cannot be rendered, takes too long, or changes what a message says.
+    """
     bos = tokenizer.bos_token or ""
     if not getattr(tokenizer, "chat_template", None):
         return plain_template(bos)
 
-    def render(*contents: str) -> str:
-        messages = [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(contents)]
-        return str(tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+    def chat(*contents: str) -> list[Message]:
+        return [{"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(contents)]
 
-    before, _, after = render(f"{INSTRUCTION}\n\nText: {FENCE}").partition(FENCE)
-    _, _, between, _ = render(FENCE, FENCE, FENCE).split(FENCE)
+    chats = [chat(f"{INSTRUCTION}\n\nText: {FENCE}"), chat(FENCE, FENCE, FENCE)]
+    single, several = render(tokenizer.get_chat_template(), chats, tokenizer.special_tokens_map)
+    before, _, after = single.partition(FENCE)
+    _, _, between, _ = several.split(FENCE)
     if bos and not before.startswith(bos):
         before = bos + before
     words = {emotion: (emotion,) for emotion in EMOTIONS}

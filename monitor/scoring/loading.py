@@ -17,7 +17,7 @@ import torch
 
 from monitor.errors import ModelError
 from monitor.labels import RiskMap
-from monitor.model.files import read_tokenizer
+from monitor.model.files import damage_named, read_tokenizer
 from monitor.model.folder import EMBEDDED, EVALUATION, ModelFolder, find_folder, fingerprint, open_folder
 from monitor.model.prompts import PromptTemplate
 from monitor.model.symptoms import SymptomsCalibration, read_limits
@@ -92,7 +92,13 @@ def load_model(
         ModelError: the model is not found, damaged, or its parts do not belong together.
         ConfigError: a limit has an unknown name or is no probability.
     """
-    folder = _with_changes(open_folder(find_folder(name)), risk_map, criteria_limits)
+    path = find_folder(name)
+    with damage_named(path):
+        folder = _with_changes(open_folder(path), risk_map, criteria_limits)
+        return _load(folder, device, weights, adapter)
+
+
+def _load(folder: ModelFolder, device: str, weights: str, adapter: bool) -> LoadedModel:
     manifest, tokenizer = folder.manifest, read_tokenizer(folder.base)
     shape = read_shape(folder.base)
     lora = Adapter(folder.adapter) if adapter and folder.adapter else None

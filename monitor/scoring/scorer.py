@@ -113,8 +113,13 @@ class LabelScorer:
         Args:
             texts: any strings, empty ones too.
             progress: called with the number of texts done since the last call.
+
+        Raises:
+            ModelError: the model's answer to a text is not a number.
         """
         log_likelihoods, answers, n_tokens, truncated = self._run(texts, progress)
+        if not (np.isfinite(log_likelihoods).all() and np.isfinite(answers).all()):
+            raise ModelError(f"{self.model.name}: its answers are no numbers; its weights are damaged or too large")
         emotions = probabilities(log_likelihoods, self.model.temperature, self.model.exponent)
         if not self._encoder.symptoms:
             return Scores(emotions, n_tokens, truncated)

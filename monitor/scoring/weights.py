@@ -8,6 +8,8 @@ weights would quantise the update away. The norms' weights are folded into the m
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from monitor.scoring.llama import Layer, LlamaNetwork, LlamaShape
 from monitor.scoring.weight_matrices import Dense, Float8, LowRank, Matrix, Nf4, Scratch, StoredNf4, can_fuse
 
 BLOCK_SIZE = 64
+LARGEST_DIMENSION = 10_000_000
 PROJECTIONS = {
     "self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"),
     "mlp": ("gate_proj", "up_proj", "down_proj"),
@@ -31,13 +34,24 @@ PROJECTIONS = {
 
 
 def read_nf4(parts: Mapping[str, Tensor]) -> Nf4:
-    """A matrix from the tensors bitsandbytes stores for it: "" the codes, then its quantisation state."""
+    """A matrix from the tensors bitsandbytes stores for it: "" the codes, then its quantisation state.
+
+    Raises:
+        ValueError, KeyError, TypeError, RuntimeError: the state is damaged or does not fit the codes.
+    """
     state = json.loads(bytes(parts["quant_state.bitsandbytes__nf4"].tolist()))
     scales = parts["absmax"]
     if "nested_absmax" in parts:
         outer = parts["nested_absmax"].repeat_interleave(state["nested_blocksize"])[: len(scales)]
         scales = parts["nested_quant_map"][scales.int()] * outer + state["nested_offset"]
-    return Nf4(parts[""].reshape(-1), scales.float(), parts["quant_map"].float(), tuple(state["shape"]))
+    codes, levels = parts[""].reshape(-1), parts["quant_map"].float()
+    rows, columns = state["shape"]
+    n = rows * columns
+    if codes.dtype != torch.uint8 or 2 * len(codes) != n or n % len(scales) or len(levels) != 16:
+        raise ValueError("the quantisation state does not fit the codes")
+    if not all(torch.isfinite(part).all() for part in (scales, levels)):
+        raise ValueError("scales that are no numbers")
+    return Nf4(codes, scales.float(), levels, (rows, columns))
 
 
 def quantise_nf4(weight: Tensor) -> Nf4:
@@ -72,6 +86,9 @@ class Adapter:
             )
         rank = config["r"] ** 0.5 if config.get("use_rslora") else config["r"]
         self.scale = config["lora_alpha"] / rank
+        tensors = self._tensors.values()
+        if not math.isfinite(self.scale) or not all(torch.isfinite(tensor).all() for tensor in tensors):
+            raise ModelError(f"{folder}: the adapter is damaged (values that are no numbers); copy or train it again")
         self.names = sorted(
             name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
             for name in self._tensors
@@ -99,7 +116,7 @@ def _read_adapter(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         with safe_open(there(weights), framework="pt") as file:
             return config, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (ValueError, SafetensorError) as fault:
-        raise ModelError(f"{folder}: the adapter is damaged ({fault}); copy or train it again") from fault
+        raise ModelError(f"{folder}: the adapter is damaged; copy or train it again") from fault
 
 
 class StoredWeights:
@@ -119,8 +136,13 @@ class StoredWeights:
             try:
                 file: Any = safe_open(path, framework="pt", device=str(device))
             except SafetensorError as fault:
-                raise ModelError(f"{path}: damaged ({fault}); copy or download it again") from fault
+                raise ModelError(f"{path}: damaged; copy or download it again") from fault
             self._where.update(dict.fromkeys(file.keys(), file))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tensors in the files."""
+        return tuple(self._where)
 
     def __contains__(self, name: str) -> bool:
         return name in self._where
@@ -130,6 +152,8 @@ class StoredWeights:
         if name not in self:
             raise ModelError(f"{self.folder}: no tensor {name}; the files are not those of this config.json")
         tensor: Tensor = self._where[name].get_tensor(name)
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ModelError(f"{self.folder}: {name} holds values that are no numbers; copy or download it again")
         return tensor
 
     def matrix(self, name: str, shape: tuple[int, int], *, quantise: bool) -> Tensor | Nf4:
@@ -137,7 +161,10 @@ class StoredWeights:
         stem = f"{name}.weight"
         if f"{stem}.quant_state.bitsandbytes__nf4" in self:
             parts = {key[len(stem) :].lstrip("."): self.tensor(key) for key in self._where if key.startswith(stem)}
-            matrix: Tensor | Nf4 = read_nf4(parts)
+            try:
+                matrix: Tensor | Nf4 = read_nf4(parts)
+            except (ValueError, LookupError, TypeError, RuntimeError) as fault:
+                raise ModelError(f"{self.folder}: {name} is damaged; copy or download it again") from fault
         else:
             matrix = self.tensor(stem)
         if tuple(matrix.shape) != shape:
@@ -163,18 +190,29 @@ def read_shape(folder: Path) -> LlamaShape:
             f"{path}: a {config.get('model_type')!r} with {kind!r} positions{' and biases' if biased else ''}; "
             "only Llama and Mistral models with plain rotary positions can be scored"
         )
-    heads = config["num_attention_heads"]
-    size = config.get("head_dim") or config["hidden_size"] // heads
-    base = rope.get("rope_theta", config.get("rope_theta", 10000.0))
+
+    def count(key: str, default: int | None = None) -> int:
+        value = config.get(key) or default
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LARGEST_DIMENSION:
+            raise ModelError(f"{path}: {key} is no whole number from 1 to {LARGEST_DIMENSION:,}; download it again")
+        return value
+
+    heads = count("num_attention_heads")
+    size = count("head_dim", count("hidden_size") // heads)
+    base: Any = rope.get("rope_theta", config.get("rope_theta", 10000.0))
+    eps: Any = config.get("rms_norm_eps")
+    for key, value in (("rope_theta", base), ("rms_norm_eps", eps)):
+        if not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise ModelError(f"{path}: {key} is no number above 0; download it again")
     return LlamaShape(
-        vocab_size=config["vocab_size"],
-        hidden_size=config["hidden_size"],
-        intermediate_size=config["intermediate_size"],
-        layers=config["num_hidden_layers"],
-        heads=Heads(heads, config.get("num_key_value_heads") or heads, size),
-        norm_eps=config["rms_norm_eps"],
+        vocab_size=count("vocab_size"),
+        hidden_size=count("hidden_size"),
+        intermediate_size=count("intermediate_size"),
+        layers=count("num_hidden_layers"),
+        heads=Heads(heads, count("num_key_value_heads", heads), size),
+        norm_eps=eps,
         inverse_frequencies=tuple(float(base) ** (-2 * i / size) for i in range(size // 2)),
-        max_positions=config["max_position_embeddings"],
+        max_positions=count("max_position_embeddings"),
     )
 
 
@@ -202,6 +240,7 @@ def materialise(
     """
     if adapter:
         _check_names(adapter, weights, shape)
+    _check_layers(weights, shape)
     scratch = Scratch()
 
     def matrix(names: tuple[str, ...], outs: tuple[int, ...], into: int, norm: str | None = None) -> Matrix:
@@ -223,6 +262,16 @@ def materialise(
     norm = weights.tensor("model.norm.weight")
     fused = can_fuse(weights.device)
     return LlamaNetwork(shape, embedding.to(dtype), layers, norm, head, fused=fused)
+
+
+def _check_layers(weights: StoredWeights, shape: LlamaShape) -> None:
+    """Require as many layers as config.json says: a model_id covers the weights, not how many of them are used."""
+    stored = {int(found[1]) for name in weights.names if (found := re.match(r"model\.layers\.(\d+)\.", name))}
+    if stored != set(range(shape.layers)):
+        raise ModelError(
+            f"{weights.folder}: the files have {len(stored)} layers, but config.json says {shape.layers}; "
+            "copy or download both again"
+        )
 
 
 def _merged(stored: Tensor | Nf4, update: LowRank | None) -> Tensor:

@@ -62,17 +62,20 @@ def load_trainable(base: Path, device: torch.device, *, dense: bool) -> Any:
 
     quieten()
     try:
-        config = AutoConfig.from_pretrained(base)
+        config = AutoConfig.from_pretrained(base, trust_remote_code=False)
         stored = getattr(config, "quantization_config", None)
         network = AutoModelForCausalLM.from_pretrained(
             base,
             **({} if stored else {"quantization_config": _nf4_config()}),
             dtype=torch.float32 if device.type == "cpu" else torch.bfloat16,
             device_map={"": str(device)},
+            trust_remote_code=False,
+            use_safetensors=True,  # a pickle is a program
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as fault:
         raise ModelError(
-            f"{base}: not a causal language model, or damaged ({' '.join(str(fault).split())[:160]})"
+            f"{base}: not a causal language model, damaged ({type(fault).__name__}), or made for code of its own, "
+            "which is never run; download another copy, or convert the model"
         ) from fault
     return network.dequantize().float() if dense else network
 
@@ -87,12 +90,14 @@ def load_base(name: str) -> tuple[Any, Any]:
 
     base = open_folder(find_folder(name)).base
     dequantised = load_trainable(base, torch.device("cpu"), dense=True)
-    config = AutoConfig.from_pretrained(base)
+    config = AutoConfig.from_pretrained(base, trust_remote_code=False)
     if hasattr(config, "quantization_config"):
         del config.quantization_config
-    network = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # one that can be saved
+    network = AutoModelForCausalLM.from_config(
+        config, dtype=torch.float32, trust_remote_code=False
+    )  # one that can be saved
     network.load_state_dict(dequantised.state_dict())
-    return network, AutoTokenizer.from_pretrained(base)
+    return network, AutoTokenizer.from_pretrained(base, trust_remote_code=False)
 
 
 def save_base(network: Any, tokenizer: Any, out: Path, name: str, prompt: PromptTemplate = EMBEDDED_PROMPT) -> None:
@@ -106,7 +111,11 @@ def save_base(network: Any, tokenizer: Any, out: Path, name: str, prompt: Prompt
     folder, dense = out / "base", out / "base.dense"
     network.to(torch.bfloat16).save_pretrained(dense)
     packed = AutoModelForCausalLM.from_pretrained(
-        dense, quantization_config=_nf4_config(), dtype=torch.bfloat16, device_map={"": "cpu"}
+        dense,
+        quantization_config=_nf4_config(),
+        dtype=torch.bfloat16,
+        device_map={"": "cpu"},
+        trust_remote_code=False,
     )
     packed.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

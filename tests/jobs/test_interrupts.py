@@ -80,10 +80,8 @@ def ledger(config: Path) -> list[tuple[str, int, int]]:
 @pytest.mark.parametrize(
     ("command", "at", "kept"),
     [
-        ("watch", "load", []),
         ("watch", "score", [("stopped", 20)]),
         ("watch", "sleep", [("done", 40)]),
-        ("nightly", "load", []),
         ("nightly", "score", [("stopped", 20)]),
     ],
 )
@@ -98,7 +96,17 @@ def test_the_first_ctrl_c_ends_the_chunk_and_says_so(
     assert ledger(config) == kept
 
 
-@pytest.mark.parametrize(("at", "kept"), [("load", []), ("score", [("stopped", 10)])])
+@pytest.mark.parametrize("command", ["watch", "nightly"])
+def test_a_signal_ends_the_loading_of_a_model_at_once(config: Path, command: str) -> None:
+    code, error = interrupted(UNTIL_INTERRUPTED, command, "--config", config, at="load", send=once)
+    assert code == 130
+    assert error.splitlines()[-1] == "interrupted; what was committed is kept"
+    code, _ = interrupted(UNTIL_INTERRUPTED, command, "--config", config, at="load", send=terminate)
+    assert code == -signal.SIGTERM
+    assert ledger(config) == []
+
+
+@pytest.mark.parametrize(("at", "kept"), [("score", [("stopped", 10)])])
 def test_the_second_ctrl_c_stops_at_once(config: Path, at: str, kept: list[tuple[str, int]]) -> None:
     code, error = interrupted(UNTIL_INTERRUPTED, "nightly", "--config", config, at=at, send=twice_heard)
     assert code == 130

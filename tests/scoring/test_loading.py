@@ -218,7 +218,7 @@ def test_a_broken_folder_is_one_clear_line(folder: Path) -> None:
 
     good = json.loads((folder / MANIFEST).read_text())
     for change, words in (
-        ({"format": 2}, "this version reads 1"),
+        ({"format": 2}, "not of format 1"),
         ({"temperature": 0}, "temperature 0"),
         ({"exponent": -1}, "exponent -1"),
         ({"exponent": float("inf")}, "exponent inf"),
@@ -272,7 +272,7 @@ def test_a_base_that_cannot_be_scored_is_named(folder: Path) -> None:
         ({"model_type": "gpt2"}, "gpt2"),
         ({"rope_parameters": {"rope_type": "yarn"}}, "yarn"),
         ({"attention_bias": True}, "biases"),
-        ({"num_hidden_layers": 4}, "no tensor model.layers.3"),
+        ({"num_hidden_layers": 4}, "3 layers, but config.json says 4"),
         ({"intermediate_size": 256}, "config.json says"),
     ):
         edit(path, **(good | change))
