@@ -28,6 +28,7 @@ from monitor.alerts.update import refresh_alerts
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.demo.feed import demo_feed_path
+from monitor.errors import StoreError
 from monitor.labels import EMOTIONS
 from monitor.windows import window_queries
 from reports.risk.inputs import Options
@@ -40,9 +41,7 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
         StoreError: another demo is running in this folder, or the folder cannot be written.
     """
     db, options = Database(out / "demo.duckdb"), Options()
-    with db.only_writer():
-        for old in (db.path, *out.glob("demo.duckdb.wal*")):
-            old.unlink(missing_ok=True)
+    _remove_last_demo(db)
     counts = RunCounts()
     with scoring_run(db, "demo", load, key_file=None) as (scorer, run_id, _):
         model = scorer.model
@@ -78,6 +77,22 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
         },
         page,
     )
+
+
+def _remove_last_demo(db: Database) -> None:
+    """Remove the database of an earlier demo.
+
+    Raises:
+        StoreError: another command appended texts to it, or another demo is running.
+    """
+    with db.only_writer():
+        if db.exists():
+            with db.writing() as con:
+                others = con.execute("FROM runs WHERE job <> 'demo' AND n_appended > 0 LIMIT 1").fetchone()
+            if others:
+                raise StoreError(f"{db}: holds texts that are not the demo's; name another folder with --out")
+        for old in (db.path, *db.path.parent.glob(f"{db.path.name}.wal*")):
+            old.unlink(missing_ok=True)
 
 
 def _emotion_shares(totals: dict[str, Any]) -> str:

@@ -155,8 +155,10 @@ def _check_writable(out: Path, db: Path | None) -> None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=folder).close()
-                if folder == out and (file := out / "metrics.json").exists():
-                    file.open("ab").close()
+                if folder == out:
+                    report.evaluation_files(out).check(out / name for name in report.FIXED_NAMES)
+                    if (file := out / "metrics.json").exists():
+                        file.open("ab").close()
             except OSError as error:
                 raise ConfigError(
                     f"{option} {folder}: cannot write there ({error.strerror}); name another folder"
@@ -182,7 +184,8 @@ def _fit_baseline(name: str, splits: Any) -> MethodResult:
 def _write(metrics: Json, out: Path) -> None:
     print_note("writing the report")
     text = json.dumps(metrics, indent=1, allow_nan=False, ensure_ascii=False)
-    (out / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    report.evaluation_files(out).claim(out / report.METRICS)
+    (out / report.METRICS).write_text(text + "\n", encoding="utf-8")
     report.write(metrics, out)
 
 

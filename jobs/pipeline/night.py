@@ -13,12 +13,12 @@ from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
 from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer, score_pending
-from jobs.pipeline.write_report import write_report
+from jobs.pipeline.write_report import report_files, write_report
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
-from monitor.database.snapshot import publish
+from monitor.database.snapshot import NAME, publish, snapshot_files
 from monitor.errors import ConfigError
 from monitor.intake.quality import Judgement, measure, record_judgement
 from monitor.privacy.pseudonyms import default_key_file
@@ -102,4 +102,6 @@ def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> S
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not (existing.is_dir() and os.access(existing, os.W_OK)):
             raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
+    report_files(settings.out).check([settings.out / "index.html"])
+    snapshot_files(settings.snapshot).check([settings.snapshot / NAME])
     return load()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,13 +12,16 @@ from pathlib import Path
 from jobs.pipeline.report_inputs import collect_inputs
 from monitor.database.connection import Database, private_files
 from monitor.errors import ConfigError
+from monitor.output_files import OutputFiles
 from reports.risk import html, pages, pictures
 from reports.risk.inputs import Inputs, Notice, Options
 from reports.style import axes
 from reports.style.rendering import Drawer
 from reports.style.wording import Words
 
-REPORT_PAGES = ("index.html", "alerts.html", "subjects.html", "cohort-*.html", "subjects/*.html")
+# Pages of a report by a version that kept no list of its files.
+EARLIER_PAGES = re.compile(r"(index|alerts|subjects|cohort-\d+|subjects/\d+)\.html")
+OUR_PAGE = '<a class="skip" href="#main">'
 
 
 def write_report(
@@ -47,22 +52,37 @@ def write_report(
     return out / "index.html"
 
 
+def report_files(out: Path) -> OutputFiles:
+    """The files of the report in this folder; those of others are left alone.
+
+    Raises:
+        OSError: the list of them cannot be read.
+    """
+    return OutputFiles(out, "report", lambda: _earlier_files(out))
+
+
 def _write(inputs: Inputs | Notice, words: Words, out: Path, drawer: Drawer | None) -> None:
-    written = set()
+    files, written = report_files(out), set()
     for page in [pages.notice(inputs)] if isinstance(inputs, Notice) else pages.pages(inputs):
-        names = []
+        names: list[str] = []
+        files.claim(out / page.file, *_pictures_of(out / page.file, out))
         if not isinstance(inputs, Notice) and "/" not in page.file:
             names = pictures.write(page, inputs, out, drawer)
         written |= {html.save(replace(page, pictures=names), words, out), *(out / name for name in names)}
-    _remove_old_files(out, written)
-
-
-def _remove_old_files(out: Path, written: set[Path]) -> None:
-    """Remove the files of an earlier report that this report did not write: they are out of date."""
-    patterns = [name.replace("html", suffix) for name in REPORT_PAGES for suffix in ("html", "png", "svg")]
-    patterns += [f"{name}.{suffix}" for name in pictures.INDEX for suffix in ("png", "svg")]
-    for pattern in patterns:
-        for file in set(out.glob(pattern)) - written:
-            file.unlink()
+    files.keep_only(written)
     with suppress(OSError):  # the folder is missing, or holds other files
         (out / "subjects").rmdir()
+
+
+def _pictures_of(page: Path, out: Path) -> list[Path]:
+    """The pictures that a page may have."""
+    names = list(pictures.INDEX) if page == out / "index.html" else [page.stem]
+    return [out / f"{name}.{suffix}" for name in names for suffix in ("png", "svg") if page.parent == out]
+
+
+def _earlier_files(out: Path) -> Iterator[Path]:
+    """Pages and pictures of a report by a version that kept no list, recognised by what the pages hold."""
+    for page in (*out.glob("*.html"), *out.glob("subjects/*.html")):
+        with suppress(OSError, UnicodeDecodeError):
+            if EARLIER_PAGES.fullmatch(page.relative_to(out).as_posix()) and OUR_PAGE in page.read_text("utf-8"):
+                yield from (page, *_pictures_of(page, out))

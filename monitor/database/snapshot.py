@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+import polars as pl
 
 from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
 from monitor.database.remedies import explained
 from monitor.database.statements import execute, statement
 from monitor.errors import ConfigError
+from monitor.output_files import OutputFiles
 
 NAME = "risk-snapshot.duckdb"
 MONTHS = "scores-????-??.parquet"
+SCORE_COLUMNS = {"doc_id", "model_id", "subject_id", "emotion", "risk", "p_high"}
 EVERY_TEXT = dt.datetime(9999, 12, 31)
 
 
@@ -42,26 +45,50 @@ def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = 
     out = folder / NAME
     if out.resolve() == db.file.resolve():
         raise ConfigError(f"{folder}: the snapshot would replace the database; name another folder")
-    new = folder / f".{NAME}.new"
     with _writing_to(folder):
+        files = snapshot_files(folder)
+        new = _claim(files, out)
         with database_copy(db, new, before=None if texts else EVERY_TEXT, keys=False):
             new.replace(out)
-        for unfinished in folder.glob(f".{MONTHS}.new"):  # a killed run left it
-            unfinished.unlink()
-        written = _write_months(out, folder) if parquet else set()
-        for path in folder.glob(MONTHS):
-            if path not in written:
-                path.unlink()
+        files.keep_only({out, *(_write_months(out, files) if parquet else ())})
     return out
 
 
-def _write_months(snapshot: Path, folder: Path) -> set[Path]:
+def snapshot_files(folder: Path) -> OutputFiles:
+    """The files of the snapshot in this folder; those of others are left alone.
+
+    Raises:
+        OSError: the list of them cannot be read.
+    """
+    return OutputFiles(folder, "snapshot", lambda: _earlier_files(folder))
+
+
+def _claim(files: OutputFiles, path: Path) -> Path:
+    """List a file that is about to be written; returns its name while it is unfinished, which is listed too."""
+    unfinished = path.with_name(f".{path.name}.new")
+    files.claim(path, unfinished)
+    return unfinished
+
+
+def _earlier_files(folder: Path) -> Iterator[Path]:
+    """Copies and Parquet files of a version that kept no list, recognised by their tables and columns."""
+    yield from (folder / f".{NAME}.new", *folder.glob(f".{MONTHS}.new"))  # a killed run left them
+    with suppress(duckdb.Error), duckdb.connect(f"duckdb:{folder / NAME}", read_only=True) as con:
+        con.execute("FROM schema_version LIMIT 0")
+        yield folder / NAME
+    for path in folder.glob(MONTHS):
+        with suppress(pl.exceptions.PolarsError, OSError):
+            if set(pl.read_parquet_schema(path)) >= SCORE_COLUMNS:
+                yield path
+
+
+def _write_months(snapshot: Path, files: OutputFiles) -> set[Path]:
     """Write one file of scores for each calendar month (UTC) of posted_at; returns the files."""
-    written = set()
+    written, folder = set(), snapshot.parent
     with explained(snapshot), duckdb.connect(snapshot, read_only=True) as con:
         for (month,) in execute(con, "queries/snapshot_months").fetchall():
             path = folder / f"scores-{month:%Y-%m}.parquet"
-            new = folder / f".{path.name}.new"
+            new = _claim(files, path)
             con.sql(statement("queries/snapshot_month").sql, params={"month": month}).write_parquet(
                 str(new), compression="zstd"
             )

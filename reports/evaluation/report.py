@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from jinja2 import Environment, StrictUndefined
 
 from monitor import NOT_A_DIAGNOSIS
 from monitor.errors import ConfigError
+from monitor.output_files import OutputFiles
 from reports.evaluation.figures import Picture, all_figures
 from reports.evaluation.tables import all_tables, methods_table
 from reports.evaluation.text_tables import (
@@ -35,6 +36,8 @@ from reports.style.wording import Words, count, percent
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
 WIDTH = 1180
+METRICS = "metrics.json"
+FIXED_NAMES = (METRICS, "index.html", "Summary_Report.txt", "Technical_Report.md")
 MARKS = ("<!-- evaluation -->", "<!-- end of evaluation -->")
 
 
@@ -46,15 +49,42 @@ def write(metrics: Json, out: Path) -> None:
         out: a folder that exists.
     """
     figures, tables = all_figures(metrics), all_tables(metrics)
+    files = evaluation_files(out)
+    pages = {figure.key: [out / f"{figure.key}.{suffix}" for suffix in ("html", "png", "svg")] for figure in figures}
+    drawn = [figure for figure in figures if figure.panels]
+    written = [out / name for name in FIXED_NAMES] + [path for figure in drawn for path in pages[figure.key]]
+    files.claim(*(path for path in written if path.name != METRICS))  # the caller wrote metrics.json
+    files.keep_only(written)
     for figure in figures:
-        for suffix in ("html", "png", "svg"):
-            (out / f"{figure.key}.{suffix}").unlink(missing_ok=True)
         if figure.panels:
             _save_pictures(figure, metrics, out)
             _save(page(metrics, [figure], ()), out / f"{figure.key}.html")
     _save(page(metrics, figures, tables), out / "index.html")
     _save(summary(metrics, tables), out / "Summary_Report.txt")
     _save(technical_report(metrics, tables, figures), out / "Technical_Report.md")
+
+
+def evaluation_files(out: Path) -> OutputFiles:
+    """The files of the evaluation in this folder; those of others are left alone.
+
+    Raises:
+        OSError: the list of them cannot be read.
+    """
+    return OutputFiles(out, "evaluation", lambda: _earlier_files(out))
+
+
+def _earlier_files(out: Path) -> Iterator[Path]:
+    """Files of an evaluation by a version that kept no list; its metrics.json and index.html show that it is one."""
+    try:
+        theirs = '"resamples"' not in (out / "metrics.json").read_text("utf-8")
+        theirs = theirs or '<a class="skip" href="#main">' not in (out / "index.html").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        theirs = True
+    if not theirs:
+        yield from (out / name for name in FIXED_NAMES)
+        for page in out.glob("*.html"):
+            if page.with_suffix(".png").exists() and page.with_suffix(".svg").exists():
+                yield from (page, page.with_suffix(".png"), page.with_suffix(".svg"))
 
 
 def page(metrics: Json, figures: Sequence[Picture], tables: Sequence[Table]) -> str:

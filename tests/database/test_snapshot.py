@@ -11,7 +11,7 @@ from jobs.pipeline.score_files import score_files
 from jobs.pipeline.write_report import write_report
 from jobs.query import run_query
 from monitor.database.connection import Database
-from monitor.database.snapshot import NAME, publish
+from monitor.database.snapshot import NAME, publish, snapshot_files
 from monitor.errors import ConfigError
 from monitor.privacy.retention import rewrite
 from tests.support.inputs import write
@@ -33,7 +33,7 @@ def test_snapshot_answers_like_the_database_without_any_text(db: Path, tmp_path:
     out = publish(Database(db), tmp_path / "out")
     assert out == tmp_path / "out" / NAME
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
-    assert [path.name for path in out.parent.iterdir()] == [NAME]
+    assert sorted(path.name for path in out.parent.iterdir()) == [".risk-monitor-snapshot", NAME]
     sql = "SELECT doc_id, d.subject_id, emotion, p_high FROM scores JOIN documents d USING (doc_id) ORDER BY ALL"
     assert run_query(Database(out), sql) == run_query(Database(db), sql)
     assert b"secret diary" in db.read_bytes()
@@ -91,9 +91,34 @@ def test_parquet_is_written_by_month_and_old_months_removed(db: Path, tmp_path: 
         ["keywords-1"],
         ["diary"],
     )
-    (out.parent / ".scores-2026-01.parquet.new").touch()  # a killed run left it
+    killed = out.parent / ".scores-2026-01.parquet.new"
+    snapshot_files(out.parent).claim(killed)
+    killed.touch()
     publish(Database(db), tmp_path / "out")
-    assert [path.name for path in out.parent.iterdir()] == [NAME]
+    assert sorted(path.name for path in out.parent.iterdir()) == [".risk-monitor-snapshot", NAME]
+
+
+@pytest.mark.parametrize("parquet", [False, True])
+def test_files_of_others_in_the_folder_stay(db: Path, tmp_path: Path, parquet: bool) -> None:
+    (tmp_path / "out").mkdir()
+    theirs = write(tmp_path / "out" / "scores-2025-01.parquet", "theirs")
+    publish(Database(db), tmp_path / "out", parquet=parquet)
+    publish(Database(db), tmp_path / "out")
+    assert theirs.read_text() == "theirs"
+    for name in (NAME, "scores-2026-01.parquet"):
+        (tmp_path / name).mkdir()
+        theirs = write(tmp_path / name / name, "theirs")
+        with pytest.raises(ConfigError, match="did not write this file"):
+            publish(Database(db), tmp_path / name, parquet=True)
+        assert theirs.read_text() == "theirs"
+
+
+def test_the_files_of_a_version_without_lists_are_replaced(db: Path, tmp_path: Path) -> None:
+    out = publish(Database(db), tmp_path / "out", parquet=True)
+    (out.parent / ".risk-monitor-snapshot").unlink()
+    theirs = write(out.parent / "scores-2025-01.parquet", "theirs")
+    publish(Database(db), tmp_path / "out")
+    assert {path.name for path in out.parent.iterdir()} == {".risk-monitor-snapshot", NAME, theirs.name}
 
 
 def test_snapshot_never_replaces_the_database_or_a_file(db: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from jobs.cli import build_app
 from jobs.pipeline.report_inputs import collect_inputs
-from jobs.pipeline.write_report import write_report
+from jobs.pipeline.write_report import report_files, write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, StoreError
@@ -26,6 +26,7 @@ from reports.style.wording import Words
 from tests.support import fake_feed
 
 DAY = "2026-01-05"
+LIST = ".risk-monitor-report"
 PICTURES = {f"risk_{name}.{suffix}" for name in ("trend", "heatmap", "comprehensive") for suffix in ("png", "svg")}
 Fill = Callable[[duckdb.DuckDBPyConnection], None]
 
@@ -80,11 +81,12 @@ def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_
     out = tmp_path / "deep" / "out"
     out.mkdir(parents=True)
     for name in ("index.html", "risk_trend.png"):  # of a report that everybody may read
+        report_files(out).claim(out / name)
         (out / name).touch(0o644)
     path = write_report(Database(make(fake_feed.add_courses)), out, options=Options(show_subjects=True))
     assert path == out / "index.html"
     assert {file.stat().st_mode & 0o777 for file in out.iterdir()} == {0o600}
-    assert {file.name for file in out.iterdir()} == PICTURES | {"index.html", "alerts.html"}
+    assert {file.name for file in out.iterdir()} == PICTURES | {"index.html", "alerts.html", LIST}
     assert (out / "risk_trend.png").read_bytes().startswith(b"\x89PNG")
     for picture in out.glob("*.svg"):
         assert NOT_A_DIAGNOSIS in html.unescape(picture.read_text())
@@ -164,12 +166,29 @@ def test_a_day_without_texts_is_no_error_and_old_pictures_do_not_stay(
     write_report(Database(db), out)
     assert (out / "risk_trend.png").exists()
     assert "ask for a later --as-of" in said(write_report(Database(db), out, dt.date(2025, 12, 31)))
-    assert [file.name for file in out.iterdir()] == ["index.html"]
+    assert {file.name for file in out.iterdir()} == {"index.html", LIST}
     write_report(Database(db), out)
     silent = said(write_report(Database(db), out, dt.date(2030, 1, 1)))
     assert "No texts were scored for the 7 days to 1 Jan 2030" in silent
     assert "hour 0" not in silent, "nothing is known of the hours of texts that there are not"
-    assert {file.name for file in out.iterdir()} == {"index.html", "alerts.html"}
+    assert {file.name for file in out.iterdir()} == {"index.html", "alerts.html", LIST}
+
+
+def test_files_of_others_in_the_folder_stay(make: Callable[[Fill], Path], tmp_path: Path) -> None:
+    db, out = Database(make(cohort(12, 2))), tmp_path / "out"
+    (out / "subjects").mkdir(parents=True)
+    theirs = [out / name for name in ("cohort-study.html", "subjects/me.html", "risk_notes.png")]
+    for path in theirs:
+        path.write_text("theirs")
+    write_report(db, out, dt.date(2025, 12, 31))
+    (out / LIST).unlink()  # as a version without lists left it
+    write_report(db, out, dt.date(2025, 12, 31))
+    assert {path.read_text() for path in theirs} == {"theirs"}
+    (out / "index.html").write_text("<p>a page of a site</p>")
+    (out / LIST).unlink()
+    with pytest.raises(ConfigError, match=r"index\.html: risk-monitor did not write this file"):
+        write_report(db, out, dt.date(2025, 12, 31))
+    assert (out / "index.html").read_text() == "<p>a page of a site</p>"
 
 
 def test_as_of_leaves_out_what_came_later_and_counts_it(make: Callable[[Fill], Path]) -> None:

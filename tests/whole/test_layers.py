@@ -15,6 +15,7 @@ from monitor import ROOT
 # Each folder or module imports only from those in rows above its own, and from itself.
 LAYERS = (
     ("monitor.errors",),
+    ("monitor.output_files",),
     ("monitor.labels", "monitor.cron", "monitor.database"),
     ("monitor.windows",),
     ("monitor.privacy", "monitor.alerts", "monitor.crisis", "monitor.model", "monitor.corpora", "monitor.demo"),

@@ -1,0 +1,83 @@
+"""The files of an output folder that this program wrote: only these are replaced or removed.
+
+A folder may hold files of other people: the pages of a web site, a study, the exports of another program. So each
+kind of output keeps a list of its own files in the folder, `.risk-monitor-KIND`, one name a line. A name is listed
+before its file is written, so a killed run leaves no file that the next run would take for somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from monitor.errors import ConfigError
+
+
+class OutputFiles:
+    """The list of the files that one kind of output has in a folder.
+
+    Args:
+        folder: the output folder; it need not exist yet.
+        kind: such as "report"; two kinds may share a folder.
+        earlier: finds the files that a version without lists left, if there is no list yet.
+
+    Raises:
+        OSError: the list cannot be read.
+    """
+
+    def __init__(self, folder: Path, kind: str, earlier: Callable[[], Iterable[Path]] = tuple) -> None:
+        self.folder = folder
+        self._list = folder / f".risk-monitor-{kind}"
+        self._listed = self._list.is_file()
+        if self._listed:
+            self._names = set(self._list.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
+        else:
+            self._names = {self._name(path) for path in earlier()}
+
+    def check(self, paths: Iterable[Path]) -> None:
+        """Check that each of these files is missing or one of ours.
+
+        Raises:
+            ConfigError: a file is somebody else's.
+        """
+        for path in paths:
+            if self._name(path) not in self._names and (path.exists() or path.is_symlink()):
+                raise ConfigError(
+                    f"{path}: risk-monitor did not write this file, and does not replace it; move it away, or name "
+                    "another folder"
+                )
+
+    def claim(self, *paths: Path) -> None:
+        """List files that are about to be written.
+
+        Raises:
+            ConfigError: as `check`. OSError: the list cannot be written.
+        """
+        self.check(paths)
+        new = {self._name(path) for path in paths} - self._names
+        if new or not self._listed:
+            self._names |= new
+            self._save()
+
+    def keep_only(self, paths: Iterable[Path]) -> None:
+        """Remove those of our files that are not among `paths`, and shorten the list to `paths`.
+
+        Raises:
+            OSError: a file cannot be removed, or the list cannot be written.
+        """
+        kept = {self._name(path) for path in paths}
+        for name in self._names - kept:
+            (self.folder / name).unlink(missing_ok=True)
+        self._names = kept
+        self._save()
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.folder).as_posix()
+
+    def _save(self) -> None:
+        unfinished = self._list.with_name(f"{self._list.name}.new")
+        text = "".join(f"{name}\n" for name in sorted(self._names))
+        unfinished.unlink(missing_ok=True)
+        unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
+        unfinished.replace(self._list)
+        self._listed = True
