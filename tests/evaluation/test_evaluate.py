@@ -161,7 +161,8 @@ def test_the_folder_holds_every_page_picture_and_report(done: Evaluated) -> None
     names = {path.name for path in done.out.iterdir()}
     pictures = {f"{name}.{suffix}" for name in FIGURES for suffix in ("html", "png", "svg")}
     assert names == pictures | {
-        *("index.html", "metrics.json", "Summary_Report.txt", "Technical_Report.md", "lora_emotion_final")
+        *("index.html", "metrics.json", "Summary_Report.txt", "Technical_Report.md", "lora_emotion_final"),
+        ".risk-monitor-evaluation",
     }
     for name in FIGURES:
         assert (done.out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
