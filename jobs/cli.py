@@ -37,7 +37,10 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     given = next((word for word in arguments if not word.startswith("-")), None)
     for name, summary in COMMANDS.items():
         function = importlib.import_module(f"jobs.{name.replace('-', '_')}").command if name == given else _not_loaded
-        app.command(name, short_help=summary)(function)
+        if isinstance(function, typer.Typer):  # a group of subcommands
+            app.add_typer(function, name=name, short_help=summary)
+        else:
+            app.command(name, short_help=summary)(function)
     return app
 
 

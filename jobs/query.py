@@ -34,6 +34,7 @@ from jobs.console.app import run
 from jobs.console.progress import without_control_characters
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import READ_WAIT_S, Database
+from monitor.database.lake_views import lake_url
 from monitor.errors import DataError
 
 TABLE_ROWS = 100
@@ -42,6 +43,7 @@ SPOOL_BYTES = 16 * 2**20  # of a result in memory; a larger one goes to an unnam
 CELL_CHARACTERS = 200
 PIPE_COLUMNS = 10_000  # a pipe has no width, so its lines are not folded
 READ_STATEMENTS = {"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI"}  # MULTI is a PIVOT
+LAKE_STATEMENTS = {"SELECT", "EXPLAIN"}
 USE = "use SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE"
 
 
@@ -102,7 +104,8 @@ def _open_result(db: Database, sql: str, wait_s: float) -> Iterator[tuple[list[s
             if len(statements) > 1:
                 raise DataError(f"{len(statements)} statements; run one at a time")
             kind = statements[0].type.name
-            if kind not in READ_STATEMENTS:
+            # A lake's folders are open to DuckDB, and so to what its other statements may write.
+            if kind not in (LAKE_STATEMENTS if lake_url(con) else READ_STATEMENTS):
                 raise DataError(f"{kind} does not only read, and query changes nothing; {USE}")
             if word := _writing_word(sql):
                 raise DataError(f"{word} could write a file, and query changes nothing; {USE}")

@@ -37,6 +37,7 @@ COMMANDS = MappingProxyType(
         "evaluate": "Measure models on labelled texts.",
         "transfer": "Measure a model on text unlike its corpus.",
         "pretrain": "Rebuild the base of the built-in model.",
+        "lake": "Beyond one machine: ingest, score, check, compact and open a lake of Parquet files.",
         "benchmark": "Measure the speed of scoring, beside the methods it replaces.",
     }
 )
@@ -63,6 +64,11 @@ def run(command: Callable[..., Any]) -> None:
     if name == "__main__":
         name = sys.argv[0].rpartition("/")[2].removesuffix(".py")
     exit_with_code(lambda: app(prog_name=f"python -m jobs.{name}"))
+
+
+def run_group(group: typer.Typer, name: str) -> None:
+    """Run a group of subcommands as a program, as `run` does for one command."""
+    exit_with_code(lambda: group(prog_name=f"python -m jobs.{name}"))
 
 
 def exit_with_code(call: Callable[[], object]) -> None:

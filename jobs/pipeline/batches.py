@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
+from typing import NamedTuple
 
 import duckdb
 import polars as pl
@@ -59,22 +60,24 @@ class Batch:
         return self.n_rows >= COMMIT_ROWS or self.n_bytes >= COMMIT_BYTES or n_files >= COMMIT_FILES
 
 
+Commit = Callable[[Batch, RunCounts, Event], None]
+"""Commits a batch and its counts; the event stops a wait for another process."""
+
+
 class BatchWriter:
     """Collects chunks and files into batches; each batch is committed while the next one is read.
 
     A thousand small files open the database a few times, not a thousand times.
 
     Args:
-        db: the database; inside the block nothing else in this process opens it.
-        run_id: the run whose ledger line counts the rows.
-        counts: the same counts, updated after each commit.
+        commit: commits a batch; inside the block nothing else in this process opens its database.
+        counts: the counts of the run, updated after each commit.
         background: runs the commits.
     """
 
-    def __init__(self, db: Database, run_id: str, counts: RunCounts, background: Background) -> None:
+    def __init__(self, commit: Commit, counts: RunCounts, background: Background) -> None:
         self.counts = counts
-        self._db, self._run_id = db, run_id
-        self._background, self._batch = background, Batch()
+        self._commit, self._background, self._batch = commit, background, Batch()
 
     def add(self, chunk: documents.Chunk) -> None:
         """Add rows of a file."""
@@ -97,7 +100,7 @@ class BatchWriter:
         """Start to commit the added rows. If the previous commit failed, raise its error and drop these rows."""
         batch, self._batch = self._batch, Batch()
         if not batch.is_empty():
-            self._background.run(commit_batch, self._db, batch, self._run_id, self.counts, self._background.stop)
+            self._background.run(self._commit, batch, self.counts, self._background.stop)
 
     def _commit_if_full(self) -> None:
         if self._batch.is_full():
@@ -105,14 +108,14 @@ class BatchWriter:
 
 
 @contextmanager
-def batch_writer(db: Database, run_id: str, counts: RunCounts) -> Iterator[BatchWriter]:
+def batch_writer(commit: Commit, counts: RunCounts) -> Iterator[BatchWriter]:
     """A BatchWriter for the length of a block; what it holds is committed at the end.
 
     That also holds after an error in the block (a file cannot be read, the run was asked to stop), but not after
     Ctrl-C.
     """
     with Background() as background:
-        writer = BatchWriter(db, run_id, counts, background)
+        writer = BatchWriter(commit, counts, background)
         try:
             yield writer
         except Exception:
@@ -124,14 +127,39 @@ def batch_writer(db: Database, run_id: str, counts: RunCounts) -> Iterator[Batch
 def commit_batch(db: Database, batch: Batch, run_id: str, counts: RunCounts, stop: Event | None = None) -> None:
     """Commit a batch and its counts in one transaction; see `Database.writing` for stop."""
     with db.writing(stop=stop) as con:
-        chunks, n_appended = _append(con, batch.chunks, run_id) if batch.chunks else ([], 0)
-        for name, sha256, size in batch.files:
-            store.add_file(con, name, sha256, size, run_id)
-        new = _refuse(con, [reject for *_, reject in batch.refused], run_id) if batch.refused else set[str]()
-        ledger.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=len(new))
-    counts.add_chunks(chunks, n_appended)
+        appended = append_batch(con, batch, run_id)
+    count_batch(batch, appended, counts)
+
+
+class Appended(NamedTuple):
+    """What `append_batch` did.
+
+    Attributes:
+        chunks: those of the batch, without documents whose ids are in use.
+        n_documents: number of new documents.
+        new_refusals: reject_ids of refused files that were not refused before.
+    """
+
+    chunks: list[documents.Chunk]
+    n_documents: int
+    new_refusals: set[str]
+
+
+def append_batch(con: duckdb.DuckDBPyConnection, batch: Batch, run_id: str) -> Appended:
+    """Append a batch's rows and files, and add them to the run's line; the caller commits."""
+    chunks, n_appended = _append(con, batch.chunks, run_id) if batch.chunks else ([], 0)
+    for name, sha256, size in batch.files:
+        store.add_file(con, name, sha256, size, run_id)
+    new = _refuse(con, [reject for *_, reject in batch.refused], run_id) if batch.refused else set[str]()
+    ledger.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=len(new))
+    return Appended(chunks, n_appended, new)
+
+
+def count_batch(batch: Batch, appended: Appended, counts: RunCounts) -> None:
+    """Add a batch that was committed to the counts of its run."""
+    counts.add_chunks(appended.chunks, appended.n_documents)
     for path, reason, reject in batch.refused:
-        if reject["reject_id"].item() in new:
+        if reject["reject_id"].item() in appended.new_refusals:
             counts.refused[path] = reason
         else:
             counts.still_refused.append(path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from threading import Event
 
 from jobs.console.interrupts import raise_if_stopped
 from jobs.console.progress import print_note, progress
-from jobs.pipeline.batches import BatchWriter, batch_writer
+from jobs.pipeline import batches
+from jobs.pipeline.batches import BatchWriter, Commit, batch_writer
 from jobs.pipeline.inbox import size_and_mtime
 from jobs.pipeline.run_counts import RunCounts
 from monitor.database import store
@@ -27,7 +29,7 @@ def ingest(
     unattended: bool = False,
     pseudonyms: Pseudonyms | None = None,
 ) -> None:
-    """Read every row of these files into documents and rejects.
+    """Read every row of these files into documents and rejects of a database.
 
     Args:
         db: the database.
@@ -45,7 +47,43 @@ def ingest(
     if unattended:
         with db.reading() as con:
             read_before = {(size, sha256) for _, size, sha256 in store.files_read(con)}
-    with progress("reading", "rows") as advance, batch_writer(db, run_id, counts) as writer:
+
+    def commit(batch: batches.Batch, counts: RunCounts, stop: Event) -> None:
+        batches.commit_batch(db, batch, run_id, counts, stop)
+
+    read_files(
+        files,
+        commit,
+        counts,
+        read_before=read_before,
+        unattended=unattended,
+        pseudonyms=pseudonyms,
+    )
+
+
+def read_files(
+    files: Sequence[Path],
+    commit: Commit,
+    counts: RunCounts,
+    *,
+    read_before: Collection[tuple[int, str]] = (),
+    unattended: bool = False,
+    pseudonyms: Pseudonyms | None = None,
+) -> None:
+    """Read every row of these files, and commit them in batches.
+
+    Args:
+        files: the input files.
+        commit: commits a batch.
+        counts: the counts of the run, and the reasons of the rejects.
+        read_before: size in bytes and SHA-256 of files to skip.
+        unattended: as `ingest`.
+        pseudonyms: as `ingest`.
+
+    Raises:
+        DataError: as `ingest`.
+    """
+    with progress("reading", "rows") as advance, batch_writer(commit, counts) as writer:
         for path in files:
             before, sha256 = size_and_mtime(path), None
             try:

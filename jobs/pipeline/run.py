@@ -7,12 +7,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import duckdb
+
 from jobs.console.interrupts import Stopped, ending_at_once, stoppable
 from jobs.console.progress import print_note
 from jobs.pipeline.background import GRACE_S
 from jobs.pipeline.score_new import Scorer
 from monitor.database import ledger, store
 from monitor.database.connection import WRITE_WAIT_S, Database
+from monitor.database.lake_views import refuse_lake
 from monitor.errors import MonitorError, StoreError
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
@@ -77,6 +80,9 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
         StoreError, ConfigError, ModelError: one of them cannot be read, or the key is not the database's key.
     """
     with stoppable(), db.only_writer():
+        if db.exists():
+            with db.writing() as con:  # brings the schema up to date
+                refuse_lake(con, db.path, "ingest INPUT")
         pseudonyms = pseudonyms_for_run(db, key_file)
         try:
             with ending_at_once():
@@ -96,20 +102,25 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
 def record_model(db: Database, model: LoadedModel) -> None:
     """Record a model and its evaluation in `models` and `evaluations`."""
     with db.writing() as con:
-        store.add_model(
-            con,
-            model.model_id,
-            name=model.name,
-            base=model.base,
-            adapter=model.adapter,
-            quantisation=model.quantisation,
-            prompt=model.prompt.to_json(),
-            temperature=model.temperature,
-            exponent=model.exponent,
-            risk_map=model.risk_map.rules,
-        )
-        if model.evaluation is not None:
-            store.add_evaluations(con, model.model_id, model.evaluation)
+        add_model(con, model)
+
+
+def add_model(con: duckdb.DuckDBPyConnection, model: LoadedModel) -> None:
+    """Add a model and its evaluation to `models` and `evaluations`, unless they have them."""
+    store.add_model(
+        con,
+        model.model_id,
+        name=model.name,
+        base=model.base,
+        adapter=model.adapter,
+        quantisation=model.quantisation,
+        prompt=model.prompt.to_json(),
+        temperature=model.temperature,
+        exponent=model.exponent,
+        risk_map=model.risk_map.rules,
+    )
+    if model.evaluation is not None:
+        store.add_evaluations(con, model.model_id, model.evaluation)
 
 
 @contextmanager

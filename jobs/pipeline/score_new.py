@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from threading import Event
 from typing import TYPE_CHECKING, Protocol
 
+import duckdb
 import polars as pl
 
 from jobs.console.interrupts import raise_if_stopped
@@ -93,10 +94,16 @@ def commit_scores(
 ) -> None:
     """Commit a chunk's scores, mentions and counts in one transaction; see `Database.writing` for stop."""
     with db.writing(stop=stop) as con:
-        n_scored = store.append_scores(con, scores, run_id)
-        store.append_mentions(con, mentions, run_id)
-        ledger.count_in_run(con, run_id, n_scored=n_scored)
+        n_scored = append_scored(con, scores, mentions, run_id)
     counts.n_scored += n_scored
+
+
+def append_scored(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, mentions: pl.DataFrame, run_id: str) -> int:
+    """Append scores and mentions, and add the new scores to the run's line; returns their number."""
+    n_scored = store.append_scores(con, scores, run_id)
+    store.append_mentions(con, mentions, run_id)
+    ledger.count_in_run(con, run_id, n_scored=n_scored)
+    return n_scored
 
 
 def score_rows(rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None) -> pl.DataFrame:

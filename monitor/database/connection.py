@@ -19,6 +19,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from monitor.database import doublewrite
+from monitor.database.lake_views import allow_lake, lake_url
 from monitor.database.remedies import DISK_FULL, explained
 from monitor.database.schema import check_schema, migrate
 from monitor.database.writer_gate import POLL_S, Gate
@@ -124,7 +125,7 @@ class Database:
         Raises:
             BusyError: another run is working on it.
         """
-        self._check_place(read_only=False)
+        self.check_place(read_only=False)
         lock = FileLock(f"{self.file}.lock", timeout=0)
         try:
             # The file is opened first because FileLock reports a missing permission as a timeout.
@@ -158,7 +159,7 @@ class Database:
         Raises:
             StoreError: as `reading`.
         """
-        self._check_place(read_only)
+        self.check_place(read_only)
         if wait_s is None:
             wait_s = READ_WAIT_S if read_only else WRITE_WAIT_S
         with explained(self.file):
@@ -168,17 +169,21 @@ class Database:
             con = _open(self.file, read_only, wait_s, stop)
             try:
                 con.execute("SET TimeZone = 'UTC'")
+                lake = lake_url(con)
+                if lake is not None:
+                    allow_lake(con, lake)
                 # As an option of the opening, this would forbid the file itself.
                 con.execute("SET enable_external_access = false")
-                check_schema(con, self.path, read_only)
-                if not read_only:
+                check_schema(con, self.path, read_only, lake)
+                if not read_only and lake is None:
                     migrate(con)
             except BaseException:
                 con.close()
                 raise
         return con
 
-    def _check_place(self, read_only: bool) -> None:
+    def check_place(self, read_only: bool) -> None:
+        """Refuse a path that cannot be a database, or, if `read_only`, where there is none."""
         path = self.file
         if "?" in str(path.absolute()):
             raise StoreError(f"{path}: to DuckDB a name ends before its question mark; name a file without one")

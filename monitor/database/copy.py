@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import duckdb
 
 from monitor.database.connection import FILE_TYPE, Database, private_files
+from monitor.database.lake_views import quoted, refuse_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import migrate
 from monitor.database.statements import execute, fetch_number, statement
@@ -50,7 +52,8 @@ def database_copy(
     Raises:
         StoreError: the database cannot be read or the copy cannot be written.
     """
-    db.connect().close()  # moves the log into the file
+    with contextlib.closing(db.connect()) as con:  # moves the log into the file
+        refuse_lake(con, db.path, "forget SUBJECT")
     _remove(new)  # a killed run may have left one
     with private_files(), explained(db.file):
         try:
@@ -59,11 +62,11 @@ def database_copy(
                 for table in () if keys else TEXT_TABLES:
                     con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
             with duckdb.connect() as con:
-                con.execute(f"ATTACH {_quoted(db.file.absolute())} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
+                con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
                 # DuckDB would take a log that is there for the log of the new file.
                 if db.file.with_name(f"{db.file.name}.wal").exists():
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
-                con.execute(f"ATTACH {_quoted(new.absolute())} AS new")
+                con.execute(f"ATTACH {quoted(str(new.absolute()))} AS new")
                 con.execute("USE new")
                 removed = _copy_tables(con, list(subjects), before)
                 con.execute("USE memory")
@@ -102,7 +105,3 @@ def _copy_tables(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt
 def _remove(database: Path) -> None:
     for path in (database, database.with_name(f"{database.name}.wal")):
         path.unlink(missing_ok=True)
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"

@@ -37,11 +37,17 @@ def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:
     return [name for (name,) in rows] or None
 
 
-def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool) -> None:
+def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool, lake: str | None = None) -> None:
     """Check that this database is of this project and that its schema can be used.
 
+    Args:
+        con: the database.
+        path: its file, for messages.
+        read_only: whether an older schema stays as it is.
+        lake: the lake that the database shows; its views are made anew, not brought up to date.
+
     Raises:
-        StoreError: it is of another program, or newer than this code, or (if `read_only`) older.
+        StoreError: it is of another program, or newer than this code, or (if `read_only` or a lake's) older.
     """
     applied, expected = _applied(con), [file.stem for file in _migrations()]
     if applied is None or any(ours != its for ours, its in zip(expected, applied, strict=False)):
@@ -50,6 +56,10 @@ def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool) ->
         raise StoreError(
             f"{path}: written by a newer risk-monitor (schema {len(applied)}, this one knows {len(expected)}); "
             "upgrade risk-monitor"
+        )
+    if lake is not None and len(applied) < len(expected):
+        raise StoreError(
+            f"{path}: made by an older risk-monitor; `risk-monitor lake open --lake {lake}` makes it anew"
         )
     if read_only and len(applied) < len(expected):
         raise StoreError(

@@ -46,6 +46,8 @@ def test_every_call_in_the_readme_exists_with_its_options(call: str) -> None:
     _, name, *words = shlex.split(call)
     assert name in COMMANDS
     command = typer.main.get_command(build_app([name])).commands[name]  # type: ignore[attr-defined]
+    if hasattr(command, "commands"):  # a group of subcommands
+        command = command.commands[words[0]]
     known = {option for parameter in command.params for option in parameter.opts}
     assert {word for word in words if word.startswith("--")} <= known
 

@@ -19,7 +19,7 @@ LAYERS = (
     ("monitor.labels", "monitor.cron", "monitor.database"),
     ("monitor.windows",),
     ("monitor.privacy", "monitor.alerts", "monitor.crisis", "monitor.model", "monitor.corpora", "monitor.demo"),
-    ("monitor.intake", "monitor.scoring", "monitor.evaluation"),
+    ("monitor.intake", "monitor.scoring", "monitor.evaluation", "monitor.lake"),
     ("monitor.settings",),
     ("monitor.training",),
     ("monitor.benchmark",),

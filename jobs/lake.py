@@ -1,0 +1,205 @@
+"""Beyond one machine: a lake of Parquet files that many machines fill, and that reports read like a database.
+
+risk-monitor lake ingest feed.csv --lake lake
+risk-monitor lake score --lake lake
+risk-monitor lake open --lake lake                    makes lake.duckdb for report, alerts, status and query
+risk-monitor lake check --lake lake
+risk-monitor lake compact --lake lake
+
+--lake is a folder, or an address such as s3://bucket/prefix. Every step may be killed and run again: nothing is lost
+and nothing comes twice. See monitor/lake/README.md.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from jobs.console.app import GATE_FIRED, new_app, run_group
+from jobs.console.progress import print_note, print_warning
+from jobs.pipeline.lake.ingest import ingest_files
+from jobs.pipeline.lake.local_engine import LocalCrew
+from jobs.pipeline.lake.score import score_lake
+from jobs.pipeline.run import open_scorer
+from jobs.pipeline.summary import print_file_warnings
+from monitor import NOT_A_DIAGNOSIS
+from monitor.database.connection import Database
+from monitor.errors import DataError, StoreError
+from monitor.lake.check import LakeCheck, check_lake
+from monitor.lake.control import MANY_FILES, default_control, open_lake
+from monitor.lake.shards import Lake
+from monitor.lake.storage import Storage
+from monitor.privacy.pseudonyms import default_key_file
+from monitor.settings import load_settings
+
+SHOWN = 20  # lines of one kind of fault
+command = new_app("Beyond one machine: a lake of Parquet files that many machines fill and reports read.")
+LakeOption = Annotated[str, typer.Option("--lake", metavar="DIR_OR_URL", help="Folder of the lake, or s3://, gs://.")]
+KeyOption = Annotated[
+    Path | None,
+    typer.Option(envvar="RISK_MONITOR_KEY_FILE", help="Key of the pseudonyms (default: DIR.key beside the lake)."),
+]
+ControlOption = Annotated[
+    Path | None, typer.Option("--db", help="The control file (default: DIR.duckdb beside the lake).")
+]
+
+
+class Engine(StrEnum):
+    """Where the workers of `score` run."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
+@command.command()
+def ingest(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns: CSV, JSONL (.gz), Parquet."),
+    ],
+    lake: LakeOption,
+    plain_ids: Annotated[
+        bool, typer.Option("--plain-ids", help="Store the ids as they are, for a feed without real ids.")
+    ] = False,
+    key_file: KeyOption = None,
+) -> None:
+    """Read texts into the lake, as `risk-monitor score` reads them into a database; a second run adds nothing."""
+    counts = ingest_files(inputs, lake, None if plain_ids else key_file or _key_of(lake))
+    print_lines(
+        {
+            "read": f"{counts.n_read:,} rows of {counts.n_files:,} files",
+            "rejected": f"{counts.n_rejected:,}"
+            + "".join(f"; {n:,} {reason} (first: {counts.examples[reason]})" for reason, n in counts.reasons.items()),
+            "duplicates": f"{counts.n_duplicate:,}",
+            "appended": f"{counts.n_appended:,}",
+            "lake": lake,
+        }
+    )
+    print_file_warnings(counts)
+    if counts.n_read == counts.n_rejected:
+        raise DataError("no row of the input could be used" if counts.n_read else "the input holds no rows")
+
+
+@command.command()
+def score(
+    lake: LakeOption,
+    model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    weights: Annotated[str, typer.Option(help="auto, dense or nf4.")] = "auto",
+    engine: Annotated[Engine, typer.Option(help="Worker processes on this machine, or Ray.")] = Engine.LOCAL,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Workers of the engine local (default: one a GPU, else one).")
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Ray: join the cluster at this address (default: start one here).")
+    ] = None,
+) -> None:
+    """Score what the model has not scored. Any number of these may run at once, on any machine."""
+    settings = load_settings()
+    load = partial(open_scorer, model, device, settings.risk_map, weights, settings.criteria)
+    crew: AbstractContextManager[Any]
+    if engine is Engine.RAY:
+        raise StoreError("soon")
+    crew = LocalCrew(lake, load, settings.crisis_list, workers, device)
+    done = score_lake(lake, crew)
+    print_lines(
+        {
+            "scored": f"{done.n_scored:,} texts in {done.n_shards:,} shards",
+            "model": f"{done.name} {done.model_id[:12]}",
+            "lake": lake,
+        }
+    )
+
+
+@command.command()
+def check(
+    lake: LakeOption,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also read every text, and compare it with its file's name.")
+    ] = False,
+    subject: Annotated[
+        list[str] | None, typer.Option("--subject", help="An id that no row may have; may be given again.")
+    ] = None,
+    fail_on_missing: Annotated[
+        bool, typer.Option("--fail-on-missing", help="Exit with 3 when a model has not scored every shard.")
+    ] = False,
+) -> None:
+    """Compare documents and scores shard by shard: what is missing, doubled, foreign or torn."""
+    found = check_lake(Lake(Storage(lake)), deep=deep, subjects=subject or ())
+    print_check(found, lake)
+    if faults := found.faults:
+        raise StoreError(f"{lake}: " + ", ".join(f"{len(lines):,} {kind}" for kind, lines in faults.items()))
+    if fail_on_missing and any(model.n_missing for model in found.models):
+        raise typer.Exit(GATE_FIRED)
+
+
+@command.command("open")
+def open_command(lake: LakeOption, db: ControlOption = None) -> None:
+    """Make the control file: a small database that shows the lake to report, alerts, status and query."""
+    of_lake = Lake(Storage(lake))
+    database = Database(db or default_control(of_lake))
+    opened = open_lake(of_lake, database)
+    print_lines(
+        {
+            "documents": f"{opened.n_documents:,}",
+            "scores": f"{opened.n_scores:,}",
+            "files": f"{opened.n_files:,}; {opened.n_cell_months:,} months with daily sums",
+            "database": f"{database}",
+        }
+    )
+    if opened.n_files > MANY_FILES:
+        print_warning(
+            f"{opened.n_files:,} files make every query slow to begin; `risk-monitor lake compact` merges them"
+        )
+
+
+def print_lines(lines: Mapping[str, str]) -> None:
+    """Print aligned lines on standard output."""
+    console = Console()
+    for name, value in lines.items():
+        console.print(Text(f"  {name:<10}  {value}"), soft_wrap=True)
+    console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
+
+
+def print_check(found: LakeCheck, lake: str) -> None:
+    """Print the counts of a check, then its faults."""
+    lines = {"documents": f"{found.n_documents:,} in {found.n_shards:,} shards"}
+    for model in found.models:
+        missing = f"; {model.n_missing:,} shards not scored" if model.n_missing else ""
+        lines[f"scores of {model.model_id[:12]}"] = f"{model.n_scores:,} in {model.n_shards:,} shards{missing}"
+    leftover = len(found.orphans) + len(found.unfinished)
+    if leftover:
+        lines["left over"] = f"{leftover:,} files that no query reads; `risk-monitor lake compact` removes them"
+    lines |= dict.fromkeys(("torn", "foreign", "doubled", "missing"), "none")
+    lines |= {kind: f"{len(rows):,}" for kind, rows in found.faults.items()}
+    print_lines(lines | {"lake": lake})
+    for kind, rows in found.faults.items():
+        for row in rows[:SHOWN]:
+            print_warning(f"{kind}: {row}")
+        if len(rows) > SHOWN:
+            print_note(f"and {len(rows) - SHOWN:,} more {kind}")
+
+
+def _key_of(lake: str) -> Path:
+    """The key file of a lake if none is named: beside its folder."""
+    storage = Storage(lake)
+    if not storage.is_local:
+        raise StoreError(f"{lake}: name the key of its pseudonyms with --key-file, or use --plain-ids")
+    return default_key_file(Path(storage.root))
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
+if __name__ == "__main__":
+    run_group(command, "lake")

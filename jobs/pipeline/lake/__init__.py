@@ -1,0 +1,1 @@
+"""The steps of the commands of `risk-monitor lake`: ingest, score with an engine, forget."""

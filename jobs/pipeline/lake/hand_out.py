@@ -1,0 +1,109 @@
+"""Hand shards out to workers as these become free; a shard whose worker died goes to another one."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Protocol
+
+from jobs.console.interrupts import raise_if_stopped
+from jobs.console.progress import print_warning
+from jobs.pipeline.lake.shard_scorer import ModelRows, ShardResult
+from monitor.errors import StoreError
+from monitor.lake.shards import Shard
+
+POLL_S = 1.0
+MOST_TRIES = 3  # a shard on which so many workers died is not tried again
+
+
+class Worker(Protocol):
+    """A process that has a model, on this machine or another."""
+
+    name: str
+
+    def model_rows(self) -> Future[ModelRows]:
+        """The model's rows, once it is loaded."""
+
+    def score(self, shard: Shard, run_id: str) -> Future[ShardResult]:
+        """Score a shard."""
+
+
+class Crew(Protocol):
+    """The workers of an engine; a context manager that starts and ends them.
+
+    Attributes:
+        workers: those that run.
+        lost: classes of errors by which a Future says that its worker is gone.
+    """
+
+    workers: list[Worker]
+    lost: tuple[type[BaseException], ...]
+
+    def replace(self, worker: Worker) -> list[Worker]:
+        """Start a worker in place of one that died; none where its machine is gone."""
+
+    def join(self) -> list[Worker]:
+        """Start workers on machines that came in since the last call."""
+
+
+def hand_out(
+    shards: Iterable[Shard],
+    crew: Crew,
+    run_id: str,
+    done: Callable[[ShardResult], None],
+    accept: Callable[[Worker], bool],
+) -> dict[Shard, str]:
+    """Score shards; returns those that could not be scored, each with the reason.
+
+    Args:
+        shards: the work list.
+        crew: the workers, whose models were compared before.
+        run_id: the run that the scores are credited to.
+        done: called with each result.
+        accept: compares the model of a worker that was started meanwhile; False leaves the worker out.
+
+    Raises:
+        Stopped: on request, as soon as the shards that are being scored are done.
+        StoreError: no worker is left.
+    """
+    waiting, idle = deque(shards), list(crew.workers)
+    tries, failed = Counter[Shard](), dict[Shard, str]()
+    busy: dict[Future[ShardResult], tuple[Worker, Shard]] = {}
+    while waiting or busy:
+        while waiting and idle:
+            worker, shard = idle.pop(), waiting.popleft()
+            busy[worker.score(shard, run_id)] = (worker, shard)
+        if not busy:
+            raise StoreError(f"no worker is left, and {len(waiting):,} shards wait; mend the machines and run again")
+        finished, _ = wait(busy, POLL_S, FIRST_COMPLETED)
+        for future in finished:
+            worker, shard = busy.pop(future)
+            try:
+                result = future.result()
+            except crew.lost as error:
+                tries[shard] += 1
+                print_warning(f"{worker.name} died ({type(error).__name__}); its shard goes to another worker")
+                if tries[shard] < MOST_TRIES:
+                    waiting.append(shard)
+                else:
+                    failed[shard] = f"{MOST_TRIES} workers died on it"
+                idle += filter(accept, crew.replace(worker))
+                continue
+            if result.error:
+                failed[shard] = result.error
+            else:
+                done(result)
+            idle.append(worker)
+        idle += filter(accept, crew.join())
+        _stop_if_asked(busy)
+    return failed
+
+
+def _stop_if_asked(busy: Collection[Future[ShardResult]]) -> None:
+    """On a request to stop, wait for the shards that are being scored: their workers write them."""
+    try:
+        raise_if_stopped()
+    except BaseException:
+        wait(busy)
+        raise

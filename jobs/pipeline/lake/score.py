@@ -1,0 +1,102 @@
+"""Score what a model has not scored in a lake: the steps of `risk-monitor lake score`."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+from jobs.console.interrupts import stoppable
+from jobs.console.progress import print_warning, progress
+from jobs.pipeline.lake.hand_out import Crew, Worker, hand_out
+from jobs.pipeline.lake.ingest import lake_run
+from jobs.pipeline.lake.shard_scorer import ModelRows, ShardResult
+from monitor.database import ledger
+from monitor.errors import ModelError, StoreError
+from monitor.lake.shards import Lake, Shard
+from monitor.lake.storage import Storage
+
+PASSES = 3  # lists of work; a later one has what other commands changed during the last
+
+
+class LakeScored(NamedTuple):
+    """What `score_lake` did: the model's id and name, new scores, and shards that were scored."""
+
+    model_id: str
+    name: str
+    n_scored: int
+    n_shards: int
+
+
+def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
+    """Score every shard that the crew's model has not scored.
+
+    The work list is the difference of two lists of files, so any number of drivers may run at once, and a run after
+    a kill scores what is missing.
+
+    Args:
+        url: folder or address of the lake.
+        crew_of: starts the workers (`Crew`).
+
+    Raises:
+        StoreError: shards could not be scored, or no worker is left. ModelError: the workers' models differ.
+    """
+    lake = Lake(Storage(url))
+    lake.list_shards()  # an address that does not answer is found before a model is loaded
+    with stoppable(), crew_of as crew:
+        model = _agreed_model(crew)
+        for table, rows in model.tables.items():
+            lake.write_small(table, rows)
+        with lake_run(lake, "score", model.model_id) as (con, run_id):
+            n_scored = n_shards = 0
+
+            def done(result: ShardResult) -> None:
+                nonlocal n_scored, n_shards
+                advance(result.n_documents)
+                ledger.count_in_run(con, run_id, n_scored=result.n_scored)
+                n_scored, n_shards = n_scored + result.n_scored, n_shards + 1
+
+            failed: dict[Shard, str] = {}
+            for _ in range(PASSES):
+                shards = [shard for shard in lake.list_shards().unscored(model.model_id) if shard not in failed]
+                if not shards:
+                    break
+                with progress("scoring", "texts", sum(shard.rows for shard in shards)) as advance:
+                    failed |= hand_out(shards, crew, run_id, done, lambda worker: _accept(worker, model, crew))
+            _raise_failed(failed)
+    name = model.tables["models"]["name"][0].as_py()
+    return LakeScored(model.model_id, name, n_scored, n_shards)
+
+
+def _agreed_model(crew: Crew) -> ModelRows:
+    """The model of all workers. They load it at the same time."""
+    futures = [(worker, worker.model_rows()) for worker in crew.workers]
+    models = [(worker, future.result()) for worker, future in futures]
+    if not models:
+        raise StoreError("there is no worker; start a machine, or use --engine local")
+    first = models[0][1]
+    for worker, model in models:
+        if model.model_id != first.model_id:
+            raise ModelError(
+                f"{worker.name} loads model {model.model_id}, {models[0][0].name} {first.model_id}; "
+                "copy one model to every machine"
+            )
+    return first
+
+
+def _accept(worker: Worker, model: ModelRows, crew: Crew) -> bool:
+    """Whether a worker that was started during the run has the run's model."""
+    try:
+        loaded = worker.model_rows().result()
+    except crew.lost:
+        print_warning(f"{worker.name} died while it loaded the model")
+        return False
+    if loaded.model_id != model.model_id:
+        print_warning(f"{worker.name} loads model {loaded.model_id}, not {model.model_id}, and gets no work")
+    return loaded.model_id == model.model_id
+
+
+def _raise_failed(failed: dict[Shard, str]) -> None:
+    if failed:
+        shard, reason = next(iter(failed.items()))
+        others = f"; and {len(failed) - 1:,} more" if len(failed) > 1 else ""
+        raise StoreError(f"{len(failed):,} shards are not scored: {reason} (shard {shard.name}){others}")

@@ -1,0 +1,79 @@
+"""Database files whose large tables are views of a lake's Parquet files (`risk-monitor lake open` makes them)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from monitor.errors import StoreError
+
+LAKE_TABLE = "lake"  # one row with the root and the url; other databases have no such table
+FOLDERS = ("documents", "scores", "mentions", "pieces", "cells")
+
+
+def lake_url(con: duckdb.DuckDBPyConnection) -> str | None:
+    """The lake that this database's views read; None for a database with rows of its own."""
+    if not con.execute("FROM duckdb_tables() WHERE table_name = ? LIMIT 1", [LAKE_TABLE]).fetchall():
+        return None
+    ((url,),) = con.execute(f"SELECT url FROM {LAKE_TABLE}").fetchall()
+    return str(url)
+
+
+def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
+    """Let a connection read the lake's folders, before every other access is forbidden.
+
+    Raises:
+        StoreError: the lake is in an object store that cannot be read.
+    """
+    ((root,),) = con.execute(f"SELECT root FROM {LAKE_TABLE}").fetchall()
+    if "://" in url and not url.startswith("file://"):
+        root = f"{url.partition('://')[0]}://{root}"
+        _read_objects(con, url)
+    folders = ", ".join(quoted(f"{root}/{folder}") for folder in FOLDERS)
+    con.execute(f"SET allowed_directories = [{folders}]")
+
+
+def refuse_lake(con: duckdb.DuckDBPyConnection, path: Path, instead: str) -> None:
+    """Refuse to work on a control file where only a database with rows of its own will do.
+
+    Args:
+        con: the database.
+        path: its file, for the message.
+        instead: the subcommand of `risk-monitor lake` that does the same.
+
+    Raises:
+        StoreError: the database's tables are views of a lake.
+    """
+    if url := lake_url(con):
+        raise StoreError(f"{path}: shows the lake {url}; use `risk-monitor lake {instead} --lake {url}`")
+
+
+def quoted(value: str) -> str:
+    """A string as a literal of SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _read_objects(con: duckdb.DuckDBPyConnection, url: str) -> None:
+    """Read an object store with DuckDB's httpfs where it is installed, otherwise through pyarrow.
+
+    pyarrow also takes what the address says of endpoint and region, so such addresses always go through it.
+    """
+    scheme = url.partition("://")[0]
+    if "?" not in url:
+        try:
+            con.execute("LOAD httpfs")
+        except duckdb.Error:
+            pass
+        else:
+            return
+    from fsspec.implementations.arrow import ArrowFSWrapper
+    from pyarrow import fs
+
+    try:
+        filesystem, _ = fs.FileSystem.from_uri(url)
+    except Exception as error:
+        raise StoreError(f"{url}: cannot reach this lake ({error})") from error
+    wrapped = ArrowFSWrapper(filesystem)
+    wrapped.protocol = scheme
+    con.register_filesystem(wrapped)

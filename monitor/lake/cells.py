@@ -1,0 +1,100 @@
+"""Daily sums of closed months, so that windows need as much memory as there are days of subjects, not texts.
+
+A file of cells holds the rows that sql/schema's view `daily_cells` gives for the scores of one model and month. Its
+name is a hash of the names of these scores' shards and of the view: after late texts, a forgotten subject or a new
+version of the view the name is another one, and the old file no longer counts.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import duckdb
+
+from monitor.lake.scratch import open_scratch
+from monitor.lake.shards import Lake, Listing, Shard, derived_path
+
+CELLS = "cells"
+VIEW = "daily_cells"
+CellKey = tuple[str, str]  # model_id and month
+
+
+def current_cells(lake: Lake, listing: Listing) -> dict[CellKey, str]:
+    """The paths of the files of cells that sum exactly the scores of their model and month."""
+    stored = {path for path, _ in lake.storage.list_files(CELLS)}
+    if not stored:
+        return {}
+    return {key: path for key, path in _paths(listing, _view_sql()).items() if path in stored}
+
+
+def write_cells(lake: Lake, listing: Listing, before: dt.date) -> int:
+    """Write the cells of the months that ended before a day, and remove files that no longer count.
+
+    The caller holds `Storage.only_writer`.
+
+    Returns:
+        number of new files.
+    """
+    paths = _paths(listing, _view_sql())
+    closed = {key: path for key, path in paths.items() if key[1] < f"{before:%Y-%m}"}
+    stored = {path for path, _ in lake.storage.list_files(CELLS)}
+    for path in sorted(stored - set(paths.values())):
+        lake.storage.remove(path)
+    n_new = 0
+    con = open_scratch()
+    con.execute("DROP TABLE scores")
+    try:
+        for (model_id, month), path in sorted(closed.items()):
+            if path not in stored:
+                n_new += _write(lake, con, path, _scored(listing, model_id, month))
+    finally:
+        con.close()
+    return n_new
+
+
+def remove_cells(lake: Lake, months: Iterable[str]) -> None:
+    """Remove the cells of some months, whose scores changed: they still hold rows of who was forgotten."""
+    ends = tuple(f"/month={month}/" for month in months)
+    for path, _ in lake.storage.list_files(CELLS):
+        if any(end in path for end in ends):
+            lake.storage.remove(path)
+
+
+def _write(lake: Lake, con: duckdb.DuckDBPyConnection, path: str, scored: Mapping[Shard, str]) -> bool:
+    """Sum the scores of a month as a dataset that DuckDB reads shard by shard."""
+    import pyarrow.dataset as ds
+
+    files = [lake.storage.full_path(scores) for _, scores in sorted(scored.items())]
+    con.register("scores", ds.dataset(files, format="parquet", filesystem=lake.storage.filesystem))
+    rows = con.sql(f"FROM {VIEW} ORDER BY ALL").to_arrow_table()
+    con.unregister("scores")
+    return lake.write(path, CELLS, rows)
+
+
+def _paths(listing: Listing, view: str) -> dict[CellKey, str]:
+    """Where the cells of each model and month belong."""
+    months = sorted(
+        {(model_id, shard.month) for model_id, shards in listing.derived["scores"].items() for shard in shards}
+    )
+    paths = {}
+    for model_id, month in months:
+        names = "\n".join([view, *(shard.name for shard in sorted(_scored(listing, model_id, month)))])
+        digest = hashlib.sha256(names.encode()).hexdigest()[:32]
+        paths[model_id, month] = f"{CELLS}/model_id={model_id}/month={month}/{digest}.parquet"
+    return paths
+
+
+def _scored(listing: Listing, model_id: str, month: str) -> dict[Shard, str]:
+    shards = [shard for shard in listing.derived["scores"][model_id] if shard.month == month]
+    return {shard: derived_path("scores", model_id, shard) for shard in shards}
+
+
+def _view_sql() -> str:
+    con = open_scratch()
+    try:
+        ((sql,),) = con.execute("SELECT sql FROM duckdb_views() WHERE view_name = ?", [VIEW]).fetchall()
+    finally:
+        con.close()
+    return str(sql)

@@ -1,0 +1,64 @@
+"""A small database in memory with this project's tables, in which the rows of one shard or batch are put together.
+
+The statements of sql/queries run in it as they do in a database file, so checks, types and columns are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+
+from monitor.database.schema import migrate
+
+ORDER = {"documents": "posted_at, doc_id", "scores": "posted_at, doc_id", "mentions": 'doc_id, phrase, "first"'}
+
+
+def open_scratch() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory with the newest schema; the caller closes it."""
+    con = duckdb.connect()
+    con.execute("SET TimeZone = 'UTC'")
+    migrate(con)
+    return con
+
+
+@contextmanager
+def undone(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """A transaction whose changes are gone at the end of the block, so that the next shard finds empty tables."""
+    con.execute("BEGIN")
+    try:
+        yield
+    finally:
+        con.execute("ROLLBACK")
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, rows: pa.Table | pl.DataFrame) -> None:
+    """Insert rows by the names of their columns; a column that the table lacks is left out."""
+    have = set(columns(con, table))
+    names = ", ".join(
+        f'"{name}"'
+        for name in (rows.columns if isinstance(rows, pl.DataFrame) else rows.column_names)
+        if name in have
+    )
+    con.register("stored", rows)
+    con.execute(f'INSERT INTO "{table}" BY NAME SELECT {names} FROM stored')
+    con.unregister("stored")
+
+
+def columns(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, str]:
+    """Column -> type of a table, in its order."""
+    return {name: kind for name, kind, *_ in con.execute(f'DESCRIBE "{table}"').fetchall()}
+
+
+def rows_of(con: duckdb.DuckDBPyConnection, table: str) -> pa.Table:
+    """All rows of a table, in the order in which a shard stores them."""
+    order = f" ORDER BY {ORDER[table]}" if table in ORDER else ""
+    return con.sql(f'FROM "{table}"{order}').to_arrow_table()
+
+
+def has_table(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    """Whether the schema has such a table."""
+    return bool(con.execute("FROM duckdb_tables() WHERE table_name = ?", [table]).fetchall())
