@@ -57,8 +57,7 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
             "headline",
             model_id=model.model_id,
             as_of=totals["last_posted"],
-            threshold=options.threshold,
-            min_texts=options.min_texts,
+            **options.line,
         ).to_dicts()
         (n_subjects,) = con.execute("SELECT count(DISTINCT subject_id) FROM open_alerts").fetchall()[0]
     _print(

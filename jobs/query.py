@@ -239,7 +239,8 @@ def command(
 ) -> None:
     """Run one SQL query (DuckDB's dialect) on the database; it cannot change anything.
 
-    Views of the model that scored last: latest_scores, risk_daily, risk_rolling, criteria_rolling, open_alerts.
+    Views of the model that scored last: latest_scores, risk_daily, risk_rolling, criteria_rolling, subjects_now,
+    open_alerts.
     Tables of all models: documents, scores, models, runs, files, rejects, alerts, mentions, evaluations. For example:
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """

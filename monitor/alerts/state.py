@@ -52,7 +52,12 @@ def find_episodes(
 
 
 def write_episodes(
-    con: duckdb.DuckDBPyConnection, episodes: pl.DataFrame, model_id: str, as_of: dt.date, run_id: str
+    con: duckdb.DuckDBPyConnection,
+    episodes: pl.DataFrame,
+    model_id: str,
+    as_of: dt.date,
+    run_id: str,
+    rules: AlertRules,
 ) -> AlertCounts:
     """Bring the table `alerts` into agreement with these episodes; a second call changes nothing.
 
@@ -62,13 +67,15 @@ def write_episodes(
         model_id: the model whose scores raised them.
         as_of: the last day that the rules have read; alerts opened later stay as they are.
         run_id: the run that new alerts are credited to.
+        rules: the limits that raised them; the view `subjects_now` applies them.
     """
     con.register("episodes", episodes)
     values = {"model_id": model_id, "as_of": as_of, "run_id": run_id, "now": utc_now()}
     changes = query(con, "alerts/reconcile", **statement("alerts/reconcile").pick(values))
     con.register("changes", changes)
     execute(con, "alerts/write_alerts")
-    execute(con, "alerts/note_update", model_id=model_id, run_id=run_id)
+    note = statement("alerts/note_update")
+    con.execute(note.sql, note.pick({**rules.model_dump(), "model_id": model_id, "run_id": run_id}))
     is_open = pl.col("state") != "closed"
     ((n_open,),) = con.execute(
         "SELECT count(*) FROM alerts WHERE model_id = ? AND state <> 'closed'", [model_id]

@@ -22,6 +22,7 @@ class ModelEpisodes(NamedTuple):
     model_id: str
     as_of: dt.date
     episodes: pl.DataFrame
+    rules: AlertRules
 
 
 def refresh_alerts(db: Database, model_id: str, rules: AlertRules, run_id: str) -> AlertCounts:
@@ -43,7 +44,7 @@ def apply_rules(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules
     coverage = window_queries.run(con, "model_coverage", until=today).to_dicts()
     last: dt.datetime | None = next((row["last_posted"] for row in coverage if row["model_id"] == model_id), None)
     as_of = last.date() if last else today
-    return ModelEpisodes(model_id, as_of, find_episodes(con, model_id, as_of, rules))
+    return ModelEpisodes(model_id, as_of, find_episodes(con, model_id, as_of, rules), rules)
 
 
 def write_alerts(db: Database, new: ModelEpisodes, run_id: str) -> AlertCounts:
@@ -54,7 +55,7 @@ def write_alerts(db: Database, new: ModelEpisodes, run_id: str) -> AlertCounts:
     """
     with db.writing() as con:
         ledger.count_in_run(con, run_id)  # adds nothing, but raises if this database lacks the run's line
-        return write_episodes(con, new.episodes, new.model_id, new.as_of, run_id)
+        return write_episodes(con, new.episodes, new.model_id, new.as_of, run_id, new.rules)
 
 
 def latest_model(db: Database) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ import polars as pl
 from monitor.database.statements import Statement, query, statement, statement_names
 from monitor.errors import ConfigError
 
-TEXT = {"model_id"}
+TEXT = {"model_id", "signal"}
 DAYS = {"as_of", "until"}
 PROBABILITIES = {"threshold"}  # every other parameter is a whole number of at least 1
 

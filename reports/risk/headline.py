@@ -102,7 +102,7 @@ def _withheld(label: str, words: Words) -> Tile:
 
 def _above(now: Row, inputs: Inputs) -> Tile:
     words, rows = inputs.words, {row["period"]: row for row in inputs.headline.to_dicts()}
-    label = words("subjects at or above the alert threshold ({threshold})", threshold=exact(inputs.options.threshold))
+    label = words("subjects at the line ({threshold})", threshold=exact(inputs.options.threshold))
     if now["withheld"]:
         return _withheld(label, words)
     above, earlier = rows["now"]["n_above"], rows["before"]["n_above"]

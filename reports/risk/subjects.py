@@ -82,20 +82,8 @@ def _row_head(subject_id: str, label: str, inputs: Inputs) -> str | Link:
 
 
 def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
-    """Number of subjects at the alert threshold in the last full week, and of rows left out."""
-    words, options = inputs.words, inputs.options
-    monday = (inputs.as_of - dt.timedelta(days=6)).isoformat()
-    week = heat["week"].filter(heat["week"] <= monday).max() or heat["week"].max()
-    rated = heat.filter((pl.col("week") == week) & (pl.col("n") >= options.min_texts))
-    text = words(
-        "In the week from {day}, {above} of {subjects} shown with {least} or more texts reached the "
-        "alert threshold ({threshold}).",
-        day=words.day(str(week)),
-        above=rated.filter(pl.col("p_high") >= options.threshold).height,
-        subjects=words.count(rated.height, "subject"),
-        least=options.min_texts,
-        threshold=exact(options.threshold),
-    )
+    """How many subjects are at the line on as_of, as the first tile counts them, and how many rows are left out."""
+    words, text = inputs.words, at_line_note(inputs)
     listed, total = heat["place"].n_unique(), len(inputs.places)
     if listed < total:
         text = words.join(
@@ -107,6 +95,20 @@ def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
             ),
         )
     return text
+
+
+def at_line_note(inputs: Inputs) -> str:
+    """Number of subjects at the line, by the one definition of sql/windows/subjects_at.sql."""
+    options, rated = inputs.options, inputs.subjects.filter("rated")
+    return inputs.words(
+        "At the line in the 7 days to {day}: {above} of {subjects} with {least} or more texts (mean of the signal at "
+        "or above {threshold}).",
+        day=inputs.words.day(inputs.as_of),
+        above=rated.filter("at_line").height,
+        subjects=inputs.words.count(rated.height, "subject"),
+        least=options.min_texts,
+        threshold=exact(options.threshold),
+    )
 
 
 def unchecked_note(inputs: Inputs) -> str:
@@ -171,6 +173,7 @@ def rules_unit(inputs: Inputs) -> str:
     }[inputs.options.signal]
     return words.join(
         words("An alert means that a rule was met. A person who can help decides what that means."),
+        words("It stays open until its subject is calm again or silent, so more have an alert than are at the line."),
         words(
             "Crisis: a text holds wording of the crisis list, or its P(suicidal) is above the limit; one such text "
             "is enough."

@@ -105,7 +105,10 @@ def test_an_empty_database_is_late(tmp_path: Path) -> None:
 def test_alerts_are_counted_of_the_model_that_scored_last(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with Database(db).writing() as con:
         ((model,),) = con.execute("SELECT DISTINCT model_id FROM scores").fetchall()
-        con.execute("INSERT INTO alert_updates SELECT model_id, max(scored_at), 'r' FROM scores GROUP BY model_id")
+        con.execute(
+            "INSERT INTO alert_updates (model_id, scored_until, run_id)"
+            " SELECT model_id, max(scored_at), 'r' FROM scores GROUP BY model_id"
+        )
         for number, owner in enumerate((model, "older", "older")):
             con.execute(
                 "INSERT INTO alerts BY NAME SELECT $id AS alert_id, $model AS model_id, 's' AS subject_id,"

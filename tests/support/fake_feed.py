@@ -140,4 +140,4 @@ def update_alerts(
     con: duckdb.DuckDBPyConnection, as_of: dt.date, rules: AlertRules, run_id: str, model: str = MODEL
 ) -> AlertCounts:
     """Apply the rules to a model's scores up to a day, and write the alerts."""
-    return write_episodes(con, find_episodes(con, model, as_of, rules), model, as_of, run_id)
+    return write_episodes(con, find_episodes(con, model, as_of, rules), model, as_of, run_id, rules)

@@ -30,7 +30,7 @@ OTHERS = {
     "criteria_subject",
     "criteria_overall",
 }  # queries of tables that other tests fill
-HEADLINE = {"model_id": "m", "as_of": AS_OF, "threshold": 0.5, "min_texts": 3}
+HEADLINE = {"model_id": "m", "as_of": AS_OF, "signal": "p_high", "threshold": 0.5, "min_texts": 3}
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 def arguments(name: str, given: dict[str, object]) -> dict[str, object]:
     """The parameters of a case, with defaults."""
-    values = {"model_id": fake_feed.MODEL, "as_of": AS_OF, "until": AS_OF, **given}
+    values = {"model_id": fake_feed.MODEL, "as_of": AS_OF, "until": AS_OF, "signal": "p_high", **given}
     if isinstance(values["as_of"], str):
         values["as_of"] = dt.date.fromisoformat(values["as_of"])
     return {key: values[key] for key in window_queries.load(name).params}
@@ -86,10 +86,14 @@ def test_header_names_exactly_the_parameters_of_its_statement(name: str) -> None
         ("rolling_overall", {"model_id": "m", "as_of": AS_OF, "window_days": 7.5}, "whole number"),
         (
             "headline",
-            {"model_id": "m", "as_of": AS_OF, "threshold": 1.2, "min_texts": 3},
+            {"model_id": "m", "as_of": AS_OF, "signal": "both", "threshold": 1.2, "min_texts": 3},
             "from 0 to 1, not 1.2",
         ),
-        ("headline", {"model_id": "m", "as_of": AS_OF, "threshold": float("nan"), "min_texts": 3}, "0 to 1"),
+        (
+            "headline",
+            {"model_id": "m", "as_of": AS_OF, "signal": "both", "threshold": float("nan"), "min_texts": 3},
+            "0 to 1",
+        ),
     ],
 )
 def test_wrong_call_raises_an_error_that_names_the_fault(
@@ -118,7 +122,10 @@ def test_model_coverage_sorts_models_by_their_newest_scores(
     fake_feed.add(con, [("b", "2026-01-03 08:00", 1.0)], model="model-b")
     con.execute("UPDATE scores SET scored_at = TIMESTAMP '2026-07-01' WHERE model_id = 'model-b'")
     con.execute("INSERT INTO models BY NAME SELECT 'model-0' AS model_id, * EXCLUDE model_id FROM models LIMIT 1")
-    con.execute("INSERT INTO alert_updates VALUES ('model-a', '2026-06-01', 'r'), ('model-b', '2026-06-30', 'r')")
+    con.execute(
+        "INSERT INTO alert_updates (model_id, scored_until, run_id) VALUES ('model-a', '2026-06-01', 'r'),"
+        " ('model-b', '2026-06-30', 'r')"
+    )
     frame = window_queries.run(con, "model_coverage", until=AS_OF)
     assert frame.select("model_id", "n", "last_posted", "alerts_current").rows() == [
         ("model-b", 1, dt.datetime(2026, 1, 3, 8), False),
@@ -207,7 +214,7 @@ def test_every_window_query_agrees_with_a_naive_oracle(texts: list[Text], as_of:
         expected = window_oracle.answers(texts, last, **params)
         assert set(expected) | OTHERS == set(window_queries.names())
         for name, rows in expected.items():
-            values = {"model_id": fake_feed.MODEL, "as_of": last, "until": last, **params}
+            values = {"model_id": fake_feed.MODEL, "as_of": last, "until": last, "signal": "p_high", **params}
             result = window_queries.run(con, name, **{key: values[key] for key in window_queries.load(name).params})
             assert result.height == len(rows), name
             for row, wanted in zip(result.to_dicts(), rows, strict=True):
