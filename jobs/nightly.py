@@ -25,10 +25,10 @@ from monitor.database.connection import Database
 from monitor.settings import Settings, load_settings
 
 
-def run_nightly(settings: Settings, load: Callable[[], Scorer]) -> None:
+def run_nightly(settings: Settings, load: Callable[[], Scorer], *, trust_clock: bool = False) -> None:
     """Run the pipeline once and print its summary; `load` opens the model."""
     print_note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
-    done = run_pipeline(settings, load)
+    done = run_pipeline(settings, load, trust_clock=trust_clock)
     print_summary(done.counts, Database(settings.db), done.model, done.page, done.quality, done.alerts)
 
 
@@ -36,10 +36,13 @@ def command(
     config: Annotated[
         Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="The clock is right: remove old texts although the last run is long ago.")
+    ] = False,
 ) -> None:
     """Read the new files of the inbox, score the new texts, write the report."""
     settings = load_settings(config)
-    run_nightly(settings, lambda: open_scorer(**settings.model_choice))
+    run_nightly(settings, lambda: open_scorer(**settings.model_choice), trust_clock=yes)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
     ├── ConfigError   a setting, option or prompt is wrong
     ├── DataError     an input file, row or column is wrong
     ├── ModelError    a model folder, adapter or tokenizer is wrong
+    ├── ClockError    the clock is so far ahead that it may be wrong
     └── StoreError    the database is wrong, locked, foreign or of another schema
         └── BusyError another run is working on it
 
@@ -26,6 +27,10 @@ class DataError(MonitorError):
 
 class ModelError(MonitorError):
     """A model folder, adapter or tokenizer is missing, damaged or mismatched."""
+
+
+class ClockError(MonitorError):
+    """The clock is so far ahead of the last run that it may be wrong."""
 
 
 class StoreError(MonitorError):

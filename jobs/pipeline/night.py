@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from jobs.console.progress import print_warning
 from jobs.pipeline.inbox import complete_files, list_inbox
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
@@ -19,7 +20,7 @@ from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.database.snapshot import NAME, publish, snapshot_files
-from monitor.errors import ConfigError
+from monitor.errors import ClockError, ConfigError
 from monitor.intake.quality import Judgement, measure, record_judgement
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.privacy.retention import drop_old_texts
@@ -44,9 +45,16 @@ class NightResult(NamedTuple):
 
 
 def run_pipeline(
-    settings: Settings, load: Callable[[], Scorer], job: str = "nightly", *, report: bool = True
+    settings: Settings,
+    load: Callable[[], Scorer],
+    job: str = "nightly",
+    *,
+    report: bool = True,
+    trust_clock: bool = False,
 ) -> NightResult:
     """Run every step once; `report=False` leaves out the report and the snapshot.
+
+    `trust_clock` lets retention remove texts although the clock is far ahead of the last run.
 
     A file of the inbox that cannot be read becomes one reject.
     """
@@ -64,7 +72,10 @@ def run_pipeline(
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
         quality = judge_input(db, settings, run.run_id)
         if settings.text_days is not None:
-            drop_old_texts(db, settings.text_days)
+            try:
+                drop_old_texts(db, settings.text_days, trust_clock=trust_clock)
+            except ClockError as error:
+                print_warning(str(error))
         if report:
             page = report_and_publish(db, settings, model_id)
         notify_of_alerts(settings.notify, db, model_id, alerts, quality.level)

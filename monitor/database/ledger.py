@@ -6,12 +6,14 @@ import datetime as dt
 import json
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 
 import duckdb
 
 from monitor.database.statements import execute, fetch_number, utc_now
 from monitor.errors import StoreError
 
+STAMP = "%Y%m%dT%H%M%S.%f"
 REPLACED = (
     "the database was deleted or replaced while this run worked on it; bring it back if you can, and run again: "
     "what is missing is read and scored anew"
@@ -19,15 +21,26 @@ REPLACED = (
 
 
 def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) -> str:
-    """Open a line in the ledger, mark lines of dead runs as failed, and return the new run_id (sorts by time).
+    """Open a line in the ledger, mark lines of dead runs as failed, and return the new run_id.
 
+    The ids sort by the order of the runs: after a run whose clock was ahead, an id counts on from that run's time.
     The caller holds `only_writer`.
     """
     now = utc_now()
-    run_id = f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03d}-{secrets.token_hex(2)}"
+    ((last,),) = con.execute("SELECT max(run_id) FROM runs").fetchall()
+    stamp = _stamp(now)
+    if last is not None and stamp <= last[: len(stamp)]:
+        with suppress(ValueError):  # a run_id of another program's making
+            stamp = _stamp(dt.datetime.strptime(f"{last[: len(stamp)]}000", STAMP) + dt.timedelta(milliseconds=1))
+    run_id = f"{stamp}-{secrets.token_hex(2)}"
     execute(con, "queries/abandon_runs", now=now)
     execute(con, "queries/start_run", run_id=run_id, job=job, model_id=model_id, now=now)
     return run_id
+
+
+def _stamp(time: dt.datetime) -> str:
+    """A time to the millisecond, as a run_id begins."""
+    return time.strftime(STAMP)[:-3]
 
 
 def count_in_run(

@@ -14,22 +14,42 @@ from monitor.database.connection import Database
 from monitor.database.copy import database_copy
 from monitor.database.doublewrite import remove_copy
 from monitor.database.statements import execute, utc_now
+from monitor.errors import ClockError
+
+MAX_JUMP_DAYS = 31  # between two runs; one night with a clock a year ahead would remove a year of texts
 
 
-def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None) -> int:
+def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None, *, trust_clock: bool = False) -> int:
     """Remove texts, and the raw content of rejects, that were ingested more than `days` days ago; scores stay.
 
     The file is rewritten only if there are any. The caller holds `Database.only_writer`.
+
+    Args:
+        db: the database.
+        days: age from which texts are removed.
+        now: UTC; None: the machine's clock.
+        trust_clock: accept a clock that is far ahead of the last accepted one.
 
     Returns:
         the number of removed texts.
 
     Raises:
+        ClockError: `now` is more than MAX_JUMP_DAYS after the last accepted time; nothing was removed.
         StoreError: the database cannot be read or the copy cannot be written; the database is then unchanged.
     """
-    before = (now or utc_now()) - dt.timedelta(days=days)
+    now = now or utc_now()
+    before = now - dt.timedelta(days=days)
     with db.reading() as con:
+        (accepted,) = execute(con, "queries/last_accepted_clock").fetchall()[0]
         n_texts, n_rejects = execute(con, "queries/count_old_texts", before=before).fetchall()[0]
+    jump = (now - accepted).days if accepted is not None else 0
+    if jump > MAX_JUMP_DAYS and not trust_clock:
+        raise ClockError(
+            f"no old text was removed: the clock says {now:%Y-%m-%d}, {jump:,} days after the last run; if that is "
+            "right, run once: risk-monitor nightly --yes"
+        )
+    with db.writing() as con:
+        execute(con, "queries/accept_clock", now=now)
     if n_texts or n_rejects:
         rewrite(db, before=before)
     return int(n_texts)

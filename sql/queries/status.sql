@@ -37,12 +37,12 @@ SELECT
     (SELECT count(*) FROM rejects) AS n_rejects,
     (SELECT count(*) FROM open_alerts) AS n_open_alerts,
     (
-        SELECT coalesce(s.last <= u.scored_until, false)
+        SELECT coalesce(s.last <= u.scored_until AND s.last_run <= u.run_id, false)
         FROM (
-            SELECT model_id, max(scored_at) AS last
+            SELECT model_id, max(scored_at) AS last, max(run_id) AS last_run
             FROM scores
             GROUP BY model_id
-            ORDER BY last DESC, model_id
+            ORDER BY last_run DESC, last DESC, model_id
             LIMIT 1
         ) AS s
         LEFT JOIN alert_updates AS u USING (model_id)

@@ -6,5 +6,5 @@
 SELECT run_id, job, started_at, status, quality, coalesce(findings, '[]') AS findings
 FROM runs
 WHERE model_id = $model_id AND quality IS NOT NULL
-ORDER BY started_at DESC, run_id
+ORDER BY run_id DESC
 LIMIT 1

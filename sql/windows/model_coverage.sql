@@ -17,9 +17,11 @@ SELECT
     min(s.posted_at) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS first_posted,
     max(s.posted_at) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS last_posted,
     max(s.scored_at) AS last_scored,
-    coalesce(max(s.scored_at) <= max(u.scored_until), count(s.doc_id) = 0) AS alerts_current
+    coalesce(
+        max(s.scored_at) <= max(u.scored_until) AND max(s.run_id) <= max(u.run_id), count(s.doc_id) = 0
+    ) AS alerts_current
 FROM models AS m
 LEFT JOIN scores AS s USING (model_id)
 LEFT JOIN alert_updates AS u USING (model_id)
 GROUP BY ALL
-ORDER BY last_scored DESC NULLS LAST, m.model_id
+ORDER BY max(s.run_id) DESC NULLS LAST, last_scored DESC NULLS LAST, m.model_id
