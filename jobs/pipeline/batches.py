@@ -177,6 +177,8 @@ def _append(
     con: duckdb.DuckDBPyConnection, chunks: list[documents.Chunk], run_id: str
 ) -> tuple[list[documents.Chunk], int]:
     """Append chunks; returns them without the documents whose ids are in use, and the number of new documents."""
+    if stored := store.stored_ids(con, pl.concat([chunk.documents for chunk in chunks])):
+        chunks = [chunk.with_stored_ids(stored) for chunk in chunks]
     if used := set(store.conflicting_ids(con, pl.concat([chunk.documents for chunk in chunks]))):
         chunks = [_reject(chunk, used) for chunk in chunks]
     n_appended = store.append_documents(con, pl.concat([chunk.documents for chunk in chunks]), run_id)

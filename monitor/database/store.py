@@ -42,6 +42,14 @@ EVALUATION_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
 }
 
 
+def stored_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> dict[str, str]:
+    """doc_id -> stored doc_id of documents that an older database holds under their given_id."""
+    if "given_id" not in documents.columns or documents["given_id"].null_count() == documents.height:
+        return {}
+    con.register("incoming", documents)
+    return dict(execute(con, "queries/stored_ids").fetchall())
+
+
 def conflicting_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[str]:
     """The doc_ids in `documents` (each at most once) that the table has with another subject, time or text."""
     con.register("incoming", documents)
@@ -50,6 +58,8 @@ def conflicting_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> 
 
 def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
     """Append the new documents (the table's columns without run_id and ingested_at); returns their number."""
+    if "given_id" not in documents.columns:
+        documents = documents.with_columns(given_id=pl.lit(None, pl.String))
     return _append(con, "append_documents", documents.unique("doc_id", keep="first", maintain_order=True), run_id)
 
 

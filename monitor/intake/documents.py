@@ -2,8 +2,10 @@
 
 Required are `subject_id`, `posted_at` (ISO 8601, or epoch seconds or milliseconds; UTC if it has no zone) and `text`
 (1 character to 1 MiB; the model truncates longer texts than it can read, this module does not). `doc_id` and `source`
-are optional; a missing `doc_id` becomes a hash of the required three. The first row of a doc_id becomes the document:
-later equal rows are duplicates, later different rows are rejects. Each row is either valid or rejected.
+are optional. Ids are cleaned (identity.py). The stored doc_id is a hash of the subject and the given doc_id, so that
+nobody else's row can take its place; without a given one it is a hash of the required three. The first row of a
+doc_id becomes the document: later equal rows are duplicates, later different rows are rejects. Each row is either
+valid or rejected.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,6 +22,7 @@ import polars as pl
 
 from monitor.errors import DataError
 from monitor.intake.csv_jsonl import read_csv, read_jsonl
+from monitor.intake.identity import IdRules, clean_ids
 from monitor.intake.parquet import read_parquet
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, REQUIRED, Batch, Fault
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
@@ -37,6 +40,7 @@ DOCUMENT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "posted_at": UTC_TIME,
     "text": pl.String,
     "source": pl.String,
+    "given_id": pl.String,
 }
 REJECT_SCHEMA = {
     "reject_id": pl.String,
@@ -53,7 +57,7 @@ READERS: dict[str, Reader] = {
     ".jsonl.gz": read_jsonl,
     ".parquet": read_parquet,
 }
-REPEATED_ID = "used before for another subject, time or text"
+REPEATED_ID = "used before for another time or text of this subject"
 BAD_TIME = f"neither ISO 8601 nor epoch (seconds or milliseconds) in {YEARS[0]} to {YEARS[1]}"
 _GZIP = b"\x1f\x8b"
 
@@ -88,8 +92,12 @@ class Chunk:
         """Number of rows read, valid or not."""
         return self.n_valid + self.rejects.height
 
+    def with_stored_ids(self, stored: Mapping[str, str]) -> Chunk:
+        """This chunk with the doc_ids (doc_id -> stored doc_id) under which an older database has its documents."""
+        return replace(self, documents=self.documents.with_columns(pl.col("doc_id").replace(stored)))
+
     def reject_documents(self, ids: Collection[str]) -> Chunk:
-        """This chunk with the documents of these doc_ids, which another document uses, moved to the rejects."""
+        """This chunk with the documents of these doc_ids, which have another time or text, moved to the rejects."""
         moved = pl.col("doc_id").is_in(list(ids))
         refused = self.documents.filter(moved).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
         rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused, self.has_pseudonyms))])
@@ -128,7 +136,10 @@ def is_input(path: Path) -> bool:
 
 
 def read_documents(
-    path: Path, chunk_rows: int = CHUNK_ROWS, pseudonyms: Pseudonyms | None = None
+    path: Path,
+    chunk_rows: int = CHUNK_ROWS,
+    pseudonyms: Pseudonyms | None = None,
+    ids: IdRules | None = None,
 ) -> Generator[Chunk, None, None]:
     """Read a file in chunks of at most chunk_rows rows and about 64 MiB of text.
 
@@ -137,13 +148,14 @@ def read_documents(
         chunk_rows: largest number of rows in a chunk.
         pseudonyms: replaces the ids of subjects and documents. Rejects then contain only these ids of their row,
             and nothing of a row that cannot be parsed. None: ids stay as they are.
+        ids: what else to drop from ids of subjects; None: nothing.
 
     Raises:
         DataError: the file as a whole cannot be read (missing, no permission, wrong type, a column missing).
     """
     try:
         for batch in _reader(path)(path, chunk_rows):
-            yield _validate(display_name(path), batch, pseudonyms)
+            yield _validate(display_name(path), batch, pseudonyms, ids)
     except OSError as error:
         raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
 
@@ -189,9 +201,9 @@ def _reader(path: Path) -> Reader:
     return READERS[kind]
 
 
-def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
+def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None, ids: IdRules | None) -> Chunk:
     """Validate a batch's rows, give each an id, and separate documents, repeats and rejects."""
-    rows, read_faults = _with_faults(batch.rows), batch.faults
+    rows, read_faults = _with_faults(batch.rows, ids), batch.faults
     if pseudonyms is not None:
         subject = _mapped(rows["subject_id"], pseudonyms.of_subjects)
         rows = rows.with_columns(
@@ -224,17 +236,23 @@ def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None) -> Chunk:
     )
 
 
-def _with_faults(rows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with posted_at as a time, and `column` and `reason` of the first rule each breaks, or nulls."""
+def _with_faults(rows: pl.DataFrame, id_rules: IdRules | None) -> pl.DataFrame:
+    """The rows with clean ids and posted_at as a time, and `column` and `reason` of the first rule each breaks."""
     ids = ["subject_id", "doc_id", "source"]
+    subjects, given = clean_ids(rows["subject_id"], id_rules), clean_ids(rows["doc_id"], required=False)
     rows = rows.with_columns(
-        pl.col(ids).str.strip_chars(),
+        subjects.ids.alias("subject_id"),
+        given.ids.alias("doc_id"),
+        pl.col("source").str.strip_chars(),
         pl.col("posted_at").to_physical().cast(pl.String).alias("given"),
         parse_times(rows["posted_at"]).alias("posted_at"),
+        subjects.faults.alias("subject_fault"),
+        given.faults.alias("doc_fault"),
     )
-    rows = rows.with_columns(pl.when(pl.col(name) != "").then(name).alias(name) for name in ids)
-    rules = [
+    rows = rows.with_columns(source=pl.when(pl.col("source") != "").then("source"))
+    rules: list[tuple[str, pl.Expr, str | pl.Expr]] = [
         ("subject_id", pl.col("subject_id").is_null(), "empty"),
+        ("subject_id", pl.col("subject_fault").is_not_null(), pl.col("subject_fault")),
         ("posted_at", pl.col("given").fill_null("").str.strip_chars() == "", "empty"),
         ("posted_at", pl.col("posted_at").is_null(), BAD_TIME),
         ("text", pl.col("text").fill_null("").str.strip_chars() == "", "empty"),
@@ -242,9 +260,11 @@ def _with_faults(rows: pl.DataFrame) -> pl.DataFrame:
         ("text", pl.col("text").str.contains("\0", literal=True), "holds a NUL byte"),
         *((name, pl.col(name).str.len_bytes() > MAX_NAME_BYTES, "longer than 512 bytes") for name in ids),
         *((name, pl.col(name).str.contains("\0", literal=True), "holds a NUL byte") for name in ids),
+        ("doc_id", pl.col("doc_fault").is_not_null(), pl.col("doc_fault")),
     ]
     broken = [
-        pl.when(rule).then(pl.struct(column=pl.lit(name), reason=pl.lit(reason))) for name, rule, reason in rules
+        pl.when(rule).then(pl.struct(column=pl.lit(name), reason=pl.lit(why) if isinstance(why, str) else why))
+        for name, rule, why in rules
     ]
     return rows.with_columns(pl.coalesce(broken).alias("fault")).unnest("fault")
 
@@ -256,13 +276,19 @@ def _mapped(values: pl.Series, function: Callable[[Sequence[str]], list[str]]) -
 
 
 def _with_ids(rows: pl.DataFrame, hashed: Callable[[Sequence[str]], list[str]]) -> pl.DataFrame:
-    """Fill in missing doc_ids with the hash of subject, time (microseconds since 1970) and text."""
+    """The rows with the given doc_id as given_id, and as doc_id the hash of subject and given_id.
+
+    Without a given_id the hash is of subject, time (microseconds since 1970) and text. No part contains NUL, so
+    neither kind of key can equal the other.
+    """
     numbered = rows.with_row_index("position")
-    without_id = numbered.filter(pl.col("doc_id").is_null())
     written = pl.col("posted_at").dt.timestamp("us").cast(pl.String)
-    keys = without_id.select(pl.concat_str("subject_id", written, "text", separator="\0")).to_series()
-    hashes = pl.Series(hashed(keys.to_list()), dtype=pl.String)
-    return rows.with_columns(doc_id=rows["doc_id"].scatter(without_id["position"], hashes))
+    doc_ids = pl.Series([None] * rows.height, dtype=pl.String)
+    for is_given, parts in ((True, ("doc_id",)), (False, (written, "text"))):
+        own = numbered.filter(pl.col("doc_id").is_not_null() == is_given)
+        keys = own.select(pl.concat_str("subject_id", *parts, separator="\0")).to_series()
+        doc_ids = doc_ids.scatter(own["position"], pl.Series(hashed(keys.to_list()), dtype=pl.String))
+    return rows.with_columns(pl.col("doc_id").alias("given_id"), doc_ids.alias("doc_id"))
 
 
 def _hash(*parts: object) -> str:
@@ -281,6 +307,8 @@ def _faults(rows: pl.DataFrame, has_pseudonyms: bool) -> list[Fault]:
         raw_columns = {name: name for name in ("subject_id", "doc_id")}
     elif "given" in rows.columns:
         raw_columns["posted_at"] = "given"
+    if "given_id" in rows.columns:
+        raw_columns["doc_id"] = "given_id"
     truncated = rows.with_columns(pl.col(list(raw_columns.values())).cast(pl.String).str.slice(0, MAX_RAW_CHARACTERS))
     for row in truncated.iter_rows(named=True):
         content = {name: row[key] for name, key in raw_columns.items() if row[key] is not None}

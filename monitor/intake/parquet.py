@@ -1,14 +1,17 @@
 """Raw rows from Parquet files; `row` is a row's number from 1.
 
-A file without the required columns or types raises DataError; an unreadable row becomes a fault.
+Warehouses write ids as UUID, DECIMAL or BINARY, and column names in upper case; every such id becomes the string that
+a CSV export of the same rows holds. A file without the required columns or types raises DataError; an unreadable row
+becomes a fault.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from math import isnan
 from pathlib import Path
+from uuid import UUID
 
 import polars as pl
 import pyarrow as pa
@@ -17,10 +20,12 @@ import pyarrow.parquet as pq
 
 from monitor.errors import DataError
 from monitor.intake.csv_jsonl import missing_columns
+from monitor.intake.identity import NO_WHOLE_ID
 from monitor.intake.raw_rows import BATCH_BYTES, COLUMNS, REQUIRED, Batch, BatchBuilder, Fault
 
 PART_ROWS = 256  # decoded at a time, because their size is unknown before
-NO_WHOLE_ID = "a float, and no whole number below 2**53; export ids as strings or integers"
+NOT_UTF8 = "not UTF-8"
+NO_WHOLE_DECIMAL = "a decimal number with a fraction; export ids as strings or integers"
 
 
 def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
@@ -42,8 +47,8 @@ def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
             ) from error
         columns = _parquet_columns(path, file.schema_arrow)
         row = 1
-        for part in _parts(file, columns, batch_rows):
-            yield _parquet_batch(part, row)
+        for part in _parts(file, list(columns.values()), batch_rows):
+            yield _parquet_batch(part, columns, row)
             row += part.num_rows
         if row <= file.metadata.num_rows:
             damaged = Fault(row, None, "the file is damaged from here on", None)
@@ -74,72 +79,124 @@ def _decoded_bytes(column: pa.Array) -> int:
     """Decoded bytes of an array; the values of a dictionary array are strings."""
     if not isinstance(column, pa.DictionaryArray):
         return int(column.nbytes)
+    if not pa.types.is_string(column.type.value_type):
+        return int(column.indices.nbytes) * 16
     return pc.sum(pc.binary_length(column.dictionary).take(column.indices)).as_py() or 0
 
 
-def _parquet_columns(path: Path, schema: pa.Schema) -> list[str]:
-    """The names of COLUMNS that the file has, after a check of their types."""
-    if not all(name in schema.names for name in REQUIRED):
+def _parquet_columns(path: Path, schema: pa.Schema) -> dict[str, str]:
+    """Name of COLUMNS -> the file's own name of that column, after a check of the types; letter case is ignored."""
+    own = {name: [given for given in schema.names if given.strip().lower() == name] for name in COLUMNS}
+    if not all(own[name] for name in REQUIRED):
         raise missing_columns(path, schema.names)
-    columns = [name for name in COLUMNS if name in schema.names]
-    for name in columns:
-        if schema.names.count(name) > 1:
+    for name, given in own.items():
+        if len(given) > 1:
             raise DataError(f"{path}: two columns are called {name}; keep one")
-        kind = schema.field(name).type
-        if pa.types.is_dictionary(kind):
-            kind = kind.value_type
-        string = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-        number = name != "text" and (pa.types.is_integer(kind) or pa.types.is_floating(kind))
-        time = name == "posted_at" and (pa.types.is_date(kind) or pa.types.is_timestamp(kind))
-        if not (string or number or time or pa.types.is_null(kind)):
-            raise DataError(f"{path}: column {name} holds {kind}; export it as a string")
-    return columns
+        kind = schema.field(given[0]).type if given else pa.null()
+        if not _is_usable(name, kind.value_type if pa.types.is_dictionary(kind) else kind):
+            raise DataError(f"{path}: column {given[0]} holds {kind}; export it as a string")
+    return {name: given[0] for name, given in own.items() if given}
 
 
-def _parquet_batch(part: pa.RecordBatch, first_row: int) -> Batch:
-    """Rows and faults: strings that are not UTF-8, because later steps fail on them, and inexact ids."""
-    part = pa.RecordBatch.from_arrays(list(map(_in_utc, part.columns)), part.schema.names)
+def _is_usable(name: str, kind: pa.DataType) -> bool:
+    """Whether a column of COLUMNS can be read from this type."""
+    types = pa.types
+    string = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
+    number = name != "text" and (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
+    time = name == "posted_at" and (types.is_date(kind) or types.is_timestamp(kind))
+    uuid = name != "text" and isinstance(kind, pa.UuidType)
+    return bool(string or _is_binary(kind) or number or time or uuid or types.is_null(kind))
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    types = pa.types
+    is_variable = types.is_binary(kind) or types.is_large_binary(kind) or types.is_binary_view(kind)
+    return bool(is_variable or types.is_fixed_size_binary(kind))
+
+
+def _parquet_batch(part: pa.RecordBatch, columns: Mapping[str, str], first_row: int) -> Batch:
+    """Rows and faults of a part, whose columns have the file's own names (`columns`: name -> own name)."""
     bad: dict[int, tuple[str, str]] = {}
-    for name in part.schema.names:
-        column = part.column(name)
-        try:
-            column.validate(full=True)
-        except pa.ArrowInvalid:
-            values = column.cast(pa.large_binary()).to_pylist()
-            bad |= {
-                i: (name, "not UTF-8") for i, value in enumerate(values) if value is not None and not _is_utf8(value)
-            }
-        if pa.types.is_floating(column.type) and name != "posted_at":
-            bad |= {i: (name, NO_WHOLE_ID) for i, value in enumerate(column.to_pylist()) if not _is_whole(value)}
+    arrays: dict[str, pa.Array] = {}
+    for name, own in columns.items():
+        arrays[name], faults = _readable(name, part.column(own))
+        bad |= {i: (name, reason) for i, reason in faults.items()}
+    keep = [i for i in range(part.num_rows) if i not in bad]
     if bad:
-        part = part.take(pa.array([i for i in range(part.num_rows) if i not in bad], pa.int64()))
-    rows = pl.DataFrame({name: pl.Series(part.column(name)) for name in part.schema.names})
-    numbers = [first_row + i for i in range(rows.height + len(bad)) if i not in bad]
-    whole = [  # a number column with gaps comes as floats: 7.0 is the id 7
-        pl.when(pl.col(name).is_finite()).then(pl.col(name)).cast(pl.Int64)
-        for name, kind in rows.schema.items()
-        if kind.is_float() and name != "posted_at"
-    ]
+        taken = pa.array(keep, pa.int64())
+        arrays = {name: array.take(taken) for name, array in arrays.items()}
+    rows = pl.DataFrame({name: pl.Series(array) for name, array in arrays.items()})
     strings = [
         pl.col(name).cast(pl.String)
         for name, kind in rows.schema.items()
         if name != "posted_at" or kind == pl.Categorical
     ]
-    absent = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in rows.columns]
-    rows = rows.with_columns(whole).with_columns(*strings, *absent, row=pl.Series(numbers, dtype=pl.Int64))
-    faults = [Fault(first_row + i, name, reason, None) for i, (name, reason) in sorted(bad.items())]
-    return Batch(rows.select("row", *COLUMNS), faults)
+    absent = [pl.lit(None, pl.String).alias(name) for name in COLUMNS if name not in columns]
+    numbers = pl.Series([first_row + i for i in keep], dtype=pl.Int64)
+    rows = rows.with_columns(*strings, *absent, row=numbers)
+    found = [Fault(first_row + i, name, reason, None) for i, (name, reason) in sorted(bad.items())]
+    return Batch(rows.select("row", *COLUMNS), found)
 
 
-def _in_utc(column: pa.Array) -> pa.Array:
-    """Drop the zone of times, which Arrow stores as UTC; polars does not support every zone (not +05:30)."""
-    zoned = pa.types.is_timestamp(column.type) and column.type.tz is not None
-    return column.cast(pa.timestamp(column.type.unit)) if zoned else column
+def _readable(name: str, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
+    """A column as a type that later steps take, and the faults of its rows (index -> reason).
+
+    Strings that are not UTF-8 are faults because later steps fail on them. Ids become strings: a float or decimal
+    7.0 is the id 7 (a number column with gaps comes as floats), a UUID is written with hyphens.
+    """
+    if pa.types.is_dictionary(column.type) and not pa.types.is_string(column.type.value_type):
+        column = column.dictionary_decode()
+    kind = column.type
+    if isinstance(kind, pa.UuidType):
+        written = [value if value is None else str(UUID(bytes=value)) for value in column.storage.to_pylist()]
+        return pa.array(written, pa.string()), {}
+    if _is_binary(kind):
+        return _decoded(name, column)
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return column.cast(pa.timestamp(kind.unit)), {}  # Arrow stores UTC; polars does not support every zone
+    if pa.types.is_decimal(kind) or (pa.types.is_floating(kind) and name != "posted_at"):
+        return _whole_numbers(name, column)
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        values = column.cast(pa.large_binary()).to_pylist()
+        return column, {i: NOT_UTF8 for i, value in enumerate(values) if value is not None and not _is_utf8(value)}
+    return column, {}
 
 
-def _is_whole(value: float | None) -> bool:
+def _decoded(name: str, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
+    """Strings of a BINARY column: UTF-8, as Spark and Impala write text; an id of other bytes is written as hex."""
+    values: list[str | None] = []
+    faults: dict[int, str] = {}
+    for i, value in enumerate(column.to_pylist()):
+        readable = value is None or (_is_utf8(value) and (name == "text" or value.decode().isprintable()))
+        if not readable and name not in ("subject_id", "doc_id"):
+            faults[i] = NOT_UTF8
+        values.append(None if value is None or i in faults else value.decode() if readable else value.hex())
+    return pa.array(values, pa.large_string()), faults
+
+
+def _whole_numbers(name: str, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
+    """Whole numbers as strings; a float or decimal that is none is a fault, except as a time."""
+    values: list[str | None] = []
+    faults: dict[int, str] = {}
+    is_float = pa.types.is_floating(column.type)
+    for i, value in enumerate(column.to_pylist()):
+        if value is None or (is_float and isnan(value)):
+            values.append(None)
+        elif name == "posted_at":
+            values.append(f"{value:f}")
+        elif value.is_finite() and value == int(value) if not is_float else _is_exact(value):
+            values.append(str(int(value)))
+        else:
+            faults[i] = NO_WHOLE_ID if is_float else NO_WHOLE_DECIMAL
+            values.append(None)
+    return pa.array(values, pa.string()), faults
+
+
+def _is_exact(value: float) -> bool:
     """Whether a float can be an id: 2.5 and 2.7 must not both become 2, and floats from 2**53 on are inexact."""
-    return value is None or isnan(value) or (abs(value) < 2**53 and value.is_integer())
+    return abs(value) < 2**53 and value.is_integer()
 
 
 def _is_utf8(value: bytes) -> bool:

@@ -10,6 +10,7 @@ SELECT
     posted_at,
     text,
     source,
+    given_id,
     $run_id AS run_id,
     CAST($now AS TIMESTAMP) AS ingested_at
 FROM incoming

@@ -104,3 +104,22 @@ def test_old_database_takes_new_texts_alerts_and_reports(db: Database, tmp_path:
     assert set(before["scores"]) < set(after["scores"])
     page = write_report(db, tmp_path / "report")
     assert "226" in page.read_text(encoding="utf-8"), "all texts, old and new"
+
+
+def test_old_rows_keep_their_doc_ids_and_are_still_recognised(db: Database, tmp_path: Path) -> None:
+    with db.writing() as con:
+        old = con.execute(
+            "SELECT doc_id, subject_id, posted_at, text FROM documents WHERE text IS NOT NULL ORDER BY doc_id LIMIT 3"
+        ).fetchall()
+        con.execute("UPDATE documents SET text = NULL WHERE doc_id = ?", [old[0][0]])  # as retention does
+    lines = [f"{doc_id},{subject},{posted_at},{text}" for doc_id, subject, posted_at, text in old]
+    lines.append(f"{old[0][0]},somebody-else,{old[0][2]},the same doc_id after the text was emptied")
+    lines.append(f"{old[1][0]},somebody-else,{old[1][2]},the same doc_id")
+    lines.append(f"{old[2][0]},{old[2][1]},{old[2][2]},changed")
+    feed = write(tmp_path / "again.csv", "\n".join(["doc_id,subject_id,posted_at,text", *lines, ""]))
+    counts = score_files([feed], db, KeywordScorer).counts
+    assert (counts.n_duplicate, counts.n_appended, counts.n_rejected, counts.n_scored) == (3, 2, 1, 2)
+    assert list(counts.reasons) == ["doc_id: used before for another time or text of this subject"]
+    with db.reading() as con:
+        rows = con.execute("SELECT given_id, doc_id <> given_id FROM documents WHERE subject_id = 'somebody-else'")
+        assert sorted(rows.fetchall()) == [(old[0][0], True), (old[1][0], True)]

@@ -119,7 +119,7 @@ def test_a_line_longer_than_any_text_does_not_stop_the_file(tmp_path: Path) -> N
 def test_byte_order_marks_carriage_returns_and_other_delimiters_are_read(tmp_path: Path, mark: str) -> None:
     content = f"{mark}Subject_ID; posted_at ;text;doc_id\r\ns1;2026-01-05;fine, so far;d1\r\n\r\n"
     chunk = read(write(tmp_path / "a.csv", content))
-    assert chunk.documents.select("doc_id", "text", "row").rows() == [("d1", "fine, so far", 2)]
+    assert chunk.documents.select("given_id", "text", "row").rows() == [("d1", "fine, so far", 2)]
     assert chunk.n_read == 1
     line = {"subject_id": "s1", "posted_at": "2026-01-05", "text": "x"}
     assert read(write(tmp_path / "a.jsonl", mark + json.dumps(line))).documents.height == 1

@@ -75,7 +75,7 @@ def test_parquet_ids_may_be_numbers_with_gaps_or_dictionaries(tmp_path: Path) ->
     )
     pq.write_table(table, tmp_path / "a.parquet")
     chunk = read(tmp_path / "a.parquet")
-    assert chunk.documents.select("doc_id", "subject_id", "text").rows() == [("1", "7", "a"), ("3", "8", "a")]
+    assert chunk.documents.select("given_id", "subject_id", "text").rows() == [("1", "7", "a"), ("3", "8", "a")]
     assert refusals(chunk) == [(2, "subject_id", "empty")]
 
 
@@ -113,9 +113,9 @@ def test_later_rows_of_a_doc_id_are_repeats_or_rejects(tmp_path: Path) -> None:
         "d1,s1,2026-01-05,changed",
     ]
     chunk = read(write(tmp_path / "a.csv", "doc_id,subject_id,posted_at,text\n" + "\n".join(rows)))
-    assert chunk.documents["doc_id"].to_list() == ["d1", "d2"]
+    assert chunk.documents["given_id"].to_list() == ["d1", "d2"]
     assert chunk.n_repeated == 1
-    assert refusals(chunk) == [(5, "doc_id", "used before for another subject, time or text")]
+    assert refusals(chunk) == [(5, "doc_id", "used before for another time or text of this subject")]
     assert json.loads(chunk.rejects["raw"][0])["text"] == "changed"
 
 

@@ -91,8 +91,8 @@ def test_an_id_in_two_files_is_kept_once_and_the_first_is_in_before(
     counts = read(tmp_path / "risk.duckdb", [first, same, other])
     assert [len(batch.chunks) for batch in commits] == [1, 1, 1]
     assert (counts.n_read, counts.n_appended, counts.n_duplicate, counts.n_rejected) == (5, 3, 1, 1)
-    assert counts.examples == {"doc_id: used before for another subject, time or text": "c.csv row 2"}
-    assert run_query(Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE doc_id = 'd'").rows == [
+    assert counts.examples == {"doc_id: used before for another time or text of this subject": "c.csv row 2"}
+    assert run_query(Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE given_id = 'd'").rows == [
         ("joy",)
     ]
 

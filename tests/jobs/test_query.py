@@ -20,7 +20,7 @@ from monitor.errors import DataError, StoreError
 def db(tmp_path: Path) -> Path:
     path = tmp_path / "risk.duckdb"
     with Database(path).writing() as con:
-        con.execute("INSERT INTO documents VALUES ('d1', 's1', '2026-01-05', 'fine', NULL, 'r', '2026-01-05')")
+        con.execute("INSERT INTO documents VALUES ('d1', 's1', '2026-01-05', 'fine', NULL, 'r', '2026-01-05', NULL)")
     return path
 
 

@@ -146,7 +146,7 @@ def test_a_run_that_died_without_a_word_is_closed_by_the_next(db: Path, feed: Pa
 
 
 def test_rejects_are_kept_with_their_place_and_do_not_double(db: Path, tmp_path: Path) -> None:
-    path = write(tmp_path / "feed.csv", FEED + "d10,s1,someday,text\nd0,s1,2026-01-01,changed\nd11,s1\n")
+    path = write(tmp_path / "feed.csv", FEED + "d10,s1,someday,text\nd0,s0,2026-01-01,changed\nd11,s1\n")
     counts = score(db, path)
     assert (counts.n_read, counts.n_rejected, counts.n_appended, counts.n_scored) == (13, 3, 10, 10)
     score(db, path)
@@ -165,8 +165,8 @@ def test_a_doc_id_of_an_earlier_file_with_other_content_is_a_reject(db: Path, fe
     later = write(tmp_path / "later.csv", HEADER + "d3,s0,2026-01-04,edited\nd4,s1,2026-01-05,today is all fear\n")
     counts = score(db, later)
     assert (counts.n_read, counts.n_rejected, counts.n_duplicate, counts.n_appended) == (2, 1, 1, 0)
-    assert counts.reasons == {"doc_id: used before for another subject, time or text": 1}
-    assert ask(Database(db), "SELECT text FROM documents WHERE doc_id = 'd3'") == [("today is all anger",)]
+    assert counts.reasons == {"doc_id: used before for another time or text of this subject": 1}
+    assert ask(Database(db), "SELECT text FROM documents WHERE given_id = 'd3'") == [("today is all anger",)]
 
 
 def test_nothing_is_begun_when_one_input_cannot_be_read(db: Path, feed: Path, tmp_path: Path) -> None:
@@ -238,7 +238,8 @@ def test_two_runs_at_once_are_refused(db: Path, feed: Path) -> None:
 
 def test_a_forgotten_document_gets_no_score(db: Path, feed: Path) -> None:
     score(db, feed)
-    rows = pl.DataFrame({"doc_id": ["d1", "gone"], "text": ["a", "b"]})
+    (doc_id,) = ask(Database(db), "SELECT doc_id FROM documents WHERE given_id = 'd1'")[0]
+    rows = pl.DataFrame({"doc_id": [doc_id, "gone"], "text": ["a", "b"]})
     scores = score_rows(rows, KeywordScorer(KeywordModel(model_id="late")))
     with Database(db).writing() as con:
         assert store.append_scores(con, pl.concat([scores, scores]), "run") == 1
