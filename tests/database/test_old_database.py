@@ -112,7 +112,7 @@ def test_old_rows_keep_their_doc_ids_and_are_still_recognised(db: Database, tmp_
             "SELECT doc_id, subject_id, posted_at, text FROM documents WHERE text IS NOT NULL ORDER BY doc_id LIMIT 3"
         ).fetchall()
         con.execute("UPDATE documents SET text = NULL WHERE doc_id = ?", [old[0][0]])  # as retention does
-    lines = [f"{doc_id},{subject},{posted_at},{text}" for doc_id, subject, posted_at, text in old]
+    lines = [f'{doc_id},{subject},{posted_at},"{text}"' for doc_id, subject, posted_at, text in old]
     lines.append(f"{old[0][0]},somebody-else,{old[0][2]},the same doc_id after the text was emptied")
     lines.append(f"{old[1][0]},somebody-else,{old[1][2]},the same doc_id")
     lines.append(f"{old[2][0]},{old[2][1]},{old[2][2]},changed")
