@@ -1,8 +1,10 @@
 """One person, one id: ids that programs write differently, and documents that belong to their subject."""
 
 import datetime as dt
+import re
 from decimal import Decimal
 from pathlib import Path
+from unicodedata import normalize
 from uuid import UUID
 
 import polars as pl
@@ -78,7 +80,7 @@ def test_look_alike_ids_share_a_form_and_others_do_not() -> None:
 
 
 ANY_ID = st.one_of(
-    st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8),
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Cn", "Mn", "Lo"]), min_size=1, max_size=8),
     st.integers(0, 10**19).map(str),
     st.floats(0, 1e6).map(repr),
     st.sampled_from(["1E5", "1.5E+3", "nan", "7.0", "0.0", "é", "e\u0301"]),
@@ -98,8 +100,17 @@ def test_ids_are_cleaned_alike_in_every_format_and_stay_apart(tmp_path: Path, id
         assert chunk.rejects.select("column", "reason").equals(results[0].rejects.select("column", "reason"))
     subjects = cleaned(*ids)
     assert cleaned(*subjects) == subjects
-    for one, other in zip(ids, subjects, strict=True):  # only invisible things were dropped: the look stays
-        assert other is None or look_alike_form(one) == look_alike_form(other) or "E" in one.upper()
+    people: dict[str | None, set[object]] = {}
+    for name, subject in zip(ids, subjects, strict=True):
+        people.setdefault(subject, set()).add(as_a_person_reads(name))
+    assert all(len(names) == 1 for names in people.values()), "two people became one"
+
+
+def as_a_person_reads(name: str) -> object:
+    """An id as the eye compares it: letters that look the same are the same, and so are 7 and 7.0, but not 007."""
+    name = normalize("NFC", name).strip()
+    number = re.fullmatch(r"([0-9]+)\.0+|0*[0-9]\.[0-9]+[eE][+-]?[0-9]+", name)
+    return name if number is None else number[1] or f"{Decimal(name):.0f}"
 
 
 def test_rounded_ids_are_rejected_and_merge_no_subjects(tmp_path: Path) -> None:
