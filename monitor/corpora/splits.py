@@ -1,34 +1,38 @@
 """Labelled texts for training and evaluation: a local folder or a hub id, as splits.
 
-A folder holds one file a split, `train`, `val` (or `validation`, `valid`, `dev`) and `test`, each as
-`.txt` (`text;label` a line, split on the last `;`), `.csv`, `.jsonl` or `.parquet` (columns `text`, `label`;
-`NAME-00000-of-00002.parquet` shards are joined).
-Labels are emotion names, or integers in the order of EMOTIONS.
+A folder holds one file a split, `train`, `val` (or `validation`, `valid`, `dev`) and `test`, of a kind that
+labelled_files.py reads (`NAME-00000-of-00002.parquet` shards are joined). The splits may stand in a folder inside it,
+as clones of the hub have them (`data/`), or be folders themselves, as `datasets` saves them (`save_to_disk`). Labels
+are emotion names, or integers that the data set itself names: in the files' metadata, in a README.md as on the hub,
+or in a file labels.txt.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from monitor.corpora.labelled_files import READERS, Row, check_columns, class_names, label_name, read_labelled
 from monitor.errors import DataError
 from monitor.labels import EMOTIONS
 
 SPLITS = ("train", "validation", "test")
-SPLIT_NAMES = {"train": "train", "test": "test"} | dict.fromkeys(("val", "validation", "valid", "dev"), "validation")
+SPLIT_NAMES = (
+    dict.fromkeys(("train", "training"), "train")
+    | dict.fromkeys(("val", "validation", "valid", "dev"), "validation")
+    | dict.fromkeys(("test", "testing"), "test")
+)
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 HALF_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, which no UTF-8 can hold
-SHARD = re.compile(r"^(?P<split>[a-z]+)(-\d+-of-\d+)?$")
-Row = tuple[int, Any, Any]  # 1-based row in the file, text, label; as read, not yet checked
+SHARD = re.compile(r"(?P<split>[a-z]+)(?P<shard>-\d+-of-\d+(-[0-9a-f]+)?)?")
+FEATURES = ("dataset_info.json", "dataset_infos.json", "README.md")  # where `datasets` and the hub name classes
 
 
 @dataclass(frozen=True)
@@ -127,28 +131,18 @@ def read_hub(hub_id: str) -> dict[str, Split]:
         if name not in SPLIT_NAMES:
             continue
         where = f"{hub_id} ({name})"
-        _check_columns(where, table.column_names)
-        names = getattr(table.features["label"], "names", None)
-        labels = [names[label] if names and label is not None and label >= 0 else label for label in table["label"]]
-        rows = zip(range(1, len(labels) + 1), table["text"], labels, strict=True)
-        splits[SPLIT_NAMES[name]] = _checked(where, rows)
+        text, label = check_columns(where, table.column_names)
+        rows = zip(range(1, table.num_rows + 1), table[text], table[label], strict=True)
+        splits[SPLIT_NAMES[name]] = _checked(where, rows, getattr(table.features[label], "names", None))
     return splits
 
 
 def _read_folder(folder: Path) -> dict[str, Split]:
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        shard = SHARD.match(path.stem)
-        if path.suffix in READERS and shard and shard["split"] in SPLIT_NAMES:
-            files.setdefault(SPLIT_NAMES[shard["split"]], []).append(path)
+    files = _files_of_splits(folder)
+    names = _names_in(folder)
     splits = {}
     for name, paths in files.items():
-        whole = [path for path in paths if "-of-" not in path.stem]
-        if len(whole) > 1 or (whole and len(paths) > 1) or len({path.suffix for path in paths}) > 1:
-            raise DataError(
-                f"{folder}: more than one {name} file ({', '.join(path.name for path in paths)}); keep one"
-            )
-        parts = [_read(path) for path in paths]
+        parts = [_read(path, _names_in(path.parent) or names) for path in paths]
         splits[name] = Split(
             tuple(text for part in parts for text in part.texts),
             np.concatenate([part.labels for part in parts]),
@@ -156,32 +150,138 @@ def _read_folder(folder: Path) -> dict[str, Split]:
     return splits
 
 
-def _read(path: Path) -> Split:
+def _files_of_splits(folder: Path) -> dict[str, list[Path]]:
+    """The files of each split: those of the folder, of the folders that are splits, or of the one folder inside.
+
+    Raises:
+        DataError: several files or folders could be the split, or the folder is one data set without splits.
+    """
+    if (folder / "state.json").exists():
+        raise DataError(
+            f"{folder}: one data set of `datasets` without splits; save a DatasetDict with train and test"
+        )
+    if files := _files_here(folder):
+        return files
+    inside = {path: found for path in sorted(folder.iterdir()) if path.is_dir() and (found := _files_here(path))}
+    if folder / "data" in inside:
+        return inside[folder / "data"]
+    if len(inside) > 1:
+        names = ", ".join(path.name for path in inside)
+        raise DataError(f"{folder}: several folders in it hold splits ({names}); name one of them")
+    return next(iter(inside.values()), {})
+
+
+def _files_here(folder: Path) -> dict[str, list[Path]]:
+    """The files of each split in a folder, or in its folders that are called as splits."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        is_data = path.suffix.lower() in READERS
+        name = SHARD.fullmatch((path.stem if is_data else path.name).lower())
+        split = SPLIT_NAMES.get(name["split"]) if name else None
+        if split is None:
+            continue
+        if is_data:
+            found.setdefault(split, []).append(path)
+        elif path.is_dir():
+            found.setdefault(split, []).extend(_data_files(path))
+    for split, paths in found.items():
+        whole = [path for path in paths if path.parent == folder and "-of-" not in path.stem]
+        folders = {path.parent for path in paths}
+        if (
+            len(whole) > 1
+            or (whole and len(paths) > 1)
+            or len({path.suffix for path in paths}) > 1
+            or len(folders) > 1
+        ):
+            names = ", ".join(str(path.relative_to(folder)) for path in paths)
+            raise DataError(f"{folder}: more than one {split} file ({names}); keep one")
+    return {split: paths for split, paths in found.items() if paths}
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """The files of a split that is a folder: those that its state.json names, or all of a known kind."""
+    state = folder / "state.json"
+    if not state.exists():
+        return [path for path in sorted(folder.iterdir()) if path.suffix.lower() in READERS and path.is_file()]
     try:
-        return _checked(str(path), READERS[path.suffix](path))
+        content = json.loads(state.read_text(encoding="utf-8"))
+        files = [folder / Path(entry["filename"]).name for entry in content["_data_files"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{state}: not as `datasets` writes it; save the data set again") from error
+    if content.get("_indices_data_files") or content.get("_indices_files"):
+        raise DataError(f"{folder}: saved with an index of rows; call flatten_indices() and save the data set again")
+    return files
+
+
+def _names_in(folder: Path) -> tuple[str, ...] | None:
+    """The names of integer labels beside the files of a folder: labels.txt, or as `datasets` and the hub do."""
+    listed = folder / "labels.txt"
+    if listed.is_file():
+        return tuple(line.strip() for line in _text(listed).splitlines() if line.strip())
+    for path in (folder / name for name in FEATURES):
+        if path.is_file() and (names := _names_of(path)):
+            return names
+    return None
+
+
+def _names_of(path: Path) -> tuple[str, ...] | None:
+    """The class names in a dataset_info.json, dataset_infos.json (by configuration) or the head of a README.md."""
+    import yaml
+
+    text = _text(path)
+    try:
+        if path.suffix == ".md":
+            head = re.match(r"---\r?\n(.*?)\r?\n---", text, re.DOTALL)
+            info = (yaml.safe_load(head[1]) or {}).get("dataset_info") if head else None
+        else:
+            info = json.loads(text)
+    except (ValueError, AttributeError, RecursionError, yaml.YAMLError):
+        return None
+    if isinstance(info, dict) and "features" not in info:
+        info = list(info.values())
+    named = {
+        class_names(one.get("features"))
+        for one in (info if isinstance(info, list) else [info])
+        if isinstance(one, dict)
+    }
+    return next(iter(named)) if len(named) == 1 else None  # configurations that differ name nothing
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as UTF-8 text; save it as UTF-8, or remove it") from error
+
+
+def _read(path: Path, names: Sequence[str] | None) -> Split:
+    """A file's rows; its own names of integer labels come before those of its folder."""
+    try:
+        opened = read_labelled(path)
+        return _checked(str(path), opened.rows, opened.names or names)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror or error}); give a file you may read") from error
 
 
-def _checked(where: str, rows: Iterable[Row]) -> Split:
-    names = {name: index for index, emotion in enumerate(EMOTIONS) for name in (emotion, str(index))}
+def _checked(where: str, rows: Iterable[Row], names: Sequence[str] | None) -> Split:
+    known = {emotion: index for index, emotion in enumerate(EMOTIONS)}
     texts: list[str] = []
     labels: list[int] = []
-    for row, text, label in rows:
+    for row, text, given in rows:
         if not isinstance(text, str) or not text.strip():
             raise DataError(f"{where}, row {row}, column text: empty or not a string; remove or mend the row")
         if HALF_PAIR.search(text):
             raise DataError(f"{where}, row {row}, column text: half a surrogate pair; remove or mend the row")
-        if label is None:
+        if given is None:
             raise DataError(f"{where}, row {row}, column label: missing; remove or mend the row")
-        if isinstance(label, str):
-            index = names.get(label.strip().lower(), -1)
-        else:
-            index = int(label) if isinstance(label, int) and not isinstance(label, bool) else -1
-        if not 0 <= index < len(EMOTIONS):
+        try:
+            label = label_name(given, names)
+        except ValueError as error:
+            raise DataError(f"{where}, row {row}, column label: {error}") from error
+        index = known.get(label.strip().lower(), -1) if isinstance(label, str) else -1
+        if index < 0:
             raise DataError(
-                f"{where}, row {row}, column label: unknown label {str(label)[:40]!r}; "
-                f"use {', '.join(EMOTIONS)} or 0 to {len(EMOTIONS) - 1}"
+                f"{where}, row {row}, column label: unknown label {str(label)[:40]!r}; use {', '.join(EMOTIONS)}"
             )
         texts.append(text)
         labels.append(index)
@@ -190,100 +290,6 @@ def _checked(where: str, rows: Iterable[Row]) -> Split:
     return Split(tuple(texts), np.array(labels, dtype=np.int64))
 
 
-def _check_columns(where: str, columns: Iterable[str] | None) -> None:
-    present = list(columns or ())
-    for column in ("text", "label"):
-        if present.count(column) != 1:
-            raise DataError(
-                f"{where}, row 1, column {column}: {'there twice' if column in present else 'missing'} "
-                f"(found: {', '.join(map(str, present)) or 'none'}); name the columns text and label"
-            )
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    with path.open("rb") as stream:
-        for row, raw in enumerate(stream, start=1):
-            try:
-                line = raw.decode("utf-8-sig" if row == 1 else "utf-8").rstrip("\r\n")
-            except UnicodeDecodeError as error:
-                raise DataError(
-                    f"{path}, row {row}: not UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8"
-                ) from error
-            if line.strip():
-                yield row, line
-
-
-def _read_txt(path: Path) -> Iterator[Row]:
-    for row, line in _lines(path):
-        text, separator, label = line.rpartition(";")
-        if not separator:
-            raise DataError(f"{path}, row {row}: no ';' between text and label; write text;label")
-        yield row, text, label
-
-
-def _read_jsonl(path: Path) -> Iterator[Row]:
-    for row, line in _lines(path):
-        try:
-            record = json.loads(line, parse_int=_whole, object_pairs_hook=_each_once)
-        except (ValueError, RecursionError) as error:
-            reason = getattr(error, "msg", error)
-            raise DataError(f"{path}, row {row}: not JSON ({reason}); write one object a line") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{path}, row {row}: not a JSON object; write one object a line")
-        for column in ("text", "label"):
-            if column not in record:
-                raise DataError(f"{path}, row {row}, column {column}: missing; give every object text and label")
-        yield row, record["text"], record["label"]
-
-
-def _whole(digits: str) -> int | str:
-    return int(digits) if len(digits) < 20 else digits  # int() refuses thousands of digits
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, unless a key stands in it twice."""
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        raise ValueError("a key stands twice in an object")
-    return record
-
-
-def _read_csv(path: Path) -> Iterator[Row]:
-    csv.field_size_limit(2**27)  # the default, 128 KiB, is less than a text may have
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            _check_columns(str(path), reader.fieldnames)
-            for record in reader:
-                yield reader.line_num, record["text"], record["label"]
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from error
-    except csv.Error as error:
-        raise DataError(f"{path}, after row {reader.line_num}: not CSV ({error}); check its quotes") from error
-
-
-def _read_parquet(path: Path) -> Iterator[Row]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-        _check_columns(str(path), file.schema_arrow.names)
-        table = file.read(columns=["text", "label"])
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}); write it again") from error
-    columns = table.column("text").to_pylist(), table.column("label").to_pylist()
-    yield from zip(range(1, table.num_rows + 1), *columns, strict=True)
-
-
 def text_key(text: str) -> str:
     """What two texts have in common that count as the same: all but letter case and spacing."""
     return " ".join(text.casefold().split())
-
-
-READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
-    ".txt": _read_txt,
-    ".csv": _read_csv,
-    ".jsonl": _read_jsonl,
-    ".parquet": _read_parquet,
-}

@@ -1,6 +1,7 @@
 """Labelled splits: every layout reads the same, and every fault names file, row, column and remedy."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,17 @@ def write(folder: Path, name: str, rows: list[tuple[str, str]] = ROWS) -> None:
         path.write_text("\n".join(lines), encoding="utf-8")
     else:
         texts, labels = zip(*rows, strict=True)
-        numbers = [EMOTIONS.index(label) for label in labels]
-        pq.write_table(pa.table({"text": texts, "label": pa.array(numbers, pa.int8())}), path)
+        pq.write_table(numbered(texts, labels, EMOTIONS), path)
 
 
-@pytest.mark.parametrize("suffix", ["txt", "csv", "jsonl", "parquet"])
+def numbered(texts: Sequence[str], labels: Sequence[str], names: Sequence[str]) -> pa.Table:
+    """A table with integer labels, which its metadata names as `datasets` does."""
+    features = {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": list(names), "_type": "ClassLabel"}}
+    table = pa.table({"text": texts, "label": pa.array([names.index(label) for label in labels], pa.int8())})
+    return table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+@pytest.mark.parametrize("suffix", ["txt", "csv", "jsonl", "parquet", "PARQUET"])
 def test_every_layout_reads_the_same(tmp_path: Path, suffix: str) -> None:
     for name in ("train", "val", "test"):
         write(tmp_path, f"{name}.{suffix}")
@@ -69,12 +76,24 @@ def test_windows_files_read_as_unix_files(tmp_path: Path) -> None:
         ("test.txt", b"ok;joy\ncaf\xe9;joy\n", ["row 2", "not UTF-8", "0xe9"]),
         ("test.txt", b"", ["holds no rows"]),
         ("test.csv", b"text,emotion\nok,joy\n", ["row 1, column label", "missing", "found: text, emotion"]),
-        ("test.csv", b"text,label\nok,7\n", ["row 2, column label", "'7'", "0 to 5"]),
+        (
+            "test.csv",
+            b"text,label\nok,7\n",
+            ["row 2, column label", "7 is a number that nothing names", "labels.txt"],
+        ),
+        ("test.txt", b"ok;0\n", ["row 1, column label", "0 is a number that nothing names"]),
+        ("test.jsonl", b'{"text": "ok", "label": 2}', ["row 1, column label", "2 is a number that nothing names"]),
+        ("test.csv", b"text,label\none, two,joy\n", ["row 2", "more fields than the header"]),
+        ("test.csv", b"Text,text,label\nok,ok,joy\n", ["row 1, column text", "there twice"]),
+        ("test.json", b'{"text": {"0": "a"}, "label": {"1": "joy"}}', ["do not have the same rows"]),
+        ("test.json", b'[{"text": "ok", "label": "joy"}, 1]', ["row 2", "not a JSON object"]),
+        ("test.json", b'[{"text": "ok"', ["row 1", "not JSON"]),
+        ("test.arrow", b"half", ["not a readable Arrow file"]),
         ("test.csv", b"text,label\nonly text\n", ["row 2, column label", "missing"]),
         ("test.csv", b"text,label,label\nok,joy,fear\n", ["row 1, column label", "there twice"]),
         ("test.csv", b'text,label\nok,joy\n"open,joy\n', ["after row 2", "not CSV"]),
         ("test.csv", b"text,label\ncaf\xe9,joy\n", ["not UTF-8"]),
-        ("test.jsonl", b'{"text": "ok", "label": 1}\n{"text": "half', ["row 2", "not JSON"]),
+        ("test.jsonl", b'{"text": "ok", "label": "joy"}\n{"text": "half', ["row 2", "not JSON"]),
         ("test.jsonl", b'{"text": "ok"}\n', ["row 1, column label", "missing"]),
         ("test.jsonl", b'{"text": "ok", "label": true}\n', ["row 1, column label", "'True'"]),
         ("test.txt", b"ok;" + b"1" * 5000, ["row 1, column label", "unknown label '1111"]),
@@ -175,3 +194,101 @@ def test_the_real_data_has_its_published_sizes_and_known_overlaps(data_dir: Path
     keep = unseen(splits["test"], [splits["train"], splits["validation"]])
     assert (~keep).sum() >= 11  # the test texts that stand in train too
     assert len(splits["test"].select(keep)) == keep.sum()
+
+
+NAMES = list(reversed(EMOTIONS))
+
+
+def emotions(split: Split) -> list[str]:
+    return [EMOTIONS[label] for label in split.labels]
+
+
+def test_integer_labels_take_the_names_of_their_own_file(tmp_path: Path) -> None:
+    texts, labels = zip(*ROWS, strict=True)
+    pq.write_table(numbered(texts, labels, NAMES), tmp_path / "test-00000-of-00001.parquet")
+    assert emotions(load_splits(tmp_path, ["test"])["test"]) == list(labels)
+    pq.write_table(
+        numbered(texts, ["anger"] * 3, NAMES[:4]).set_column(1, "label", [[0, 1, 4]]),
+        tmp_path / "test-00000-of-00001.parquet",
+    )
+    with pytest.raises(
+        DataError, match=r"row 3, column label: 4 has no name among the 4 of its data set \(surprise, "
+    ):
+        load_splits(tmp_path, ["test"])
+    pq.write_table(
+        numbered(texts, labels, NAMES).replace_schema_metadata(None), tmp_path / "test-00000-of-00001.parquet"
+    )
+    with pytest.raises(
+        DataError, match=r"row 1, column label: 4 is a number that nothing names, and an order is never"
+    ):
+        load_splits(tmp_path, ["test"])
+
+
+README = (
+    "---\ndataset_info:\n- features:\n  - name: Label\n    dtype:\n      class_label:\n        names:\n"
+    + "".join(f"          '{index}': {name}\n" for index, name in enumerate(NAMES))
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.txt", "\n".join(NAMES)),
+        ("README.md", README + "---\n# A corpus\n"),
+        ("dataset_infos.json", json.dumps({"default": {"features": {"label": {"names": NAMES}}}})),
+    ],
+)
+def test_integer_labels_take_the_names_that_stand_beside_them(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "test.csv").write_text("text,label\na,0\nb,5\nc,joy\nd,1.0\n")
+    (tmp_path / name).write_text(content)
+    assert emotions(load_splits(tmp_path, ["test"])["test"]) == ["surprise", "sadness", "joy", "fear"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("train.csv", 'Text;Label\n"one; two";joy\nthree;fear\n'),
+        ("Train.tsv", "LABEL\tTEXT\njoy\tone; two\nfear\tthree\n"),
+        ("train.json", '[{"Text": "one; two", "Label": "joy"}, {"Text": "three", "Label": "fear"}]'),
+        ("train.json", '{"text": "one; two", "label": "joy"}\n{"text": "three", "label": "fear"}\n'),
+        ("train.json", '{"text": {"0": "one; two", "1": "three"}, "label": {"0": "joy", "1": "fear"}}'),
+        ("train.json", '{"data": [{"text": "one; two", "label": "joy"}, {"text": "three", "label": "fear"}]}'),
+        ("training.jsonl", '{"TEXT": "one; two", "label": "joy"}\n{"text": "three", "label": "fear"}\n'),
+        ("data/train.csv", "text,label\none; two,joy\nthree,fear\n"),
+        ("train/0000.csv", "text,label\none; two,joy\nthree,fear\n"),
+        ("default/train/0000.csv", "text,label\none; two,joy\nthree,fear\n"),
+    ],
+)
+def test_layouts_and_spellings_of_other_programs_are_read(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(content)
+    split = load_splits(tmp_path, ["train"])["train"]
+    assert split.texts == ("one; two", "three")
+    assert emotions(split) == ["joy", "fear"]
+
+
+def test_folders_of_save_to_disk_are_read_with_their_own_names(tmp_path: Path) -> None:
+    import datasets
+
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=NAMES)})
+    rows = datasets.Dataset.from_dict({"text": ["a", "b", "c"], "label": [0, 5, 2]}, features=features)
+    chosen = rows.select([0, 2])
+    datasets.DatasetDict({"train": rows, "test": chosen}).save_to_disk(
+        tmp_path / "both", num_shards={"train": 2, "test": 1}
+    )
+    splits = load_splits(tmp_path / "both", ["train", "test"])
+    assert emotions(splits["train"]) == ["surprise", "sadness", "anger"]
+    assert (splits["test"].texts, emotions(splits["test"])) == (("a", "c"), ["surprise", "anger"])
+    rows.save_to_disk(tmp_path / "one")
+    with pytest.raises(DataError, match="without splits; save a DatasetDict"):
+        load_splits(tmp_path / "one")
+
+
+def test_several_folders_of_splits_are_not_guessed(tmp_path: Path) -> None:
+    for name in ("split", "unsplit"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, "train.csv")
+    with pytest.raises(DataError, match=r"several folders in it hold splits \(split, unsplit\); name one"):
+        load_splits(tmp_path, ["train"])
+    assert len(load_splits(tmp_path / "split", ["train"])["train"]) == len(ROWS)
