@@ -32,7 +32,7 @@ LAYERS = (
 )
 HEAVY = {"torch", "transformers", "peft", "bitsandbytes"}
 TABLES = {"duckdb", "polars"}
-RENAMED = {"sklearn": "scikit_learn", "yaml": "pyyaml", "vl_convert": "vl_convert_python"}  # modules unlike their packages
+RENAMED = {"sklearn": "scikit_learn", "yaml": "pyyaml", "vl_convert": "vl_convert_python"}  # modules
 MODEL_CODE = ("monitor.model", "monitor.scoring", "monitor.training", "monitor.benchmark")
 
 
