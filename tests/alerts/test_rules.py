@@ -76,7 +76,8 @@ random_rules = st.builds(
 )
 
 
-@settings(max_examples=150)
+@pytest.mark.slow
+@settings(max_examples=60)
 @given(feed=st.fixed_dictionaries({"a": days, "b": days}), rules=random_rules, as_of=st.integers(0, 90))
 @example(  # the sums of days 12 and 13 are equal but for their last bits
     feed={"a": {}, "b": {0: [0.0, 0.0, 0.5], 1: [0.0], 12: [0.125], 13: [0.5]}},

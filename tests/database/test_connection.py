@@ -191,6 +191,7 @@ def test_waiting_writer_closes_the_gate_and_opens_it_again(db: Path, monkeypatch
         assert reader._try_lock(fcntl.LOCK_SH)
 
 
+@pytest.mark.slow
 def test_endless_stream_of_readers_lets_a_writer_in(db: Path) -> None:
     code = (
         "import pathlib, time\nfrom monitor.database.connection import Database\nprint('ready', flush=True)\n"

@@ -168,6 +168,7 @@ def stored_after(batches: list[list[str]]) -> list[str]:
 BATCHES = st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), max_size=5)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(orders=BATCHES.flatmap(lambda batches: st.tuples(st.just(batches), st.permutations([*batches, *batches]))))
 def test_order_and_repetition_of_batches_do_not_matter(

@@ -22,6 +22,8 @@ from reports.evaluation.tables import all_tables
 from tests.support import expected_tables
 from tests.support.evaluated import Evaluated, evaluate_tiny_chat, read_test, run
 
+pytestmark = pytest.mark.slow
+
 RISK_OF = np.array([RISKS.index(DEFAULT_RULES[emotion]) for emotion in EMOTIONS])
 KEYS = [
     *("majority", "tfidf_svm", "zero_shot", "zero_shot_calibrated", "few_shot_1", "few_shot_1_calibrated"),

@@ -102,6 +102,7 @@ def test_an_interrupted_evaluation_leaves_no_file(tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == list((tmp_path / "db").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_readme_keeps_its_line_ends(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(12, 1), "test": rows_of(6, 2)})
     (tmp_path / "README.md").write_bytes(b"a\r\n<!-- evaluation -->\r\n<!-- end of evaluation -->\r\n")
@@ -120,6 +121,7 @@ def test_gates_reach_classes_and_risk_and_fail_where_a_metric_is_undefined(tmp_p
     assert checks[0]["reason"] == "no example of surprise"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_a_second_evaluation_replaces_the_rows_of_the_first(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(30, 2)})
@@ -131,6 +133,7 @@ def test_a_second_evaluation_replaces_the_rows_of_the_first(tmp_path: Path) -> N
         assert con.execute(card).fetchall() == [("fine_tuned", 18), ("majority", 18), ("tfidf_svm", 18)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_another_methods_evaluation_leaves_earlier_rows_and_the_card_mixes_no_data(
     tmp_path: Path,
@@ -190,6 +193,7 @@ def test_one_row_and_a_train_split_of_one_class_are_reported(tmp_path: Path) -> 
     assert "undefined" in console.export_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_few_shot_without_enough_examples_and_a_model_without_adapter_say_why(tmp_path: Path) -> None:
     rows = {"train": [*rows_of(12, 1), ("x", "joy")], "test": rows_of(6, 2)}
@@ -265,6 +269,7 @@ def test_out_that_is_a_file_and_data_without_test_are_refused_before_a_model_is_
         run(*words, "--readme", str(tmp_path / "file"))
 
 
+@pytest.mark.slow
 def test_an_evaluation_runs_where_duckdb_is_missing(tmp_path: Path) -> None:
     import subprocess
     import sys

@@ -33,6 +33,7 @@ def test_a_table_fits_its_width_and_breaks_no_word() -> None:
         assert set(text.split()) >= {word for cell in row for word in cell.split()} | {"Log-loss:"}
 
 
+@pytest.mark.slow
 def test_reports_speak_of_what_was_done_alone(tmp_path: Path) -> None:
     rows = {"train": rows_of(60, 1), "test": [("so much joy", "joy")]}
     words_alone(write_data(tmp_path / "data", rows), tmp_path / "out")
@@ -61,6 +62,7 @@ def test_reports_speak_of_what_was_done_alone(tmp_path: Path) -> None:
     assert "draws of examples" not in text
 
 
+@pytest.mark.slow
 def test_emotion_and_risk_begin_rows_of_their_own(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(60, 2)})
     model = replace(KeywordModel(), adapter="words")
@@ -80,6 +82,7 @@ def test_texts_that_were_cut_are_told(tmp_path: Path) -> None:
         assert "1 test text cut to its 256 tokens" in " ".join((tmp_path / "out" / name).read_text().split())
 
 
+@pytest.mark.slow
 def test_undefined_differences_and_parts_have_their_reason_on_the_page(tmp_path: Path) -> None:
     test = [row for row in rows_of(40, 2) if row[1] != "surprise"]
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": test})

@@ -69,6 +69,7 @@ def as_date(day: str | None) -> dt.date | None:
     return None if day is None else dt.date.fromisoformat(day)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seeds", [(2026,), (101, 102, 103, 104, 105)])
 def test_drops_and_declines_raise_early_alerts_and_stable_courses_rarely_any(seeds: Sequence[int]) -> None:
     found = judged(seeds)
@@ -186,6 +187,7 @@ def new_database(db: Path) -> None:
     Database(db).connect().close()
 
 
+@pytest.mark.slow
 def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: Path) -> None:
     feed, truth = draw_feeds([1, 2], tmp_path)
     found = evaluate(tmp_path, None, feed, truth, AlertRules(), KeywordScorer)

@@ -64,6 +64,7 @@ def test_every_command_has_help_and_starts_in_both_ways_without_torch(name: str)
     assert f"python -m jobs.{module}" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
     for words in (
         ["query", "SELECT 1", "--db", "no.duckdb"],

@@ -72,6 +72,7 @@ def test_an_inbox_that_is_no_folder_is_one_clear_line(inbox: Path) -> None:
         complete_files(write(inbox / "a.csv", FEED), 0)
 
 
+@pytest.mark.slow
 def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
     tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
     assert run_query(Database(chosen.db), "SELECT count(*) FROM rejects").rows == [(0,)]
 
 
+@pytest.mark.slow
 def test_files_are_recognised_by_content_and_changed_ones_read_again(tmp_path: Path, inbox: Path) -> None:
     chosen = settings(tmp_path, inbox)
     for content in (FEED, FEED, FEED.replace("joy 4", "joy 5"), FEED + "d5,s5,2026-01-05,new\n"):
@@ -167,6 +169,7 @@ def test_of_many_bad_files_each_is_named(tmp_path: Path, inbox: Path, capsys: py
     assert rest == "2 files more: 6.csv, 7.csv"
 
 
+@pytest.mark.slow
 def test_a_refused_file_counts_once_and_is_named_every_night(
     tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -186,6 +189,7 @@ def test_a_refused_file_counts_once_and_is_named_every_night(
     assert told() == ("green", False)
 
 
+@pytest.mark.slow
 def test_a_refused_file_counts_in_the_first_judged_night(
     tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

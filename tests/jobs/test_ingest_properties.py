@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +40,7 @@ GOOD_OBJECT = st.fixed_dictionaries(
 QUICK = settings(max_examples=40)
 
 
+@pytest.mark.slow
 @QUICK
 @given(rows=st.lists(ANY_OBJECT, max_size=15), chunk_rows=st.integers(1, 6))
 def test_any_json_objects_are_each_read_as_valid_or_rejected(rows: list[dict[str, Any]], chunk_rows: int) -> None:
@@ -74,6 +76,7 @@ KEPT = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=5)
 @given(batches=st.lists(st.lists(GOOD_OBJECT, max_size=8), min_size=1, max_size=2), seed=st.integers(0, 99))
 def test_files_in_any_order_and_number_give_the_same_tables(batches: list[list[dict[str, str]]], seed: int) -> None:
@@ -89,6 +92,7 @@ def test_files_in_any_order_and_number_give_the_same_tables(batches: list[list[d
         assert one_by_one == tables(folder, [again], 3)
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @given(
     ids=st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["m1", "m2"])), max_size=12),

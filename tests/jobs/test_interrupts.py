@@ -13,6 +13,8 @@ from monitor.settings import load_settings
 from tests.support.interrupted import LIMIT_S, interrupted, once, twice, twice_heard
 from tests.support.keyword_scorer import KeywordScorer
 
+pytestmark = pytest.mark.slow
+
 NIGHTLY = """
 import os, sys, time
 import jobs.nightly, jobs.score, jobs.watch

@@ -146,6 +146,7 @@ def test_a_full_disk_under_the_log_costs_no_row(
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("restored", [False, True])
 def test_a_database_replaced_during_a_run_gets_no_alerts(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, restored: bool
@@ -185,6 +186,7 @@ def test_another_risk_map_is_another_model(settings: Settings) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_demo_prints_ten_lines_and_the_path_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

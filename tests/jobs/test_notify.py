@@ -147,6 +147,7 @@ def test_alerts_of_a_night_that_failed_are_sent_by_the_next(
     assert [message["message"][:10] for message in received] == ["New alerts"]
 
 
+@pytest.mark.slow
 def test_an_unsent_message_is_a_warning_and_is_sent_next_night(
     inbox: Inbox, sad: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

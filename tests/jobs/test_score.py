@@ -272,6 +272,7 @@ def test_the_messages_of_a_bug_stay_out_of_the_ledger(db: Path, feed: Path) -> N
     assert ask(Database(db), "SELECT message FROM runs") == [("RuntimeError",)]
 
 
+@pytest.mark.slow
 def test_the_real_feed_is_read_whole(db: Path, data_dir: Path) -> None:
     path = data_dir / "timelines" / "blogs_2004.parquet"
     if not path.is_file():

@@ -76,6 +76,7 @@ def holding(files: list[Path], *texts: str) -> list[tuple[str, str]]:
     ]
 
 
+@pytest.mark.slow
 def test_no_plain_id_reaches_a_file_a_message_or_a_name(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -99,6 +100,7 @@ def test_no_plain_id_reaches_a_file_a_message_or_a_name(
     assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("given", ["plain", "pseudonym"])
 def test_no_byte_of_a_forgotten_subject_stays_in_any_written_file(
     settings: Settings, capfd: pytest.CaptureFixture[str], given: str
@@ -197,6 +199,7 @@ def test_a_subject_that_cannot_be_forgotten_is_one_line(settings: Settings, tmp_
         command(SUBJECT, db=tmp_path / "plain.duckdb")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_report")
 def test_a_short_id_within_a_file_date_removes_no_other_row(
     settings: Settings,

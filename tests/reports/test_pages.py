@@ -36,6 +36,12 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
+@pytest.fixture(scope="module")
+def subject_pages(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Each page's HTML, with a page a subject; the charts of forty subjects take seconds."""
+    return pages(con, subject_pages=True)
+
+
 def inputs(con: duckdb.DuckDBPyConnection, **options: object) -> Inputs:
     found = collect_inputs(con, None, None, Options(**options))
     assert isinstance(found, Inputs)
@@ -61,8 +67,9 @@ def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckD
     assert "Days without scores 2 the last: 11 Mar 2026" in words
 
 
-def test_every_page_says_what_it_rests_on(con: duckdb.DuckDBPyConnection) -> None:
-    for file, html in pages(con, subject_pages=True).items():
+@pytest.mark.slow
+def test_every_page_says_what_it_rests_on(subject_pages: dict[str, str]) -> None:
+    for file, html in subject_pages.items():
         words = said(html)
         for part in (
             NOT_A_DIAGNOSIS,
@@ -85,7 +92,8 @@ def test_of_many_alerts_the_newest_are_drawn_and_all_are_counted(
     assert subjects.alert_bars(found).summary == counted + " The newest 3 are shown."
 
 
-def test_every_link_leads_to_a_page_or_a_picture(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_every_link_leads_to_a_page_or_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with Database(tmp_path / "risk.duckdb").writing() as other:
         full_report.fill(other, south="../../etc/<script>")
     out = tmp_path / "out"
@@ -99,22 +107,27 @@ def test_every_link_leads_to_a_page_or_a_picture(con: duckdb.DuckDBPyConnection,
         assert file.stat().st_size < 2_000_000
         for target in re.findall(r'href="([^"#]+)', file.read_text(encoding="utf-8").split("<script")[0]):
             assert (file.parent / target).is_file(), (file.name, target)
+    monkeypatch.setattr(pictures, "INDEX", {})  # they were drawn above
     write_report(Database(tmp_path / "risk.duckdb"), out)
     assert not list(out.rglob("subjects*/*"))
     assert not (out / "subjects.html").exists()
 
 
-def test_ids_and_texts_are_on_no_page_unless_asked_for(con: duckdb.DuckDBPyConnection) -> None:
-    for html in pages(con, subject_pages=True).values():
+@pytest.mark.slow
+def test_ids_and_texts_are_on_no_page_unless_asked_for(
+    con: duckdb.DuckDBPyConnection, subject_pages: dict[str, str]
+) -> None:
+    for html in subject_pages.values():
         assert "demo-" not in html
         assert "text of doc" not in html
     assert "demo-" in pages(con, show_subjects=True)["alerts.html"]
-    shown = pages(con, evidence=True, subject_pages=True)
-    assert {file for file, html in shown.items() if "text of doc" in html} >= {
-        "alerts.html",
-        "subjects/0001.html",
+    found = inputs(con, evidence=True, subject_pages=True)
+    shows_texts = {
+        one.file: "text of doc" in page.render(one, found.words)
+        for one in site.pages(found)
+        if one.file in ("index.html", "alerts.html", "subjects/0001.html")
     }
-    assert "text of doc" not in shown["index.html"]
+    assert shows_texts == {"index.html": False, "alerts.html": True, "subjects/0001.html": True}
 
 
 def test_alerts_tell_rule_window_value_and_threshold(con: duckdb.DuckDBPyConnection) -> None:
@@ -136,6 +149,7 @@ def test_alerts_tell_rule_window_value_and_threshold(con: duckdb.DuckDBPyConnect
     assert all(re.fullmatch(r"\d+\.\d%", row[5]) and row[6] == "40.0%" for row in levels)
 
 
+@pytest.mark.slow
 def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none() -> None:
     with fake_feed.database() as con:
         full_report.fill(con)
@@ -257,6 +271,7 @@ def test_a_language_is_complete_and_has_nothing_left_over(lang: str) -> None:
         assert translated.strip() or sentence == ", "
 
 
+@pytest.mark.slow
 def test_a_page_in_chinese_has_no_english_sentence_left(con: duckdb.DuckDBPyConnection) -> None:
     english = {sentence for sentence in sentences() if len(sentence) > 25 and "{" not in sentence}
     shown = pages(con, lang="zh-TW", subject_pages=True, evidence=True)

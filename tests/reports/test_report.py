@@ -77,6 +77,7 @@ def test_a_report_of_more_than_aggregates_is_for_its_owner_alone(
     assert path.stat().st_mode & 0o777 == (0o600 if more else 0o644)
 
 
+@pytest.mark.slow
 def test_a_report_is_pages_and_their_pictures(make: Callable[[Fill], Path], tmp_path: Path) -> None:
     out = tmp_path / "deep" / "out"
     out.mkdir(parents=True)
@@ -159,6 +160,7 @@ def test_a_withheld_number_is_nowhere_in_the_files(make: Callable[[Fill], Path],
     assert "43.2%" in said(tmp_path / "out" / "index.html")
 
 
+@pytest.mark.slow
 def test_a_day_without_texts_is_no_error_and_old_pictures_do_not_stay(
     make: Callable[[Fill], Path], tmp_path: Path
 ) -> None:
@@ -289,6 +291,7 @@ def test_the_policy_allows_no_eval_no_network_and_no_inline_script_but_its_own(
     assert not re.findall(r'(?:src|href)="(?:https?:)?//', html)
 
 
+@pytest.mark.slow
 def test_the_stored_chart_script_is_what_bundling_gives(monkeypatch: pytest.MonkeyPatch) -> None:
     made = offline.bundle_chart_script()
     offline.chart_script.cache_clear()

@@ -61,6 +61,13 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
+@pytest.fixture(scope="module")
+def subject_pages(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """Each page's HTML, with a page a subject; the charts of forty subjects take seconds."""
+    found = inputs(con, subject_pages=True)
+    return {one.file: page.render(one, found.words) for one in site.pages(found)}
+
+
 def inputs(con: duckdb.DuckDBPyConnection, **options: object) -> Inputs:
     found = collect_inputs(con, None, None, Options(**options))
     assert isinstance(found, Inputs)
@@ -167,10 +174,11 @@ def test_crisis_alerts_come_first_with_their_signs(con: duckdb.DuckDBPyConnectio
     assert "those of the crisis rule first" in figure(pages(con)["index.html"], "open_alerts").summary
 
 
-def test_passages_are_quoted_with_the_option_alone(con: duckdb.DuckDBPyConnection) -> None:
-    aggregates = inputs(con, subject_pages=True)
-    for one in site.pages(aggregates):
-        html = page.render(one, aggregates.words)
+@pytest.mark.slow
+def test_passages_are_quoted_with_the_option_alone(
+    con: duckdb.DuckDBPyConnection, subject_pages: dict[str, str]
+) -> None:
+    for html in subject_pages.values():
         assert "end it" not in html
         assert "text of doc" not in html
     quoted = figure(pages(con, evidence=True, show_subjects=True)["alerts.html"], "crisis_passages").table.rows
@@ -206,6 +214,7 @@ def test_a_model_without_the_question_says_so_in_one_sentence() -> None:
     assert figure(shown["alerts.html"], "open_alerts").table.columns[-1] == "Alert"
 
 
+@pytest.mark.slow
 def test_pages_name_the_emotion_behind_high_risk_and_the_signal(con: duckdb.DuckDBPyConnection) -> None:
     shown = pages(con, subject_pages=True)
     note = "P(high risk) is the sadness score: P(sadness)."
@@ -222,6 +231,7 @@ def test_pages_name_the_emotion_behind_high_risk_and_the_signal(con: duckdb.Duck
         Options(signal="p_low")
 
 
+@pytest.mark.slow
 def test_chinese_pages_name_signs_and_crisis_without_english(con: duckdb.DuckDBPyConnection) -> None:
     zh = inputs(con, lang="zh-TW", subject_pages=True, evidence=True)
     html = {one.file: page.render(one, zh.words) for one in site.pages(zh)}
@@ -243,9 +253,13 @@ def test_chinese_pages_name_signs_and_crisis_without_english(con: duckdb.DuckDBP
         assert "並非診斷" in text
 
 
-def test_every_page_with_signs_says_that_it_is_not_a_diagnosis(con: duckdb.DuckDBPyConnection) -> None:
-    found = inputs(con, subject_pages=True, evidence=True)
-    assert all(NOT_A_DIAGNOSIS in said(page.render(one, found.words)) for one in site.pages(found))
+@pytest.mark.slow
+def test_every_page_with_signs_says_that_it_is_not_a_diagnosis(
+    con: duckdb.DuckDBPyConnection, subject_pages: dict[str, str]
+) -> None:
+    found = inputs(con, evidence=True)
+    quoting = [page.render(one, found.words) for one in site.pages(found)]
+    assert all(NOT_A_DIAGNOSIS in said(html) for html in (*subject_pages.values(), *quoting))
 
 
 def test_each_criterion_of_the_model_has_words() -> None:

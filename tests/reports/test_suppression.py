@@ -74,6 +74,7 @@ def small_groups(texts: Sequence[Text]) -> list[set[tuple[str, int]]]:
     return groups
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(feeds | sparse)
 def test_no_small_cell_can_be_computed_from_what_is_shown(texts: list[Text]) -> None:

@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 
+
+@pytest.mark.slow
 def test_it_asks_for_no_kernels_and_gives_no_advice(tmp_path: Path) -> None:
     (tmp_path / "kernels.py").write_text("print('kernels was imported')")
     code = (

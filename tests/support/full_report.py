@@ -1,6 +1,7 @@
 """A database with everything that a report shows: two cohorts, alerts, a judged run, an evaluation, a gap."""
 
 import datetime as dt
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -70,8 +71,9 @@ def fill(con: duckdb.DuckDBPyConnection, subjects: int = 40, south: str = "south
     )
 
 
+@cache
 def inputs() -> Inputs:
-    """What the report of such a database is made of, with all that is opt-in."""
+    """What the report of such a database is made of, with all that is opt-in; it is made once and not changed."""
     with fake_feed.database() as con:
         fill(con)
         found = collect_inputs(con, None, None, Options(show_subjects=True, subject_pages=True, evidence=True))

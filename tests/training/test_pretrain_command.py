@@ -197,6 +197,7 @@ def test_an_older_base_gets_the_tokens_of_the_second_question() -> None:
     assert add_symptom_tokens(network, tokenizer) == []
 
 
+@pytest.mark.slow
 def test_tuning_lowers_the_loss_of_both_questions_at_the_four_bit_values() -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=byte_level_tokenizer(symptoms=True))
     encoder = PromptEncoder(replace(one_token_template(), symptoms=symptoms_question()), tokenizer)

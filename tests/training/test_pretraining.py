@@ -82,6 +82,7 @@ def test_the_rate_warms_up_holds_and_falls_to_nothing() -> None:
     assert all(a >= b for a, b in itertools.pairwise(rates[100:]))
 
 
+@pytest.mark.slow
 def test_pretraining_learns_and_nf4_costs_little(tokenizer: PreTrainedTokenizerFast, base: LlamaForCausalLM) -> None:
     stream = encode_corpus(tokenizer, TEXTS)
     assert stream.dtype == np.uint16

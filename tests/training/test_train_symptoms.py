@@ -117,6 +117,7 @@ share = 0.1
 """
 
 
+@pytest.mark.slow
 def test_both_questions_are_trained_calibrated_and_score_from_the_folder(
     base: Path, corpus: Path, symptoms: Path, files: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -174,6 +175,7 @@ def test_symptom_texts_need_no_recipe_and_may_be_one_file(
     assert "none: no such file or folder; give symptom texts as JSON lines, or 'embedded'" in told
 
 
+@pytest.mark.slow
 def test_a_chat_model_of_a_hub_learns_the_question_with_the_same_command(
     corpus: Path, symptoms: Path, tmp_path: Path
 ) -> None:

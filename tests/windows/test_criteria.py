@@ -44,6 +44,7 @@ def insert(con: duckdb.DuckDBPyConnection, texts: list[Text]) -> None:
             )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_each_window_counts_what_a_naive_loop_counts(con: duckdb.DuckDBPyConnection, seed: int) -> None:
     texts = random_texts(seed)
@@ -65,6 +66,7 @@ def test_each_window_counts_what_a_naive_loop_counts(con: duckdb.DuckDBPyConnect
         assert row["n_shown_subjects"] == len({t[0] for t in shown})
 
 
+@pytest.mark.slow
 def test_the_view_rolls_over_days_not_rows(con: duckdb.DuckDBPyConnection) -> None:
     texts = random_texts(9)
     insert(con, texts)

@@ -183,7 +183,8 @@ feeds = st.lists(
 )
 
 
-@settings(max_examples=100)
+@pytest.mark.slow
+@settings(max_examples=40)
 @given(
     texts=feeds,
     as_of=st.integers(0, 105),
