@@ -66,7 +66,7 @@ class Measured:
         return title + (", calibrated" if plain != self.result.key else "")
 
     def to_json(self) -> Json:
-        """The entry of metrics.json."""
+        """This method's entry in metrics.json."""
         result, on_test = self.result, self.emotion.get(TEST)
         generated = on_test is not None and result.key.startswith("generate")
         unparseable = int(on_test.unanswered.sum()) if on_test and generated else None

@@ -83,7 +83,7 @@ def run_pipeline(
 
 
 def judge_input(db: Database, settings: Settings, run_id: str) -> Judgement:
-    """Measure the rows of a run and judge them; called after the alerts, which a failure here must not cost."""
+    """Measure the rows of a run and judge them; it runs after the alerts, so that its failure costs no alert."""
     with db.reading() as con:
         measures = measure(con, run_id, settings.quality.min_rows)
     return record_judgement(db, run_id, measures, settings.quality)

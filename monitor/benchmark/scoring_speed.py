@@ -76,7 +76,7 @@ def word_texts(n: int, seed: int = 0, vocabulary: int = 32000) -> list[str]:
 
 
 def word_prompt(prefix_tokens: int, labels: str = "one token") -> PromptTemplate:
-    """A prompt of `prefix_tokens` words before the text and 12 after, with labels of LABEL_TOKENS[labels]."""
+    """A prompt of `prefix_tokens` words before the text and 12 after, with labels of LABEL_TOKENS[labels] tokens."""
     before = "".join(f"w{100 + i % 60} " for i in range(prefix_tokens))
     after = "".join(f" w{60 + i}" for i in range(SUFFIX_TOKENS))
     words, used = {}, 0
@@ -87,7 +87,7 @@ def word_prompt(prefix_tokens: int, labels: str = "one token") -> PromptTemplate
 
 
 def word_tokenizer(vocabulary: int) -> Tokenizer:
-    """A tokenizer of which every word w0, w1, ... is one token."""
+    """A tokenizer with one token for each of the words w0, w1, ..."""
     vocab = {f"w{i}": i for i in range(vocabulary - 1)} | {"<unk>": vocabulary - 1}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

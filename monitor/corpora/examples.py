@@ -85,7 +85,7 @@ class Examples:
         )
 
     def without_criteria(self) -> Examples:
-        """The texts with emotion targets, and these alone."""
+        """The texts that have emotion targets, without their other targets."""
         kept = self.select(self.weights > 0)
         return Examples(kept.texts, kept.targets, kept.weights)
 

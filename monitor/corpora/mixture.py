@@ -142,7 +142,7 @@ class Mixture:
         return np.concatenate(drawn)
 
     def _rewrite(self, text: str, random: np.random.Generator) -> tuple[str, float]:
-        """The text as it may stand in a real feed, and the share of the flat answer its target takes."""
+        """Make a text look like one of a real feed; returns it and the share of the uniform answer in its target."""
         punctuate, shorten, surround = random.random(3)
         if shorten < self.settings.shorten:
             text = LEAD_IN.sub("im", text, count=1)

@@ -77,7 +77,7 @@ class Comments:
         return np.array([CALM.issuperset(names) for names in self.labels], dtype=np.bool_)
 
     def examples(self) -> Examples:
-        """Both questions' targets: calm comments show no criterion, of the others it is not known."""
+        """The comments with the targets of both questions: calm ones show no criterion, the others have no target."""
         nothing = np.zeros((len(self.texts), len(ANSWERS)), np.float32)
         ones = np.ones(len(self.texts), np.float32)
         return Examples(self.texts, self.targets, ones, nothing, self.calm.astype(np.float32))
@@ -88,7 +88,7 @@ class Comments:
 
 
 def read_extra(path: Path) -> Split:
-    """The corpus beyond its splits: a Parquet file with columns text and emotion.
+    """Read the corpus's texts outside its splits, from a Parquet file with columns text and emotion.
 
     Raises:
         DataError: the file is missing, or an emotion is unknown.

@@ -79,7 +79,7 @@ class SymptomTexts:
         return SymptomTexts(texts, self.shown[rows], self.severity[rows], kinds, emotions, hands)
 
     def examples(self, shares: Sequence[float] = SHARES) -> Examples:
-        """Targets of both questions; a criterion that is shown has the share of the text's severity."""
+        """The texts with the targets of both questions; that of a shown criterion is `shares[severity - 1]`."""
         share = np.array([0.0, *shares], np.float32)[self.severity]
         shown = np.concatenate([self.shown, self.shown.any(axis=1, keepdims=True)], axis=1)
         emotions = [

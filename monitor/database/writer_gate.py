@@ -54,7 +54,7 @@ class Gate:
         self._try_lock(fcntl.LOCK_EX if closed else fcntl.LOCK_UN)
 
     def _try_lock(self, operation: int) -> bool:
-        """Whether the lock was free; True if there is no gate."""
+        """Try to take the lock; returns whether it was free, or True if there is no gate."""
         if self._file < 0:
             return True
         try:

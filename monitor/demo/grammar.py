@@ -205,7 +205,7 @@ def _line(rng: Random, person: Person, pool: tuple[str, str], around: Mapping[st
 
 
 def _options(pool: tuple[str, str], around: Mapping[str, str]) -> list[str]:
-    """The clauses of a pool whose slots all have a value for this writer."""
+    """Clauses of a pool that can be filled: there is a value for each of their slots."""
     section, key = pool
     slots = phrases()["list"].keys() | around.keys()
     return [line for line in phrases()[section].get(key, ()) if set(SLOT.findall(line)) <= slots]

@@ -144,7 +144,7 @@ class Manifest:
 def _read_symptoms(
     value: Mapping[str, Any], *, asked: bool
 ) -> tuple[SymptomsCalibration | None, dict[str, float] | None]:
-    """Calibration and limits, neutral ones where a prompt with the question comes without them."""
+    """Read calibration and limits of the symptoms question; neutral ones if only the prompt has the question."""
     given = {key: value[key] for key in ("symptoms_calibration", "criteria_limits") if key in value}
     if not asked:
         if given:

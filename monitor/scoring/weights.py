@@ -34,7 +34,7 @@ PROJECTIONS = {
 
 
 def read_nf4(parts: Mapping[str, Tensor]) -> Nf4:
-    """A matrix from the tensors bitsandbytes stores for it: "" the codes, then its quantisation state.
+    """Read a matrix from the tensors that bitsandbytes stores: the codes under the name "", and the scales.
 
     Raises:
         ValueError, KeyError, TypeError, RuntimeError: the state is damaged or does not fit the codes.

@@ -177,7 +177,7 @@ class PackedTrainer:
         return Answers(torch.cat(scores)[order], owner[order], torch.cat(criteria)[order_labelled])
 
     def _parts(self, rows: Sequence[Row], tokens: int) -> list[npt.NDArray[np.int64]]:
-        """Indices of the rows that make a sequence of so many tokens each."""
+        """Divide the rows into sequences of at most `tokens` tokens; returns the indices of each sequence's rows."""
         room = max(tokens - self._n_prefix, tokens // 2)
         return plan_batches([len(row.ids) - self._n_prefix for row in rows], room)
 
@@ -236,7 +236,7 @@ class PackedTrainer:
 
 
 class _Graph:
-    """A run on inputs of one size, recorded once; each replay adds to the same gradients again."""
+    """A CUDA graph of one training step for inputs of one size. Each replay adds to the same gradients."""
 
     def __init__(self, run: Callable[..., Tensor], inputs: list[Tensor], pool: Any) -> None:
         self._inputs = [part.clone() for part in inputs]

@@ -31,7 +31,11 @@ def round_to_nf4(weight: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def nf4_forward(network: nn.Module) -> Iterator[None]:
-    """Inside, the decoder's matrices hold their NF4 values; gradients go to the exact values (straight through)."""
+    """Round the decoder's matrices to NF4 within the block.
+
+    Their exact values come back at its end, and the gradients of the rounded ones are applied to them (the
+    straight-through estimator, Bengio et al. 2013).
+    """
     matrices = decoder_matrices(network)
     exact = [matrix.data for matrix in matrices]
     for matrix in matrices:

@@ -69,7 +69,7 @@ def measure_validation(
     record: dict[str, float],
     result: TrainResult,
 ) -> bool:
-    """Add the validation's figures to the record, and note the best yet in the result; whether these are."""
+    """Add the figures of a validation to the record, and keep the best in the result; returns whether these are."""
     f1 = auroc = None
     if validation.several_emotions:
         emotional = validation.select(validation.weights > 0)

@@ -83,7 +83,7 @@ def index(inputs: Inputs, page: partial[Page]) -> Page:
 
 
 def cohort(number: int, series: Series, inputs: Inputs, page: partial[Page]) -> Page:
-    """One cohort."""
+    """The page of one cohort."""
     return page(
         _file(number),
         str(series.cohort),
@@ -117,7 +117,7 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
 
 
 def _crisis_lead(inputs: Inputs) -> str:
-    """That no one may rely on this report to find a crisis, and how many passages wait for a reader."""
+    """Say that this report does not detect crises, and how many passages a person must read."""
     words, n_passages = inputs.words, inputs.passages.height
     warning = words("This report does not detect crises by itself.")
     if inputs.too_few:  # the number would reveal something

@@ -36,19 +36,19 @@ def put(file: Path, content: str | bytes) -> Path:
 
 
 def svg(spec: dict[str, Any], version: str) -> str:
-    """Without the rules that only the pointer makes visible: hundreds of layers, which a PNG takes long to merge."""
+    """Render a chart as SVG, without the marks that show only under the pointer: they make its PNG slow."""
     drawing: str = vl_convert.vegalite_to_svg(spec, vl_version=version)
     return INVISIBLE.sub("", drawing)
 
 
 def png(drawing: str) -> bytes:
-    """An SVG in two dots a point."""
+    """Render an SVG as PNG, two pixels a point."""
     picture: bytes = vl_convert.svg_to_png(drawing, scale=2)
     return picture
 
 
 def draw(version: str, spec: dict[str, Any], file: Path, *, with_png: bool) -> None:
-    """Put the picture of a specification for this version of Vega-Lite as SVG into `file`, and as PNG beside it.
+    """Render a specification of this version of Vega-Lite as SVG into `file`, and as PNG beside it if asked.
 
     Raises:
         OSError: they cannot be written.
