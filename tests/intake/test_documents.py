@@ -91,6 +91,7 @@ def test_inexact_parquet_ids_are_rejected_and_merge_no_subjects(tmp_path: Path) 
     ]
 
 
+@pytest.mark.slow
 def test_a_parquet_file_larger_than_stated_is_read_in_small_chunks(
     tmp_path: Path,
 ) -> None:
@@ -172,6 +173,7 @@ ANY_ROW = st.fixed_dictionaries(
 QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
+@pytest.mark.slow
 @QUICK
 @given(rows=st.lists(ANY_ROW, min_size=1, max_size=12), chunk_rows=st.integers(1, 5))
 def test_every_written_row_is_read_as_valid_or_rejected(

@@ -48,6 +48,7 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
     assert not loaded & {"torch", "duckdb", "polars", "jobs.score"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", app.COMMANDS)
 def test_every_command_has_help_and_starts_in_both_ways_without_torch(name: str) -> None:
     module = name.replace("-", "_")

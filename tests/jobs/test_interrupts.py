@@ -34,7 +34,7 @@ class Slow(KeywordScorer):
             pause("score")
         return super().score(texts, progress)
 
-def load(*_):
+def load(*_, **__):
     pause("load")
     return Slow()
 

@@ -45,6 +45,7 @@ def settings(tmp_path: Path) -> Settings:
     )
 
 
+@pytest.mark.slow
 def test_nights_add_what_is_new_and_write_the_report(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 120) + "d0,s1\n")
     run_nightly(settings, KeywordScorer)
@@ -123,6 +124,7 @@ def test_a_snapshot_in_the_inbox_would_be_input_and_clear_input_away(settings: S
     assert list(settings.inbox.iterdir()) == [own]
 
 
+@pytest.mark.slow
 def test_a_full_disk_under_the_log_costs_no_row(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,6 +101,7 @@ def test_an_alert_is_sent_once_and_a_quiet_night_not_at_all(inbox: Inbox, db: Pa
     assert len(received) == 1
 
 
+@pytest.mark.slow
 def test_a_night_sends_its_alerts_and_failure_without_any_name(inbox: Inbox, sad: Settings, tmp_path: Path) -> None:
     urls, received = inbox
     settings = sad.model_copy(update={"notify": tuple(urls)})

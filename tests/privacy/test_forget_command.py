@@ -133,6 +133,7 @@ def test_no_byte_of_a_forgotten_subject_stays_in_any_written_file(
         assert pseudonym not in pl.read_parquet(export).to_series(0).to_list()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_report")
 def test_a_forgotten_subject_returns_only_with_a_changed_file(settings: Settings) -> None:
     run_nightly(settings, KeywordScorer)
@@ -180,6 +181,7 @@ def test_without_the_key_only_a_pseudonym_can_be_forgotten(
     assert not file.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_report")
 def test_a_subject_that_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no such database"):

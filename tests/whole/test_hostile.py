@@ -59,6 +59,7 @@ def test_a_hostile_id_is_kept_but_for_the_spaces_around_it_or_rejected(
     assert kept.n_unique() > 290
 
 
+@pytest.mark.slow
 def test_hostile_texts_pass_through_database_snapshot_query_and_report(tmp_path: Path) -> None:
     rows: list[dict[str, object]] = [
         {"doc_id": f"d{i}", "subject_id": text[:50], "posted_at": DAY, "text": text, "source": text[:50]}
