@@ -1,5 +1,5 @@
 -- name: data_quality
--- purpose: the denominators: rows that were read, refused, repeated, scored, cut, and left out of the windows
+-- purpose: the denominators: rows that were read, rejected, repeated, scored, cut, and left out of the windows
 -- grain: one row for the database and this model
 -- frame: posted up to and including the day of as_of, except n_after (posted later, in no window) and the counts of the
 --        intake (n_rejected, n_duplicate), which belong to files and not to dates
