@@ -1,6 +1,7 @@
-"""List the alerts of a database, bring them up to date, or acknowledge one.
+"""List the alerts of a database, bring them up to date, or record what was done about one.
 
 risk-monitor alerts --db risk.duckdb --update --fail-on-open
+risk-monitor alerts --db risk.duckdb --acknowledge Bako7 --by Ana --outcome contacted --note "talks with us on Friday"
 
 `score` and the nightly run update the alerts themselves; --update does it after a change of settings.
 """
@@ -20,12 +21,13 @@ from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import print_note, print_warning, without_control_characters
 from jobs.pipeline.run import recorded_run
 from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.case_log import OUTCOMES, record_case
 from monitor.alerts.rules import AlertRules
-from monitor.alerts.state import acknowledge
 from monitor.alerts.update import latest_model, refresh_alerts
 from monitor.database.connection import Database
-from monitor.database.statements import utc_now
+from monitor.database.statements import query, utc_now
 from monitor.errors import ConfigError, StoreError
+from monitor.privacy.codes import give_missing_codes
 from monitor.settings import DEFAULT_FILE, load_settings
 from monitor.windows import window_queries
 
@@ -48,6 +50,11 @@ def list_alerts(db: Database, model_id: str, *, closed: bool = False) -> list[di
     """The alerts of a model, newest first: those not closed, or all of them."""
     with db.reading() as con:
         rows = window_queries.run(con, "alerts", model_id=model_id, as_of=utc_now().date()).to_dicts()
+        codes = dict(con.execute("SELECT subject_id, code FROM codes").fetchall())
+        events = query(con, "alerts/case_events", as_of=utc_now().date()).partition_by("alert_id", as_dict=True)
+    for row in rows:
+        own = events.get((row["alert_id"],))
+        row |= {"code": codes.get(row["subject_id"], "–"), "events": [] if own is None else own.to_dicts()}
     return [row for row in rows if closed or row["state"] != "closed"]
 
 
@@ -63,18 +70,28 @@ def describe(alert: dict[str, Any], signal: str = "p_high") -> str:
     }[alert["rule"]]
 
 
+def done(events: list[dict[str, Any]]) -> str:
+    """The events of an alert in the case log, in a few words."""
+    parts = (
+        " ".join(filter(None, (str(event["at"].date()), event["by"], (event["outcome"] or "seen").replace("_", " "))))
+        for event in events
+    )
+    return "; ".join(parts) or "nobody has looked"
+
+
 def print_alerts(rows: list[dict[str, Any]], if_none: str, signal: str = "p_high") -> None:
     """Print alerts as a table on standard output, or the line `if_none` without alerts."""
     console = Console()
     if not console.is_terminal:
         console.width = 10_000
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    for name in ("alert", "subject", "rule", "opened", "evidence", "texts", "because", "state"):
+    for name in ("alert", "person", "subject", "rule", "opened", "evidence", "texts", "because", "state", "done"):
         table.add_column(name, overflow="fold")
     for row in rows:
         state = row["state"] + (f" ({row['closed_because']}, {row['closed_on']})" if row["closed_on"] else "")
         cells = (
             row["alert_id"][:SHORT_ID],
+            row["code"],
             without_control_characters(row["subject_id"]),
             row["rule"],
             str(row["opened_on"]),
@@ -82,6 +99,7 @@ def print_alerts(rows: list[dict[str, Any]], if_none: str, signal: str = "p_high
             str(row["n"]),
             describe(row, signal),
             state,
+            without_control_characters(done(row["events"])),
         )
         table.add_row(*map(Text, cells))
     console.print(table if rows else Text(if_none), soft_wrap=not rows)
@@ -94,8 +112,15 @@ def command(
     ] = False,
     acknowledged: Annotated[
         str | None,
-        typer.Option("--acknowledge", metavar="ID", help="Record that somebody has seen this alert."),
+        typer.Option(
+            "--acknowledge", metavar="ID", help="Record that somebody has seen this alert, or those of this code."
+        ),
     ] = None,
+    by: Annotated[str | None, typer.Option(help="With --acknowledge: the name of whoever looked.")] = None,
+    outcome: Annotated[
+        str | None, typer.Option(help=f"With --acknowledge: what came of it; {', '.join(OUTCOMES)}.")
+    ] = None,
+    note: Annotated[str | None, typer.Option(help="With --acknowledge: a sentence about it.")] = None,
     closed: Annotated[bool, typer.Option("--all", help="Also list closed alerts.")] = False,
     fail_on_open: Annotated[
         bool, typer.Option("--fail-on-open", help="Exit with 3 when an alert is open (not yet acknowledged).")
@@ -105,9 +130,10 @@ def command(
         typer.Option(help="Settings in TOML, with the rules (default: risk-monitor.toml here, if any)."),
     ] = None,
 ) -> None:
-    """List the alerts that are not closed, newest first; bring them up to date; acknowledge one.
+    """List the alerts that are not closed, newest first; bring them up to date; record what was done about one.
 
-    Each alert gives its rule, the days and texts behind it, its value and the limit it passed.
+    Each alert gives its rule, the days and texts behind it, its value and the limit it passed, all of the day
+    that opened it. The report says how the person does now.
     """
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
@@ -118,8 +144,13 @@ def command(
     if update_first:
         update_alerts(database, rules)
     if acknowledged is not None:
+        give_missing_codes(database)
         with database.only_writer(), database.writing() as con:
-            print_note(f"acknowledged {acknowledge(con, acknowledged)}")
+            recorded = record_case(con, acknowledged, by=by, outcome=outcome, note=note)
+        for alert_id in recorded:
+            print_note(f"acknowledged {alert_id}" if outcome is None else f"{outcome.replace('_', ' ')}: {alert_id}")
+    elif by or outcome or note:
+        raise ConfigError("--by, --outcome and --note belong to --acknowledge ID")
     model = latest_model(database)
     rows = list_alerts(database, model["model_id"], closed=closed) if model else []
     outdated = ""

@@ -7,10 +7,12 @@ Each run starts over: it replaces DIR/demo.duckdb and the report in DIR/report.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -30,8 +32,11 @@ from monitor.database.connection import Database
 from monitor.demo.feed import demo_feed_path
 from monitor.errors import StoreError
 from monitor.labels import EMOTIONS
+from monitor.privacy.codes import give_codes
 from monitor.windows import window_queries
 from reports.risk.inputs import Options
+
+DRAW = 2026  # of the codes
 
 
 def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
@@ -41,7 +46,7 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
         StoreError: another demo is running in this folder, or the folder cannot be written.
     """
     db, options = Database(out / "demo.duckdb"), Options()
-    _remove_last_demo(db)
+    _start_over(db)
     counts = RunCounts()
     with scoring_run(db, "demo", load, key_file=None) as (scorer, run_id, _):
         model = scorer.model
@@ -78,8 +83,8 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
     )
 
 
-def _remove_last_demo(db: Database) -> None:
-    """Remove the database of an earlier demo.
+def _start_over(db: Database) -> None:
+    """Remove the database of an earlier demo, and make one in which people have the same codes in every demo.
 
     Raises:
         StoreError: another command appended texts to it, or another demo is running.
@@ -92,6 +97,9 @@ def _remove_last_demo(db: Database) -> None:
                 raise StoreError(f"{db}: holds texts that are not the demo's; name another folder with --out")
         for old in (db.path, *db.path.parent.glob(f"{db.path.name}.wal*")):
             old.unlink(missing_ok=True)
+    people = pl.read_csv(demo_feed_path(), columns=["subject_id"])["subject_id"].unique().to_list()
+    with db.writing() as con:
+        give_codes(con, people, random.Random(DRAW))
 
 
 def _emotion_shares(totals: dict[str, Any]) -> str:

@@ -33,10 +33,12 @@ from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.case_log import OUTCOMES
 from monitor.alerts.rules import RULES, AlertRules
 from monitor.alerts.state import find_episodes
 from monitor.alerts.update import latest_model
 from monitor.database.connection import Database
+from monitor.database.statements import query
 from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
@@ -94,6 +96,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
         "rules": rules.model_dump(),
         "all": measured(rules, RULES),
         "n_crisis": find_episodes(con, model_id, LAST_DAY, rules, ["crisis"]).height,
+        "outcomes": query(con, "alerts/rule_outcomes", model_id=model_id, as_of=LAST_DAY).to_dicts(),
         "curves": curves,
     }
 
@@ -168,12 +171,30 @@ def print_results(results: Json) -> None:
         table.add_row(name, *(_number(row[key], form) for row in columns.values()))
     console.print(table)
     console.print(f"alerts of the crisis rule, not in this table: {results['n_crisis']:,}")
+    _print_outcomes(console, results["outcomes"])
     console.print(
         f"{results['n_texts']:,} texts of {results['n_subjects']:,} subjects over {results['subject_years']:,.1f} "
         f"subject-years\n{NOT_A_DIAGNOSIS}",
         style="dim",
         soft_wrap=True,
         highlight=False,
+    )
+
+
+def _print_outcomes(console: Console, outcomes: Sequence[Json]) -> None:
+    """Print how often each rule was right, by what people recorded in the case log; nothing where they did not."""
+    if not outcomes:
+        return
+    columns = ("rule", "judged", *(name.replace("_", " ") for name in OUTCOMES), "precision (95%)")
+    table = Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for row in outcomes:
+        interval = f"{row['precision']:.0%} ({row['precision_lo']:.0%} to {row['precision_hi']:.0%})"
+        table.add_row(row["rule"], str(row["n"]), *(str(row[name]) for name in OUTCOMES), interval)
+    console.print(table)
+    console.print(
+        "precision: share of judged alerts that were no false alarm, by the case log; people chose which to judge",
+        style="dim",
+        soft_wrap=True,
     )
 
 

@@ -241,7 +241,8 @@ def command(
 
     Views of the model that scored last: latest_scores, risk_daily, risk_rolling, criteria_rolling, subjects_now,
     open_alerts.
-    Tables of all models: documents, scores, models, runs, files, rejects, alerts, mentions, evaluations. For example:
+    Tables of all models: documents, scores, models, runs, files, rejects, alerts, mentions, codes, case_log,
+    access_log, evaluations. For example:
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
     if style is Format.TABLE:

@@ -17,6 +17,7 @@ from jobs.pipeline.run_counts import RunCounts
 from monitor.database import ledger, store
 from monitor.database.connection import Database
 from monitor.intake import documents
+from monitor.privacy.codes import give_codes
 
 COMMIT_ROWS = 100_000  # with half as many, a million rows take half as long again
 COMMIT_BYTES = 64 * 2**20
@@ -181,7 +182,9 @@ def _append(
         chunks = [chunk.with_stored_ids(stored) for chunk in chunks]
     if used := set(store.conflicting_ids(con, pl.concat([chunk.documents for chunk in chunks]))):
         chunks = [_reject(chunk, used) for chunk in chunks]
-    n_appended = store.append_documents(con, pl.concat([chunk.documents for chunk in chunks]), run_id)
+    new = pl.concat([chunk.documents for chunk in chunks])
+    n_appended = store.append_documents(con, new, run_id)
+    give_codes(con, new["subject_id"].unique().to_list())
     store.append_rejects(con, pl.concat([chunk.rejects for chunk in chunks]), run_id)
     ledger.count_in_run(
         con,

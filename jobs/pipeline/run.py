@@ -20,6 +20,7 @@ from monitor.errors import MonitorError, StoreError
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
 from monitor.privacy.agreement import pseudonyms_for_run
+from monitor.privacy.codes import give_missing_codes
 from monitor.privacy.pseudonyms import PLAIN, Pseudonyms
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
             raise
         with db.writing() as con:
             agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
+        give_missing_codes(db)
         record_model(db, scorer.model)
         with recorded_run(db, job, scorer.model.model_id) as run_id:
             yield OpenRun(scorer, run_id, pseudonyms)

@@ -13,6 +13,7 @@ from jobs.pipeline.report_inputs import collect_inputs
 from monitor.database.connection import Database, private_files
 from monitor.errors import ConfigError
 from monitor.output_files import OutputFiles
+from monitor.privacy.codes import give_missing_codes
 from reports.risk import html, pages, pictures
 from reports.risk.inputs import Inputs, Notice, Options
 from reports.style import axes
@@ -41,6 +42,7 @@ def write_report(
         ConfigError: no such model, several that fit, or `out` cannot be written. StoreError: `db` cannot be read.
     """
     options = options or Options()
+    give_missing_codes(db)
     with db.reading() as con:
         inputs = collect_inputs(con, as_of, model, options)
     try:

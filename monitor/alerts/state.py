@@ -15,7 +15,6 @@ import polars as pl
 
 from monitor.alerts.rules import ALL_RULES, AlertRules
 from monitor.database.statements import execute, query, statement, utc_now
-from monitor.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -85,35 +84,6 @@ def write_episodes(
         closed=changes.filter(~is_open, pl.col("old_state") != "closed").height,
         open=n_open,
     )
-
-
-def acknowledge(con: duckdb.DuckDBPyConnection, alert: str) -> str:
-    """Record that somebody has seen an open alert; returns its full alert_id.
-
-    Args:
-        con: a connection that may write.
-        alert: an alert_id, or its first characters.
-
-    Raises:
-        DataError: no alert or several alerts have such an id, or the alert is not open.
-    """
-    if not alert.strip():
-        raise DataError(
-            "no alert is named; give an id, or its first characters, from the list of `risk-monitor alerts`"
-        )
-    matches = con.execute(
-        "SELECT alert_id, state, state_changed_at FROM alerts WHERE starts_with(alert_id, ?)", [alert.strip()]
-    ).fetchall()
-    if len(matches) != 1:
-        what = f"{len(matches)} alerts match; give more of the id" if matches else "there is no such alert"
-        raise DataError(f"alert {alert!r}: {what}")
-    ((alert_id, state, since),) = matches
-    if state != "open":
-        raise DataError(
-            f"alert {alert!r} is {state} already, since {since:%Y-%m-%d %H:%M} UTC; only open ones are acknowledged"
-        )
-    execute(con, "alerts/acknowledge", alert_id=alert_id, now=utc_now())
-    return str(alert_id)
 
 
 def count_unsent(con: duckdb.DuckDBPyConnection, model_id: str) -> int:

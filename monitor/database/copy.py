@@ -18,8 +18,8 @@ from monitor.database.schema import migrate
 from monitor.database.statements import execute, fetch_number, statement
 from monitor.errors import StoreError
 
-# Scores and mentions follow documents, because only those of copied documents are copied.
-FILTERED_TABLES = ("documents", "scores", "mentions", "alerts", "files", "rejects", "runs")
+# Scores and mentions follow documents, and the case log follows alerts, because they are copied with them.
+FILTERED_TABLES = ("documents", "scores", "mentions", "alerts", "case_log", "codes", "files", "rejects", "runs")
 TEXT_TABLES = ("documents", "scores")  # the tables with a row for each text
 MATCHES_NOTHING = "^\\b$"
 

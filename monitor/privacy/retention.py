@@ -20,7 +20,7 @@ MAX_JUMP_DAYS = 31  # between two runs; one night with a clock a year ahead woul
 
 
 def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None, *, trust_clock: bool = False) -> int:
-    """Remove texts, and the raw content of rejects, that were ingested more than `days` days ago; scores stay.
+    """Remove texts, raw content of rejects and notes of the case log that are older than `days` days; scores stay.
 
     The file is rewritten only if there are any. The caller holds `Database.only_writer`.
 
@@ -41,7 +41,7 @@ def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None, *, t
     before = now - dt.timedelta(days=days)
     with db.reading() as con:
         (accepted,) = execute(con, "queries/last_accepted_clock").fetchall()[0]
-        n_texts, n_rejects = execute(con, "queries/count_old_texts", before=before).fetchall()[0]
+        n_texts, n_rejects, n_notes = execute(con, "queries/count_old_texts", before=before).fetchall()[0]
     jump = (now - accepted).days if accepted is not None else 0
     if jump > MAX_JUMP_DAYS and not trust_clock:
         raise ClockError(
@@ -50,7 +50,7 @@ def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None, *, t
         )
     with db.writing() as con:
         execute(con, "queries/accept_clock", now=now)
-    if n_texts or n_rejects:
+    if n_texts or n_rejects or n_notes:
         rewrite(db, before=before)
     return int(n_texts)
 

@@ -8,6 +8,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from monitor.alerts import state as alerts
+from monitor.alerts.case_log import record_case
 from monitor.errors import DataError
 from monitor.windows import window_queries
 from tests.alerts.test_rules import LAST, USUAL, on, update, write
@@ -51,27 +52,27 @@ def test_acknowledged_alert_stays_acknowledged_until_it_ends(con: duckdb.DuckDBP
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 6)
     ((alert_id,),) = con.execute("SELECT alert_id FROM alerts WHERE rule = 'level'").fetchall()
-    assert alerts.acknowledge(con, alert_id[:8]) == alert_id
+    assert record_case(con, alert_id[:8]) == [alert_id]
     con.execute("UPDATE alerts SET state_changed_at = '2026-02-03 04:05:06'")
     with pytest.raises(DataError, match="is acknowledged already, since 2026-02-03 04:05 UTC"):
-        alerts.acknowledge(con, alert_id)
+        record_case(con, alert_id)
     update(con, 9)
     assert ("level", "acknowledged", None) in states(con)
     update(con, 60)
     assert set(states(con)) == {("level", "closed", "silent"), ("sustained", "closed", "silent")}
     with pytest.raises(DataError, match=r"is closed already, since .*; only open ones"):
-        alerts.acknowledge(con, alert_id)
+        record_case(con, alert_id)
 
 
 @pytest.mark.parametrize(
     ("alert", "message"),
-    [("no-such", "there is no such alert"), ("", "no alert is named"), (" ", "no alert is named")],
+    [("no-such", "there is no such alert or code"), ("", "no alert is named"), (" ", "no alert is named")],
 )
 def test_unknown_alert_cannot_be_acknowledged(con: duckdb.DuckDBPyConnection, alert: str, message: str) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 9)
     with pytest.raises(DataError, match=message):
-        alerts.acknowledge(con, alert)
+        record_case(con, alert)
 
 
 def test_late_rows_withdraw_an_alert_and_deletion_reopens_it(
@@ -91,7 +92,7 @@ def test_late_rows_move_the_first_day_of_an_alert(con: duckdb.DuckDBPyConnection
     write(con, "a", [(day, 0.9) for day in range(2, 10)])
     update(con, 9)
     ((alert_id, day),) = con.execute("SELECT alert_id, opened_on FROM alerts WHERE rule = 'level'").fetchall()
-    alerts.acknowledge(con, alert_id)
+    record_case(con, alert_id)
     write(con, "a", [(day, 0.9) for day in range(2, 5)])
     update(con, 9)
     ((same_id, opened_on, to, state),) = con.execute(

@@ -22,6 +22,8 @@ BY_RUN = {
     "raised_at",
     "state_changed_at",
     "told_at",
+    "given_at",
+    "code",  # drawn at random
 }
 LEDGERS = {"runs", "schema_version"}
 

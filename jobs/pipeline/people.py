@@ -1,0 +1,72 @@
+"""Open what names people: the database and key that a command names, and a roster."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import duckdb
+
+from jobs.console.progress import print_warning
+from monitor.database.connection import Database
+from monitor.errors import ConfigError
+from monitor.privacy import agreement
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
+from monitor.privacy.roster import Roster, read_roster
+from monitor.settings import DEFAULT_FILE, load_settings
+
+MOST_ROWS_NAMED = 5
+
+
+def named_database(db: Path | None, config: Path | None) -> tuple[Database, Path]:
+    """The database and the key file that --db or the settings name.
+
+    Raises:
+        ConfigError: neither names a database, or the settings cannot be read.
+    """
+    settings = load_settings(config) if config or DEFAULT_FILE.exists() else None
+    if settings is not None and db is not None and db.resolve() != settings.db.resolve():
+        settings = None  # those of another database
+    path = db or (settings and settings.db)
+    if path is None:
+        raise ConfigError("name the database with --db, or the settings with --config")
+    return Database(path), (settings and settings.key_file) or default_key_file(path)
+
+
+def open_key(con: duckdb.DuckDBPyConnection, key_file: Path) -> Pseudonyms | None:
+    """The pseudonyms of this database; None if it holds plain ids, or if the key is not here.
+
+    Raises:
+        StoreError: the key is that of another database. ConfigError: it cannot be read.
+    """
+    recorded = agreement.read_fingerprint(con)
+    if recorded in (None, PLAIN) or not (KEY_VARIABLE in os.environ or key_file.exists()):
+        return None
+    pseudonyms = open_pseudonyms(key_file, create=False)
+    agreement.check_fingerprint(recorded, pseudonyms.fingerprint)
+    return pseudonyms
+
+
+def open_roster(db: Database, path: Path, key_file: Path) -> Roster:
+    """Read a roster and match it with the database; warns of ids that the database lacks and of shared names.
+
+    Raises:
+        DataError: the roster cannot be used. StoreError, ConfigError: as `open_key`.
+    """
+    with db.reading() as con:
+        pseudonyms = open_key(con, key_file)
+        known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM documents").fetchall()}
+        plain = agreement.read_fingerprint(con) in (None, PLAIN)
+    roster = read_roster(path, known, pseudonyms)
+    if roster.unknown:
+        rows = ", ".join(map(str, roster.unknown[:MOST_ROWS_NAMED]))
+        more = ", ..." if len(roster.unknown) > MOST_ROWS_NAMED else ""
+        key = "" if plain or pseudonyms else f"; the key is not here (no {key_file}, no {KEY_VARIABLE})"
+        n = len(roster.unknown)
+        print_warning(f"{path}: {n:,} of its ids {'is' if n == 1 else 'are'} not in {db} (row {rows}{more}){key}")
+    if roster.shared:
+        n = len(roster.shared)
+        print_warning(
+            f"{path}: {n:,} name{' is' if n == 1 else 's are'} shared by several people; their codes tell them apart"
+        )
+    return roster

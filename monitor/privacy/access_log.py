@@ -1,0 +1,30 @@
+"""The access log: who turned a code or an id into a person, and when."""
+
+from __future__ import annotations
+
+import getpass
+import os
+
+import duckdb
+
+from monitor.database.statements import execute, utc_now
+
+
+def account() -> str:
+    """The account that runs this process; its number where it has no name."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}"
+
+
+def log_access(con: duckdb.DuckDBPyConnection, command: str, code: str | None, n_people: int) -> None:
+    """Write one line into the table access_log.
+
+    Args:
+        con: a connection that may write; the caller commits, before anything is shown.
+        command: the command, "who" or "report".
+        code: the code of the person; None if nobody was found, or if a roster named several.
+        n_people: number of people who were named.
+    """
+    execute(con, "queries/log_access", now=utc_now(), by=account(), command=command, code=code, n_people=n_people)

@@ -1,0 +1,23 @@
+-- name: named_alerts
+-- purpose: the alerts that a word names: one by its id or the start of it, or those of the person with that code that are not
+--          closed (where none is open, the newest), of the model that scored last
+-- grain: one row per alert
+-- frame: all of the person's alerts
+-- params: start, code
+WITH own AS (
+    SELECT a.alert_id, a.state, a.state_changed_at, a.opened_on
+    FROM alerts AS a
+    JOIN codes AS c USING (subject_id)
+    WHERE
+        c.code = $code
+        AND a.closed_because IS DISTINCT FROM 'withdrawn'
+        AND a.model_id = (SELECT model_id FROM scores GROUP BY model_id ORDER BY max(scored_at) DESC, model_id LIMIT 1)
+)
+SELECT alert_id, state, state_changed_at
+FROM alerts
+WHERE starts_with(alert_id, $start)
+UNION ALL
+SELECT alert_id, state, state_changed_at
+FROM own
+QUALIFY state <> 'closed' OR (bool_and(state = 'closed') OVER () AND row_number() OVER (ORDER BY opened_on DESC, alert_id) = 1)
+ORDER BY alert_id

@@ -1,0 +1,11 @@
+-- name: new_codes
+-- purpose: give the codes of the frame `drawn` (place, code) to the people of the frame `unnamed` (place, subject_id), except
+--          those that are in use or were
+-- grain: one new row per person who got a code
+-- frame: none
+-- params: now
+INSERT INTO codes BY NAME
+SELECT d.code, u.subject_id, CAST($now AS TIMESTAMP) AS given_at
+FROM drawn AS d
+JOIN unnamed AS u USING (place)
+ANTI JOIN codes AS c ON c.code = d.code

@@ -1,0 +1,13 @@
+-- name: case_log
+-- purpose: what people did about alerts: who saw one, when, what came of it (NULL: seen only), and a note
+-- grain: one row per event of an alert
+-- frame: none
+-- params: none
+CREATE TABLE case_log (
+    alert_id VARCHAR NOT NULL,
+    "at" TIMESTAMP NOT NULL,
+    "by" VARCHAR,
+    outcome VARCHAR CHECK (outcome IN ('contacted', 'false_alarm', 'known', 'referred')),
+    note VARCHAR,
+    PRIMARY KEY (alert_id, "at")
+)

@@ -1,0 +1,107 @@
+"""`risk-monitor who`: from a code to a person and back, and a line in the access log for each use."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from jobs.cli import main
+from jobs.pipeline.score_files import score_files
+from monitor.database.connection import Database
+from monitor.privacy.pseudonyms import open_pseudonyms
+from tests.support.keyword_scorer import KeywordScorer
+
+PEOPLE = ("s1234", "s5678", "s9999")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with pseudonyms, its key, and one with plain ids; three people."""
+    folder = tmp_path_factory.mktemp("who")
+    rows = "".join(f"{who},2026-01-0{day}T08:00:00Z,joy {day}\n" for who in PEOPLE for day in range(1, 4))
+    (folder / "feed.csv").write_text("subject_id,posted_at,text\n" + rows)
+    key = folder / "risk.duckdb.key"
+    score_files([folder / "feed.csv"], Database(folder / "risk.duckdb"), KeywordScorer, key_file=key)
+    score_files([folder / "feed.csv"], Database(folder / "plain.duckdb"), KeywordScorer)
+    return folder
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as stop:
+        main(["who", *words])
+    printed = capsys.readouterr()
+    return int(stop.value.code or 0), printed.out + printed.err
+
+
+def codes(db: Path) -> dict[str, str]:
+    with Database(db).reading() as con:
+        return dict(con.execute("SELECT subject_id, code FROM codes").fetchall())
+
+
+def accesses(db: Path) -> list[tuple]:
+    with Database(db).reading() as con:
+        return con.execute('SELECT command, code, n_people FROM access_log ORDER BY "at"').fetchall()
+
+
+def test_a_code_leads_to_the_name_and_an_id_to_the_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    db = folder / "risk.duckdb"
+    hidden = open_pseudonyms(folder / "risk.duckdb.key").of("s1234")
+    code = codes(db)[hidden]
+    (folder / "roster.csv").write_text("subject_id,name,class\ns1234,Ana Novak,7b\ns5678,Bo Chen,7b\n")
+    before = len(accesses(db))
+    for word in (code, code.lower(), "s1234", hidden):
+        exit_code, told = call(capsys, word, "--db", str(db), "--roster", str(folder / "roster.csv"))
+        assert exit_code == 0
+        assert re.search(rf"code\s+{code}\n\s+subject\s+{hidden}\n\s+name\s+Ana Novak", told)
+    assert accesses(db)[before:] == [("who", code, 1)] * 4
+    _, told = call(capsys, "s9999", "--db", str(db), "--roster", str(folder / "roster.csv"))
+    assert "not in the roster" in told
+    assert "Ana" not in told
+
+
+def test_nobody_is_an_error_that_is_logged_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = len(accesses(folder / "plain.duckdb"))
+    exit_code, told = call(capsys, "Zuzu9", "--db", str(folder / "plain.duckdb"))
+    assert exit_code == 2
+    assert "nobody in" in told
+    assert accesses(folder / "plain.duckdb")[before:] == [("who", None, 0)]
+
+
+def test_without_the_key_a_plain_id_leads_nowhere(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    db = tmp_path / "risk.duckdb"
+    db.write_bytes((folder / "risk.duckdb").read_bytes())
+    (tmp_path / "roster.csv").write_text("subject_id,name\ns1234,Ana Novak\n")
+    exit_code, told = call(capsys, "s1234", "--db", str(db))
+    assert exit_code == 2
+    assert "needs the key" in told
+    code = next(iter(codes(db).values()))
+    exit_code, told = call(capsys, code, "--db", str(db), "--roster", str(tmp_path / "roster.csv"))
+    assert exit_code == 0
+    assert "the key is not here" in told
+    assert "not in the roster" in told
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [
+        ("subject_id,name\ns1234,Ana\ns5678,Ana\n", 0, "1 name is shared by several people"),
+        ("subject_id,name\ns1234,Ana\nstranger,Bo\nother,Cy\n", 0, "2 of its ids are not in"),
+        ("subject_id,name\ns1234,Ana\ns1234,Anna\n", 2, "row 3, subject_id: row 2 names this person already"),
+        ("subject_id,name\ns1234,\n", 2, "row 2, name: empty"),
+        ("subject_id,name\n,Ana\n", 2, "row 2, subject_id: empty"),
+        ("subject_id,name\n", 2, "names nobody"),
+        ("id,name\ns1234,Ana\n", 2, "lacks the column subject_id"),
+        ("", 2, "not a CSV"),
+        ("subject_id,name\ns1234," + "x" * 81 + "\n", 2, "longer than 80"),
+    ],
+)
+def test_a_faulty_roster_is_explained_in_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, code: int, message: str
+) -> None:
+    (tmp_path / "roster.csv").write_text(content)
+    exit_code, told = call(
+        capsys, "s1234", "--db", str(folder / "plain.duckdb"), "--roster", str(tmp_path / "roster.csv")
+    )
+    assert (exit_code, message in " ".join(told.split())) == (code, True), told
