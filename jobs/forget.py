@@ -19,14 +19,15 @@ from rich.text import Text
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, progress
 from jobs.pipeline.night import report_options
-from jobs.pipeline.write_report import write_report
+from jobs.pipeline.write_report import report_files, write_report
 from monitor.database import store
 from monitor.database.connection import Database
-from monitor.database.snapshot import publish
+from monitor.database.snapshot import publish, snapshot_files
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
+from monitor.output_files import is_listed
 from monitor.privacy import agreement
-from monitor.privacy.forgetting import Forgotten, files_containing, forget, possible_ids
+from monitor.privacy.forgetting import Forgotten, files_containing, forget, possible_ids, values_containing
 from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
@@ -48,8 +49,13 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     with db.only_writer():
         done = forget(db, names)
         files = [db.file, *_rewrite_outputs(db, settings)]
-        left = files_containing(files, done.search_strings)
-    _print_result(done, files, settings)
+        left, n_columns = values_containing(_stored(db, settings), done.search_strings)
+        with_bytes = files_containing(files, done.search_strings)
+        left += [str(path) for path in with_bytes if path == db.file or is_listed(path)]
+    _print_result(done, files, settings, n_columns)
+    for path in with_bytes:
+        if path != db.file and not is_listed(path):
+            print_warning(f"{path} is no file that risk-monitor wrote, and holds traces of this subject; look at it")
     if not comparable:
         print_warning(
             "the key of this database is missing, so your input files were not searched for this subject; check them"
@@ -59,9 +65,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
             f"{path} is your file and still names this subject; remove the rows, or the next run reads them again"
         )
     if left:
-        raise StoreError(
-            f"{', '.join(map(str, left))}: still holds traces of this subject; this is a bug, please report it"
-        )
+        raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:
         raise DataError(f"{db}: nothing about this subject")
 
@@ -94,20 +98,27 @@ def _rewrite_outputs(db: Database, settings: Settings | None) -> Iterator[Path]:
     if settings is None:
         return
     if settings.snapshot.is_dir():
-        months = any(settings.snapshot.glob("scores-*.parquet"))
+        months = any(path.suffix == ".parquet" for path in snapshot_files(settings.snapshot).paths)
         publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months)
-    if (settings.out / "index.html").exists():
+    if (page := settings.out / "index.html").exists() and page in report_files(settings.out).paths:
         write_report(db, settings.out, options=report_options(settings))
     for folder in (settings.snapshot, settings.out):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 
-def _print_result(done: Forgotten, files: Sequence[Path], settings: Settings | None) -> None:
+def _stored(db: Database, settings: Settings | None) -> list[Path]:
+    """The database and the files of the snapshot, whose values are compressed."""
+    written = snapshot_files(settings.snapshot).paths if settings is not None else ()
+    return [db.file, *(path for path in written if path.is_file())]
+
+
+def _print_result(done: Forgotten, files: Sequence[Path], settings: Settings | None, n_columns: int) -> None:
     console = Console()
     lines = {
         "removed": ", ".join(f"{n:,} {table}" for table, n in done.removed.items()) or "nothing",
+        "read": f"every value of {n_columns:,} columns of the database and its snapshot",
         "searched": f"{sum(path.stat().st_size for path in files):,} bytes of {len(files):,} files, "
-        f"for {len(done.search_strings):,} ids and texts",
+        f"for {len(done.search_strings):,} ids and texts; what is compressed there was read as values, above",
     }
     if done.n_not_searched:
         lines["not"] = f"for {done.n_not_searched:,} that are short or stand in what others wrote, too"

@@ -12,6 +12,17 @@ from pathlib import Path
 
 from monitor.errors import ConfigError
 
+LIST_PREFIX = ".risk-monitor-"
+
+
+def is_listed(path: Path) -> bool:
+    """Whether a list of its folder, or of the folder above, has this file, or whether it is such a list."""
+    for folder in (path.parent, path.parent.parent):
+        for file in folder.glob(f"{LIST_PREFIX}*"):
+            if file == path or path.relative_to(folder).as_posix() in file.read_text("utf-8", "replace").splitlines():
+                return True
+    return False
+
 
 class OutputFiles:
     """The list of the files that one kind of output has in a folder.
@@ -27,12 +38,17 @@ class OutputFiles:
 
     def __init__(self, folder: Path, kind: str, earlier: Callable[[], Iterable[Path]] = tuple) -> None:
         self.folder = folder
-        self._list = folder / f".risk-monitor-{kind}"
+        self._list = folder / f"{LIST_PREFIX}{kind}"
         self._listed = self._list.is_file()
         if self._listed:
             self._names = set(self._list.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
         else:
             self._names = {self._name(path) for path in earlier()}
+
+    @property
+    def paths(self) -> list[Path]:
+        """The files in the list, whether they exist or not."""
+        return [self.folder / name for name in sorted(self._names)]
 
     def check(self, paths: Iterable[Path]) -> None:
         """Check that each of these files is missing or one of ours.

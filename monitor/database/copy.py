@@ -21,6 +21,7 @@ from monitor.errors import StoreError
 # Scores and mentions follow documents, and the case log follows alerts, because they are copied with them.
 FILTERED_TABLES = ("documents", "scores", "mentions", "alerts", "case_log", "codes", "files", "rejects", "runs")
 TEXT_TABLES = ("documents", "scores")  # the tables with a row for each text
+NOT_FOR_READERS = ("pseudonyms",)  # the fingerprint of the key lets its holder test guesses at the key
 MATCHES_NOTHING = "^\\b$"
 
 
@@ -44,7 +45,7 @@ def database_copy(
         subjects: ids of subjects to leave out, as the database and file names hold them.
         before: UTC; leave out texts that were taken in before; None: copy all texts.
         keys: whether the tables of TEXT_TABLES have constraints. A reader needs none, and their indexes are two
-            thirds of the file.
+            thirds of the file; nor does a copy for readers have the tables NOT_FOR_READERS.
 
     Yields:
         table -> number of rows that the copy lacks, where it lacks any; "file names" -> number of changed names.
@@ -68,7 +69,7 @@ def database_copy(
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
                 con.execute(f"ATTACH {quoted(str(new.absolute()))} AS new")
                 con.execute("USE new")
-                removed = _copy_tables(con, list(subjects), before)
+                removed = _copy_tables(con, list(subjects), before, () if keys else NOT_FOR_READERS)
                 con.execute("USE memory")
                 con.execute("DETACH new")  # writes everything into the file
                 yield removed
@@ -76,14 +77,20 @@ def database_copy(
             _remove(new)
 
 
-def _copy_tables(con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.datetime | None) -> dict[str, int]:
-    """Copy every table of `old` into the empty tables of `new`; returns as `database_copy`."""
-    words = "|".join(rf"(^|[^\pL\pN]){re.escape(name)}($|[^\pL\pN])" for name in subjects)
-    values = {"subjects": subjects, "names": words or MATCHES_NOTHING, "before": before}
+def pattern_of(subjects: Sequence[str]) -> str:
+    """A regular expression that finds one of these ids as a word."""
+    return "|".join(rf"(^|[^\pL\pN]){re.escape(name)}($|[^\pL\pN])" for name in subjects) or MATCHES_NOTHING
+
+
+def _copy_tables(
+    con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.datetime | None, left_out: Sequence[str]
+) -> dict[str, int]:
+    """Copy every table of `old` but those left out into the empty tables of `new`; returns as `database_copy`."""
+    values = {"subjects": subjects, "names": pattern_of(subjects), "before": before}
     rows = con.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = 'old' ORDER BY table_name"
     ).fetchall()
-    others = [table for (table,) in rows if table not in FILTERED_TABLES]
+    others = [table for (table,) in rows if table not in (*FILTERED_TABLES, *left_out)]
     con.execute("BEGIN")
     con.execute("DELETE FROM schema_version")
     con.execute("COMMIT")

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.database.connection import Database
+from monitor.database.connection import FILE_TYPE, Database
+from monitor.database.copy import pattern_of
+from monitor.database.remedies import explained
 from monitor.database.statements import execute
 from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import rewrite
@@ -42,10 +44,14 @@ def possible_ids(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]
 def forget(db: Database, ids: Sequence[str]) -> Forgotten:
     """Rewrite the database without the subject of these ids. The caller holds `Database.only_writer`.
 
+    An id that stands nowhere, or only in the name of a folder, is nobody's: nothing is removed.
+
     Raises:
         StoreError: the database cannot be read or written; it is then unchanged.
     """
     with db.reading() as con:
+        if not _is_known(con, list(ids)):
+            return Forgotten({}, (), 0)
         traces = execute(con, "queries/subject_traces", subjects=list(ids), n=MAX_DOCUMENTS).fetchall()
     removed = rewrite(db, subjects=ids)
     candidates = {*ids, *(value for row in traces for value in row if value)}
@@ -53,6 +59,39 @@ def forget(db: Database, ids: Sequence[str]) -> Forgotten:
         shared = _strings_in_tables(con, sorted(candidates))
     strings = sorted(text for text in candidates - shared if len(text.encode()) >= MIN_SEARCH_BYTES)
     return Forgotten(removed, tuple(strings), len(candidates) - len(strings))
+
+
+def values_containing(files: Iterable[Path], strings: Sequence[str]) -> tuple[list[str], int]:
+    """Read every value of database and Parquet files, and find those that contain one of these strings.
+
+    A search of bytes would not do: DuckDB and Parquet compress what they store.
+
+    Returns:
+        `FILE: TABLE.COLUMN` of each column that has such a value, and the number of columns read.
+
+    Raises:
+        StoreError: a file cannot be read.
+    """
+    found, n_columns = [], 0
+    for path in files:
+        if path.suffix == ".parquet":
+            with explained(path), duckdb.connect() as con:
+                con.read_parquet(str(path)).create_view("parquet")
+                columns = [(name, kind) for name, kind, *_ in con.execute("DESCRIBE parquet").fetchall()]
+                pairs = [("parquet", name) for name, kind in columns if kind in ("VARCHAR", "JSON")]
+                found += [f"{path}: {column}" for _, column in _columns_containing(con, pairs, strings)]
+        else:
+            with explained(path), duckdb.connect(f"{FILE_TYPE}:{path.absolute()}", read_only=True) as con:
+                pairs = execute(con, "queries/text_columns").fetchall()
+                found += [f"{path}: {'.'.join(pair)}" for pair in _columns_containing(con, pairs, strings)]
+        n_columns += len(pairs)
+    return found, n_columns
+
+
+def _columns_containing(
+    con: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, str]], strings: Sequence[str]
+) -> list[tuple[str, str]]:
+    return [pair for pair in columns if _strings_in_column(con, *pair, list(strings))]
 
 
 def files_containing(files: Iterable[Path], strings: Sequence[str]) -> list[Path]:
@@ -69,13 +108,25 @@ def _contains(path: Path, needles: Sequence[bytes]) -> bool:
             return any(content.find(needle) >= 0 for needle in needles)
 
 
+def _is_known(con: duckdb.DuckDBPyConnection, ids: list[str]) -> bool:
+    """Whether a row, a reject, a message or the name of an input file is about one of these ids."""
+    for (table,) in execute(con, "queries/subject_columns").fetchall():
+        if con.execute(f'FROM "{table}" WHERE list_contains(?, subject_id) LIMIT 1', [ids]).fetchone():
+            return True
+    ((named,),) = execute(con, "queries/is_named", subjects=ids, names=pattern_of(ids)).fetchall()
+    return bool(named)
+
+
 def _strings_in_tables(con: duckdb.DuckDBPyConnection, strings: list[str]) -> set[str]:
     """The strings that a value of any table contains."""
-    present: set[str] = set()
-    for table, column in execute(con, "queries/text_columns").fetchall():
-        sql = (
-            f'SELECT string FROM (SELECT unnest($strings) AS string) WHERE EXISTS (FROM "{table}" AS t'
-            f' WHERE contains(t."{column}", string))'
-        )
-        present |= {text for (text,) in con.execute(sql, {"strings": strings}).fetchall()}
-    return present
+    columns = execute(con, "queries/text_columns").fetchall()
+    return set().union(*(_strings_in_column(con, table, column, strings) for table, column in columns))
+
+
+def _strings_in_column(con: duckdb.DuckDBPyConnection, table: str, column: str, strings: list[str]) -> set[str]:
+    name = column.replace('"', '""')
+    sql = (
+        f'SELECT string FROM (SELECT unnest($strings) AS string) WHERE EXISTS (FROM "{table}" AS t'
+        f' WHERE contains(t."{name}", string))'
+    )
+    return {text for (text,) in con.execute(sql, {"strings": strings}).fetchall()}

@@ -11,6 +11,7 @@ from jobs.forget import command, forget_subject
 from jobs.nightly import run_nightly
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, StoreError
+from monitor.privacy.forgetting import files_containing, values_containing
 from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
 from monitor.settings import Settings, load_settings
 from tests.support.inputs import write, write_rows
@@ -230,3 +231,62 @@ def test_a_short_id_within_a_file_date_removes_no_other_row(
     (settings.inbox / "feed-2026-09-17.csv").rename(settings.inbox / "again.csv")
     run_nightly(settings, KeywordScorer)
     assert state() == after
+
+
+def test_the_proof_reads_values_that_no_search_of_bytes_finds(
+    settings: Settings, no_report: None, tmp_path: Path
+) -> None:
+    rows = [
+        {"subject_id": f"s{i}", "posted_at": "2026-01-01", "text": f"the day of joy {i} " * 20} for i in range(60)
+    ]
+    write_rows(settings.inbox / "more.jsonl", rows)
+    run_nightly(settings, KeywordScorer)
+    texts = [str(row["text"]) for row in rows]
+    parquet = settings.snapshot / "scores-2026-01.parquet"
+    stored = [settings.db, settings.snapshot / "risk-snapshot.duckdb", parquet]
+    assert files_containing([parquet], texts[:5]) == [], "compressed"
+    for path in stored:
+        for text in texts[::20]:
+            found, n_columns = values_containing([path], [text])
+            assert [name.rpartition(": ")[2].rpartition(".")[2] for name in found] == ["text"]
+            assert n_columns > 3
+    assert values_containing(stored, ["nobody ever wrote this line"])[0] == []
+
+
+def test_what_is_left_in_a_compressed_file_is_told(
+    settings: Settings, no_report: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_nightly(settings, KeywordScorer)
+    monkeypatch.setattr("jobs.forget.publish", lambda *_, **__: None)  # the snapshot keeps the subject
+    with pytest.raises(StoreError, match=r"scores-2026-01\.parquet: text.*still holds traces"):
+        forget_subject(Database(settings.db), SUBJECT, settings)
+
+
+def test_the_name_of_a_folder_is_nobodys_id(settings: Settings, no_report: None) -> None:
+    run_nightly(settings, KeywordScorer)
+    with Database(settings.db).reading() as con:
+        before = con.execute("SELECT path FROM files ORDER BY ALL").fetchall()
+    with pytest.raises(DataError, match="nothing about this subject"):
+        forget_subject(Database(settings.db), "inbox", settings)
+    with Database(settings.db).reading() as con:
+        assert con.execute("SELECT path FROM files ORDER BY ALL").fetchall() == before
+
+
+def test_files_of_others_are_named_and_no_bug(
+    settings: Settings, no_report: None, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run_nightly(settings, KeywordScorer)
+    settings.out.mkdir(parents=True, exist_ok=True)
+    theirs = [write(folder / "index.html", SUBJECT) for folder in (settings.out, settings.snapshot)]
+    forget_subject(Database(settings.db), SUBJECT, settings)
+    told = " ".join("".join(capfd.readouterr()).split())
+    for path in theirs:
+        assert f"{path} is no file that risk-monitor wrote, and holds traces" in told
+        assert path.read_text() == SUBJECT
+
+
+def test_the_snapshot_has_no_fingerprint_of_the_key(settings: Settings, no_report: None) -> None:
+    run_nightly(settings, KeywordScorer)
+    for path, n in ((settings.db, 1), (settings.snapshot / "risk-snapshot.duckdb", 0)):
+        with Database(path).reading() as con:
+            assert con.execute("SELECT count(*) FROM pseudonyms").fetchall() == [(n,)]
