@@ -78,6 +78,7 @@ def test_random_models_score_in_every_form() -> None:
             np.testing.assert_allclose(scorer.score(texts).probabilities.sum(axis=1), 1.0)
 
 
+@pytest.mark.slow
 def test_the_job_writes_rows_and_a_chart(folder: Path, tmp_path: Path) -> None:
     found = benchmark("cpu", tmp_path, model=str(folder), texts=demo_texts()[:24])
     assert json.loads((tmp_path / "benchmark.json").read_text()) == found

@@ -55,6 +55,7 @@ def test_attached_snapshot_answers_views_with_wilsons_interval(db: Path, tmp_pat
         assert con.execute("SELECT round(snapshot.wilson_low(1, 10), 3)").fetchall() == [(0.018,)]
 
 
+@pytest.mark.slow
 def test_snapshot_without_indexes_still_appends_no_row_twice(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out", texts=True)
     with duckdb.connect(out, read_only=True) as con:
@@ -69,6 +70,7 @@ def test_snapshot_without_indexes_still_appends_no_row_twice(db: Path, tmp_path:
         con.execute("INSERT INTO documents FROM documents")
 
 
+@pytest.mark.slow
 def test_open_snapshot_stays_while_the_next_replaces_it(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out")
     with duckdb.connect(out, read_only=True) as analyst:

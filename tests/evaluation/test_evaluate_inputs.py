@@ -111,6 +111,7 @@ def test_a_readme_keeps_its_line_ends(tmp_path: Path) -> None:
     assert text.count(b"\r\n") == text.count(b"\n") == 8
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_gates_reach_classes_and_risk_and_fail_where_a_metric_is_undefined(tmp_path: Path) -> None:
     test = [row for row in rows_of(30, 2) if row[1] != "surprise"]
@@ -151,6 +152,7 @@ def test_another_methods_evaluation_leaves_earlier_rows_and_the_card_mixes_no_da
     assert cards[2] == {"fine_tuned": 30}
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_texts_are_quoted_only_with_show_texts(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(60, 2)})
@@ -162,6 +164,7 @@ def test_texts_are_quoted_only_with_show_texts(tmp_path: Path) -> None:
     assert not [text for text in texts if text in written]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_a_class_without_examples_makes_macro_f1_undefined_not_zero(tmp_path: Path) -> None:
     test = [row for row in rows_of(30, 2) if row[1] != "surprise"]
@@ -173,6 +176,7 @@ def test_a_class_without_examples_makes_macro_f1_undefined_not_zero(tmp_path: Pa
     assert "no example of surprise" in (tmp_path / "out" / "Summary_Report.txt").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_one_row_and_a_train_split_of_one_class_are_reported(tmp_path: Path) -> None:
     rows = {"train": [("only joy here", "joy")], "test": [("so much joy", "joy")]}
@@ -209,6 +213,7 @@ def test_few_shot_without_enough_examples_and_a_model_without_adapter_say_why(tm
     assert plain["reason"] == "the model has no adapter: train one"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_a_test_split_alone_measures_the_model_and_gives_reasons(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

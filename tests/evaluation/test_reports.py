@@ -74,6 +74,7 @@ def test_emotion_and_risk_begin_rows_of_their_own(tmp_path: Path) -> None:
     assert {figure.key: figure.columns for figure in all_figures(three)}["confusion_matrices"] == 3
 
 
+@pytest.mark.slow
 def test_texts_that_were_cut_are_told(tmp_path: Path) -> None:
     rows = {"train": rows_of(60, 1), "test": [*rows_of(12, 2), ("long " * 60 + "joy", "joy")]}
     found = words_alone(write_data(tmp_path / "data", rows), tmp_path / "out")

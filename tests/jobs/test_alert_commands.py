@@ -31,6 +31,8 @@ from reports.style.palette import LIGHT
 from tests.support import fake_feed
 from tests.support.keyword_scorer import KeywordScorer
 
+pytestmark = pytest.mark.slow
+
 # Beta distributions with about the mean and spread of p_high that the built-in model gives to texts of an intent
 LIKE_THE_MODEL = {"sadness": (1.0, 0.6), "low sadness": (0.97, 0.47), "neutral": (6, 34)}
 OTHERS = (0.6, 8)

@@ -149,6 +149,7 @@ def test_ctrl_c_stops_a_task_that_still_waits(tmp_path: Path) -> None:
         reader.kill()
 
 
+@pytest.mark.slow
 def test_a_database_deleted_during_a_run_ends_it_without_loss(tmp_path: Path, feed: Path) -> None:
     db = tmp_path / "risk.duckdb"
 

@@ -146,6 +146,7 @@ def test_a_bug_exits_with_1_and_a_log_gets_no_variables_and_no_messages(tmp_path
     assert "somebodys words" not in done.stderr
 
 
+@pytest.mark.slow
 def test_query_prints_a_table_and_says_it_is_no_diagnosis(tmp_path: Path) -> None:
     Database(tmp_path / "risk.duckdb").connect().close()
     done = risk_monitor("query", "SELECT 1 AS one, 'x' AS letter", "--db", "risk.duckdb", folder=tmp_path)

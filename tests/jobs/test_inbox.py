@@ -105,6 +105,7 @@ def test_files_are_recognised_by_content_and_changed_ones_read_again(tmp_path: P
     assert runs == [(1, 5, 5, 0), (0, 0, 0, 0), (1, 5, 0, 1), (1, 6, 1, 0)]
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_while_it_is_read_is_read_again(
     tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,6 +143,7 @@ def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
     assert "b.csv was taken away before it was read" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,8 @@ from reports.risk import pictures
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 
+pytestmark = pytest.mark.slow
+
 HEADER = "doc_id,subject_id,posted_at,text\n"
 
 

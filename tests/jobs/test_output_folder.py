@@ -19,6 +19,8 @@ from monitor.database.connection import Database
 from tests.support.inputs import GOOD, HEADER, write, write_rows
 from tests.support.keyword_scorer import KeywordScorer
 
+pytestmark = pytest.mark.slow
+
 NOBODY = 65534
 
 

@@ -19,6 +19,8 @@ from monitor.settings import Settings
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
+pytestmark = pytest.mark.slow
+
 HEADER = "subject_id,posted_at,text\n"
 LEDGER = "SELECT job, status, n_appended, n_scored FROM runs ORDER BY run_id"
 

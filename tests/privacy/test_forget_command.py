@@ -17,6 +17,8 @@ from monitor.settings import Settings, load_settings
 from tests.support.inputs import write, write_rows
 from tests.support.keyword_scorer import KeywordScorer
 
+pytestmark = pytest.mark.slow
+
 SUBJECT = "margarete.holm@example.org"
 SECRETS = [
     "nobody was to read this sadness",

@@ -16,6 +16,8 @@ from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import drop_old_texts, rewrite
 from tests.support.rows import documents, scores
 
+pytestmark = pytest.mark.slow
+
 KEY = Pseudonyms("a key for the tests alone")
 NOW = dt.datetime(2026, 6, 1)
 SHA = "0123456789abcdef" * 4

@@ -54,6 +54,7 @@ def pages(con: duckdb.DuckDBPyConnection, **options: object) -> dict[str, str]:
     return {one.file: page.render(one, found.words) for one in site.pages(found)}
 
 
+@pytest.mark.slow
 def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckDBPyConnection) -> None:
     words = said(pages(con)["index.html"])
     assert "Cohort Subjects, 7 days Texts, 7 days High risk, 7 days 95% interval Change north 20" in words
@@ -171,6 +172,7 @@ def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBP
     assert "Subject 1" not in "".join(shown.values())
 
 
+@pytest.mark.slow
 def test_among_few_subjects_the_alerts_page_does_not_tell_whether_there_is_any() -> None:
     with fake_feed.database() as con:
         full_report.fill(con)
@@ -179,6 +181,7 @@ def test_among_few_subjects_the_alerts_page_does_not_tell_whether_there_is_any()
         assert pages(con, min_cohort=41, evidence=True)["alerts.html"] == alerts
 
 
+@pytest.mark.slow
 def test_a_small_cohort_has_no_page_and_takes_another_with_it() -> None:
     with fake_feed.database() as con:
         full_report.fill(con)
@@ -294,6 +297,7 @@ def test_english_and_chinese_write_numbers_and_dates_their_own_way() -> None:
     assert (en.join("A.", "", "B."), zh.join("甲。", "乙。")) == ("A. B.", "甲。乙。")
 
 
+@pytest.mark.slow
 def test_a_png_is_not_written_in_letters_that_no_font_has(
     con: duckdb.DuckDBPyConnection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,6 +17,8 @@ from monitor.errors import ConfigError, MonitorError
 from reports.style import axes
 from reports.style.rendering import PROCESSES, Drawer, draw
 
+pytestmark = pytest.mark.slow
+
 SPEC = {
     "mark": "bar",
     "data": {"values": [{"day": "a", "n": 3}, {"day": "b", "n": 5}]},

@@ -25,6 +25,8 @@ from reports.style import axes, offline
 from reports.style.wording import Words
 from tests.support import fake_feed
 
+pytestmark = pytest.mark.slow
+
 DAY = "2026-01-05"
 LIST = ".risk-monitor-report"
 PICTURES = {f"risk_{name}.{suffix}" for name in ("trend", "heatmap", "comprehensive") for suffix in ("png", "svg")}

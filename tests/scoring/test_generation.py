@@ -14,6 +14,7 @@ from tests.support.evaluated import tiny_llama_chat
 from tests.support.tiny_models import SENTENCES
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_transformers_greedy_search(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monitor.scoring.loading.multiplies_bf16", lambda: False)  # in bf16 tokens may tie
     folder = tiny_llama_chat(tmp_path / "base")

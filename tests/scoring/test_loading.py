@@ -185,6 +185,7 @@ def test_the_id_follows_the_content_and_nothing_else(original: Path, folder: Pat
         assert load_model(folder, device="cpu").model_id != first, change
 
 
+@pytest.mark.slow
 def test_loading_for_scoring_needs_no_training_library(original: Path) -> None:
     code = (
         "import sys\n"

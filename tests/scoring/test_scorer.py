@@ -111,6 +111,7 @@ def test_scores_equal_the_naive_forward_behind_any_prefix(tmp_path: Path, n_pref
     )
 
 
+@pytest.mark.slow
 def test_llama_2_labels_score_as_a_tree(tmp_path: Path, data_dir: Path) -> None:
     tokenizer = tiny_models.metaspace_tokenizer(data_dir / "tokenizer" / "llama2_tokenizer.model")
     chat = PromptTemplate(
@@ -125,6 +126,7 @@ def test_llama_2_labels_score_as_a_tree(tmp_path: Path, data_dir: Path) -> None:
     np.testing.assert_allclose(centred(got), centred(naive(network, model, TEXTS)), atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_a_score_does_not_depend_on_its_batch(tmp_path: Path, prompt: PromptTemplate, dtype: torch.dtype) -> None:

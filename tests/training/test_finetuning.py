@@ -55,6 +55,7 @@ def mean_loss(curve: list[dict[str, float]], part: slice) -> float:
     return float(np.mean([record["loss"] for record in curve[part]]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tree", [False, True], ids=["one token a label", "several tokens a label"])
 def test_training_learns_the_labels_of_a_separable_set(tree: bool) -> None:
     data = examples(96)
@@ -63,6 +64,7 @@ def test_training_learns_the_labels_of_a_separable_set(tree: bool) -> None:
     assert result.best_f1 > (0.7 if tree else 0.95)
 
 
+@pytest.mark.slow
 def test_training_after_an_evaluation_still_learns_in_four_bits(tmp_path: Any) -> None:
     """bitsandbytes repacks NF4 weights in a no-grad forward on AVX512 CPUs; gradients were then wrong."""
     network = attach_adapter(four_bit(tmp_path), SETTINGS)

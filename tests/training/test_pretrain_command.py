@@ -142,6 +142,7 @@ def whole_data(data: Path) -> Path:
     return data
 
 
+@pytest.mark.slow
 def test_a_base_is_tuned_on_both_questions_and_answers_them(whole_data: Path, symptoms: Path, tmp_path: Path) -> None:
     small = (
         "--steps",

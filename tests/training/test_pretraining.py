@@ -101,6 +101,7 @@ def test_instruction_windows_weigh_the_words_and_lose_no_pair(tokenizer: PreTrai
     assert (weights[ids == pad] == 0).all()
 
 
+@pytest.mark.slow
 def test_instruction_tuning_teaches_the_words(tokenizer: PreTrainedTokenizerFast, base: LlamaForCausalLM) -> None:
     pairs = [(TEXTS[0], " sadness"), (TEXTS[1], " joy"), (TEXTS[2], " surprise")] * 40
     seen: list[float] = []

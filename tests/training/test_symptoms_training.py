@@ -48,6 +48,7 @@ def symptom_texts(count: int) -> Examples:
     return Examples.of_criteria(texts, criteria)
 
 
+@pytest.mark.slow
 def test_both_questions_are_learned_from_sources_with_one_kind_of_label_each() -> None:
     both = examples(96) + symptom_texts(96)
     held_out = examples(24) + symptom_texts(40)

@@ -61,6 +61,7 @@ def recipe(folder: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_base_is_trained_calibrated_and_scores_the_same_from_its_folder(
     base: Path, corpus: Path, tmp_path: Path
 ) -> None:

@@ -152,6 +152,7 @@ def test_files_and_functions_stay_short(module: str) -> None:
     assert not {node.name: length for node in functions if (length := body_lines(node)) >= 40}
 
 
+@pytest.mark.slow
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
@@ -167,6 +168,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
     assert not missing - declared
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", [["--help"], ["report", "--help"], ["query", "--help"]])
 def test_help_report_and_query_start_without_torch(command: list[str]) -> None:
     code = (

@@ -25,6 +25,7 @@ def test_public_names_are_the_objects_of_their_modules() -> None:
     assert all(hasattr(monitor, name) for name in monitor.__all__)
 
 
+@pytest.mark.slow
 def test_import_monitor_loads_no_duckdb_and_no_torch() -> None:
     assert not loaded("import monitor") & {"duckdb", "polars", "numpy", "torch", "transformers"}
     assert "torch" not in loaded("from monitor import Database")
