@@ -4,8 +4,8 @@
 --          S = max(0, S + x - baseline - allowance) equals the cumulative sum less its running minimum (the Skorokhod
 --          map), which windows compute. The minimum is over the last change_days days, so the rule forgets older days
 --          (window-limited CUSUM, Lai 1995). Page 1954, Biometrika 41(1/2)
--- grain: one row per day with texts and a baseline, of the subjects who ever reached the limit (`hit`); `calm` = below
---        calm_share of it. The evidence is the stretch of days that makes up the sum
+-- grain: one row per day with texts, of the subjects who ever reached the limit (`hit`); `calm` = below calm_share of it.
+--        A day without a baseline is neither. The evidence is the stretch of days that makes up the sum
 -- frame: baseline: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
 --        cumulative sums: all days up to day; running minimum: change_days calendar days ending on and including day
 -- params: model_id, as_of, signal, change_limit, change_allowance, change_days, baseline_days, baseline_gap, baseline_texts, calm_share
@@ -78,3 +78,8 @@ SELECT
     hit,
     value < $calm_share * $change_limit AS calm
 FROM starts
+UNION ALL
+SELECT subject_id, day, day, CAST(n AS INTEGER), 0, false, false
+FROM daily
+SEMI JOIN reached USING (subject_id)
+ANTI JOIN excess USING (subject_id, day)

@@ -1,17 +1,20 @@
 -- name: episodes
 -- purpose: turn the days of one rule (the table `signals`) into episodes. An episode begins when the rule is hit on
---          confirm_days days with texts in a row (confirmation). It lasts through days that are neither hit nor calm
---          (hysteresis). It ends when cooldown_days days have passed since its last day; a hit within that time belongs
---          to the same episode (cool-down). Every window looks back only: a later day changes no earlier opened_on
+--          confirm_days days with texts in a row (confirmation). It lasts through days that are neither hit nor calm,
+--          however many (hysteresis). It ends when cooldown_days days have passed since its last day; a hit within that
+--          time belongs to the same episode (cool-down). It closes as 'calm again' where a calm day followed its last
+--          day within that time, and as 'silent' where no text did. Every window looks back only: a later day changes
+--          no earlier opened_on
 -- grain: one row per subject and episode, with the evidence of the day that opened it; closed_on is NULL while it lasts
--- frame: confirmation: confirm_days rows ending on and including day; state: the last hit or calm day among day and the
---        cooldown_days days before it; numbering: all rows up to day
+-- frame: confirmation: confirm_days rows ending on and including day; state: the last hit or calm day up to day, since the
+--        last silence of more than cooldown_days days; numbering: all rows up to day
 -- params: as_of, confirm_days, cooldown_days
 WITH confirmed AS (
     SELECT
         *,
         count(*) FILTER (hit) OVER latest = $confirm_days AS is_on,
-        lead(day) OVER own AS next_day
+        lead(day) OVER own AS next_day,
+        coalesce(day - lag(day) OVER own > $cooldown_days, false) AS after_silence
     FROM signals
     WINDOW
         own AS (PARTITION BY subject_id ORDER BY day),
@@ -21,15 +24,21 @@ WITH confirmed AS (
             ROWS BETWEEN CAST($confirm_days AS INTEGER) - 1 PRECEDING AND CURRENT ROW
         )
 ),
+stretches AS (
+    SELECT
+        *,
+        count(*) FILTER (after_silence) OVER (PARTITION BY subject_id ORDER BY day ROWS UNBOUNDED PRECEDING) AS stretch
+    FROM confirmed
+),
 states AS (
     SELECT
         *,
         last_value(CASE WHEN is_on THEN true WHEN calm THEN false END IGNORE NULLS) OVER (
-            PARTITION BY subject_id
+            PARTITION BY subject_id, stretch
             ORDER BY day
-            RANGE BETWEEN to_days(CAST($cooldown_days AS INTEGER)) PRECEDING AND CURRENT ROW
+            ROWS UNBOUNDED PRECEDING
         ) AS state
-    FROM confirmed
+    FROM stretches
 ),
 starts AS (
     SELECT *, coalesce(day - lag(day) OVER own > $cooldown_days, true) AS is_start
@@ -51,13 +60,13 @@ episodes AS (
         round(arg_min(value, day), 9) AS value,  -- sums differ in their last bits with the order of their terms
         max(day) AS last_day,
         last_day + CAST($cooldown_days AS INTEGER) + 1 AS ends_on,
-        coalesce(arg_max_null(next_day, day) < ends_on, false) AS wrote_again
+        coalesce(arg_max_null(next_day, day) < ends_on, false) AS calmed  -- the day after a last day is calm, or far off
     FROM numbered
     GROUP BY subject_id, number
 )
 SELECT
-    * EXCLUDE (ends_on, wrote_again),
+    * EXCLUDE (ends_on, calmed),
     CASE WHEN ends_on <= CAST($as_of AS DATE) THEN ends_on END AS closed_on,
-    CASE WHEN closed_on IS NOT NULL THEN if(wrote_again, 'calm again', 'silent') END AS closed_because
+    CASE WHEN closed_on IS NOT NULL THEN if(calmed, 'calm again', 'silent') END AS closed_because
 FROM episodes
 ORDER BY subject_id, opened_on

@@ -1,7 +1,9 @@
 -- name: level
 -- purpose: level rule: the mean p_high of a subject's last days is at or above a line, and they wrote enough texts for it
--- grain: one row per day with texts, of the subjects who ever reached the line (`hit`); `calm` = below calm_share of it
--- frame: level_days calendar days ending on and including day
+-- grain: one row per day with texts, of the subjects who ever reached the line (`hit`); `calm` = below calm_share of it.
+--        Where these days hold too few texts, four times as many days say whether the subject is calm, or an alert about
+--        somebody who writes rarely would never close
+-- frame: level_days calendar days ending on and including day; long: four times as many
 -- params: model_id, as_of, signal, threshold, min_texts, level_days, calm_share
 WITH daily AS (
     SELECT
@@ -19,17 +21,25 @@ windows AS (
         day,
         min(day) OVER recent AS evidence_from,
         CAST(sum(n) OVER recent AS INTEGER) AS n,
-        sum(high) OVER recent / sum(n) OVER recent AS value
+        sum(high) OVER recent / sum(n) OVER recent AS value,
+        sum(n) OVER long AS n_long,
+        sum(high) OVER long / n_long AS value_long
     FROM daily
-    WINDOW recent AS (
-        PARTITION BY subject_id
-        ORDER BY day
-        RANGE BETWEEN to_days(CAST($level_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-    )
+    WINDOW
+        recent AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(CAST($level_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+        ),
+        long AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(4 * CAST($level_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+        )
 )
 SELECT
-    *,
+    * EXCLUDE (n_long, value_long),
     n >= $min_texts AND value >= $threshold AS hit,
-    n >= $min_texts AND value < $calm_share * $threshold AS calm
+    if(n >= $min_texts, value, value_long) < $calm_share * $threshold AND n_long >= $min_texts AS calm
 FROM windows
 QUALIFY bool_or(hit) OVER (PARTITION BY subject_id)

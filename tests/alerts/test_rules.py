@@ -105,7 +105,9 @@ def test_every_alert_rule_agrees_with_a_naive_oracle(
                 first, last = standing[0], standing[-1]
                 ends = last + dt.timedelta(days=rules.cooldown_days + 1)
                 closed = ends <= on(as_of)
-                why = "calm again" if any(last < day < ends for day in signals) else "silent"
+                after = [day for day in feed_days if last < day < ends]
+                why = "calm again" if any(signals[day].calm for day in after) else "silent"
+                assert why == "calm again" or not after, "silent, but the subject wrote"
                 signal = signals[first]
                 expected.append(
                     {
@@ -145,6 +147,31 @@ def test_alert_lasts_through_days_between_calm_and_line(
     rules = AlertRules(level_days=1, min_texts=1, confirm_days=1, cooldown_days=2)
     write(con, "a", [(0, 0.5), (1, 0.35), (2, 0.35), (3, 0.29), (4, 0.35), (8, 0.5)])
     assert [row for row in opened(con, rules) if row[0] == "level"] == [("level", 0, 2), ("level", 8, 8)]
+
+
+def test_alert_stays_open_while_its_value_hovers_below_the_line(con: duckdb.DuckDBPyConnection) -> None:
+    hovering = [(day, 0.5) for day in range(7)] + [(day, 0.35) for day in range(7, 90)]
+    write(con, "a", [*hovering, *((day, 0.35) for day in range(90, 120))])
+    write(con, "b", [*hovering, *((day, 0.1) for day in range(90, 120))])
+    write(con, "c", hovering[:60])
+    frame = state.find_episodes(con, fake_feed.MODEL, on(120), USUAL, ["level"])
+    closed = frame.select("subject_id", "closed_on", "closed_because").rows()
+    # the mean of b's week falls below 0.30 on day 91, so day 90 is the last day of the alert
+    assert closed == [("a", None, None), ("b", on(90 + 15), "calm again"), ("c", on(59 + 15), "silent")]
+
+
+def test_days_without_a_baseline_are_no_silence(con: duckdb.DuckDBPyConnection) -> None:
+    rules = AlertRules(baseline_days=20, baseline_gap=1, baseline_texts=15)
+    write(con, "a", [(day, 0.1) for day in range(16)] + [(day, 0.9) for day in range(16, 20)])
+    write(con, "a", [(day, 0.5) for day in range(25, 80, 5)])
+    frame = state.find_episodes(con, fake_feed.MODEL, on(80), rules, ["change"])
+    assert frame["closed_because"].to_list() == [None]
+
+
+def test_alert_about_a_rare_writer_closes_by_the_mean_of_four_weeks(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.9) for day in range(7)] + [(day, 0.05) for day in range(10, 80, 4)])
+    frame = state.find_episodes(con, fake_feed.MODEL, on(80), USUAL, ["level"])
+    assert frame.select("closed_because").rows() == [("calm again",)]
 
 
 def test_hit_within_the_cool_down_continues_the_alert(con: duckdb.DuckDBPyConnection) -> None:

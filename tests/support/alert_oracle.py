@@ -31,7 +31,9 @@ def level(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
         texts = within(days, min(days_within), day)
         value, enough = sum(texts) / len(texts), len(texts) >= rules.min_texts
         hit = enough and value >= rules.threshold
-        calm = enough and value < rules.calm_share * rules.threshold
+        long = within(days, day - (4 * rules.level_days - 1) * DAY, day)
+        judged = value if enough else sum(long) / len(long)
+        calm = len(long) >= rules.min_texts and judged < rules.calm_share * rules.threshold
         result[day] = Signal(min(days_within), len(texts), value, hit, calm)
     return result
 
@@ -63,7 +65,8 @@ def change(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
         begin = max(starts, key=lambda one: (round(sums[one], 9), one))
         hit, calm = value >= rules.change_limit, value < rules.calm_share * rules.change_limit
         result[day] = Signal(begin, len(within({d: days[d] for d in steps}, begin, day)), value, hit, calm)
-    return result
+    without_baseline = {day: Signal(day, len(days[day]), 0.0, False, False) for day in days if day not in steps}
+    return result | without_baseline
 
 
 RULES: dict[str, Callable[[Days, AlertRules], dict[dt.date, Signal]]] = {
@@ -76,14 +79,17 @@ RULES: dict[str, Callable[[Days, AlertRules], dict[dt.date, Signal]]] = {
 def episodes(signals: Mapping[dt.date, Signal], rules: AlertRules, confirm: int) -> list[list[dt.date]]:
     """The days of each episode, one list per episode, by a walk through the days in order."""
     result: list[list[dt.date]] = []
-    run, standing, decided = 0, False, dt.date.min
+    run, standing, before = 0, False, dt.date.min
     for day, signal in sorted(signals.items()):
         run = run + 1 if signal.hit else 0
+        if (day - before).days > rules.cooldown_days:
+            standing = False  # a silence
+        before = day
         if run >= confirm:
-            standing, decided = True, day
+            standing = True
         elif signal.calm:
-            standing, decided = False, day
-        if not standing or (day - decided).days > rules.cooldown_days:
+            standing = False
+        if not standing:
             continue
         if not result or (day - result[-1][-1]).days > rules.cooldown_days:
             result.append([])
