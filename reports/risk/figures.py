@@ -94,7 +94,7 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
     return words.join(
         words(
             "Share of texts labelled high risk, by UTC day. Solid line: share over the 7 days to each "
-            "day. Band: its 95% interval (Wilson's), which assumes that texts are independent."
+            "day. Band: its 95% interval, which allows for texts of one subject resembling each other."
         ),
         inputs.high_note,
         words("Grey: days without scores.") if with_gaps else "",

@@ -1,6 +1,6 @@
 -- name: rolling_overall
 -- purpose: everyone's last days on each day: means weighted by texts, and the number of subjects;
---          share_high_lo and _hi are Wilson's 95% interval, which takes texts for independent
+--          share_high_lo and _hi are the 95% interval of the macros cluster_low and cluster_high, which count subjects
 -- grain: one row per UTC calendar day with at least one scored text; a day without texts has no row
 -- frame: window_days calendar days ending on and including day. It counts days, not rows: days without texts
 --        make n smaller, not the window longer. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would add an eighth day
@@ -10,20 +10,42 @@ WITH cells AS (
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
 ),
 daily AS (SELECT day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day))) FROM cells GROUP BY day),
--- Distinct subjects cannot be added up over days. So a subject counts from a day with texts until that day leaves the
--- window or the subject's next day with texts comes.
-stays AS (
-    SELECT
-        day,
-        least(day + CAST($window_days AS INTEGER), lead(day) OVER (PARTITION BY subject_id ORDER BY day)) AS until
-    FROM (SELECT DISTINCT subject_id, day FROM cells)
+-- Distinct subjects and squares of their totals cannot be added up over days. So each subject's own totals of the window
+-- change when texts enter it and when they leave it, and the sums over subjects change by as much.
+changes AS (
+    SELECT subject_id, day, CAST(sum(n) AS DOUBLE) AS n, CAST(sum(k) AS DOUBLE) AS k
+    FROM (
+        SELECT subject_id, day, n, n_high AS k FROM cells
+        UNION ALL
+        SELECT subject_id, day + CAST($window_days AS INTEGER), -n, -n_high FROM cells
+    )
+    GROUP BY ALL
+),
+totals AS (
+    SELECT *, sum(n) OVER own AS n_after, sum(k) OVER own AS k_after, n_after - n AS n_before, k_after - k AS k_before
+    FROM changes
+    WINDOW own AS (PARTITION BY subject_id ORDER BY day)
 ),
 moves AS (
-    SELECT day, sum(n) AS n
-    FROM (SELECT day, 1 AS n FROM stays UNION ALL SELECT until, -1 FROM stays)
+    SELECT
+        day,
+        sum(CAST(n_after > 0 AS INTEGER) - CAST(n_before > 0 AS INTEGER)) AS n_subjects,
+        sum(k_after * k_after - k_before * k_before) AS kk,
+        sum(k_after * n_after - k_before * n_before) AS kn,
+        sum(n_after * n_after - n_before * n_before) AS nn
+    FROM totals
     GROUP BY day
 ),
-subjects AS (SELECT day, CAST(sum(n) OVER (ORDER BY day) AS BIGINT) AS n_subjects FROM moves),
+subjects AS (
+    SELECT
+        day,
+        CAST(sum(n_subjects) OVER so_far AS BIGINT) AS n_subjects,
+        sum(kk) OVER so_far AS kk,
+        sum(kn) OVER so_far AS kn,
+        sum(nn) OVER so_far AS nn
+    FROM moves
+    WINDOW so_far AS (ORDER BY day)
+),
 windows AS (
     SELECT day, count(*) OVER recent AS n_days, sum(COLUMNS(* EXCLUDE (day))) OVER recent
     FROM daily
@@ -39,8 +61,8 @@ SELECT
     n_subjects,
     CAST(n_high AS BIGINT) AS n_high,
     n_high / n AS share_high,
-    wilson_low(n_high, n) AS share_high_lo,
-    wilson_high(n_high, n) AS share_high_hi,
+    cluster_low(n_high, n, n_subjects, kk, kn, nn) AS share_high_lo,
+    cluster_high(n_high, n, n_subjects, kk, kn, nn) AS share_high_hi,
     COLUMNS('^(low|mid|high|sadness|joy|love|anger|fear|surprise)$') / n AS "p_\1"
 FROM windows
 JOIN subjects USING (day)

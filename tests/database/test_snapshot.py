@@ -43,7 +43,7 @@ def test_snapshot_answers_like_the_database_without_any_text(db: Path, tmp_path:
     assert b"secret diary" in publish(Database(db), tmp_path / "with-texts", texts=True).read_bytes()
 
 
-def test_attached_snapshot_answers_views_with_wilsons_interval(db: Path, tmp_path: Path) -> None:
+def test_attached_snapshot_answers_views_with_their_macros(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out")
     with duckdb.connect() as con:
         con.execute(f"ATTACH '{out}' AS snapshot (READ_ONLY)")
@@ -51,7 +51,8 @@ def test_attached_snapshot_answers_views_with_wilsons_interval(db: Path, tmp_pat
             "SELECT n, round(share_high_lo, 3), round(share_high_hi, 3) FROM snapshot.risk_rolling"
             " WHERE level = 'overall' ORDER BY day LIMIT 1"
         ).fetchall()
-        assert rows == [(3, 0.0, 0.562)]
+        assert rows == [(3, 0.0, 0.862)]
+        assert con.execute("SELECT count(at_line) FROM snapshot.subjects_now WHERE n_7 > 0").fetchall() > [(0,)]
         assert con.execute("SELECT round(snapshot.wilson_low(1, 10), 3)").fetchall() == [(0.018,)]
 
 

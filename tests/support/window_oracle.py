@@ -1,6 +1,7 @@
 """The window queries again, text by text in plain Python: slow, but too simple to have the same faults."""
 
 import datetime as dt
+import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from itertools import product
@@ -68,6 +69,25 @@ def wilson(k: int, n: int) -> Row:
     return {"share_high_lo": end(k / n, 0.0), "share_high_hi": end(k / n, 1.0)}
 
 
+def clustered(within: Sequence[Text]) -> Row:
+    """Wilson's interval on the effective number of texts, from the texts of each subject."""
+    groups = [[t.is_high for t in within if t.subject == subject] for subject in {t.subject for t in within}]
+    if len(groups) < 2:
+        return {"share_high_lo": None, "share_high_hi": None}
+    n, p = len(within), sum(t.is_high for t in within) / len(within)
+    squares = sum(len(own) ** 2 for own in groups)
+    if 0 < p < 1:
+        spread = sum((sum(own) - p * len(own)) ** 2 for own in groups) / (n * n)
+        effective = min(n, p * (1 - p) / max(1e-300, spread * len(groups) / (len(groups) - 1)))
+    else:
+        effective = n / (1 + 0.2 * (squares / n - 1))
+    df = n * n / squares - 1
+    t = 12.706 if df < 2 else (df * (math.exp(1.96**2 * (df - 5 / 6) / (df - 2 / 3 + 0.1 / df) ** 2) - 1)) ** 0.5
+    middle = (p + t * t / (2 * effective)) / (1 + t * t / effective)
+    half = t * (p * (1 - p) / effective + t * t / (4 * effective**2)) ** 0.5 / (1 + t * t / effective)
+    return {"share_high_lo": max(0.0, middle - half), "share_high_hi": min(1.0, middle + half)}
+
+
 def course(subject: str, day: dt.date, days: int, texts: Sequence[Text]) -> Row:
     """Variability, inertia and the band of the own past, for the window of `days` ending on `day`."""
     own = [text for text in texts if text.subject == subject]
@@ -93,7 +113,7 @@ def rolling(texts: Sequence[Text], days: int, key: Callable[[Text], str], name: 
     for day, group in sorted({(text.day, key(text)) for text in texts}):
         within = [text for text in texts if key(text) == group and day - days * DAY < text.day <= day]
         row = {"day": day} | ({name: group} if name else {}) | measures(within)
-        row |= wilson(sum(text.is_high for text in within), len(within))
+        row |= wilson(sum(t.is_high for t in within), len(within)) if name == "subject_id" else clustered(within)
         row["n_days"] = len({text.day for text in within})
         if name == "subject_id":
             row |= course(group, day, days, texts)
@@ -188,7 +208,7 @@ def weekly_cohort(texts: Sequence[Text], as_of: dt.date, weeks: int) -> list[Row
                 if last - 7 * DAY < text.day <= last and cohort in (None, text.cohort or "unnamed")
             ]
             if within:
-                values = measures(within) | wilson(sum(text.is_high for text in within), len(within))
+                values = measures(within) | clustered(within)
                 counts = {
                     "n_days": len({text.day for text in within}),
                     "n_subjects": len({t.subject for t in within}),
