@@ -20,9 +20,9 @@ class AlertRules(BaseModel):
     """Limits at which the three rules of sql/alerts raise an alert and end it; days are UTC calendar days.
 
     A day is calm when a rule's value is below `calm_share` of its limit. An alert starts on the day that raises it
-    and lasts through days that are not calm. It ends when `cooldown_days` days have passed since the last such day: as
-    'calm again' if a calm day followed it, as 'silent' if no text did. An alert day within that time belongs to the
-    same alert. The level rule judges by four times `level_days` whether a week of too few texts is calm.
+    and lasts through days that are not calm. It ends when `cooldown_days` days have passed since the last such day:
+    as 'calm again' if a calm day followed it, as 'silent' if no text did. An alert day within that time belongs to
+    the same alert. The level rule judges by four times `level_days` whether a week of too few texts is calm.
 
     Raises:
         pydantic.ValidationError: a value is out of its range.
