@@ -1,14 +1,14 @@
 """Forecast each cohort's daily share of high risk with an interval, and check such intervals on past days.
 
-The log-odds of a text being high risk drift as a random walk from day to day, and each day has an effect of its own. The
-number of high-risk texts of a day is binomial. So the interval holds the chance of few texts as well as the drift: it
-is a predictive interval of a single day's share. A filter goes through the days once for each pair of step sizes in a
-grid; the pairs are weighted by their likelihood, so the interval allows for not knowing them. It forecasts averages for
-planning, nobody's mood.
+The log-odds of a text being high risk drift as a random walk from day to day, and each day has an effect of its own.
+The number of high-risk texts of a day is binomial. So the interval holds the chance of few texts as well as the
+drift: it is a predictive interval of a single day's share. A filter goes through the days once for each pair of step
+sizes in a grid; the pairs are weighted by their likelihood, so the interval allows for not knowing them. It forecasts
+averages for planning, nobody's mood.
 
-Durbin & Koopman 2012, "Time Series Analysis by State Space Methods", chapters 9 to 11 (binomial observations, the mode
-approximation). No library in use offers a local level with binomial counts; on the log-odds of the share alone, as in
-statsmodels, 80% intervals held 45% of the days of 5 texts.
+Durbin & Koopman 2012, "Time Series Analysis by State Space Methods", chapters 9 to 11 (binomial observations, the
+mode approximation). No library in use offers a local level with binomial counts; on the log-odds of the share alone,
+as in statsmodels, 80% intervals held 45% of the days of 5 texts.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def forecast(daily: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
         as_of: the last day whose texts the forecast may use.
 
     Returns:
-        COLUMNS, sorted by cohort and day. p is the expected share of a day's texts, and lo to hi the shortest interval
-        that holds the share of such a day with probability LEVEL or more. The day's number of texts is one of those of
-        the last RECENT_DAYS days. coverage is the share of n_checked past days whose share lay in the interval that
-        was forecast for them (rolling origin: up to CHECKS forecasts, HORIZON days apart, each fitted to earlier days
-        only, so each day counts once); it is null if no past forecast can be checked. A cohort has no rows if it has
-        texts on fewer than MIN_DAYS of the last HISTORY days, or on none of the last HORIZON days.
+        COLUMNS, sorted by cohort and day. p is the expected share of a day's texts, and lo to hi the shortest
+        interval that holds the share of such a day with probability LEVEL or more. The day's number of texts is one
+        of those of the last RECENT_DAYS days. coverage is the share of n_checked past days whose share lay in the
+        interval that was forecast for them (rolling origin: up to CHECKS forecasts, HORIZON days apart, each fitted
+        to earlier days only, so each day counts once); it is null if no past forecast can be checked. A cohort has no
+        rows if it has texts on fewer than MIN_DAYS of the last HISTORY days, or on none of the last HORIZON days.
     """
     first = as_of - dt.timedelta(days=HISTORY - 1)
     recent = as_of - dt.timedelta(days=HORIZON - 1)
@@ -67,9 +67,9 @@ def forecast(daily: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
 
 
 def _forecast_cohort(cohort: str, rows: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
-    start = rows["day"].min()
-    positions = [(day - start).days for day in rows["day"]]  # type: ignore[operator]
-    n, n_high = np.zeros((2, (as_of - start).days + 1))  # type: ignore[operator]
+    start = min(rows["day"])
+    positions = [(day - start).days for day in rows["day"]]
+    n, n_high = np.zeros((2, (as_of - start).days + 1))
     n[positions], n_high[positions] = rows["n"].to_numpy(), rows["n_high"].to_numpy()
     states = _filter(n, n_high)
     p, low, high = _predict(states[len(n)], n)

@@ -149,7 +149,7 @@ def forecast_sentences(series: Series, inputs: Inputs) -> str:
     if not ahead["n_checked"]:
         return outlook
     check = words(
-        "Check: {coverage} of past forecasts fell inside the band (target {level}; {days} checked).",
+        "Check: {coverage} of {days} in the past fell inside the band forecast for them (target {level}).",
         days=words.count(ahead["n_checked"], "day"),
         coverage=percent(ahead["coverage"], 0),
         level=percent(series.level, 0),

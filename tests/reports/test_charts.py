@@ -76,7 +76,7 @@ def test_the_forecast_is_dashed_and_its_past_coverage_is_told(inputs: Inputs) ->
     series = dataclasses.replace(inputs.everyone, forecast=ahead, level=0.8)
     figure = all_figures(dataclasses.replace(inputs, everyone=series))[0]
     assert "Forecast for 18 May 2026: 30.0% (20.0% to 45.0%)." in figure.summary
-    assert "Check: 93% of past forecasts fell inside the band (target 80%; 112 days checked)." in figure.summary
+    assert "Check: 93% of 112 days in the past fell inside the band forecast for them (target 80%)." in figure.summary
     spec = specs([figure])["risk_trend"]
     assert len(rows(spec, "p")) == 14
     dashes = next(layer["encoding"]["strokeDash"] for layer in spec["layer"] if "strokeDash" in layer["encoding"])
