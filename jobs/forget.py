@@ -25,6 +25,7 @@ from monitor.database.connection import Database
 from monitor.database.snapshot import publish, snapshot_files
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
+from monitor.intake.feeds import feed_files, feed_finder
 from monitor.output_files import is_listed
 from monitor.privacy import agreement
 from monitor.privacy.forgetting import Forgotten, files_containing, forget, possible_ids, values_containing
@@ -136,13 +137,17 @@ def _input_files_of(
         files = {Path(path) for path, _, _ in store.files_read(con)}
     if settings is not None and settings.inbox.is_dir():
         files |= {path for path in settings.inbox.iterdir() if documents.is_input(path)}
+        files |= {path for feed in settings.feeds for path in feed_files(feed, settings.inbox)}
+    feed_of = feed_finder(settings.feeds, settings.inbox) if settings else None
     matches = []
     with progress("searching your input files", "files", len(files)) as advance:
         for path in sorted(path for path in files if path.is_file()):
             try:
                 if any(
                     not names.isdisjoint(chunk.documents["subject_id"])
-                    for chunk in documents.read_documents(path, pseudonyms=pseudonyms)
+                    for chunk in documents.read_documents(
+                        path, pseudonyms=pseudonyms, feed=feed_of(path) if feed_of else None
+                    )
                 ):
                     matches.append(path)
             except DataError:

@@ -13,12 +13,32 @@ from typing import Annotated
 import typer
 
 from jobs.console.app import run
+from jobs.console.feed_options import (
+    DateFormatOption,
+    DayFirstOption,
+    DelimiterOption,
+    DocIdOption,
+    EncodingOption,
+    MeasuresOption,
+    PostedAtOption,
+    PresetOption,
+    SheetOption,
+    SkipAfterOption,
+    SkipRowsOption,
+    SourceOption,
+    SubjectIdOption,
+    SubjectOption,
+    TextOption,
+    TimeZoneOption,
+    feed_from_options,
+)
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.errors import DataError
+from monitor.intake.feeds import Feed, feed_finder
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import load_settings
 
@@ -26,7 +46,7 @@ from monitor.settings import load_settings
 def command(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns: CSV, JSONL (.gz), Parquet."),
+        typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns: CSV, JSON, Parquet, Excel, .zip."),
     ],
     db: Annotated[Path, typer.Option(help="The database file; created if it does not exist.")],
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
@@ -41,16 +61,35 @@ def command(
             help="Key of the pseudonyms (default: FILE.key beside the database).",
         ),
     ] = None,
+    preset: PresetOption = None,
+    subject_id: SubjectIdOption = None,
+    subject: SubjectOption = None,
+    posted_at: PostedAtOption = None,
+    text: TextOption = None,
+    doc_id: DocIdOption = None,
+    source: SourceOption = None,
+    measures: MeasuresOption = None,
+    date_format: DateFormatOption = None,
+    day_first: DayFirstOption = None,
+    time_zone: TimeZoneOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    skip_rows: SkipRowsOption = None,
+    skip_rows_after_header: SkipAfterOption = None,
+    sheet: SheetOption = None,
 ) -> None:
     """Read texts into the database, score the new ones, and bring the alerts up to date.
 
     Each input row needs subject_id, posted_at (ISO 8601 or epoch; without a zone it is UTC) and text; doc_id and
-    source are optional. Rows that cannot be used go to the table rejects with the reason. A second run appends
-    nothing; a run after a crash completes the rest. Input without any usable row is an error.
+    source are optional. Files with other columns are read as the options below or the settings' [[feeds]] say;
+    `risk-monitor inspect FILE` proposes them. Rows that cannot be used go to the table rejects with the reason. A
+    second run appends nothing; a run after a crash completes the rest. Input without any usable row is an error.
 
     Ids of subjects and documents are replaced by keyed hashes. The key is in RISK_MONITOR_KEY or beside the
     database. Without the key nobody can compute the same hashes again, so do not lose it.
     """
+    options = {name: value for name, value in locals().items() if name in Feed.model_fields}
+    feed = feed_from_options(**options)
     settings = load_settings()
     if key_file is None and settings.db.resolve() == db.resolve():
         key_file = settings.key_file
@@ -62,6 +101,7 @@ def command(
         key_file=key,
         rules=settings.alert_rules,
         crisis=CrisisList.read(settings.crisis_list),
+        feed_of=(lambda _: feed) if feed else feed_finder(settings.feeds, settings.inbox),
     )
     print_summary(done.counts, Database(db), done.model, alerts=done.alerts)
     counts = done.counts

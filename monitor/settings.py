@@ -26,6 +26,7 @@ from pydantic_settings import (
 from monitor.alerts.rules import AlertRules
 from monitor.cron import Cron
 from monitor.errors import ConfigError
+from monitor.intake.feeds import Feed
 from monitor.intake.quality_limits import Count, Quality
 from monitor.labels import CRITERIA, RiskMap
 
@@ -106,6 +107,7 @@ class Settings(BaseSettings):
     schedule: Schedule = Field(default_factory=Schedule, description="when jobs run, and which")
     alerts: AlertRules = Field(default_factory=AlertRules, description="the early-warning rules")
     quality: Quality = Field(default_factory=Quality, description="limits of the input's quality")
+    feeds: tuple[Feed, ...] = Field((), description="files of the inbox with other columns, and how to read them")
     risk_map: dict[str, str] | None = Field(None, description="risk level of each emotion; default: the model's")
 
     criteria: dict[str, Probability] | None = Field(
@@ -154,6 +156,14 @@ class Settings(BaseSettings):
     def alert_rules(self) -> AlertRules:
         """The table [alerts] with the alert line that the report draws."""
         return self.alerts.model_copy(update={"threshold": self.threshold, "min_texts": self.min_texts})
+
+    @field_validator("feeds")
+    @classmethod
+    def _check_feeds(cls, value: tuple[Feed, ...]) -> tuple[Feed, ...]:
+        for number, feed in enumerate(value, 1):
+            if not feed.files:
+                raise ValueError(f'feed {number} names no files; give files = "forms/*.csv", relative to the inbox')
+        return value
 
     @field_validator("criteria")
     @classmethod
@@ -249,7 +259,7 @@ _WANTED = {  # prefix of pydantic's error type -> remedy
 }
 
 
-_TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality, "alerts": AlertRules}
+_TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality, "alerts": AlertRules, "feeds": Feed}
 
 
 def suggest(key: str, table: type[BaseModel] = Settings) -> str:

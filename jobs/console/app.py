@@ -24,6 +24,7 @@ COMMANDS = MappingProxyType(
     {
         "demo": "Score the built-in synthetic feed and write its report.",
         "score": "Read texts into the database and score the new ones.",
+        "inspect": "Say what a file is, and how to read it.",
         "alerts": "List the alerts, bring them up to date, record what was done about one.",
         "who": "Say whom a code or an id names; each use is logged.",
         "evaluate-alerts": "Measure the early-warning rules on subjects whose course is known.",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from jobs.console.progress import print_note
 from monitor.errors import DataError
 from monitor.intake import documents
+from monitor.intake.feeds import Feed, feed_files
 
 UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart"}
 MAX_NAMES = 3
+SUBFOLDERS = 'not read, for no feed names files of these subfolders (files = "FOLDER/*.csv" in [[feeds]])'
+LINKS = "not read, for these links lead to no file"
 
 
 def list_inbox(inbox: Path) -> list[Path]:
@@ -27,24 +31,44 @@ def list_inbox(inbox: Path) -> list[Path]:
         ) from error
 
 
-def complete_files(inbox: Path, settle_s: float) -> list[Path]:
-    """The input files of a folder, sorted, without those that are still being written.
+def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> list[Path]:
+    """The input files of a folder, and of subfolders that a feed names, sorted, without those being written.
 
     A file is still being written if its name ends so (UNFINISHED), or if it changed within the last settle_s seconds
     and changes again within the next settle_s seconds. It is left for the next run, and a line says so. A line also
-    names files of other types; hidden files are skipped without one.
+    names files of other types, links to nothing, and subfolders with files that no feed names; hidden files are
+    skipped without one.
 
     Raises:
         DataError: as `list_inbox`.
     """
-    visible = [path for path in list_inbox(inbox) if path.is_file() and not path.name.startswith(".")]
+    entries = list_inbox(inbox)
+    named = {path for feed in feeds for path in feed_files(feed, inbox) if not _is_hidden(path, inbox)}
+    present = named | {path for path in entries if not path.is_dir() and not path.name.startswith(".")}
+    visible = sorted(path for path in present if path.is_file())
     unfinished = [path for path in visible if UNFINISHED & {suffix.lower() for suffix in path.suffixes}]
-    files = [path for path in visible if path not in unfinished and documents.is_input(path)]
+    files = [path for path in visible if path not in unfinished and (path in named or documents.is_input(path))]
     other = [path for path in visible if path not in unfinished and path not in files]
     growing = _growing(files, settle_s)
     _print_names(unfinished + growing, "still being written, left for the next run")
-    _print_names(other, f"not read, for they are no {', '.join(documents.READERS)}")
+    _print_names(other, f"not read, for they are no {', '.join(documents.ENDINGS)}")
+    _print_names(sorted(path for path in present if path.is_symlink() and not path.exists()), LINKS)
+    folders = [path for path in entries if path.is_dir() and _has_unread(path, named)]
+    _print_names(
+        folders, 'not read, for no feed names files in these subfolders (files = "FOLDER/*.csv" in [[feeds]])'
+    )
     return [path for path in files if path not in growing]
+
+
+def _is_hidden(path: Path, inbox: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(inbox).parts)
+
+
+def _has_unread(folder: Path, named: set[Path]) -> bool:
+    """Whether a folder, or one in it, has an input file that no feed names."""
+    if folder.name.startswith("."):
+        return False
+    return any(documents.is_input(path) and path not in named for path in folder.rglob("*"))
 
 
 def _growing(files: list[Path], settle_s: float) -> list[Path]:

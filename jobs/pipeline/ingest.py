@@ -17,6 +17,7 @@ from monitor.database import store
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.intake import documents
+from monitor.intake.feeds import Feed, FeedOf
 from monitor.privacy.pseudonyms import Pseudonyms
 
 
@@ -28,6 +29,7 @@ def ingest(
     *,
     unattended: bool = False,
     pseudonyms: Pseudonyms | None = None,
+    feed_of: FeedOf | None = None,
 ) -> None:
     """Read every row of these files into documents and rejects of a database.
 
@@ -39,6 +41,7 @@ def ingest(
         unattended: skip files whose content was read before, under any name. A file that cannot be read becomes one
             reject without a row number, and the run goes on.
         pseudonyms: replaces the ids of subjects and documents; None: they stay.
+        feed_of: gives the feed of each file; None: all have the columns of the contract.
 
     Raises:
         DataError: a file cannot be read at all; the files before it are in the database.
@@ -58,6 +61,7 @@ def ingest(
         read_before=read_before,
         unattended=unattended,
         pseudonyms=pseudonyms,
+        feed_of=feed_of,
     )
 
 
@@ -69,6 +73,7 @@ def read_files(
     read_before: Collection[tuple[int, str]] = (),
     unattended: bool = False,
     pseudonyms: Pseudonyms | None = None,
+    feed_of: FeedOf | None = None,
 ) -> None:
     """Read every row of these files, and commit them in batches.
 
@@ -79,6 +84,7 @@ def read_files(
         read_before: size in bytes and SHA-256 of files to skip.
         unattended: as `ingest`.
         pseudonyms: as `ingest`.
+        feed_of: as `ingest`.
 
     Raises:
         DataError: as `ingest`.
@@ -91,7 +97,7 @@ def read_files(
                 if before and (before[0], sha256) in read_before:
                     counts.n_skipped_files += 1
                     continue
-                _read_file(path, writer, pseudonyms, advance)
+                _read_file(path, writer, pseudonyms, advance, feed_of(path) if feed_of else None)
             except DataError as error:
                 if not unattended:
                     raise
@@ -108,10 +114,14 @@ def read_files(
 
 
 def _read_file(
-    path: Path, writer: BatchWriter, pseudonyms: Pseudonyms | None, advance: Callable[[int], None]
+    path: Path,
+    writer: BatchWriter,
+    pseudonyms: Pseudonyms | None,
+    advance: Callable[[int], None],
+    feed: Feed | None,
 ) -> None:
     n_read = n_valid = 0
-    for chunk in documents.read_documents(path, pseudonyms=pseudonyms):
+    for chunk in documents.read_documents(path, pseudonyms=pseudonyms, feed=feed):
         writer.add(chunk)
         raise_if_stopped()
         advance(chunk.n_read)

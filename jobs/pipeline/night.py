@@ -21,6 +21,7 @@ from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.database.snapshot import NAME, publish, snapshot_files
 from monitor.errors import ClockError, ConfigError
+from monitor.intake.feeds import feed_finder
 from monitor.intake.quality import Judgement, measure, record_judgement
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.privacy.retention import drop_old_texts
@@ -66,8 +67,9 @@ def run_pipeline(
         scoring_run(db, job, lambda: _check_folders_and_load(settings, load), key_file) as run,
     ):
         model_id = run.scorer.model.model_id
-        files = complete_files(settings.inbox, settings.settle_s)
-        ingest(db, files, run.run_id, counts, unattended=True, pseudonyms=run.pseudonyms)
+        files = complete_files(settings.inbox, settings.settle_s, settings.feeds)
+        feed_of = feed_finder(settings.feeds, settings.inbox)
+        ingest(db, files, run.run_id, counts, unattended=True, pseudonyms=run.pseudonyms, feed_of=feed_of)
         score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
         quality = judge_input(db, settings, run.run_id)

@@ -16,6 +16,8 @@ class RunCounts:
 
     Attributes:
         n_skipped_files: files whose content an earlier run has read.
+        n_not_texts: entries of chats and surveys that are no texts of a person, and no rows.
+        n_measures: numbers that rows have beside their texts.
         scoring_s: seconds of scoring, commits included.
         reasons: number of rejects for each `column: reason`.
         examples: file and row of the first reject for each of these.
@@ -31,6 +33,8 @@ class RunCounts:
     n_duplicate: int = 0
     n_appended: int = 0
     n_scored: int = 0
+    n_not_texts: int = 0
+    n_measures: int = 0
     scoring_s: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
@@ -44,6 +48,8 @@ class RunCounts:
             self.n_read += chunk.n_read
             self.n_rejected += chunk.rejects.height
             self.n_duplicate += chunk.n_valid
+            self.n_not_texts += chunk.n_not_texts
+            self.n_measures += chunk.measures.height
             for file, row, column, reason in chunk.rejects.select("file", "row", "column", "reason").rows():
                 key = f"{column}: {reason}" if column else reason
                 self.reasons[key] += 1

@@ -16,6 +16,7 @@ from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.intake.documents import check_file, find_inputs
+from monitor.intake.feeds import FeedOf
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
@@ -37,6 +38,7 @@ def score_files(
     key_file: Path | None = None,
     rules: AlertRules | None = None,
     crisis: CrisisList | None = None,
+    feed_of: FeedOf | None = None,
 ) -> ScoreResult:
     """Read the inputs, score their texts and update the alerts.
 
@@ -50,16 +52,17 @@ def score_files(
         key_file: the key of the pseudonyms; None: ids stay as they are.
         rules: of the alerts; None: the defaults.
         crisis: list of crisis wording; None: the one that comes with the program.
+        feed_of: gives the feed of each file; None: all have the columns of the contract.
 
     Raises:
         DataError, StoreError, ModelError: an input, the database or the model cannot be read.
     """
-    files = find_inputs(inputs)
+    files = find_inputs(inputs, feed_of)
     for path in files:
-        check_file(path)
+        check_file(path, feed_of(path) if feed_of else None)
     counts = RunCounts()
     with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
-        ingest(db, files, run_id, counts, pseudonyms=pseudonyms)
+        ingest(db, files, run_id, counts, pseudonyms=pseudonyms, feed_of=feed_of)
         score_pending(db, scorer, run_id, counts, chunk_rows, crisis)
         alerts = refresh_alerts(db, scorer.model.model_id, rules or AlertRules(), run_id)
     return ScoreResult(counts, scorer.model, alerts)

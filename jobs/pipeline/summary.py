@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
 
 TOP_REASONS = 5
+NOT_TEXTS = "entries that are no texts of a person (calls, pictures, bots)"
 
 
 def print_summary(
@@ -45,6 +46,7 @@ def print_summary(
         ),
         ("duplicates", counts.n_duplicate, duplicates if counts.n_duplicate else ""),
         ("appended", counts.n_appended, ""),
+        *[("left out", counts.n_not_texts, NOT_TEXTS)][: counts.n_not_texts],
         ("scored", counts.n_scored, speed if counts.n_scored else ""),
     ]
     console = Console()

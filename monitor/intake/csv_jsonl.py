@@ -1,49 +1,68 @@
 """Raw rows from CSV and JSON-lines files.
 
 A file without the required columns raises DataError. An unreadable row becomes a fault, and reading continues after
-it. `row` is the line on which a row begins (in CSV the header is line 1).
+it. `row` is the line on which a row begins (in CSV the header is line 1, if nothing stands above it).
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
+import dataclasses
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
+from math import isnan
 from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from monitor.errors import DataError
-from monitor.intake.raw_rows import (
-    COLUMNS,
-    MAX_LINE_BYTES,
-    REQUIRED,
-    Batch,
-    BatchBuilder,
-    Line,
-    Lines,
-    Stream,
-)
+from monitor.intake.date_rules import DateRule
+from monitor.intake.identity import NO_WHOLE_ID
+from monitor.intake.raw_rows import BOM, COLUMNS, MAX_LINE_BYTES, Batch, BatchBuilder, Line, Lines, Stream
+from monitor.intake.selection import Places, Selection
+from monitor.intake.streams import open_text
 
-BLOCK_BYTES = 2**16  # buffer size; its complete lines are parsed at once
+DELIMITERS = (",", ";", "\t")
+_HEADER_LINES = 100  # that a header with line ends in its names may have
+_IMPORT_ID = '{"ImportId"'  # begins the second row after Qualtrics' header
 
 
-def read_csv(path: Path, batch_rows: int) -> Iterator[Batch]:
+class Header(NamedTuple):
+    """The header of a CSV file: its names as written, its delimiter, and where the values stand (None: arranged)."""
+
+    names: list[str]
+    delimiter: str
+    places: Places | None
+
+
+def read_csv(
+    path: Path, batch_rows: int, selection: Selection | None = None, stream: Stream | None = None
+) -> Iterator[Batch]:
     """Batches of a CSV file (RFC 4180, comma, semicolon or tab, a header line), also of `.gz`.
 
     If quotes do not close, only the first line of the row is refused, and reading continues with the next line.
 
+    Args:
+        path: the file.
+        batch_rows: largest number of rows in a batch.
+        selection: which columns hold what; default: those of the contract.
+        stream: its content as UTF-8; default: opened here.
+
     Raises:
-        DataError: the header lacks a required column, or names a column twice.
+        DataError: the header lacks a column that is needed, or names it twice.
     """
     csv.field_size_limit(2 * MAX_LINE_BYTES)  # the default, 128 KiB, is shorter than the longest text
-    builder = BatchBuilder()
-    with _open(path) as stream:
-        lines = Lines(stream)
-        header = lines.next_line()
+    selection = selection or Selection(path)
+    builder = BatchBuilder(selection.measures, selection.dates)
+    with stream or open_text(path) as content:
+        lines = Lines(content, (selection.feed and selection.feed.encoding) or "UTF-8")
+        header = read_header(lines, selection)
         if header is None:
             return
-        rows = _CsvRows(lines, *_csv_header(path, header))
+        rows = _CsvRows(lines, header, selection)
+        builder.dates = rows.skip_after_header(builder.dates)
         while rows.read(builder, builder.rows_left(batch_rows)):
             if builder.is_full(batch_rows):
                 yield builder.build()
@@ -53,12 +72,43 @@ def read_csv(path: Path, batch_rows: int) -> Iterator[Batch]:
 class _CsvRows:
     """The rows after the header: a block at once if no line needs special treatment, otherwise one by one."""
 
-    def __init__(self, lines: Lines, names: list[str], delimiter: str) -> None:
-        self._lines, self._n_names, self._delimiter = lines, len(names), delimiter
-        self._positions = [names.index(name) if name in names else None for name in COLUMNS]
+    def __init__(self, lines: Lines, header: Header, selection: Selection) -> None:
+        self._lines, self._header, self._selection = lines, header, selection
+        self._n_names, self._delimiter = len(header.names), header.delimiter
         self._record = _Record(lines)
-        self._reader = csv.reader(self._record, delimiter=delimiter, strict=True)
+        self._reader = csv.reader(self._record, delimiter=self._delimiter, strict=True)
         self._single_lines = 0  # number of next lines to read one by one
+
+    def skip_after_header(self, dates: DateRule) -> DateRule:
+        """Skip what the feed, or Qualtrics, has between header and rows; returns how the rows write their dates."""
+        feed = self._selection.feed
+        n = feed.skip_rows_after_header if feed else 0
+        if feed is not None and n is None and feed.preset == "qualtrics":
+            return self._skip_qualtrics(dates)
+        for _ in range(n or 0):
+            self._next_record()
+        return dates
+
+    def _next_record(self) -> tuple[list[str], list[Line]]:
+        """The fields and lines of the next record; no fields at the end, or if it cannot be parsed."""
+        self._record.begin()
+        with suppress(StopIteration, csv.Error):
+            return next(self._reader), self._record.lines
+        return [], self._record.lines
+
+    def _skip_qualtrics(self, dates: DateRule) -> DateRule:
+        """Skip the questions and import ids below Qualtrics' header; the ids name the zone of its times."""
+        lines: list[Line] = []
+        for _ in range(2):
+            fields, own = self._next_record()
+            lines += own
+            if fields and fields[0].startswith(_IMPORT_ID):
+                with suppress(ValueError):
+                    zone = json.loads(fields[0]).get("timeZone")
+                    return dates if dates.zone or not zone else dataclasses.replace(dates, zone=known_zone(zone))
+                return dates
+        self._lines.push_back(lines)
+        return dates
 
     def read(self, builder: BatchBuilder, max_rows: int) -> bool:
         """Add the next rows and faults, at most `max_rows`; False at the end of the file."""
@@ -83,10 +133,23 @@ class _CsvRows:
 
     def _add_rows(self, rows: list[list[str]], first: int, builder: BatchBuilder) -> None:
         """Add the rows of consecutive lines, the first on line `first`; empty lines are no rows."""
+        places = self._header.places
         numbers = [number for number, fields in enumerate(rows, first) if fields]
-        if numbers:
+        if places is None or any(len(where) > 1 for where in places.positions) or places.subject is not None:
+            for number, fields in zip(numbers, filter(None, rows), strict=True):
+                self._add(Line(number, "", None), fields, builder)
+        elif numbers:
             columns = list(zip(*filter(None, rows), strict=True))
-            builder.extend(numbers, [None if position is None else columns[position] for position in self._positions])
+            builder.extend(numbers, [columns[where[0]] if where else None for where in places.positions])
+
+    def _add(self, line: Line, fields: list[str], builder: BatchBuilder) -> None:
+        """Add one row, as its columns or as its preset arranges it."""
+        if self._header.places is not None:
+            builder.add(line.number, self._header.places.values(fields))
+        else:
+            line = line._replace(text=line.text or self._delimiter.join(fields))
+            row = {name: value for name, value in zip(self._header.names, fields, strict=True) if value != ""}
+            add_object(builder, line, row, self._selection)
 
     def _read_one(self, builder: BatchBuilder) -> bool:
         self._record.begin()
@@ -102,8 +165,7 @@ class _CsvRows:
         if reason:
             builder.refuse(self._record.lines[0], reason)
         elif fields:
-            values = [None if position is None else fields[position] for position in self._positions]
-            builder.add(self._record.lines[0].number, values)
+            self._add(self._record.lines[0], fields, builder)
         return True
 
     def _misfit(self, n_fields: int) -> str | None:
@@ -150,83 +212,140 @@ def _csv_reason(error: csv.Error) -> str:
     return "its quotes do not close, or quotes inside them are not doubled"
 
 
-def _csv_header(path: Path, line: Line) -> tuple[list[str], str]:
-    """Column names, and the first delimiter that separates the required ones."""
-    if line.fault:
-        raise DataError(f"{path}: not a text file in UTF-8; save it as CSV in UTF-8")
-    most_names: list[str] = []
-    for delimiter in (",", ";", "\t"):
-        try:
-            names = [name.strip().lower() for name in next(csv.reader([line.text], delimiter=delimiter))]
-        except (csv.Error, StopIteration):
-            continue
-        if all(name in names for name in REQUIRED):
-            repeated = [name for name in COLUMNS if names.count(name) > 1]
-            if repeated:
-                raise DataError(f"{path}: two columns are called {repeated[0]}; keep one")
-            return names, delimiter
-        most_names = max(most_names, names, key=len)
-    raise missing_columns(path, most_names)
+def known_zone(name: str) -> str | None:
+    """The zone of this IANA name; None if there is none."""
+    with suppress(OSError, KeyError, ValueError):
+        return ZoneInfo(name).key
+    return None
 
 
-def missing_columns(path: Path, names: Iterable[str]) -> DataError:
-    """The error for a file without the required columns, given the names in its header.
-
-    If none of COLUMNS is among them, the first line may be a row, whose content must not appear in a message.
-    """
-    present = [name[:40] for name in names]
-    missing = [name for name in REQUIRED if name not in present]
-    listed = ", ".join(present[:12]) if set(present) & set(COLUMNS) else "none of these; is its first line a header?"
-    return DataError(
-        f"{path}: no column {', '.join(missing)} (it has: {listed}); "
-        f"required are {', '.join(REQUIRED)}; optional are doc_id, source"
-    )
-
-
-def read_jsonl(path: Path, batch_rows: int) -> Iterator[Batch]:
-    """Batches of a JSON-lines file (one object a line), also of `.gz`; empty lines are no rows.
+def read_header(lines: Lines, selection: Selection) -> Header | None:
+    """Read the header; None if the file ends before it. The delimiter is the first that separates what is needed.
 
     Raises:
-        DataError: the file is one JSON array.
+        DataError: it is not UTF-8, or a column is missing.
     """
-    builder = BatchBuilder()
-    with _open(path) as stream:
-        lines = Lines(stream)
+    feed = selection.feed
+    for _ in range(feed.skip_rows if feed else 0):
+        lines.next_line()
+    record = _header_lines(lines)
+    if not record:
+        return None
+    if any(line.fault for line in record):
+        raise DataError(f"{selection.path}: not a text file in UTF-8; save it as CSV in UTF-8")
+    most_names, cause = 0, DataError(f"{selection.path}: its first line is no header")
+    for delimiter in (feed.delimiter,) if feed and feed.delimiter else DELIMITERS:
+        try:
+            names = [
+                name.lstrip(BOM) for name in next(csv.reader([line.text for line in record], delimiter=delimiter))
+            ]
+            return Header(names, delimiter, _places(names, selection))
+        except (csv.Error, StopIteration):
+            continue
+        except DataError as error:
+            if len(names) > most_names:
+                most_names, cause = len(names), error
+    raise cause
+
+
+def _places(names: list[str], selection: Selection) -> Places | None:
+    if selection.preset and selection.preset.arrange:
+        selection.arranged_names(names)
+        return None
+    return selection.places(names)
+
+
+def _header_lines(lines: Lines) -> list[Line]:
+    """The lines of the header: one, or as many as its open quotes need; only the first if they never close."""
+    record: list[Line] = []
+    while (line := lines.next_line()) is not None and not line.fault:
+        record.append(line)
+        if sum(one.text.count('"') for one in record) % 2 == 0:
+            return record
+        if len(record) == _HEADER_LINES:
+            break
+    else:
+        if line is not None and not record:
+            return [line]
+        lines.push_back([line] if line is not None else [])
+    lines.push_back(record[1:])
+    return record[:1]
+
+
+def read_jsonl(
+    path: Path, batch_rows: int, selection: Selection | None = None, stream: Stream | None = None
+) -> Iterator[Batch]:
+    """Batches of a JSON-lines file (one object a line), also of `.gz`; empty lines are no rows. See `read_csv`.
+
+    Raises:
+        DataError: the file is one JSON array, or not what its preset reads.
+    """
+    selection = selection or Selection(path)
+    builder, is_checked = BatchBuilder(selection.measures, selection.dates), False
+    with stream or open_text(path) as content:
+        lines = Lines(content, (selection.feed and selection.feed.encoding) or "UTF-8")
         while (line := lines.next_line()) is not None:
             if line.number == 1 and line.text.lstrip().startswith("["):
-                raise DataError(f"{path}: one JSON array; write one object a line instead (`jq -c '.[]'`)")
+                raise DataError(f"{path}: one JSON array; give it a name that ends in .json")
             if line.fault:
                 builder.refuse(line, line.fault)
             elif not line.text.isspace():
-                _add_json(builder, line)
+                row = _parsed(builder, line)
+                if row is not None:
+                    if not is_checked:
+                        selection.check_first(row)
+                        is_checked = True
+                    add_object(builder, line, row, selection)
             if builder.is_full(batch_rows):
                 yield builder.build()
     yield builder.build()
 
 
-def _add_json(builder: BatchBuilder, line: Line) -> None:
+def _parsed(builder: BatchBuilder, line: Line) -> dict[str, Any] | None:
+    """The object of a line; None if the line was refused."""
     try:
         row = json.loads(line.text)
     except (ValueError, RecursionError):
         builder.refuse(line, "not JSON (cut short?)")
-        return
+        return None
     if not isinstance(row, dict):
         builder.refuse(line, "not a JSON object")
-        return
+        return None
+    return row
+
+
+def add_object(builder: BatchBuilder, line: Line, row: dict[str, Any], selection: Selection) -> None:
+    """Add the values of a JSON object, or refuse it; an entry that its preset leaves out is counted."""
+    if selection.preset and selection.preset.arrange:
+        arranged = selection.preset.arrange(row)
+        if arranged is None:
+            builder.skip()
+            return
+        row = arranged
     values: list[str | None] = []
-    for name in COLUMNS:
-        value = row.get(name)
-        numeric = name != "text" and isinstance(value, int) and not isinstance(value, bool)
-        if numeric or (name == "posted_at" and isinstance(value, float)):
-            value = str(value)
+    names = (*COLUMNS, *selection.measures)
+    for i, (name, value) in enumerate(zip(names, selection.of_object(row), strict=True)):
+        if i != 2 and isinstance(value, int | float) and not isinstance(value, bool):
+            value = _number(value, is_id=i in (0, 3, 4))
         if not (value is None or isinstance(value, str)):
-            builder.refuse(line, f"a JSON {_JSON_TYPES[type(value)]}, not a string", name)
+            is_id = isinstance(value, float) and i != 2
+            reason = NO_WHOLE_ID if is_id else f"a JSON {_JSON_TYPES[type(value)]}, not a string"
+            builder.refuse(line, reason, name)
             return
         if value is not None and "\\u" in line.text and not _encodable(value):
             builder.refuse(line, "half a surrogate pair, which is no Unicode text", name)
             return
         values.append(value)
     builder.add(line.number, values)
+
+
+def _number(value: int | float, *, is_id: bool) -> str | float | None:
+    """A number as its string. As an id NaN is absent, 7.0 is 7, and another float stays and is refused."""
+    if is_id and isinstance(value, float):
+        if isnan(value):
+            return None
+        return str(int(value)) if abs(value) < 2**53 and value.is_integer() else value
+    return str(value)
 
 
 _JSON_TYPES = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
@@ -238,9 +357,3 @@ def _encodable(value: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _open(path: Path) -> Stream:
-    if path.suffix.lower() == ".gz":
-        return gzip.GzipFile(path)
-    return io.BufferedReader(io.FileIO(path), BLOCK_BYTES)

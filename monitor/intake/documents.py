@@ -14,21 +14,20 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
 from monitor.errors import DataError
-from monitor.intake.csv_jsonl import read_csv, read_jsonl
+from monitor.intake.date_rules import ISO_ONLY, DateRule, date_shape
+from monitor.intake.feeds import Feed, FeedOf
 from monitor.intake.identity import IdRules, clean_ids
-from monitor.intake.parquet import read_parquet
-from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, REQUIRED, Batch, Fault
+from monitor.intake.kinds import ENDINGS, kind_of, read_rows
+from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, MEASURE_PREFIX, REQUIRED, Batch, Fault
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
 from monitor.privacy.pseudonyms import Pseudonyms
-
-Reader = Callable[[Path, int], Iterator[Batch]]
 
 MAX_TEXT_BYTES = 2**20
 MAX_NAME_BYTES = 512
@@ -50,16 +49,15 @@ REJECT_SCHEMA = {
     "reason": pl.String,
     "raw": pl.String,
 }
-READERS: dict[str, Reader] = {
-    ".csv": read_csv,
-    ".csv.gz": read_csv,
-    ".jsonl": read_jsonl,
-    ".jsonl.gz": read_jsonl,
-    ".parquet": read_parquet,
+MEASURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
+    "row": pl.Int64,
+    "subject_id": pl.String,
+    "measured_at": UTC_TIME,
+    "name": pl.String,
+    "value": pl.Float64,
 }
 REPEATED_ID = "used before for another time or text of this subject"
 BAD_TIME = f"neither ISO 8601 nor epoch (seconds or milliseconds) in {YEARS[0]} to {YEARS[1]}"
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
@@ -72,6 +70,8 @@ class Chunk:
         rejects: refused rows; columns of REJECT_SCHEMA.
         n_repeated: number of valid rows that repeat a document of this chunk.
         has_pseudonyms: its ids are pseudonyms, and its rejects contain nothing else of their rows.
+        measures: numbers of the rows that have a subject and a time; columns of MEASURE_SCHEMA.
+        n_not_texts: number of entries that are no texts of a person, and no rows.
         n_bytes: most memory it occupies; also strings of rejected rows stay allocated.
     """
 
@@ -80,6 +80,8 @@ class Chunk:
     rejects: pl.DataFrame
     n_repeated: int
     has_pseudonyms: bool = False
+    measures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MEASURE_SCHEMA))
+    n_not_texts: int = 0
     n_bytes: int = 0
 
     @property
@@ -104,7 +106,7 @@ class Chunk:
         return replace(self, documents=self.documents.filter(~moved), rejects=rejects)
 
 
-def find_inputs(inputs: Iterable[str | Path]) -> list[Path]:
+def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> list[Path]:
     """The input files of these files, folders (without subfolders) and glob patterns, each once.
 
     Raises:
@@ -116,23 +118,23 @@ def find_inputs(inputs: Iterable[str | Path]) -> list[Path]:
         if path.is_dir():
             files = [file for file in sorted(path.iterdir()) if is_input(file)]
             if not files:
-                raise DataError(f"{path}: no {', '.join(READERS)} file in this folder")
+                raise DataError(f"{path}: no {', '.join(ENDINGS)} file in this folder")
         elif path.exists():
             files = [path]
         else:
             names = glob.glob(str(given), recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
             files = [Path(name) for name in sorted(names) if is_input(Path(name))]
             if not files:
-                raise DataError(f"{given}: no such file or folder, nor a pattern of {', '.join(READERS)} files")
+                raise DataError(f"{given}: no such file or folder, nor a pattern of {', '.join(ENDINGS)} files")
         inputs_once |= dict.fromkeys(files)
     for path in inputs_once:
-        _reader(path)
+        kind_of(path, feed_of(path) if feed_of else None)
     return list(inputs_once)
 
 
 def is_input(path: Path) -> bool:
     """Whether to read a file of a folder: of a supported type, and not hidden as unfinished files are."""
-    return path.name.lower().endswith(tuple(READERS)) and not path.name.startswith(".") and path.is_file()
+    return path.name.lower().endswith(ENDINGS) and not path.name.startswith(".") and path.is_file()
 
 
 def read_documents(
@@ -140,6 +142,7 @@ def read_documents(
     chunk_rows: int = CHUNK_ROWS,
     pseudonyms: Pseudonyms | None = None,
     ids: IdRules | None = None,
+    feed: Feed | None = None,
 ) -> Generator[Chunk, None, None]:
     """Read a file in chunks of at most chunk_rows rows and about 64 MiB of text.
 
@@ -149,20 +152,21 @@ def read_documents(
         pseudonyms: replaces the ids of subjects and documents. Rejects then contain only these ids of their row,
             and nothing of a row that cannot be parsed. None: ids stay as they are.
         ids: what else to drop from ids of subjects; None: nothing.
+        feed: which of its columns are what; None: those of the contract.
 
     Raises:
         DataError: the file as a whole cannot be read (missing, no permission, wrong type, a column missing).
     """
     try:
-        for batch in _reader(path)(path, chunk_rows):
+        for batch in read_rows(path, chunk_rows, feed):
             yield _validate(display_name(path), batch, pseudonyms, ids)
     except OSError as error:
         raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
 
 
-def check_file(path: Path) -> None:
+def check_file(path: Path, feed: Feed | None = None) -> None:
     """Read the start of a file, to raise the errors of read_documents early."""
-    chunks = read_documents(path, chunk_rows=1)
+    chunks = read_documents(path, chunk_rows=1, feed=feed)
     next(chunks, None)
     chunks.close()
 
@@ -180,30 +184,9 @@ def display_name(path: Path) -> str:
     return os.fsencode(path.resolve()).decode("utf-8", "replace")
 
 
-def _reader(path: Path) -> Reader:
-    """The reader for a file by the ending of its name, if its first bytes do not contradict it."""
-    if not path.is_file():
-        raise DataError(f"{path}: not a regular file")
-    name = path.name.lower()
-    kind = next((ending for ending in READERS if name.endswith(ending)), None)
-    if kind is None:
-        raise DataError(f"{path}: cannot read this kind of file; use {', '.join(READERS)}")
-    with path.open("rb") as stream:
-        start = stream.read(4)
-    if start == b"PAR1" and kind != ".parquet":
-        raise DataError(f"{path}: this is a Parquet file; give it a name that ends in .parquet")
-    if start.startswith(_GZIP) and not kind.endswith(".gz"):
-        raise DataError(f"{path}: this is compressed with gzip; give it a name that ends in {kind}.gz")
-    if start and not start.startswith(_GZIP) and kind.endswith(".gz"):
-        raise DataError(f"{path}: this is not compressed with gzip; give it a name without .gz")
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(f"{path}: this is UTF-16; save it as UTF-8")
-    return READERS[kind]
-
-
 def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None, ids: IdRules | None) -> Chunk:
     """Validate a batch's rows, give each an id, and separate documents, repeats and rejects."""
-    rows, read_faults = _with_faults(batch.rows, ids), batch.faults
+    rows, read_faults = _with_faults(batch.rows, ids, batch.dates), batch.faults
     if pseudonyms is not None:
         subject = _mapped(rows["subject_id"], pseudonyms.of_subjects)
         rows = rows.with_columns(
@@ -232,11 +215,13 @@ def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None, ids: IdRul
         _rejects(file, sorted(faults, key=lambda fault: fault.row or 0)),
         later.height - differing.height,
         has_pseudonyms,
+        _measures(rows),
+        batch.n_not_texts,
         int(batch.rows.estimated_size()),
     )
 
 
-def _with_faults(rows: pl.DataFrame, id_rules: IdRules | None) -> pl.DataFrame:
+def _with_faults(rows: pl.DataFrame, id_rules: IdRules | None, dates: DateRule = ISO_ONLY) -> pl.DataFrame:
     """The rows with clean ids and posted_at as a time, and `column` and `reason` of the first rule each breaks."""
     ids = ["subject_id", "doc_id", "source"]
     subjects, given = clean_ids(rows["subject_id"], id_rules), clean_ids(rows["doc_id"], required=False)
@@ -245,7 +230,7 @@ def _with_faults(rows: pl.DataFrame, id_rules: IdRules | None) -> pl.DataFrame:
         given.ids.alias("doc_id"),
         pl.col("source").str.strip_chars(),
         pl.col("posted_at").to_physical().cast(pl.String).alias("given"),
-        parse_times(rows["posted_at"]).alias("posted_at"),
+        parse_times(rows["posted_at"], dates).alias("posted_at"),
         subjects.faults.alias("subject_fault"),
         given.faults.alias("doc_fault"),
     )
@@ -266,7 +251,38 @@ def _with_faults(rows: pl.DataFrame, id_rules: IdRules | None) -> pl.DataFrame:
         pl.when(rule).then(pl.struct(column=pl.lit(name), reason=pl.lit(why) if isinstance(why, str) else why))
         for name, rule, why in rules
     ]
-    return rows.with_columns(pl.coalesce(broken).alias("fault")).unnest("fault")
+    rows = rows.with_columns(pl.coalesce(broken).alias("fault")).unnest("fault")
+    return rows.with_columns(_date_reasons(rows, dates))
+
+
+def _date_reasons(rows: pl.DataFrame, dates: DateRule) -> pl.Series:
+    """The reasons of the rows; those of a time that was not understood say what its shape is."""
+    odd = (rows["reason"] == BAD_TIME) & (rows["posted_at"].is_null())
+    if not odd.any():
+        return rows["reason"]
+    start = f"not in the format {' or '.join(dates.formats)}" if dates.formats else BAD_TIME
+    given = rows["given"].filter(odd)
+    reasons = given.map_elements(lambda value: f"{start}; {date_shape(value)}", return_dtype=pl.String)
+    return rows["reason"].scatter(odd.arg_true(), reasons)
+
+
+def _measures(rows: pl.DataFrame) -> pl.DataFrame:
+    """A line for each number that a row with a subject and a time has; `7,5` is 7.5, and other strings are none.
+
+    Columns of MEASURE_SCHEMA. A row whose text is missing or refused has measures all the same.
+    """
+    names = [name for name in rows.columns if name.startswith(MEASURE_PREFIX)]
+    timed = rows.filter(pl.col("posted_at").is_not_null(), ~(pl.col("column") == "subject_id").fill_null(False))
+    if not names or timed.is_empty():
+        return pl.DataFrame(schema=MEASURE_SCHEMA)
+    values = pl.col("value").str.strip_chars()
+    decimal_comma = values.str.contains(r"^[-+]?\d+,\d+$") & ~values.str.contains(r"^[-+]?[1-9]\d{0,2},\d{3}$")
+    number = pl.when(decimal_comma).then(values.str.replace(",", ".")).otherwise(values)
+    number = number.cast(pl.Float64, strict=False)
+    long = timed.unpivot(names, index=["row", "subject_id", "posted_at"], variable_name="name", value_name="value")
+    long = long.with_columns(number.alias("value"), pl.col("name").str.strip_prefix(MEASURE_PREFIX))
+    long = long.filter(pl.col("value").is_finite()).rename({"posted_at": "measured_at"})
+    return long.select(MEASURE_SCHEMA.keys()).sort("row", maintain_order=True)
 
 
 def _mapped(values: pl.Series, function: Callable[[Sequence[str]], list[str]]) -> pl.Series:

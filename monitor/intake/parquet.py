@@ -19,9 +19,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from monitor.errors import DataError
-from monitor.intake.csv_jsonl import missing_columns
 from monitor.intake.identity import NO_WHOLE_ID
 from monitor.intake.raw_rows import BATCH_BYTES, COLUMNS, REQUIRED, Batch, BatchBuilder, Fault
+from monitor.intake.selection import missing_columns
 
 PART_ROWS = 256  # decoded at a time, because their size is unknown before
 NOT_UTF8 = "not UTF-8"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 from collections import deque
 from collections.abc import Sequence
@@ -12,13 +13,16 @@ from typing import NamedTuple
 
 import polars as pl
 
+from monitor.intake.date_rules import ISO_ONLY, DateRule
+
 COLUMNS = ("subject_id", "posted_at", "text", "doc_id", "source")
 REQUIRED = COLUMNS[:3]
 Stream = io.BufferedReader | gzip.GzipFile
-DAMAGE = (EOFError, OSError, zlib.error)
+DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile)
 MAX_LINE_BYTES = 8 * 2**20  # a text of 1 MiB in JSON escapes is 6 MiB
 BATCH_BYTES = 64 * 2**20
 BOM = "\ufeff"  # files that were concatenated or saved twice begin with several
+MEASURE_PREFIX = "measure "
 MAX_RAW_CHARACTERS = 300  # of a refused row; enough to find it, too few to archive texts
 
 
@@ -33,10 +37,24 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows as in the file: columns `row` and COLUMNS, all strings (posted_at of Parquet keeps its type)."""
+    """Rows as in the file: columns `row` and COLUMNS, all strings (posted_at of Parquet keeps its type).
+
+    Attributes:
+        rows: the rows; a measure has a column more, named by `measure_column`.
+        faults: refused rows.
+        dates: how the rows write their times.
+        n_not_texts: number of entries that no person wrote as a text (calls, pictures, joins); they are no rows.
+    """
 
     rows: pl.DataFrame
     faults: list[Fault]
+    dates: DateRule = ISO_ONLY
+    n_not_texts: int = 0
+
+
+def measure_column(name: str) -> str:
+    """The column of a batch that holds the measure of this name; no column of a contract has such a name."""
+    return MEASURE_PREFIX + name
 
 
 class Line(NamedTuple):
@@ -51,11 +69,12 @@ class Lines:
     """The lines of a UTF-8 file, one at a time or a block at once.
 
     Args:
-        stream: the open file, in binary.
+        stream: the open file, in binary, as UTF-8.
+        encoding: of the file itself, for the fault of a line that it cannot decode.
     """
 
-    def __init__(self, stream: Stream) -> None:
-        self._stream = stream
+    def __init__(self, stream: Stream, encoding: str = "UTF-8") -> None:
+        self._stream, self._encoding = stream, encoding
         self._number = 0
         self._returned: deque[Line] = deque()
 
@@ -79,7 +98,7 @@ class Lines:
             text = raw.decode("utf-8")
             return Line(self._number, text.lstrip(BOM) if self._number == 1 else text, None)
         except UnicodeDecodeError:
-            return Line(self._number, raw.decode("utf-8", "replace"), "not UTF-8")
+            return Line(self._number, raw.decode("utf-8", "replace"), f"not {self._encoding}")
 
     def peek_lines(self) -> bytes:
         """The complete lines in the buffer, without reading them; empty if the next line must be read alone."""
@@ -109,20 +128,27 @@ class Lines:
 
 
 class BatchBuilder:
-    """Collects rows and faults of one batch after another."""
+    """Collects rows and faults of one batch after another.
 
-    def __init__(self) -> None:
+    Args:
+        measures: names of the measures that each row has beside COLUMNS.
+        dates: how the rows write their times.
+    """
+
+    def __init__(self, measures: Sequence[str] = (), dates: DateRule = ISO_ONLY) -> None:
+        self._names = (*COLUMNS, *map(measure_column, measures))
+        self.dates = dates
         self._clear()
 
     def add(self, number: int, values: Sequence[str | None]) -> None:
-        """Add one row; values in the order of COLUMNS."""
+        """Add one row; values in the order of COLUMNS, then the measures."""
         self._numbers.append(number)
         for column, value in zip(self._values.values(), values, strict=True):
             column.append(value)
         self._size += len(values[2] or "")
 
     def extend(self, numbers: Sequence[int], columns: Sequence[Sequence[str] | None]) -> None:
-        """Add rows; for each of COLUMNS a sequence of values, or None for an absent column."""
+        """Add rows; for each of COLUMNS and measures a sequence of values, or None for an absent column."""
         self._numbers += numbers
         for column, values in zip(self._values.values(), columns, strict=True):
             column += [None] * len(numbers) if values is None else values
@@ -131,6 +157,10 @@ class BatchBuilder:
     def refuse(self, line: Line, reason: str, column: str | None = None) -> None:
         """Add the fault of a row that cannot be read."""
         self._faults.append(Fault(line.number, column, reason, line.text[:MAX_RAW_CHARACTERS].rstrip("\r\n")))
+
+    def skip(self) -> None:
+        """Count an entry that is no text of a person."""
+        self._n_not_texts += 1
 
     def rows_left(self, batch_rows: int) -> int:
         """Number of rows until the batch has batch_rows."""
@@ -142,13 +172,15 @@ class BatchBuilder:
 
     def build(self) -> Batch:
         """Return the batch, and start the next one."""
-        schema = {"row": pl.Int64, **dict.fromkeys(COLUMNS, pl.String)}
-        batch = Batch(pl.DataFrame({"row": self._numbers, **self._values}, schema=schema), self._faults)
+        schema = {"row": pl.Int64, **dict.fromkeys(self._names, pl.String)}
+        rows = pl.DataFrame({"row": self._numbers, **self._values}, schema=schema)
+        batch = Batch(rows, self._faults, self.dates, self._n_not_texts)
         self._clear()
         return batch
 
     def _clear(self) -> None:
         self._numbers: list[int] = []
-        self._values: dict[str, list[str | None]] = {name: [] for name in COLUMNS}
+        self._values: dict[str, list[str | None]] = {name: [] for name in self._names}
         self._faults: list[Fault] = []
+        self._n_not_texts = 0
         self._size = 0

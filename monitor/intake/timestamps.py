@@ -1,4 +1,4 @@
-"""When a text was posted: ISO 8601 or epoch numbers, of whatever type a file holds, as UTC without a zone."""
+"""When a text was posted: ISO 8601, epoch numbers or dates as a feed describes them, as UTC without a zone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import datetime as dt
 import re
 
 import polars as pl
+
+from monitor.intake.date_rules import ISO_ONLY, DateRule, parse_date
 
 YEARS = (1900, 2099)
 UTC_TIME = pl.Datetime("us")
@@ -19,29 +21,55 @@ _NUMBER = r"^[0-9]{9,14}(?:\.[0-9]{1,9})?$"
 _FIRST_SECONDS, _FIRST_MILLISECONDS, _END = 1e8, 1e11, 1e14  # March 1973, in seconds and in milliseconds
 
 
-def parse_times(values: pl.Series) -> pl.Series:
+def parse_times(values: pl.Series, rule: DateRule = ISO_ONLY) -> pl.Series:
     """UTC times, shape (n,) -> (n,); null if a value is missing, is no time, or lies outside of YEARS.
 
-    Strings are ISO 8601 or epoch seconds or milliseconds. ISO 8601 is a date, or a date and a time; an offset is
-    applied, and without one the time is UTC. Numbers are epochs, but eight digits are a date (20040131). An epoch
-    before March 1973 is refused, because it is more likely a year, a counter or a zero.
+    Strings are ISO 8601, epoch seconds or milliseconds, or dates that `parse_date` reads. ISO 8601 is a date, or a
+    date and a time; an offset is applied, and without one the time is of the rule's zone. Numbers are epochs, but
+    eight digits are a date (20040131). An epoch before March 1973 is refused, because it is more likely a year, a
+    counter or a zero. If the rule has formats, strings are read by these alone.
 
     Args:
-        values: of type String, Date, Datetime without a zone, an integer, a float, or Null.
+        values: of type String, Date, Datetime (naive, or in UTC), an integer, a float, or Null.
+        rule: how dates are written.
     """
     kind = values.dtype
-    if isinstance(kind, pl.Datetime) or kind == pl.Date:
-        times = _in_range(values)
-    elif kind.is_float():
+    if isinstance(kind, pl.Datetime) and kind.time_zone:
+        times = _in_range(values.dt.replace_time_zone(None))
+    elif isinstance(kind, pl.Datetime) or kind == pl.Date:
+        times = _from_zone(_in_range(values), rule)
+    elif kind.is_float() and not rule.formats:
         times = _in_range(_from_epoch(values.cast(pl.Float64)))
     else:
-        strings = values.cast(pl.String).str.strip_chars()
-        distinct = strings.drop_nulls().unique()
-        parsed = pl.Series(map(_from_iso, distinct), dtype=UTC_TIME)
-        times = _in_range(strings.replace_strict(distinct, parsed, default=None, return_dtype=UTC_TIME))
-        numbers = strings.set(~strings.str.contains(_NUMBER).fill_null(value=False), None)
-        times = times.fill_null(_in_range(_from_epoch(numbers.cast(pl.Float64))))
+        times = _from_strings(values.cast(pl.String).str.strip_chars(), rule)
     return times.cast(UTC_TIME)
+
+
+def _from_strings(strings: pl.Series, rule: DateRule) -> pl.Series:
+    """Times of strings; each distinct string is parsed once."""
+    distinct = strings.drop_nulls().unique()
+    parsed = pl.Series([_from_string(string, rule) for string in distinct], dtype=UTC_TIME)
+    times = _in_range(strings.replace_strict(distinct, parsed, default=None, return_dtype=UTC_TIME))
+    if rule.formats:
+        return times
+    numbers = strings.set(~strings.str.contains(_NUMBER).fill_null(value=False), None)
+    return times.fill_null(_in_range(_from_epoch(numbers.cast(pl.Float64))))
+
+
+def _from_string(string: str, rule: DateRule) -> dt.datetime | None:
+    """The UTC time of a string that is no epoch; None if it is no date."""
+    if rule.formats:
+        return rule.parse_formats(string)
+    return _from_iso(string, rule) or parse_date(string, rule)
+
+
+def _from_zone(times: pl.Series, rule: DateRule) -> pl.Series:
+    """UTC of naive times, which are of the rule's zone."""
+    if rule.zone is None:
+        return times
+    distinct = times.cast(UTC_TIME).drop_nulls().unique()
+    in_utc = pl.Series(map(rule.to_utc, distinct), dtype=UTC_TIME)
+    return times.cast(UTC_TIME).replace_strict(distinct, in_utc, default=None, return_dtype=UTC_TIME)
 
 
 def _in_range(times: pl.Series) -> pl.Series:
@@ -63,7 +91,7 @@ def _from_epoch(numbers: pl.Series) -> pl.Series:
     return frame.select(microseconds.round().cast(pl.Int64).cast(UTC_TIME)).to_series()
 
 
-def _from_iso(string: str) -> dt.datetime | None:
+def _from_iso(string: str, rule: DateRule = ISO_ONLY) -> dt.datetime | None:
     """The UTC time of an ISO 8601 string, without a zone; None if it is none."""
     match = _ISO.fullmatch(string.upper())
     if match is None:
@@ -73,6 +101,7 @@ def _from_iso(string: str) -> dt.datetime | None:
     clock = f"{hour or '00'}{minute}{'59' if leap else second}{fraction}{offset or 'Z'}"
     try:  # in the basic format, because fromisoformat refuses a mixture such as 2026-0105
         local = dt.datetime.fromisoformat(f"{date.replace('-', '')}T{clock.replace(':', '')}")
-        return (local + dt.timedelta(seconds=leap)).astimezone(dt.UTC).replace(tzinfo=None)
+        local += dt.timedelta(seconds=leap)
+        return local.astimezone(dt.UTC).replace(tzinfo=None) if offset else rule.to_utc(local.replace(tzinfo=None))
     except (ValueError, OverflowError):  # no such day, or in UTC before the year 1 or after 9999
         return None

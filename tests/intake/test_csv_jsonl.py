@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import DataError
-from monitor.intake import csv_jsonl
+from monitor.intake import streams
 from monitor.intake.csv_jsonl import read_csv
 from monitor.intake.documents import MAX_TEXT_BYTES, check_file
 from monitor.intake.raw_rows import Lines
@@ -253,7 +253,7 @@ def test_rows_read_many_at_once_are_those_read_one_by_one(
     path = write(tmp_path / name, (HEADER + GOOD).encode() + b"".join(pieces))
     if name.endswith(".gz"):
         path.write_bytes(path.read_bytes()[: -cut or None])
-    with patch.object(csv_jsonl, "BLOCK_BYTES", block):
+    with patch.object(streams, "BLOCK_BYTES", block):
         found = list(read_csv(path, chunk_rows))
     with patch.object(Lines, "peek_lines", lambda _: b""):
         expected = list(read_csv(path, chunk_rows))

@@ -13,6 +13,7 @@ from jobs.pipeline.summary import print_file_warnings
 from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.errors import DataError
+from monitor.intake.kinds import ENDINGS
 from monitor.settings import Settings
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
@@ -33,14 +34,14 @@ def read_inbox(chosen: Settings, scorer: KeywordScorer | None = None) -> NightRe
 
 
 def test_unfinished_and_other_files_are_skipped_with_a_line(inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in ("a.csv", "b.csv.part", "c.tmp.jsonl", "d.CSV.PART", "notes\x1b[31m.txt", ".e.csv", "f.xlsx"):
+    for name in ("a.csv", "b.csv.part", "c.tmp.jsonl", "d.CSV.PART", "notes\x1b[31m.txt", ".e.csv", "f.docx"):
         (inbox / name).touch()
     (inbox / "folder.csv").mkdir()
     assert [path.name for path in complete_files(inbox, 0)] == ["a.csv"]
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "still being written, left for the next run: b.csv.part, c.tmp.jsonl, d.CSV.PART",
-        "not read, for they are no .csv, .csv.gz, .jsonl, .jsonl.gz, .parquet: f.xlsx, notes [31m.txt",
+        f"not read, for they are no {', '.join(ENDINGS)}: f.docx, notes [31m.txt",
     ]
 
 

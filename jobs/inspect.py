@@ -1,0 +1,99 @@
+"""Say what a file is, and propose the settings that read it. No value of the file is printed.
+
+risk-monitor inspect survey.csv
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from jobs.console.app import run
+from jobs.console.feed_options import (
+    DateFormatOption,
+    DayFirstOption,
+    DelimiterOption,
+    DocIdOption,
+    EncodingOption,
+    MeasuresOption,
+    PostedAtOption,
+    PresetOption,
+    SheetOption,
+    SkipAfterOption,
+    SkipRowsOption,
+    SourceOption,
+    SubjectIdOption,
+    SubjectOption,
+    TextOption,
+    TimeZoneOption,
+    feed_from_options,
+)
+from jobs.console.progress import without_control_characters
+from monitor import NOT_A_DIAGNOSIS
+from monitor.intake.feeds import Feed
+from monitor.intake.inspection import Inspection, inspect_file
+from monitor.intake.settings_block import as_options, as_toml
+
+MAX_REASONS = 5
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="One file, as a program exported it.")],
+    preset: PresetOption = None,
+    subject_id: SubjectIdOption = None,
+    subject: SubjectOption = None,
+    posted_at: PostedAtOption = None,
+    text: TextOption = None,
+    doc_id: DocIdOption = None,
+    source: SourceOption = None,
+    measures: MeasuresOption = None,
+    date_format: DateFormatOption = None,
+    day_first: DayFirstOption = None,
+    time_zone: TimeZoneOption = None,
+    encoding: EncodingOption = None,
+    delimiter: DelimiterOption = None,
+    skip_rows: SkipRowsOption = None,
+    skip_rows_after_header: SkipAfterOption = None,
+    sheet: SheetOption = None,
+) -> None:
+    """Say what a file is: kind, encoding, columns, shapes of values, and what would be taken of its first 1,000 rows.
+
+    Ends with a block [[feeds]] for the settings and the same as options of `score`. What is given as an option is
+    kept, and the rest is proposed. Values are never printed, only their shapes: 9 for a digit, a for a letter.
+    """
+    options = {name: value for name, value in locals().items() if name in Feed.model_fields}
+    print_inspection(file, inspect_file(file, feed_from_options(**options)))
+
+
+def print_inspection(path: Path, found: Inspection) -> None:
+    """Print what was found, and the settings."""
+    lines = [f"{path}", f"  kind       {found.kind}"]
+    if found.encoding:
+        lines.append(f"  encoding   {found.encoding}")
+    lines.append(f"  rows       {found.n_rows:,} looked at")
+    width = min(max((len(column.name) for column in found.columns), default=0), 40)
+    lines += ["", "  columns"]
+    for column in found.columns:
+        shapes = " · ".join(column.shapes)
+        lines.append(f"    {column.name[:40]:<{width}}  {column.kind:<7}  {column.filled:>4.0%}  {shapes}")
+    lines.append("")
+    if found.refused:
+        lines.append(f"  with these settings the file is refused: {found.refused}")
+    else:
+        left_out = f", {found.n_not_texts:,} are no texts of a person" if found.n_not_texts else ""
+        lines.append(f"  taken      {found.n_taken:,}, {found.n_rejected:,} rejected{left_out}")
+        lines += [f"             {n:,} {reason}" for reason, n in found.reasons.most_common(MAX_REASONS)]
+    lines += [f"  to decide  {question}" for question in found.questions]
+    block, options = as_toml(found.feed, path), as_options(found.feed, path)
+    lines += ["", *block.splitlines(), "", f"  risk-monitor score {options} --db risk.duckdb", "", NOT_A_DIAGNOSIS]
+    console = Console()
+    for line in lines:
+        console.print(Text(without_control_characters(line)), soft_wrap=True)
+
+
+if __name__ == "__main__":
+    run(command)

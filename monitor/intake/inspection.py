@@ -1,0 +1,252 @@
+"""What an unknown file is: its kind, columns and shapes of values, and settings that would read it. Never a value.
+
+Order of day and month is never guessed: if both fit the dates of the sample, the proposal asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from monitor.errors import DataError
+from monitor.intake.date_rules import EXCEL, DateRule, date_shape, has_year_last, possible_orders, shape
+from monitor.intake.documents import read_documents
+from monitor.intake.feeds import Feed
+from monitor.intake.presets import CATALOGUE
+from monitor.intake.sampling import SAMPLE_ROWS, Sample, read_sample
+from monitor.intake.selection import Selection, normal
+from monitor.intake.timestamps import parse_times
+
+MOST_SHAPES = 3
+_SUBJECT_NAMES = (
+    r"subject(_?id)?|participant(_?(id|code|number))?|user(_?(id|name))?|author(_?id)?|person(_?id)?|patient(_?id)?"
+    r"|respondent(_?id)?|student(_?(id|number))?|(e-?mail|email)( address)?|member(_?id)?|client(_?id)?|pseudonym"
+    r"|code|sender|from|nick(name)?|handle|screen_?name|account(_?id)?|record_?id|.*(student|participant|subject|user).*"
+)
+_TEXT_NAMES = r"text|body|content|message|comment|post|entry|note|tweet|full_text|answer|diary|journal|selftext"
+_DOC_NAMES = r"(doc|document|tweet|message|post|comment|response|entry|status)_?id|id|uuid|guid|id_str"
+_SOURCE_NAMES = r"source|channel|platform|subreddit|forum"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the sample: its name, type, share of rows that have a value, and most frequent shapes."""
+
+    name: str
+    kind: str
+    filled: float
+    shapes: tuple[str, ...]
+
+
+@dataclass
+class Inspection:
+    """What `inspect` found.
+
+    Attributes:
+        kind: of the file, in words.
+        encoding: of the file, if it is text.
+        delimiter: of a CSV file.
+        columns: of the sample.
+        n_rows: number of rows of the sample.
+        feed: settings that would read the file.
+        questions: what the settings leave open, one sentence each.
+        n_taken: rows of the sample that the settings take.
+        n_rejected: rows that they reject.
+        n_not_texts: entries that are no texts of a person.
+        reasons: number of rejects by `column: reason`.
+        refused: why the file as a whole would be refused, if it would.
+    """
+
+    kind: str
+    encoding: str | None
+    delimiter: str | None
+    columns: list[Column]
+    n_rows: int
+    feed: Feed
+    questions: list[str] = field(default_factory=list)
+    n_taken: int = 0
+    n_rejected: int = 0
+    n_not_texts: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    refused: str | None = None
+
+
+def inspect_file(path: Path, feed: Feed | None = None) -> Inspection:
+    """Inspect the first SAMPLE_ROWS rows of a file; what `feed` says is kept, and the rest is proposed.
+
+    Raises:
+        DataError: the file is of no known kind, or damaged.
+    """
+    sample = read_sample(path, feed)
+    table = {name: [_written(row.get(name)) for row in sample.rows] for name in sample.names}
+    columns = [_column(name, values) for name, values in table.items()]
+    proposed, questions = propose(sample, table, feed or Feed())
+    found = Inspection(sample.kind, sample.encoding, sample.delimiter, columns, len(sample.rows), proposed, questions)
+    _try(path, found)
+    return found
+
+
+def _try(path: Path, found: Inspection) -> None:
+    """Read the first rows by the proposed settings, and count what is taken and rejected."""
+    try:
+        n = 0
+        for chunk in read_documents(path, chunk_rows=SAMPLE_ROWS, feed=found.feed):
+            found.n_taken += chunk.n_valid
+            found.n_rejected += chunk.rejects.height
+            found.n_not_texts += chunk.n_not_texts
+            found.reasons.update(
+                f"{column}: {reason}" if column else reason
+                for column, reason in chunk.rejects.select("column", "reason").rows()
+            )
+            n += chunk.n_read
+            if n >= SAMPLE_ROWS:
+                break
+    except DataError as error:
+        found.refused = str(error).removeprefix(f"{path}: ")
+
+
+def _written(value: Any) -> str:
+    """A value as the string that a reader would see; "" for none."""
+    if value is None or isinstance(value, dict | list):
+        return "" if value is None else "{…}" if isinstance(value, dict) else "[…]"
+    return str(value)
+
+
+def _column(name: str, values: Sequence[str]) -> Column:
+    present = [value for value in values if value.strip()]
+    kind = _kind(present)
+    shapes = Counter(shape(value) for value in present).most_common(MOST_SHAPES)
+    texts = kind == "text"
+    lengths = sorted(len(value.split()) for value in present)
+    shown = (f"{lengths[0]} to {lengths[-1]} words",) if texts else tuple(form for form, _ in shapes)
+    return Column(" ".join(name.split()), kind, len(present) / max(len(values), 1), shown)
+
+
+def _kind(values: Sequence[str]) -> str:
+    """nothing, number, time, text (three words or more on average) or word."""
+    if not values:
+        return "nothing"
+    if _share_of_times(values) > 0.9:
+        return "time"
+    if sum(re.fullmatch(r"[-+]?\d*[.,]?\d+", value.strip()) is not None for value in values) > 0.9 * len(values):
+        return "number"
+    return "text" if sum(len(value.split()) for value in values) >= 3 * len(values) else "word"
+
+
+def _share_of_times(values: Sequence[str], rule: DateRule | None = None) -> float:
+    """The share of values that are times, in either order of day and month if no rule is given."""
+    rules = [rule] if rule else [DateRule(day_first=True), DateRule(day_first=False)]
+    return max(parse_times(pl.Series(values, dtype=pl.String), one).count() for one in rules) / len(values)
+
+
+def propose(sample: Sample, table: dict[str, list[str]], feed: Feed) -> tuple[Feed, list[str]]:
+    """Settings for a sample, and what they leave open."""
+    preset = feed.preset or sample.preset or _table_preset(sample)
+    settings: dict[str, Any] = {"preset": preset, "encoding": sample.proposed_encoding}
+    if sample.delimiter not in (None, ",", ";", "\t"):
+        settings["delimiter"] = sample.delimiter
+    if sample.skip_rows:
+        settings["skip_rows"] = sample.skip_rows
+    known = {name: value for name, value in settings.items() if value} | feed.model_dump(exclude_unset=True)
+    questions: list[str] = []
+    if sample.names and not (preset and CATALOGUE[preset].arrange and CATALOGUE[preset].columns.get("text")):
+        columns = _choose_columns(table, Feed(**known), questions)
+        known = columns | known
+    known |= _date_settings(table, Feed(**known), questions)
+    return Feed(**known), questions
+
+
+def _table_preset(sample: Sample) -> str | None:
+    """The preset whose program writes such a header."""
+    names = {normal(name) for name in sample.names}
+    signs: dict[str, bool] = {
+        "qualtrics": {"responseid", "recordeddate"} <= names,
+        "redcap": any(name.startswith("redcap_") for name in names)
+        or ("record_id" in names and any(name.endswith("_complete") for name in names)),
+        "m-path": {"connectionid", "timestampstart"} <= names or {"connectionid", "timestampsent"} <= names,
+        "discord": {"authorid", "author", "date", "content"} <= names,
+        "google-forms": bool(sample.names)
+        and normal(sample.names[0]) in {normal(name) for name in CATALOGUE["google-forms"].columns["posted_at"]},
+    }
+    return next((name for name, fits in signs.items() if fits), None)
+
+
+def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: list[str]) -> dict[str, Any]:
+    """The columns that hold subject, time and text, as far as names and values say it."""
+    chosen: dict[str, Any] = {}
+    filled = {name: values for name, values in table.items() if any(value.strip() for value in values)}
+    kinds = {name: _kind([value for value in values if value.strip()]) for name, values in filled.items()}
+    defaults = CATALOGUE[feed.preset].columns if feed.preset else {}
+
+    def has_default(column: str) -> bool:
+        names = defaults.get(column, (column,))
+        first = next((name for name in table if normal(name) in map(normal, names)), None)
+        return first in filled
+
+    own = re.compile((feed.preset and CATALOGUE[feed.preset].own) or r"(?!)")
+    if not feed.posted_at and not has_default("posted_at"):
+        times = [name for name in filled if kinds[name] == "time"]
+        named = [name for name in times if re.search(r"time|date|created|posted|stamp|at$", normal(name))]
+        chosen["posted_at"] = _first(named or times, "posted_at", "no column looks like a time", questions)
+    free = [name for name in filled if not own.fullmatch(normal(name)) and name != chosen.get("posted_at")]
+    if not feed.text and not has_default("text"):
+        texts = [name for name in free if kinds[name] == "text"]
+        named = [name for name in free if re.fullmatch(_TEXT_NAMES, normal(name)) and kinds[name] in ("text", "word")]
+        if feed.preset or not named:
+            named = texts
+        chosen["text"] = tuple(named) or None
+        if not named:
+            questions.append("text: no column looks like a text; name one")
+    if not (feed.subject_id or feed.subject) and not has_default("subject_id"):
+        rest = [name for name in free if name not in (chosen.get("text") or ()) and kinds[name] in ("word", "number")]
+        named = [name for name in rest if re.fullmatch(_SUBJECT_NAMES, normal(name))]
+        chosen["subject_id"] = _first(named, "subject_id", "no column looks like a person's id", questions)
+    if not feed.preset:
+        for column, pattern in (("doc_id", _DOC_NAMES), ("source", _SOURCE_NAMES)):
+            if getattr(feed, column) is None and not has_default(column):
+                names = [name for name in free if re.fullmatch(pattern, normal(name)) and kinds[name] != "text"]
+                names = [name for name in names if name != chosen.get("subject_id")]
+                if column == "doc_id":
+                    names = [name for name in names if len(set(filled[name])) == len(filled[name])]
+                chosen[column] = next(iter(names), None)
+    return {name: value for name, value in chosen.items() if value}
+
+
+def _first(names: Sequence[str], column: str, none: str, questions: list[str]) -> str | None:
+    if not names:
+        questions.append(f"{column}: {none}; name one")
+    elif len(names) > 1:
+        questions.append(f"{column}: others that may be it are {', '.join(names[1:4])}")
+    return names[0] if names else None
+
+
+def _date_settings(table: dict[str, list[str]], feed: Feed, questions: list[str]) -> dict[str, Any]:
+    """How the column of the time writes its dates, if the settings do not say so."""
+    if feed.date_format or feed.day_first is not None:
+        return {}
+    selection = Selection(Path("file"), feed)
+    folded = {normal(name): name for name in table}
+    column = next((folded[normal(name)] for name in selection.names["posted_at"] if normal(name) in folded), None)
+    values = [value for value in table.get(column or "", ()) if value.strip()]
+    if not values or _share_of_times(values, feed.dates) > 0.9:
+        return {}
+    if sum(map(has_year_last, values)) > 0.5 * len(values):
+        orders = possible_orders(values)
+        if len(orders) == 1:
+            return {"day_first": orders.pop()}
+        both = "both fit" if orders else "neither fits all"
+        questions.append(
+            f"posted_at: are the days or the months first in {date_shape(values[0]).split(',')[0].rpartition(' ')[2]}"
+            f"? {both}; give day_first = true or false"
+        )
+    elif sum(re.fullmatch(r"[2-6]\d{4}([.,]\d+)?", value.strip()) is not None for value in values) > len(values) / 2:
+        return {"date_format": (EXCEL,)}
+    else:
+        questions.append(f"posted_at: {date_shape(values[0])}")
+    return {}

@@ -1,0 +1,43 @@
+"""A feed as the text of a settings file, and as options of a command."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+from monitor.intake.feeds import Feed
+
+_OPTIONS = {"measures": "measure"}
+
+
+def as_toml(feed: Feed, path: Path) -> str:
+    """A block [[feeds]] that gives what the feed says; its pattern names the file if the feed has none."""
+    lines = ["[[feeds]]", f"files = {_value(feed.files or (path.name,))}"]
+    return "\n".join(lines + [f"{name} = {_value(value)}" for name, value in _given(feed).items()]) + "\n"
+
+
+def as_options(feed: Feed, path: Path) -> str:
+    """The words after `risk-monitor score` that read a file as the feed says."""
+    words = [str(path)]
+    for name, value in _given(feed).items():
+        option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"
+        if name == "day_first":
+            words.append("--day-first" if value else "--month-first")
+        else:
+            for one in value if isinstance(value, tuple) else (value,):
+                words += [option, str(one)]
+    return shlex.join(words)
+
+
+def _given(feed: Feed) -> dict[str, Any]:
+    given = {name: getattr(feed, name) for name in Feed.model_fields if name != "files"}
+    return {name: value for name, value in given.items() if value not in (None, (), 0) or value is False}
+
+
+def _value(value: object) -> str:
+    """A value in TOML, whose strings, lists and booleans JSON writes in the same way."""
+    if isinstance(value, tuple):
+        return _value(value[0]) if len(value) == 1 else f"[{', '.join(map(_value, value))}]"
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

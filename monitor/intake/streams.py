@@ -1,0 +1,146 @@
+"""Bytes of an input file as UTF-8: unpacked, and decoded by the feed's encoding; checked before a row is read."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from monitor.errors import DataError
+from monitor.intake.raw_rows import DAMAGE, MAX_LINE_BYTES, Stream
+
+BLOCK_BYTES = 2**16  # buffer size; its complete lines are parsed at once
+MAX_GROWTH = 200  # times that a packed file may grow; texts grow three to ten times
+FREE_BYTES = 2**28  # that any file may unpack to
+MAX_NOT_UTF8 = 0.05  # share of rows from which the file as a whole has another encoding
+_SAMPLE_BYTES = 2**20
+_DOUBLE_BYTES = ("big5hkscs", "gb18030", "cp932", "euc_kr")
+
+Opener = Callable[[], Stream]
+
+
+class _Recoded(io.RawIOBase):
+    """A stream of another encoding as UTF-8. Bytes that it cannot decode become bytes that are not UTF-8."""
+
+    def __init__(self, stream: IO[bytes], encoding: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            raw = self._stream.read(BLOCK_BYTES)
+            try:
+                text = self._decoder.decode(raw, final=not raw)
+            except UnicodeDecodeError:  # UTF-16 cut short has no escape
+                text = "\udcff"
+                self._decoder.reset()
+            self._rest = text.encode("utf-8", "surrogatepass")
+            if not raw:
+                break
+        n = min(len(buffer), len(self._rest))
+        buffer[:n], self._rest = self._rest[:n], self._rest[n:]
+        return n
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+def open_text(path: Path, encoding: str | None = None, member: str | None = None) -> Stream:
+    """The bytes of a file, of a `.gz`, or of a member of a `.zip`, as UTF-8."""
+    stream: Any
+    if member is not None:
+        stream = zipfile.ZipFile(path).open(member)  # noqa: SIM115  (the stream is the caller's to close)
+    elif path.suffix.lower() == ".gz":
+        stream = gzip.GzipFile(path)
+    else:
+        stream = io.FileIO(path)
+    if encoding is not None and codecs.lookup(encoding).name != "utf-8":
+        return io.BufferedReader(_Recoded(stream, encoding), BLOCK_BYTES)
+    if isinstance(stream, gzip.GzipFile):
+        return stream
+    return io.BufferedReader(stream, BLOCK_BYTES)
+
+
+def check_text(path: Path, opener: Opener, packed_bytes: int | None, encoding: str | None) -> None:
+    """Read a text file once, before its rows: it must be no bomb, and in the encoding that the feed says.
+
+    Args:
+        path: the file, for messages.
+        opener: opens it anew, as UTF-8.
+        packed_bytes: size of the file, or of its member of a `.zip`, if it is packed.
+        encoding: what the feed says; None: UTF-8.
+
+    Raises:
+        DataError: it unpacks to MAX_GROWTH times its size, or more than MAX_NOT_UTF8 of its rows (and more than one)
+            cannot be decoded.
+    """
+    decoder, is_utf8, n_bytes = codecs.getincrementaldecoder("utf-8")(), True, 0
+    with suppress(*DAMAGE), opener() as stream:
+        while block := stream.read(_SAMPLE_BYTES):
+            n_bytes += len(block)
+            if packed_bytes is not None:
+                check_growth(path, n_bytes, packed_bytes)
+            try:
+                if is_utf8:
+                    decoder.decode(block)
+            except UnicodeDecodeError:
+                is_utf8 = False
+    if not is_utf8:
+        _check_rows(path, opener, encoding)
+
+
+def check_growth(path: Path, n_bytes: int, packed_bytes: int) -> None:
+    """Raise DataError if this many bytes come out of so few: no export of texts is packed so tightly."""
+    if n_bytes > FREE_BYTES and n_bytes > MAX_GROWTH * packed_bytes:
+        raise DataError(
+            f"{path}: it unpacks to more than {MAX_GROWTH} times its size, as no export does (a zip bomb?); unpack "
+            "it yourself if you trust it"
+        )
+
+
+def _check_rows(path: Path, opener: Opener, encoding: str | None) -> None:
+    n = bad = 0
+    sample = b""
+    with suppress(*DAMAGE), opener() as stream:
+        while line := stream.readline(MAX_LINE_BYTES):
+            n += bool(line.strip())
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError:
+                bad += 1
+                sample += line[: 1000 * (len(sample) < _SAMPLE_BYTES)]
+    n = max(n - 1, 1)  # the header is no row
+    if bad < 2 or bad <= MAX_NOT_UTF8 * n:
+        return
+    there = f"{path}: {min(bad, n):,} of its {n:,} rows are not {encoding or 'UTF-8'}"
+    if encoding is not None:
+        raise DataError(f"{there}; give another encoding, or save the file as UTF-8")
+    guess = guess_encoding(sample)
+    raise DataError(
+        f'{there}, it seems to be {guess}; give encoding = "{guess}" in its [[feeds]] (or --encoding {guess}), or '
+        "save it as UTF-8 (in Excel: CSV UTF-8)"
+    )
+
+
+def guess_encoding(sample: bytes) -> str:
+    """The likely encoding of bytes that are not UTF-8: cp1252, or one of East Asia if their bytes come in pairs."""
+    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    high = [byte > 127 for byte in sample]
+    runs = sum(1 for i, is_high in enumerate(high) if is_high and not (i and high[i - 1]))
+    if runs and sum(high) / runs > 2:
+        for encoding in _DOUBLE_BYTES:
+            with suppress(UnicodeDecodeError):
+                sample.decode(encoding)
+                return encoding
+    return "cp1252"

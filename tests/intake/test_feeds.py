@@ -1,0 +1,174 @@
+"""Files with other columns, dates, zones and encodings, as their feed says."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from monitor.errors import DataError
+from monitor.intake.documents import check_file, read_documents
+from monitor.intake.feeds import Feed, feed_finder
+from tests.support.inputs import read, refusals, write
+
+FIVE_PM = dt.datetime(2026, 10, 5, 17)
+
+
+def test_a_feed_names_the_columns_joins_texts_and_hands_on_measures(tmp_path: Path) -> None:
+    header = '"Who ",When,"How was\nyour morning?",Evening,Sleep\n'
+    path = write(
+        tmp_path / "a.csv", header + 's1,2026-10-05,calm,,"7,5"\ns1,2026-10-06,fine,tired,8\ns2,2026-10-06,,,x\n'
+    )
+    feed = Feed(subject_id="who", posted_at="When", text=("How was your morning?", "Evening"), measures=("Sleep",))
+    chunk = next(read_documents(path, feed=feed))
+    assert chunk.documents["text"].to_list() == ["calm", "fine\ntired"]
+    assert chunk.documents["row"].to_list() == [3, 4]
+    assert refusals(chunk) == [(5, "text", "empty")]
+    assert chunk.measures.select("subject_id", "name", "value").rows() == [("s1", "Sleep", 7.5), ("s1", "Sleep", 8.0)]
+
+
+@pytest.mark.parametrize(
+    ("written", "feed"),
+    [
+        ("05/10/2026 18:00", Feed(day_first=True, time_zone="Europe/London")),
+        ("10/5/26 6:00 PM", Feed(day_first=False, time_zone="Europe/London")),
+        ("05.10.2026 19:00", Feed(date_format="%d.%m.%Y %H:%M", time_zone="Europe/Berlin")),
+        ("2026-10-05 19:00", Feed(time_zone="Europe/Berlin")),
+        ("2026-10-05 17:00+00:00", Feed(time_zone="Europe/Berlin")),
+        ("2026-10-06 01:00", Feed(time_zone="Asia/Taipei")),
+        ("1791219600", Feed(time_zone="Europe/Berlin")),
+        ("46300.70833333", Feed(date_format="excel")),
+        ("2026-10-05 17:00:00 UTC", Feed()),
+        ("2026/10/05 6:00:00 PM GMT+1", Feed()),
+        ("Mon Oct 05 17:00:00 +0000 2026", Feed()),
+        ("Mon, 05 Oct 2026 17:00:00 GMT", Feed()),
+        ("5 October 2026, 17:00", Feed()),
+        ("Oct 5, 2026 at 5:00\u202fPM", Feed()),
+        ("2026/10/5 下午5:00", Feed()),
+    ],
+)
+def test_a_time_is_read_as_its_feed_writes_it(tmp_path: Path, written: str, feed: Feed) -> None:
+    path = write(tmp_path / "a.csv", f'subject_id,posted_at,text\ns1,"{written}",x\n')
+    (chunk,) = read_documents(path, feed=feed)
+    assert chunk.documents["posted_at"].to_list() == [FIVE_PM], chunk.rejects["reason"].to_list()
+
+
+def test_the_hour_that_a_clock_skips_or_repeats_is_a_time(tmp_path: Path) -> None:
+    rows = "s1,2026-03-29 02:30,skipped\ns1,2026-10-25 02:30,twice\n"
+    path = write(tmp_path / "a.csv", "subject_id,posted_at,text\n" + rows)
+    (chunk,) = read_documents(path, feed=Feed(time_zone="Europe/Berlin"))
+    assert chunk.documents["posted_at"].to_list() == [
+        dt.datetime(2026, 3, 29, 1, 30),
+        dt.datetime(2026, 10, 25, 0, 30),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "parts"),
+    [
+        ("05/10/2026", ["99/99/9999", "day or month first"]),
+        ("46300.7", ["99999.9", '"excel"']),
+        ("5. Okt. 2026", ["9. Aaa. 9999", "date_format"]),
+        ("my mother Ann", ["no date"]),
+    ],
+)
+def test_a_date_not_understood_is_named_by_its_shape(tmp_path: Path, written: str, parts: list[str]) -> None:
+    (reason,) = read(write(tmp_path / "a.csv", f"subject_id,posted_at,text\ns1,{written},x\n")).rejects["reason"]
+    assert all(part in reason for part in parts)
+    assert written not in reason
+
+
+def test_months_are_never_guessed_but_follow_from_days_above_twelve(tmp_path: Path) -> None:
+    def forms(*days: str) -> Path:
+        rows = "".join(f"{day} 18:00:00,a@b.example,fine\n" for day in days)
+        return write(tmp_path / "a.csv", "Timestamp,Email Address,Your day?\n" + rows)
+
+    feed = Feed(preset="google-forms")
+    assert next(read_documents(forms("5/10/2026", "25/10/2026"), feed=feed)).documents["posted_at"][0].month == 10
+    assert next(read_documents(forms("5/10/2026", "10/25/2026"), feed=feed)).documents["posted_at"][0].month == 5
+    for days, said in ((("5/10/2026",), "both day and month"), (("25/10/2026", "10/25/2026"), "some have")):
+        with pytest.raises(DataError, match=said):
+            check_file(forms(*days), feed)
+
+
+def cp1252(n_bad: int, n: int) -> bytes:
+    texts = (f"it’s {i}" if i < n_bad else f"fine {i}" for i in range(n))
+    rows = [f"s1,2026-10-05 10:{i:02d},{text}\n" for i, text in enumerate(texts)]
+    return ("subject_id,posted_at,text\n" + "".join(rows)).encode("cp1252")
+
+
+def test_a_file_of_another_encoding_is_refused_with_the_remedy_or_read_whole(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", cp1252(3, 50))
+    with pytest.raises(DataError, match=r'3 of its 50 rows are not UTF-8.*encoding = "cp1252"'):
+        check_file(path)
+    (chunk,) = read_documents(path, feed=Feed(encoding="cp1252"))
+    assert chunk.n_valid == 50
+    assert chunk.documents["text"][0] == "it’s 0"
+    for content in (cp1252(1, 3), cp1252(2, 50)):  # single damaged rows are rejects
+        assert read(write(path, content)).rejects["reason"].unique().to_list() == ["not UTF-8"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "big5", "shift_jis", "gb18030"])
+def test_other_encodings_are_proposed_and_read(tmp_path: Path, encoding: str) -> None:
+    rows = "".join(f"s1,2026-10-05 10:0{i},今日好\n" for i in range(9))
+    path = write(tmp_path / "a.csv", ("subject_id,posted_at,text\n" + rows).encode(encoding))
+    with pytest.raises(DataError, match="UTF-"):
+        check_file(path)
+    (chunk,) = read_documents(path, feed=Feed(encoding=encoding))
+    assert chunk.documents["text"].unique().to_list() == ["今日好"]
+
+
+def test_rows_above_and_below_the_header_and_other_delimiters_are_skipped(tmp_path: Path) -> None:
+    content = 'Study 7\n\nsubject_id|posted_at|text\nwho|"when\never"|what\ns1|2026-10-05|a, b; c\n'
+    feed = Feed(skip_rows=2, skip_rows_after_header=1, delimiter="|")
+    (chunk,) = read_documents(write(tmp_path / "a.csv", content), feed=feed)
+    assert chunk.documents.select("row", "text").rows() == [(6, "a, b; c")]
+    assert chunk.n_read == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "feed", "parts"),
+    [
+        ("Timestamp,Who,Text\n", None, ["it has: Timestamp, Who, Text", "inspect"]),
+        ("s1,2026-10-05,I told Ann\n", None, ["looks like a row"]),
+        ("s1,when,text\n", Feed(subject_id="id"), ["no column id, which subject_id names", "it has: s1, when, text"]),
+        ("subject_id,posted_at,text\n", Feed(measures=("sleep",)), ["no column sleep, which measures names"]),
+        ("record_id,a_timestamp,b_timestamp,x\n", Feed(preset="redcap"), ["several columns", "posted_at"]),
+        (
+            "subject_id,posted_at,text\n",
+            Feed(preset="google-forms"),
+            ["google-forms", "finds no subject_id, posted_at"],
+        ),
+        ("subject_id,posted_at,text\n", Feed(preset="m-path"), ["m-path"]),
+    ],
+)
+def test_a_missing_column_is_named_with_those_that_are_there(
+    tmp_path: Path, content: str, feed: Feed | None, parts: list[str]
+) -> None:
+    with pytest.raises(DataError) as caught:
+        check_file(write(tmp_path / "a.csv", content), feed)
+    assert all(part in str(caught.value) for part in parts), caught.value
+    assert "Ann" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"preset": "myspace"}, {"date_format": "%d/%m"}, {"date_format": "%Q"}, {"time_zone": "Mars"},
+        {"encoding": "x"}, {"encoding": "base64"}, {"delimiter": "ab"}, {"files": "../x.csv"}, {"files": "/x.csv"},
+        {"files": "a**/x.csv"},
+        {"subject_id": "a", "subject": "b"}, {"subject": " "}, {"date_format": "%d/%m/%Y", "day_first": True},
+        {"skip_rows": -1}, {"colour": "red"},
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_of_a_feed_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Feed(**given)  # type: ignore[arg-type]
+
+
+def test_a_file_that_two_feeds_name_is_refused_in_one_line(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "x\n")
+    feed_of = feed_finder([Feed(files="*.csv"), Feed(files="a.*", preset="reddit")], tmp_path)
+    with pytest.raises(DataError, match=r"two feeds name this file"):
+        feed_of(path)
+    assert feed_finder([Feed(files="b.csv")], tmp_path)(path) is None
