@@ -97,7 +97,8 @@ def score_columns(
         "risk": [RISKS[i] for i in np.argmax(p_risk, axis=1)],
     }
     for index, emotion in enumerate(EMOTIONS):
-        columns[f"p_{emotion}"] = np.asarray(probabilities[:, index], dtype=np.float64)
+        # A mean of ones is above 1 by rounding.
+        columns[f"p_{emotion}"] = np.clip(np.asarray(probabilities[:, index], dtype=np.float64), 0.0, 1.0)
     for index, risk in enumerate(RISKS):
         columns[f"p_{risk.removesuffix('_risk')}"] = np.clip(p_risk[:, index], 0.0, 1.0)
     columns["confidence"] = confidence(probabilities)

@@ -87,6 +87,9 @@ class Settings(BaseSettings):
     weights: Literal["auto", "dense", "nf4"] = Field(
         "auto", description="decoded once (dense), at each use (nf4: less memory), or as memory allows"
     )
+    max_pieces: Count = Field(
+        64, description="most pieces of a long text that are scored, of 200 tokens at most; the rest is not read"
+    )
     snapshot: Path = Field(Path("out/snapshot"), description="folder of the read-only copy for analysts")
     snapshot_texts: bool = Field(False, description="keep texts in the read-only copy")
     snapshot_parquet: bool = Field(False, description="publish the scores by month as Parquet, too")
@@ -150,6 +153,7 @@ class Settings(BaseSettings):
             "risk_map": self.risk_map,
             "weights": self.weights,
             "criteria_limits": self.criteria,
+            "max_pieces": self.max_pieces,
         }
 
     @property

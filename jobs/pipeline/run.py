@@ -33,6 +33,7 @@ def open_scorer(
     risk_map: Mapping[str, str] | None = None,
     weights: str = "auto",
     criteria_limits: Mapping[str, float] | None = None,
+    max_pieces: int | None = None,
 ) -> Scorer:
     """Load a model; this imports torch.
 
@@ -42,6 +43,7 @@ def open_scorer(
         risk_map: the risk level of each emotion; None: the model's own.
         weights: "auto", "dense", "nf4" or "fp8"; `monitor.scoring.loading.load_model` explains them.
         criteria_limits: probabilities above which criteria count as shown, in place of the model's own.
+        max_pieces: most pieces of a text that are scored; None: the default.
 
     Raises:
         ModelError: no such model, or its parts do not fit.
@@ -49,12 +51,13 @@ def open_scorer(
     print_note(f"loading model {model}")
     from monitor.model.files import damage_named
     from monitor.scoring.loading import load_model
+    from monitor.scoring.pieces import MAX_PIECES
     from monitor.scoring.scorer import LabelScorer
 
     rules = None if risk_map is None else RiskMap(risk_map)
     loaded = load_model(model, device=device, weights=weights, risk_map=rules, criteria_limits=criteria_limits)
     with damage_named(Path(model)):
-        return LabelScorer(loaded)
+        return LabelScorer(loaded, max_pieces=max_pieces or MAX_PIECES)
 
 
 class OpenRun(NamedTuple):

@@ -18,6 +18,7 @@ class RunCounts:
         n_skipped_files: files whose content an earlier run has read.
         n_not_texts: entries of chats and surveys that are no texts of a person, and no rows.
         n_measures: numbers that rows have beside their texts.
+        n_truncated: scored texts that were not read to their end.
         scoring_s: seconds of scoring, commits included.
         reasons: number of rejects for each `column: reason`.
         examples: file and row of the first reject for each of these.
@@ -35,6 +36,7 @@ class RunCounts:
     n_scored: int = 0
     n_not_texts: int = 0
     n_measures: int = 0
+    n_truncated: int = 0
     scoring_s: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from threading import Event
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import duckdb
 import polars as pl
@@ -17,11 +17,11 @@ from jobs.pipeline.run_counts import RunCounts
 from monitor.crisis import CrisisList
 from monitor.database import ledger, store
 from monitor.database.connection import Database
-from monitor.labels import criteria_columns, score_columns
+from monitor.labels import CRITERIA, EMOTIONS, criteria_columns, score_columns
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
-    from monitor.scoring.scorer import Scores
+    from monitor.scoring.scores import PieceScores, Scores
 
 FETCH_ROWS = 200_000
 FETCH_BYTES = 256 * 2**20
@@ -38,6 +38,13 @@ class Scorer(Protocol):
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
         """P(emotion) of each text, in the same order."""
+
+
+class ScoredRows(NamedTuple):
+    """Columns of `scores` except run_id and scored_at, and rows of `pieces` (None: no text has several)."""
+
+    scores: pl.DataFrame
+    pieces: pl.DataFrame | None
 
 
 def score_pending(
@@ -72,9 +79,9 @@ def score_pending(
             with Background() as background:
                 while not rows.is_empty():
                     chunk, rows, chunk_started = rows.head(n_next), rows.slice(n_next), time.monotonic()
-                    scores = score_rows(chunk, scorer, advance)
+                    scored = score_rows(chunk, scorer, advance)
                     mentions = find_mentions(chunk, crisis)
-                    background.run(commit_scores, db, scores, mentions, run_id, counts, background.stop)
+                    background.run(commit_scores, db, scored, mentions, run_id, counts, background.stop)
                     raise_if_stopped()
                     rows_per_s = chunk.height / max(time.monotonic() - chunk_started, 1e-3)
                     n_next = min(chunk_rows, max(MIN_CHUNK_ROWS, round(CHUNK_S * rows_per_s)))
@@ -86,38 +93,67 @@ def score_pending(
 
 def commit_scores(
     db: Database,
-    scores: pl.DataFrame,
+    scored: ScoredRows,
     mentions: pl.DataFrame,
     run_id: str,
     counts: RunCounts,
     stop: Event | None = None,
 ) -> None:
-    """Commit a chunk's scores, mentions and counts in one transaction; see `Database.writing` for stop."""
+    """Commit a chunk's scores, pieces, mentions and counts in one transaction; see `Database.writing` for stop."""
     with db.writing(stop=stop) as con:
-        n_scored = append_scored(con, scores, mentions, run_id)
+        n_scored = append_scored(con, scored, mentions, run_id)
     counts.n_scored += n_scored
+    counts.n_truncated += int(scored.scores["truncated"].sum())
 
 
-def append_scored(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, mentions: pl.DataFrame, run_id: str) -> int:
-    """Append scores and mentions, and add the new scores to the run's line; returns their number."""
-    n_scored = store.append_scores(con, scores, run_id)
+def append_scored(con: duckdb.DuckDBPyConnection, scored: ScoredRows, mentions: pl.DataFrame, run_id: str) -> int:
+    """Append scores, pieces and mentions, and add the new scores to the run's line; returns their number."""
+    n_scored = store.append_scores(con, scored.scores, run_id)
+    if scored.pieces is not None:
+        store.append_pieces(con, scored.pieces)
     store.append_mentions(con, mentions, run_id)
     ledger.count_in_run(con, run_id, n_scored=n_scored)
     return n_scored
 
 
-def score_rows(rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None) -> pl.DataFrame:
-    """Score documents (columns doc_id, text); returns the columns of `scores` except run_id and scored_at."""
-    result = scorer.score(rows["text"].to_list(), progress=advance)
-    criteria, limits = result.criteria, scorer.model.criteria_limits
-    return pl.DataFrame(
+def score_rows(rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None] | None = None) -> ScoredRows:
+    """Score documents (columns doc_id, text)."""
+    result, model = scorer.score(rows["text"].to_list(), progress=advance), scorer.model
+    criteria, limits = result.criteria, model.criteria_limits
+    of_pieces = {} if result.peak_high is None else {"peak_high": result.peak_high, "n_pieces": result.n_pieces}
+    scores = pl.DataFrame(
         {
             "doc_id": rows["doc_id"],
-            "model_id": [scorer.model.model_id] * rows.height,
-            **score_columns(result.probabilities, scorer.model.risk_map),
+            "model_id": [model.model_id] * rows.height,
+            **score_columns(result.probabilities, model.risk_map),
             "n_tokens": result.n_tokens,
             "truncated": result.truncated,
+            **of_pieces,
+            **({} if result.n_tokens_read is None else {"n_tokens_read": result.n_tokens_read}),
             **(criteria_columns(criteria, result.any, limits) if criteria is not None else {}),
+        }
+    )
+    return ScoredRows(scores, _piece_rows(rows["doc_id"], result.pieces, model.model_id))
+
+
+def _piece_rows(doc_ids: pl.Series, pieces: PieceScores | None, model_id: str) -> pl.DataFrame | None:
+    """The columns of the table `pieces`; None if no text has several."""
+    if pieces is None or not len(pieces.owners):
+        return None
+    symptoms = pieces.symptoms
+    names = (*(f"s_{name}" for name in CRITERIA), "p_any")
+    answers = {} if symptoms is None else {name: symptoms[:, index] for index, name in enumerate(names)}
+    return pl.DataFrame(
+        {
+            "doc_id": doc_ids.gather(pieces.owners),
+            "model_id": [model_id] * len(pieces.owners),
+            "piece": pieces.numbers,
+            "first": pieces.spans[:, 0],
+            "last": pieces.spans[:, 1],
+            "n_tokens": pieces.n_tokens,
+            **{f"p_{name}": pieces.probabilities[:, index] for index, name in enumerate(EMOTIONS)},
+            "p_high": pieces.p_high,
+            **answers,
         }
     )
 

@@ -48,6 +48,9 @@ def print_summary(
         ("appended", counts.n_appended, ""),
         *[("left out", counts.n_not_texts, NOT_TEXTS)][: counts.n_not_texts],
         ("scored", counts.n_scored, speed if counts.n_scored else ""),
+        *[("cut", counts.n_truncated, "of these were not read to their end (setting max_pieces)")][
+            : counts.n_truncated
+        ],
     ]
     console = Console()
     width = max(len(f"{n:,}") for _, n, _ in lines)

@@ -18,9 +18,12 @@ from monitor.database.schema import migrate
 from monitor.database.statements import execute, fetch_number, statement
 from monitor.errors import StoreError
 
-# Scores and mentions follow documents, and the case log follows alerts, because they are copied with them.
-FILTERED_TABLES = ("documents", "scores", "mentions", "alerts", "case_log", "codes", "files", "rejects", "runs")
-TEXT_TABLES = ("documents", "scores")  # the tables with a row for each text
+# Scores, pieces and mentions follow documents, and the case log follows alerts, because they are copied with them.
+FILTERED_TABLES = (
+    *("documents", "scores", "pieces", "mentions"),
+    *("alerts", "case_log", "codes", "files", "rejects", "runs"),
+)
+TEXT_TABLES = ("documents", "scores", "pieces")  # the tables with a row for each text
 NOT_FOR_READERS = ("pseudonyms",)  # the fingerprint of the key lets its holder test guesses at the key
 MATCHES_NOTHING = "^\\b$"
 

@@ -77,10 +77,17 @@ def stored_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> lis
 def append_scores(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, run_id: str) -> int:
     """Append the new scores; returns their number. Scores of documents that the database lacks are left out.
 
-    `scores` has doc_id, model_id, emotion, risk, the probabilities, confidence, n_tokens and truncated.
+    `scores` has doc_id, model_id, emotion, risk, the probabilities, confidence, n_tokens and truncated;
+    what else the table has may be missing.
     """
     keys = ["doc_id", "model_id"]
     return _append(con, "append_scores", scores.unique(keys, keep="first", maintain_order=True), run_id)
+
+
+def append_pieces(con: duckdb.DuckDBPyConnection, pieces: pl.DataFrame) -> None:
+    """Append the new pieces (the table's columns) of documents that the database has."""
+    con.register("incoming", pieces.unique(["doc_id", "model_id", "piece"], keep="first", maintain_order=True))
+    execute(con, "queries/append_pieces")
 
 
 def append_mentions(con: duckdb.DuckDBPyConnection, mentions: pl.DataFrame, run_id: str) -> int:

@@ -67,6 +67,9 @@ def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> 
         measures["rejected"] = counts["n_rejected"] / counts["n_read"]
     if counts["n_valid"] >= min_rows:
         measures["duplicates"] = counts["n_duplicate"] / counts["n_valid"]
+    scored = _row(con, "quality_truncated", run_id=run_id)
+    if scored["n"] >= min_rows:
+        measures["truncated"] = scored["n_truncated"] / scored["n"]
     since = counts["started_at"] - PAST
     copies = _row(con, "quality_copies", run_id=run_id, since=since)
     if copies["n"] >= min_rows:
@@ -92,6 +95,7 @@ SENTENCES = {
     "rejected": "{value:.0%} of the rows read were rejected ({level} from {limit:.0%})",
     "duplicates": "{value:.0%} of the valid rows were known already ({level} from {limit:.0%})",
     "copies": "{value:.0%} of the new texts repeat their subject word for word ({level} from {limit:.0%})",
+    "truncated": "{value:.0%} of the texts were not read to their end, see max_pieces ({level} from {limit:.0%})",
     "language": "{value:.0%} of the letters are in other kinds of words than in the four weeks before: another "
     "language? ({level} from {limit:.0%})",
     "length": "the median length of texts moved by {value:.1f} robust standard deviations against the four weeks "

@@ -29,6 +29,9 @@ class Quality(BaseModel):
     copies: Limits = Field(
         default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
     )
+    truncated: Limits = Field(
+        default=(0.01, 0.25), description="share of scored texts that were not read to their end"
+    )
     language: Limits = Field(default=(0.06, 0.14), description="share of letters that moved between kinds of words")
     length: Limits = Field(
         default=(0.75, 2.0), description="shift of the median length, in robust standard deviations"

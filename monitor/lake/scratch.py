@@ -14,7 +14,12 @@ import pyarrow as pa
 
 from monitor.database.schema import migrate
 
-ORDER = {"documents": "posted_at, doc_id", "scores": "posted_at, doc_id", "mentions": 'doc_id, phrase, "first"'}
+ORDER = {
+    "documents": "posted_at, doc_id",
+    "scores": "posted_at, doc_id",
+    "pieces": "doc_id, piece",
+    "mentions": 'doc_id, phrase, "first"',
+}
 
 
 def open_scratch() -> duckdb.DuckDBPyConnection:

@@ -180,13 +180,18 @@ class PromptEncoder:
         Returns:
             ids: n arrays of shape (length,); truncated: (n,); n_tokens: (n,), the lengths before cutting.
         """
-        clean = [text if text.isascii() else _clean(text) for text in texts]
+        clean = [_clean(text) for text in texts]
         ids = self._encode(clean)
         n_tokens = np.array([len(row) for row in ids], dtype=np.int32)
         truncated = n_tokens > max_text_tokens
         for index in np.flatnonzero(truncated):
             ids[index] = self._cut(clean[index], max_text_tokens)
         return ids, truncated, n_tokens
+
+    def encode_whole(self, texts: Sequence[str]) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int32]]:
+        """Token ids of each text between prefix and suffix, uncut: n arrays of shape (length,); and (n,) lengths."""
+        ids = self._encode([_clean(text) for text in texts])
+        return ids, np.array([len(row) for row in ids], dtype=np.int32)
 
     def _whole(self, text: str, word: str = "") -> list[int]:
         return list(self._tokenizer.encode(self._before + text + self._after + word).ids)
@@ -290,7 +295,7 @@ class PromptEncoder:
 
 def _clean(text: str) -> str:
     """The text without fences, and with a question mark for each unpaired surrogate, which tokenizers refuse."""
-    return text.translate(_BLANK_FENCE).encode("utf-8", "replace").decode()
+    return text if text.isascii() else text.translate(_BLANK_FENCE).encode("utf-8", "replace").decode()
 
 
 def _shared(rows: Sequence[Sequence[int]], limit: int) -> int:

@@ -4,6 +4,8 @@
 its label words, normalised over the six emotions. A prompt with the symptoms question answers it in the same forward
 pass: its suffix follows the emotion suffix as one more branch, which neither sees the label branches nor is seen by
 them, so that the emotion answer is the same with and without it.
+
+A text of more than PIECE_TOKENS is scored in pieces (see `pieces`), all of them in the same batches as other texts.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from monitor.model.prompts import PromptEncoder
 from monitor.model.symptoms import SymptomsCalibration, with_any
 from monitor.scoring.batching import Frame, pack, plan_batches
 from monitor.scoring.loading import LoadedModel
+from monitor.scoring.pieces import MAX_PIECES, PIECE_TOKENS, Piece, cut_text
+from monitor.scoring.scores import PieceScores, Scores
 
 logger = logging.getLogger(__name__)
 CPU_TOKENS = 2048  # the activations of a batch stay in the cache
@@ -35,26 +39,46 @@ CUDA_TOKENS = 16384  # on an H100 8,192 are 3% slower, 32,768 no faster
 MIN_TOKENS = 256
 FIRST_WINDOW, WINDOW = 1024, 4096  # texts that are tokenised, and sorted by length, together
 Rows = list[npt.NDArray[np.int32]]
-Encoded = tuple[Rows, npt.NDArray[np.bool_], npt.NDArray[np.int32]]
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Scores:
-    """One row a text, in input order.
+class _Encoded:
+    """A window of texts as rows of tokens, one row a text or a piece of one.
 
     Attributes:
-        probabilities: (n, 6) P(emotion) in the order of EMOTIONS; rows sum to 1.
-        n_tokens: (n,) tokens of the text before cutting.
-        truncated: (n,) whether the text was cut to fit.
-        criteria: (n, 11) P(criterion) in the order of CRITERIA, each by itself; None without the symptoms question.
-        any: (n,) P(some criterion); None likewise.
+        ids: m arrays of shape (length,), the rows.
+        owners: (m,) the text of each row, counted from the first text of the run.
+        spans: (m, 2) first and last character (exclusive) of each row in its text.
+        n_tokens: (n,) tokens of each text of the window.
+        truncated: (n,) whether a part of the text is in no row.
     """
 
-    probabilities: npt.NDArray[np.float64]
+    ids: Rows
+    owners: npt.NDArray[np.int64]
+    spans: npt.NDArray[np.int64]
     n_tokens: npt.NDArray[np.int32]
     truncated: npt.NDArray[np.bool_]
-    criteria: npt.NDArray[np.float64] | None = None
-    any: npt.NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class _Answers:
+    """What the model said of each row of a run; attributes as in _Encoded, of all its windows.
+
+    Attributes:
+        log_likelihoods: (m, 6); symptoms: (m, answers), not calibrated.
+        lengths: (m,) tokens of each row.
+        inverse: the row of `n_tokens` and `truncated` that each given text has.
+    """
+
+    log_likelihoods: Floats
+    symptoms: Floats
+    lengths: npt.NDArray[np.int64]
+    owners: npt.NDArray[np.int64]
+    spans: npt.NDArray[np.int64]
+    n_tokens: npt.NDArray[np.int32]
+    truncated: npt.NDArray[np.bool_]
+    inverse: npt.NDArray[np.int64]
 
 
 class LabelScorer:
@@ -63,13 +87,14 @@ class LabelScorer:
     Args:
         model: a model from `load_model`.
         max_tokens: tokens of a batch; None chooses by device.
+        max_pieces: most pieces of a text that are scored; the rest of a longer text is not read.
 
     Raises:
         ModelError: the prompt leaves no room for a text within the model's positions.
     """
 
-    def __init__(self, model: LoadedModel, *, max_tokens: int | None = None) -> None:
-        self.model = model
+    def __init__(self, model: LoadedModel, *, max_tokens: int | None = None, max_pieces: int = MAX_PIECES) -> None:
+        self.model, self.max_pieces = model, max_pieces
         self._network = model.network
         self._encoder = PromptEncoder(model.prompt, model.tokenizer)
         self._tree = LabelTree(self._encoder.label_ids)
@@ -91,6 +116,7 @@ class LabelScorer:
                 f"the prompt ({self._prefix.length} + {self._frame.extra} tokens) leaves no room for a text; "
                 "shorten the prompt or raise the token budget"
             )
+        self.piece_tokens = min(PIECE_TOKENS, self.max_text_tokens)
         self._halved = False
         self._head = self._network.head
         device = self._network.device
@@ -117,21 +143,28 @@ class LabelScorer:
         Raises:
             ModelError: the model's answer to a text is not a number.
         """
-        log_likelihoods, answers, n_tokens, truncated = self._run(texts, progress)
-        if not (np.isfinite(log_likelihoods).all() and np.isfinite(answers).all()):
+        answers = self._run(texts, progress, in_pieces=True)
+        if not (np.isfinite(answers.log_likelihoods).all() and np.isfinite(answers.symptoms).all()):
             raise ModelError(f"{self.model.name}: its answers are no numbers; its weights are damaged or too large")
-        emotions = probabilities(log_likelihoods, self.model.temperature, self.model.exponent)
-        if not self._encoder.symptoms:
-            return Scores(emotions, n_tokens, truncated)
-        calibration = self.model.symptoms_calibration or SymptomsCalibration()
-        shown = calibration.probabilities(with_any(answers))
-        return Scores(emotions, n_tokens, truncated, shown[:, :-1], shown[:, -1])
+        emotions = probabilities(answers.log_likelihoods, self.model.temperature, self.model.exponent)
+        symptoms = None
+        if self._encoder.symptoms:
+            calibration = self.model.symptoms_calibration or SymptomsCalibration()
+            symptoms = calibration.probabilities(with_any(answers.symptoms))
+        rows = PieceScores(
+            answers.owners, answers.spans, answers.lengths, emotions, symptoms, self.model.risk_map.matrix()[:, -1]
+        )
+        return rows.documents(answers.inverse, answers.n_tokens, answers.truncated)
 
-    def log_likelihoods(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
-        """Log-likelihood of each emotion's label, up to one constant a text, not calibrated; (n, 6)."""
-        return self._run(texts, None)[0]
+    def log_likelihoods(self, texts: Sequence[str]) -> Floats:
+        """Log-likelihood of each emotion's label, up to one constant a text, not calibrated; (n, 6).
 
-    def symptom_logits(self, texts: Sequence[str]) -> npt.NDArray[np.float64]:
+        A text is cut to `max_text_tokens`, here and in `symptom_logits`.
+        """
+        answers = self._run(texts, None, in_pieces=False)
+        return answers.log_likelihoods[answers.inverse]
+
+    def symptom_logits(self, texts: Sequence[str]) -> Floats:
         """Answers to the symptoms question in the order of ANSWERS, not calibrated; (n, 12).
 
         Raises:
@@ -139,48 +172,97 @@ class LabelScorer:
         """
         if not self._encoder.symptoms:
             raise ModelError(f"{self.model.name}: its prompt has no symptoms question; train it with --symptoms")
-        return with_any(self._run(texts, None)[1])
+        answers = self._run(texts, None, in_pieces=False)
+        return with_any(answers.symptoms[answers.inverse])
 
-    def _run(
-        self, texts: Sequence[str], progress: Callable[[int], None] | None
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
+    def _run(self, texts: Sequence[str], progress: Callable[[int], None] | None, *, in_pieces: bool) -> _Answers:
         distinct = {text: index for index, text in enumerate(dict.fromkeys(texts))}
         inverse = np.array([distinct[text] for text in texts], dtype=np.int64)
         copies = np.bincount(inverse, minlength=len(distinct))
-        log_likelihoods = np.empty((len(distinct), len(self._encoder.label_ids)))
-        answers = np.empty((len(distinct), len(self._symptom_rows)))
-        n_tokens = np.empty(len(distinct), dtype=np.int32)
-        truncated = np.empty(len(distinct), dtype=np.bool_)
+        encoded: list[_Encoded] = []
+        scored: list[tuple[npt.NDArray[np.int64], Floats, Floats]] = []
+        owners = np.empty(0, dtype=np.int64)
+        left = np.zeros(len(distinct), dtype=np.int64)  # rows of each text that are not scored yet
 
         def windows() -> Iterator[tuple[int, Rows]]:
-            for first, (ids, cut, lengths) in self._encoded(list(distinct)):
-                window = slice(first, first + len(ids))
-                n_tokens[window], truncated[window] = lengths, cut
-                yield first, ids
+            nonlocal owners
+            for window in self._encoded(list(distinct), in_pieces):
+                first = len(owners)
+                encoded.append(window)
+                owners = np.concatenate([owners, window.owners])
+                left[:] += np.bincount(window.owners, minlength=len(left))
+                yield first, window.ids
 
         for done in (self._on_gpu if self._network.device.type == "cuda" else self._on_cpu)(windows()):
-            *labels, answers[done.rows] = done.fetch()
-            log_likelihoods[done.rows] = self._tree.log_likelihoods(*labels)
+            *labels, answers = done.fetch()
+            scored.append((done.rows, self._tree.log_likelihoods(*labels), answers.astype(np.float64)))
+            np.subtract.at(left, owners[done.rows], 1)
             if progress is not None:
-                progress(int(copies[done.rows].sum()))
-        return log_likelihoods[inverse], answers[inverse], n_tokens[inverse], truncated[inverse]
+                texts_done = np.unique(owners[done.rows])
+                progress(int(copies[texts_done[left[texts_done] == 0]].sum()))
+        return self._collected(encoded, scored, inverse)
 
-    def _encoded(self, texts: list[str]) -> Iterator[tuple[int, Encoded]]:
+    def _collected(
+        self,
+        encoded: list[_Encoded],
+        scored: list[tuple[npt.NDArray[np.int64], Floats, Floats]],
+        inverse: npt.NDArray[np.int64],
+    ) -> _Answers:
+        ids = [row for window in encoded for row in window.ids]
+        log_likelihoods = np.empty((len(ids), len(self._encoder.label_ids)))
+        symptoms = np.empty((len(ids), len(self._symptom_rows)))
+        for rows, labels, answers in scored:
+            log_likelihoods[rows], symptoms[rows] = labels, answers
+        return _Answers(
+            log_likelihoods,
+            symptoms,
+            np.array([len(row) for row in ids], dtype=np.int64),
+            np.concatenate([np.empty(0, np.int64), *(window.owners for window in encoded)]),
+            np.concatenate([np.empty((0, 2), np.int64), *(window.spans for window in encoded)]),
+            np.concatenate([np.empty(0, np.int32), *(window.n_tokens for window in encoded)]),
+            np.concatenate([np.empty(0, np.bool_), *(window.truncated for window in encoded)]),
+            inverse,
+        )
+
+    def _encoded(self, texts: list[str], in_pieces: bool) -> Iterator[_Encoded]:
         """Windows of texts as tokens; a thread tokenises the next one while the previous one is scored.
 
         The first is small, so that scoring starts at once.
         """
         edges = [0, *range(min(FIRST_WINDOW, len(texts)), len(texts), WINDOW), len(texts)]
         windows = [slice(first, last) for first, last in pairwise(edges) if last > first]
+        encode = self._encode_pieces if in_pieces else self._encode_cut
         with ThreadPoolExecutor(1) as pool:
-            tasks = (
-                pool.submit(self._encoder.encode_texts, texts[window], self.max_text_tokens) for window in windows
-            )
+            tasks = (pool.submit(encode, texts[window], window.start) for window in windows)
             ahead = next(tasks, None)
-            for window in windows:
+            for _ in windows:
                 ready, ahead = ahead, next(tasks, None)
                 assert ready is not None
-                yield window.start, ready.result()
+                yield ready.result()
+
+    def _encode_cut(self, texts: list[str], first: int) -> _Encoded:
+        """The beginning of each text, as far as the model reads."""
+        ids, truncated, n_tokens = self._encoder.encode_texts(texts, self.max_text_tokens)
+        spans = np.array([(0, len(text)) for text in texts], dtype=np.int64).reshape(-1, 2)
+        return _Encoded(ids, np.arange(first, first + len(texts)), spans, n_tokens, truncated)
+
+    def _encode_pieces(self, texts: list[str], first: int) -> _Encoded:
+        """Each text that fits into a piece as it is; the pieces of each longer one."""
+        whole, n_tokens = self._encoder.encode_whole(texts)
+        parts: list[list[Piece]] = [[Piece(0, len(text), ids)] for text, ids in zip(texts, whole, strict=True)]
+        truncated = np.zeros(len(texts), dtype=np.bool_)
+        for row in np.flatnonzero(n_tokens > self.piece_tokens):
+            parts[row], truncated[row] = cut_text(
+                texts[row], lambda some: self._encoder.encode_whole(some)[0], self.piece_tokens, self.max_pieces
+            )
+        pieces = [piece for own in parts for piece in own]
+        return _Encoded(
+            [piece.ids for piece in pieces],
+            np.repeat(np.arange(first, first + len(texts)), [len(own) for own in parts]),
+            np.array([(piece.first, piece.last) for piece in pieces], dtype=np.int64).reshape(-1, 2),
+            n_tokens,
+            truncated,
+        )
 
     def _on_cpu(self, windows: Iterable[tuple[int, Rows]]) -> Iterator[_Running]:
         """A batch a core at a time: small matrices scale better so than one matrix over all cores."""

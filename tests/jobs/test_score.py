@@ -240,7 +240,7 @@ def test_a_forgotten_document_gets_no_score(db: Path, feed: Path) -> None:
     score(db, feed)
     (doc_id,) = ask(Database(db), "SELECT doc_id FROM documents WHERE given_id = 'd1'")[0]
     rows = pl.DataFrame({"doc_id": [doc_id, "gone"], "text": ["a", "b"]})
-    scores = score_rows(rows, KeywordScorer(KeywordModel(model_id="late")))
+    scores = score_rows(rows, KeywordScorer(KeywordModel(model_id="late"))).scores
     with Database(db).writing() as con:
         assert store.append_scores(con, pl.concat([scores, scores]), "run") == 1
 

@@ -161,13 +161,13 @@ def test_rows_come_back_in_input_order_and_twins_are_scored_once(tmp_path: Path)
 def test_a_long_text_is_cut_and_flagged(tmp_path: Path) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, PROMPTS["tree"])
     text = "so low today " * 40
-    scores = LabelScorer(model).score([text, "low"])
+    scores = LabelScorer(model, max_pieces=1).score([text, "low"])
     assert scores.truncated.tolist() == [True, False]
     assert scores.n_tokens[0] > 64
     assert np.isfinite(scores.probabilities).all()
     budget = LabelScorer(model, max_tokens=30)
-    assert budget.max_text_tokens == 30 - budget._frame.extra
-    assert budget.score([text]).truncated.tolist() == [True]
+    assert budget.max_text_tokens == budget.piece_tokens == 30 - budget._frame.extra
+    assert budget.score([text]).truncated.tolist() == [False]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n", "🙂🙂", "https://x.org", "\x00\x01\x02", "ж" * 5000, "\ud800"[:0]])

@@ -9,6 +9,7 @@ import numpy as np
 
 from monitor.labels import EMOTIONS, RiskMap
 from monitor.model.prompts import PromptTemplate
+from monitor.scoring.scores import PieceScores
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,10 @@ class KeywordScores:
     truncated: np.ndarray
     criteria: np.ndarray | None = None
     any: np.ndarray | None = None
+    peak_high: np.ndarray | None = None
+    n_pieces: np.ndarray | None = None
+    n_tokens_read: np.ndarray | None = None
+    pieces: PieceScores | None = None
 
 
 class KeywordScorer:

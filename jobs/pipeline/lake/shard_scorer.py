@@ -84,9 +84,9 @@ class ShardScorer:
             except duckdb.Error as error:
                 raise StoreError(f"{path}: not documents of this project ({str(error).splitlines()[0]})") from error
             rows = pl.DataFrame(documents.select(["doc_id", "text"])).drop_nulls("text")
-            scores, mentions = score_rows(rows, self._scorer), find_mentions(rows, self._crisis)
+            scored, mentions = score_rows(rows, self._scorer), find_mentions(rows, self._crisis)
             execute(self._con, "queries/start_run", run_id=run_id, job="score", model_id=None, now=utc_now())
-            n_scored = append_scored(self._con, scores, mentions, run_id)
+            n_scored = append_scored(self._con, scored, mentions, run_id)
             self._write(shard)
         return n_scored
 

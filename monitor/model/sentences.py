@@ -1,0 +1,62 @@
+"""Where the sentences of a text begin and end.
+
+`sentencex` (the splitter of Wikimedia's translation tool, rules and abbreviations) finds the ends within a line; line
+breaks are judged here. It sees at most BLOCK characters at a time, because its time grows with the square of a
+passage without spaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from sentencex import get_sentence_boundaries
+
+BLOCK = 1000  # characters: far more than a sentence, few enough for a quick search
+WRAPPED = 50  # characters: from this length on a line may have been broken by its editor, not by its writer
+# Characters that may end a sentence, with more of the line behind them; a line without one needs no search.
+_INNER_END = re.compile(r"[^\w\s,'’\-]\s*\S")
+Span = tuple[int, int]
+
+
+def sentence_spans(text: str) -> Iterator[Span]:
+    """First and last character (exclusive) of each sentence, in order; every character is in exactly one.
+
+    White space belongs to the sentence before it. A line break ends a sentence, unless the line is long and the next
+    one goes on in lower case. A text without punctuation is one sentence a line. The time is linear in the length.
+    """
+    first = 0
+    for start, end in _lines(text):
+        for last in _ends(text, start, end):
+            yield first, last
+            first = last
+
+
+def _lines(text: str) -> Iterator[Span]:
+    """Lines with the blank lines after them; lines that an editor has wrapped are one."""
+    start = end = written = 0  # `written`: the length of the last line that is not blank
+    is_blank_between = False
+    for line in text.splitlines(keepends=True):
+        if line.isspace():
+            is_blank_between = True
+        else:
+            goes_on = written >= WRAPPED and not is_blank_between and line[0].islower()
+            if written and not goes_on:
+                yield start, end
+                start = end
+            written, is_blank_between = len(line), False
+        end += len(line)
+    if start < end:
+        yield start, end
+
+
+def _ends(text: str, start: int, end: int) -> Iterator[int]:
+    """The ends of the sentences of a line."""
+    while start < end and _INNER_END.search(text, start, end):
+        block = text[start : min(start + BLOCK, end)].encode("utf-8", "replace").decode()  # without lone surrogates
+        ends = [start + sentence["end_index"] for sentence in get_sentence_boundaries("en", block)]
+        ends = [last for last in ends if start < last < start + len(block) and not text[last].isspace()]
+        yield from ends
+        # The last sentence of a block goes on in the next one; a block of one sentence alone is passed over.
+        start = end if start + len(block) == end else (ends[-1] if ends else start + len(block))
+    yield end

@@ -1,0 +1,109 @@
+"""Cut a text that is longer than a piece at the ends of its sentences, so that all of it is read.
+
+Pieces follow each other without gaps and never overlap. None is cut within a word, unless one word is longer than a
+piece. A word is a run of characters without white space, or one character of a script that writes no spaces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import numpy.typing as npt
+import regex
+
+from monitor.model.sentences import Span, sentence_spans
+
+PIECE_TOKENS = 200  # most tokens of a piece
+MAX_PIECES = 64  # most pieces of a text that are scored; see the setting max_pieces
+_TOGETHER = 128  # sentences or words that are tokenised in one call
+# Han, kana, and the scripts of Thai, Lao, Burmese and Khmer are written without spaces.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*\s*|[^\s{_UNSPACED}]+\s*|\s+")
+_CHARACTER = regex.compile(r"\X")  # with its accents, and with the other parts of an emoji
+
+Ids = npt.NDArray[np.int32]
+Encode = Callable[[Sequence[str]], Sequence[Ids]]
+Unit = tuple[int, int, int]  # first and last character (exclusive), tokens
+
+
+@dataclass(frozen=True)
+class Piece:
+    """First and last character (exclusive) of a part of a text, and its tokens, shape (length,)."""
+
+    first: int
+    last: int
+    ids: Ids
+
+
+def cut_text(text: str, encode: Encode, limit: int, most: int) -> tuple[list[Piece], bool]:
+    """Cut a text into pieces of at most `limit` tokens.
+
+    Args:
+        text: any string; white space at the ends of a piece is not tokenised.
+        encode: token ids of each of several strings, not cut.
+        limit: most tokens of a piece.
+        most: most pieces.
+
+    Returns:
+        the pieces, which cover the text from its first character on; and whether text is left after the last one.
+    """
+    groups: list[list[Unit]] = []
+    for unit in _units(text, sentence_spans(text), encode, limit):
+        if groups and sum(n for *_, n in groups[-1]) + unit[2] <= limit:
+            groups[-1].append(unit)
+        elif len(groups) < most:
+            groups.append([unit])
+        else:
+            break
+    pieces = [piece for group in groups for piece in _fitted(text, group, encode, limit)][:most]
+    return pieces, not pieces or pieces[-1].last < len(text)
+
+
+def _fitted(text: str, units: list[Unit], encode: Encode, limit: int) -> Iterator[Piece]:
+    """The units as one piece, or halved until the tokens fit: words have more tokens together than alone at times."""
+    first, last = units[0][0], units[-1][1]
+    (ids,) = encode([text[first:last].strip()])
+    if len(ids) <= limit or len(units) == 1:
+        yield Piece(first, last, ids[:limit])
+        return
+    half = len(units) // 2
+    yield from _fitted(text, units[:half], encode, limit)
+    yield from _fitted(text, units[half:], encode, limit)
+
+
+def _units(text: str, spans: Iterable[Span], encode: Encode, limit: int) -> Iterator[Unit]:
+    """The spans with their tokens; one that is too long as its words, or its characters."""
+    spans = iter(spans)
+    while some := list(islice(spans, _TOGETHER)):
+        tokens = encode([text[first:last].strip() for first, last in some])
+        for (first, last), ids in zip(some, tokens, strict=True):
+            if len(ids) <= limit or last - first == 1:
+                yield first, last, len(ids)
+            else:
+                yield from _units(text, _smaller(text, first, last, len(ids), limit), encode, limit)
+
+
+def _smaller(text: str, first: int, last: int, n_tokens: int, limit: int) -> Iterator[Span]:
+    """The words of a span; if it is one word, about as many characters at a time as fit."""
+    word = _WORD.match(text, first, last)
+    if word is not None and word.end() < last:
+        yield from (found.span() for found in _WORD.finditer(text, first, last))
+        return
+    size = max(1, min((last - first) * limit // n_tokens, (last - first) // 2))
+    start, end = first, first
+    for found in _CHARACTER.finditer(text, first, last):
+        whole = found.end() - start <= size
+        if not whole and end > start:
+            yield start, end
+            start = end
+        end = found.end()
+    if start > first:
+        yield start, end
+    else:  # one character with more accents than fit
+        yield from ((place, min(place + size, last)) for place in range(first, last, size))

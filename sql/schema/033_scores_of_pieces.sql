@@ -1,0 +1,10 @@
+-- name: scores_of_pieces
+-- purpose: what a document's row says of the pieces that a long text was scored in: the greatest P(high risk) of a piece,
+--          the number of pieces, and the tokens that were read (fewer than n_tokens where `truncated`). All are NULL for
+--          scores of earlier versions, which read a text up to the model's limit
+-- grain: three values per row of scores
+-- frame: none
+-- params: none
+ALTER TABLE scores ADD COLUMN peak_high DOUBLE;
+ALTER TABLE scores ADD COLUMN n_pieces INTEGER;
+ALTER TABLE scores ADD COLUMN n_tokens_read INTEGER
