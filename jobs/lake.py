@@ -26,6 +26,7 @@ from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, new_app, run_group
 from jobs.console.progress import print_note, print_warning
+from jobs.pipeline.lake.forget import forget_in_lake
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.local_engine import LocalCrew
 from jobs.pipeline.lake.score import score_lake
@@ -33,9 +34,13 @@ from jobs.pipeline.run import open_scorer
 from jobs.pipeline.summary import print_file_warnings
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
-from monitor.errors import DataError, StoreError
+from monitor.database.statements import utc_now
+from monitor.errors import ConfigError, DataError, StoreError
 from monitor.lake.check import LakeCheck, check_lake
+from monitor.lake.compaction import MERGED_ROWS
+from monitor.lake.compaction import compact as compact_lake
 from monitor.lake.control import MANY_FILES, default_control, open_lake
+from monitor.lake.removal import drop_texts
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.pseudonyms import default_key_file
@@ -162,6 +167,61 @@ def open_command(lake: LakeOption, db: ControlOption = None) -> None:
         )
 
 
+@command.command()
+def compact(
+    lake: LakeOption,
+    until: Annotated[
+        dt.datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Months that ended before this day are closed (default: today)."),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, help="About so many documents in a merged shard.")] = MERGED_ROWS,
+) -> None:
+    """Merge the small shards of closed months, sum their days, and remove what killed commands left."""
+    storage = Storage(lake)
+    with storage.only_writer():
+        done = compact_lake(Lake(storage), until.date() if until else utc_now().date(), rows)
+    print_lines(
+        {
+            "merged": f"{done.n_old:,} shards into {done.n_new:,}",
+            "summed": f"{done.n_cells:,} months of a model",
+            "lake": lake,
+        }
+    )
+
+
+@command.command()
+def forget(
+    subject: Annotated[str, typer.Argument(help="The subject's id in the feed, or their pseudonym.")],
+    lake: LakeOption,
+    key_file: KeyOption = None,
+    db: ControlOption = None,
+) -> None:
+    """Forget a subject in every file of the lake and in its control file, and verify it by reading them.
+
+    Your own input files are not searched: remove the subject's rows there, or the next `ingest` reads them again.
+    """
+    if not subject.strip():
+        raise ConfigError("SUBJECT is empty; give the id of one subject")
+    is_local = Storage(lake).is_local
+    key = key_file or (_key_of(lake) if is_local else None)
+    control = db or (default_control(Lake(Storage(lake))) if is_local else None)
+    removed = forget_in_lake(lake, subject.strip(), key, control)
+    print_lines({"removed": ", ".join(f"{n:,} {table}" for table, n in removed.items()), "lake": lake})
+    print_note("your input files were not searched; remove this subject's rows there, too")
+
+
+@command.command()
+def retention(
+    lake: LakeOption,
+    days: Annotated[int, typer.Option("--text-days", min=1, help="Days that texts are kept; scores stay.")],
+) -> None:
+    """Remove the texts that were taken in more than some days ago, and the raw content of rejects."""
+    storage = Storage(lake)
+    with storage.only_writer():
+        n = drop_texts(Lake(storage), utc_now() - dt.timedelta(days=days))
+    print_lines({"removed": f"{n:,} texts; their scores stay", "lake": lake})
+
+
 def print_lines(lines: Mapping[str, str]) -> None:
     """Print aligned lines on standard output."""
     console = Console()
@@ -195,10 +255,6 @@ def _key_of(lake: str) -> Path:
     if not storage.is_local:
         raise StoreError(f"{lake}: name the key of its pseudonyms with --key-file, or use --plain-ids")
     return default_key_file(Path(storage.root))
-
-
-def _today() -> dt.date:
-    return dt.datetime.now(dt.UTC).date()
 
 
 if __name__ == "__main__":

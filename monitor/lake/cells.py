@@ -12,8 +12,9 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 import duckdb
+import pyarrow.dataset as ds
 
-from monitor.lake.scratch import open_scratch
+from monitor.lake.scratch import open_scratch, view_sql
 from monitor.lake.shards import Lake, Listing, Shard, derived_path
 
 CELLS = "cells"
@@ -26,7 +27,7 @@ def current_cells(lake: Lake, listing: Listing) -> dict[CellKey, str]:
     stored = {path for path, _ in lake.storage.list_files(CELLS)}
     if not stored:
         return {}
-    return {key: path for key, path in _paths(listing, _view_sql()).items() if path in stored}
+    return {key: path for key, path in _paths(listing, view_sql(VIEW)).items() if path in stored}
 
 
 def write_cells(lake: Lake, listing: Listing, before: dt.date) -> int:
@@ -37,15 +38,15 @@ def write_cells(lake: Lake, listing: Listing, before: dt.date) -> int:
     Returns:
         number of new files.
     """
-    paths = _paths(listing, _view_sql())
+    paths = _paths(listing, view_sql(VIEW))
     closed = {key: path for key, path in paths.items() if key[1] < f"{before:%Y-%m}"}
     stored = {path for path, _ in lake.storage.list_files(CELLS)}
     for path in sorted(stored - set(paths.values())):
         lake.storage.remove(path)
     n_new = 0
     con = open_scratch()
-    con.execute("DROP TABLE scores")
     try:
+        con.execute("DROP TABLE scores")
         for (model_id, month), path in sorted(closed.items()):
             if path not in stored:
                 n_new += _write(lake, con, path, _scored(listing, model_id, month))
@@ -64,10 +65,9 @@ def remove_cells(lake: Lake, months: Iterable[str]) -> None:
 
 def _write(lake: Lake, con: duckdb.DuckDBPyConnection, path: str, scored: Mapping[Shard, str]) -> bool:
     """Sum the scores of a month as a dataset that DuckDB reads shard by shard."""
-    import pyarrow.dataset as ds
-
     files = [lake.storage.full_path(scores) for _, scores in sorted(scored.items())]
     con.register("scores", ds.dataset(files, format="parquet", filesystem=lake.storage.filesystem))
+    con.execute(view_sql(VIEW).replace("CREATE VIEW", "CREATE OR REPLACE TEMP VIEW", 1))
     rows = con.sql(f"FROM {VIEW} ORDER BY ALL").to_arrow_table()
     con.unregister("scores")
     return lake.write(path, CELLS, rows)
@@ -89,12 +89,3 @@ def _paths(listing: Listing, view: str) -> dict[CellKey, str]:
 def _scored(listing: Listing, model_id: str, month: str) -> dict[Shard, str]:
     shards = [shard for shard in listing.derived["scores"][model_id] if shard.month == month]
     return {shard: derived_path("scores", model_id, shard) for shard in shards}
-
-
-def _view_sql() -> str:
-    con = open_scratch()
-    try:
-        ((sql,),) = con.execute("SELECT sql FROM duckdb_views() WHERE view_name = ?", [VIEW]).fetchall()
-    finally:
-        con.close()
-    return str(sql)

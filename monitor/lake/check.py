@@ -98,7 +98,7 @@ def check_lake(lake: Lake, *, deep: bool = False, subjects: Collection[str] = ()
         for path in _paths(lake, listing, table):
             _read_checked(lake, found, path, [])
     if subjects:
-        found.holding = [path for path in all_paths(lake, listing) if _holds(lake, path, subjects)]
+        found.holding = files_naming(lake, subjects)
     return found
 
 
@@ -115,15 +115,16 @@ def foreign_reason(path: str, footer: pq.FileMetaData) -> str | None:
     return None
 
 
-def all_paths(lake: Lake, listing: Listing) -> list[str]:
-    """Every Parquet file of the lake, also those that no query reads."""
+def files_naming(lake: Lake, subjects: Collection[str]) -> list[str]:
+    """The Parquet files, also those that no query reads, with a row about one of these subjects."""
     folders = (DOCUMENTS, *DERIVED, *SMALL_TABLES, "cells")
-    return [path for folder in folders for path, _ in lake.storage.list_files(folder) if path.endswith(".parquet")]
+    paths = [path for folder in folders for path, _ in lake.storage.list_files(folder) if path.endswith(".parquet")]
+    return [path for path in paths if _holds(lake, path, subjects)]
 
 
 def _paths(lake: Lake, listing: Listing, table: str) -> Iterator[str]:
     if table in SMALL_TABLES:
-        yield from (path for path, _ in lake.storage.list_files(table) if path.endswith(".parquet"))
+        yield from lake.small_files(table)
         return
     for key, shards in listing.derived[table].items():
         yield from (derived_path(table, key, shard) for shard in sorted(shards))
@@ -203,15 +204,16 @@ def _check_scores(lake: Lake, found: LakeCheck, model_id: str, shard: Shard, ids
 
 
 def _holds(lake: Lake, path: str, subjects: Collection[str]) -> bool:
-    """Whether a string of a file is one of these ids, or contains one that is no short word."""
+    """Whether a row of a file is about one of the subjects, or a string of a small table names one."""
+    is_small = path.startswith(tuple(f"{table}/" for table in SMALL_TABLES))
     try:
-        rows = lake.read(path)
+        rows = lake.read(path) if is_small else lake.read(path, ["subject_id"])
     except (FileNotFoundError, StoreError):
         return False
     for column in rows.itercolumns():
         if pa.types.is_string(column.type):
             for subject in subjects:
-                contains = pc.match_substring if len(subject) >= MIN_PART else pc.equal
-                if pc.any(contains(column, subject)).as_py():
+                matches = pc.match_substring if is_small and len(subject) >= MIN_PART else pc.equal
+                if pc.any(matches(column, subject)).as_py():
                     return True
     return False

@@ -116,9 +116,7 @@ def _take_over(con: duckdb.DuckDBPyConnection, db: Database, without_subjects: S
 
 def _load_small(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
     """Copy the rows of a small table; of rows with one key, the first."""
-    for path, _ in lake.storage.list_files(table):
-        if not path.endswith(".parquet"):
-            continue
+    for path in lake.small_files(table):
         rows = lake.read(path)
         names = ", ".join(f'"{name}"' for name in rows.column_names if name in columns(con, table))
         con.register("stored", rows)

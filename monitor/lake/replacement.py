@@ -35,7 +35,7 @@ def replace_shards(lake: Lake, new: Shard, documents: pa.Table, derived: Derived
     note = json.dumps({"new": new, "old": [shard for shard in old if shard != new]}).encode()
     lake.storage.write_once(_note(new), lambda stream: stream.write(note))
     lake.write(document_path(new), DOCUMENTS, documents)
-    _remove_shards(lake, [shard for shard in old if shard != new])
+    remove_shards(lake, [shard for shard in old if shard != new])
 
 
 def finish_replacements(lake: Lake) -> None:
@@ -45,13 +45,14 @@ def finish_replacements(lake: Lake) -> None:
     """
     for new, old in lake.replacements():
         if lake.storage.exists(document_path(new)):
-            _remove_shards(lake, old)
+            remove_shards(lake, old)
         lake.storage.remove(_note(new))
     for path in lake.list_shards().orphans:
         lake.storage.remove(path)
 
 
-def _remove_shards(lake: Lake, shards: Sequence[Shard]) -> None:
+def remove_shards(lake: Lake, shards: Sequence[Shard]) -> None:
+    """Remove shards: their documents first, because without these no query reads the rest."""
     keys = [(table, key) for table in DERIVED for key in lake.keys(table)]
     for shard in shards:
         lake.storage.remove(document_path(shard))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import duckdb
 import polars as pl
@@ -23,11 +24,27 @@ ORDER = {
 
 
 def open_scratch() -> duckdb.DuckDBPyConnection:
-    """An empty database in memory with the newest schema; the caller closes it."""
+    """An empty database in memory with the tables of the newest schema; the caller closes it."""
     con = duckdb.connect()
     con.execute("SET TimeZone = 'UTC'")
-    migrate(con)
+    for create in _schema()[0]:
+        con.execute(create)
     return con
+
+
+def view_sql(name: str) -> str:
+    """The statement that creates a view of the newest schema."""
+    return _schema()[1][name]
+
+
+@cache
+def _schema() -> tuple[list[str], dict[str, str]]:
+    """The statements that create the tables, and each view, after all steps of sql/schema, which take a while."""
+    with duckdb.connect() as con:
+        migrate(con)
+        tables = con.execute("SELECT sql FROM duckdb_tables() ORDER BY table_oid").fetchall()
+        views = con.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
+    return [sql for (sql,) in tables], dict(views)
 
 
 @contextmanager

@@ -184,12 +184,25 @@ class Lake:
 
         return self.storage.write_once(path, write)
 
-    def write_small(self, table: str, rows: pa.Table) -> None:
-        """Write rows of one of SMALL_TABLES in a file that their keys name, unless there is one."""
-        if rows.num_rows:
-            keys = sorted(map(str, rows.select(SMALL_TABLES[table]).to_pylist()))
-            digest = hashlib.sha256("\n".join(keys).encode("utf-8", "replace")).hexdigest()[:32]
-            self.write(f"{table}/{digest}-{rows.num_rows}.parquet", table, rows)
+    def write_small(self, table: str, rows: pa.Table, *, by_content: bool = False) -> str | None:
+        """Write rows of one of SMALL_TABLES, unless there is such a file; returns its path, None without rows.
+
+        Args:
+            table: the table.
+            rows: its rows.
+            by_content: whether the whole rows name the file, not their keys alone.
+        """
+        if not rows.num_rows:
+            return None
+        named = rows if by_content else rows.select(SMALL_TABLES[table])
+        digest = hashlib.sha256("\n".join(sorted(map(str, named.to_pylist()))).encode("utf-8", "replace"))
+        path = f"{table}/{digest.hexdigest()[:32]}-{rows.num_rows}.parquet"
+        self.write(path, table, rows)
+        return path
+
+    def small_files(self, table: str) -> list[str]:
+        """The paths of the files of one of SMALL_TABLES."""
+        return [path for path, *_ in self.storage.list_files(table) if path.endswith(".parquet")]
 
     def keys(self, table: str) -> list[str]:
         """The model_ids or list_ids that a table has a folder of."""

@@ -26,10 +26,10 @@ RETRY_S = 1.0
 
 
 class FileEntry(NamedTuple):
-    """A file: its path below the lake's root, and its size in bytes."""
+    """A file: its path below the lake's root, and when it was last written (seconds since 1970)."""
 
     path: str
-    size: int
+    written: float
 
 
 class Storage:
@@ -68,7 +68,9 @@ class Storage:
         selector = fs.FileSelector(self.full_path(folder), allow_not_found=True, recursive=True)
         infos = self._retry(lambda: self.filesystem.get_file_info(selector), folder)
         start = len(self.root) + 1
-        return sorted(FileEntry(info.path[start:], info.size) for info in infos if info.type == fs.FileType.File)
+        return sorted(
+            FileEntry(info.path[start:], info.mtime_ns / 1e9) for info in infos if info.type == fs.FileType.File
+        )
 
     def list_folders(self, folder: str) -> list[str]:
         """Names of the folders directly below a folder."""
@@ -115,6 +117,12 @@ class Storage:
         """Remove a file; one that is gone is no error."""
         with suppress(FileNotFoundError):
             self._retry(lambda: self.filesystem.delete_file(self.full_path(path)), path)
+
+    def remove_unfinished(self, older_s: float) -> None:
+        """Remove the files that killed processes left half written, and that are older than so many seconds."""
+        for path, written in self.list_files(""):
+            if path.endswith(UNFINISHED) and time.time() - written > older_s:
+                self.remove(path)
 
     @contextmanager
     def only_writer(self) -> Iterator[None]:

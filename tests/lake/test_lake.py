@@ -36,6 +36,7 @@ PARAMETERS: dict[str, Any] = {
     "top": 5,
     "threshold": 0.4,
     "min_texts": 3,
+    "signal": "p_high",
 }
 
 

@@ -84,9 +84,11 @@ class ShardScorer:
             except duckdb.Error as error:
                 raise StoreError(f"{path}: not documents of this project ({str(error).splitlines()[0]})") from error
             rows = pl.DataFrame(documents.select(["doc_id", "text"])).drop_nulls("text")
-            scored, mentions = score_rows(rows, self._scorer), find_mentions(rows, self._crisis)
-            execute(self._con, "queries/start_run", run_id=run_id, job="score", model_id=None, now=utc_now())
-            n_scored = append_scored(self._con, scored, mentions, run_id)
+            n_scored = 0
+            if rows.height:  # retention may have removed every text
+                scored, mentions = score_rows(rows, self._scorer), find_mentions(rows, self._crisis)
+                execute(self._con, "queries/start_run", run_id=run_id, job="score", model_id=None, now=utc_now())
+                n_scored = append_scored(self._con, scored, mentions, run_id)
             self._write(shard)
         return n_scored
 
@@ -97,6 +99,8 @@ class ShardScorer:
             if not has_table(self._con, table):
                 continue
             rows = rows_of(self._con, table)
+            if not self._lake.storage.exists(document_path(shard)):
+                raise FileNotFoundError  # replaced meanwhile: its rows may be those of a subject who was forgotten
             if rows.num_rows or table == "scores":
                 self._lake.write(derived_path(table, keys[column], shard), table, rows)
 

@@ -1,0 +1,60 @@
+"""Forget a subject in a lake and its control file, and prove it by reading the files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from jobs.console.interrupts import stoppable
+from monitor.database.connection import Database
+from monitor.errors import DataError, StoreError
+from monitor.lake.check import files_naming
+from monitor.lake.control import open_lake
+from monitor.lake.removal import forget_subjects
+from monitor.lake.shards import Lake
+from monitor.lake.storage import Storage
+from monitor.privacy import agreement
+from monitor.privacy.forgetting import possible_ids
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, open_pseudonyms
+
+
+def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path | None) -> dict[str, int]:
+    """Remove a subject from a lake, and from its control file, which is made anew.
+
+    Args:
+        url: folder or address of the lake.
+        subject: the plain id, or the pseudonym.
+        key_file: the key of the pseudonyms, if it is at hand.
+        control: the control file; one that does not exist is left alone.
+
+    Returns:
+        table -> number of rows removed or changed.
+
+    Raises:
+        DataError: the lake has no such subject. StoreError: a file still names the subject.
+    """
+    storage = Storage(url)
+    with stoppable(), storage.only_writer():
+        lake = Lake(storage)
+        pseudonyms = _key_of(lake, key_file)
+        ids = possible_ids(subject, pseudonyms)
+        removed = forget_subjects(lake, ids)
+        if control is not None and control.exists():
+            open_lake(lake, Database(control), without_subjects=ids)
+        left = files_naming(lake, ids)
+    if left:
+        raise StoreError(f"{url}: {', '.join(left[:3])} still names this subject; stop `lake score` and forget again")
+    if not removed:
+        hint = "" if pseudonyms or lake.fingerprint == PLAIN else "; without the key only a pseudonym can be found"
+        raise DataError(f"{url}: nothing about this subject{hint}")
+    return removed
+
+
+def _key_of(lake: Lake, key_file: Path | None) -> Pseudonyms | None:
+    """The lake's pseudonyms; None if its ids are plain, or the key is not at hand."""
+    at_hand = KEY_VARIABLE in os.environ or (key_file is not None and key_file.exists())
+    if lake.fingerprint == PLAIN or not at_hand:
+        return None
+    pseudonyms = open_pseudonyms(key_file or Path(), create=False)
+    agreement.check_fingerprint(lake.fingerprint, pseudonyms.fingerprint)
+    return pseudonyms

@@ -1,0 +1,156 @@
+"""Remove a subject, or old texts, from a lake: shards that hold them are written anew without them."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from monitor.database.copy import MATCHES_NOTHING
+from monitor.database.statements import statement
+from monitor.lake.cells import remove_cells
+from monitor.lake.replacement import Derived, finish_replacements, remove_shards, replace_shards
+from monitor.lake.scratch import open_scratch, rows_of
+from monitor.lake.shards import SMALL_TABLES, Lake, Listing, Shard, derived_path, document_path, shard_name
+from monitor.lake.stored import shards_with_subjects
+
+COPIED = ("files", "rejects", "runs")  # small tables that may name a subject
+ABANDONED_S = 3600.0
+
+
+def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
+    """Remove every row of some subjects. The caller holds `Storage.only_writer`.
+
+    Args:
+        lake: the lake.
+        subjects: their ids as the lake holds them, and as file names may hold them.
+
+    Returns:
+        table -> number of rows removed or changed, where there are any.
+    """
+    lake.storage.remove_unfinished(ABANDONED_S)
+    finish_replacements(lake)
+    listing = lake.list_shards()
+    removed = Counter[str]()
+    months = set()
+    for shard in shards_with_subjects(lake, listing.documents, subjects):
+        documents = lake.read(document_path(shard))
+        kept = documents.filter(pc.invert(pc.is_in(documents["subject_id"], pa.array(subjects, pa.string()))))
+        derived = _derived_of(lake, listing, shard, kept["doc_id"], removed)
+        removed["documents"] += documents.num_rows - kept.num_rows
+        months.add(shard.month)
+        _replace(lake, shard, kept, derived)
+    remove_cells(lake, months)
+    removed += Counter(_rewrite_small(lake, subjects, None))
+    return dict(removed)
+
+
+def drop_texts(lake: Lake, before: dt.datetime) -> int:
+    """Remove texts, and the raw content of rejects, that were taken in before a time (UTC); scores stay.
+
+    The caller holds `Storage.only_writer`.
+
+    Returns:
+        the number of removed texts.
+    """
+    lake.storage.remove_unfinished(ABANDONED_S)
+    finish_replacements(lake)
+    listing = lake.list_shards()
+    n_removed = 0
+    for shard in sorted(listing.documents):
+        if not _may_have_texts(lake, shard, before):
+            continue
+        documents = lake.read(document_path(shard))
+        old = pc.and_(pc.less(documents["ingested_at"], before), pc.is_valid(documents["text"]))
+        if n := pc.sum(old).as_py():
+            texts = pc.if_else(old, pa.scalar(None, pa.string()), documents["text"])
+            kept = documents.set_column(documents.column_names.index("text"), "text", texts)
+            _replace(lake, shard, kept, _derived_of(lake, listing, shard, kept["doc_id"], Counter()))
+            n_removed += n
+    _rewrite_small(lake, (), before)
+    return n_removed
+
+
+def _replace(lake: Lake, shard: Shard, kept: pa.Table, derived: Derived) -> None:
+    if kept.num_rows:
+        replace_shards(lake, Shard(shard.month, shard_name(pl.DataFrame(kept))), kept, derived, [shard])
+    else:
+        remove_shards(lake, [shard])
+
+
+def _derived_of(
+    lake: Lake, listing: Listing, shard: Shard, doc_ids: pa.ChunkedArray, removed: Counter[str]
+) -> dict[tuple[str, str], pa.Table]:
+    """The rows about these documents in the shard's other files; counts the others in `removed`."""
+    derived = {}
+    for table, of_keys in listing.derived.items():
+        for key, shards in of_keys.items():
+            if shard in shards:
+                rows = lake.read(derived_path(table, key, shard))
+                kept = rows.filter(pc.is_in(rows["doc_id"], doc_ids.combine_chunks()))
+                removed[table] += rows.num_rows - kept.num_rows
+                if kept.num_rows or table == "scores":
+                    derived[table, key] = kept
+    return derived
+
+
+def _may_have_texts(lake: Lake, shard: Shard, before: dt.datetime) -> bool:
+    """Whether a shard's footer leaves it open that it has a text from before a time."""
+    footer = lake.footer(document_path(shard))
+    for number in range(footer.num_row_groups):
+        group = footer.row_group(number)
+        columns = {group.column(index).path_in_schema: group.column(index) for index in range(group.num_columns)}
+        text, ingested = columns["text"].statistics, columns["ingested_at"].statistics
+        if text is None or ingested is None or not ingested.has_min_max:
+            return True
+        if text.null_count < group.num_rows and ingested.min < before:
+            return True
+    return False
+
+
+def _rewrite_small(lake: Lake, subjects: Sequence[str], before: dt.datetime | None) -> dict[str, int]:
+    """Write the small tables anew by the statements that copy a database without subjects and old texts."""
+    words = "|".join(rf"(^|[^\pL\pN]){re.escape(name)}($|[^\pL\pN])" for name in subjects)
+    values = {"subjects": list(subjects), "names": words or MATCHES_NOTHING, "before": before}
+    changed = {}
+    con = open_scratch()
+    try:
+        con.execute("ATTACH ':memory:' AS old")
+        for table in COPIED:
+            _load(con, lake, table)
+        for table in COPIED:
+            copy = statement(f"queries/copy_{table}")
+            con.execute(copy.sql, copy.pick(values))
+            difference = f"SELECT count(*) FROM (FROM old.{table} EXCEPT ALL FROM {table})"
+            ((n,),) = con.execute(difference).fetchall()
+            if n:
+                changed[table] = n
+                _publish(con, lake, table)
+    finally:
+        con.close()
+    return changed
+
+
+def _load(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
+    """Copy a small table into the attached database `old`, one row a key."""
+    con.execute(f"CREATE TABLE old.{table} AS FROM {table} LIMIT 0")
+    keys = ", ".join(SMALL_TABLES[table])
+    for path in lake.small_files(table):
+        con.register("stored", lake.read(path))
+        con.execute(f"INSERT INTO old.{table} BY NAME FROM stored ANTI JOIN old.{table} USING ({keys})")
+        con.unregister("stored")
+
+
+def _publish(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
+    """Write a small table in one file, then remove its older files."""
+    before = lake.small_files(table)
+    new = lake.write_small(table, rows_of(con, table), by_content=True)
+    for path in before:
+        if path != new:
+            lake.storage.remove(path)

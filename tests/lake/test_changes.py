@@ -1,0 +1,220 @@
+"""Compact, forget and retention rewrite shards: what may stay stays, row for row, also around a kill."""
+
+import datetime as dt
+import shutil
+from pathlib import Path
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from jobs.pipeline.lake.forget import forget_in_lake
+from jobs.pipeline.lake.ingest import ingest_files
+from jobs.pipeline.lake.score import score_lake
+from jobs.pipeline.score_files import score_files
+from monitor.database.connection import Database
+from monitor.errors import BusyError, DataError, StoreError
+from monitor.lake import replacement
+from monitor.lake.cells import current_cells
+from monitor.lake.check import check_lake, files_naming
+from monitor.lake.compaction import compact
+from monitor.lake.removal import drop_texts
+from monitor.lake.shards import Lake
+from monitor.lake.storage import Storage
+from monitor.privacy.forgetting import forget
+from monitor.windows import window_queries
+from tests.support.keyword_scorer import KeywordModel, KeywordScorer
+from tests.support.lakes import OwnCrew, contents, control
+from tests.support.nights import fill
+
+END = dt.date(2026, 7, 1)
+
+
+@pytest.fixture(scope="module")
+def nights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake of two nights' files, in small shards, scored by one model, and with their inbox."""
+    folder = tmp_path_factory.mktemp("nights")
+    for night in (1, 2):
+        fill(folder / "inbox", night)
+        ingest_files(inputs(folder), str(folder / "lake"), key_file=None)
+        score(folder)
+    return folder
+
+
+@pytest.fixture
+def lake(nights: Path, tmp_path: Path) -> Lake:
+    """A copy of that lake."""
+    shutil.copytree(nights, tmp_path, dirs_exist_ok=True)
+    return Lake(Storage(str(tmp_path / "lake")))
+
+
+def inputs(folder: Path) -> list[str]:
+    return sorted(str(path) for path in (folder / "inbox").iterdir() if not path.name.startswith("d"))
+
+
+def score(folder: Path, model: str = "keywords-1") -> None:
+    score_lake(str(folder / "lake"), OwnCrew(folder / "lake", lambda: KeywordScorer(KeywordModel(model))))
+
+
+def opened(folder: Path) -> Database:
+    return control(folder / "lake", folder / "lake.duckdb")
+
+
+def test_compact_merges_shards_and_changes_no_row(lake: Lake, tmp_path: Path) -> None:
+    before, n_shards = contents(opened(tmp_path)), len(lake.list_shards().documents)
+    done = compact(lake, END)
+    listing = lake.list_shards()
+    assert len(listing.documents) == n_shards - done.n_old + done.n_new < n_shards
+    assert done.n_cells == len({shard.month for shard in listing.documents})
+    assert contents(opened(tmp_path)) == before
+    assert not listing.orphans
+    assert not check_lake(lake, deep=True).faults
+    assert compact(lake, END) == (0, 0, 0)
+
+
+def test_an_open_month_is_left_alone(lake: Lake) -> None:
+    assert compact(lake, dt.date(2026, 1, 31)) == (0, 0, 0)
+
+
+def test_shards_that_other_models_scored_are_merged_apart(lake: Lake, tmp_path: Path) -> None:
+    fill(tmp_path / "inbox", 3)
+    ingest_files(inputs(tmp_path), str(tmp_path / "lake"), key_file=None)
+    before = lake.list_shards()
+    unscored = sum(shard.rows for shard in before.unscored("keywords-1"))
+    compact(lake, END)
+    after = lake.list_shards()
+    assert sum(shard.rows for shard in after.unscored("keywords-1")) == unscored > 0
+    score(tmp_path)
+    assert check_lake(lake).n_scores["keywords-1"] == check_lake(lake).n_documents
+
+
+def test_windows_over_cells_equal_those_over_scores(lake: Lake, tmp_path: Path) -> None:
+    parameters = {"model_id": "keywords-1", "as_of": dt.date(2026, 5, 27)}
+    with opened(tmp_path).reading() as con:
+        before = window_queries.run(con, "rolling_subject", window_days=7, **parameters)
+    compact(lake, dt.date(2026, 5, 1))
+    assert len(current_cells(lake, lake.list_shards())) == 4
+    with opened(tmp_path).reading() as con:
+        after = window_queries.run(con, "rolling_subject", window_days=7, **parameters)
+        assert (
+            "cells" in con.execute("SELECT sql FROM duckdb_views() WHERE view_name = 'daily_cells'").fetchall()[0][0]
+        )
+
+    assert_frame_equal(after, before)
+
+
+def test_late_texts_make_cells_stale(lake: Lake, tmp_path: Path) -> None:
+    compact(lake, END)
+    late = tmp_path / "inbox" / "late.csv"
+    late.write_text("subject_id,posted_at,text\ns1,2026-03-03,late sadness\n")
+    ingest_files([str(late)], str(tmp_path / "lake"), key_file=None)
+    score(tmp_path)
+    assert ("keywords-1", "2026-03") not in current_cells(lake, lake.list_shards())
+    with opened(tmp_path).reading() as con:
+        assert (
+            con.execute("SELECT sum(n) FROM daily_cells").fetchall()
+            == con.execute("SELECT count(*) FROM scores").fetchall()
+        )
+
+
+def test_forget_removes_what_it_removes_from_a_database(lake: Lake, nights: Path, tmp_path: Path) -> None:
+    compact(lake, END)
+    db = Database(tmp_path / "risk.duckdb")
+    for night in ("1", "12"):
+        score_files([path for path in inputs(nights) if Path(path).stem[1:] in night], db, KeywordScorer)
+    opened(tmp_path)
+    assert files_naming(lake, ["s3"])
+    removed = forget_in_lake(str(tmp_path / "lake"), "s3", None, tmp_path / "lake.duckdb")
+    with db.only_writer():
+        expected = forget(db, ["s3"]).removed
+    assert removed["documents"] == expected["documents"] == removed["scores"]
+    assert contents(opened(tmp_path)) == contents(db)
+    assert not files_naming(lake, ["s3"])
+    assert not check_lake(lake, deep=True, subjects=["s3"]).faults
+    with pytest.raises(DataError, match="nothing about"):
+        forget_in_lake(str(tmp_path / "lake"), "s3", None, None)
+
+
+def test_retention_removes_texts_and_keeps_scores(lake: Lake, tmp_path: Path) -> None:
+    before = contents(opened(tmp_path))
+    n = drop_texts(lake, dt.datetime(9999, 1, 1))
+    after = contents(opened(tmp_path))
+    assert n == len(before["documents"])
+    assert after["scores"] == before["scores"]
+    assert len(after["documents"]) == n
+    assert not lake.list_shards().unscored("keywords-1")
+    assert drop_texts(lake, dt.datetime(9999, 1, 1)) == 0
+    assert not check_lake(lake, deep=True).faults
+    score(tmp_path, "keywords-2")
+    assert check_lake(lake).n_scores["keywords-2"] == 0
+
+
+@pytest.mark.parametrize("nth", [1, 4, 7])
+def test_a_replacement_that_is_cut_short_shows_every_row_once(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """Cut after each file that is written or removed; queries see every row once then, and after the next command."""
+    expected, n = contents(opened(tmp_path)), 0
+
+    def cut(name: str) -> None:
+        call = getattr(Storage, name)
+
+        def counted(*args: object) -> object:
+            nonlocal n
+            n += 1
+            if n > nth:
+                raise KeyboardInterrupt
+            return call(*args)
+
+        monkeypatch.setattr(Storage, name, counted)
+
+    for name in ("write_once", "remove"):
+        cut(name)
+    with pytest.raises(KeyboardInterrupt):
+        compact(lake, END)
+    monkeypatch.undo()
+    assert contents(opened(tmp_path)) == expected
+    compact(lake, END)
+    replacement.finish_replacements(lake)
+    assert contents(opened(tmp_path)) == expected
+    listing = lake.list_shards()
+    assert not listing.orphans
+    assert not lake.replacements()
+
+
+def test_one_command_at_a_time_adds_documents(lake: Lake, tmp_path: Path) -> None:
+    with lake.storage.only_writer(), pytest.raises(BusyError, match="another command"):
+        ingest_files(inputs(tmp_path), str(tmp_path / "lake"), key_file=None)
+
+
+def test_torn_and_foreign_files_are_named(lake: Lake, tmp_path: Path) -> None:
+    shards = sorted((tmp_path / "lake" / "scores").rglob("*.parquet"))
+    torn, foreign = shards[0], shards[1].with_name("foreign.parquet")
+    content = torn.read_bytes()
+    torn.write_bytes(content[: len(content) // 2])
+    foreign.write_bytes(content)
+    faults = check_lake(lake).faults
+    assert torn.name in faults["torn"][0]
+    assert any("foreign.parquet" in line for line in faults["foreign"])
+    with pytest.raises(StoreError, match="move it away"):
+        opened(tmp_path)
+    torn.unlink()
+    foreign.unlink()
+    score(tmp_path)
+    assert not check_lake(lake).faults
+
+
+def test_a_shard_in_the_wrong_month_is_foreign(lake: Lake, tmp_path: Path) -> None:
+    shard = next((tmp_path / "lake" / "documents" / "month=2026-01").glob("*.parquet"))
+    shard.rename(tmp_path / "lake" / "documents" / "month=2026-02" / shard.name)
+    assert any("written as" in line for line in check_lake(lake).faults["foreign"])
+    with pytest.raises(StoreError, match="2026-01"):
+        score(tmp_path, "keywords-2")
+
+
+def test_a_foreign_folder_is_no_lake(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    with pytest.raises(StoreError, match=r"a\.jpg"):
+        Lake.create(Storage(str(tmp_path / "photos")), "plain")
+    with pytest.raises(StoreError, match="lake ingest"):
+        Lake(Storage(str(tmp_path / "nothing")))
