@@ -107,7 +107,7 @@ def _take_over(con: duckdb.DuckDBPyConnection, db: Database, without_subjects: S
         if "subject_id" in columns(con, table):
             where = " WHERE NOT list_contains(CAST($subjects AS VARCHAR[]), subject_id)"
         con.execute(
-            f'INSERT OR REPLACE INTO main."{table}" BY NAME FROM old.main."{table}"{where}',
+            f'INSERT INTO main."{table}" BY NAME FROM old.main."{table}"{where}',
             {"subjects": list(without_subjects)} if where else None,
         )
     con.execute("INSERT INTO runs BY NAME FROM old.main.runs WHERE job NOT IN ('ingest', 'score')")
