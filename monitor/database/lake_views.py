@@ -29,7 +29,7 @@ def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
     ((root,),) = con.execute(f"SELECT root FROM {LAKE_TABLE}").fetchall()
     if "://" in url and not url.startswith("file://"):
         root = f"{url.partition('://')[0]}://{root}"
-        _read_objects(con, url)
+        reach_objects(con, url)
     folders = ", ".join(quoted(f"{root}/{folder}") for folder in FOLDERS)
     con.execute(f"SET allowed_directories = [{folders}]")
 
@@ -54,12 +54,18 @@ def quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _read_objects(con: duckdb.DuckDBPyConnection, url: str) -> None:
-    """Read an object store with DuckDB's httpfs where it is installed, otherwise through pyarrow.
+def reach_objects(con: duckdb.DuckDBPyConnection, url: str) -> None:
+    """Let a connection read an object store: by DuckDB's httpfs where it is installed, otherwise through pyarrow.
 
-    pyarrow also takes what the address says of endpoint and region, so such addresses always go through it.
+    pyarrow also takes what the address says of endpoint and region, so such addresses always go through it. A folder
+    needs nothing.
+
+    Raises:
+        StoreError: the object store cannot be reached.
     """
-    scheme = url.partition("://")[0]
+    scheme, separator, _ = url.partition("://")
+    if not separator or scheme == "file":
+        return
     if "?" not in url:
         try:
             con.execute("LOAD httpfs")

@@ -17,14 +17,17 @@ import duckdb
 import pyarrow.parquet as pq
 
 from monitor.database.connection import FILE_TYPE, Database, private_files
-from monitor.database.lake_views import LAKE_TABLE, quoted
+from monitor.database.copy import FILTERED_TABLES, pattern_of
+from monitor.database.lake_views import LAKE_TABLE, quoted, reach_objects
 from monitor.database.remedies import explained
 from monitor.database.schema import migrate
+from monitor.database.statements import query, statement
 from monitor.errors import StoreError
 from monitor.lake.cells import current_cells
 from monitor.lake.check import foreign_reason
 from monitor.lake.scratch import columns, has_table
 from monitor.lake.shards import DERIVED, DOCUMENTS, SMALL_TABLES, Lake, Listing, derived_path, document_path
+from monitor.privacy.codes import give_codes
 
 FOOTER_THREADS = 16
 MANY_FILES = 20_000  # more files than this make each query slow to begin
@@ -77,6 +80,8 @@ def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ())
                 for table in SMALL_TABLES:
                     _load_small(con, lake, table)
                 opened = _make_views(con, lake, listing, footers)
+                reach_objects(con, lake.url)
+                give_codes(con, query(con, "queries/subjects_without_code")["subject_id"].to_list())
             new.replace(db.file)
         finally:
             new.unlink(missing_ok=True)
@@ -96,21 +101,19 @@ def _require_control(lake: Lake, db: Database) -> None:
 
 
 def _take_over(con: duckdb.DuckDBPyConnection, db: Database, without_subjects: Sequence[str]) -> None:
-    """Copy the rows that live in the control file alone: of every table that the lake does not hold."""
+    """Copy the rows that live in the control file alone, by the statements that copy a database without subjects."""
     con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
-    rows = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'old'").fetchall()
+    values = {"subjects": list(without_subjects), "names": pattern_of(without_subjects), "before": None}
+    rows = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'old' ORDER BY ALL").fetchall()
     held_by_lake = {DOCUMENTS, *DERIVED, *SMALL_TABLES, LAKE_TABLE, "schema_version"}
-    for (table,) in sorted(rows):
-        if table in held_by_lake or not has_table(con, table):
-            continue
-        where = ""
-        if "subject_id" in columns(con, table):
-            where = " WHERE NOT list_contains(CAST($subjects AS VARCHAR[]), subject_id)"
-        con.execute(
-            f'INSERT INTO main."{table}" BY NAME FROM old.main."{table}"{where}',
-            {"subjects": list(without_subjects)} if where else None,
-        )
-    con.execute("INSERT INTO runs BY NAME FROM old.main.runs WHERE job NOT IN ('ingest', 'score')")
+    own = [table for (table,) in rows if table not in held_by_lake and has_table(con, table)]
+    for table in sorted(own, key=lambda table: FILTERED_TABLES.index(table) if table in FILTERED_TABLES else 99):
+        if table in FILTERED_TABLES:
+            copy = statement(f"queries/copy_{table}")
+            con.execute(copy.sql, copy.pick(values))
+        else:
+            con.execute(f'INSERT INTO "{table}" BY NAME FROM old."{table}"')
+    con.execute("INSERT INTO runs BY NAME FROM old.runs WHERE job NOT IN ('ingest', 'score')")
     con.execute("DETACH old")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.database.copy import MATCHES_NOTHING
+from monitor.database.copy import pattern_of
 from monitor.database.statements import statement
 from monitor.lake.cells import remove_cells
 from monitor.lake.replacement import Derived, finish_replacements, remove_shards, replace_shards
@@ -116,8 +115,7 @@ def _may_have_texts(lake: Lake, shard: Shard, before: dt.datetime) -> bool:
 
 def _rewrite_small(lake: Lake, subjects: Sequence[str], before: dt.datetime | None) -> dict[str, int]:
     """Write the small tables anew by the statements that copy a database without subjects and old texts."""
-    words = "|".join(rf"(^|[^\pL\pN]){re.escape(name)}($|[^\pL\pN])" for name in subjects)
-    values = {"subjects": list(subjects), "names": words or MATCHES_NOTHING, "before": before}
+    values = {"subjects": list(subjects), "names": pattern_of(subjects), "before": before}
     changed = {}
     con = open_scratch()
     try:

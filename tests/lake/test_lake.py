@@ -60,8 +60,15 @@ def lake(tmp_path_factory: pytest.TempPathFactory, inbox: list[str]) -> Path:
 
 
 @pytest.fixture(scope="module")
-def opened(lake: Path) -> Database:
+def opened(lake: Path, database: Database) -> Database:
+    """The control file, with the codes of the database, which are drawn at random."""
     db = control(lake, lake.with_name("lake.duckdb"))
+    with database.reading() as con:
+        codes = con.execute("FROM codes").fetchall()
+    with db.writing() as con:
+        assert con.execute("SELECT count(*) FROM codes").fetchall() == [(len(codes),)]
+        con.execute("DELETE FROM codes")
+        con.executemany("INSERT INTO codes VALUES (?, ?, ?)", codes)
     update_alerts(db, RULES)
     return db
 
@@ -125,11 +132,9 @@ def test_a_second_run_adds_nothing(lake: Path, inbox: list[str]) -> None:
 
 
 def test_opening_again_keeps_acknowledged_alerts(lake: Path, opened: Database) -> None:
-    from monitor.alerts.state import acknowledge
-
     with opened.writing() as con:
         ((alert,),) = con.execute("SELECT alert_id FROM alerts WHERE state = 'open' ORDER BY ALL LIMIT 1").fetchall()
-        acknowledge(con, alert)
+        con.execute("UPDATE alerts SET state = 'acknowledged' WHERE alert_id = ?", [alert])
     control(lake, opened.path)
     with opened.reading() as con:
         assert con.execute("SELECT state FROM alerts WHERE alert_id = ?", [alert]).fetchall() == [("acknowledged",)]
