@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jobs.console.progress import print_note
+from jobs.console.progress import print_note, print_warning
 from monitor.errors import DataError
 from monitor.intake import documents
 from monitor.intake.feeds import Feed, feed_files
+from monitor.intake.places import reason_to_refuse
 
 UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart"}
 MAX_NAMES = 3
@@ -31,6 +32,18 @@ def list_inbox(inbox: Path) -> list[Path]:
         ) from error
 
 
+def own_entries(entries: Iterable[Path], inbox: Path) -> list[Path]:
+    """Entries of an inbox without links that lead out of it, pipes and devices; a line names each of these."""
+    own = []
+    for path in entries:
+        reason = None if path.name.startswith(".") else reason_to_refuse(path, inbox)
+        if reason is None:
+            own.append(path)
+        else:
+            print_warning(f"not read: {path.name} is {reason}")
+    return own
+
+
 def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> list[Path]:
     """The input files of a folder, and of subfolders that a feed names, sorted, without those being written.
 
@@ -42,8 +55,9 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     Raises:
         DataError: as `list_inbox`.
     """
-    entries = list_inbox(inbox)
+    entries = own_entries(list_inbox(inbox), inbox)
     named = {path for feed in feeds for path in feed_files(feed, inbox) if not _is_hidden(path, inbox)}
+    named = set(own_entries(sorted(named - set(list_inbox(inbox))), inbox)) | (named & set(entries))
     present = named | {path for path in entries if not path.is_dir() and not path.name.startswith(".")}
     visible = sorted(path for path in present if path.is_file())
     unfinished = [path for path in visible if UNFINISHED & {suffix.lower() for suffix in path.suffixes}]

@@ -25,6 +25,7 @@ from monitor.intake.date_rules import ISO_ONLY, DateRule, date_shape
 from monitor.intake.feeds import Feed, FeedOf
 from monitor.intake.identity import IdRules, clean_ids
 from monitor.intake.kinds import ENDINGS, kind_of, read_rows
+from monitor.intake.places import reason_to_refuse
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, MEASURE_PREFIX, REQUIRED, Batch, Fault
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
 from monitor.privacy.pseudonyms import Pseudonyms
@@ -117,6 +118,9 @@ def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> 
         path = Path(given)
         if path.is_dir():
             files = [file for file in sorted(path.iterdir()) if is_input(file)]
+            for file in files:
+                if reason := reason_to_refuse(file, path):
+                    raise DataError(f"{file}: {reason}, or name it by itself")
             if not files:
                 raise DataError(f"{path}: no {', '.join(ENDINGS)} file in this folder")
         elif path.exists():

@@ -13,6 +13,7 @@ from jobs.pipeline.summary import print_file_warnings
 from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.errors import DataError
+from monitor.intake import documents
 from monitor.intake.kinds import ENDINGS
 from monitor.settings import Settings
 from tests.support.inputs import write
@@ -202,3 +203,27 @@ def test_a_refused_file_counts_in_the_first_judged_night(
         read_inbox(settings(tmp_path, inbox))
     monkeypatch.undo()
     assert [read_inbox(settings(tmp_path, inbox)).quality.level for _ in range(2)] == ["yellow", "green"]
+
+
+def test_links_out_of_the_inbox_pipes_and_devices_are_refused_by_name(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    inbox, elsewhere = tmp_path / "inbox", tmp_path / "secret.csv"
+    inbox.mkdir()
+    elsewhere.write_text("subject_id,posted_at,text\ns1,2026-01-01,a secret\n")
+    own = inbox / "own.csv"
+    own.write_text("subject_id,posted_at,text\n")
+    (inbox / "alias.csv").symlink_to("own.csv")
+    links = {"out": elsewhere, "up": Path("../secret.csv"), "kernel": Path("/proc/kmsg"), "zero": Path("/dev/zero")}
+    links |= {"nowhere": inbox / "missing", "circle": inbox / "circle.csv"}
+    for name, target in links.items():
+        (inbox / f"{name}.csv").symlink_to(target)
+    os.mkfifo(inbox / "pipe.csv")
+    os.mkfifo(inbox / "pipe")
+    (inbox / "chain.csv").symlink_to("out.csv")
+    assert complete_files(inbox, 0) == [inbox / "alias.csv", own]
+    told = capfd.readouterr().err
+    for name in (*(f"{name}.csv" for name in links), "pipe.csv", "pipe", "chain.csv"):
+        assert f"not read: {name} is a" in told
+    with pytest.raises(DataError, match=r"chain\.csv: a link that leads out of the folder"):
+        documents.find_inputs([inbox])

@@ -3,6 +3,7 @@
 import datetime as dt
 import stat
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import polars as pl
@@ -197,6 +198,7 @@ def test_old_texts_are_removed_with_their_bytes_and_scores_stay(db: Path) -> Non
 
 class NoConnection:
     close = staticmethod(lambda: None)
+    execute = staticmethod(lambda *_: SimpleNamespace(fetchall=list, fetchone=lambda: None))
 
 
 def test_rewriting_removes_leftovers_and_stops_at_a_foreign_log(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,33 @@
+"""Entries of an input folder that are no files of that folder: links that lead out of it, pipes, devices.
+
+Whoever may put a file into an inbox could otherwise make a run read any file that the run's user may read, or wait
+for ever at a pipe or a file of the kernel.
+"""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+KINDS = (
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def reason_to_refuse(path: Path, folder: Path) -> str | None:
+    """The reason not to read an entry of a folder; None for a file or folder that lies in it."""
+    try:
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            target = path.resolve(strict=True)
+            if not target.is_relative_to(folder.resolve()):
+                return "a link that leads out of the folder; put the file itself there"
+            mode = target.stat().st_mode
+    except FileNotFoundError:
+        return "a link that leads nowhere" if path.is_symlink() else None
+    except (OSError, RuntimeError):
+        return "a link that leads in a circle, or where this user may not look"
+    return next((f"{name}, not a file" for is_kind, name in KINDS if is_kind(mode)), None)
