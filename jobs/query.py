@@ -7,23 +7,20 @@ While a run writes, the query waits for it (a commit takes a fraction of a secon
 
 from __future__ import annotations
 
-import csv
 import itertools
-import json
-import math
 import re
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, TextIO, cast
 
 import duckdb
+import polars as pl
 import typer
 from rich import box
 from rich.console import Console
@@ -32,9 +29,10 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.progress import without_control_characters
+from jobs.console.result_files import Format, check_file, printable_lines, write_file, write_rows
+from jobs.console.safe_sql import TIME_S, USE, check_statement, limits
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import READ_WAIT_S, Database
-from monitor.database.lake_views import lake_url
+from monitor.database.connection import READ_WAIT_S, Database, private_files
 from monitor.errors import DataError
 
 TABLE_ROWS = 100
@@ -42,17 +40,6 @@ FETCH_ROWS = 10_000
 SPOOL_BYTES = 16 * 2**20  # of a result in memory; a larger one goes to an unnamed temporary file
 CELL_CHARACTERS = 200
 PIPE_COLUMNS = 10_000  # a pipe has no width, so its lines are not folded
-READ_STATEMENTS = {"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI"}  # MULTI is a PIVOT
-LAKE_STATEMENTS = {"SELECT", "EXPLAIN"}
-USE = "use SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE"
-
-
-class Format(StrEnum):
-    """How to print the rows."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
 
 
 @dataclass(frozen=True)
@@ -63,76 +50,84 @@ class Rows:
     rows: list[tuple[Any, ...]]
 
 
-def run_query(db: Database, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1) -> Rows:
+def run_query(
+    db: Database, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1, time_s: float = TIME_S
+) -> Rows:
     """Run a statement that only reads; returns the first max_rows rows.
 
     Args:
         db: the database.
         sql: one statement.
         wait_s: seconds to wait while another process writes.
+        max_rows: the most rows to return.
+        time_s: seconds after which the query is ended.
 
     Raises:
-        DataError: the SQL is wrong, is several statements, or would change something.
+        DataError: the SQL is wrong, is several statements, would change something, or takes too much time or memory.
         StoreError: the database cannot be read.
     """
-    with _open_result(db, sql, wait_s) as (names, result):
+    with _open_result(db, sql, wait_s, time_s) as (names, result):
         return Rows(names, result.fetchmany(max_rows))
 
 
-def export_rows(db: Database, sql: str, style: Format, out: TextIO, wait_s: float = READ_WAIT_S) -> int:
+def export_rows(
+    db: Database,
+    sql: str,
+    style: Format,
+    out: TextIO,
+    wait_s: float = READ_WAIT_S,
+    *,
+    time_s: float = TIME_S,
+    safe_csv: bool = True,
+) -> int:
     """Write all rows of a statement as CSV or JSON; returns their number.
 
     The rows go through a temporary file, so that the database is closed before `out`, which may be a pager or a slow
-    pipe, gets the first of them. Errors as `run_query`.
+    pipe, gets the first of them. A terminal gets no control characters. Errors as `run_query`.
     """
     with SpooledTemporaryFile(SPOOL_BYTES, "w+", encoding="utf-8", errors="replace", newline="") as spool:
-        with _open_result(db, sql, wait_s) as (names, result):
-            n = _write(names, iter(lambda: result.fetchmany(FETCH_ROWS), []), style, cast(TextIO, spool))
+        with _open_result(db, sql, wait_s, time_s) as (names, result):
+            parts = iter(lambda: result.fetchmany(FETCH_ROWS), [])
+            n = write_rows(names, parts, style, cast(TextIO, spool), safe_csv=safe_csv)
         spool.seek(0)
-        shutil.copyfileobj(spool, out)
+        if out.isatty():
+            out.writelines(map(printable_lines, spool))
+        else:
+            shutil.copyfileobj(spool, out)
     return n
 
 
+def save_rows(db: Database, sql: str, file: Path, *, time_s: float = TIME_S, safe_csv: bool = True) -> int:
+    """Write all rows of a statement into a .parquet, .csv or .xlsx file (mode 600); returns their number.
+
+    Raises:
+        ConfigError: the file cannot be written. Other errors as `run_query`.
+    """
+    check_file(file)
+    with _open_result(db, sql, READ_WAIT_S, time_s) as (names, result):
+        table = result.to_arrow_table().rename_columns(names)
+    try:
+        frame = cast(pl.DataFrame, pl.from_arrow(table))
+        with private_files():
+            write_file(frame, file, safe_csv=safe_csv)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(f"--out {file}: a type of a column has no place there; CAST it to VARCHAR") from error
+    return frame.height
+
+
 @contextmanager
-def _open_result(db: Database, sql: str, wait_s: float) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+def _open_result(
+    db: Database, sql: str, wait_s: float, time_s: float
+) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     """Check a statement and run it; gives its column names and the open result."""
     try:
         with db.reading(wait_s=wait_s) as con:
-            statements = con.extract_statements(sql)
-            if not statements:  # nothing but spaces and comments
-                raise DataError(f"no SQL to run; {USE}")
-            if len(statements) > 1:
-                raise DataError(f"{len(statements)} statements; run one at a time")
-            kind = statements[0].type.name
-            # A lake's folders are open to DuckDB, and so to what its other statements may write.
-            if kind not in (LAKE_STATEMENTS if lake_url(con) else READ_STATEMENTS):
-                raise DataError(f"{kind} does not only read, and query changes nothing; {USE}")
-            if word := _writing_word(sql):
-                raise DataError(f"{word} could write a file, and query changes nothing; {USE}")
-            result = _execute(con, statements[0])
-            yield _unique_names([column[0] for column in result.description]), result
+            statement = check_statement(con, sql)
+            with limits(con, time_s):
+                result = _execute(con, statement)
+                yield _unique_names([column[0] for column in result.description]), result
     except duckdb.Error as error:
         raise DataError(_plain_message(str(error))) from error
-
-
-def _writing_word(sql: str) -> str | None:
-    """The first word by which a query could write: COPY, or a function that runs SQL from a string.
-
-    A COPY inside a query could replace the database and its log. `copy` in quotes, in a string or in a comment is
-    harmless.
-    """
-    raw, tokens = sql.encode(), duckdb.tokenize(sql)
-    ends = [start for start, _ in tokens[1:]] + [len(raw)]
-    for (start, kind), end in zip(tokens, ends, strict=True):
-        word = raw[start:end].decode("utf-8", "replace").strip().lower()
-        if kind == duckdb.token_type.keyword and word == "copy":
-            return word
-        if kind == duckdb.token_type.identifier and word.strip('"') in (
-            "query",
-            "json_execute_serialized_sql",
-        ):
-            return word
-    return None
 
 
 def _execute(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> duckdb.DuckDBPyConnection:
@@ -170,35 +165,6 @@ def _unique_names(names: list[str]) -> list[str]:
     return list(unique)
 
 
-def _write(names: list[str], parts: Iterable[list[tuple[Any, ...]]], style: Format, out: TextIO) -> int:
-    n = 0
-    if style is Format.CSV:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(names)
-        for rows in parts:
-            writer.writerows(rows)
-            n += len(rows)
-        return n
-    for row in itertools.chain.from_iterable(parts):
-        record = {name: _json(value) for name, value in zip(names, row, strict=True)}
-        out.write(",\n" if n else "[\n")
-        json.dump(record, out, ensure_ascii=False, allow_nan=False, default=str)
-        n += 1
-    out.write("\n]\n" if n else "[]\n")
-    return n
-
-
-def _json(value: object) -> object:
-    """A value that JSON can hold: null for NaN and infinity, and string keys."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, list | tuple):
-        return [_json(part) for part in value]
-    if isinstance(value, dict):
-        return {str(key): _json(part) for key, part in value.items()}
-    return value
-
-
 def print_table(result: Rows) -> None:
     """Print the first rows: a table if it fits the screen, otherwise a block of lines for each row."""
     console = Console()
@@ -209,16 +175,17 @@ def print_table(result: Rows) -> None:
     for column, name in enumerate(result.names):
         values = [row[column] for row in result.rows if row[column] is not None]
         right = bool(values) and all(isinstance(value, int | float) for value in values)
-        table.add_column(Text(name), justify="right" if right else "left")
+        table.add_column(Text(without_control_characters(name)), justify="right" if right else "left")
     for row in cells:
         table.add_row(*row)
     if console.measure(table, options=console.options.update(width=PIPE_COLUMNS)).maximum <= console.width:
         console.print(table)
         return
-    width = max(map(len, result.names))
+    names = [without_control_characters(name) for name in result.names]
+    width = max(map(len, names))
     for number, row in enumerate(cells, start=1):
         console.rule(Text(f"row {number}", style="dim"), align="left", style="dim")
-        for name, cell in zip(result.names, row, strict=True):
+        for name, cell in zip(names, row, strict=True):
             console.print(Text.assemble((f"{name:<{width}}  ", "bold"), cell), soft_wrap=True)
 
 
@@ -232,10 +199,35 @@ def _cell(value: object) -> Text:
     return Text(line if len(line) <= CELL_CHARACTERS else line[: CELL_CHARACTERS - 1] + "…")
 
 
+def read_sql(given: str) -> str:
+    """The SQL given as an argument: itself, standard input for "-", or the content of a file named *.sql.
+
+    Raises:
+        DataError: the file cannot be read as text.
+    """
+    try:
+        if given == "-":
+            return sys.stdin.buffer.read().decode()
+        if given.endswith(".sql") and not re.search(r"\s", given):
+            return Path(given).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"{given}: cannot read this SQL file ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{given}: this SQL is not UTF-8") from error
+    return given
+
+
 def command(
-    sql: Annotated[str, typer.Argument(help="One statement that only reads, in quotes.")],
+    sql: Annotated[str, typer.Argument(help="One statement that only reads, in quotes; a file *.sql; or - (input).")],
     db: Annotated[Path, typer.Option(help="The database file.")],
     style: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+    out: Annotated[
+        Path | None, typer.Option(help="Write all rows into this file instead: .parquet, .csv or .xlsx.")
+    ] = None,
+    safe_csv: Annotated[
+        bool, typer.Option("--safe-csv/--raw-csv", help="Put ' before CSV texts that a spreadsheet would calculate.")
+    ] = True,
+    timeout: Annotated[float, typer.Option(min=0.001, help="Seconds after which the query is ended.")] = TIME_S,
 ) -> None:
     """Run one SQL query (DuckDB's dialect) on the database; it cannot change anything.
 
@@ -245,12 +237,17 @@ def command(
     access_log, evaluations. For example:
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
-    if style is Format.TABLE:
-        result = run_query(Database(db), sql)
+    statement, database, cut = read_sql(sql), Database(db), False
+    if out is not None:
+        n = save_rows(database, statement, out, time_s=timeout, safe_csv=safe_csv)
+    elif style is Format.TABLE:
+        result = run_query(database, statement, time_s=timeout)
         print_table(result)
         n, cut = min(len(result.rows), TABLE_ROWS), len(result.rows) > TABLE_ROWS
     else:
-        n, cut = export_rows(Database(db), sql, style, sys.stdout), False
+        if hasattr(sys.stdout, "reconfigure") and not sys.stdout.isatty():
+            sys.stdout.reconfigure(encoding="utf-8")  # a file for programs, whatever this terminal can show
+        n = export_rows(database, statement, style, sys.stdout, time_s=timeout, safe_csv=safe_csv)
     rows = f"{n:,} row{'' if n == 1 else 's'}"
     if cut:
         rows = f"the first {TABLE_ROWS} rows (--format csv or json prints all)"

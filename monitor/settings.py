@@ -217,11 +217,23 @@ def _read(config: Path) -> dict[str, Any]:
     for key in _PATHS:
         path = given.get(key, Settings.model_fields[key].default)
         if isinstance(path, str | Path):
-            given[key] = folder / Path(path).expanduser()
+            given[key] = folder / _with_home(path)
     model = given.get("model")
-    if isinstance(model, str) and (folder / Path(model).expanduser()).is_dir():
-        given["model"] = str(folder / Path(model).expanduser())
+    if isinstance(model, str) and (folder / _with_home(model)).is_dir():
+        given["model"] = str(folder / _with_home(model))
     return given
+
+
+def _with_home(path: str | Path) -> Path:
+    """The path with `~` and `~user` replaced by the home folder.
+
+    Raises:
+        ConfigError: there is no such user, or the user has no home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise ConfigError(f"{path}: there is no such user or no home folder; write the whole path") from error
 
 
 def _refuse_unknown_variables() -> None:

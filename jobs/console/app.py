@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 import typer
 from rich.text import Text
 
+from jobs.console import streams
 from jobs.console.interrupts import Stopped
 from jobs.console.progress import print_line, print_note, without_control_characters
-from monitor.errors import MonitorError
+from monitor.errors import ConfigError, MonitorError
 
 USER_ERROR = 2
 GATE_FIRED = 3
@@ -75,7 +76,12 @@ def run_group(group: typer.Typer, name: str) -> None:
 
 def exit_with_code(call: Callable[[], object]) -> None:
     """Call a command and exit: 2 and one red line for the user's mistakes, a traceback for bugs."""
+    streams.prepare()
     try:
+        if sys.flags.optimize > 1:
+            raise ConfigError(
+                "Python runs without docstrings (PYTHONOPTIMIZE=2 or -OO), which libraries need; unset it"
+            )
         call()
     except Stopped as stop:
         _exit_with_note(

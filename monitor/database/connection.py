@@ -26,6 +26,7 @@ from monitor.database.writer_gate import POLL_S, Gate
 from monitor.errors import BusyError, StoreError
 
 READ_WAIT_S = 10.0
+MAX_NAME_BYTES = 220  # the longest name beside it is .NAME.key.PID.new
 WRITE_WAIT_S = 300.0  # an analyst's long query must not end a night's run
 # When DuckDB has to detect a file's type it reads the header before it takes the lock, so a reader misses a commit in
 # between and a writer overwrites it. We therefore always name the type.
@@ -218,11 +219,27 @@ def private_files() -> Iterator[None]:
 
 def _follow_links(path: Path) -> Path:
     """The target of a link; if that is no regular file, the path itself, which a later message names."""
+    _check_name(path)
     try:
         target = path.resolve() if path.is_symlink() else path
     except (OSError, RuntimeError) as error:
         raise StoreError(f"{path}: a link that leads in a circle; name a database file") from error
     return path if target.exists() and not target.is_file() else target
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that DuckDB cannot take, or that leaves no room for the files beside the database."""
+    try:
+        length = len(path.name.encode())
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        name = os.fsencode(path).decode("utf-8", "replace")
+        raise StoreError(f"{name}: the name is not UTF-8; name a database, and folders, that are") from error
+    if length > MAX_NAME_BYTES:
+        raise StoreError(
+            f"{path.name[:40]}…: the name has {length} bytes, more than {MAX_NAME_BYTES}; name a shorter one, for "
+            "the files beside it have longer names"
+        )
 
 
 def _save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes:

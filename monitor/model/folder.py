@@ -33,6 +33,7 @@ EVALUATION = "evaluation.csv"
 LARGEST = 1000.0  # of temperature and exponent
 QUANTISATIONS = ("nf4-dq", "none")
 MAX_TEXT_TOKENS = 256
+MAX_NAME = 200  # characters; names are printed, and whoever made the folder chose them
 LIMIT = 0.5  # of a criterion that the manifest gives none
 _REQUIRED = ("name", "base", "base_hash", "quantisation", "adapter", "prompt", "temperature", "risk_map")
 _OPTIONAL = ("max_text_tokens", "exponent", "symptoms_calibration", "criteria_limits")
@@ -126,7 +127,7 @@ class Manifest:
         prompt = PromptTemplate.from_json(value["prompt"])
         scale, limits = _read_symptoms(value, asked=prompt.symptoms is not None)
         return cls(
-            name=str(value["name"]),
+            name="".join(part if part.isprintable() else " " for part in str(value["name"]))[:MAX_NAME],
             base=str(value["base"]),
             base_hash=value["base_hash"],
             quantisation=value["quantisation"],

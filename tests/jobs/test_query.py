@@ -1,19 +1,27 @@
 """The query job: read-only, every type of answer, errors in one line."""
 
+import datetime as dt
 import io
 import json
 import os
 import re
 import signal
+import stat
+import subprocess
+import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
-from jobs.query import Format, Rows, command, export_rows, print_table, run_query
+from jobs.console.result_files import Format
+from jobs.query import Rows, command, export_rows, print_table, run_query, save_rows
+from monitor import ROOT
 from monitor.database.connection import Database
-from monitor.errors import DataError, StoreError
+from monitor.errors import ConfigError, DataError, StoreError
 
 
 @pytest.fixture
@@ -56,6 +64,13 @@ def test_copy_and_query_are_words_like_others_where_they_write_nothing(db: Path)
         ("WITH c AS (COPY (SELECT 42) TO '{db}.wal' (FORMAT csv)) FROM c", "copy could write a file"),
         ("FROM query('FROM json_exec'||'ute_serialized_sql(1)')", "query could write a file"),
         ("FROM \"JSON_execute_serialized_SQL\"(json_serialize_sql('FROM c'))", "could write a file"),
+        ("EXPLAIN ANALYZE PRAGMA database_list", "EXPLAIN of what does not only read"),
+        ("/* a */ EXPLAIN (FORMAT json) VACUUM", "EXPLAIN of what does not only read"),
+        ("EXPLAIN ANALYZE CALL duckdb_tables()", "EXPLAIN of what does not only read"),
+        ("CALL force_checkpoint()", "CALL runs pragma_ and duckdb_ functions alone"),
+        ("CALL enable_logging()", "CALL runs pragma_ and duckdb_ functions alone"),
+        ("SET memory_limit = '1TB'", "SET does not only read"),
+        ("PRAGMA memory_limit = '1TB'", "query changes nothing"),
         ("  -- nothing", "no SQL to run"),
         ("SELECT 1; SELECT 2", "one at a time"),
         ("SELECT 'a'::INTEGER", "Could not convert string 'a' to INT32"),
@@ -71,13 +86,26 @@ def test_wrong_sql_and_every_change_are_refused_in_one_line(db: Path, sql: str, 
     assert db.read_bytes() == before
 
 
-@pytest.mark.parametrize("sql", ["SHOW TABLES", "SUMMARIZE runs", "EXPLAIN FROM runs", "PIVOT documents ON doc_id"])
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SHOW TABLES",
+        "SUMMARIZE runs",
+        "EXPLAIN FROM runs",
+        "/* a */ explain analyze FROM runs",
+        "EXPLAIN (FORMAT json) SELECT 1",
+        "PIVOT documents ON doc_id",
+        "CALL duckdb_tables()",
+        "PRAGMA database_list",
+        "SELECT now(), TIMESTAMPTZ '2026-01-01'",
+    ],
+)
 def test_every_kind_of_reading_statement_runs(db: Path, sql: str) -> None:
     assert run_query(Database(db), sql).names
 
 
 def test_the_help_of_query_names_every_table_and_view(db: Path) -> None:
-    inner = {"schema_version", "pseudonyms", "alert_updates", "daily_cells"}
+    inner = {"schema_version", "pseudonyms", "alert_updates", "daily_cells", "latest_model", "retention_checks"}
     named = set(re.findall(r"\w+", command.__doc__ or ""))
     assert {name for (name,) in run_query(Database(db), "SHOW TABLES").rows} - inner <= named
 
@@ -161,7 +189,7 @@ def test_a_table_too_wide_for_the_screen_is_printed_row_by_row(
     print_table(run_query(Database(db), "FROM documents"))
     lines = capsys.readouterr().out.splitlines()
     assert "row 1" in lines[0]
-    assert len(lines) == 1 + 7
+    assert len(lines) == 1 + 8
 
 
 def test_an_endless_query_is_ended_by_ctrl_c(db: Path) -> None:
@@ -182,3 +210,87 @@ def test_a_reader_does_not_see_what_is_not_committed(db: Path) -> None:
         con.execute("BEGIN")
         con.execute("DELETE FROM documents")
     assert run_query(Database(db), "SELECT count(*) FROM documents").rows == [(1,)]
+
+
+FORMULAS = "SELECT '=1+1' AS \"=a\", '+1' AS b, '-1' AS c, '@x' AS d, -1 AS e, 'a=1' AS f, '\tx' AS g"
+
+
+def test_cells_that_a_spreadsheet_would_calculate_begin_with_an_apostrophe(db: Path, tmp_path: Path) -> None:
+    safe = "'=a,b,c,d,e,f,g\n'=1+1,'+1,'-1,'@x,-1,a=1,'\tx\n"
+    assert written(db, FORMULAS, Format.CSV) == safe
+    raw = io.StringIO()
+    export_rows(Database(db), FORMULAS, Format.CSV, raw, safe_csv=False)
+    assert raw.getvalue() == safe.replace("'", "")
+    save_rows(Database(db), FORMULAS, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_text() == safe
+
+
+def test_results_go_into_files_as_their_endings_say(db: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="CAST it to VARCHAR"):
+        save_rows(Database(db), EVERY_TYPE, tmp_path / "result.csv")
+    sql = f"SELECT * EXCLUDE (i, deep) FROM ({EVERY_TYPE}) CROSS JOIN ({FORMULAS})"
+    for ending in ("parquet", "csv", "xlsx"):
+        file = tmp_path / f"result.{ending}"
+        assert save_rows(Database(db), sql, file) == 1
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    (row,) = pl.read_parquet(tmp_path / "result.parquet").rows(named=True)
+    assert (row["day"], row["=a"]) == (dt.date(2026, 1, 5), "=1+1")
+    (row,) = pl.read_excel(tmp_path / "result.xlsx").rows(named=True)
+    assert (row["=a"], row["hostile"]) == ("=1+1", "a\tb\x1b[31m")
+    with zipfile.ZipFile(tmp_path / "result.xlsx") as book:
+        assert b"<f>" not in book.read("xl/worksheets/sheet1.xml"), "a formula"
+    for name in ("result.db", "missing/result.csv"):
+        with pytest.raises(ConfigError, match="--out"):
+            save_rows(Database(db), sql, tmp_path / name)
+    assert {path.name for path in tmp_path.iterdir() if "result" in path.name} == {
+        f"result.{ending}" for ending in ("parquet", "csv", "xlsx")
+    }
+
+
+def test_a_query_has_limits_of_time_and_memory(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    endless = "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8"
+    with pytest.raises(DataError, match=r"more than 0\.2 s"):
+        run_query(Database(db), endless, time_s=0.2)
+    monkeypatch.setattr("jobs.console.safe_sql.MEMORY_BYTES", 2**25)
+    monkeypatch.setattr("jobs.console.safe_sql.SPILL_BYTES", 2**20)
+    with pytest.raises(DataError, match="of memory"):
+        run_query(Database(db), "SELECT list(a::VARCHAR) FROM range(30_000_000) AS t(a)")
+
+
+def test_names_of_columns_steer_no_terminal(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(run_query(Database(db), 'SELECT 1 AS "a\x1b[31m\x9b"'))
+    assert capsys.readouterr().out.split() == ["a", "[31m", "─" * 7, "1"]
+    terminal = io.StringIO()
+    monkey = pytest.MonkeyPatch()
+    monkey.setattr(terminal, "isatty", lambda: True)
+    export_rows(Database(db), "SELECT 'a\x1b\x9b' AS x", Format.CSV, terminal)
+    assert terminal.getvalue() == "x\na  \n"
+
+
+RUN = [sys.executable, "-m", "jobs.cli", "query"]
+
+
+def test_sql_comes_from_a_file_or_standard_input_and_a_reader_may_leave(db: Path, tmp_path: Path) -> None:
+    (tmp_path / "many.sql").write_text("SELECT 'äöü 日本' AS x FROM range(200_000)")
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}
+    reader = subprocess.Popen(
+        [*RUN, str(tmp_path / "many.sql"), "--db", str(db), "--format", "csv"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+    )
+    assert reader.stdout is not None
+    assert reader.stderr is not None
+    assert [reader.stdout.readline().decode() for _ in range(2)] == ["x\n", "äöü 日本\n"]
+    reader.stdout.close()  # as `head` does
+    assert reader.wait() == 0
+    assert b"Traceback" not in reader.stderr.read()
+    table = subprocess.run(
+        [*RUN, "-", "--db", str(db)],
+        input="SELECT 'ä' AS x",
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
+    )
+    assert table.stdout.split()[::2] == ["x", "\\xe4"]
