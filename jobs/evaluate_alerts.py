@@ -4,6 +4,8 @@ risk-monitor evaluate-alerts --out out/alerts                         the built-
 risk-monitor evaluate-alerts --seeds 12 --out out/alerts              twelve other generated feeds
 risk-monitor evaluate-alerts --feed feed.csv --truth truth.csv --out out/alerts
 risk-monitor evaluate-alerts --db risk.duckdb --out out/alerts        without a truth: alerts are only counted
+risk-monitor evaluate-alerts --background people.csv --low low.csv --control other.csv --out out/replay
+                                                                      real texts: a pool is mixed into timelines
 
 The command writes alerts.json and the curves over limits as alerts.png and alerts.svg. The default limits were chosen
 with --seeds 12. The crisis rule has no limit to choose and answers one text, not a course: its alerts are
@@ -28,7 +30,9 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.console.app import run
+from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note, progress
+from jobs.evaluation.replay_texts import print_replay, read_design, run_replay
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
@@ -42,10 +46,14 @@ from monitor.database.statements import query
 from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
+from monitor.evaluation.replay import Design
 from monitor.settings import load_settings
 from monitor.windows import window_queries
 from reports.evaluation import alert_curves
 
+DESIGN = Design()
+DOSES = ",".join(f"{dose:g}" for dose in DESIGN.doses)
+YEARLY = ",".join(f"{incidence:g}" for incidence in DESIGN.incidences)
 GRIDS: Mapping[str, Sequence[float]] = {
     "level": tuple(step / 100 for step in range(20, 66, 5)),
     "change": tuple(step / 4 for step in range(2, 17)),
@@ -222,12 +230,45 @@ def command(
     config: Annotated[
         Path | None, typer.Option(help="Settings of the rules (default: risk-monitor.toml here, if any).")
     ] = None,
+    background: Annotated[
+        Path | None, typer.Option(help="Real texts of people; a pool is mixed into their timelines (needs --low).")
+    ] = None,
+    low: Annotated[
+        list[Path] | None, typer.Option(help="Pool of low texts (column text); repeat it for several pools.")
+    ] = None,
+    control: Annotated[
+        list[Path] | None, typer.Option(help="Control pool of the same source; may be repeated.")
+    ] = None,
+    dose: Annotated[str, typer.Option(help="Shares of the texts that are replaced by those of a pool.")] = DOSES,
+    incidence: Annotated[
+        str, typer.Option(help="Low periods a subject-year, for the share of true alerts.")
+    ] = YEARLY,
+    days: Annotated[int, typer.Option(help="Days of a timeline.")] = DESIGN.days,
+    onset: Annotated[int | None, typer.Option(help="First mixed day (default: the middle of the timeline).")] = None,
+    within: Annotated[int, typer.Option(help="Days from there in which an alert counts.")] = DESIGN.within,
+    least_texts: Annotated[int, typer.Option(help="Texts that a person needs in a timeline.")] = DESIGN.least_texts,
+    in_order: Annotated[
+        bool, typer.Option(help="Mix in the texts of one author of the pool a timeline, in their order.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Seed of the draws of a replay.")] = DESIGN.seed,
 ) -> None:
     """Measure the early-warning rules on known courses: detection, delay, false alarms, ERDE, latency-F1.
 
     The command replays each rule over a range of its limit, so that you can choose a limit by its false alarms.
-    Without a truth (--db or --feed alone) it only counts alerts.
+    Without a truth (--db or --feed alone) it only counts alerts. With --background and --low it mixes real texts into
+    real timelines, and tells detection, delay, false alarms and the share of true alerts, each with its interval.
     """
+    if background is not None or low or control:
+        if background is None or not low:
+            raise ConfigError("a replay with real texts needs both --background and --low")
+        if any(option is not None for option in (feed, truth, db, seeds)):
+            raise ConfigError("--background takes no --feed, --truth, --db or --seeds; leave them out")
+        design = read_design(days, onset, within, dose, incidence, least_texts, seed, in_order=in_order)
+        rules = load_settings(config).alert_rules
+        claim_folder(out)
+        found = run_replay(background, low, control or (), design, rules, lambda: open_scorer(model, device), out)
+        print_replay(found)
+        return
     if sum(option is not None for option in (feed, db, seeds)) > 1:
         raise ConfigError("--feed, --db and --seeds exclude each other; give one")
     if seeds is not None and not (1 <= seeds <= 1000 and truth is None):
