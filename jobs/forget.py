@@ -100,7 +100,7 @@ def _rewrite_outputs(db: Database, settings: Settings | None) -> Iterator[Path]:
         return
     if settings.snapshot.is_dir():
         months = any(path.suffix == ".parquet" for path in snapshot_files(settings.snapshot).paths)
-        publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months)
+        publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months, group=settings.snapshot_group)
     if (page := settings.out / "index.html").exists() and page in report_files(settings.out).paths:
         write_report(db, settings.out, options=report_options(settings))
     for folder in (settings.snapshot, settings.out):

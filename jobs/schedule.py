@@ -41,6 +41,38 @@ PROGRAM = (sys.executable, "-P", "-m", "jobs.cli")  # -P: never import a `jobs` 
 INSTALLED = (str(Path(sys.executable).with_name("risk-monitor")),)  # works from any folder
 
 
+HARDENING = """\
+NoNewPrivileges=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectHome=read-only
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+ProtectProc=invisible
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+RemoveIPC=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+"""
+"""Of the service; a GPU needs PrivateDevices=no. MemoryDenyWriteExecute would stop the renderer of charts."""
+NO_NETWORK = """\
+PrivateNetwork=yes
+RestrictAddressFamilies=AF_UNIX
+IPAddressDeny=any
+"""
+
+
 class CronTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     """The due times of a Cron for APScheduler."""
 
@@ -179,28 +211,59 @@ def run_scheduler(settings: Settings, cron: Cron, commands: list[list[str]]) -> 
 def crontab(cron: str, zone: str, commands: list[list[str]], folder: Path) -> str:
     """Lines for `crontab -e`."""
     program = " && ".join(shlex.join([*INSTALLED, *words]) for words in commands)
-    call = f"{{ {program}; }} >> {shlex.quote(str(folder / 'nightly.log'))} 2>&1"
+    # cron starts jobs in the home folder; paths of jobs in [schedule] are relative to the settings.
+    call = f"cd {shlex.quote(str(folder))} && {{ {program}; }} >> {shlex.quote(str(folder / 'nightly.log'))} 2>&1"
     return (
         "# Times are those of the machine; cronie reads CRON_TZ, Debian's cron does not.\n"
         f"CRON_TZ={zone}\n{cron}  {call.replace('%', chr(92) + '%')}\n"
     )
 
 
-def systemd(cron: Cron, commands: list[list[str]]) -> str:
-    """A systemd service, and the timer that starts it."""
-    starts = "\n".join(f"ExecStart={_systemd_words([*INSTALLED, *words])}" for words in commands)
+def logrotate(folder: Path) -> str:
+    """A file for /etc/logrotate.d that keeps twelve months of the log that the cron lines write."""
     return f"""\
-# /etc/systemd/system/risk-monitor.service
+# /etc/logrotate.d/risk-monitor
+"{folder / "nightly.log"}" {{
+    monthly
+    rotate 12
+    compress
+    missingok
+    notifempty
+    create 0600
+}}
+"""
+
+
+def systemd(cron: Cron, commands: list[list[str]], settings: Settings, folder: Path) -> str:
+    """A systemd service that may write to the folders of the settings alone, and the timer that starts it.
+
+    Args:
+        cron: the due times.
+        commands: the words of each job.
+        settings: whose folders the service may write to; without `notify` it has no network.
+        folder: of the settings file.
+    """
+    starts = "\n".join(f"ExecStart={_systemd_words([*INSTALLED, *words])}" for words in commands)
+    places = {settings.db.absolute().parent, settings.out.absolute(), settings.snapshot.absolute()}
+    # A folder that does not exist cannot be named, so the nearest one above it that does may be written to.
+    written = sorted({next(str(path) for path in (place, *place.parents) if path.exists()) for place in places})
+    return f"""\
+# /etc/systemd/system/risk-monitor.service     `systemd-analyze security risk-monitor.service` judges it
 [Unit]
 Description=Risk monitor, nightly run
+# OnFailure=NAME.service starts a service of yours when a run fails
 
 [Service]
 Type=oneshot
 User={os.environ.get("USER", "risk-monitor")}
+WorkingDirectory={_systemd_path(folder)}
 UMask=0077
+Nice=10
 TimeoutStopSec=300
 {starts}
-
+ProtectSystem=strict
+ReadWritePaths={" ".join(f'"{_systemd_path(path)}"' for path in written)}
+{HARDENING}{"" if settings.notify else NO_NETWORK}
 # /etc/systemd/system/risk-monitor.timer     systemctl enable --now risk-monitor.timer
 # systemd leaves out a time that the clocks skip in spring; the next run makes up for it.
 [Unit]
@@ -213,6 +276,11 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 """
+
+
+def _systemd_path(path: str | Path) -> str:
+    """A path outside a command line, where a dollar sign is no variable."""
+    return str(path).replace("%", "%%")
 
 
 def _systemd_words(words: list[str]) -> str:
@@ -231,6 +299,9 @@ def command(
     print_systemd: Annotated[
         bool, typer.Option("--print-systemd", help="Print a systemd service and timer, run nothing.")
     ] = False,
+    print_logrotate: Annotated[
+        bool, typer.Option("--print-logrotate", help="Print a logrotate file for the log of cron, run nothing.")
+    ] = False,
 ) -> None:
     """Run the nightly job when it is due, and make up for missed nights."""
     if print_cron and print_systemd:
@@ -242,8 +313,10 @@ def command(
     cron = Cron.parse(settings.schedule.cron, zone)
     if print_cron:
         typer.echo(crontab(settings.schedule.cron, zone, commands, file.parent), nl=False)
+    elif print_logrotate:
+        typer.echo(logrotate(file.parent), nl=False)
     elif print_systemd:
-        typer.echo(systemd(cron, commands), nl=False)
+        typer.echo(systemd(cron, commands, settings, file.parent), nl=False)
     else:
         run_scheduler(settings, cron, commands)
 

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     )
     snapshot: Path = Field(Path("out/snapshot"), description="folder of the read-only copy for analysts")
     snapshot_texts: bool = Field(False, description="keep texts in the read-only copy")
+    snapshot_group: str | None = Field(None, description="group of users who may read the read-only copy")
     snapshot_parquet: bool = Field(False, description="publish the scores by month as Parquet, too")
     chunk_rows: Count = Field(20_000, description="most texts between two commits, which come every 30 seconds or so")
     settle_s: Seconds = Field(5.0, description="a file that changes while this is waited is left for later")

@@ -19,7 +19,7 @@ from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
-from monitor.database.snapshot import NAME, publish, snapshot_files
+from monitor.database.snapshot import NAME, group_id, publish, snapshot_files
 from monitor.errors import ClockError, ConfigError
 from monitor.intake.feeds import feed_finder
 from monitor.intake.quality import Judgement, measure, record_judgement
@@ -98,7 +98,13 @@ def report_and_publish(db: Database, settings: Settings, model_id: str) -> Path:
         try:
             return write_report(db, settings.out, model=model_id, options=options, drawer=drawer)
         finally:
-            publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=settings.snapshot_parquet)
+            publish(
+                db,
+                settings.snapshot,
+                texts=settings.snapshot_texts,
+                parquet=settings.snapshot_parquet,
+                group=settings.snapshot_group,
+            )
 
 
 def report_options(settings: Settings) -> Options:
@@ -115,6 +121,8 @@ def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> S
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not (existing.is_dir() and os.access(existing, os.W_OK)):
             raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
+    if settings.snapshot_group is not None:
+        group_id(settings.snapshot_group)
     report_files(settings.out).check([settings.out / "index.html"])
     snapshot_files(settings.snapshot).check([settings.snapshot / NAME])
     return load()

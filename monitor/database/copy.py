@@ -25,6 +25,7 @@ FILTERED_TABLES = (
 )
 TEXT_TABLES = ("documents", "scores", "pieces")  # the tables with a row for each text
 NOT_FOR_READERS = ("pseudonyms",)  # the fingerprint of the key lets its holder test guesses at the key
+READERS_VERSION = "v1.0.0"  # every DuckDB since June 2024 reads it
 MATCHES_NOTHING = "^\\b$"
 
 
@@ -61,10 +62,7 @@ def database_copy(
     _remove(new)  # a killed run may have left one
     with private_files(), explained(db.file):
         try:
-            with duckdb.connect(new) as con:
-                migrate(con)
-                for table in () if keys else TEXT_TABLES:
-                    con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
+            _create(new, keys)
             with duckdb.connect() as con:
                 con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
                 # DuckDB would take a log that is there for the log of the new file.
@@ -78,6 +76,19 @@ def database_copy(
                 yield removed
         finally:
             _remove(new)
+
+
+def _create(new: Path, keys: bool) -> None:
+    """Create the empty tables; without keys as a file that older clients of DuckDB can open, too."""
+    with duckdb.connect() as con:
+        version = "" if keys else f" (STORAGE_VERSION '{READERS_VERSION}')"
+        con.execute(f"ATTACH {quoted(str(new.absolute()))} AS new{version}")
+        con.execute("USE new")
+        migrate(con)
+        for table in () if keys else TEXT_TABLES:
+            con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
+        con.execute("USE memory")
+        con.execute("DETACH new")
 
 
 def pattern_of(subjects: Sequence[str]) -> str:

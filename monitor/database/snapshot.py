@@ -7,7 +7,9 @@ last copy open keeps it. Its files have mode 600 and hold texts only if the sett
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+import grp
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -27,7 +29,9 @@ SCORE_COLUMNS = {"doc_id", "model_id", "subject_id", "emotion", "risk", "p_high"
 EVERY_TEXT = dt.datetime(9999, 12, 31)
 
 
-def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = False) -> Path:
+def publish(
+    db: Database, folder: Path, *, texts: bool = False, parquet: bool = False, group: str | None = None
+) -> Path:
     """Copy the database to FOLDER/risk-snapshot.duckdb. The caller holds `database.only_writer`.
 
     Args:
@@ -35,6 +39,7 @@ def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = 
         folder: the folder of the copy; created if it is missing.
         texts: copy the texts too, and the start of each rejected row.
         parquet: also write the scores of each month to FOLDER/scores-YYYY-MM.parquet; otherwise remove these files.
+        group: a group of users who may read the files (mode 640) and look into the folder (mode 750).
 
     Returns:
         the path of the copy.
@@ -51,7 +56,38 @@ def publish(db: Database, folder: Path, *, texts: bool = False, parquet: bool = 
         with database_copy(db, new, before=None if texts else EVERY_TEXT, keys=False):
             new.replace(out)
         files.keep_only({out, *(_write_months(out, files) if parquet else ())})
+        if group is not None:
+            share(folder, files.paths, group)
     return out
+
+
+def group_id(group: str) -> int:
+    """The number of a group of users.
+
+    Raises:
+        ConfigError: there is no such group.
+    """
+    try:
+        return grp.getgrnam(group).gr_gid
+    except KeyError as error:
+        raise ConfigError(f"snapshot_group: no group {group!r} on this machine; `getent group` lists them") from error
+
+
+def share(folder: Path, files: Sequence[Path], group: str) -> None:
+    """Let a group read files and look into their folder.
+
+    Raises:
+        ConfigError: there is no such group, or this user may not give files to it.
+    """
+    number = group_id(group)
+    for path, mode in ((folder, 0o750), *((file, 0o640) for file in files)):
+        try:
+            os.chown(path, -1, number)
+        except PermissionError as error:
+            raise ConfigError(
+                f"snapshot_group: this user is no member of the group {group!r}; add it there"
+            ) from error
+        path.chmod(mode)
 
 
 def snapshot_files(folder: Path) -> OutputFiles:

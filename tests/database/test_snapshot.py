@@ -1,5 +1,7 @@
 """The copy for analysts: complete, private, without texts by default, and replaced in one step."""
 
+import grp
+import os
 import stat
 from pathlib import Path
 
@@ -132,3 +134,22 @@ def test_snapshot_never_replaces_the_database_or_a_file(db: Path, tmp_path: Path
     with pytest.raises(ConfigError, match="cannot write the snapshot there"):
         publish(Database(same), same)
     assert same.read_bytes() == before
+
+
+def test_clients_of_an_older_duckdb_can_open_the_snapshot(db: Path, tmp_path: Path) -> None:
+    versions = [
+        int.from_bytes(path.read_bytes()[12:20], "little") for path in (db, publish(Database(db), tmp_path / "out"))
+    ]
+    assert versions[0] > 68, "what DuckDB 2.0 writes by itself"
+    assert versions[1] == 64, "DuckDB 1.0 and newer; https://duckdb.org/docs/current/internals/storage"
+
+
+def test_a_group_may_read_the_snapshot(db: Path, tmp_path: Path) -> None:
+    group = grp.getgrgid(os.getgid()).gr_name
+    out = publish(Database(db), tmp_path / "out", parquet=True, group=group)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (out, *out.parent.glob("*.parquet"))}
+    assert set(modes.values()) == {0o640}
+    assert len(modes) == 4
+    assert stat.S_IMODE(out.parent.stat().st_mode) == 0o750
+    with pytest.raises(ConfigError, match="no group 'nosuchgroup' on this machine"):
+        publish(Database(db), tmp_path / "out", group="nosuchgroup")

@@ -2,6 +2,8 @@
 
 import datetime as dt
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -326,7 +328,11 @@ def test_printed_cron_and_systemd_lines_escape_any_path() -> None:
     assert lines[1] == "CRON_TZ=Asia/Taipei"
     assert lines[2].startswith("15 2 * * *  ")
     assert "--config '/srv/my 100\\%/risk.toml'" in lines[2]
-    unit = systemd(Cron.parse("15 2 * * mon-fri", "Asia/Taipei"), commands)
+    assert " cd '/srv/my 100\\%' && {" in lines[2]
+    settings = Settings(db=Path("/srv/my 100%/risk.duckdb"), out=Path("/srv/out"), snapshot=Path("/srv/out"))
+    unit = systemd(Cron.parse("15 2 * * mon-fri", "Asia/Taipei"), commands, settings, Path("/srv/my 100%"))
+    assert "WorkingDirectory=/srv/my 100%%\n" in unit
+    assert "PrivateNetwork=yes" in unit
     assert "OnCalendar=Mon,Tue,Wed,Thu,Fri *-*-* 02:15:00 Asia/Taipei\n" in unit
     assert 'nightly --config "/srv/my 100%%/risk.toml"\n' in unit
 
@@ -336,3 +342,25 @@ def test_cron_and_systemd_lines_are_never_printed_together(capsys: pytest.Captur
         with pytest.raises(ConfigError, match="exclude each other") if both else nullcontext():
             schedule.command(print_cron=True, print_systemd=both)
     assert "CRON_TZ" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+@pytest.mark.parametrize("notify", [(), ("json://localhost",)])
+def test_the_service_is_closed_to_all_that_a_night_does_not_need(tmp_path: Path, notify: tuple[str, ...]) -> None:
+    settings = Settings(db=tmp_path / "risk.duckdb", notify=notify)
+    text = systemd(Cron.parse("15 2 * * *", "UTC"), [["nightly"]], settings, tmp_path)
+    unit = tmp_path / "risk-monitor.service"
+    unit.write_text(text.partition("# /etc/systemd/system/risk-monitor.timer")[0])
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", str(unit)], capture_output=True, text=True, check=False
+    )
+    level = re.search(r"Overall exposure level for .*: ([0-9.]+)", judged.stdout)
+    assert level is not None, judged.stderr
+    assert float(level[1]) <= 3
+    assert ("PrivateNetwork" in text) is (not notify)
+
+
+def test_the_log_of_cron_is_rotated(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "risk-monitor.toml").write_text("")
+    schedule.command(tmp_path / "risk-monitor.toml", print_logrotate=True)
+    assert capsys.readouterr().out.splitlines()[1] == f'"{tmp_path}/nightly.log" {{'
