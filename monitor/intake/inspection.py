@@ -27,7 +27,7 @@ MOST_SHAPES = 3
 _SUBJECT_NAMES = (
     r"subject(_?id)?|participant(_?(id|code|number))?|user(_?(id|name))?|author(_?id)?|person(_?id)?|patient(_?id)?"
     r"|respondent(_?id)?|student(_?(id|number))?|(e-?mail|email)( address)?|member(_?id)?|client(_?id)?|pseudonym"
-    r"|code|sender|from|nick(name)?|handle|screen_?name|account(_?id)?|record_?id|.*(student|participant|subject|user).*"
+    r"|who|teilnehmer\w*|proband\w*|nutzer\w*|kennung|受試者.*|學號|帳號|參與者.*|code|sender|from|nick(name)?|handle|screen_?name|account(_?id)?|record_?id|.*(student|participant|subject|user).*"
 )
 _TEXT_NAMES = r"text|body|content|message|comment|post|entry|note|tweet|full_text|answer|diary|journal|selftext"
 _DOC_NAMES = r"(doc|document|tweet|message|post|comment|response|entry|status)_?id|id|uuid|guid|id_str"
@@ -205,8 +205,7 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: list[str
             questions.append("text: no column looks like a text; name one")
     if not (feed.subject_id or feed.subject) and not has_default("subject_id"):
         rest = [name for name in free if name not in (chosen.get("text") or ()) and kinds[name] in ("word", "number")]
-        named = [name for name in rest if re.fullmatch(_SUBJECT_NAMES, normal(name))]
-        chosen["subject_id"] = _first(named, "subject_id", "no column looks like a person's id", questions)
+        chosen["subject_id"] = _choose_subject({name: filled[name] for name in rest}, kinds, questions)
     if not feed.preset:
         for column, pattern in (("doc_id", _DOC_NAMES), ("source", _SOURCE_NAMES)):
             if getattr(feed, column) is None and not has_default(column):
@@ -216,6 +215,18 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: list[str
                     names = [name for name in names if len(set(filled[name])) == len(filled[name])]
                 chosen[column] = next(iter(names), None)
     return {name: value for name, value in chosen.items() if value}
+
+
+def _choose_subject(columns: dict[str, list[str]], kinds: dict[str, str], questions: list[str]) -> str | None:
+    """The column of the person's id: by its name, or the only one whose words repeat."""
+    named = [name for name in columns if re.fullmatch(_SUBJECT_NAMES, normal(name))]
+    repeating = [
+        name for name, values in columns.items() if kinds[name] == "word" and 1 < len({*values}) < len(values)
+    ]
+    if not named and len(repeating) == 1:
+        questions.append(f"subject_id: {repeating[0]} is taken because its values repeat; is it a person's id?")
+        return repeating[0]
+    return _first(named, "subject_id", "no column looks like a person's id", questions)
 
 
 def _first(names: Sequence[str], column: str, none: str, questions: list[str]) -> str | None:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import polars as pl
+
 from monitor.errors import DataError
+from monitor.intake.archives import members_to_read, packed_size, person_of, unpacked
 from monitor.intake.csv_jsonl import read_csv, read_jsonl
 from monitor.intake.date_rules import has_year_last, possible_orders
+from monitor.intake.excel import read_excel
 from monitor.intake.feeds import Feed
+from monitor.intake.json_entries import read_json_or_lines
 from monitor.intake.parquet import read_parquet
 from monitor.intake.presets import CATALOGUE
 from monitor.intake.raw_rows import Batch, Stream
 from monitor.intake.selection import Selection
 from monitor.intake.streams import check_text, open_text
+from monitor.intake.whatsapp import read_whatsapp
 
 TextReader = Callable[[Path, int, Selection, Stream], Iterator[Batch]]
 _TEXT: dict[str, TextReader] = {
@@ -22,9 +29,13 @@ _TEXT: dict[str, TextReader] = {
     ".tsv": read_csv,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
+    ".json": read_json_or_lines,
 }
-ENDINGS = (*(f"{ending}{packed}" for ending in _TEXT for packed in ("", ".gz")), ".parquet")
-_GZIP = b"\x1f\x8b"
+_OF_PRESETS: dict[str, TextReader] = {".txt": read_whatsapp, ".js": read_json_or_lines}
+_TABLES = {".parquet": read_parquet, ".xlsx": read_excel}
+ENDINGS = (*(f"{ending}{packed}" for ending in _TEXT for packed in ("", ".gz")), *_TABLES, ".zip")
+_IN_ZIP = (*_TEXT, *_OF_PRESETS, *_TABLES)
+_GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 
 def read_rows(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]:
@@ -37,56 +48,92 @@ def read_rows(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]
     preset = CATALOGUE[feed.preset] if feed and feed.preset else None
     if preset and preset.local_order and feed and not feed.date_format and feed.day_first is None:
         feed = feed.model_copy(update={"day_first": _day_first(path, batch_rows, feed)})
-    return _read(path, kind, batch_rows, feed)
-
-
-def _read(path: Path, kind: str, batch_rows: int, feed: Feed | None) -> Iterator[Batch]:
-    if kind == ".parquet":
-        return read_parquet(path, batch_rows)
-    reader = _TEXT[kind.removesuffix(".gz")]
+    if kind == ".zip":
+        return _read_zip(path, batch_rows, feed)
+    if kind in _TABLES:
+        return _TABLES[kind](path, batch_rows, Selection(path, feed))
     packed = path.stat().st_size if kind.endswith(".gz") else None
-    return _read_text(
-        path, reader, partial(open_text, path, feed.encoding if feed else None), packed, batch_rows, feed
-    )
+    opener = partial(open_text, path, feed.encoding if feed else None)
+    return _read_text(path, kind.removesuffix(".gz"), opener, packed, batch_rows, Selection(path, feed))
 
 
 def _read_text(
-    path: Path,
-    reader: TextReader,
-    opener: Callable[[], Stream],
-    packed_bytes: int | None,
-    batch_rows: int,
-    feed: Feed | None,
-    subject: str | None = None,
+    path: Path, kind: str, opener: Callable[[], Stream], packed: int | None, batch_rows: int, selection: Selection
 ) -> Iterator[Batch]:
-    """The rows of a text file, after a check of its size and encoding."""
-    check_text(path, opener, packed_bytes, feed.encoding if feed else None)
-    yield from reader(path, batch_rows, Selection(path, feed, subject), opener())
+    """The rows of a text file, after a check of its size and encoding; `packed`: its bytes as they are packed."""
+    check_text(path, opener, packed, selection.feed.encoding if selection.feed else None)
+    yield from (_TEXT | _OF_PRESETS)[kind](path, batch_rows, selection, opener())
+
+
+def _read_zip(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]:
+    """The rows of the files in a .zip, one after the other, and numbered as one file."""
+    preset = CATALOGUE[feed.preset] if feed and feed.preset else None
+    subject, n_before = person_of(path, preset), 0
+    for member in members_to_read(path, preset, _IN_ZIP if preset else (*_TEXT, *_TABLES)):
+        last = n_before
+        for batch in _read_member(path, member, batch_rows, feed, subject):
+            last = max([last, *(n_before + row for row in _row_numbers(batch))])
+            yield _shifted(batch, n_before)
+        n_before = last
+
+
+def _read_member(path: Path, member: str, batch_rows: int, feed: Feed | None, subject: str | None) -> Iterator[Batch]:
+    selection = Selection(path, feed, subject)
+    kind = next(ending for ending in _IN_ZIP if member.lower().endswith(ending))
+    if kind in _TABLES:
+        with unpacked(path, member) as copy:
+            yield from _TABLES[kind](copy, batch_rows, selection)
+    else:
+        opener = partial(open_text, path, feed.encoding if feed else None, member)
+        yield from _read_text(path, kind, opener, packed_size(path, member), batch_rows, selection)
+
+
+def _row_numbers(batch: Batch) -> list[int]:
+    return [*batch.rows["row"].tail(1), *(fault.row or 0 for fault in batch.faults)]
+
+
+def _shifted(batch: Batch, n: int) -> Batch:
+    """The batch with its rows numbered n higher."""
+    if not n:
+        return batch
+    faults = [fault._replace(row=fault.row and fault.row + n) for fault in batch.faults]
+    return dataclasses.replace(batch, rows=batch.rows.with_columns(pl.col("row") + n), faults=faults)
 
 
 def kind_of(path: Path, feed: Feed | None) -> str:
     """The kind of a file by the ending of its name, if its first bytes do not contradict it.
 
     Raises:
-        DataError: it is no file, of no kind that we read, or not what its name says.
+        DataError: it is no file, of no kind that is read, or not what its name says.
     """
     if not path.is_file():
         raise DataError(f"{path}: not a regular file")
-    name = path.name.lower()
-    kind = next((ending for ending in ENDINGS if name.endswith(ending)), None)
+    endings, name = ENDINGS, path.name.lower()
+    if feed and feed.preset:
+        own = CATALOGUE[feed.preset].endings
+        endings = (*own, *(f"{ending}.gz" for ending in own if ending not in (".zip", ".xlsx")))
+    kind = next((ending for ending in endings if name.endswith(ending)), None)
     if kind is None:
-        raise DataError(f"{path}: cannot read this kind of file; use {', '.join(ENDINGS)}")
+        preset = f"preset {feed.preset}" if feed and feed.preset else "this kind of file"
+        raise DataError(f"{path}: cannot read {preset} from a file of this name; use {', '.join(endings)}")
+    _check_start(path, kind, feed)
+    return kind
+
+
+def _check_start(path: Path, kind: str, feed: Feed | None) -> None:
+    """Raise DataError if the first bytes of a file are not of the kind that its name says."""
     with path.open("rb") as stream:
         start = stream.read(4)
     if start == b"PAR1" and kind != ".parquet":
         raise DataError(f"{path}: this is a Parquet file; give it a name that ends in .parquet")
+    if start == _ZIP and kind not in (".zip", ".xlsx"):
+        raise DataError(f"{path}: this is a .zip or an Excel file; give it a name that ends in .zip or .xlsx")
     if start.startswith(_GZIP) and not kind.endswith(".gz"):
         raise DataError(f"{path}: this is compressed with gzip; give it a name that ends in {kind}.gz")
     if start and not start.startswith(_GZIP) and kind.endswith(".gz"):
         raise DataError(f"{path}: this is not compressed with gzip; give it a name without .gz")
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) and not (feed and feed.encoding):
         raise DataError(f'{path}: this is UTF-16; give encoding = "utf-16" in its [[feeds]], or save it as UTF-8')
-    return kind
 
 
 def _day_first(path: Path, batch_rows: int, feed: Feed) -> bool | None:

@@ -7,6 +7,7 @@ becomes a fault.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from math import isnan
@@ -20,16 +21,19 @@ import pyarrow.parquet as pq
 
 from monitor.errors import DataError
 from monitor.intake.identity import NO_WHOLE_ID
-from monitor.intake.raw_rows import BATCH_BYTES, COLUMNS, REQUIRED, Batch, BatchBuilder, Fault
-from monitor.intake.selection import missing_columns
+from monitor.intake.raw_rows import BATCH_BYTES, COLUMNS, REQUIRED, Batch, BatchBuilder, Fault, measure_column
+from monitor.intake.selection import Selection, join, missing_columns
 
+MANY_ROWS, ROWS_A_BYTE = 10_000_000, 20  # a file with more rows than both of them is refused
 PART_ROWS = 256  # decoded at a time, because their size is unknown before
 NOT_UTF8 = "not UTF-8"
 NO_WHOLE_DECIMAL = "a decimal number with a fraction; export ids as strings or integers"
 
 
-def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
+def read_parquet(path: Path, batch_rows: int, selection: Selection | None = None) -> Iterator[Batch]:
     """Batches of a Parquet file; ids may be numbers, posted_at a date, a timestamp, a number or a string.
+
+    `selection` says which columns hold what; None: those of the contract.
 
     Raises:
         DataError: it is no Parquet file, or a column is missing, repeated, or of an unusable type.
@@ -45,14 +49,63 @@ def read_parquet(path: Path, batch_rows: int) -> Iterator[Batch]:
             raise DataError(
                 f"{path}: not a readable Parquet file (cut short or damaged?); export it again"
             ) from error
-        columns = _parquet_columns(path, file.schema_arrow)
+        _refuse_too_many_rows(path, file.metadata.num_rows)
+        read = _FeedColumns(path, file.schema_arrow, selection) if selection and selection.feed else None
+        columns = read.columns if read else _parquet_columns(path, file.schema_arrow)
         row = 1
-        for part in _parts(file, list(columns.values()), batch_rows):
-            yield _parquet_batch(part, columns, row)
+        for part in _parts(file, read.names if read else list(columns.values()), batch_rows):
+            batch = _parquet_batch(read.arranged(part) if read else part, columns, row)
+            yield dataclasses.replace(batch, dates=selection.dates) if selection else batch
             row += part.num_rows
         if row <= file.metadata.num_rows:
             damaged = Fault(row, None, "the file is damaged from here on", None)
             yield Batch(BatchBuilder().build().rows, [damaged])
+
+
+def _refuse_too_many_rows(path: Path, n_rows: int) -> None:
+    """Raise DataError if the file claims more rows than its bytes can hold: no two texts pack so tightly."""
+    size = path.stat().st_size
+    if n_rows > MANY_ROWS and n_rows > size * ROWS_A_BYTE:
+        raise DataError(f"{path}: it claims {n_rows:,} rows in {size:,} bytes, as no export does; export it again")
+
+
+class _FeedColumns:
+    """The columns of a file that a feed names, as those of COLUMNS and of its measures.
+
+    Attributes:
+        names: of the columns to read.
+        columns: name of COLUMNS or of a measure -> the same name, for those that the feed has.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, selection: Selection) -> None:
+        places = selection.places(schema.names)
+        wanted = (*COLUMNS, *map(measure_column, selection.measures))
+        pairs = zip(wanted, places.positions, strict=True)
+        self._own = {name: [schema.names[i] for i in where] for name, where in pairs if where}
+        self._subject = places.subject
+        for name, own in self._own.items():
+            for given in own if name in COLUMNS else ():
+                kind = schema.field(given).type
+                if not _is_usable(name, kind.value_type if pa.types.is_dictionary(kind) else kind):
+                    raise DataError(f"{path}: column {given} holds {kind}; export it as a string")
+        self.names = list(dict.fromkeys(given for own in self._own.values() for given in own))
+        named = {**self._own, **({"subject_id": []} if self._subject is not None else {})}
+        self.columns = {name: name for name in named}
+
+    def arranged(self, part: pa.RecordBatch) -> pa.RecordBatch:
+        """The columns of the feed under the names of the contract; several columns of the text are joined."""
+        arrays: dict[str, pa.Array] = {}
+        for name, own in self._own.items():
+            if len(own) > 1:
+                columns = [_readable("text", part.column(given))[0].to_pylist() for given in own]
+                arrays[name] = pa.array([join(texts) for texts in zip(*columns, strict=True)], pa.string())
+            elif name in COLUMNS:
+                arrays[name] = part.column(own[0])
+            else:
+                arrays[name] = part.column(own[0]).cast(pa.string())
+        if self._subject is not None:
+            arrays["subject_id"] = pa.array([self._subject] * part.num_rows, pa.string())
+        return pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays))
 
 
 def _parts(file: pq.ParquetFile, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
@@ -135,7 +188,8 @@ def _parquet_batch(part: pa.RecordBatch, columns: Mapping[str, str], first_row: 
     numbers = pl.Series([first_row + i for i in keep], dtype=pl.Int64)
     rows = rows.with_columns(*strings, *absent, row=numbers)
     found = [Fault(first_row + i, name, reason, None) for i, (name, reason) in sorted(bad.items())]
-    return Batch(rows.select("row", *COLUMNS), found)
+    measures = [name for name in columns if name not in COLUMNS]
+    return Batch(rows.select("row", *COLUMNS, *measures), found)
 
 
 def _readable(name: str, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
@@ -153,7 +207,7 @@ def _readable(name: str, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
     if _is_binary(kind):
         return _decoded(name, column)
     if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return column.cast(pa.timestamp(kind.unit)), {}  # Arrow stores UTC; polars does not support every zone
+        return column.cast(pa.timestamp(kind.unit, "UTC")), {}  # Arrow stores UTC; polars lacks some zones
     if pa.types.is_decimal(kind) or (pa.types.is_floating(kind) and name != "posted_at"):
         return _whole_numbers(name, column)
     try:

@@ -17,16 +17,24 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from monitor.errors import DataError
+from monitor.intake.archives import members_to_read
+from monitor.intake.excel import sheet_sample
 from monitor.intake.feeds import Feed
+from monitor.intake.json_entries import PLAIN_PATHS, Entries, NoJsonError, is_json_lines
 from monitor.intake.kinds import kind_of
-from monitor.intake.raw_rows import BOM, MAX_LINE_BYTES
-from monitor.intake.selection import looks_like_a_row
+from monitor.intake.presets import CATALOGUE
+from monitor.intake.raw_rows import BOM, DAMAGE, MAX_LINE_BYTES
+from monitor.intake.selection import looks_like_a_row, normal
 from monitor.intake.streams import check_text, guess_encoding, open_text
+from monitor.intake.whatsapp import is_chat
 
 SAMPLE_ROWS = 1000
 _TEXT_BYTES = 16 * 2**20  # of a sample
 _DELIMITERS = (",", ";", "\t", "|")
 WORDS = {",": "comma", ";": "semicolon", "\t": "tab"}
+BLOCK_BYTES = 2**18
+MEMBER_PRESETS = ("slack", "twitter-archive", "telegram", "reddit", "discord", "whatsapp", "dayone")
+READ_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".js", ".parquet", ".xlsx")
 _HEADER_LINES = 20  # among which the header is
 
 
@@ -62,38 +70,75 @@ def read_sample(path: Path, feed: Feed | None) -> Sample:
     Raises:
         DataError: the file is of no known kind, or damaged.
     """
-    encoding = feed.encoding if feed and feed.encoding else _encoding(path)
-    told = (feed or Feed()).model_copy(update={"encoding": encoding})
-    kind = kind_of(path, told)
-    if kind == ".parquet":
+    if not path.is_file():
+        raise DataError(f"{path}: not a regular file")
+    ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    if ending == "parquet":
         return _parquet(path)
-    text = _text(path, encoding)
-    sample = _json_lines(text) if "json" in kind else _csv(path, text, feed)
+    if ending == "xlsx":
+        names, rows = sheet_sample(path, feed.sheet if feed else None, SAMPLE_ROWS)
+        return _of_rows("Excel", names, rows)
+    member = _member(path, feed) if ending == "zip" else None
+    if member is not None and member.lower().endswith((".parquet", ".xlsx")):
+        raise DataError(f"{path}: unpack {member}, and inspect it")
+    ending = member.lower().rpartition(".")[2] if member is not None else ending
+    if member is None and ending not in ("txt", "js"):
+        kind_of(path, Feed(encoding="utf-8"))
+    try:
+        encoding = feed.encoding if feed and feed.encoding else _encoding(path, member)
+        text = _text(path, encoding, member)
+    except DAMAGE as error:
+        raise DataError(f"{path}: the file is damaged or cut short; export it again") from error
+    sample = _of_text(path, text, ending, feed)
+    sample.kind = f"{sample.kind}, in a .zip" if member else sample.kind
     sample.encoding, sample.proposed_encoding = encoding or "utf-8", encoding
     return sample
 
 
-def _encoding(path: Path) -> str | None:
+def _of_text(path: Path, text: str, ending: str, feed: Feed | None) -> Sample:
+    """The sample of a text file."""
+    if ending == "txt":
+        if not is_chat(text):
+            raise DataError(f"{path}: no WhatsApp chat; if it is a table, give it a name that ends in .csv")
+        return Sample("WhatsApp chat", [], [], preset="whatsapp")
+    if ending in ("jsonl", "ndjson") or (ending == "json" and is_json_lines(text[:BLOCK_BYTES])):
+        return _json_lines(text)
+    if ending in ("json", "js"):
+        return _json(path, text)
+    return _csv(path, text, feed)
+
+
+def _member(path: Path, feed: Feed | None) -> str:
+    """The file in a .zip to look at: the first that some program's export has."""
+    names = [feed.preset] if feed and feed.preset else [None, *MEMBER_PRESETS]
+    cause: DataError | None = None
+    for name in names:
+        try:
+            return members_to_read(path, CATALOGUE[name] if name else None, READ_ENDINGS)[0]
+        except DataError as error:
+            cause = cause or error
+    raise cause or DataError(f"{path}: empty")
+
+
+def _encoding(path: Path, member: str | None) -> str | None:
     """The encoding that a feed must name; None for UTF-8."""
-    if path.suffix.lower() == ".parquet":
-        return None
-    with path.open("rb") as stream:
-        if stream.read(2) in (b"\xff\xfe", b"\xfe\xff"):
-            return "utf-16"
-    opener = partial(open_text, path)
-    packed = path.stat().st_size if path.suffix.lower() == ".gz" else None
+    opener = partial(open_text, path, None, member)
+    with opener() as stream:
+        start = stream.read(2**20)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    packed = path.stat().st_size if member or path.suffix.lower() == ".gz" else None
     try:
         check_text(path, opener, packed, None)
     except DataError as error:
         if "UTF-8" not in str(error):
             raise
-        with opener() as stream:
-            return guess_encoding(stream.read(2**20))
+        return guess_encoding(start)
     return None
 
 
-def _text(path: Path, encoding: str | None) -> str:
-    with open_text(path, encoding) as stream:
+def _text(path: Path, encoding: str | None, member: str | None) -> str:
+    with open_text(path, encoding, member) as stream:
         raw = stream.read(_TEXT_BYTES)
     return raw.decode("utf-8", "replace").lstrip(BOM)
 
@@ -117,6 +162,13 @@ def _csv(path: Path, text: str, feed: Feed | None) -> Sample:
     rows = [dict(zip(names, fields, strict=False)) for fields in records[1:] if len(fields) == len(names)]
     kind = f"CSV, {WORDS.get(delimiter, delimiter)} between columns"
     return Sample(kind, names, _without_questions(rows), delimiter=delimiter, skip_rows=skip)
+
+
+def _of_rows(kind: str, names: list[str], rows: list[list[str]]) -> Sample:
+    """The sample of a table whose header and rows are known."""
+    names = [" ".join(name.split()) for name in names]
+    filled = [fields for fields in rows if any(field.strip() for field in fields)]
+    return Sample(kind, names, [dict(zip(names, fields, strict=False)) for fields in filled])
 
 
 def _without_questions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -151,7 +203,46 @@ def _json_lines(text: str) -> Sample:
             row = json.loads(line)
             if isinstance(row, dict):
                 rows.append(row)
-    return of_objects("JSON lines", rows)
+    sample = of_objects("JSON lines", rows)
+    for name in ("reddit", "twitter-archive"):
+        if rows and _is_of(CATALOGUE[name].requires, rows[0]):
+            sample.preset = name
+    return sample
+
+
+def _json(path: Path, text: str) -> Sample:
+    """The first entries of a JSON file, and the preset whose program writes such entries."""
+    tried = {name: preset for name, preset in CATALOGUE.items() if preset.requires}
+    plain = _entries(text, PLAIN_PATHS)
+    for paths in dict.fromkeys(preset.items for preset in tried.values()):
+        rows = _entries(text, paths)
+        for name, preset in tried.items():
+            if preset.items == paths and rows and _is_of(preset.requires, rows[0]):
+                sample = of_objects(f"JSON, {preset.about}", rows)
+                sample.preset = name
+                return sample
+    if not plain:
+        raise DataError(f"{path}: neither an array of objects nor an export of a known program")
+    return of_objects("JSON array", plain)
+
+
+def _entries(text: str, paths: tuple[tuple[str, ...], ...]) -> list[dict[str, Any]]:
+    """The first objects at some paths of a JSON text."""
+    entries = Entries(io.BufferedReader(io.BytesIO(text.encode("utf-8", "replace"))), paths)  # type: ignore[arg-type]
+    entries.start()
+    rows: list[dict[str, Any]] = []
+    with suppress(NoJsonError):
+        for entry in itertools.islice(entries, SAMPLE_ROWS):
+            with suppress(ValueError, RecursionError):
+                row = json.loads(entry.text)
+                if isinstance(row, dict):
+                    rows.append(row)
+    return rows
+
+
+def _is_of(groups: tuple[tuple[str, ...], ...], row: dict[str, Any]) -> bool:
+    keys = {normal(key) for key in row}
+    return any(keys.issuperset(map(normal, group)) for group in groups)
 
 
 def of_objects(kind: str, rows: list[dict[str, Any]]) -> Sample:

@@ -107,11 +107,14 @@ class Selection:
             raise self.wrong_preset(f"its entries have: {listed(keys)}")
 
     def check_first(self, row: Mapping[str, Any]) -> None:
-        """Raise DataError if the first object of a file has nothing that the feed or the contract names."""
+        """Raise DataError if the first object of a file has almost nothing that the feed or the contract names."""
         self.check_keys(row)
-        names = {name for column in REQUIRED for name in self.names[column]}
-        if not self.preset and len(row) > 1 and not any(_has(row, name) for name in names | {*COLUMNS}):
-            raise self._missing([name for name in REQUIRED if name not in self.given], list(row))
+        missing = [name for name in REQUIRED if not any(_has(row, own) for own in self.names[name])]
+        if self.subject is not None and "subject_id" in missing:
+            missing.remove("subject_id")
+        foreign = [key for key in row if normal(key) not in COLUMNS]
+        if not self.preset and len(missing) > 1 and len(foreign) > 1:
+            raise self._missing(missing, list(row))
 
     def wrong_preset(self, there: str) -> DataError:
         """The error for a file that the preset's program has not written."""

@@ -187,7 +187,12 @@ def test_files_without_rows_are_no_error(tmp_path: Path) -> None:
         ("a.parquet", b"PAR1 half of it", ["not a readable Parquet file"]),
         ("a.parquet", b"", ["not a readable Parquet file"]),
         ("a.jsonl", b'[{"text": "x"},\n', ["one JSON array"]),
-        ("a.xlsx", b"PK", ["cannot read this kind", ".csv"]),
+        ("a.docx", b"PK", ["cannot read this kind", ".csv"]),
+        ("a.xlsx", b"PK", ["not a readable Excel file"]),
+        ("a.zip", b"PK", ["not a readable .zip"]),
+        ("a.csv", b"PK\x03\x04", ["a .zip or an Excel file"]),
+        ("a.json", b'{"a": 1}', ["neither an array of objects"]),
+        ("a.json", b'[{"id": 1, "ts": 2, "text": "x"}]', ["no column subject_id, posted_at", "it has: id, ts, text"]),
         ("a", b"x", ["cannot read this kind"]),
     ],
 )
@@ -221,6 +226,7 @@ def test_a_name_that_lies_about_gzip_and_columns_of_odd_types_are_named(tmp_path
 def test_no_bytes_at_all_break_the_reader(tmp_path: Path, content: bytes, cut: int, kind: str) -> None:
     good = json.dumps({"subject_id": "s", "posted_at": "2026-01-05", "text": "x"}) + "\n"
     start = (HEADER + GOOD).encode() if kind == "csv" else good.encode()
+    start += start[start.index(b"\n") + 1 :] * 200 if kind == "csv" else start * 200  # few of the lines are damaged
     path = tmp_path / f"a.{kind}"
     path.write_bytes(start + content + b"\n" + start[cut:])
     chunk = read(path, 3)

@@ -1,0 +1,94 @@
+"""Files inside a `.zip`: the one that a feed reads, or those of an export that its program packs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fnmatch import fnmatch
+from pathlib import Path, PurePosixPath
+
+from monitor.errors import DataError
+from monitor.intake.presets import Preset
+from monitor.intake.streams import check_growth
+
+_MAX_PERSON_BYTES = 2**20
+_NOT_READABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError)
+
+
+def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...]) -> list[str]:
+    """The files of a .zip that hold rows: those that the preset names, otherwise the only one of a kind we read.
+
+    Raises:
+        DataError: it is no .zip, is encrypted, or holds none or several such files.
+    """
+    try:
+        with zipfile.ZipFile(path) as packed:
+            files = [info for info in packed.infolist() if not info.is_dir() and not _is_hidden(info.filename)]
+    except (OSError, *_NOT_READABLE) as error:
+        raise DataError(f"{path}: not a readable .zip (cut short or damaged?); pack it again") from error
+    if any(info.flag_bits & 1 for info in files):
+        raise DataError(f"{path}: this .zip has a password; unpack it")
+    names = [info.filename for info in files]
+    there = f"it holds: {', '.join(name[-60:] for name in names[:6])}{' …' if len(names) > 6 else ''}"
+    if preset and preset.members:
+        for pattern in preset.members:
+            matching = sorted(name for name in names if fnmatch(PurePosixPath(name).name.lower(), pattern.lower()))
+            if matching:
+                return matching
+    matching = [name for name in names if name.lower().endswith(endings)]
+    if len(matching) != 1:
+        number = "no file" if not matching else "several files"
+        raise DataError(f"{path}: {number} of a kind that is read ({there}); unpack it, or name a preset")
+    return matching
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)
+
+
+def person_of(path: Path, preset: Preset | None) -> str | None:
+    """The id of the person whose archive it is, if a file of it says so."""
+    if preset is None or preset.person is None:
+        return None
+    own_name, keys = preset.person
+    try:
+        with zipfile.ZipFile(path) as packed:
+            name = next(n for n in packed.namelist() if PurePosixPath(n).name.lower() == own_name)
+            with packed.open(name) as stream:
+                text = stream.read(_MAX_PERSON_BYTES).decode("utf-8", "replace")
+        value = json.loads(text[min(i for i in (text.find("["), text.find("{")) if i >= 0) :])
+        value = value[0] if isinstance(value, list) else value
+        for key in keys:
+            value = value[key]
+    except (StopIteration, ValueError, KeyError, IndexError, TypeError, OSError, *_NOT_READABLE):
+        return None
+    return str(value) if isinstance(value, str | int) else None
+
+
+def packed_size(path: Path, member: str) -> int:
+    """Packed bytes of a file of the .zip."""
+    with zipfile.ZipFile(path) as packed:
+        return packed.getinfo(member).compress_size
+
+
+@contextmanager
+def unpacked(path: Path, member: str) -> Iterator[Path]:
+    """A copy of a file of the .zip in a temporary folder, for formats that are not read from front to back.
+
+    Raises:
+        DataError: it is damaged, or unpacks to too much.
+    """
+    with tempfile.TemporaryDirectory(prefix="risk-monitor-") as folder:
+        copy = Path(folder) / f"member{PurePosixPath(member).suffix.lower()}"
+        try:
+            with zipfile.ZipFile(path) as packed, packed.open(member) as stream, copy.open("wb") as out:
+                size = packed.getinfo(member).compress_size
+                while block := stream.read(2**20):
+                    out.write(block)
+                    check_growth(path, out.tell(), size)
+        except _NOT_READABLE as error:
+            raise DataError(f"{path}: {member[-60:]} in it is damaged; pack it again") from error
+        yield copy

@@ -1,0 +1,123 @@
+"""Exports as real programs write them, with invented content: each gets in whole, and `inspect` says how.
+
+The files in `exports` hold the same five entries of Anna, Ben and Carl.
+"""
+
+import datetime as dt
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from monitor.intake.documents import Chunk, read_documents
+from monitor.intake.feeds import Feed
+from monitor.intake.inspection import inspect_file
+from monitor.intake.settings_block import as_toml
+from tests.support.excel_file import write_excel
+
+EXPORTS = Path(__file__).parent / "exports"
+TIMES = [
+    dt.datetime(2026, 10, 5, 17, 35, 15),
+    dt.datetime(2026, 10, 5, 18, 13, 34),
+    dt.datetime(2026, 10, 13, 20, 49, 7),
+    dt.datetime(2026, 10, 25, 18, 2),
+    dt.datetime(2026, 11, 2, 20, 7, 50),
+]
+TEXTS = [
+    "Quiet day. Tea with Sam, then the library",
+    "Cried again, I feel miserable and so alone",
+    'Nice dinner: curry, and "cake"\nwith everybody',
+    "Lectures, gym, bed. Fine; nothing else",
+    "I don’t know — everything feels naïve ☹",
+]
+PEOPLE = [0, 1, 0, 2, 1]
+CASES = {
+    "google_forms.csv": {"preset": "google-forms", "time_zone": "Europe/London"},
+    "qualtrics.csv": {"preset": "qualtrics", "text": "Q2"},
+    "redcap.csv": {"preset": "redcap", "text": "diary_text", "time_zone": "Europe/London"},
+    "m_path.csv": {"preset": "m-path", "text": "diary_open", "measures": "mood_sliderNegPos"},
+    "reddit_comments.jsonl": {"preset": "reddit"},
+    "twitter.zip": {"preset": "twitter-archive"},
+    "slack_2026-10-05.json": {"preset": "slack"},
+    "slack.zip": {"preset": "slack"},
+    "discord.json": {"preset": "discord"},
+    "telegram_result.json": {"preset": "telegram"},
+    "WhatsApp Chat with Study.txt": {"preset": "whatsapp", "time_zone": "Europe/London"},
+    "whatsapp_ios_de_chat.txt": {"preset": "whatsapp", "time_zone": "Europe/Berlin"},
+    "dayone_Journal.json": {"preset": "dayone"},
+    "excel.xlsx": {"subject_id": "Who", "posted_at": "When", "text": "Entry"},
+    "excel_german.csv": {
+        "subject_id": "Teilnehmer",
+        "posted_at": "Zeitpunkt",
+        "text": "Eintrag",
+        "day_first": True,
+        "time_zone": "Europe/Berlin",
+        "encoding": "cp1252",
+    },
+}
+ONE_PERSON = {"twitter.zip", "dayone_Journal.json"}
+NO_SECONDS = {"WhatsApp Chat with Study.txt"}
+
+
+@pytest.fixture
+def export(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """The file of this name; packed files are packed from the others."""
+    name = str(request.param)
+    if name == "slack.zip":
+        days: dict[str, list[dict[str, object]]] = {}
+        for message in json.loads((EXPORTS / "slack_2026-10-05.json").read_text(encoding="utf-8")):
+            day = dt.datetime.fromtimestamp(float(str(message["ts"])), dt.UTC).date()
+            days.setdefault(f"diary/{day}.json", []).append(message)
+        files = {"users.json": "[]", "channels.json": "[]", **{name: json.dumps(day) for name, day in days.items()}}
+        return pack(tmp_path / name, files)
+    if name == "twitter.zip":
+        files = {f"data/{file}": (EXPORTS / file).read_text(encoding="utf-8") for file in ("tweets.js", "account.js")}
+        return pack(tmp_path / name, {**files, "Your archive.html": "<html>"})
+    if name == "excel.xlsx":
+        days_since = [(time - dt.datetime(1899, 12, 30)) / dt.timedelta(days=1) for time in TIMES]
+        rows = [[f"P{person}", day, text] for person, day, text in zip(PEOPLE, days_since, TEXTS, strict=True)]
+        return write_excel(tmp_path / name, [["Who", "When", "Entry"], *rows], date_column=1)
+    return EXPORTS / name
+
+
+def pack(path: Path, files: dict[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, content in files.items():
+            packed.writestr(name, content)
+    return path
+
+
+def check(path: Path, chunks: list[Chunk], *, has_zone: bool = True) -> None:
+    """The five entries are there, each of its person, at its time; nothing was rejected."""
+    documents = [row for chunk in chunks for row in chunk.documents.iter_rows(named=True)]
+    assert [reason for chunk in chunks for reason in chunk.rejects["reason"]] == []
+    expected_texts = TEXTS
+    if path.name == "excel_german.csv":  # CP1252 has no sad face, and Carl writes German
+        expected_texts = [*TEXTS[:3], f"{TEXTS[3]} – müde", TEXTS[4].removesuffix(" ☹")]
+    assert [row["text"] for row in documents] == expected_texts
+    if has_zone:
+        expected = [time.replace(second=0) for time in TIMES] if path.name in NO_SECONDS else TIMES
+        assert [row["posted_at"] for row in documents] == expected
+    subjects = [row["subject_id"] for row in documents]
+    people = [0] * 5 if path.name in ONE_PERSON else PEOPLE
+    assert [subjects.index(subject) for subject in subjects] == [people.index(person) for person in people]
+
+
+@pytest.mark.parametrize(("export", "settings"), CASES.items(), indirect=["export"], ids=CASES)
+def test_an_export_gets_in_whole_by_its_preset_or_a_few_settings(export: Path, settings: dict[str, str]) -> None:
+    chunks = list(read_documents(export, feed=Feed(**settings)))  # type: ignore[arg-type]
+    check(export, chunks)
+    if export.name == "m_path.csv":
+        assert chunks[0].measures["value"].to_list() == [3.0, 4.0, 5.0, 6.0, 7.0]
+
+
+@pytest.mark.parametrize("export", CASES, indirect=True)
+def test_inspect_proposes_settings_that_read_the_export_untouched(export: Path) -> None:
+    found = inspect_file(export)
+    assert (found.n_taken, found.n_rejected, found.refused) == (5, 0, None)
+    has_zone = "time_zone" not in CASES[export.name]  # no file says the zone of its clock
+    check(export, list(read_documents(export, feed=found.feed)), has_zone=has_zone)
+    block = as_toml(found.feed, export)
+    assert block.startswith("[[feeds]]\n")
+    assert not any(text[:12] in block or text[:12] in repr(found.columns) for text in TEXTS)
