@@ -15,7 +15,6 @@ from monitor.intake.places import reason_to_refuse
 UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart"}
 MAX_NAMES = 3
 SUBFOLDERS = 'not read, for no feed names files of these subfolders (files = "FOLDER/*.csv" in [[feeds]])'
-LINKS = "not read, for these links lead to no file"
 
 
 def list_inbox(inbox: Path) -> list[Path]:
@@ -66,11 +65,8 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     growing = _growing(files, settle_s)
     _print_names(unfinished + growing, "still being written, left for the next run")
     _print_names(other, f"not read, for they are no {', '.join(documents.ENDINGS)}")
-    _print_names(sorted(path for path in present if path.is_symlink() and not path.exists()), LINKS)
     folders = [path for path in entries if path.is_dir() and _has_unread(path, named)]
-    _print_names(
-        folders, 'not read, for no feed names files in these subfolders (files = "FOLDER/*.csv" in [[feeds]])'
-    )
+    _print_names(folders, SUBFOLDERS)
     return [path for path in files if path not in growing]
 
 

@@ -70,7 +70,7 @@ def test_subfolders_and_links_of_an_inbox_are_read_or_named(tmp_path: Path, caps
     names = [str(path.relative_to(tmp_path)) for path in complete_files(tmp_path, 0, feeds)]
     assert names == ["chat.txt", "forms/week1/a.csv"]
     said = capsys.readouterr().err  # type: ignore[attr-defined]
-    assert "lead to no file: gone.csv" in said
-    assert "no feed names files in these subfolders" in said
+    assert "gone.csv is a link that leads nowhere" in said
+    assert "no feed names files of these subfolders" in said
     assert "slack" in said
     assert "hidden" not in said
