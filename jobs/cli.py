@@ -22,7 +22,7 @@ from monitor import NOT_A_DIAGNOSIS
 
 HELP = f"""Score short texts for emotion and risk, keep every score, watch the trend.
 
-New here? Run `risk-monitor demo`.
+New here? Run `risk-monitor demo`. `risk-monitor --version` says what is installed.
 
 {NOT_A_DIAGNOSIS}"""
 
@@ -47,7 +47,16 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run `risk-monitor` with these arguments (default: those of the process) and exit with its code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
+    if words[:1] == ["--version"]:
+        exit_with_code(_print_version)
+        sys.exit()
     exit_with_code(lambda: build_app(words)(words, prog_name="risk-monitor"))
+
+
+def _print_version() -> None:
+    from jobs.console.version import version_line
+
+    print(version_line())
 
 
 def _not_loaded() -> None:

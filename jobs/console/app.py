@@ -34,6 +34,8 @@ COMMANDS = MappingProxyType(
         "schedule": "Run the nightly job when it is due.",
         "watch": "Score new files of the inbox as they come in.",
         "status": "Say whether the runs are in order.",
+        "backup": "Copy database and settings into a dated folder.",
+        "restore": "Bring back what a backup holds.",
         "forget": "Remove every trace of a subject.",
         "query": "Run a read-only SQL query on the database.",
         "train": "Fine-tune a base model on labelled texts (QLoRA).",

@@ -23,6 +23,11 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("COMMIT")
 
 
+def n_steps() -> int:
+    """The number of the newest schema."""
+    return len(_migrations())
+
+
 @cache
 def _migrations() -> tuple[Path, ...]:
     return tuple(sorted((SQL / "schema").glob("*.sql")))

@@ -1,0 +1,93 @@
+"""Copy database, settings and roster into a dated folder, from which `restore` brings them back.
+
+risk-monitor backup /mnt/backup --config risk-monitor.toml
+
+The key of the pseudonyms stays out: whoever has texts and key together knows whose they are. Keep it elsewhere.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from jobs.console.app import run
+from jobs.console.progress import print_note
+from jobs.console.version import version_line
+from monitor import NOT_A_DIAGNOSIS
+from monitor.database.connection import Database, private_files
+from monitor.database.copy import database_copy
+from monitor.errors import ConfigError
+from monitor.privacy.pseudonyms import default_key_file
+from monitor.settings import DEFAULT_FILE, load_settings
+
+CONTENTS = "backup.json"
+SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
+
+
+def backup(db: Database, folder: Path, config: Path | None = None, roster: Path | None = None) -> Path:
+    """Write a backup into a new folder below `folder`; returns its path. Only its owner can read it.
+
+    The backup appears in one step, when it is complete. No run can write meanwhile.
+
+    Args:
+        db: the database.
+        folder: where backups are kept; created if it is missing.
+        config: the settings file, if any.
+        roster: a CSV of names, if it is to be kept there.
+
+    Raises:
+        ConfigError: a file or folder cannot be read or written. StoreError: the database cannot be read.
+    """
+    target = folder / f"backup-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
+    unfinished = folder / f".{target.name}.new"
+    try:
+        with private_files(), db.only_writer():
+            unfinished.mkdir(parents=True)
+            with database_copy(db, unfinished / f".{db.file.name}") as _:
+                (unfinished / f".{db.file.name}").replace(unfinished / db.file.name)
+            for source, name in ((config, SETTINGS), (roster, ROSTER)):
+                if source is not None:
+                    shutil.copyfile(source, unfinished / name)
+            files = {path.name: sha256(path) for path in sorted(unfinished.iterdir())}
+            contents = {"format": 1, "written_by": version_line(), "database": db.file.name, "sha256": files}
+            (unfinished / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
+            unfinished.rename(target)
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename or folder}: cannot read or write this ({error.strerror}); the backup was not made"
+        ) from error
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return target
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that keeps the backups.")],
+    config: Annotated[
+        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
+    ] = None,
+    roster: Annotated[Path | None, typer.Option(help="CSV of names to keep in the backup, too.")] = None,
+) -> None:
+    """Copy database and settings into a new folder below DIR; `restore` brings them back. The key stays out."""
+    settings = load_settings(config)
+    file = config or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+    path = backup(Database(settings.db), folder, file, roster)
+    print_note(f"the key is not in it: keep a copy of {settings.key_file or default_key_file(settings.db)} elsewhere")
+    print_note(NOT_A_DIAGNOSIS)
+    typer.echo(str(path))
+
+
+if __name__ == "__main__":
+    run(command)

@@ -1,0 +1,93 @@
+"""Bring back what `backup` copied, after its files were checked.
+
+risk-monitor restore /mnt/backup/backup-20260101T020000Z --to /srv/risk-monitor
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobs.console.app import run
+from jobs.console.progress import print_note
+from monitor import NOT_A_DIAGNOSIS
+from monitor.database.connection import Database, private_files
+from monitor.errors import ConfigError, DataError
+from monitor.privacy.agreement import read_fingerprint
+from monitor.privacy.pseudonyms import PLAIN, default_key_file
+
+CONTENTS = "backup.json"
+
+
+def restore(source: Path, folder: Path) -> Database:
+    """Copy the files of a backup into a folder, where none of them may exist; returns the database.
+
+    An older database is brought up to date.
+
+    Args:
+        source: a folder that `backup` wrote.
+        folder: where to; created if it is missing.
+
+    Raises:
+        DataError: `source` is no backup, or a file of it is missing or was changed.
+        ConfigError: a file exists in `folder`, or cannot be written.
+    """
+    contents = _read_contents(source)
+    try:
+        for name, digest in contents["sha256"].items():
+            if _sha256(source / name) != digest:
+                raise DataError(f"{source / name}: not what was backed up; use another backup")
+            if (folder / name).exists():
+                raise ConfigError(f"{folder / name}: exists already; name another folder with --to, or move it away")
+        with private_files():
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in contents["sha256"]:
+                shutil.copyfile(source / name, folder / name)
+    except OSError as error:
+        raise ConfigError(f"{error.filename or folder}: cannot read or write this ({error.strerror})") from error
+    db = Database(folder / contents["database"])
+    with db.writing():  # brings the schema up to date
+        pass
+    return db
+
+
+def _read_contents(source: Path) -> dict[str, Any]:
+    """The table of contents of a backup; every name in it is the name of a file in its folder."""
+    try:
+        contents: dict[str, Any] = json.loads((source / CONTENTS).read_text(encoding="utf-8"))
+        names = [*contents["sha256"], contents["database"]]
+        if contents["format"] != 1 or any(Path(name).name != name for name in names):
+            raise ValueError
+        if contents["database"] not in contents["sha256"]:
+            raise ValueError
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{source}: no backup of risk-monitor; name a folder backup-DATE") from error
+    return contents
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def command(
+    source: Annotated[Path, typer.Argument(metavar="BACKUP", help="A folder that `backup` wrote.")],
+    to: Annotated[Path, typer.Option(help="Folder for database and settings.")],
+) -> None:
+    """Check a backup and copy it into a folder; no file there is replaced."""
+    db = restore(source, to)
+    with db.reading() as con:
+        needs_key = read_fingerprint(con) not in (None, PLAIN)
+    if needs_key:
+        print_note(f"bring the key back as well: {default_key_file(db.path)}, or key_file in the settings")
+    print_note(NOT_A_DIAGNOSIS)
+    typer.echo(str(db))
+
+
+if __name__ == "__main__":
+    run(command)

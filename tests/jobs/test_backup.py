@@ -1,0 +1,72 @@
+"""A backup brings everything back but the key; a damaged, foreign or occupied one is a line."""
+
+import stat
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from jobs.backup import backup
+from jobs.cli import main
+from jobs.pipeline.score_files import score_files
+from jobs.restore import restore
+from monitor.database.connection import Database
+from monitor.errors import ConfigError, DataError
+from tests.support.inputs import write
+from tests.support.keyword_scorer import KeywordScorer
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Database:
+    feed = write(tmp_path / "feed.csv", "subject_id,posted_at,text\ns1,2026-01-01,joy\ns2,2026-01-02,sadness\n")
+    write(tmp_path / "risk-monitor.toml", 'db = "risk.duckdb"\n')
+    db = Database(tmp_path / "risk.duckdb")
+    score_files([feed], db, KeywordScorer, key_file=tmp_path / "risk.duckdb.key")
+    return db
+
+
+def contents(db: Database) -> dict[str, list[tuple[object, ...]]]:
+    with db.reading() as con:
+        tables = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
+        return {name: sorted(con.table(name).fetchall(), key=repr) for name in tables}
+
+
+def test_a_backup_brings_back_every_row_and_setting_but_no_key(db: Database, tmp_path: Path) -> None:
+    kept = backup(db, tmp_path / "backups", tmp_path / "risk-monitor.toml")
+    names = {path.name for path in kept.iterdir()}
+    assert names == {"risk.duckdb", "risk-monitor.toml", "backup.json"}
+    assert {stat.S_IMODE(path.stat().st_mode) for path in kept.iterdir()} == {0o600}
+    restored = restore(kept, tmp_path / "new")
+    assert contents(restored) == contents(db)
+    assert (tmp_path / "new" / "risk-monitor.toml").read_text() == 'db = "risk.duckdb"\n'
+    again = score_files([tmp_path / "feed.csv"], restored, KeywordScorer, key_file=tmp_path / "risk.duckdb.key")
+    assert again.counts.n_appended == 0
+    with restored.writing() as con, pytest.raises(duckdb.ConstraintException):
+        con.execute("INSERT INTO documents FROM documents")
+
+
+def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Database, tmp_path: Path) -> None:
+    kept = backup(db, tmp_path / "backups")
+    with pytest.raises(ConfigError, match="exists already"):
+        restore(kept, tmp_path)
+    (kept / "risk.duckdb").write_bytes((kept / "risk.duckdb").read_bytes()[:-1])
+    with pytest.raises(DataError, match="not what was backed up"):
+        restore(kept, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+    listed = (kept / "backup.json").read_text()
+    for text in ("", "[]", "{}", listed.replace('"risk.duckdb"', '"../risk.duckdb"')):
+        (kept / "backup.json").write_text(text)
+        with pytest.raises(DataError, match="no backup of risk-monitor"):
+            restore(kept, tmp_path / "new")
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="the backup was not made"):
+        backup(db, tmp_path / "file")
+
+
+def test_version_names_program_schema_model_and_duckdb(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["--version"])
+    assert not stop.value.code
+    words = capsys.readouterr().out
+    for part in ("risk-monitor ", "schema ", "model ", f"DuckDB {duckdb.__version__}"):
+        assert part in words
