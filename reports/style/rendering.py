@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -36,8 +36,12 @@ def put(file: Path, content: str | bytes) -> Path:
 
 
 def svg(spec: dict[str, Any], version: str) -> str:
-    """Render a chart as SVG, without the marks that show only under the pointer: they make its PNG slow."""
-    drawing: str = vl_convert.vegalite_to_svg(spec, vl_version=version)
+    """Render a chart as SVG, without the marks that show only under the pointer: they make its PNG slow.
+
+    The renderer writes the dates of descriptions in the zone of the machine; it is told UTC, in which our days are.
+    """
+    with _variables({"TZ": "UTC"}):
+        drawing: str = vl_convert.vegalite_to_svg(spec, vl_version=version)
     return INVISIBLE.sub("", drawing)
 
 
@@ -135,15 +139,24 @@ def _inherited() -> Iterator[None]:
         "PYTHONSAFEPATH": "1",
         "PYTHONWARNINGS": "ignore::UserWarning:multiprocessing.resource_tracker",  # of a run that was killed
     }
-    before = {name: os.environ.get(name) for name in variables}
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ.update(variables)
+    try:
+        with _variables(variables):
+            yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+@contextmanager
+def _variables(values: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for the length of a block."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
     try:
         yield
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _prepare(version: str, umask: int) -> None:

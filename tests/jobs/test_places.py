@@ -55,3 +55,16 @@ def test_a_name_with_no_room_for_its_neighbours_or_that_is_no_text_is_one_line(t
     longest = Database(tmp_path / ("d" * 220))
     with longest.only_writer(), longest.writing() as con:
         con.execute("FROM runs")
+
+
+def test_days_of_a_picture_are_those_of_utc_west_of_it() -> None:
+    code = (
+        "from reports.style import axes, rendering\n"
+        "mark = {'type': 'bar'}\n"
+        "x = {'field': 'day', 'type': 'temporal', 'scale': {'type': 'utc'}}\n"
+        "rows = {'values': [{'day': '2026-01-05', 'end': '2026-01-12'}]}\n"
+        "spec = {'data': rows, 'mark': mark, 'encoding': {'x': x, 'x2': {'field': 'end'}}}\n"
+        "print(rendering.svg(spec, axes.VEGA_LITE))\n"
+    )
+    done = run_python(code, TZ="America/Los_Angeles")
+    assert "end: Jan 12, 2026" in done.stdout, done.stderr
