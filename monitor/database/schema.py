@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from monitor.database.comments import comment_all
 from monitor.database.statements import SQL, utc_now
 from monitor.errors import StoreError
 
@@ -20,6 +21,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
     for version, file in enumerate(_migrations()[applied:], start=applied + 1):
         con.execute(file.read_text(encoding="utf-8"))
         con.execute("INSERT INTO schema_version VALUES (?, ?, ?)", [version, file.stem, utc_now()])
+    comment_all(con)
     con.execute("COMMIT")
 
 

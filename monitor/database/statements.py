@@ -75,7 +75,7 @@ def statement(name: str) -> Statement:
         folder = name.partition("/")[0]
         raise ConfigError(f"no statement sql/{name}.sql; there are {', '.join(statement_names(folder))}")
     sql = path.read_text(encoding="utf-8")
-    header = _header(sql)
+    header = read_header(sql)
     missing = [key for key in HEADER_KEYS if key not in header]
     if missing:
         raise ConfigError(f"{path}: the header lacks {', '.join(missing)}")
@@ -117,7 +117,7 @@ def utc_now() -> dt.datetime:
     return dt.datetime.now(dt.UTC).replace(tzinfo=None)
 
 
-def _header(sql: str) -> dict[str, str]:
+def read_header(sql: str) -> dict[str, str]:
     """`-- key: value` lines at the top of a file; a comment line without a key continues the value above it."""
     header: dict[str, str] = {}
     key = ""

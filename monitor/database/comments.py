@@ -1,0 +1,54 @@
+"""Comments of tables, views and columns, which DuckDB's own tables and BI tools show.
+
+A table's comment is the purpose in the header of its schema file. A column's comment is in sql/comments/columns.txt,
+by its name: one name means one thing in every table.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import duckdb
+
+from monitor.database.statements import SQL, read_header
+
+COLUMNS = SQL / "comments" / "columns.txt"
+
+
+def comment_all(con: duckdb.DuckDBPyConnection) -> None:
+    """Write the comment of every table, view and column that has one here."""
+    purposes, meanings, statements = _purposes(), _meanings(), []
+    for kind, names in (("TABLE", "duckdb_tables"), ("VIEW", "duckdb_views")):
+        rows = con.execute(
+            f"SELECT t.name FROM (SELECT {kind}_name AS name FROM {names}() WHERE NOT internal"
+            " AND database_name = current_database()) AS t ORDER BY name"
+        ).fetchall()
+        for (name,) in rows:
+            if name in purposes:
+                statements.append(f'COMMENT ON {kind} "{name}" IS {_quoted(purposes[name])}')
+    columns = con.execute(
+        "SELECT table_name, column_name FROM duckdb_columns()"
+        " WHERE NOT internal AND database_name = current_database() ORDER BY ALL"
+    ).fetchall()
+    for table, column in columns:
+        if column in meanings:
+            statements.append(f'COMMENT ON COLUMN "{table}"."{column}" IS {_quoted(meanings[column])}')
+    con.execute(";\n".join(statements))
+
+
+@cache
+def _purposes() -> dict[str, str]:
+    """The purpose of each file of sql/schema by its name; a later file of the same name wins."""
+    files = sorted((SQL / "schema").glob("*.sql"))
+    headers = [read_header(path.read_text(encoding="utf-8")) for path in files]
+    return {header["name"]: header["purpose"] for header in headers}
+
+
+@cache
+def _meanings() -> dict[str, str]:
+    lines = COLUMNS.read_text(encoding="utf-8").splitlines()
+    return dict(line.split(": ", 1) for line in lines)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,25 @@
+"""Every table, view and column says what it means, in a new database and in one brought up to date."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from monitor.database.connection import Database
+
+SQL = """
+SELECT table_name AS name FROM duckdb_tables() WHERE comment IS NULL
+UNION ALL SELECT view_name FROM duckdb_views() WHERE comment IS NULL AND NOT internal
+UNION ALL SELECT table_name || '.' || column_name FROM duckdb_columns() WHERE comment IS NULL AND NOT internal
+"""
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_every_table_view_and_column_has_a_comment(tmp_path: Path, old: bool) -> None:
+    db = Database(tmp_path / "risk.duckdb")
+    if old:
+        packed = Path(__file__).with_name("schema-17.gz").read_bytes()
+        db.path.write_bytes(gzip.decompress(packed))
+    with db.writing() as con:
+        without = [name for (name,) in con.execute(SQL).fetchall()]
+    assert without == [], "a line for it in sql/comments/columns.txt, or a purpose in the header of its schema file"
