@@ -42,7 +42,7 @@ from monitor.alerts.rules import RULES, AlertRules
 from monitor.alerts.state import find_episodes
 from monitor.alerts.update import latest_model
 from monitor.database.connection import Database
-from monitor.database.statements import query
+from monitor.database.statements import query, statement
 from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
@@ -103,10 +103,17 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
         "subject_years": feed.years(feed.days),
         "rules": rules.model_dump(),
         "all": measured(rules, RULES),
+        "could_fire": _count_days(con, model_id, rules),
         "n_crisis": find_episodes(con, model_id, LAST_DAY, rules, ["crisis"]).height,
         "outcomes": query(con, "alerts/rule_outcomes", model_id=model_id, as_of=LAST_DAY).to_dicts(),
         "curves": curves,
     }
+
+
+def _count_days(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules) -> Json:
+    """Subject-days, and those on which each rule could have raised an alert; see sql/alerts/could_fire.sql."""
+    values = {**rules.model_dump(), "model_id": model_id, "as_of": LAST_DAY}
+    return query(con, "alerts/could_fire", **statement("alerts/could_fire").pick(values)).row(0, named=True)
 
 
 def draw_feeds(seeds: Sequence[int], out: Path) -> tuple[Path, Path]:
@@ -170,13 +177,17 @@ def print_results(results: Json) -> None:
         measures = {
             "median_delay": "all: median days from onset",
             "median_delay_from_half": "all: median days from half depth",
-            "alarms_per_calm_year": "false alarms a stable subject-year",
-            "alarms_per_year_outside": "false alarms a year, all subjects",
-            **{"erde5": "ERDE5", "erde50": "ERDE50", "f1": "F1", "latency_f1": "latency-weighted F1"},
+            "alarms_per_year_outside": "false alarms a subject-year outside low periods",
+            "alarms_per_calm_year": "  of stable subjects alone",
+            **{"erde5": "ERDE5", "erde5_from_onset": "  from onset", "erde50": "ERDE50"},
+            **{"erde50_from_onset": "  from onset", "f1": "F1", "latency_f1": "latency-weighted F1"},
+            "latency_f1_from_onset": "  from onset",
         }
     for key, name in measures.items():
         form = "g" if "median" in key else ".2f"
         table.add_row(name, *(_number(row[key], form) for row in columns.values()))
+    fires, days = results["could_fire"], max(1, results["could_fire"]["subject_days"])
+    table.add_row("subject-days on which it could fire", *(f"{fires[name] / days:.0%}" for name in ("any", *RULES)))
     console.print(table)
     console.print(f"alerts of the crisis rule, not in this table: {results['n_crisis']:,}")
     _print_outcomes(console, results["outcomes"])

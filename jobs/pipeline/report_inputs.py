@@ -97,7 +97,9 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         run=next(window("last_run").iter_rows(named=True), None),
         score_card=window("score_card"),
         subject_day=window("rolling_subject", window_days=WINDOWS[0], as_of=subjects_until),
-        subject_7=window("rolling_subject", window_days=WINDOWS[1], as_of=subjects_until),
+        subject_7=_with_inertia(
+            *(window("rolling_subject", window_days=length, as_of=subjects_until) for length in WINDOWS[1:])
+        ),
         criteria=suppression.criteria(
             window("criteria_overall", days=GROUP_DAYS),
             [str(series.cohort) for series in cohorts],
@@ -106,6 +108,12 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         signs=window("criteria_subject", days=STRIP_DAYS),
         passages=passages,
     )
+
+
+def _with_inertia(week: pl.DataFrame, month: pl.DataFrame) -> pl.DataFrame:
+    """The windows of 7 days per subject, with the inertia of the 28 days; a week is too short for one."""
+    inertia = month.select("day", "subject_id", "inertia")
+    return week.drop("inertia").join(inertia, on=["day", "subject_id"], how="left", maintain_order="left")
 
 
 def _everyone(

@@ -5,7 +5,9 @@ count days from the onset, and from the day at half the depth if the truth gives
 
 ERDE (Losada & Crestani 2016, doi:10.1007/978-3-319-44564-9_3) and the latency-weighted F1 (Sadeque, Xu & Bethard
 2018, doi:10.1145/3159652.3159725) judge subjects: one with a low period should get an alert, one without should not.
-Both count the texts of a subject from the onset (from the first text if the truth is a label) to the alert.
+Both count the texts of a subject from their first to the alert, as eRisk does. The variants "from onset" count from
+the onset; they are smaller where subjects wrote before it. A false alarm is an alert of any subject outside their low
+periods; alerts of stable subjects alone are counted beside it.
 """
 
 from __future__ import annotations
@@ -119,9 +121,10 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
 
     Returns:
         courses: periods, detected, rate, median_delay and median_delay_from_half (days) by course; the same over all
-        courses; n_calm: number of subjects without a low period, with their calm_years, calm_alarms and
-        alarms_per_calm_year; alarms_per_year_outside: alerts of all subjects outside low periods, per year outside
-        them; erde5, erde50, precision, recall, f1, latency_f1. A value with denominator 0 is None.
+        courses; outside_alarms, years_outside, alarms_per_year_outside: alerts of all subjects outside low periods,
+        and years outside them; n_calm: number of subjects without a low period, with their calm_years, calm_alarms
+        and alarms_per_calm_year; erde5, erde50, latency_f1, the same with `_from_onset`, precision, recall, f1. A
+        value with denominator 0 is None.
     """
     periods = [course for course in courses if course.onset]
     low = {course.subject_id for course in periods}
@@ -132,7 +135,9 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
     outside = sum(len(opened.get(subject, ())) for subject in low | calm) - sum(
         _within(opened.get(period.subject_id, ()), period) for period in periods
     )
-    years_outside = feed.years(low | calm) - sum(_days(period) for period in periods) / YEAR
+    years_outside = (
+        feed.years(low | calm) - sum(_days(period, feed.days[period.subject_id]) for period in periods) / YEAR
+    )
     return {
         "courses": {kind: _detection([pair for pair in detections if pair[0].course == kind]) for kind in kinds},
         **_detection(detections),
@@ -140,6 +145,8 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
         "calm_years": feed.years(calm),
         "calm_alarms": calm_alarms,
         "alarms_per_calm_year": _share(calm_alarms, feed.years(calm)),
+        "outside_alarms": outside,
+        "years_outside": years_outside,
         "alarms_per_year_outside": _share(outside, years_outside),
         **_subject_measures(opened, detections, calm, feed),
     }
@@ -164,35 +171,30 @@ def _subject_measures(
     feed: Feed,
 ) -> dict[str, float | None]:
     """ERDE and F1 over subjects; of several periods of a subject the first detected one counts."""
-    texts_to_alert: dict[str, int | None] = {}
+    detected: dict[str, tuple[Course, dt.date] | None] = {}
     for period, day in detections:
-        if texts_to_alert.get(period.subject_id) is None:
-            texts_to_alert[period.subject_id] = (
-                None if day is None else _texts(feed.days[period.subject_id], period, day)
-            )
-    hits = [texts for texts in texts_to_alert.values() if texts is not None]
+        if detected.get(period.subject_id) is None:
+            detected[period.subject_id] = None if day is None else (period, day)
+    hits = [pair for pair in detected.values() if pair is not None]
     false = sum(bool(opened.get(subject)) for subject in calm)
-    everyone = len(texts_to_alert) + len(calm)
-    precision, recall = _share(len(hits), len(hits) + false), _share(len(hits), len(texts_to_alert))
-    f1 = _share(2 * len(hits), 2 * len(hits) + false + len(texts_to_alert) - len(hits))
+    precision, recall = _share(len(hits), len(hits) + false), _share(len(hits), len(detected))
+    f1 = _share(2 * len(hits), 2 * len(hits) + false + len(detected) - len(hits))
     typical = median(len(days) for days in feed.days.values())
-    speed = 1 - median(latency_penalty(texts, typical) for texts in hits) if hits else None
-    return {
-        **{
-            f"erde{o}": _share(
-                sum(erde_cost(texts, o) for texts in hits)
-                + len(texts_to_alert)
-                - len(hits)
-                + false * len(texts_to_alert) / max(1, everyone),
-                everyone,
-            )
-            for o in (5, 50)
-        },
-        "precision": precision,
-        "recall": recall,
-        "f1": f1,
-        "latency_f1": None if f1 is None or speed is None else f1 * speed,
-    }
+    result: dict[str, float | None] = {"precision": precision, "recall": recall, "f1": f1}
+    for since_onset, suffix in ((False, ""), (True, "_from_onset")):
+        texts = [_texts(feed.days[period.subject_id], period, day, since_onset) for period, day in hits]
+        for o in (5, 50):
+            result[f"erde{o}{suffix}"] = _erde(texts, len(detected), false, len(calm), o)
+        speed = 1 - median(latency_penalty(count, typical) for count in texts) if texts else None
+        result[f"latency_f1{suffix}"] = None if f1 is None or speed is None else f1 * speed
+    return result
+
+
+def _erde(texts: Sequence[int], low: int, false: int, calm: int, o: int) -> float | None:
+    """ERDE: of `low` subjects with a low period len(texts) got an alert, of `calm` ones `false`."""
+    everyone = low + calm
+    cost = sum(erde_cost(count, o) for count in texts) + low - len(texts) + false * low / max(1, everyone)
+    return _share(cost, everyone)
 
 
 def erde_cost(texts: int, o: int) -> float:
@@ -217,13 +219,17 @@ def _within(opened: Sequence[dt.date], period: Course) -> int:
     return sum(bool(period.onset and period.end and period.onset <= day <= period.end) for day in opened)
 
 
-def _days(period: Course) -> int:
-    return (period.end - period.onset).days + 1 if period.onset and period.end else 0
+def _days(period: Course, texts: Sequence[dt.date]) -> int:
+    """Days of a period between the subject's first and last text."""
+    if not (period.onset and period.end):
+        return 0
+    return max(0, (min(period.end, texts[-1]) - max(period.onset, texts[0])).days + 1)
 
 
-def _texts(days: Sequence[dt.date], period: Course, alert: dt.date) -> int:
-    """Number of texts from the onset to the day of the alert."""
-    return bisect_right(days, alert) - bisect_left(days, period.onset or days[0])
+def _texts(days: Sequence[dt.date], period: Course, alert: dt.date, since_onset: bool) -> int:
+    """Number of texts to the day of the alert: from the subject's first, or from the onset."""
+    first = bisect_left(days, period.onset) if since_onset and period.onset else 0
+    return bisect_right(days, alert) - first
 
 
 def _share(part: float, whole: float) -> float | None:

@@ -20,6 +20,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 BINS = 15  # of the expected calibration error
+NULL_DRAWS = 500  # of labels from the probabilities themselves
 LEAST_PROBABILITY = 1e-12  # one wrong answer of probability 0 would make log-loss infinite
 RATES = ("accuracy", "macro_f1", "weighted_f1")
 CLASS_RATES = ("precision", "recall", "f1")
@@ -32,6 +33,7 @@ class Metric:
 
     spread: standard deviation over draws of few-shot examples; the value is their mean.
     no_interval: why the bootstrap draws give no interval.
+    null: of the ECE, the value that a perfectly calibrated model would show by chance.
     """
 
     value: float | None
@@ -40,10 +42,11 @@ class Metric:
     reason: str | None = None
     spread: float | None = None
     no_interval: str | None = None
+    null: float | None = None
 
     def to_json(self) -> dict[str, float | str | None]:
         """The value and every other field that is not None."""
-        names = ("low", "high", "spread", "reason", "no_interval")
+        names = ("low", "high", "spread", "reason", "no_interval", "null")
         fields = {name: getattr(self, name) for name in names}
         return {"value": self.value} | {key: item for key, item in fields.items() if item is not None}
 
@@ -61,8 +64,9 @@ class Measurement:
         unanswered: number of texts of each true class without an answer, shape (k,).
         reliability: count, mean confidence and accuracy of each confidence bin, shape (bins, 3); None without
             probabilities.
-        resampled: by metric (of a class as `f1_joy`) its value followed by its bootstrap draws, shape
-            (1 + resamples,). Draws of the same texts with the same seed can be compared one by one.
+        resampled: by metric (of a class as `f1_joy`) its value followed by its bootstrap draws, shape (1 +
+            resamples,); `ece_null` is calibration_null. Draws of the same texts with the same seed can be compared
+            one by one.
     """
 
     names: tuple[str, ...]
@@ -124,6 +128,9 @@ def measure(
         joined |= {f"{rate}_{name}": column for name, column in zip(names, columns, strict=True)}
     reasons = _reasons(counts, names, probabilities is not None)
     metrics = {name: metric_of(joined.get(name, np.empty(0)), reason, n) for name, reason in reasons.items()}
+    if probabilities is not None and n:
+        joined["ece_null"] = calibration_null(probabilities, seed)
+        metrics["ece"] = _judged_calibration(metrics["ece"], joined["ece"], joined["ece_null"])
     reliability = None if probabilities is None else reliability_bins(labels, probabilities)
     return Measurement(
         tuple(names),
@@ -150,7 +157,12 @@ def average(draws: Sequence[Measurement], counted: int) -> Measurement:
         if undefined:
             where = f", in {len(undefined)} of {len(metrics)} draws" if values else ""
             return Metric(None, reason=f"{undefined[0]}{where}")
-        metric = metric_of(np.mean([draw.resampled[name] for draw in draws], axis=0), None, draws[0].n)
+        drawn = np.mean([draw.resampled[name] for draw in draws], axis=0)
+        metric = metric_of(drawn, None, draws[0].n)
+        if name == "ece":
+            metric = _judged_calibration(
+                metric, drawn, np.mean([draw.resampled["ece_null"] for draw in draws], axis=0)
+            )
         return replace(metric, spread=float(np.std(values, ddof=1)) if len(values) > 1 else None)
 
     base = draws[counted]
@@ -177,6 +189,44 @@ def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> F
     with np.errstate(invalid="ignore"):
         sums[:, 1:] /= sums[:, :1]
     return np.asarray(sums, dtype=np.float64)
+
+
+def calibration_null(probabilities: Floats, seed: int = 0) -> Floats:
+    """ECE that a perfectly calibrated model with these probabilities (n, k) shows by chance, shape (NULL_DRAWS,)."""
+    confidence = probabilities.max(axis=1)
+    bin_of = _bins(confidence, BINS)
+    order = np.argsort(bin_of, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(bin_of[order]) > 0])
+    rng = np.random.default_rng(seed)
+    gaps = (rng.random((NULL_DRAWS, len(order)), dtype=np.float32) < confidence[order]) - confidence[order]
+    return np.asarray(np.abs(np.add.reduceat(gaps, starts, axis=1)).sum(axis=1) / len(order))
+
+
+def calibration_interval(drawn: Floats, null: Floats) -> tuple[float, float]:
+    """A 95% interval of the ECE that holds the true one, from its value and bootstrap draws, and the null.
+
+    Chance makes every bin's gap larger, so the ECE of few texts is too high, and the draws are higher still: their
+    percentiles miss the truth. The lower end is the smaller of two: the value less the null's noise (the true ECE
+    differs by no more than the noise of all bins together), and the value freed of the null's mean less 1.96 standard
+    deviations. The upper end is the value and 1.96 standard deviations. The interval is wider than 95% would need.
+
+    Args:
+        drawn: the value, then its bootstrap draws, shape (1 + resamples,).
+        null: as `calibration_null` returns it.
+    """
+    value, spread = float(drawn[0]), 1.96 * float(np.std(drawn[1:]))
+    freed = max(0.0, value**2 - float(null.mean()) ** 2) ** 0.5
+    low = min(freed - spread, value - float(np.percentile(null, 97.5)))
+    return max(0.0, low), min(1.0, value + spread)
+
+
+def _judged_calibration(ece: Metric, drawn: Floats, null: Floats) -> Metric:
+    """The ECE with its null, and with an interval that covers in place of the draws' percentiles."""
+    judged = replace(ece, null=float(null.mean()))
+    if ece.low is None:
+        return judged
+    low, high = calibration_interval(drawn, null)
+    return replace(judged, low=low, high=high)
 
 
 def _all_metrics(
@@ -229,8 +279,11 @@ def _confidence_bins(labels: Ints, probabilities: Floats, bins: int) -> tuple[Fl
     """Confidence, 1.0 if correct else 0.0, and bin of each row, each of shape (n,); bin i is (i/bins, (i+1)/bins]."""
     confidence = probabilities.max(axis=1)
     correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    bin_of = np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
-    return confidence, correct, bin_of
+    return confidence, correct, _bins(confidence, bins)
+
+
+def _bins(confidence: Floats, bins: int) -> Ints:
+    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def ranking_areas(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:

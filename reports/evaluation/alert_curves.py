@@ -17,7 +17,7 @@ from reports.style.palette import LIGHT, Palette
 from reports.style.rendering import draw
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
-BUDGET = 1.0  # false alarms per stable subject-year; the default limits stay below
+BUDGET = 1.0  # false alarms per subject-year outside low periods; the default limits stay below
 MOST = 3.0  # false alarms beyond which a limit is not drawn
 TOGETHER = "all together, as set"
 WIDTH, HEIGHT = 430, 300
@@ -40,7 +40,7 @@ def curve_frame(result: Mapping[str, Any]) -> pl.DataFrame:
             **{
                 name: pl.Series([row[3][key] for row in rows], dtype=pl.Float64)
                 for name, key in (
-                    ("alarms", "alarms_per_calm_year"),
+                    ("alarms", "alarms_per_year_outside"),
                     ("rate", "rate"),
                     ("delay", "median_delay"),
                 )
@@ -64,7 +64,7 @@ def _panel(
 ) -> alt.LayerChart | alt.FacetChart:
     alarms = alt.X(
         "alarms:Q",
-        title="false alarms a stable subject-year",
+        title="false alarms a subject-year outside low periods",
         scale=alt.Scale(domain=[0, MOST]),
         axis=alt.Axis(tickCount=6),
     )
@@ -88,9 +88,9 @@ def _panel(
 def write_pictures(result: Mapping[str, Any], out: Path) -> list[str]:
     """alerts.png and alerts.svg of the contents of alerts.json into the folder `out`; returns their names.
 
-    Draws nothing if the file has no known low periods or no stable subjects.
+    Draws nothing if the file has no known low periods or no days outside them.
     """
-    if not result["all"]["periods"] or not result["all"]["n_calm"]:
+    if not result["all"]["periods"] or not result["all"]["years_outside"]:
         return []
     people = f"{result['n_texts']:,} texts of {result['n_subjects']:,} subjects, model {result['model_id'][:12]}"
     chart = curves(curve_frame(result), LIGHT).properties(

@@ -93,13 +93,18 @@ def _further(metrics: Json, kind: str) -> Table:
     def metric(name: str) -> Callable[[Json], str]:
         return lambda method: number(method[kind][TEST]["metrics"][name], interval=True)
 
+    def null(method: Json) -> str:
+        ece = method[kind][TEST]["metrics"]["ece"]
+        return f"{ece['null']:.3f}" if "null" in ece else UNDEFINED if ece["value"] is None else "–"
+
     columns = [(title, metric(name)) for name, title in names.items()]
+    columns.insert(4, ("ECE by chance", null))
     return Table(
         f"further_{kind}",
         f"{kind.capitalize()}: the other metrics" + ", with 95% intervals" * has_intervals(metrics),
-        "AUROC and PR-AUC: one class against the rest, weighted by class size. ECE: 15 bins of confidence. "
-        "Brier: 0 to 2. Log-loss: nats. Canonical test split.",
-        ("method", *names.values()),
+        "AUROC and PR-AUC: one class against the rest, weighted by class size. ECE: 15 bins of confidence; by "
+        "chance: what a perfectly calibrated model would show. Brier: 0 to 2. Log-loss: nats. Canonical test split.",
+        ("method", *(title for title, _ in columns)),
         _rows(metrics, columns),
     )
 

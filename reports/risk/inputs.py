@@ -127,7 +127,7 @@ class Inputs:
     places: rank of each subject by recent risk, 1 is the highest; pages number subjects by it.
     hour_days: number of days in weekday_hour; 0 if it may not be published.
     run: quality, findings and time of the newest run with a judgement, if any.
-    subject_day, subject_7: windows of 1 and 7 days per subject; empty unless subject_pages is set.
+    subject_day, subject_7: windows of 1 and 7 days per subject, the inertia of 28; empty unless subject_pages is set.
     criteria: criteria_overall of GROUP_DAYS, suppressed; empty if the model does not answer this question.
     signs: criteria_subject of STRIP_DAYS.
     passages: passages of GROUP_DAYS that the crisis list raised; column passage is empty without the option evidence.

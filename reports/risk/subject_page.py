@@ -39,7 +39,7 @@ def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
         Tile(
             number(latest["inertia"]),
             words("inertia"),
-            words("how much a day resembles the day before (correlation, –1 to 1)"),
+            words("how much a day resembles the day before, over 28 days (correlation, –1 to 1)"),
         ),
     ]
 

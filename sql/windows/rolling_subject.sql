@@ -1,8 +1,9 @@
 -- name: rolling_subject
 -- purpose: each subject's last days on each day they wrote: means weighted by texts, never means of daily means.
 --          variability = standard deviation of the texts' p_high (from 2 texts on); inertia = correlation of a day's mean
---          p_high with that of the day before, over the window's pairs of neighbouring days (from 5 pairs on, NULL
---          where either does not vary). baseline_mean = mean p_high of the subject's own past (from 10 texts on), and
+--          p_high with that of the day before, over the window's pairs of neighbouring days (in windows of 28 days or more,
+--          from 14 pairs on, because over a week it is noise, with a standard deviation of 0.36; NULL where either does
+--          not vary). baseline_mean = mean p_high of the subject's own past (from 10 texts on), and
 --          baseline_lo to _hi where the mean of n further texts like those would lie 95 times in 100 (normal
 --          approximation); share_high_lo and _hi are Wilson's 95% interval. Both take texts for independent
 -- grain: one row per subject and UTC calendar day with at least one scored text; a day without texts has no row
@@ -66,7 +67,7 @@ SELECT
     wilson_high(n_high, n) AS share_high_hi,
     COLUMNS('^(low|mid|high|sadness|joy|love|anger|fear|surprise)$') / n AS "p_\1",
     CASE WHEN n > 1 THEN sqrt(greatest(0, (high_squared - high * high / n) / (n - 1))) END AS variability,
-    CASE WHEN n_pairs >= 5 AND pair_variance > 1e-12 THEN correlation END AS inertia,
+    CASE WHEN $window_days >= 28 AND n_pairs >= 14 AND pair_variance > 1e-12 THEN correlation END AS inertia,
     CASE WHEN past_n >= 10 THEN past_mean END AS baseline_mean,
     CASE WHEN past_n >= 10 THEN greatest(0, past_mean - 1.96 * sqrt(past_variance * (1 / n + 1 / past_n))) END AS baseline_lo,
     CASE WHEN past_n >= 10 THEN least(1, past_mean + 1.96 * sqrt(past_variance * (1 / n + 1 / past_n))) END AS baseline_hi

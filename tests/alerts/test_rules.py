@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from monitor.alerts import state
 from monitor.alerts.rules import RULES, AlertRules
+from monitor.database.statements import query, statement
 from tests.support import alert_oracle, fake_feed
 
 START = fake_feed.START
@@ -220,3 +221,15 @@ def test_days_after_as_of_are_not_read(con: duckdb.DuckDBPyConnection) -> None:
 def test_rules_with_limits_out_of_range_are_refused(change: dict[str, float], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         AlertRules(**change)  # type: ignore[arg-type]
+
+
+def test_days_on_which_a_rule_could_fire_are_counted_by_its_need_of_texts(con: duckdb.DuckDBPyConnection) -> None:
+    write(con, "a", [(day, 0.1) for day in range(30)])
+    write(con, "b", [(0, 0.9), (99, 0.9)])
+    values = {**USUAL.model_dump(), "model_id": fake_feed.MODEL, "as_of": LAST}
+    selected = statement("alerts/could_fire")
+    row = query(con, selected.name, **selected.pick(values)).row(0, named=True)
+    # level: five texts in a week from day 4, confirmed from day 5; change: 15 texts a week ago; sustained: five days
+    assert row == {
+        "subject_days": 130, "level": 25, "change": 9, "sustained": 26, "any": 26, "crisis": 32,
+    }  # fmt: skip

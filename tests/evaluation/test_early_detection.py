@@ -47,6 +47,7 @@ def test_detection_delay_and_false_alarms_are_counted_by_period(feed: Feed) -> N
     assert (found["rate"], found["median_delay"]) == (2 / 3, 22.5)
     assert (found["n_calm"], found["calm_alarms"]) == (2, 2)
     assert found["alarms_per_calm_year"] == pytest.approx(2 / (200 / 365.25))
+    assert found["outside_alarms"] == 3  # one of a low subject, before the onset
     assert found["alarms_per_year_outside"] == pytest.approx(3 / ((400 - 21 - 20 - 80) / 365.25))
 
 
@@ -58,11 +59,14 @@ def test_an_alert_before_the_onset_does_not_detect_one_on_the_last_day_does(feed
 
 def test_erde_and_latency_f1_judge_subjects_by_their_texts(feed: Feed) -> None:
     found = measure({"a": [day(44)], "c": [day(5)]}, COURSES, feed)
-    # a alerted after 5 texts from the onset, b missed, c alerted falsely, d rightly left alone
-    assert found["erde5"] == pytest.approx((0.5 + 1 + 2 / 4 + 0) / 4)
-    assert found["erde50"] == pytest.approx((erde_cost(5, 50) + 1 + 2 / 4 + 0) / 4)
+    # a alerted after 45 texts, 5 of them from the onset; b missed, c alerted falsely, d rightly left alone
+    assert found["erde5"] == pytest.approx((erde_cost(45, 5) + 1 + 2 / 4 + 0) / 4)
+    assert found["erde50"] == pytest.approx((erde_cost(45, 50) + 1 + 2 / 4 + 0) / 4)
+    assert found["erde5_from_onset"] == pytest.approx((0.5 + 1 + 2 / 4 + 0) / 4)
+    assert found["erde50_from_onset"] == pytest.approx((erde_cost(5, 50) + 1 + 2 / 4 + 0) / 4)
     assert (found["precision"], found["recall"], found["f1"]) == (0.5, 0.5, 0.5)
-    assert found["latency_f1"] == pytest.approx(0.5 * (1 - latency_penalty(5, 100)))
+    assert found["latency_f1"] == pytest.approx(0.5 * (1 - latency_penalty(45, 100)))
+    assert found["latency_f1_from_onset"] == pytest.approx(0.5 * (1 - latency_penalty(5, 100)))
 
 
 def test_a_measure_with_denominator_zero_is_none_not_zero(feed: Feed) -> None:

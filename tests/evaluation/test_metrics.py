@@ -127,12 +127,45 @@ def test_intervals_repeat_by_seed_hold_the_value_and_match_theory() -> None:
     for name, metric in found.metrics.items():
         assert metric.low is not None
         assert metric.high is not None
-        if name != "ece":  # resampling adds noise to every bin, which biases ECE upwards
-            assert metric.low < value(found, name) < metric.high
+        assert metric.low < value(found, name) < metric.high
     accuracy = value(found, "accuracy")
     half = 1.96 * np.sqrt(accuracy * (1 - accuracy) / 1500)
     interval = found.metrics["accuracy"]
     assert (interval.low, interval.high) == pytest.approx((accuracy - half, accuracy + half), abs=0.004)
+
+
+def confidences(rng: np.random.Generator, n: int, shift: float) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (n,) and probabilities (n, 2) of a model whose answers are right less often by `shift` than it says."""
+    confidence = 0.5 + 0.5 * rng.beta(4, 1, n)
+    right = rng.random(n) < confidence - shift
+    return np.where(right, 0, 1), np.stack([confidence, 1 - confidence], axis=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0.0, 0.01, 0.03])
+@pytest.mark.parametrize("n", [300, 1000])
+def test_interval_of_the_calibration_error_holds_the_true_one(n: int, shift: float) -> None:
+    rng = np.random.default_rng(4)
+    held = []
+    for _ in range(45):
+        labels, p = confidences(rng, n, shift)
+        ece = measure(labels, np.zeros(n, dtype=int), ("right", "wrong"), p, resamples=100).metrics["ece"]
+        assert ece.low is not None
+        assert ece.high is not None
+        held.append(ece.low - 1e-9 <= shift <= ece.high)
+    assert np.mean(held) >= 0.93
+
+
+def test_null_of_the_calibration_error_is_what_a_calibrated_model_shows() -> None:
+    rng = np.random.default_rng(4)
+    values, nulls = [], []
+    for _ in range(40):
+        labels, p = confidences(rng, 600, 0.0)
+        ece = measure(labels, np.zeros(600, dtype=int), ("right", "wrong"), p, resamples=0).metrics["ece"]
+        values.append(ece.value)
+        nulls.append(ece.null)
+    assert np.mean(nulls) == pytest.approx(np.mean(values), rel=0.1)
+    assert np.mean(values) > 0.015  # though nothing is miscalibrated
 
 
 def test_bootstrap_draws_of_auroc_agree_with_scikit_learn_on_the_drawn_rows() -> None:

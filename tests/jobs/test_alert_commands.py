@@ -208,6 +208,9 @@ def test_without_a_truth_the_alerts_are_only_counted(db: Path) -> None:
     found = evaluate(db.parent, Database(db), None, None, AlertRules(), KeywordScorer)
     assert not found["known"]
     assert found["all"]["calm_alarms"] == 2
+    assert found["could_fire"] == {
+        "subject_days": 28, "level": 22, "change": 0, "sustained": 20, "any": 22, "crisis": 28,
+    }  # fmt: skip
     assert found["all"]["alarms_per_calm_year"] == pytest.approx(2 / (28 / 365.25))
     assert not (db.parent / "alerts.png").exists()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 Json = dict[str, Any]
 Row = list[Any]  # the row's name, then for each cell its numbers, or its words
-FURTHER = ("weighted_f1", "pr_auc", "auroc", "ece", "brier", "log_loss")
+FURTHER = ("weighted_f1", "pr_auc", "auroc", "ece", "ece null", "brier", "log_loss")
 NUMBER = re.compile(r"(?<![\w.])[+-]?[\d,]+(?:\.\d+)?(?:e-\d+)?%?")
 
 
@@ -27,7 +27,7 @@ def expected(found: Json) -> dict[str, list[Row]]:
     tables = {f"headline_{split}": list(_headline(found, split)) for split in ("test", "test_deduplicated")}
     for kind in ("emotion", "risk"):
         tables[f"further_{kind}"] = [
-            [m["title"], *(_whole(m[kind]["test"]["metrics"][name]) for name in FURTHER)] for m in found["methods"]
+            [m["title"], *(_further(m[kind]["test"]["metrics"], name) for name in FURTHER)] for m in found["methods"]
         ]
         tables[f"per_class_{kind}"] = [
             [m["title"], label, *_classes(rates)]
@@ -129,6 +129,10 @@ def _analysis(analysis: Json) -> dict[str, list[Row]]:
 def _whole(metric: Json) -> list[float | None]:
     """Value, spread and interval, as far as the metric has them."""
     return [metric.get("value"), *(metric[key] for key in ("spread", "low", "high") if key in metric)]
+
+
+def _further(metrics: Json, name: str) -> list[float | None]:
+    return [metrics["ece"].get("null")] if name == "ece null" else _whole(metrics[name])
 
 
 def _agrees(number: str, value: float) -> bool:

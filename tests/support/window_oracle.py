@@ -94,7 +94,11 @@ def course(subject: str, day: dt.date, days: int, texts: Sequence[Text]) -> Row:
     within = [text for text in own if day - days * DAY < text.day <= day]
     daily = {text.day: mean(other.high for other in within if other.day == text.day) for text in within}
     pairs = [(daily[one - DAY], daily[one]) for one in daily if one - DAY in daily]
-    varied = len(pairs) >= 5 and all(statistics.pvariance(side) > 1e-12 for side in zip(*pairs, strict=True))
+    varied = (
+        days >= 28
+        and len(pairs) >= 14
+        and all(statistics.pvariance(side) > 1e-12 for side in zip(*pairs, strict=True))
+    )
     past = [text.high for text in own if 0 <= (day - days * DAY - text.day).days < 56]
     centre = mean(past) if len(past) >= 10 else None
     spread = statistics.stdev(past) if len(past) >= 10 else 0.0
