@@ -40,6 +40,7 @@ COMMANDS = MappingProxyType(
         "query": "Run a read-only SQL query on the database.",
         "train": "Fine-tune a base model on labelled texts (QLoRA).",
         "evaluate": "Measure models on labelled texts.",
+        "validate": "Compare the scores with clinical outcomes.",
         "transfer": "Measure a model on text unlike its corpus.",
         "pretrain": "Rebuild the base of the built-in model.",
         "lake": "Beyond one machine: ingest, score, check, compact and open a lake of Parquet files.",

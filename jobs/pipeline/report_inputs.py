@@ -74,7 +74,10 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
     heat = window("heat_subject_week", days=options.days, top=ALL_SUBJECTS)
     subjects_until = as_of if options.subject_pages else NEVER
     cohorts = _cohorts(window, weekly.drop_nulls("cohort"), as_of, options)
-    everyone, pieces = _everyone(daily, weekly.filter(pl.col("cohort").is_null()), as_of, options)
+    tops = window("daily_top")
+    everyone, pieces = _everyone(
+        [_with_top(daily[0], tops), *daily[1:]], weekly.filter(pl.col("cohort").is_null()), as_of, options
+    )
     hour_days = pieces.days_by_day(options.days)
     hours = window("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
     return Inputs(
@@ -110,6 +113,15 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
     )
 
 
+def _with_top(daily: pl.DataFrame, tops: pl.DataFrame) -> pl.DataFrame:
+    """Days with n_top, the most texts of one subject; without a column cohort they are of everyone."""
+    if "cohort" not in daily.columns:
+        return daily.join(
+            tops.filter(pl.col("cohort").is_null()).drop("cohort"), on="day", how="left", maintain_order="left"
+        )
+    return daily.join(tops, on=["cohort", "day"], how="left", maintain_order="left")
+
+
 def _with_inertia(week: pl.DataFrame, month: pl.DataFrame) -> pl.DataFrame:
     """The windows of 7 days per subject, with the inertia of the 28 days; a week is too short for one."""
     inertia = month.select("day", "subject_id", "inertia")
@@ -129,6 +141,7 @@ def _cohorts(window: Window, weekly: pl.DataFrame, as_of: dt.date, options: Opti
     if weekly["cohort"].n_unique() < 2:
         return []
     frames = [window("rolling_cohort", window_days=length) for length in WINDOWS]
+    frames[0] = _with_top(frames[0], window("daily_top"))
     pieces = suppression.cut(frames[0], weekly, as_of, options.min_cohort)
     largest = weekly.group_by("cohort").agg(pl.col("n").sum()).sort("n", "cohort", descending=[True, False])
     cohorts = []

@@ -93,7 +93,10 @@ def facts(inputs: Inputs) -> list[Fact]:
         (
             words("Smallest cohort"),
             words.count(options.min_cohort, "subject"),
-            words("numbers about fewer subjects are withheld, and so are numbers that would reveal them"),
+            words(
+                "numbers about fewer subjects, or mostly about one, are withheld, and so are numbers that would "
+                "reveal them; the difference between the reports of two nights may be about fewer"
+            ),
         ),
     ]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reports.risk.figures import Link
 from reports.risk.pages import Page
+from reports.risk.suppression import DECIMALS
 from reports.style import offline
 from reports.style.palette import FOR_CSS
 from reports.style.rendering import put
@@ -19,6 +20,7 @@ def render(page: Page, words: Words) -> str:
         "risk/page.html",
         charts,
         words,
+        decimals=DECIMALS,
         title=page.title,
         lead=page.lead,
         page=page,

@@ -16,6 +16,7 @@ from monitor import NOT_A_DIAGNOSIS
 from reports.risk.figures import Figure
 from reports.risk.inputs import Inputs, Options
 from reports.risk.pages import Page
+from reports.risk.suppression import DECIMALS
 from reports.style import axes, rendering
 from reports.style.palette import LIGHT
 from reports.style.rendering import Drawer
@@ -112,4 +113,4 @@ def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]
             "offset": 24,
         },
     }
-    return axes.styled(stacked, LIGHT, FONT)
+    return axes.styled(axes.rounded(stacked, DECIMALS), LIGHT, FONT)

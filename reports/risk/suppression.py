@@ -2,17 +2,20 @@
 
 The rule, for means and shares of everyone and of cohorts (k stands for min_cohort):
 
-1. A number about fewer than k subjects is withheld.
+1. A number about fewer than k subjects is withheld, and so is a number of which one subject wrote more than half of
+   the texts, because it says what that subject wrote (dominance; not where k is below 3). Both are called small.
 2. Longer windows may not reveal a withheld day. Single days are published only in weeks whose every day with texts
    has k subjects; any other week is one piece. A 7- or 28-day mean is published only if it consists of complete
    pieces, none of them withheld.
-3. Totals may not reveal it either. In a week in which some cohort has a day of fewer than k subjects, every cohort
+3. Totals may not reveal it either. In a week in which some cohort has a small day, every cohort
    is published by week only. If a cohort's week is withheld, the smallest publishable cohort is withheld with it, so
    that everyone minus the published cohorts is about k subjects or more. Hours of a weekday are treated the same.
 4. A forecast smooths over months; it is published, rounded, if the newest week is.
 
 All other published numbers, and all that can be computed from them, consist of pieces of at least k subjects each.
-Weeks end on the weekday of the report's last day, so the rule holds within a report, not between those of two nights.
+Weeks end on the weekday of the report's last day, so the rule holds within a report, not between those of two nights:
+two reports differ by the texts of the days between them, and these may be of fewer than k subjects. Values in pages
+and pictures are therefore rounded to what is shown (DECIMALS), and the page tells this limit.
 Rows and pages about one subject are not covered by these rules; they carry no name instead. After Hundepool et al.,
 "Statistical Disclosure Control" (2012), on secondary suppression.
 """
@@ -26,8 +29,9 @@ from typing import Any
 
 import polars as pl
 
+DECIMALS = 3  # of values in pages and pictures, which show shares as 12.3%
 MEASURES = (
-    *("n", "n_days", "n_high", "n_subjects", "share_high", "share_high_lo", "share_high_hi"),
+    *("n", "n_days", "n_high", "n_subjects", "n_top", "share_high", "share_high_lo", "share_high_hi"),
     *("p_low", "p_mid", "p_high", "p_sadness", "p_joy", "p_love", "p_anger", "p_fear", "p_surprise"),
 )
 
@@ -63,19 +67,25 @@ class Pieces:
         return (self.as_of - day).days % 7 == 0 or self._week(day) not in self.undivided
 
 
+def small(min_cohort: int, subjects: str = "n_subjects", top: str = "n_top", n: str = "n") -> pl.Expr:
+    """Whether a number is about fewer than min_cohort subjects, or one subject wrote more than half of its texts."""
+    few = pl.col(subjects) < min_cohort
+    return few | (2 * pl.col(top) > pl.col(n)) if min_cohort > 2 else few
+
+
 def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: int) -> dict[str, Pieces]:
     """The pieces of each cohort. The cohorts together are everyone, or the only cohort is everyone.
 
     Args:
-        daily: columns cohort, day, n_subjects; one row per cohort and day with texts.
-        weekly: columns cohort, day (the week's last), n, n_subjects; of the same texts.
+        daily: columns cohort, day, n, n_subjects, n_top; one row per cohort and day with texts.
+        weekly: columns cohort, day (the week's last), n, n_subjects, n_top; of the same texts.
         as_of: the last day of the newest week.
         min_cohort: the fewest subjects that a number may be about.
     """
     week = (pl.lit(as_of) - pl.col("day")).dt.total_days() // 7
-    small_days = daily.filter(pl.col("n_subjects") < min_cohort)
+    small_days = daily.filter(small(min_cohort))
     undivided = frozenset(small_days.select(week).to_series().to_list())
-    cells = weekly.with_columns(week=week, small=pl.col("n_subjects") < min_cohort)
+    cells = weekly.with_columns(week=week, small=small(min_cohort))
     size = pl.col("n").sum().over("cohort")
     beside = (
         cells.with_columns(size=size, any_small=pl.col("small").any().over("week"))
@@ -110,10 +120,10 @@ def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
 
     Requires that the days behind the hours are all published one by one.
     """
-    small = pl.col("n_subjects") < min_cohort
-    rank = pl.when(~small).then(pl.struct("n", "hour")).rank("ordinal").over("weekday")
-    beside = small.any().over("weekday") & (rank == 1)
-    return _emptied(heat.with_columns(withheld=small | beside.fill_null(False)))
+    is_small = small(min_cohort)
+    rank = pl.when(~is_small).then(pl.struct("n", "hour")).rank("ordinal").over("weekday")
+    beside = is_small.any().over("weekday") & (rank == 1)
+    return _emptied(heat.with_columns(withheld=is_small | beside.fill_null(False)))
 
 
 def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -> pl.DataFrame:
@@ -123,15 +133,19 @@ def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -
     few where a criterion was shown by fewer than min_cohort subjects, but by some. Everyone minus the published rows
     of the cohorts is about min_cohort subjects or more, or about none; until it is, the smallest rows are withheld.
     """
-    cells = overall.with_columns(pl.col("share").fill_null(0.0)).to_dicts()  # of a criterion that no text showed
+    cells = overall.with_columns(
+        pl.col("share").fill_null(0.0),  # of a criterion that no text showed
+        small=small(min_cohort),
+        few=(pl.col("n_shown") > 0) & small(min_cohort, "n_shown_subjects", "n_shown_top", "n_shown"),
+    ).to_dicts()
     for cell in cells:
         unpublished = cell["cohort"] is not None and cell["cohort"] not in published
-        cell["withheld"] = unpublished or cell["n_subjects"] < min_cohort
+        cell["withheld"] = unpublished or cell["small"]
     totals = {cell["cohort"]: cell for cell in cells if cell["cohort"] is not None}
     withheld = _withheld_beside([*totals.values()], "n_subjects", min_cohort)
     for cell in cells:
         cell["withheld"] |= cell["cohort"] in withheld
-        cell["few"] = not cell["withheld"] and 0 < cell["n_shown_subjects"] < min_cohort
+        cell["few"] &= not cell["withheld"]
     for criterion in {cell["criterion"] for cell in cells}:
         of_cohorts = [cell for cell in cells if cell["criterion"] == criterion and cell["cohort"] is not None]
         beside = _withheld_beside(of_cohorts, "n_shown_subjects", min_cohort)
@@ -141,7 +155,7 @@ def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -
         if cell["few"] or cell["withheld"]:
             cell.update(n_shown=None, n_shown_subjects=None, share=None)
     schema = pl.Schema({**overall.schema, "withheld": pl.Boolean(), "few": pl.Boolean()})
-    return pl.DataFrame(cells, schema=schema).drop("n")
+    return pl.DataFrame(cells, schema=schema).drop("n", "n_top", "n_shown_top")
 
 
 def _withheld_beside(cells: list[dict[str, Any]], measure: str, min_cohort: int) -> set[str]:

@@ -85,6 +85,16 @@ def _drawable(value: Any) -> Any:
     return value
 
 
+def rounded(specification: dict[str, Any], decimals: int) -> dict[str, Any]:
+    """The specification with its data rounded: a page holds no more digits than it shows."""
+
+    def of_row(row: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: round(item, decimals) if isinstance(item, float) else item for key, item in row.items()}
+
+    datasets = specification.get("datasets", {})
+    return {**specification, "datasets": {name: [of_row(row) for row in rows] for name, rows in datasets.items()}}
+
+
 def breaks(values: pl.Series, most: int) -> list[float]:
     """Round steps that cut values (probabilities) into at most `most` classes; the inner edges, ascending."""
     present = values.drop_nulls()

@@ -38,6 +38,7 @@ def render(
     charts: Mapping[str, alt.TopLevelMixin],
     words: Words,
     styles: Sequence[str] = (STYLE,),
+    decimals: int | None = None,
     **variables: object,
 ) -> str:
     """A page as HTML.
@@ -47,9 +48,12 @@ def render(
         charts: id of an element of class "chart" -> its chart.
         words: the language of the page.
         styles: assets, joined into one style sheet.
+        decimals: of the charts' data; None: all that they have.
         variables: of the template, with `title` and `lead`.
     """
     specs = {name: axes.spec(chart, FOR_CSS, FONT) for name, chart in charts.items()}
+    if decimals is not None:
+        specs = {name: axes.rounded(spec, decimals) for name, spec in specs.items()}
     css, script = _css(tuple(styles)), asset("style/page.js")
     return load_template(template).render(
         words=words,

@@ -1,6 +1,7 @@
 -- name: heat_weekday_hour
 -- purpose: risk by hour of the week
--- grain: one row per ISO weekday (1 Monday to 7 Sunday) and UTC hour (0 to 23) with at least one scored text
+-- grain: one row per ISO weekday (1 Monday to 7 Sunday) and UTC hour (0 to 23) with at least one scored text;
+--        n_top texts of one subject
 -- frame: the `days` calendar days ending on and including as_of
 -- params: model_id, as_of, days
 SELECT
@@ -8,6 +9,7 @@ SELECT
     hour(s.posted_at) AS hour,
     count(*) AS n,
     count(DISTINCT s.subject_id) AS n_subjects,
+    CAST(list_max(map_values(histogram(s.subject_id))) AS BIGINT) AS n_top,
     count(*) FILTER (s.risk = 'high_risk') AS n_high,
     avg(CAST(s.risk = 'high_risk' AS INTEGER)) AS share_high,
     avg(s.p_high) AS p_high

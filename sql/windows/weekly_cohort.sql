@@ -2,7 +2,7 @@
 -- purpose: weeks that end on the weekday of as_of, for everyone and for each cohort. Small-cohort suppression shows them where
 --          single days have too few subjects. share_high_lo and _hi are the 95% interval of the macros
 --          cluster_low and cluster_high, which count subjects
--- grain: one row per cohort (NULL: everyone) and week with at least one scored text; day is the week's last
+-- grain: one row per cohort (NULL: everyone) and week with at least one scored text; day is the week's last; n_top texts of one subject
 -- frame: the newest `weeks` weeks of 7 calendar days, counted back from as_of; every week has all 7 days
 -- params: model_id, as_of, weeks
 WITH cells AS (
@@ -27,7 +27,7 @@ own AS (
     GROUP BY GROUPING SETS ((week_end, subject_id), (cohort, week_end, subject_id))
 ),
 spreads AS (
-    SELECT cohort, week_end, sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn
+    SELECT cohort, week_end, sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn, max(n) AS n_top
     FROM own
     GROUP BY cohort, week_end
 )
@@ -37,6 +37,7 @@ SELECT
     CAST(n AS BIGINT) AS n,
     n_days,
     n_subjects,
+    CAST(n_top AS BIGINT) AS n_top,
     CAST(n_high AS BIGINT) AS n_high,
     n_high / n AS share_high,
     cluster_low(n_high, n, n_subjects, kk, kn, nn) AS share_high_lo,

@@ -17,7 +17,7 @@ import vl_convert
 from jobs.pipeline.report_inputs import collect_inputs
 from monitor.labels import DEFAULT_RULES, EMOTIONS
 from monitor.windows import window_queries
-from reports.risk import chart_data, pages
+from reports.risk import chart_data, html, pages, suppression
 from reports.risk.figures import Figure
 from reports.risk.inputs import Inputs, Options, Series
 from reports.style import axes
@@ -264,3 +264,19 @@ def test_no_name_can_end_the_process_that_draws_it_or_turn_its_neighbours_round(
     assert not any(bad in told for bad in ("\\u001b", "\\u0000", "\ufffe", "\u202e"))
     assert vl_convert.svg_to_png(vl_convert.vegalite_to_svg(drawn)).startswith(b"\x89PNG")
     assert "wa\ufffd[31mrd" in told
+
+
+def test_pages_and_pictures_hold_no_more_digits_than_they_show(inputs: Inputs) -> None:
+    page = next(iter(pages.pages(inputs)))
+    html_page = html.render(page, inputs.words)
+    specs = json.loads(re.search(r'<script type="application/json"[^>]*>(.*?)</script>', html_page, re.S)[1])  # type: ignore[index]
+    values = [
+        value
+        for spec in specs.values()
+        for rows in spec["datasets"].values()
+        for row in rows
+        for value in row.values()
+        if isinstance(value, float)
+    ]
+    assert len(values) > 100
+    assert all(value == round(value, suppression.DECIMALS) for value in values)

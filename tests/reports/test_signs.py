@@ -120,7 +120,9 @@ def test_published_rows_never_add_up_to_a_small_group(seed: int) -> None:
         ]
         sums = {name: sum(cell[name] for cell in of_cohorts) for name in ("n_subjects", "n_shown_subjects")}
         cells += [{**cell, "criterion": criterion} for cell in (*of_cohorts, {"cohort": None, **sums})]
-    frame = pl.DataFrame(cells).with_columns(n=pl.lit(100), n_shown=pl.lit(5), share=pl.lit(0.05))
+    frame = pl.DataFrame(cells).with_columns(
+        n=pl.lit(100), n_shown=pl.lit(5), share=pl.lit(0.05), n_top=pl.lit(1), n_shown_top=pl.lit(1)
+    )
     result = suppression.criteria(frame, ["c0", "c1", "c2", "c4"], least)
     joined = result.join(frame.rename({"n_shown_subjects": "true"}), on=["cohort", "criterion"], nulls_equal=True)
     shown = joined.filter(~pl.col("few") & ~pl.col("withheld"))

@@ -1,6 +1,7 @@
 """Small cells: nothing about fewer subjects than min_cohort is shown, nor can it be computed from what is."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -29,6 +30,11 @@ def day(back: int) -> dt.date:
     return AS_OF - dt.timedelta(days=back)
 
 
+def top(texts: Sequence[Text]) -> int:
+    """Number of texts of the subject with most of them."""
+    return Counter(text[0] for text in texts).most_common(1)[0][1]
+
+
 def cells(texts: Iterable[Text], length: int, ends: Iterable[int]) -> pl.DataFrame:
     """One row a cohort and window of `length` days with texts; a naive count."""
     found = []
@@ -36,8 +42,8 @@ def cells(texts: Iterable[Text], length: int, ends: Iterable[int]) -> pl.DataFra
         for cohort in sorted({text[1] for text in texts}):
             seen = [text for text in texts if text[1] == cohort and end <= text[2] < end + length]
             if seen:
-                found.append((cohort, day(end), len(seen), len({text[0] for text in seen})))
-    schema = {"cohort": pl.String, "day": pl.Date, "n": pl.Int64, "n_subjects": pl.Int64}
+                found.append((cohort, day(end), len(seen), len({text[0] for text in seen}), top(seen)))
+    schema = {"cohort": pl.String, "day": pl.Date, "n": pl.Int64, "n_subjects": pl.Int64, "n_top": pl.Int64}
     return pl.DataFrame(found, schema, orient="row")
 
 
@@ -69,7 +75,7 @@ def small_groups(texts: Sequence[Text]) -> list[set[tuple[str, int]]]:
         for length in (1, 7, 28):
             for end in range(46):
                 seen = [text for text in texts if cohort in ("all", text[1]) and end <= text[2] < end + length]
-                if 0 < len({text[0] for text in seen}) < K:
+                if seen and (len({text[0] for text in seen}) < K or (length == 1 and 2 * top(seen) > len(seen))):
                     groups.append({(text[1], text[2]) for text in seen})
     return groups
 
@@ -107,6 +113,13 @@ def test_where_every_day_has_enough_subjects_everything_is_shown() -> None:
     assert shown_days(texts, "x", 28) == list(range(40))
 
 
+def test_a_day_of_which_one_subject_wrote_more_than_half_counts_as_small() -> None:
+    texts = full_days("abc", range(40))
+    assert shown_days([*texts, *[("a", "x", 10)]], "x", 1) == list(range(40))  # half of four
+    assert shown_days([*texts, *[("a", "x", 10)] * 2], "x", 1) == [*range(7), *range(14, 40)]
+    assert shown_days([*texts, *[("a", "x", 10)] * 30], "x", 7) == [0, *range(14, 40)]  # the week as well
+
+
 def test_a_small_day_is_told_only_within_its_whole_week() -> None:
     texts = [text for text in full_days("abc", range(40)) if text != ("a", "x", 10)]
     assert shown_days(texts, "x", 1) == [*range(7), *range(14, 40)]
@@ -135,6 +148,7 @@ def test_beside_a_small_hour_its_weekdays_smallest_other_is_withheld() -> None:
             "hour": [8, 9, 10, 8, 9, 8],
             "n": [5, 9, 7, 3, 3, 1],
             "n_subjects": [2, 9, 7, 3, 3, 1],
+            "n_top": [1, 4, 1, 1, 1, 1],
             "p_high": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6],
         }
     )
@@ -142,6 +156,8 @@ def test_beside_a_small_hour_its_weekdays_smallest_other_is_withheld() -> None:
     assert found["withheld"].to_list() == [True, False, True, False, False, True]
     assert found["p_high"].to_list() == [None, 0.2, None, 0.4, 0.5, None]
     assert suppression.hours(heat, 1)["withheld"].sum() == 0
+    dominated = heat.with_columns(n_top=pl.Series([1, 4, 1, 2, 1, 1]))  # two of three texts are of one subject
+    assert suppression.hours(dominated, K)["withheld"].to_list() == [True, False, True, True, True, True]
 
 
 @pytest.mark.parametrize(("whole", "days"), [(set(), 366), ({2}, 14), ({0, 5}, 0)])

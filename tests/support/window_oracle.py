@@ -158,6 +158,16 @@ def headline(texts: Sequence[Text], as_of: dt.date, threshold: float, min_texts:
     return rows
 
 
+def daily_top(texts: Sequence[Text]) -> list[Row]:
+    rows: list[Row] = []
+    for cohort in (None, *sorted({text.cohort or "unnamed" for text in texts})):
+        own = [text for text in texts if cohort in (None, text.cohort or "unnamed")]
+        for day in sorted({text.day for text in own}):
+            writers = [text.subject for text in own if text.day == day]
+            rows.append({"cohort": cohort, "day": day, "n_top": max(map(writers.count, writers))})
+    return rows
+
+
 def subjects_at(texts: Sequence[Text], as_of: dt.date, threshold: float, min_texts: int) -> list[Row]:
     within = [text for text in texts if text.day > as_of - 7 * DAY]
     rows = []
@@ -288,6 +298,7 @@ def answers(
         "rolling_cohort": rolling(texts, window_days, cohort, "cohort"),
         "rolling_subject": rolling(texts, window_days, subject, "subject_id"),
         "headline": headline(texts, as_of, threshold, min_texts),
+        "daily_top": daily_top(texts),
         "subjects_at": subjects_at(texts, as_of, threshold, min_texts),
         "heat_subject_week": heat_subject_week(texts, as_of, days, top),
         "heat_weekday_hour": heat_weekday_hour(texts, as_of, days),

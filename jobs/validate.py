@@ -1,0 +1,154 @@
+"""Compare the scores with clinical outcomes: PHQ-9, BDI, or a clinician's rating.
+
+risk-monitor validate phq9.csv --db risk.duckdb --positive "phq9>=10" --window 14
+
+The file is a CSV with subject_id, date, name and value. Every row is checked before anything is computed, and what is
+left out is counted. The command writes index.html and validation.json.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import polars as pl
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from jobs.console.app import run
+from jobs.pipeline.people import named_database, open_key
+from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.rules import AlertRules
+from monitor.alerts.update import latest_model
+from monitor.database.connection import Database
+from monitor.database.statements import query
+from monitor.errors import ConfigError, DataError
+from monitor.evaluation.metrics import Metric
+from monitor.evaluation.outcome_measures import measure_outcomes
+from monitor.evaluation.outcomes import Criterion, Outcomes, read_outcomes
+from monitor.privacy.forgetting import possible_ids
+from monitor.settings import load_settings
+from reports.evaluation import outcomes as outcomes_page
+
+Json = dict[str, Any]
+
+
+def validate(file: Path, db: Database, key_file: Path, positive: str | None, window: int, rules: AlertRules) -> Json:
+    """Measure how the signal before each outcome agrees with it; the contents of validation.json.
+
+    Raises:
+        DataError: the file cannot be used, or no outcome has texts before it. StoreError: the database cannot be
+        read.
+    """
+    outcomes, criterion = read_outcomes(file, positive)
+    model = latest_model(db)
+    if model is None:
+        raise DataError(f"{db}: nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
+    with db.reading() as con:
+        pseudonyms = open_key(con, key_file)
+        known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
+        ids = {name: next((one for one in possible_ids(name, pseudonyms) if one in known), name)
+               for name in outcomes.frame["subject_id"].unique()}  # fmt: skip
+        frame = outcomes.frame.with_columns(pl.col("subject_id").replace_strict(ids, return_dtype=pl.String))
+        con.register("outcomes", frame.select("number", "subject_id", "day"))
+        scores = query(
+            con, "queries/outcome_scores", model_id=model["model_id"], signal=rules.signal, window_days=window
+        )
+    joined = frame.join(scores, on="number", maintain_order="left")
+    used, counts = _usable(joined, rules.min_texts)
+    if used.is_empty():
+        raise DataError(
+            f"{file}: no outcome has {rules.min_texts} texts in the {window} days to it ({_told(counts)})"
+        )
+    return {
+        "model_id": model["model_id"],
+        "criterion": str(criterion),
+        "signal": rules.signal,
+        "threshold": rules.threshold,
+        "window_days": window,
+        "min_texts": rules.min_texts,
+        "counts": _file_counts(outcomes) | counts,
+        "rejects": [{"row": row, "reason": reason} for row, reason in outcomes.rejects],
+        "everyone": _measured(used, criterion, rules.threshold),
+        "cohorts": {
+            cohort: _measured(used.filter(pl.col("cohort") == cohort), criterion, rules.threshold)
+            for cohort in (sorted(used["cohort"].unique()) if used["cohort"].n_unique() > 1 else ())
+        },
+        "note": NOT_A_DIAGNOSIS,
+    }
+
+
+def _usable(joined: pl.DataFrame, min_texts: int) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The outcomes with enough texts before them, and the numbers of the others by reason."""
+    unknown = joined["first_day"].is_null()
+    before = (joined["day"] < joined["first_day"]).fill_null(False)
+    few = ~unknown & ~before & (joined["n_texts"] < min_texts)
+    counts = {"n_unknown": int(unknown.sum()), "n_before": int(before.sum()), "n_few_texts": int(few.sum())}
+    return joined.filter(~unknown & ~before & ~few), counts
+
+
+def _told(counts: dict[str, int]) -> str:
+    return "; ".join(f"{n:,} {outcomes_page.LEFT_OUT[name]}" for name, n in counts.items() if n)
+
+
+def _file_counts(outcomes: Outcomes) -> dict[str, int]:
+    return {
+        "n_rows": outcomes.n_rows,
+        "n_rejected": len(outcomes.rejects),
+        "n_other": outcomes.n_other,
+        "n_repeated": outcomes.n_repeated,
+        "n_averaged": outcomes.n_averaged,
+    }
+
+
+def _measured(frame: pl.DataFrame, criterion: Criterion, line: float) -> Json:
+    positive = np.array([criterion.holds(value) for value in frame["value"]], dtype=np.bool_)
+    subjects = frame["subject_id"].rank("dense").to_numpy().astype(np.int64)
+    measures = measure_outcomes(subjects, frame["signal"].to_numpy(), frame["value"].to_numpy(), positive, line)
+    return {key: item.to_json() if isinstance(item, Metric) else item for key, item in measures.items()}
+
+
+def _print(result: Json, out: Path) -> None:
+    console = Console()
+    for table in outcomes_page.tables(result):
+        drawn = Table(*table.columns, title=table.title, title_justify="left", box=None)
+        for row in table.rows:
+            drawn.add_row(*map(Text, row))
+        console.print(drawn)
+    console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}", highlight=False, soft_wrap=True)
+
+
+def command(
+    file: Annotated[Path, typer.Argument(metavar="OUTCOMES", help="CSV with subject_id, date, name and value.")],
+    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
+    positive: Annotated[
+        str | None, typer.Option(help='What counts as positive, such as "phq9>=10" (default: the usual one).')
+    ] = None,
+    window: Annotated[int, typer.Option(help="Days of texts, to the day of the outcome, that are compared.")] = 14,
+    out: Annotated[Path, typer.Option(help="Folder for index.html and validation.json.")] = Path("out/validation"),
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings in TOML, with database, key and line (default: risk-monitor.toml here)."),
+    ] = None,
+) -> None:
+    """Compare the scores with clinical outcomes: AUROC, sensitivity and specificity at the alert line, correlations.
+
+    The line is `threshold` of the settings, on the mean signal of the window. Intervals count subjects. Under 30
+    subjects everything is undefined.
+    """
+    if not 1 <= window <= 366:
+        raise ConfigError(f"--window {window}: give 1 to 366 days")
+    database, key_file = named_database(db, config)
+    result = validate(file, database, key_file, positive, window, load_settings(config).alert_rules)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "validation.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "index.html").write_text(outcomes_page.page(result), encoding="utf-8")
+    _print(result, out)
+
+
+if __name__ == "__main__":
+    run(command)

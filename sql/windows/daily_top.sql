@@ -1,0 +1,15 @@
+-- name: daily_top
+-- purpose: the most texts of one subject on each day; suppression withholds days of which one subject wrote more than half
+-- grain: one row per cohort (NULL: everyone) and UTC calendar day with at least one scored text
+-- frame: the calendar day; every day up to and including the day of as_of
+-- params: model_id, as_of
+WITH own AS (
+    SELECT cohort, day, subject_id, sum(n) AS n
+    FROM daily_cells
+    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
+    GROUP BY GROUPING SETS ((day, subject_id), (cohort, day, subject_id))
+)
+SELECT cohort, day, CAST(max(n) AS BIGINT) AS n_top
+FROM own
+GROUP BY cohort, day
+ORDER BY cohort NULLS FIRST, day

@@ -1,0 +1,61 @@
+"""risk-monitor validate: from a scored database and a file of outcomes to the page and validation.json."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.pipeline.score_files import score_files
+from jobs.validate import command
+from monitor.database.connection import Database
+from monitor.errors import ConfigError, DataError
+from tests.support.keyword_scorer import KeywordScorer
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 subjects of two cohorts with five texts each; every second one is sad. Their ids are pseudonyms."""
+    folder = tmp_path_factory.mktemp("validate")
+    rows = [
+        f"s{who},2026-01-{day:02d},{day} {'sadness' if who % 2 else 'joy'} {who},{'x' if who < 35 else 'y'}\n"
+        for who in range(40)
+        for day in range(10, 15)
+    ]
+    (folder / "feed.csv").write_text("subject_id,posted_at,text,source\n" + "".join(rows))
+    path = folder / "risk.duckdb"
+    score_files([folder / "feed.csv"], Database(path), KeywordScorer, key_file=folder / "risk.duckdb.key")
+    return path
+
+
+def outcomes(path: Path, more: str = "") -> Path:
+    rows = [
+        f"s{who},2026-01-15,phq9,{(14 if who % 2 else 4) + who % 3 - 6 * (who in (3, 7, 15))}\n" for who in range(40)
+    ]
+    path.write_text("subject_id,date,name,value\n" + "".join(rows) + more)
+    return path
+
+
+def test_outcomes_of_raw_ids_meet_the_scores_of_their_pseudonyms(db: Path, tmp_path: Path) -> None:
+    more = "s1,2025-01-01,phq9,5\nnobody,2026-01-15,phq9,5\ns1,2026-03-15,phq9,5\ns2,2026-01-15,phq9,99\n"
+    command(outcomes(tmp_path / "o.csv", more), db=db, out=tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "validation.json").read_text())
+    counts = found["counts"]
+    assert (counts["n_before"], counts["n_unknown"], counts["n_few_texts"], counts["n_rejected"]) == (1, 1, 1, 1)
+    assert found["rejects"][0]["row"] == 45
+    assert (found["everyone"]["n"], found["everyone"]["n_subjects"]) == (40, 40)
+    assert found["everyone"]["sensitivity"]["value"] > 0.9
+    assert found["everyone"]["auroc"]["low"] > 0.5
+    assert found["cohorts"]["x"]["auroc"]["value"] is not None
+    assert found["cohorts"]["y"]["auroc"]["reason"] == "5 subjects, and 30 are needed"
+    html = (tmp_path / "out" / "index.html").read_text()
+    assert "Not a diagnosis" in html or "diagnosis" in html
+    assert "undefined: 5 subjects, and 30 are needed" in html
+    assert "s1" not in json.dumps(found["rejects"])
+
+
+def test_outcomes_without_texts_before_them_are_refused_with_counts(db: Path, tmp_path: Path) -> None:
+    (tmp_path / "o.csv").write_text("subject_id,date,name,value\nnobody,2026-01-15,phq9,5\n")
+    with pytest.raises(DataError, match=r"no outcome has 5 texts .*1 outcomes of subjects without a score"):
+        command(tmp_path / "o.csv", db=db, out=tmp_path / "out")
+    with pytest.raises(ConfigError, match="--window 0"):
+        command(tmp_path / "o.csv", db=db, window=0, out=tmp_path / "out")
