@@ -60,6 +60,15 @@ GRIDS: Mapping[str, Sequence[float]] = {
     "sustained": tuple(range(1, 11)),
 }
 LAST_DAY = dt.date(9999, 12, 30)
+KNOWN_MEASURES = {
+    "median_delay": "all: median days from onset",
+    "median_delay_from_half": "all: median days from half depth",
+    "alarms_per_year_outside": "false alarms a subject-year outside low periods",
+    "alarms_per_calm_year": "  of stable subjects alone",
+    **{"erde5": "ERDE5", "erde5_from_onset": "  from onset", "erde50": "ERDE50"},
+    **{"erde50_from_onset": "  from onset", "f1": "F1", "latency_f1": "latency-weighted F1"},
+    "latency_f1_from_onset": "  from onset",
+}
 Json = dict[str, Any]
 
 
@@ -172,17 +181,7 @@ def print_results(results: Json) -> None:
         for key, since in (("median_delay", "onset"), ("median_delay_from_half", "half depth")):
             days = (_number(row["courses"][kind][key], "g") for row in columns.values())
             table.add_row(f"  median days from {since}", *days)
-    measures = {"alarms_per_calm_year": "alerts a subject-year"}
-    if results["known"]:
-        measures = {
-            "median_delay": "all: median days from onset",
-            "median_delay_from_half": "all: median days from half depth",
-            "alarms_per_year_outside": "false alarms a subject-year outside low periods",
-            "alarms_per_calm_year": "  of stable subjects alone",
-            **{"erde5": "ERDE5", "erde5_from_onset": "  from onset", "erde50": "ERDE50"},
-            **{"erde50_from_onset": "  from onset", "f1": "F1", "latency_f1": "latency-weighted F1"},
-            "latency_f1_from_onset": "  from onset",
-        }
+    measures = KNOWN_MEASURES if results["known"] else {"alarms_per_calm_year": "alerts a subject-year"}
     for key, name in measures.items():
         form = "g" if "median" in key else ".2f"
         table.add_row(name, *(_number(row[key], form) for row in columns.values()))

@@ -232,9 +232,9 @@ def command(
     """Run one SQL query (DuckDB's dialect) on the database; it cannot change anything.
 
     Views of the model that scored last: latest_scores, risk_daily, risk_rolling, criteria_rolling, subjects_now,
-    open_alerts.
+    open_alerts, calibrated_scores.
     Tables of all models: documents, scores, models, runs, files, rejects, alerts, mentions, codes, case_log,
-    access_log, evaluations. For example:
+    access_log, calibrations, evaluations. For example:
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
     statement, database, cut = read_sql(sql), Database(db), False

@@ -40,6 +40,7 @@ COMMANDS = MappingProxyType(
         "query": "Run a read-only SQL query on the database.",
         "train": "Fine-tune a base model on labelled texts (QLoRA).",
         "evaluate": "Measure models on labelled texts.",
+        "calibrate": "Calibrate the signal anew from your own labels.",
         "validate": "Compare the scores with clinical outcomes.",
         "transfer": "Measure a model on text unlike its corpus.",
         "pretrain": "Rebuild the base of the built-in model.",

@@ -74,10 +74,8 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
     heat = window("heat_subject_week", days=options.days, top=ALL_SUBJECTS)
     subjects_until = as_of if options.subject_pages else NEVER
     cohorts = _cohorts(window, weekly.drop_nulls("cohort"), as_of, options)
-    tops = window("daily_top")
-    everyone, pieces = _everyone(
-        [_with_top(daily[0], tops), *daily[1:]], weekly.filter(pl.col("cohort").is_null()), as_of, options
-    )
+    daily[0] = _with_top(daily[0], window("daily_top"))
+    everyone, pieces = _everyone(daily, weekly.filter(pl.col("cohort").is_null()), as_of, options)
     hour_days = pieces.days_by_day(options.days)
     hours = window("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
     return Inputs(
@@ -100,9 +98,7 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         run=next(window("last_run").iter_rows(named=True), None),
         score_card=window("score_card"),
         subject_day=window("rolling_subject", window_days=WINDOWS[0], as_of=subjects_until),
-        subject_7=_with_inertia(
-            *(window("rolling_subject", window_days=length, as_of=subjects_until) for length in WINDOWS[1:])
-        ),
+        subject_7=_with_inertia(window, subjects_until),
         criteria=suppression.criteria(
             window("criteria_overall", days=GROUP_DAYS),
             [str(series.cohort) for series in cohorts],
@@ -122,8 +118,9 @@ def _with_top(daily: pl.DataFrame, tops: pl.DataFrame) -> pl.DataFrame:
     return daily.join(tops, on=["cohort", "day"], how="left", maintain_order="left")
 
 
-def _with_inertia(week: pl.DataFrame, month: pl.DataFrame) -> pl.DataFrame:
+def _with_inertia(window: Window, as_of: dt.date) -> pl.DataFrame:
     """The windows of 7 days per subject, with the inertia of the 28 days; a week is too short for one."""
+    week, month = (window("rolling_subject", window_days=length, as_of=as_of) for length in WINDOWS[1:])
     inertia = month.select("day", "subject_id", "inertia")
     return week.drop("inertia").join(inertia, on=["day", "subject_id"], how="left", maintain_order="left")
 

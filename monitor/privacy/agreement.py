@@ -26,8 +26,8 @@ def require_same_key(con: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
 
 def read_fingerprint(con: duckdb.DuckDBPyConnection) -> str | None:
     """The fingerprint that the first run recorded; None before any run."""
-    row = con.execute("SELECT fingerprint FROM pseudonyms").fetchone()
-    return row[0] if row else None
+    rows = con.execute("SELECT fingerprint FROM pseudonyms").fetchall()  # read to the end, see fetch_number
+    return rows[0][0] if rows else None
 
 
 def check_fingerprint(recorded: str | None, fingerprint: str | None) -> None:

@@ -1,0 +1,163 @@
+"""Calibrate the signal anew from your own labels, beside the model's calibration and never over it.
+
+risk-monitor calibrate labels.csv --db risk.duckdb
+
+The file is a CSV with doc_id (or text) and label (yes or no). Texts are scored by the model that scored last. The
+view calibrated_scores applies every calibration of that model; its scores stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import typer
+from rich.console import Console
+
+from jobs.console.app import run
+from jobs.pipeline.people import named_database, open_key
+from jobs.pipeline.run import open_scorer
+from jobs.pipeline.score_new import Scorer
+from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.update import latest_model
+from monitor.database.connection import Database
+from monitor.database.statements import execute, query, utc_now
+from monitor.errors import DataError
+from monitor.evaluation.platt import Recalibrated, recalibrate
+from monitor.settings import load_settings
+
+ANSWERS = {"yes": True, "no": False, "1": True, "0": False, "true": True, "false": False}
+
+
+def read_labels(path: Path) -> tuple[pl.DataFrame, str]:
+    """Columns number (the row), key and yes of a file of labels, and whether key is a "doc_id" or a "text".
+
+    Raises:
+        DataError: the file cannot be read, lacks a column, or a row has no key or another label than yes or no.
+    """
+    try:
+        table = pl.read_csv(path, infer_schema=False)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{path}: cannot read this file as CSV ({str(error).splitlines()[0]})") from error
+    column = next((name for name in ("doc_id", "text") if name in table.columns), None)
+    if column is None or "label" not in table.columns:
+        raise DataError(f"{path}: give the columns doc_id (or text) and label")
+    rows: dict[str, tuple[int, bool]] = {}
+    for number, (key, label) in enumerate(table.select(column, "label").iter_rows(), start=2):
+        answer = ANSWERS.get((label or "").strip().lower())
+        if not key or answer is None:
+            raise DataError(f"{path}, row {number}: give a {column} and the label yes or no, not {label!r}")
+        if rows.setdefault(key, (number, answer))[1] != answer:
+            raise DataError(f"{path}, row {number}: row {rows[key][0]} has another label for the same {column}")
+    numbers, yes = zip(*rows.values(), strict=True) if rows else ((), ())
+    schema = {"number": pl.Int64, "key": pl.String, "yes": pl.Boolean}
+    return pl.DataFrame({"number": numbers, "key": list(rows), "yes": yes}, schema=schema), column
+
+
+def calibrate(
+    path: Path, db: Database, key_file: Path, signal: str, load: Callable[[], Scorer]
+) -> tuple[str, Recalibrated, int, int]:
+    """Fit and keep a calibration; returns its id, the calibration, and the numbers of labels used and of yes.
+
+    Raises:
+        DataError: the labels cannot be used. StoreError: the database cannot be read or written.
+    """
+    labels, column = read_labels(path)
+    model = latest_model(db)
+    if model is None:
+        raise DataError(f"{db}: nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
+    if column == "text":
+        values = labels.with_columns(
+            signal=pl.Series(_score(labels["key"].to_list(), model["model_id"], signal, load))
+        )
+    else:
+        values = labels.join(_look_up(db, labels, key_file, model["model_id"], signal), on="number")
+    try:
+        fitted = recalibrate(values["signal"].to_numpy(), values["yes"].to_numpy())
+    except DataError as error:
+        lost = labels.height - values.height
+        raise DataError(
+            f"{path}: {error}"
+            + (f"; {lost} of the ids have no score in {db}, or several subjects have them" if lost else "")
+        ) from error
+    content = [model["model_id"], signal, *values.sort("key").select(pl.format("{}={}", "key", "yes")).to_series()]
+    calibration_id = hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]
+    n, n_yes = values.height, int(values["yes"].sum())
+    with db.only_writer(), db.writing() as con:
+        execute(
+            con,
+            "queries/add_calibration",
+            calibration_id=calibration_id,
+            model_id=model["model_id"],
+            signal=signal,
+            **fitted.platt._asdict(),
+            n=n,
+            n_yes=n_yes,
+            ece_before=fitted.ece_before,
+            ece_after=fitted.ece_after,
+            now=utc_now(),
+        )
+    return calibration_id, fitted, n, n_yes
+
+
+def _look_up(db: Database, labels: pl.DataFrame, key_file: Path, model_id: str, signal: str) -> pl.DataFrame:
+    """number and signal of the documents of these ids, as they are or as their pseudonyms."""
+    with db.reading() as con:
+        pseudonyms = open_key(con, key_file)
+        ids = labels.select("number", doc_id="key")
+        if pseudonyms:
+            hashed = pseudonyms.of_documents(labels["key"].to_list())
+            ids = pl.concat([ids, ids.with_columns(doc_id=pl.Series(hashed, dtype=pl.String))])
+        con.register("labels", ids)
+        return query(con, "queries/labelled_signals", model_id=model_id, signal=signal)
+
+
+def _score(texts: list[str], model_id: str, signal: str, load: Callable[[], Scorer]) -> npt.NDArray[np.float64]:
+    scorer = load()
+    if scorer.model.model_id != model_id:
+        raise DataError(
+            f"the model {scorer.model.name} is not the one that scored last ({model_id[:12]}); name that with --model"
+        )
+    scores = scorer.score(texts)
+    high = np.asarray(scores.probabilities @ scorer.model.risk_map.matrix()[:, -1], dtype=np.float64)
+    shown = high if scores.any is None else np.asarray(scores.any, dtype=np.float64)
+    return {"p_high": high, "p_any": shown}.get(signal, np.maximum(high, shown))
+
+
+def command(
+    labels: Annotated[Path, typer.Argument(metavar="LABELS", help="CSV with doc_id (or text) and label (yes, no).")],
+    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
+    model: Annotated[str, typer.Option(help='The model for texts: "embedded", a folder, or a hub id.')] = "embedded",
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings in TOML, with database, key and signal (default: risk-monitor.toml)."),
+    ] = None,
+) -> None:
+    """Calibrate the signal of the rules anew from your own labels, 30 or more.
+
+    The calibration is kept under its own id beside the scores, which stay as they are; the view calibrated_scores
+    applies it. The error after it is measured on labels left out of the fit.
+    """
+    database, key_file = named_database(db, config)
+    signal = load_settings(config).alert_rules.signal
+    name, fitted, n, n_yes = calibrate(labels, database, key_file, signal, lambda: open_scorer(model))
+    console = Console()
+    console.print(
+        f"calibration {name} of {signal}: slope {fitted.platt.slope:.2f}, intercept {fitted.platt.intercept:.2f}"
+    )
+    console.print(
+        f"calibration error (ECE) {fitted.ece_before:.3f} before, {fitted.ece_after:.3f} after (10-fold), on "
+        f"{n:,} labels, {n_yes:,} of them yes"
+    )
+    if fitted.ece_after >= fitted.ece_before:
+        console.print("It is no better than without; the model's own calibration may be kept.")
+    console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True, highlight=False)
+
+
+if __name__ == "__main__":
+    run(command)

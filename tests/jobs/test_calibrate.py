@@ -1,0 +1,91 @@
+"""risk-monitor calibrate: few labels make probabilities mean what they say, and never touch the scores."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jobs.calibrate import calibrate
+from jobs.pipeline.score_files import score_files
+from monitor.database.connection import Database
+from monitor.errors import DataError
+from monitor.evaluation.platt import Platt, calibration_error, recalibrate
+from tests.support.keyword_scorer import KeywordScorer
+
+
+def drawn(n: int, seed: int, slope: float = 0.4, intercept: float = -1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Signals (n,), and labels whose log-odds are slope * logit(signal) + intercept."""
+    rng = np.random.default_rng(seed)
+    signal = rng.beta(0.8, 0.8, n)
+    return signal, rng.random(n) < Platt(slope, intercept).apply(signal)
+
+
+def test_recalibration_finds_the_line_and_lowers_the_error() -> None:
+    signal, yes = drawn(3000, 1)
+    fitted = recalibrate(signal, yes)
+    assert fitted.platt.slope == pytest.approx(0.4, abs=0.06)
+    assert fitted.platt.intercept == pytest.approx(-1.0, abs=0.1)
+    assert fitted.ece_before == pytest.approx(calibration_error(signal, yes))
+    assert fitted.ece_after < 0.3 * fitted.ece_before
+
+
+def test_few_labels_of_a_calibrated_signal_change_little() -> None:
+    gained = []
+    for seed in range(20):
+        signal, yes = drawn(40, seed, 1.0, 0.0)
+        new = recalibrate(signal, yes).platt.apply(np.array([0.2, 0.5, 0.8]))
+        gained.append(np.abs(new - [0.2, 0.5, 0.8]).max())
+    assert np.mean(gained) < 0.15
+
+
+def test_too_few_labels_are_refused() -> None:
+    signal, yes = drawn(29, 0)
+    with pytest.raises(DataError, match="29 labelled texts; a calibration needs 30 or more"):
+        recalibrate(signal, yes)
+    with pytest.raises(DataError, match="2 yes and 98 no"):
+        recalibrate(np.linspace(0.1, 0.9, 100), np.arange(100) < 2)
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("calibrate")
+    rows = [f"d{n},s,2026-01-01,{n} {'sadness' if n % 2 else 'joy'}\n" for n in range(60)]
+    (folder / "feed.csv").write_text("doc_id,subject_id,posted_at,text\n" + "".join(rows))
+    score_files([folder / "feed.csv"], Database(folder / "risk.duckdb"), KeywordScorer, key_file=folder / "key")
+    return folder / "risk.duckdb"
+
+
+@pytest.mark.parametrize("column", ["doc_id", "text"])
+def test_labels_by_id_or_text_are_kept_beside_the_scores(db: Path, tmp_path: Path, column: str) -> None:
+    keys = [f"d{n}" if column == "doc_id" else f"{n} {'sadness' if n % 2 else 'joy'}" for n in range(60)]
+    lines = [f"{key},{'yes' if n % 2 or n % 5 == 0 else 'no'}\n" for n, key in enumerate(keys)]
+    (tmp_path / "labels.csv").write_text(f"{column},label\n" + "".join(lines))
+    scores = "SELECT * FROM scores ORDER BY doc_id"
+    before = Database(db).connect(read_only=True).execute(scores).fetchall()
+    name, fitted, n, n_yes = calibrate(
+        tmp_path / "labels.csv", Database(db), db.with_name("key"), "p_high", KeywordScorer
+    )
+    assert (n, n_yes) == (60, 36)
+    with Database(db).reading() as con:
+        assert con.execute(scores).fetchall() == before
+        rows = con.execute(
+            "SELECT p_before, p FROM calibrated_scores WHERE calibration_id = ? ORDER BY doc_id", [name]
+        ).fetchall()
+    assert len(rows) == 60
+    p_before, p = np.array(rows).T
+    assert p == pytest.approx(fitted.platt.apply(p_before))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("id,label\nd1,yes\n", "give the columns doc_id"),
+        ("doc_id,label\nd1,maybe\n", "row 2: give a doc_id and the label yes or no, not 'maybe'"),
+        ("doc_id,label\nd1,yes\nd1,no\n", "row 3: row 2 has another label"),
+        ("doc_id,label\nd1,yes\nd999,no\n", "1 labelled texts; .* 1 of the ids have no score"),
+    ],
+)
+def test_a_mistake_in_the_labels_is_one_clear_line(db: Path, tmp_path: Path, content: str, message: str) -> None:
+    (tmp_path / "labels.csv").write_text(content)
+    with pytest.raises(DataError, match=message):
+        calibrate(tmp_path / "labels.csv", Database(db), db.with_name("key"), "p_high", KeywordScorer)
