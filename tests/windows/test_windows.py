@@ -123,8 +123,8 @@ def test_model_coverage_sorts_models_by_their_newest_scores(
     con.execute("UPDATE scores SET scored_at = TIMESTAMP '2026-07-01' WHERE model_id = 'model-b'")
     con.execute("INSERT INTO models BY NAME SELECT 'model-0' AS model_id, * EXCLUDE model_id FROM models LIMIT 1")
     con.execute(
-        "INSERT INTO alert_updates (model_id, scored_until, run_id) VALUES ('model-a', '2026-06-01', 'r'),"
-        " ('model-b', '2026-06-30', 'r')"
+        "INSERT INTO alert_updates (model_id, scored_until, run_id) VALUES ('model-a', '2026-06-01', 'run-1'),"
+        " ('model-b', '2026-06-30', 'run-1')"
     )
     frame = window_queries.run(con, "model_coverage", until=AS_OF)
     assert frame.select("model_id", "n", "last_posted", "alerts_current").rows() == [
