@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
+import polars as pl
 import typer
 from rich.console import Console
 from rich.text import Text
@@ -26,6 +27,7 @@ from monitor.database.snapshot import publish, snapshot_files
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
 from monitor.intake.feeds import feed_files, feed_finder
+from monitor.intake.identity import clean_ids, look_alike_form
 from monitor.output_files import is_listed
 from monitor.privacy import agreement
 from monitor.privacy.forgetting import Forgotten, files_containing, forget, possible_ids, values_containing
@@ -46,7 +48,11 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     """
     key_file = (settings and settings.key_file) or default_key_file(db.path)
     pseudonyms, comparable = _open_key(db, key_file, subject)
-    names = possible_ids(subject, pseudonyms)
+    rules = settings.ids if settings else None
+    cleaned = clean_ids(pl.Series([subject]), rules).ids.item() or subject
+    names = tuple(dict.fromkeys((*possible_ids(subject, pseudonyms), *possible_ids(cleaned, pseudonyms))))
+    with db.reading() as con:
+        alike = store.look_alikes(con, names, possible_ids(look_alike_form(cleaned), pseudonyms)[-1:])
     with db.only_writer():
         done = forget(db, names)
         files = [db.file, *_rewrite_outputs(db, settings)]
@@ -57,6 +63,12 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     for path in with_bytes:
         if path != db.file and not is_listed(path):
             print_warning(f"{path} is no file that risk-monitor wrote, and holds traces of this subject; look at it")
+    if alike:
+        stay = "1 other subject differs" if len(alike) == 1 else f"{len(alike):,} other subjects differ"
+        print_warning(
+            f"{stay} from this one only by case, .0 or accents, spaces or leading zeros, and stay in the database: "
+            f"{', '.join(alike)}; forget each of them that is the same person"
+        )
     if not comparable:
         print_warning(
             "the key of this database is missing, so your input files were not searched for this subject; check them"
@@ -146,7 +158,10 @@ def _input_files_of(
                 if any(
                     not names.isdisjoint(chunk.documents["subject_id"])
                     for chunk in documents.read_documents(
-                        path, pseudonyms=pseudonyms, feed=feed_of(path) if feed_of else None
+                        path,
+                        pseudonyms=pseudonyms,
+                        ids=settings.ids if settings else None,
+                        feed=feed_of(path) if feed_of else None,
                     )
                 ):
                     matches.append(path)

@@ -8,7 +8,7 @@ A second run appends nothing; a run after a crash completes the rest.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -37,8 +37,9 @@ from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 from monitor.intake.feeds import Feed, feed_finder
+from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import load_settings
 
@@ -51,6 +52,19 @@ def command(
     db: Annotated[Path, typer.Option(help="The database file; created if it does not exist.")],
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    on_change: Annotated[
+        str | None,
+        typer.Option(
+            help="A row with a used doc_id, but another time or text: reject, replace or keep_both "
+            "(default: that of risk-monitor.toml here, else reject)."
+        ),
+    ] = None,
+    casefold: Annotated[
+        bool, typer.Option("--casefold", help="Ids that differ only by letter case are one person.")
+    ] = False,
+    strip: Annotated[
+        bool, typer.Option("--strip", help="Ids that differ only by spaces and outer punctuation are one person.")
+    ] = False,
     plain_ids: Annotated[
         bool, typer.Option("--plain-ids", help="Store the ids as they are, for a feed without real ids.")
     ] = False,
@@ -93,6 +107,9 @@ def command(
     settings = load_settings()
     if key_file is None and settings.db.resolve() == db.resolve():
         key_file = settings.key_file
+    if on_change is not None and on_change not in get_args(OnChange):
+        raise ConfigError(f"--on-change {on_change}: use {', '.join(get_args(OnChange))}")
+    ids = IdRules(casefold=casefold or settings.ids.casefold, strip=strip or settings.ids.strip)
     key = None if plain_ids else key_file or default_key_file(db)
     done = score_files(
         inputs,
@@ -102,6 +119,8 @@ def command(
         rules=settings.alert_rules,
         crisis=CrisisList.read(settings.crisis_list),
         feed_of=(lambda _: feed) if feed else feed_finder(settings.feeds, settings.inbox),
+        ids=ids,
+        on_change=cast(OnChange, on_change) if on_change else settings.on_change,
     )
     print_summary(done.counts, Database(db), done.model, alerts=done.alerts)
     counts = done.counts

@@ -28,6 +28,7 @@ from monitor.cron import Cron
 from monitor.errors import ConfigError
 from monitor.intake.feeds import Feed
 from monitor.intake.quality_limits import Count, Quality
+from monitor.intake.row_rules import IdRules, OnChange
 from monitor.labels import CRITERIA, RiskMap
 
 DEFAULT_FILE = Path("risk-monitor.toml")
@@ -110,6 +111,10 @@ class Settings(BaseSettings):
     late_hours: Hours = Field(26.0, description="hours since the last finished run from which status says late")
     schedule: Schedule = Field(default_factory=Schedule, description="when jobs run, and which")
     alerts: AlertRules = Field(default_factory=AlertRules, description="the early-warning rules")
+    on_change: OnChange = Field(
+        "reject", description='a row with a used doc_id, but another time or text: "reject", "replace" or "keep_both"'
+    )
+    ids: IdRules = Field(default_factory=IdRules, description="differences between ids that mean nothing here")
     quality: Quality = Field(default_factory=Quality, description="limits of the input's quality")
     feeds: tuple[Feed, ...] = Field((), description="files of the inbox with other columns, and how to read them")
     risk_map: dict[str, str] | None = Field(None, description="risk level of each emotion; default: the model's")
@@ -276,7 +281,13 @@ _WANTED = {  # prefix of pydantic's error type -> remedy
 }
 
 
-_TABLES: dict[str, type[BaseModel]] = {"schedule": Schedule, "quality": Quality, "alerts": AlertRules, "feeds": Feed}
+_TABLES: dict[str, type[BaseModel]] = {
+    "schedule": Schedule,
+    "quality": Quality,
+    "alerts": AlertRules,
+    "feeds": Feed,
+    "ids": IdRules,
+}
 
 
 def suggest(key: str, table: type[BaseModel] = Settings) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from jobs.pipeline.run_counts import RunCounts
 from monitor.database import ledger, store
 from monitor.database.connection import Database
 from monitor.intake import documents
+from monitor.intake.row_rules import OnChange
 from monitor.privacy.codes import give_codes
 
 COMMIT_ROWS = 100_000  # with half as many, a million rows take half as long again
@@ -125,10 +126,17 @@ def batch_writer(commit: Commit, counts: RunCounts) -> Iterator[BatchWriter]:
         writer.commit()
 
 
-def commit_batch(db: Database, batch: Batch, run_id: str, counts: RunCounts, stop: Event | None = None) -> None:
-    """Commit a batch and its counts in one transaction; see `Database.writing` for stop."""
+def commit_batch(
+    db: Database,
+    batch: Batch,
+    run_id: str,
+    counts: RunCounts,
+    stop: Event | None = None,
+    on_change: OnChange = "reject",
+) -> None:
+    """Commit a batch and its counts in one transaction; see `Database.writing` for stop, else `append_batch`."""
     with db.writing(stop=stop) as con:
-        appended = append_batch(con, batch, run_id)
+        appended = append_batch(con, batch, run_id, on_change)
     count_batch(batch, appended, counts)
 
 
@@ -138,27 +146,40 @@ class Appended(NamedTuple):
     Attributes:
         chunks: those of the batch, without documents whose ids are in use.
         n_documents: number of new documents.
+        n_replaced: number of versions that a row of the batch replaced.
+        n_known_rejects: number of rejects whose rows an earlier run has rejected.
         new_refusals: reject_ids of refused files that were not refused before.
     """
 
     chunks: list[documents.Chunk]
     n_documents: int
+    n_replaced: int
+    n_known_rejects: int
     new_refusals: set[str]
 
 
-def append_batch(con: duckdb.DuckDBPyConnection, batch: Batch, run_id: str) -> Appended:
-    """Append a batch's rows and files, and add them to the run's line; the caller commits."""
-    chunks, n_appended = _append(con, batch.chunks, run_id) if batch.chunks else ([], 0)
+def append_batch(
+    con: duckdb.DuckDBPyConnection, batch: Batch, run_id: str, on_change: OnChange = "reject"
+) -> Appended:
+    """Append a batch's rows and files, and add them to the run's line; the caller commits.
+
+    Args:
+        con: the database.
+        batch: the rows and files.
+        run_id: the run whose ledger line counts the rows.
+        on_change: what a document with a used doc_id, but another time or text, does.
+    """
+    rows = _append(con, batch.chunks, run_id, on_change) if batch.chunks else Appended([], 0, 0, 0, set())
     for name, sha256, size in batch.files:
         store.add_file(con, name, sha256, size, run_id)
     new = _refuse(con, [reject for *_, reject in batch.refused], run_id) if batch.refused else set[str]()
     ledger.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=len(new))
-    return Appended(chunks, n_appended, new)
+    return rows._replace(new_refusals=new)
 
 
 def count_batch(batch: Batch, appended: Appended, counts: RunCounts) -> None:
     """Add a batch that was committed to the counts of its run."""
-    counts.add_chunks(appended.chunks, appended.n_documents)
+    counts.add_chunks(appended.chunks, appended.n_documents, appended.n_replaced, appended.n_known_rejects)
     for path, reason, reject in batch.refused:
         if reject["reject_id"].item() in appended.new_refusals:
             counts.refused[path] = reason
@@ -175,28 +196,55 @@ def _refuse(con: duckdb.DuckDBPyConnection, refusals: list[pl.DataFrame], run_id
 
 
 def _append(
-    con: duckdb.DuckDBPyConnection, chunks: list[documents.Chunk], run_id: str
-) -> tuple[list[documents.Chunk], int]:
-    """Append chunks; returns them without the documents whose ids are in use, and the number of new documents."""
+    con: duckdb.DuckDBPyConnection, chunks: list[documents.Chunk], run_id: str, on_change: OnChange
+) -> Appended:
+    """Append chunks, and count their rows in the run's line."""
     if stored := store.stored_ids(con, pl.concat([chunk.documents for chunk in chunks])):
         chunks = [chunk.with_stored_ids(stored) for chunk in chunks]
-    if used := set(store.conflicting_ids(con, pl.concat([chunk.documents for chunk in chunks]))):
-        chunks = [_reject(chunk, used) for chunk in chunks]
-    new = pl.concat([chunk.documents for chunk in chunks])
-    n_appended = store.append_documents(con, new, run_id)
-    give_codes(con, new["subject_id"].unique().to_list())
-    store.append_rejects(con, pl.concat([chunk.rejects for chunk in chunks]), run_id)
+    rows, n_replaced = pl.concat([chunk.documents for chunk in chunks]), 0
+    if changed := set(store.conflicting_ids(con, rows)):
+        if on_change == "replace":
+            n_replaced = _replace(con, chunks, rows.filter(pl.col("doc_id").is_in(list(changed))), run_id)
+        else:
+            chunks = [_set_apart(chunk, changed, on_change) for chunk in chunks]
+            rows = pl.concat([chunk.documents for chunk in chunks])
+    n_appended = store.append_documents(con, rows, run_id)
+    give_codes(con, rows["subject_id"].unique().to_list())
+    n_replaced += store.append_superseded(con, pl.concat([chunk.replaced for chunk in chunks]), run_id)
+    store.append_subject_forms(con, pl.concat([chunk.subjects for chunk in chunks]))
+    rejects = pl.concat([chunk.rejects for chunk in chunks])
+    n_known = store.count_known_rejects(con, rejects)
+    store.append_rejects(con, rejects, run_id)
     ledger.count_in_run(
         con,
         run_id,
         n_read=sum(chunk.n_read for chunk in chunks),
-        n_rejected=sum(chunk.rejects.height for chunk in chunks),
-        n_duplicate=sum(chunk.n_valid for chunk in chunks) - n_appended,
+        n_rejected=rejects.height,
+        n_known_rejects=n_known,
+        n_duplicate=sum(chunk.n_valid for chunk in chunks) - n_appended - n_replaced,
         n_appended=n_appended,
+        n_replaced=n_replaced,
     )
-    return chunks, n_appended
+    return Appended(chunks, n_appended, n_replaced, n_known, set())
 
 
-def _reject(chunk: documents.Chunk, used: set[str]) -> documents.Chunk:
-    ids = used.intersection(chunk.documents["doc_id"])
-    return chunk.reject_documents(ids) if ids else chunk
+def _replace(
+    con: duckdb.DuckDBPyConnection, chunks: Sequence[documents.Chunk], changed: pl.DataFrame, run_id: str
+) -> int:
+    """Write changed documents over the stored ones; returns their number.
+
+    A file that was read before cannot bring back a replaced version: reading old files again changes nothing.
+    """
+    old = [chunk.documents["doc_id"] for chunk in chunks if chunk.read_before]
+    if old:
+        again = changed.filter(pl.col("doc_id").is_in(pl.concat(old).to_list()))
+        changed = changed.filter(~pl.col("doc_id").is_in(store.known_versions(con, again)))
+    return store.replace_documents(con, changed, run_id)
+
+
+def _set_apart(chunk: documents.Chunk, changed: set[str], on_change: OnChange) -> documents.Chunk:
+    """Reject a chunk's changed documents, or give them ids of their own."""
+    ids = changed.intersection(chunk.documents["doc_id"])
+    if not ids:
+        return chunk
+    return chunk.keep_versions(ids) if on_change == "keep_both" else chunk.reject_documents(ids)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
@@ -17,7 +18,8 @@ from monitor.database import store
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.intake import documents
-from monitor.intake.feeds import Feed, FeedOf
+from monitor.intake.feeds import FeedOf
+from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import Pseudonyms
 
 
@@ -30,6 +32,8 @@ def ingest(
     unattended: bool = False,
     pseudonyms: Pseudonyms | None = None,
     feed_of: FeedOf | None = None,
+    ids: IdRules | None = None,
+    on_change: OnChange = "reject",
 ) -> None:
     """Read every row of these files into documents and rejects of a database.
 
@@ -42,17 +46,19 @@ def ingest(
             reject without a row number, and the run goes on.
         pseudonyms: replaces the ids of subjects and documents; None: they stay.
         feed_of: gives the feed of each file; None: all have the columns of the contract.
+        ids: what else to drop from ids of subjects; None: nothing.
+        on_change: what a row with a used doc_id, but another time or text, does.
 
     Raises:
         DataError: a file cannot be read at all; the files before it are in the database.
     """
     read_before = set[tuple[int, str]]()  # bytes and SHA-256; a forgotten file has no name any more
-    if unattended:
+    if unattended or on_change == "replace":
         with db.reading() as con:
             read_before = {(size, sha256) for _, size, sha256 in store.files_read(con)}
 
     def commit(batch: batches.Batch, counts: RunCounts, stop: Event) -> None:
-        batches.commit_batch(db, batch, run_id, counts, stop)
+        batches.commit_batch(db, batch, run_id, counts, stop, on_change)
 
     read_files(
         files,
@@ -62,6 +68,8 @@ def ingest(
         unattended=unattended,
         pseudonyms=pseudonyms,
         feed_of=feed_of,
+        ids=ids,
+        on_change=on_change,
     )
 
 
@@ -74,6 +82,8 @@ def read_files(
     unattended: bool = False,
     pseudonyms: Pseudonyms | None = None,
     feed_of: FeedOf | None = None,
+    ids: IdRules | None = None,
+    on_change: OnChange = "reject",
 ) -> None:
     """Read every row of these files, and commit them in batches.
 
@@ -81,10 +91,10 @@ def read_files(
         files: the input files.
         commit: commits a batch.
         counts: the counts of the run, and the reasons of the rejects.
-        read_before: size in bytes and SHA-256 of files to skip.
+        read_before: size in bytes and SHA-256 of files that were read to their end. An unattended run skips them; in
+            another one they cannot bring back a version that was replaced.
         unattended: as `ingest`.
-        pseudonyms: as `ingest`.
-        feed_of: as `ingest`.
+        pseudonyms, feed_of, ids, on_change: as `ingest`.
 
     Raises:
         DataError: as `ingest`.
@@ -94,10 +104,15 @@ def read_files(
             before, sha256 = size_and_mtime(path), None
             try:
                 sha256 = _sha256(path)
-                if before and (before[0], sha256) in read_before:
+                is_known = before is not None and (before[0], sha256) in read_before
+                if is_known and unattended:
                     counts.n_skipped_files += 1
                     continue
-                _read_file(path, writer, pseudonyms, advance, feed_of(path) if feed_of else None)
+                feed = feed_of(path) if feed_of else None
+                chunks = documents.read_documents(
+                    path, pseudonyms=pseudonyms, ids=ids, feed=feed, on_change=on_change
+                )
+                _read_file(path, writer, (replace(chunk, read_before=is_known) for chunk in chunks), advance)
             except DataError as error:
                 if not unattended:
                     raise
@@ -114,14 +129,10 @@ def read_files(
 
 
 def _read_file(
-    path: Path,
-    writer: BatchWriter,
-    pseudonyms: Pseudonyms | None,
-    advance: Callable[[int], None],
-    feed: Feed | None,
+    path: Path, writer: BatchWriter, chunks: Iterable[documents.Chunk], advance: Callable[[int], None]
 ) -> None:
     n_read = n_valid = 0
-    for chunk in documents.read_documents(path, pseudonyms=pseudonyms, feed=feed):
+    for chunk in chunks:
         writer.add(chunk)
         raise_if_stopped()
         advance(chunk.n_read)

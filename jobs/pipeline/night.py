@@ -68,8 +68,17 @@ def run_pipeline(
     ):
         model_id = run.scorer.model.model_id
         files = complete_files(settings.inbox, settings.settle_s, settings.feeds)
-        feed_of = feed_finder(settings.feeds, settings.inbox)
-        ingest(db, files, run.run_id, counts, unattended=True, pseudonyms=run.pseudonyms, feed_of=feed_of)
+        ingest(
+            db,
+            files,
+            run.run_id,
+            counts,
+            unattended=True,
+            pseudonyms=run.pseudonyms,
+            feed_of=feed_finder(settings.feeds, settings.inbox),
+            ids=settings.ids,
+            on_change=settings.on_change,
+        )
         score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
         quality = judge_input(db, settings, run.run_id)

@@ -12,9 +12,11 @@ from monitor.intake import documents
 
 @dataclass
 class RunCounts:
-    """What a run did. Valid rows (n_read - n_rejected) are either appended or duplicates.
+    """What a run did. Valid rows (n_read - n_rejected) are appended, replace a version, or are duplicates.
 
     Attributes:
+        n_replaced: versions of documents that a changed row replaced.
+        n_known_rejects: rejects whose rows an earlier run has rejected.
         n_skipped_files: files whose content an earlier run has read.
         n_not_texts: entries of chats and surveys that are no texts of a person, and no rows.
         n_measures: numbers that rows have beside their texts.
@@ -37,6 +39,8 @@ class RunCounts:
     n_not_texts: int = 0
     n_measures: int = 0
     n_truncated: int = 0
+    n_replaced: int = 0
+    n_known_rejects: int = 0
     scoring_s: float = 0.0
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
@@ -44,7 +48,9 @@ class RunCounts:
     still_refused: list[Path] = field(default_factory=list)
     empty: dict[Path, str] = field(default_factory=dict)
 
-    def add_chunks(self, chunks: Sequence[documents.Chunk], n_appended: int) -> None:
+    def add_chunks(
+        self, chunks: Sequence[documents.Chunk], n_appended: int, n_replaced: int = 0, n_known_rejects: int = 0
+    ) -> None:
         """Count chunks, of which n_appended documents were new, and their rejects by reason."""
         for chunk in chunks:
             self.n_read += chunk.n_read
@@ -56,5 +62,7 @@ class RunCounts:
                 key = f"{column}: {reason}" if column else reason
                 self.reasons[key] += 1
                 self.examples.setdefault(key, Path(file).name + ("" if row is None else f" row {row:,}"))
-        self.n_duplicate -= n_appended
+        self.n_duplicate -= n_appended + n_replaced
+        self.n_replaced += n_replaced
+        self.n_known_rejects += n_known_rejects
         self.n_appended += n_appended

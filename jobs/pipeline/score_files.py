@@ -17,6 +17,7 @@ from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.intake.documents import check_file, find_inputs
 from monitor.intake.feeds import FeedOf
+from monitor.intake.row_rules import IdRules, OnChange
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
@@ -39,6 +40,8 @@ def score_files(
     rules: AlertRules | None = None,
     crisis: CrisisList | None = None,
     feed_of: FeedOf | None = None,
+    ids: IdRules | None = None,
+    on_change: OnChange = "reject",
 ) -> ScoreResult:
     """Read the inputs, score their texts and update the alerts.
 
@@ -53,6 +56,8 @@ def score_files(
         rules: of the alerts; None: the defaults.
         crisis: list of crisis wording; None: the one that comes with the program.
         feed_of: gives the feed of each file; None: all have the columns of the contract.
+        ids: what else to drop from ids of subjects; None: nothing.
+        on_change: what a row with a used doc_id, but another time or text, does.
 
     Raises:
         DataError, StoreError, ModelError: an input, the database or the model cannot be read.
@@ -62,7 +67,16 @@ def score_files(
         check_file(path, feed_of(path) if feed_of else None)
     counts = RunCounts()
     with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
-        ingest(db, files, run_id, counts, pseudonyms=pseudonyms, feed_of=feed_of)
+        ingest(
+            db,
+            files,
+            run_id,
+            counts,
+            pseudonyms=pseudonyms,
+            feed_of=feed_of,
+            ids=ids,
+            on_change=on_change,
+        )
         score_pending(db, scorer, run_id, counts, chunk_rows, crisis)
         alerts = refresh_alerts(db, scorer.model.model_id, rules or AlertRules(), run_id)
     return ScoreResult(counts, scorer.model, alerts)

@@ -32,26 +32,7 @@ def print_summary(
     alerts: AlertCounts | None = None,
 ) -> None:
     """Print the counts of a run, and the most frequent reasons of its rejects, each with its first row."""
-    rejects = f'see: risk-monitor query "FROM rejects" --db {db}'
-    duplicates = "in the database already, or twice in the input"
-    speed = f"in {format_duration(counts.scoring_s)}, {counts.n_scored / max(counts.scoring_s, 1e-9):,.0f} texts/s"
-    lines = [
-        ("read", counts.n_read, f"rows of {_files(counts.n_files)}"),
-        *[("skipped", counts.n_skipped_files, "read before as they are now")][: counts.n_skipped_files],
-        *[("refused", len(counts.refused), "cannot be read at all, see below")][: len(counts.refused)],
-        ("rejected", counts.n_rejected, rejects if counts.reasons else ""),
-        *(
-            ("", n, f"{reason} (first: {counts.examples[reason]})")
-            for reason, n in counts.reasons.most_common(TOP_REASONS)
-        ),
-        ("duplicates", counts.n_duplicate, duplicates if counts.n_duplicate else ""),
-        ("appended", counts.n_appended, ""),
-        *[("left out", counts.n_not_texts, NOT_TEXTS)][: counts.n_not_texts],
-        ("scored", counts.n_scored, speed if counts.n_scored else ""),
-        *[("cut", counts.n_truncated, "of these were not read to their end (setting max_pieces)")][
-            : counts.n_truncated
-        ],
-    ]
+    lines = _count_lines(counts, db)
     console = Console()
     width = max(len(f"{n:,}") for _, n, _ in lines)
     for name, n, remark in lines:
@@ -71,6 +52,32 @@ def print_summary(
         print_warning(finding)
     print_file_warnings(counts)
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
+
+
+def _count_lines(counts: RunCounts, db: Database) -> list[tuple[str, int, str]]:
+    """Name, number and remark of each count; counts that are rarely above 0 are left out at 0."""
+    rejects = f'see: risk-monitor query "FROM rejects" --db {db}'
+    duplicates = "in the database already, or twice in the input"
+    speed = f"in {format_duration(counts.scoring_s)}, {counts.n_scored / max(counts.scoring_s, 1e-9):,.0f} texts/s"
+    return [
+        ("read", counts.n_read, f"rows of {_files(counts.n_files)}"),
+        *[("skipped", counts.n_skipped_files, "read before as they are now")][: counts.n_skipped_files],
+        *[("refused", len(counts.refused), "cannot be read at all, see below")][: len(counts.refused)],
+        ("rejected", counts.n_rejected, rejects if counts.reasons else ""),
+        *[("", counts.n_known_rejects, "of them rejected by an earlier run, too")][: counts.n_known_rejects],
+        *(
+            ("", n, f"{reason} (first: {counts.examples[reason]})")
+            for reason, n in counts.reasons.most_common(TOP_REASONS)
+        ),
+        ("duplicates", counts.n_duplicate, duplicates if counts.n_duplicate else ""),
+        *[("replaced", counts.n_replaced, "by a changed row; see: superseded_documents")][: counts.n_replaced],
+        ("appended", counts.n_appended, ""),
+        *[("left out", counts.n_not_texts, NOT_TEXTS)][: counts.n_not_texts],
+        ("scored", counts.n_scored, speed if counts.n_scored else ""),
+        *[("cut", counts.n_truncated, "of these were not read to their end (setting max_pieces)")][
+            : counts.n_truncated
+        ],
+    ]
 
 
 def print_file_warnings(counts: RunCounts) -> None:

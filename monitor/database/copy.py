@@ -20,7 +20,7 @@ from monitor.errors import StoreError
 
 # Scores, pieces and mentions follow documents, and the case log follows alerts, because they are copied with them.
 FILTERED_TABLES = (
-    *("documents", "scores", "pieces", "mentions"),
+    *("documents", "scores", "pieces", "mentions", "superseded_documents", "superseded_scores", "subject_forms"),
     *("alerts", "case_log", "codes", "files", "rejects", "runs"),
 )
 TEXT_TABLES = ("documents", "scores", "pieces")  # the tables with a row for each text

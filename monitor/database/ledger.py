@@ -54,6 +54,8 @@ def count_in_run(
     n_duplicate: int = 0,
     n_appended: int = 0,
     n_scored: int = 0,
+    n_replaced: int = 0,
+    n_known_rejects: int = 0,
 ) -> None:
     """Add a chunk's counts to its run; call it in the transaction that appends the chunk.
 
@@ -71,6 +73,8 @@ def count_in_run(
         n_duplicate=n_duplicate,
         n_appended=n_appended,
         n_scored=n_scored,
+        n_replaced=n_replaced,
+        n_known_rejects=n_known_rejects,
     )
     _check_line(updated)
 

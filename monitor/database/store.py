@@ -7,7 +7,7 @@ opens a database or commits; see connection.py. The statements are in sql/querie
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,53 @@ def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, ru
     return _append(con, "append_documents", documents.unique("doc_id", keep="first", maintain_order=True), run_id)
 
 
+def known_versions(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[str]:
+    """The doc_ids in `documents` whose row is a superseded version of the stored document."""
+    con.register("incoming", documents)
+    return [doc_id for (doc_id,) in execute(con, "queries/known_versions").fetchall()]
+
+
+def replace_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
+    """Write documents over the stored ones with their doc_ids, which become superseded; returns their number.
+
+    What other tables say of the replaced versions is removed; `superseded_scores` keeps the scores.
+    """
+    con.register("incoming", documents)
+    now = utc_now()
+    n_replaced = fetch_number(execute(con, "queries/supersede_documents", run_id=run_id, now=now))
+    execute(con, "queries/supersede_scores")
+    for (table,) in execute(con, "queries/document_tables").fetchall():
+        con.execute(f'DELETE FROM "{table}" WHERE doc_id IN (SELECT doc_id FROM incoming)')
+    execute(con, "queries/replace_documents", run_id=run_id, now=now)
+    execute(con, "queries/restored_versions")
+    execute(con, "queries/restored_scores")
+    return n_replaced
+
+
+def append_superseded(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, run_id: str) -> int:
+    """Append rows that later rows of the same chunk replaced, as superseded versions; returns the number of new."""
+    if rows.is_empty():
+        return 0
+    con.register("incoming", rows)
+    return fetch_number(execute(con, "queries/supersede_rows", run_id=run_id, now=utc_now()))
+
+
+def append_subject_forms(con: duckdb.DuckDBPyConnection, subjects: pl.DataFrame) -> None:
+    """Append the forms of subjects (subject_id, form) that have none yet."""
+    con.register("incoming", subjects.unique("subject_id", keep="first", maintain_order=True))
+    execute(con, "queries/append_subject_forms")
+
+
+def count_known_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> int:
+    """Number of rejects whose row an earlier run has rejected."""
+    con.register("incoming", rejects)
+    return fetch_number(execute(con, "queries/known_rejects"))
+
+
 def append_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame, run_id: str) -> int:
-    """Append the new rejects (reject_id, file, row, column, reason, raw); returns their number."""
+    """Append the new rejects (reject_id, file, row, column, reason, raw, content_id); returns their number."""
+    if "content_id" not in rejects.columns:
+        rejects = rejects.with_columns(content_id=pl.lit(None, pl.String))
     return _append(con, "append_rejects", rejects.unique("reject_id", keep="first", maintain_order=True), run_id)
 
 
@@ -114,6 +159,18 @@ def totals(con: duckdb.DuckDBPyConnection, model_id: str) -> dict[str, Any]:
 def files_read(con: duckdb.DuckDBPyConnection) -> set[tuple[str, int, str]]:
     """The manifest: path, size in bytes and SHA-256 of every file that was read to its end."""
     return set(execute(con, "queries/files_read").fetchall())
+
+
+def look_alikes(con: duckdb.DuckDBPyConnection, subjects: Sequence[str], forms: Sequence[str]) -> list[str]:
+    """Other subjects whose id differs from these only by case, accents, `.0`, spaces or leading zeros.
+
+    Args:
+        con: the database.
+        subjects: ids as the database has them.
+        forms: forms of ids that it may not have.
+    """
+    rows = execute(con, "queries/look_alikes", subjects=list(subjects), forms=list(forms)).fetchall()
+    return [subject for (subject,) in rows]
 
 
 def add_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str, size: int, run_id: str) -> None:

@@ -20,12 +20,13 @@ from zoneinfo import ZoneInfo
 from monitor.errors import DataError
 from monitor.intake.date_rules import DateRule
 from monitor.intake.identity import NO_WHOLE_ID
-from monitor.intake.raw_rows import BOM, COLUMNS, MAX_LINE_BYTES, Batch, BatchBuilder, Line, Lines, Stream
+from monitor.intake.raw_rows import BOM, COLUMNS, MAX_LINE_BYTES, REQUIRED, Batch, BatchBuilder, Line, Lines, Stream
 from monitor.intake.selection import Places, Selection
 from monitor.intake.streams import open_text
 
 DELIMITERS = (",", ";", "\t")
 _HEADER_LINES = 100  # that a header with line ends in its names may have
+NO_KEY = "the object has no such key"
 _IMPORT_ID = '{"ImportId"'  # begins the second row after Qualtrics' header
 
 
@@ -331,6 +332,9 @@ def add_object(builder: BatchBuilder, line: Line, row: dict[str, Any], selection
             is_id = isinstance(value, float) and i != 2
             reason = NO_WHOLE_ID if is_id else f"a JSON {_JSON_TYPES[type(value)]}, not a string"
             builder.refuse(line, reason, name)
+            return
+        if value is None and i < len(REQUIRED) and selection.lacks(row, name):
+            builder.refuse(line, NO_KEY, name)
             return
         if value is not None and "\\u" in line.text and not _encodable(value):
             builder.refuse(line, "half a surrogate pair, which is no Unicode text", name)

@@ -23,15 +23,18 @@ import polars as pl
 from monitor.errors import DataError
 from monitor.intake.date_rules import ISO_ONLY, DateRule, date_shape
 from monitor.intake.feeds import Feed, FeedOf
-from monitor.intake.identity import IdRules, clean_ids
+from monitor.intake.identity import clean_ids, look_alike_forms
 from monitor.intake.kinds import ENDINGS, kind_of, read_rows
 from monitor.intake.places import reason_to_refuse
-from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, MEASURE_PREFIX, REQUIRED, Batch, Fault
+from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, MEASURE_PREFIX, Batch, Fault
+from monitor.intake.row_rules import IdRules, OnChange
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
+from monitor.intake.versions import Hashed, separate_versions, with_own_ids
 from monitor.privacy.pseudonyms import Pseudonyms
 
 MAX_TEXT_BYTES = 2**20
 MAX_NAME_BYTES = 512
+MIN_KEY_CHARACTERS = 8  # letters and digits by which a line is recognised in a later file
 CHUNK_ROWS = 50_000
 DOCUMENT_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "row": pl.Int64,
@@ -49,6 +52,7 @@ REJECT_SCHEMA = {
     "column": pl.String,
     "reason": pl.String,
     "raw": pl.String,
+    "content_id": pl.String,
 }
 MEASURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "row": pl.Int64,
@@ -57,8 +61,14 @@ MEASURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "name": pl.String,
     "value": pl.Float64,
 }
+SUBJECT_SCHEMA = {"subject_id": pl.String, "form": pl.String}
 REPEATED_ID = "used before for another time or text of this subject"
 BAD_TIME = f"neither ISO 8601 nor epoch (seconds or milliseconds) in {YEARS[0]} to {YEARS[1]}"
+
+
+def plain_hashes(keys: Sequence[str]) -> list[str]:
+    """128 bits of SHA-256 of each key."""
+    return [_hash(key) for key in keys]
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,10 @@ class Chunk:
         measures: numbers of the rows that have a subject and a time; columns of MEASURE_SCHEMA.
         n_not_texts: number of entries that are no texts of a person, and no rows.
         n_bytes: most memory it occupies; also strings of rejected rows stay allocated.
+        replaced: valid rows that a later row of the chunk replaces; columns of DOCUMENT_SCHEMA.
+        subjects: each subject of a valid row once, with the form of its id; columns of SUBJECT_SCHEMA.
+        hashed: makes ids from keys, as those of the documents were made.
+        read_before: the file's content was read to its end by an earlier run.
     """
 
     file: str
@@ -84,11 +98,15 @@ class Chunk:
     measures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MEASURE_SCHEMA))
     n_not_texts: int = 0
     n_bytes: int = 0
+    replaced: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DOCUMENT_SCHEMA))
+    subjects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBJECT_SCHEMA))
+    hashed: Hashed = plain_hashes
+    read_before: bool = False
 
     @property
     def n_valid(self) -> int:
         """Number of rows that meet the contract."""
-        return self.documents.height + self.n_repeated
+        return self.documents.height + self.replaced.height + self.n_repeated
 
     @property
     def n_read(self) -> int:
@@ -97,13 +115,21 @@ class Chunk:
 
     def with_stored_ids(self, stored: Mapping[str, str]) -> Chunk:
         """This chunk with the doc_ids (doc_id -> stored doc_id) under which an older database has its documents."""
-        return replace(self, documents=self.documents.with_columns(pl.col("doc_id").replace(stored)))
+        known = pl.col("doc_id").replace(stored)
+        return replace(self, documents=self.documents.with_columns(known), replaced=self.replaced.with_columns(known))
+
+    def keep_versions(self, ids: Collection[str]) -> Chunk:
+        """This chunk with the documents of these doc_ids, which have another time or text, under ids of their own."""
+        changed = pl.col("doc_id").is_in(list(ids))
+        versions = with_own_ids(self.documents.filter(changed), self.hashed)
+        return replace(self, documents=pl.concat([self.documents.filter(~changed), versions]))
 
     def reject_documents(self, ids: Collection[str]) -> Chunk:
         """This chunk with the documents of these doc_ids, which have another time or text, moved to the rejects."""
         moved = pl.col("doc_id").is_in(list(ids))
         refused = self.documents.filter(moved).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
-        rejects = pl.concat([self.rejects, _rejects(self.file, _faults(refused, self.has_pseudonyms))])
+        faults = _faults(refused, self.has_pseudonyms)
+        rejects = pl.concat([self.rejects, _rejects(self.file, faults, self.hashed)])
         return replace(self, documents=self.documents.filter(~moved), rejects=rejects)
 
 
@@ -147,6 +173,7 @@ def read_documents(
     pseudonyms: Pseudonyms | None = None,
     ids: IdRules | None = None,
     feed: Feed | None = None,
+    on_change: OnChange = "reject",
 ) -> Generator[Chunk, None, None]:
     """Read a file in chunks of at most chunk_rows rows and about 64 MiB of text.
 
@@ -157,13 +184,14 @@ def read_documents(
             and nothing of a row that cannot be parsed. None: ids stay as they are.
         ids: what else to drop from ids of subjects; None: nothing.
         feed: which of its columns are what; None: those of the contract.
+        on_change: what a row with a used doc_id, but another time or text, does.
 
     Raises:
         DataError: the file as a whole cannot be read (missing, no permission, wrong type, a column missing).
     """
     try:
         for batch in read_rows(path, chunk_rows, feed):
-            yield _validate(display_name(path), batch, pseudonyms, ids)
+            yield _validate(display_name(path), batch, pseudonyms, ids, on_change)
     except OSError as error:
         raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
 
@@ -188,9 +216,14 @@ def display_name(path: Path) -> str:
     return os.fsencode(path.resolve()).decode("utf-8", "replace")
 
 
-def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None, ids: IdRules | None) -> Chunk:
+def _validate(
+    file: str, batch: Batch, pseudonyms: Pseudonyms | None, ids: IdRules | None, on_change: OnChange
+) -> Chunk:
     """Validate a batch's rows, give each an id, and separate documents, repeats and rejects."""
-    rows, read_faults = _with_faults(batch.rows, ids, batch.dates), batch.faults
+    rows = _with_faults(batch.rows, ids, batch.dates)
+    read_faults = [fault._replace(key=_recognisable(fault.raw)) for fault in batch.faults]
+    subjects = rows.filter(pl.col("reason").is_null()).select("subject_id").unique(maintain_order=True)
+    subjects = subjects.with_columns(form=look_alike_forms(subjects["subject_id"]))
     if pseudonyms is not None:
         subject = _mapped(rows["subject_id"], pseudonyms.of_subjects)
         rows = rows.with_columns(
@@ -199,14 +232,10 @@ def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None, ids: IdRul
             source=pl.when(pl.col("source") == pl.col("subject_id")).then(subject).otherwise("source"),
         )
         read_faults = [fault._replace(raw=None) for fault in read_faults]
-    hashed = pseudonyms.of_documents if pseudonyms else lambda keys: [_hash(key) for key in keys]
-    valid = _with_ids(rows.filter(pl.col("reason").is_null()), hashed)
-    first = valid.filter(pl.col("doc_id").is_first_distinct())
-    originals = first.select("doc_id", *(pl.col(name).alias(f"{name}_first") for name in REQUIRED))
-    later = valid.filter(~pl.col("doc_id").is_first_distinct())
-    later = later.join(originals, on="doc_id", maintain_order="left")
-    same = pl.all_horizontal(pl.col(name) == pl.col(f"{name}_first") for name in REQUIRED)
-    differing = later.filter(~same).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
+        subjects = subjects.with_columns(_mapped(subjects[name], pseudonyms.of_subjects) for name in SUBJECT_SCHEMA)
+    hashed = pseudonyms.of_documents if pseudonyms else plain_hashes
+    versions = separate_versions(_with_ids(rows.filter(pl.col("reason").is_null()), hashed), on_change, hashed)
+    differing = versions.differing.with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
     has_pseudonyms = pseudonyms is not None
     faults = (
         read_faults
@@ -215,13 +244,16 @@ def _validate(file: str, batch: Batch, pseudonyms: Pseudonyms | None, ids: IdRul
     )
     return Chunk(
         file,
-        first.select(DOCUMENT_SCHEMA.keys()),
-        _rejects(file, sorted(faults, key=lambda fault: fault.row or 0)),
-        later.height - differing.height,
+        versions.documents.select(DOCUMENT_SCHEMA.keys()),
+        _rejects(file, sorted(faults, key=lambda fault: fault.row or 0), hashed),
+        versions.n_repeated,
         has_pseudonyms,
         _measures(rows),
         batch.n_not_texts,
         int(batch.rows.estimated_size()),
+        versions.replaced.select(DOCUMENT_SCHEMA.keys()),
+        subjects,
+        hashed,
     )
 
 
@@ -329,13 +361,34 @@ def _faults(rows: pl.DataFrame, has_pseudonyms: bool) -> list[Fault]:
         raw_columns["posted_at"] = "given"
     if "given_id" in rows.columns:
         raw_columns["doc_id"] = "given_id"
+    rows = rows.with_columns(_key(rows).alias("key"))
     truncated = rows.with_columns(pl.col(list(raw_columns.values())).cast(pl.String).str.slice(0, MAX_RAW_CHARACTERS))
     for row in truncated.iter_rows(named=True):
         content = {name: row[key] for name, key in raw_columns.items() if row[key] is not None}
         raw = json.dumps(content, ensure_ascii=False)[:MAX_RAW_CHARACTERS]
-        faults.append(Fault(row["row"], row["column"], row["reason"], raw))
+        faults.append(Fault(row["row"], row["column"], row["reason"], raw, row["key"]))
     return faults
 
 
-def _rejects(file: str, faults: Sequence[Fault]) -> pl.DataFrame:
-    return pl.DataFrame([(_hash(file, *fault), file, *fault) for fault in faults], schema=REJECT_SCHEMA, orient="row")
+def _key(rows: pl.DataFrame) -> pl.Series:
+    """The content by which a later run recognises each row; null if it does not say whose or which text it is."""
+    time = pl.col("posted_at").cast(pl.String)
+    if "given" in rows.columns:
+        time = time.fill_null(pl.col("given"))
+    others = [pl.col(name).fill_null("") for name in ("subject_id", "doc_id", "text", "source")]
+    is_named = pl.col("doc_id").is_not_null() | (pl.col("subject_id").is_not_null() & (time != ""))
+    return rows.select(pl.when(is_named).then(pl.concat_str(time.fill_null(""), *others, separator="\0"))).to_series()
+
+
+def _recognisable(raw: str | None) -> str | None:
+    """A line that was refused, by which a later run recognises it; None if it holds next to nothing."""
+    return raw if raw and sum(map(str.isalnum, raw)) >= MIN_KEY_CHARACTERS else None
+
+
+def _rejects(file: str, faults: Sequence[Fault], hashed: Hashed = plain_hashes) -> pl.DataFrame:
+    keys = [f"{fault.column}\0{fault.reason}\0{fault.key}" for fault in faults]
+    contents = [key if fault.key else None for fault, key in zip(faults, hashed(keys), strict=True)]
+    rows = [
+        (_hash(file, *fault[:4]), file, *fault[:4], content) for fault, content in zip(faults, contents, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=REJECT_SCHEMA, orient="row")

@@ -15,7 +15,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field
+
+from monitor.intake.row_rules import IdRules
 
 ROUNDED = (
     "a long number that a program rounded (as Excel writes 1.23457E+17), which several people may share; "
@@ -31,17 +32,6 @@ _EXPONENT = re.compile(r"[+-]?[0-9](?:[.,]([0-9]+)[eE][+-]?|()[eE][+-])([0-9]{1,
 _OUTER = "'\"`´‘’“”<>()[]{}@#.,;:*"
 _ACCENTS = dict.fromkeys((*range(0x300, 0x370), *range(0x1AB0, 0x1B00), *range(0x1DC0, 0x1E00)))
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})  # NFKD leaves them whole
-
-
-class IdRules(BaseModel):
-    """The table [ids]: differences between ids of subjects that mean nothing in these files."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    casefold: bool = Field(default=False, description="Anna and anna are one person")
-    strip: bool = Field(
-        default=False, description="@P 01 and P01 are one person: no spaces, no punctuation around an id"
-    )
 
 
 class CleanIds(NamedTuple):

@@ -64,12 +64,14 @@ def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> 
         raise StoreError(REPLACED)
     measures: dict[str, float] = {"unread_files": counts["n_refused_files"]}
     if counts["n_read"] >= min_rows:
-        measures["rejected"] = counts["n_rejected"] / counts["n_read"]
+        measures["rejected"] = (counts["n_rejected"] - counts["n_known_rejects"]) / counts["n_read"]
     if counts["n_valid"] >= min_rows:
         measures["duplicates"] = counts["n_duplicate"] / counts["n_valid"]
     scored = _row(con, "quality_truncated", run_id=run_id)
     if scored["n"] >= min_rows:
         measures["truncated"] = scored["n_truncated"] / scored["n"]
+    if n_alike := _row(con, "quality_look_alikes", run_id=run_id)["n"]:
+        measures["look_alikes"] = n_alike
     since = counts["started_at"] - PAST
     copies = _row(con, "quality_copies", run_id=run_id, since=since)
     if copies["n"] >= min_rows:
@@ -92,6 +94,8 @@ def drift(now: dict[str, Any], past: dict[str, Any]) -> dict[str, float]:
 
 SENTENCES = {
     "unread_files": "{value:.0f} file{s} could not be read at all ({level} from {limit:g})",
+    "look_alikes": "{value:.0f} new subject{s} differ{third} from known ones only by case, .0 or accents, spaces or "
+    "leading zeros ({level} from {limit:g}); if they are the same people, see [ids] in the settings",
     "rejected": "{value:.0%} of the rows read were rejected ({level} from {limit:.0%})",
     "duplicates": "{value:.0%} of the valid rows were known already ({level} from {limit:.0%})",
     "copies": "{value:.0%} of the new texts repeat their subject word for word ({level} from {limit:.0%})",
@@ -112,6 +116,7 @@ def judge(measures: Mapping[str, float], limits: Quality) -> Judgement:
         if level:
             limit = (yellow, red)[level - 1]
             words = {"value": value, "limit": limit, "level": LEVELS[level], "s": "" if value == 1 else "s"}
+            words["third"] = "s" if value == 1 else ""
             findings.append((level, SENTENCES[name].format(**words)))
     findings.sort(key=lambda finding: -finding[0])
     return Judgement(LEVELS[findings[0][0] if findings else 0], tuple(sentence for _, sentence in findings))

@@ -24,7 +24,9 @@ class Quality(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rejected: Limits = Field(default=(0.05, 0.25), description="share of the rows read that were rejected")
+    rejected: Limits = Field(
+        default=(0.05, 0.25), description="share of the rows read that were rejected, and by no run before"
+    )
     duplicates: Limits = Field(default=(0.5, inf), description="share of the valid rows that were known already")
     copies: Limits = Field(
         default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
@@ -37,4 +39,7 @@ class Quality(BaseModel):
         default=(0.75, 2.0), description="shift of the median length, in robust standard deviations"
     )
     unread_files: Limits = Field(default=(1, 3), description="files that could not be read at all")
+    look_alikes: Limits = Field(
+        default=(1, inf), description="new subjects whose id differs from a known one only by case, .0 or accents"
+    )
     min_rows: Count = Field(default=50, description="rows, and texts before, under which nothing but files is judged")

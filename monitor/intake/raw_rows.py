@@ -27,12 +27,16 @@ MAX_RAW_CHARACTERS = 300  # of a refused row; enough to find it, too few to arch
 
 
 class Fault(NamedTuple):
-    """A refused row: its number (None: the file as a whole), column, reason, and the start of its content."""
+    """A refused row: its number (None: the file as a whole), column, reason, and the start of its content.
+
+    `key` is the content by which a later run recognises the row; None: there is too little of it.
+    """
 
     row: int | None
     column: str | None
     reason: str
     raw: str | None
+    key: str | None = None
 
 
 @dataclass(frozen=True)

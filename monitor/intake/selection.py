@@ -133,6 +133,13 @@ class Selection:
             values[0] = self._one_person()
         return values + [lookup(row, name) for name in self.measures]
 
+    def lacks(self, row: Mapping[str, Any], column: str) -> bool:
+        """Whether a JSON object has no key for a column at all, not even an empty one; not asked of presets."""
+        if self.preset is not None or (column == "subject_id" and self.subject is not None):
+            return False
+        keys = {normal(key) for key in row}
+        return not any(normal(name) in keys or "." in name for name in self.names[column])
+
     def _one_person(self) -> str | None:
         """The name of the file, unless a column should hold the subject.
 

@@ -11,6 +11,7 @@ SELECT
     "column",
     reason,
     raw,
+    content_id,
     $run_id AS run_id,
     CAST($now AS TIMESTAMP) AS rejected_at
 FROM incoming

@@ -1,5 +1,5 @@
 -- name: quality_counts
--- purpose: what a run read, and how much of it was rejected or already stored. Files that could not be read include those of
+-- purpose: what a run read, how much of it was rejected (by an earlier run, too) or already stored. Files that could not be read include those of
 --          earlier runs that ended before their quality was judged, because this run does not count these files again
 -- grain: one row
 -- frame: none
@@ -8,6 +8,7 @@ SELECT
     started_at,
     n_read,
     n_rejected,
+    n_known_rejects,
     n_read - n_rejected AS n_valid,
     n_duplicate,
     (

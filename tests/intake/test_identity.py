@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import DataError
-from monitor.intake.identity import NO_WHOLE_ID, PLACEHOLDER, ROUNDED, IdRules, clean_ids, look_alike_form
+from monitor.intake.csv_jsonl import NO_KEY
+from monitor.intake.identity import NO_WHOLE_ID, PLACEHOLDER, ROUNDED, clean_ids, look_alike_form
 from monitor.intake.parquet import NO_WHOLE_DECIMAL
+from monitor.intake.row_rules import IdRules
 from tests.support.inputs import DAY, HEADER, read, refusals, write, write_rows
 
 WHEN = "2026-01-05T10:00:00Z"
@@ -194,3 +196,29 @@ def test_two_columns_of_one_name_but_for_case_are_refused(tmp_path: Path) -> Non
     path = parquet(tmp_path / "a.parquet", subject_id=["a"], SUBJECT_ID=["b"], posted_at=[WHEN], text=["x"])
     with pytest.raises(DataError, match="two columns are called subject_id; keep one"):
         read(path)
+
+
+def test_json_numbers_and_missing_values_are_read_as_the_other_formats_read_them(tmp_path: Path) -> None:
+    lines = [
+        '{"SUBJECT_ID": 7.0, "Posted_At": 1767607200.0, "TEXT": "a", "doc_id": NaN, "source": NaN}',
+        '{"subject_id": 7, "posted_at": "2026-01-05 10:00:00 UTC", "text": "b", "doc_id": 17.0}',
+        '{"subject_id": 2.5, "posted_at": 1767607200, "text": "c"}',
+        '{"subject_id": 1.23457E+17, "posted_at": 1767607200, "text": "c"}',
+        '{"posted_at": 1767607200, "text": "c"}',
+        '{"subject_id": "", "posted_at": 1767607200, "text": "c"}',
+        '{"subject_id": null, "posted_at": 1767607200, "text": "c"}',
+        '{"author": "x", "created_utc": 1767607200, "body": "c"}',
+    ]
+    chunk = read(write(tmp_path / "a.jsonl", "\n".join(lines) + "\n"))
+    assert chunk.documents.select("subject_id", "posted_at", "text", "given_id", "source").rows() == [
+        ("7", DAY, "a", None, None),
+        ("7", DAY, "b", "17", None),
+    ]
+    assert refusals(chunk) == [
+        (3, "subject_id", NO_WHOLE_ID),
+        (4, "subject_id", NO_WHOLE_ID),
+        (5, "subject_id", NO_KEY),
+        (6, "subject_id", "empty"),
+        (7, "subject_id", "empty"),
+        (8, "subject_id", NO_KEY),
+    ]

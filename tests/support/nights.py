@@ -24,6 +24,8 @@ BY_RUN = {
     "told_at",
     "given_at",
     "code",  # drawn at random
+    "superseded_at",
+    "superseded_by",
 }
 LEDGERS = {"runs", "schema_version"}
 
