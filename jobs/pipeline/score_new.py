@@ -153,6 +153,7 @@ def _piece_rows(doc_ids: pl.Series, pieces: PieceScores | None, model_id: str) -
             "n_tokens": pieces.n_tokens,
             **{f"p_{name}": pieces.probabilities[:, index] for index, name in enumerate(EMOTIONS)},
             "p_high": pieces.p_high,
+            "peak_high": pieces.peak_high,
             **answers,
         }
     )

@@ -30,44 +30,26 @@ from monitor.model.prompts import PromptEncoder
 from monitor.model.symptoms import SymptomsCalibration, with_any
 from monitor.scoring.batching import Frame, pack, plan_batches
 from monitor.scoring.loading import LoadedModel
-from monitor.scoring.pieces import MAX_PIECES, PIECE_TOKENS, Piece, cut_text
+from monitor.scoring.pieces import MAX_PIECES, PIECE_TOKENS
 from monitor.scoring.scores import PieceScores, Scores
+from monitor.scoring.text_rows import Rows, TextRows, encode_cut, encode_pieces
 
 logger = logging.getLogger(__name__)
 CPU_TOKENS = 2048  # the activations of a batch stay in the cache
 CUDA_TOKENS = 16384  # on an H100 8,192 are 3% slower, 32,768 no faster
 MIN_TOKENS = 256
 FIRST_WINDOW, WINDOW = 1024, 4096  # texts that are tokenised, and sorted by length, together
-Rows = list[npt.NDArray[np.int32]]
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class _Encoded:
-    """A window of texts as rows of tokens, one row a text or a piece of one.
-
-    Attributes:
-        ids: m arrays of shape (length,), the rows.
-        owners: (m,) the text of each row, counted from the first text of the run.
-        spans: (m, 2) first and last character (exclusive) of each row in its text.
-        n_tokens: (n,) tokens of each text of the window.
-        truncated: (n,) whether a part of the text is in no row.
-    """
-
-    ids: Rows
-    owners: npt.NDArray[np.int64]
-    spans: npt.NDArray[np.int64]
-    n_tokens: npt.NDArray[np.int32]
-    truncated: npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
 class _Answers:
-    """What the model said of each row of a run; attributes as in _Encoded, of all its windows.
+    """What the model said of each row of a run; attributes as in TextRows, of all its windows.
 
     Attributes:
         log_likelihoods: (m, 6); symptoms: (m, answers), not calibrated.
         lengths: (m,) tokens of each row.
+        parents: (m,) as in TextRows, counted from the first row of the run.
         inverse: the row of `n_tokens` and `truncated` that each given text has.
     """
 
@@ -75,6 +57,7 @@ class _Answers:
     symptoms: Floats
     lengths: npt.NDArray[np.int64]
     owners: npt.NDArray[np.int64]
+    parents: npt.NDArray[np.int64]
     spans: npt.NDArray[np.int64]
     n_tokens: npt.NDArray[np.int32]
     truncated: npt.NDArray[np.bool_]
@@ -143,23 +126,48 @@ class LabelScorer:
         Raises:
             ModelError: the model's answer to a text is not a number.
         """
-        answers = self._run(texts, progress, in_pieces=True)
-        if not (np.isfinite(answers.log_likelihoods).all() and np.isfinite(answers.symptoms).all()):
-            raise ModelError(f"{self.model.name}: its answers are no numbers; its weights are damaged or too large")
-        emotions = probabilities(answers.log_likelihoods, self.model.temperature, self.model.exponent)
-        symptoms = None
-        if self._encoder.symptoms:
-            calibration = self.model.symptoms_calibration or SymptomsCalibration()
-            symptoms = calibration.probabilities(with_any(answers.symptoms))
+        run = self._run(texts, progress, in_pieces=True)
+        emotions, symptoms = self._calibrated(run)
+        high = self.model.risk_map.matrix()[:, -1]
+        peaks = np.clip(emotions @ high, 0.0, 1.0)
+        np.maximum.at(peaks, run.parents, peaks.copy())
+        own = np.flatnonzero(run.parents == np.arange(len(peaks)))  # the pieces, without their sentences
         rows = PieceScores(
-            answers.owners, answers.spans, answers.lengths, emotions, symptoms, self.model.risk_map.matrix()[:, -1]
+            run.owners[own],
+            run.spans[own],
+            run.lengths[own],
+            emotions[own],
+            None if symptoms is None else symptoms[own],
+            high,
+            peaks[own],
         )
-        return rows.documents(answers.inverse, answers.n_tokens, answers.truncated)
+        return rows.documents(run.inverse, run.n_tokens, run.truncated)
+
+    def answers(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
+        """P(emotion), (n, 6), and P(criterion) with P(any), (n, 12) or None, of texts that are cut, not split."""
+        run = self._run(texts, None, in_pieces=False)
+        emotions, symptoms = self._calibrated(run)
+        return emotions[run.inverse], None if symptoms is None else symptoms[run.inverse]
+
+    def pieces(self, text: str) -> list[tuple[int, int]]:
+        """First and last character (exclusive) of each piece that `score` reads of a text."""
+        rows = encode_pieces(self._encoder, self.piece_tokens, self.max_pieces, [text], 0, with_sentences=False)
+        return [(int(first), int(last)) for first, last in rows.spans]
+
+    def _calibrated(self, run: _Answers) -> tuple[Floats, Floats | None]:
+        """P(emotion), (m, 6), and P(criterion) with P(any), (m, 12), of each row."""
+        if not (np.isfinite(run.log_likelihoods).all() and np.isfinite(run.symptoms).all()):
+            raise ModelError(f"{self.model.name}: its answers are no numbers; its weights are damaged or too large")
+        emotions = probabilities(run.log_likelihoods, self.model.temperature, self.model.exponent)
+        if not self._encoder.symptoms:
+            return emotions, None
+        calibration = self.model.symptoms_calibration or SymptomsCalibration()
+        return emotions, calibration.probabilities(with_any(run.symptoms))
 
     def log_likelihoods(self, texts: Sequence[str]) -> Floats:
         """Log-likelihood of each emotion's label, up to one constant a text, not calibrated; (n, 6).
 
-        A text is cut to `max_text_tokens`, here and in `symptom_logits`.
+        A text is cut to `max_text_tokens`, here, in `symptom_logits` and in `answers`.
         """
         answers = self._run(texts, None, in_pieces=False)
         return answers.log_likelihoods[answers.inverse]
@@ -179,7 +187,7 @@ class LabelScorer:
         distinct = {text: index for index, text in enumerate(dict.fromkeys(texts))}
         inverse = np.array([distinct[text] for text in texts], dtype=np.int64)
         copies = np.bincount(inverse, minlength=len(distinct))
-        encoded: list[_Encoded] = []
+        encoded: list[TextRows] = []
         scored: list[tuple[npt.NDArray[np.int64], Floats, Floats]] = []
         owners = np.empty(0, dtype=np.int64)
         left = np.zeros(len(distinct), dtype=np.int64)  # rows of each text that are not scored yet
@@ -204,7 +212,7 @@ class LabelScorer:
 
     def _collected(
         self,
-        encoded: list[_Encoded],
+        encoded: list[TextRows],
         scored: list[tuple[npt.NDArray[np.int64], Floats, Floats]],
         inverse: npt.NDArray[np.int64],
     ) -> _Answers:
@@ -213,25 +221,32 @@ class LabelScorer:
         symptoms = np.empty((len(ids), len(self._symptom_rows)))
         for rows, labels, answers in scored:
             log_likelihoods[rows], symptoms[rows] = labels, answers
+        firsts = np.cumsum([0, *(len(window.ids) for window in encoded)])
+        parents = [window.parents + first for window, first in zip(encoded, firsts, strict=False)]
         return _Answers(
             log_likelihoods,
             symptoms,
             np.array([len(row) for row in ids], dtype=np.int64),
             np.concatenate([np.empty(0, np.int64), *(window.owners for window in encoded)]),
+            np.concatenate([np.empty(0, np.int64), *parents]),
             np.concatenate([np.empty((0, 2), np.int64), *(window.spans for window in encoded)]),
             np.concatenate([np.empty(0, np.int32), *(window.n_tokens for window in encoded)]),
             np.concatenate([np.empty(0, np.bool_), *(window.truncated for window in encoded)]),
             inverse,
         )
 
-    def _encoded(self, texts: list[str], in_pieces: bool) -> Iterator[_Encoded]:
+    def _encoded(self, texts: list[str], in_pieces: bool) -> Iterator[TextRows]:
         """Windows of texts as tokens; a thread tokenises the next one while the previous one is scored.
 
         The first is small, so that scoring starts at once.
         """
         edges = [0, *range(min(FIRST_WINDOW, len(texts)), len(texts), WINDOW), len(texts)]
         windows = [slice(first, last) for first, last in pairwise(edges) if last > first]
-        encode = self._encode_pieces if in_pieces else self._encode_cut
+        encode = (
+            partial(encode_pieces, self._encoder, self.piece_tokens, self.max_pieces)
+            if in_pieces
+            else partial(encode_cut, self._encoder, self.max_text_tokens)
+        )
         with ThreadPoolExecutor(1) as pool:
             tasks = (pool.submit(encode, texts[window], window.start) for window in windows)
             ahead = next(tasks, None)
@@ -239,30 +254,6 @@ class LabelScorer:
                 ready, ahead = ahead, next(tasks, None)
                 assert ready is not None
                 yield ready.result()
-
-    def _encode_cut(self, texts: list[str], first: int) -> _Encoded:
-        """The beginning of each text, as far as the model reads."""
-        ids, truncated, n_tokens = self._encoder.encode_texts(texts, self.max_text_tokens)
-        spans = np.array([(0, len(text)) for text in texts], dtype=np.int64).reshape(-1, 2)
-        return _Encoded(ids, np.arange(first, first + len(texts)), spans, n_tokens, truncated)
-
-    def _encode_pieces(self, texts: list[str], first: int) -> _Encoded:
-        """Each text that fits into a piece as it is; the pieces of each longer one."""
-        whole, n_tokens = self._encoder.encode_whole(texts)
-        parts: list[list[Piece]] = [[Piece(0, len(text), ids)] for text, ids in zip(texts, whole, strict=True)]
-        truncated = np.zeros(len(texts), dtype=np.bool_)
-        for row in np.flatnonzero(n_tokens > self.piece_tokens):
-            parts[row], truncated[row] = cut_text(
-                texts[row], lambda some: self._encoder.encode_whole(some)[0], self.piece_tokens, self.max_pieces
-            )
-        pieces = [piece for own in parts for piece in own]
-        return _Encoded(
-            [piece.ids for piece in pieces],
-            np.repeat(np.arange(first, first + len(texts)), [len(own) for own in parts]),
-            np.array([(piece.first, piece.last) for piece in pieces], dtype=np.int64).reshape(-1, 2),
-            n_tokens,
-            truncated,
-        )
 
     def _on_cpu(self, windows: Iterable[tuple[int, Rows]]) -> Iterator[_Running]:
         """A batch a core at a time: small matrices scale better so than one matrix over all cores."""

@@ -22,6 +22,7 @@ class PieceScores:
         probabilities: (m, 6) P(emotion) in the order of EMOTIONS.
         symptoms: (m, 12) P(criterion) and P(any); None without the symptoms question.
         high: (6,) 1 for the emotions of high risk, 0 for the others.
+        peak_high: (m,) the greatest P(high risk) of the piece and, where it is long, of its sentences alone.
     """
 
     owners: Ints
@@ -30,6 +31,7 @@ class PieceScores:
     probabilities: Floats
     symptoms: Floats | None
     high: Floats
+    peak_high: Floats
 
     @property
     def p_high(self) -> Floats:
@@ -68,7 +70,7 @@ class PieceScores:
             truncated[inverse],
             None if symptoms is None else symptoms[:, :-1],
             None if symptoms is None else symptoms[:, -1],
-            np.maximum.reduceat(self.p_high, starts)[inverse],
+            np.maximum.reduceat(self.peak_high, starts)[inverse],
             n_pieces[inverse],
             read[inverse],
             self._of_long_ones(inverse, starts, n_pieces),
@@ -86,6 +88,7 @@ class PieceScores:
             self.probabilities[pieces],
             None if self.symptoms is None else self.symptoms[pieces],
             self.high,
+            self.peak_high[pieces],
         )
 
 
@@ -101,7 +104,8 @@ class Scores:
         criteria: (n, 11) P(criterion) in the order of CRITERIA, each by itself, the greatest of the text's pieces;
             None without the symptoms question.
         any: (n,) P(some criterion); None likewise.
-        peak_high: (n,) the greatest P(high risk) of the text's pieces.
+        peak_high: (n,) the greatest P(high risk) of the text's pieces, and of their sentences alone where they are
+            long; for a text of at most `pieces.ONE_LOOK` tokens its own.
         n_pieces: (n,) pieces that were scored.
         n_tokens_read: (n,) tokens that were read.
         pieces: of the texts of more than one piece; `owners` are rows of this table.

@@ -1,5 +1,6 @@
 """Pieces of long texts: they cover the text, fit the model, and make up the document's row."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from hypothesis import strategies as st
 from monitor.labels import EMOTIONS
 from monitor.model.label_tree import probabilities
 from monitor.model.prompts import PromptEncoder
+from monitor.model.sentences import sentence_spans
 from monitor.scoring.loading import LoadedModel
-from monitor.scoring.pieces import MAX_PIECES, Piece, cut_text
+from monitor.scoring.pieces import MAX_PIECES, ONE_LOOK, Piece, cut_text
 from monitor.scoring.scorer import LabelScorer
 from monitor.settings import Settings
 from tests.scoring.test_scorer import loaded
@@ -122,12 +124,29 @@ def test_the_row_of_a_long_text_sums_up_its_pieces(model: LoadedModel) -> None:
     weighted = (alone.probabilities * alone.n_tokens[:, None]).sum(axis=0) / alone.n_tokens.sum()
     np.testing.assert_allclose(scores.probabilities[1], weighted, atol=1e-6)
     np.testing.assert_allclose(scores.criteria[1], alone.criteria.max(axis=0), atol=1e-6)
-    np.testing.assert_allclose(scores.peak_high[1], alone.probabilities[:, 0].max(), atol=1e-6)  # type: ignore[index]
     np.testing.assert_array_equal(scores.probabilities[1], scores.probabilities[3])
     np.testing.assert_allclose(scores.probabilities.sum(axis=1), 1.0)
     assert own.numbers[one].tolist() == list(range(1, one.sum() + 1))
     assert scores.n_tokens_read is not None
     assert scores.n_tokens_read.tolist() == scores.n_tokens.tolist()
+
+
+def test_the_peak_is_that_of_the_darkest_sentence_or_piece(model: LoadedModel) -> None:
+    scorer = LabelScorer(replace(model, max_text_tokens=200))
+    middle = ("the sun is out and i love it! " * 10).strip()  # fits into a piece, but is longer than one look
+    scores = scorer.score([LONG * 3, middle, "i am sad."])
+    for row, text in enumerate((LONG * 3, middle)):
+        pieces = [text[first:last] for first, last in scorer.pieces(text)]
+        long = [piece for piece in pieces if len(ENCODER.encode_whole([piece.strip()])[0][0]) > ONE_LOOK]
+        sentences = [piece[first:last] for piece in long for first, last in sentence_spans(piece)]
+        assert len(sentences) > len(pieces)
+        parts = [part.strip() for part in [*pieces, *sentences]]
+        peak = scorer.answers(parts)[0][:, 0].max()
+        np.testing.assert_allclose(scores.peak_high[row], peak, atol=1e-6)  # type: ignore[index]
+        assert scorer.answers(parts)[0][:, 0].std() > 0
+    assert scores.n_pieces is not None
+    assert scores.n_pieces.tolist()[1:] == [1, 1]
+    np.testing.assert_allclose(scores.peak_high[2], scores.probabilities[2, 0])  # type: ignore[index]
 
 
 def test_what_is_beyond_the_most_pieces_is_not_read_and_said_so(model: LoadedModel) -> None:
