@@ -29,6 +29,7 @@ COMMANDS = MappingProxyType(
         "alerts": "List the alerts, bring them up to date, record what was done about one.",
         "who": "Say whom a code or an id names; each use is logged.",
         "evaluate-alerts": "Measure the early-warning rules on subjects whose course is known.",
+        "explain": "Say which sentences and words of a text its answer rests on.",
         "report": "Write the offline risk report of a database.",
         "nightly": "The unattended run: read the inbox, score, report.",
         "schedule": "Run the nightly job when it is due.",

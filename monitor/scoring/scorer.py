@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy.linalg import block_diag
+from scipy.special import logsumexp
 from torch import Tensor
 
 from monitor.errors import ModelError
@@ -148,6 +149,19 @@ class LabelScorer:
         run = self._run(texts, None, in_pieces=False)
         emotions, symptoms = self._calibrated(run)
         return emotions[run.inverse], None if symptoms is None else symptoms[run.inverse]
+
+    def log_odds(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
+        """Log-odds of high risk, (n,), and of the criteria and any, (n, 12) or None, not calibrated; texts are cut.
+
+        Those of high risk are ln P(its emotions) - ln P(the others), 0 if all emotions are of one kind.
+        """
+        run = self._run(texts, None, in_pieces=False)
+        high = self.model.risk_map.matrix()[:, -1] > 0
+        odds = np.zeros(len(run.log_likelihoods))
+        if high.any() and not high.all():
+            odds = logsumexp(run.log_likelihoods[:, high], axis=1) - logsumexp(run.log_likelihoods[:, ~high], axis=1)
+        symptoms = with_any(run.symptoms[run.inverse]) if self._encoder.symptoms else None
+        return odds[run.inverse], symptoms
 
     def pieces(self, text: str) -> list[tuple[int, int]]:
         """First and last character (exclusive) of each piece that `score` reads of a text."""

@@ -7,7 +7,8 @@ import duckdb
 import pytest
 
 from monitor.alerts.rules import AlertRules
-from monitor.alerts.state import find_episodes
+from monitor.alerts.state import find_episodes, write_episodes
+from monitor.windows import window_queries
 from tests.support import fake_feed
 
 LAST = dt.date(2026, 3, 1)
@@ -74,3 +75,31 @@ def test_the_level_rule_reads_the_signal_that_is_set(
 def test_without_the_question_the_signal_p_any_reads_p_high(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add(con, [("a", f"2026-01-{day:02d} 10:00", 0.9) for day in range(5, 12)])
     assert ("a", "level", "2026-01-10") in opened(con, AlertRules(signal="p_any"))
+
+
+def evidence(con: duckdb.DuckDBPyConnection, top: int = 2) -> list[tuple[str, int]]:
+    """doc_id and first character of each text behind the alerts that the rules raise."""
+    write_episodes(con, find_episodes(con, fake_feed.MODEL, LAST, AlertRules()), fake_feed.MODEL, LAST, "run")
+    rows = window_queries.run(con, "alert_evidence", model_id=fake_feed.MODEL, as_of=LAST, top=top)
+    return rows.select("doc_id", "starts_at").rows()
+
+
+def test_the_evidence_of_a_crisis_alert_is_the_text_that_raised_it(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", f"2026-03-01 {hour}:00", p) for hour, p in ((10, 0.9), (11, 0.1), (12, 0.8))])
+    con.execute("UPDATE scores SET s_suicidal = CASE doc_id WHEN 'doc-1' THEN 0.95 ELSE 0.2 END, criteria = ''")
+    assert evidence(con, top=1) == [("doc-1", 0)]
+    mention(con, "doc-2", "raised")
+    assert [doc_id for doc_id, _ in evidence(con)] == ["doc-2", "doc-1"], "crisis wording comes first"
+
+
+def test_the_evidence_of_a_long_text_begins_with_its_piece(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", "2026-03-01 10:00", 0.1)])
+    con.execute("UPDATE scores SET s_suicidal = 0.95, criteria = '', peak_high = 0.9")
+    for piece, (suicidal, peak) in enumerate([(0.1, 0.9), (0.95, 0.3)]):
+        con.execute(
+            "INSERT INTO pieces BY NAME SELECT 'doc-0' AS doc_id, ? AS model_id, ? AS piece, ? AS first, ? AS last,"
+            " 3 AS n_tokens, 0 AS p_sadness, 0 AS p_joy, 0 AS p_love, 0 AS p_anger, 0 AS p_fear, 0 AS p_surprise,"
+            " 0 AS p_high, ? AS peak_high, ? AS s_suicidal",
+            [fake_feed.MODEL, piece + 1, piece * 5, piece * 5 + 5, peak, suicidal],
+        )
+    assert evidence(con) == [("doc-0", 5)]

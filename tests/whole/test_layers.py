@@ -21,6 +21,7 @@ LAYERS = (
     ("monitor.privacy",),
     ("monitor.alerts", "monitor.crisis", "monitor.model", "monitor.corpora", "monitor.demo"),
     ("monitor.intake", "monitor.scoring", "monitor.evaluation", "monitor.lake"),
+    ("monitor.explanation",),
     ("monitor.settings",),
     ("monitor.training",),
     ("monitor.benchmark",),

@@ -1,0 +1,153 @@
+"""Say which sentences and words of a text its answer rests on.
+
+risk-monitor explain "A lovely day. I feel worthless again."
+risk-monitor explain --doc-id 0f3a --db risk.duckdb --json
+
+A text of the database is shown only after a line in the table access_log.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, cast
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+from jobs.console.app import run
+from jobs.console.progress import print_note, without_control_characters
+from jobs.pipeline.run import open_scorer
+from monitor import NOT_A_DIAGNOSIS
+from monitor.database.connection import Database
+from monitor.database.statements import query
+from monitor.errors import ConfigError, DataError
+from monitor.explanation.occlusion import Answerer, Explanation, explain
+from monitor.explanation.words import strongest
+from monitor.privacy.access_log import log_access
+
+MOST_NAMED = 3
+SHADES = ((0.5, "bold white on red"), (0.2, "on dark_red"))  # share of the strongest weight -> look
+
+
+def stored_text(db: Database, doc_id: str) -> str:
+    """The text of a document, found by its id, the id that the file gave, or the first characters of the id.
+
+    Raises:
+        DataError: no document or several have such an id, or the text was removed. StoreError: the database cannot
+        be read, or not be written, so that nothing would be logged.
+    """
+    with db.reading() as con:
+        rows = query(con, "queries/document_text", doc_id=doc_id.strip()).to_dicts() if doc_id.strip() else []
+    with db.writing() as con:
+        log_access(con, "explain", rows[0]["code"] if len(rows) == 1 else None, int(len(rows) == 1))
+    if len(rows) != 1:
+        what = "several documents match; give more of the id" if rows else "there is no such document"
+        raise DataError(f"--doc-id {doc_id!r}: {what}")
+    if rows[0]["text"] is None:
+        raise DataError(f"--doc-id {doc_id!r}: its text was removed (setting text_days); only its scores are kept")
+    return str(rows[0]["text"])
+
+
+def as_json(text: str, found: Explanation) -> dict[str, Any]:
+    """The explanation as plain JSON values, with the words in question beside their places."""
+    return {
+        "passage": {"first": found.first, "last": found.last, "text": text[found.first : found.last]},
+        "p_high": round(found.p_high, 6),
+        "criterion": found.criterion,
+        "p_criterion": None if found.p_criterion is None else round(found.p_criterion, 6),
+        "counted_most": strongest(text, [word[:3] for word in found.words], MOST_NAMED),
+        "sentences": [
+            {
+                "text": text[one.first : one.last],
+                "first": one.first,
+                "last": one.last,
+                "p_high": round(one.p_high, 6),
+                "criteria": list(one.criteria),
+            }
+            for one in found.sentences
+        ],
+        "words": [
+            {
+                "text": text[word.first : word.last],
+                "first": word.first,
+                "last": word.last,
+                "high": round(word.high, 6),
+                "criterion": round(word.criterion, 6) if found.criterion else None,
+            }
+            for word in found.words
+        ],
+        "note": NOT_A_DIAGNOSIS,
+    }
+
+
+def print_table(text: str, found: Explanation) -> None:
+    """Print the sentences with their answers, the passage with its words shaded, and the words by weight."""
+    console = Console()
+    console.print(Text("  P(high)  sentence"), soft_wrap=True)
+    for one in found.sentences:
+        line = Text(f"  {one.p_high:>7.3f}  {_plain(text[one.first : one.last])}")
+        line.append(f"  [{', '.join(one.criteria)}]" if one.criteria else "", style="dim")
+        console.print(line, soft_wrap=True)
+    print_words(console, "P(high risk)", found.p_high, text, [word[:3] for word in found.words], found)
+    if found.criterion is not None and found.p_criterion is not None:
+        weights = [(word.first, word.last, word.criterion) for word in found.words]
+        print_words(console, f"P({found.criterion})", found.p_criterion, text, weights, found)
+    console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
+
+
+def print_words(
+    console: Console, name: str, p: float, text: str, weights: list[tuple[int, int, float]], found: Explanation
+) -> None:
+    """Print one answer: the words that counted most, and the passage shaded by what each word adds."""
+    named = ", ".join(f"'{_plain(word)}'" for word in strongest(text, weights, MOST_NAMED))
+    console.print(Text(f"\n  {name} {p:.3f}: {named or 'no word'} counted most"), soft_wrap=True)
+    largest = max((weight for *_, weight in weights), default=0.0)
+    line, place = Text("  "), found.first
+    for first, last, weight in weights:
+        look = next((look for share, look in SHADES if largest > 0 and weight >= share * largest), "")
+        line.append(_plain(text[place:first])).append(_plain(text[first:last]), style=look)
+        place = last
+    console.print(line, soft_wrap=True)
+    for first, last, weight in sorted(weights, key=lambda word: -word[2])[:10]:
+        console.print(Text(f"  {weight:>+7.2f}  {_plain(text[first:last])}"), soft_wrap=True)
+
+
+def _plain(text: str) -> str:
+    return without_control_characters(" ".join(text.split()) if text.strip() else text and " ")
+
+
+def command(
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The text; - reads standard input.")] = None,
+    doc_id: Annotated[str | None, typer.Option(help="A document of the database, or the start of its id.")] = None,
+    db: Annotated[Path | None, typer.Option(help="The database file, for --doc-id.")] = None,
+    model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    as_json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Say which sentences and words of a text its answer rests on.
+
+    A word's weight is the change of the log-odds of high risk, or of the sign that was found, when it is left out.
+    """
+    if (text is None) == (doc_id is None):
+        raise ConfigError("give either a text, or --doc-id and --db")
+    if doc_id is not None:
+        if db is None:
+            raise ConfigError("--doc-id: name the database with --db")
+        database = Database(db)
+        database.check()
+        chosen = stored_text(database, doc_id)
+        print_note("this use was written to the access log (table access_log)")
+    else:
+        chosen = sys.stdin.read() if text == "-" else str(text)
+    (found,) = explain(cast(Answerer, open_scorer(model, device)), [chosen])
+    if as_json_:
+        print(json.dumps(as_json(chosen, found), ensure_ascii=False, indent=2))
+    else:
+        print_table(chosen, found)
+
+
+if __name__ == "__main__":
+    run(command)

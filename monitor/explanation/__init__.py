@@ -1,0 +1,1 @@
+"""Which sentences and words an answer rests on."""

@@ -1,0 +1,181 @@
+"""Why a text was scored as it was: its sentences with their own answers, and the weight of each word by occlusion.
+
+A word's weight is the change of the answer's log-odds when the word is left out (Zeiler and Fergus 2014, ECCV; for
+words Li, Monroe and Jurafsky 2016, arXiv:1612.08220). The answers are P(high risk), the sum of a set of emotions
+against the rest, and P(criterion) of the criterion that was found, both before calibration. A weight above 0 means
+that the word adds to the answer. All variants of all texts are scored in one call, so that the scorer packs them into
+full batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.explanation.words import Span, word_spans
+from monitor.labels import ANSWERS, CRITERIA, RiskMap, names_above
+from monitor.model.sentences import sentence_spans
+
+Floats = npt.NDArray[np.float64]
+
+
+class Model(Protocol):
+    """What an explanation needs to know of `monitor.scoring.loading.LoadedModel`."""
+
+    @property
+    def risk_map(self) -> RiskMap:
+        """The risk level of each emotion."""
+
+    @property
+    def criteria_limits(self) -> Mapping[str, float] | None:
+        """The probability above which each criterion, and any, counts as shown."""
+
+
+class Answerer(Protocol):
+    """What an explanation needs of `monitor.scoring.scorer.LabelScorer`."""
+
+    @property
+    def model(self) -> Model:
+        """The model that answers."""
+
+    def answers(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
+        """P(emotion), (n, 6), and P(criterion) with P(any), (n, 12), or None."""
+
+    def log_odds(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
+        """Log-odds of high risk, (n,), and of the criteria and any, (n, 12), or None; not calibrated."""
+
+    def pieces(self, text: str) -> list[Span]:
+        """First and last character (exclusive) of each piece that is read."""
+
+
+class Sentence(NamedTuple):
+    """A sentence, its own P(high risk), the criteria above their limits, and its place."""
+
+    first: int
+    last: int
+    p_high: float
+    criteria: tuple[str, ...]
+
+
+class Word(NamedTuple):
+    """A word, and what it adds to the log-odds of P(high risk) and of the criterion (0 without one)."""
+
+    first: int
+    last: int
+    high: float
+    criterion: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a text was scored as it was; characters are counted in the whole text.
+
+    Attributes:
+        first, last: the passage whose words are weighed: the text, or the piece that speaks most for the answer.
+        p_high: P(high risk) of the passage.
+        criterion: the criterion that was found in it and whose words are weighed; None if none was found.
+        p_criterion: its probability in the passage; None likewise.
+        sentences: of all that is read of the text.
+        words: of the passage.
+    """
+
+    first: int
+    last: int
+    p_high: float
+    criterion: str | None
+    p_criterion: float | None
+    sentences: tuple[Sentence, ...]
+    words: tuple[Word, ...]
+
+
+class _Passage(NamedTuple):
+    """The passage of a text whose words are weighed, and the sentences of the whole text."""
+
+    first: int
+    last: int
+    p_high: float
+    criterion: str | None
+    p_criterion: float | None
+    sentences: tuple[Sentence, ...]
+
+
+def explain(scorer: Answerer, texts: Sequence[str]) -> list[Explanation]:
+    """Explain the answer to each text; two calls of the scorer for all of them."""
+    passages = _passages(scorer, texts)
+    spans = [word_spans(text, p.first, p.last) for text, p in zip(texts, passages, strict=True)]
+    variants = [
+        variant
+        for text, passage, words in zip(texts, passages, spans, strict=True)
+        for variant in (text[passage.first : passage.last], *left_out(text, passage.first, passage.last, words))
+    ]
+    high, symptoms = scorer.log_odds([variant.strip() for variant in variants])
+    explanations, row = [], 0
+    for passage, words in zip(passages, spans, strict=True):
+        rows = slice(row, row + 1 + len(words))
+        row = rows.stop
+        change = high[rows.start] - high[rows][1:]
+        shown = np.zeros(len(words))
+        if passage.criterion is not None and symptoms is not None:
+            of_criterion = symptoms[rows, ANSWERS.index(passage.criterion)]
+            shown = of_criterion[0] - of_criterion[1:]
+        weighed = tuple(Word(*span, float(a), float(b)) for span, a, b in zip(words, change, shown, strict=True))
+        explanations.append(Explanation(*passage, weighed))
+    return explanations
+
+
+def left_out(text: str, first: int, last: int, words: Sequence[Span]) -> list[str]:
+    """The passage without each of its words."""
+    return [text[first:start] + text[end:last] for start, end in words]
+
+
+def _passages(scorer: Answerer, texts: Sequence[str]) -> list[_Passage]:
+    """The sentences of each text, and its passage that speaks most for the answer."""
+    pieces = [scorer.pieces(text) for text in texts]
+    sentences = [
+        [(first + start, first + end) for first, last in own for start, end in sentence_spans(text[first:last])]
+        for text, own in zip(texts, pieces, strict=True)
+    ]
+    parts = [
+        text[first:last].strip()
+        for text, own, inner in zip(texts, pieces, sentences, strict=True)
+        for first, last in (*own, *inner)
+    ]
+    emotions, symptoms = scorer.answers(parts)
+    p_high = np.clip(emotions @ scorer.model.risk_map.matrix()[:, -1], 0.0, 1.0)
+    limits = scorer.model.criteria_limits
+    named = names_above(symptoms[:, :-1], limits) if symptoms is not None and limits else [""] * len(parts)
+    passages, row = [], 0
+    for own, inner in zip(pieces, sentences, strict=True):
+        of_pieces, of_sentences = slice(row, row + len(own)), slice(row + len(own), row + len(own) + len(inner))
+        row = of_sentences.stop
+        stated = tuple(
+            Sentence(first, last, float(p), tuple(filter(None, names.split(","))))
+            for (first, last), p, names in zip(inner, p_high[of_sentences], named[of_sentences], strict=True)
+        )
+        chosen, criterion = _chosen(own, stated, p_high[of_pieces], named[of_pieces])
+        found = None
+        if criterion is not None and symptoms is not None:
+            found = float(symptoms[of_pieces.start + chosen, CRITERIA.index(criterion)])
+        first, last = own[chosen] if own else (0, 0)
+        high = float(p_high[of_pieces.start + chosen]) if own else 0.0
+        passages.append(_Passage(first, last, high, criterion, found, stated))
+    return passages
+
+
+def _chosen(
+    pieces: Sequence[Span], sentences: Sequence[Sentence], p_high: Floats, named: Sequence[str]
+) -> tuple[int, str | None]:
+    """The piece to weigh, and its criterion: one with thoughts of death before the one with the darkest sentence."""
+    peaks = [
+        max([float(p), *(s.p_high for s in sentences if first <= s.first and s.last <= last)])
+        for (first, last), p in zip(pieces, p_high, strict=True)
+    ]
+    order = sorted(range(len(pieces)), key=lambda piece: ("suicidal" not in named[piece].split(","), -peaks[piece]))
+    if not order:
+        return 0, None
+    names = named[order[0]].split(",")
+    return order[0], "suicidal" if "suicidal" in names else (names[0] or None)

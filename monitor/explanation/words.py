@@ -1,0 +1,39 @@
+"""The words of a text as an explanation weighs them, and the sentence that names those that counted most."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+Span = tuple[int, int]
+# A character of a script without spaces, or a run of letters, digits, marks and what joins them; punctuation and
+# emoji that stand alone are words of their own.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
+_EDGES = "".join(map(chr, range(33, 48))) + ":;<=>?@[\\]^_`{|}~“”‘’«»…—–。，！？、"
+
+
+def word_spans(text: str, first: int, last: int) -> list[Span]:
+    """First and last character (exclusive) of each word between two places of a text."""
+    return [found.span() for found in _WORD.finditer(text, first, last)]
+
+
+def bare(word: str) -> str:
+    """A word without the punctuation around it; the word itself if it is nothing else."""
+    return word.strip(_EDGES) or word
+
+
+def strongest(text: str, words: Sequence[tuple[int, int, float]], most: int) -> list[str]:
+    """The different words that add most, strongest first, of those that add at least a third of what the first adds.
+
+    Args:
+        text: the whole text.
+        words: first and last character (exclusive) and weight of each word.
+        most: most words.
+    """
+    ordered = sorted(words, key=lambda word: -word[2])
+    if not ordered or ordered[0][2] <= 0:
+        return []
+    limit = ordered[0][2] / 3
+    names = (bare(text[first:last]) for first, last, weight in ordered if weight >= limit)
+    return list({name.lower(): name for name in list(names)[::-1]}.values())[::-1][:most]

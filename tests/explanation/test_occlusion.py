@@ -1,0 +1,106 @@
+"""Explanations: sentences with their own answers, and words by what leaving them out changes."""
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from monitor.explanation.occlusion import explain
+from monitor.explanation.words import strongest, word_spans
+from monitor.labels import ANSWERS, CRITERIA, EMOTIONS, RiskMap
+
+LIMITS = dict.fromkeys(ANSWERS, 0.6)
+DARK = {"worthless": 2.0, "again": 1.0, "lovely": -1.5}
+
+
+class WordScorer:
+    """Adds up the words: log-odds of high risk by DARK, of `worth` by the word worthless; pieces of 60 characters."""
+
+    def __init__(self) -> None:
+        self.model = SimpleNamespace(risk_map=RiskMap(), criteria_limits=LIMITS)
+        self.n_calls = 0
+
+    def log_odds(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        self.n_calls += 1
+        odds = np.array([sum(weight for word, weight in DARK.items() if word in text.lower()) for text in texts])
+        symptoms = np.full((len(texts), len(ANSWERS)), -3.0)
+        symptoms[:, CRITERIA.index("worth")] = [1.0 if "worthless" in text else -3.0 for text in texts]
+        symptoms[:, CRITERIA.index("suicidal")] = [2.0 if "disappear" in text else -3.0 for text in texts]
+        return odds, symptoms
+
+    def answers(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        odds, symptoms = self.log_odds(texts)
+        high = 1 / (1 + np.exp(-odds))
+        emotions = np.stack([high, *[(1 - high) / 5] * 5], axis=1)
+        assert emotions.shape[1] == len(EMOTIONS)
+        return emotions, 1 / (1 + np.exp(-symptoms))
+
+    def pieces(self, text: str) -> list[tuple[int, int]]:
+        return [(first, min(first + 60, len(text))) for first in range(0, len(text), 60)]
+
+
+TEXT = "What a lovely day. I feel worthless again!"
+
+
+def test_words_and_sentences_of_a_short_text() -> None:
+    (found,) = explain(WordScorer(), [TEXT])
+    weights = {TEXT[w.first : w.last]: (round(w.high, 6), round(w.criterion, 6)) for w in found.words}
+    assert weights["worthless"] == (2.0, 4.0)
+    assert weights["again!"] == (1.0, 0.0)
+    assert weights["lovely"] == (-1.5, 0.0)
+    assert weights["day."] == (0.0, 0.0)
+    assert found.criterion == "worth"
+    assert [(TEXT[s.first : s.last], s.criteria) for s in found.sentences] == [
+        ("What a lovely day. ", ()),
+        ("I feel worthless again!", ("worth",)),
+    ]
+    assert found.sentences[1].p_high > 0.9 > found.p_high > found.sentences[0].p_high
+    assert (found.first, found.last) == (0, len(TEXT))
+
+
+def test_of_a_long_text_the_piece_with_the_darkest_sentence_is_weighed() -> None:
+    long = "It was a lovely time, all of it. " * 4
+    text = long[:120] + "And now I am worthless."
+    (found,) = explain(WordScorer(), [text])
+    assert (found.first, found.last) == (120, len(text))
+    assert {text[w.first : w.last] for w in found.words} == {"And", "now", "I", "am", "worthless."}
+
+
+def test_thoughts_of_death_come_before_the_darkest_sentence() -> None:
+    text = "I am worthless.".ljust(60) + "I could disappear.".ljust(60)
+    (found,) = explain(WordScorer(), [text])
+    assert found.criterion == "suicidal"
+    assert found.first == 60
+
+
+def test_all_texts_are_answered_in_two_calls() -> None:
+    scorer = WordScorer()
+    explained = explain(scorer, [TEXT, "", " ", TEXT, "a", "\ud800"])
+    assert scorer.n_calls == 2
+    assert explained[0] == explained[3]
+    assert explained[1].words == explained[2].words == ()
+    assert explain(scorer, []) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("so low", ["so", "low"]),
+        (" (so)  low! ", ["(so)", "low!"]),
+        ("我很難過", ["我", "很", "難", "過"]),
+        ("", []),
+        ("🙂 ok", ["🙂", "ok"]),
+    ],
+)
+def test_words_are_what_stands_between_spaces(text: str, words: list[str]) -> None:
+    assert [text[first:last] for first, last in word_spans(text, 0, len(text))] == words
+
+
+def test_the_strongest_words_are_named_once_and_without_punctuation() -> None:
+    text = "Worthless, worthless! again; day"
+    weights = [(0, 10, 3.0), (11, 21, 2.0), (22, 28, 1.5), (29, 32, 0.1)]
+    assert strongest(text, weights, 3) == ["Worthless", "again"]
+    assert strongest(text, weights, 1) == ["Worthless"]
+    assert strongest(text, [(0, 10, -1.0)], 3) == []
+    assert strongest(text, [], 3) == []

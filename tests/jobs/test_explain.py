@@ -1,0 +1,81 @@
+"""The command explain: a text or a stored document, as a table or as JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from jobs.explain import command, stored_text
+from jobs.pipeline.score_files import score_files
+from monitor.database.connection import Database
+from monitor.errors import ConfigError, DataError
+from tests.explanation.test_occlusion import TEXT, WordScorer
+from tests.support.keyword_scorer import KeywordScorer
+
+
+@pytest.fixture(autouse=True)
+def word_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.explain.open_scorer", lambda model, device: WordScorer())
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Database:
+    feed = tmp_path / "feed.csv"
+    feed.write_text(
+        f"doc_id,subject_id,posted_at,text\nab1,s,2026-01-05,{TEXT}\nab2,s,2026-01-06,b\nab,t,2026-01-05,c\n"
+    )
+    db = Database(tmp_path / "risk.duckdb")
+    score_files([feed], db, KeywordScorer)
+    return db
+
+
+def test_a_text_is_explained_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    command(TEXT, as_json_=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["counted_most"] == ["worthless", "again"]
+    assert found["criterion"] == "worth"
+    assert [TEXT[word["first"] : word["last"]] for word in found["words"]] == [
+        word["text"] for word in found["words"]
+    ]
+    assert "".join(one["text"] for one in found["sentences"]) == TEXT
+    assert "diagnosis" in found["note"]
+
+
+def test_a_text_is_explained_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    command("\x1b[31m" + TEXT)
+    out = capsys.readouterr().out
+    assert "'worthless', 'again' counted most" in out
+    assert "P(worth)" in out
+    assert "\x1b[31m" not in out
+
+
+def test_a_document_is_found_by_its_id_and_its_use_is_logged(db: Database) -> None:
+    with db.reading() as con:
+        ids = dict(con.execute("SELECT given_id, doc_id FROM documents").fetchall())
+    assert stored_text(db, "ab") == "c"
+    assert stored_text(db, "ab1") == stored_text(db, ids["ab1"]) == stored_text(db, ids["ab1"][:12]) == TEXT
+    with db.reading() as con:
+        log = con.execute("SELECT command, n_people FROM access_log").fetchall()
+    assert log == [("explain", 1)] * 4
+
+
+@pytest.mark.parametrize(("doc_id", "fault"), [("zz", "no such document"), (" ", "no such"), ("%", "no such")])
+def test_an_unknown_document_is_said_so(db: Database, doc_id: str, fault: str) -> None:
+    with pytest.raises(DataError, match=fault):
+        stored_text(db, doc_id)
+
+
+def test_a_removed_text_is_said_so(db: Database) -> None:
+    with db.writing() as con:
+        con.execute("UPDATE documents SET text = NULL")
+    with pytest.raises(DataError, match="was removed"):
+        stored_text(db, "ab1")
+
+
+def test_one_of_text_and_document_is_needed(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="either a text, or --doc-id"):
+        command()
+    with pytest.raises(ConfigError, match="either a text, or --doc-id"):
+        command("a", doc_id="b")
+    with pytest.raises(ConfigError, match="--doc-id: name the database"):
+        command(doc_id="b")
