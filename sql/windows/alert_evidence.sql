@@ -6,26 +6,27 @@
 -- frame: the alert's evidence window, both days included; a text is cut to 280 characters. Those of a text of several
 --        pieces are the beginning of the piece that speaks most for the alert
 -- params: model_id, as_of, top
-WITH texts AS (
+WITH places AS (
+    SELECT doc_id, min("first") AS mentioned_at
+    FROM mentions
+    WHERE state = 'raised'
+    GROUP BY doc_id
+),
+texts AS (
     SELECT
         a.alert_id,
         s.doc_id,
         s.posted_at,
         s.p_high,
         s.s_suicidal,
-        s.peak_high,
         s.truncated,
         d.text,
         a.rule = 'crisis' AS is_crisis,
-        (
-            SELECT min(m."first")
-            FROM mentions AS m
-            WHERE m.doc_id = s.doc_id AND m.state = 'raised' AND a.rule = 'crisis'
-        ) AS mentioned_at,
+        if(a.rule = 'crisis', m.mentioned_at, NULL) AS mentioned_at,
         CASE
-            WHEN mentioned_at IS NOT NULL THEN 2
-            WHEN a.rule = 'crisis' THEN coalesce(s.s_suicidal, 0)
-            ELSE greatest(s.p_high, coalesce(s.peak_high, 0))
+            WHEN a.rule <> 'crisis' THEN greatest(s.p_high, coalesce(s.peak_high, 0))
+            WHEN m.mentioned_at IS NOT NULL THEN 2
+            ELSE coalesce(s.s_suicidal, 0)
         END AS strength
     FROM alerts AS a
     JOIN scores AS s
@@ -33,29 +34,34 @@ WITH texts AS (
         AND s.subject_id = a.subject_id
         AND CAST(s.posted_at AS DATE) BETWEEN a.evidence_from AND a.evidence_to
     JOIN documents AS d ON d.doc_id = s.doc_id
+    LEFT JOIN places AS m ON m.doc_id = s.doc_id
     WHERE a.model_id = $model_id
       AND a.opened_on <= CAST($as_of AS DATE)
       AND coalesce(a.closed_on > CAST($as_of AS DATE), true)
       AND a.closed_because IS DISTINCT FROM 'withdrawn'
     QUALIFY
         row_number() OVER (PARTITION BY a.alert_id ORDER BY strength DESC, s.p_high DESC, s.posted_at, s.doc_id) <= $top
+),
+starts AS (
+    SELECT
+        t.*,
+        CAST(coalesce(
+            if(t.mentioned_at IS NULL, NULL, greatest(t.mentioned_at - 100, 0)),  -- greatest() ignores NULL
+            arg_max(p."first", if(t.is_crisis, p.s_suicidal, p.peak_high)),
+            0
+        ) AS INTEGER) AS starts_at
+    FROM texts AS t
+    LEFT JOIN pieces AS p ON p.doc_id = t.doc_id AND p.model_id = $model_id
+    GROUP BY ALL
 )
 SELECT
-    t.alert_id,
-    t.doc_id,
-    t.posted_at,
-    t.p_high,
-    t.s_suicidal,
-    t.truncated,
-    CAST(coalesce(
-        greatest(t.mentioned_at - 100, 0),
-        (
-            SELECT arg_max(p."first", if(t.is_crisis, p.s_suicidal, p.peak_high))
-            FROM pieces AS p
-            WHERE p.doc_id = t.doc_id AND p.model_id = $model_id
-        ),
-        0
-    ) AS INTEGER) AS starts_at,
-    substr(t.text, starts_at + 1, 280) AS text
-FROM texts AS t
-ORDER BY t.alert_id, t.strength DESC, t.p_high DESC, t.posted_at, t.doc_id
+    alert_id,
+    doc_id,
+    posted_at,
+    p_high,
+    s_suicidal,
+    truncated,
+    starts_at,
+    substr(text, starts_at + 1, 280) AS text
+FROM starts
+ORDER BY alert_id, strength DESC, p_high DESC, posted_at, doc_id

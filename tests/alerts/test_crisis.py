@@ -79,7 +79,8 @@ def test_without_the_question_the_signal_p_any_reads_p_high(con: duckdb.DuckDBPy
 
 def evidence(con: duckdb.DuckDBPyConnection, top: int = 2) -> list[tuple[str, int]]:
     """doc_id and first character of each text behind the alerts that the rules raise."""
-    write_episodes(con, find_episodes(con, fake_feed.MODEL, LAST, AlertRules()), fake_feed.MODEL, LAST, "run")
+    rules = AlertRules()
+    write_episodes(con, find_episodes(con, fake_feed.MODEL, LAST, rules), fake_feed.MODEL, LAST, "run", rules)
     rows = window_queries.run(con, "alert_evidence", model_id=fake_feed.MODEL, as_of=LAST, top=top)
     return rows.select("doc_id", "starts_at").rows()
 
