@@ -43,25 +43,25 @@ texts AS (
         row_number() OVER (PARTITION BY a.alert_id ORDER BY strength DESC, s.p_high DESC, s.posted_at, s.doc_id) <= $top
 ),
 starts AS (
-    SELECT
-        t.*,
-        CAST(coalesce(
-            if(t.mentioned_at IS NULL, NULL, greatest(t.mentioned_at - 100, 0)),  -- greatest() ignores NULL
-            arg_max(p."first", if(t.is_crisis, p.s_suicidal, p.peak_high)),
-            0
-        ) AS INTEGER) AS starts_at
-    FROM texts AS t
-    LEFT JOIN pieces AS p ON p.doc_id = t.doc_id AND p.model_id = $model_id
-    GROUP BY ALL
+    SELECT doc_id, arg_max("first", s_suicidal) AS most_suicidal, arg_max("first", peak_high) AS darkest
+    FROM pieces
+    SEMI JOIN texts USING (doc_id)
+    WHERE model_id = $model_id
+    GROUP BY doc_id
 )
 SELECT
-    alert_id,
-    doc_id,
-    posted_at,
-    p_high,
-    s_suicidal,
-    truncated,
-    starts_at,
-    substr(text, starts_at + 1, 280) AS text
-FROM starts
-ORDER BY alert_id, strength DESC, p_high DESC, posted_at, doc_id
+    t.alert_id,
+    t.doc_id,
+    t.posted_at,
+    t.p_high,
+    t.s_suicidal,
+    t.truncated,
+    CAST(CASE
+        WHEN t.mentioned_at IS NOT NULL THEN greatest(t.mentioned_at - 100, 0)
+        WHEN t.is_crisis THEN coalesce(s.most_suicidal, 0)
+        ELSE coalesce(s.darkest, 0)
+    END AS INTEGER) AS starts_at,
+    substr(t.text, starts_at + 1, 280) AS text
+FROM texts AS t
+LEFT JOIN starts AS s USING (doc_id)
+ORDER BY t.alert_id, t.strength DESC, t.p_high DESC, t.posted_at, t.doc_id
