@@ -19,8 +19,9 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, progress
-from jobs.pipeline.night import report_options
-from jobs.pipeline.write_report import report_files, write_report
+from jobs.pipeline.audiences import planned_reports
+from jobs.pipeline.night import write_planned
+from jobs.pipeline.write_report import report_files
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish, snapshot_files
@@ -53,6 +54,8 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     names = tuple(dict.fromkeys((*possible_ids(subject, pseudonyms), *possible_ids(cleaned, pseudonyms))))
     with db.reading() as con:
         alike = store.look_alikes(con, names, possible_ids(look_alike_form(cleaned), pseudonyms)[-1:])
+    if settings is not None:
+        planned_reports(settings)  # a mistake in the settings must not come up half-way
     with db.only_writer():
         done = forget(db, names)
         files = [db.file, *_rewrite_outputs(db, settings)]
@@ -107,15 +110,18 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
 
 
 def _rewrite_outputs(db: Database, settings: Settings | None) -> Iterator[Path]:
-    """Publish the snapshot and write the report again, if they exist; gives their files."""
+    """Publish the snapshot and write the reports again, if they exist; gives their files."""
     if settings is None:
         return
     if settings.snapshot.is_dir():
         months = any(path.suffix == ".parquet" for path in snapshot_files(settings.snapshot).paths)
         publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months, group=settings.snapshot_group)
-    if (page := settings.out / "index.html").exists() and page in report_files(settings.out).paths:
-        write_report(db, settings.out, options=report_options(settings))
-    for folder in (settings.snapshot, settings.out):
+    reports = planned_reports(settings)
+    for planned in reports:
+        page = planned.folder / "index.html"
+        if page.exists() and page in report_files(planned.folder).paths:
+            write_planned(db, settings, planned)
+    for folder in (settings.snapshot, *(planned.folder for planned in reports)):
         yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
 
 

@@ -1,6 +1,7 @@
 """Write the offline risk report of a database: pages that need no network, and their pictures.
 
 risk-monitor report --db risk.duckdb --out out/report
+risk-monitor report --config risk-monitor.toml              every report that the settings name
 """
 
 from __future__ import annotations
@@ -13,16 +14,25 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
+from jobs.pipeline.audiences import names_of, planned_reports
+from jobs.pipeline.night import write_planned
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
-from reports.risk.inputs import Options, Signal
+from monitor.errors import ConfigError
+from monitor.privacy.pseudonyms import default_key_file
+from monitor.settings import load_settings
+from reports.risk.inputs import Mode, Options, Signal
 from reports.style.wording import Language
 
 
 def command(
-    db: Annotated[Path, typer.Option(help="The database to read.")],
-    out: Annotated[Path, typer.Option(help="Folder for the pages and the pictures.")],
+    db: Annotated[Path | None, typer.Option(help="The database to read.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for the pages and the pictures.")] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings in TOML: write the reports that they name, instead of --db and --out."),
+    ] = None,
     as_of: Annotated[
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Last day of the report, UTC (default: of the data)."),
@@ -46,8 +56,31 @@ def command(
     signal: Annotated[
         str, typer.Option(help="What the alert rules read, as in the settings: p_high, p_any or both.")
     ] = Options.signal,
+    mode: Annotated[
+        str,
+        typer.Option(
+            help="aggregate: no single people; people: also people by code, unless too few; case: for those who may "
+            "see single people, whatever their number."
+        ),
+    ] = Options.mode,
+    roster: Annotated[
+        Path | None, typer.Option(help="CSV with subject_id and name: people by their names; with --mode case.")
+    ] = None,
+    cohort: Annotated[list[str] | None, typer.Option(help="Only texts of this cohort; may be given again.")] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Key that matches the roster's ids (default: the one beside the database).")
+    ] = None,
 ) -> None:
     """Write the offline risk report of a database: HTML pages, PNG and SVG."""
+    if config is not None:
+        if db is not None or out is not None:
+            raise ConfigError("--config names database and folders; leave out --db and --out")
+        write_all(config)
+        return
+    if db is None or out is None:
+        raise ConfigError("name the database with --db and a folder with --out, or the settings with --config")
+    if roster is not None and mode != "case":
+        raise ConfigError("a roster names people, so --roster needs --mode case")
     options = Options(
         threshold,
         min_cohort,
@@ -59,9 +92,24 @@ def command(
         evidence,
         cast(Language, lang),
         cast(Signal, signal),
+        mode=cast(Mode, mode),
+        cohorts=tuple(cohort or ()),
     )
+    database = Database(db)
+    names = names_of(database, roster, key_file or default_key_file(db))
+    _print(write_report(database, out, as_of and as_of.date(), model, options, names=names))
+
+
+def write_all(config: Path) -> None:
+    """Write every report that the settings name."""
+    settings = load_settings(config)
+    for planned in planned_reports(settings):
+        _print(write_planned(Database(settings.db), settings, planned))
+
+
+def _print(page: Path) -> None:
     console = Console()
-    console.print(str(write_report(Database(db), out, as_of and as_of.date(), model, options)), soft_wrap=True)
+    console.print(str(page), soft_wrap=True)
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
 
 

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -34,6 +43,7 @@ from monitor.labels import CRITERIA, RiskMap
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
 _OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real data; the key of privacy.py
+_REPORT_PATHS = ("folder", "roster")
 _PATHS = ("db", "inbox", "out", "snapshot", "key_file", "crisis_list")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -69,6 +79,36 @@ class Schedule(BaseModel):
         except ConfigError as error:
             raise ValueError(str(error).removeprefix("cron ")) from error
         return value
+
+
+class Report(BaseModel):
+    """One [[reports]]: a report for its own readers, written each night beside the one in `out`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Literal["aggregate", "people", "case"] = Field(
+        "people", description="aggregates alone; also people by code; or for those who may see single people"
+    )
+    name: str | None = Field(None, pattern=r"^[\w-]+$", description="its name; default: the mode")
+    folder: Path | None = Field(None, description="its folder; default: a folder of its name beside `out`")
+    subject_pages: bool = Field(False, description="also a page for each person")
+    show_subjects: bool = Field(False, description="show ids beside codes")
+    evidence: bool = Field(False, description="quote texts")
+    roster: Path | None = Field(None, description="CSV with subject_id and name: people by their names")
+    lang: str = Field("en", description="language of its own words: en or zh-TW")
+    days: Count = Field(366, description="days that the charts cover")
+    cohorts: tuple[str, ...] = Field((), description="only texts of these cohorts; default: of all")
+
+    @model_validator(mode="after")
+    def _may_name_people(self) -> Report:
+        if self.roster is not None and self.mode != "case":
+            raise ValueError(f'a roster names people, so it needs mode = "case", not "{self.mode}"')
+        return self
+
+    @property
+    def title(self) -> str:
+        """The name of the report."""
+        return self.name or self.mode
 
 
 class Settings(BaseSettings):
@@ -117,6 +157,7 @@ class Settings(BaseSettings):
     ids: IdRules = Field(default_factory=IdRules, description="differences between ids that mean nothing here")
     quality: Quality = Field(default_factory=Quality, description="limits of the input's quality")
     feeds: tuple[Feed, ...] = Field((), description="files of the inbox with other columns, and how to read them")
+    reports: tuple[Report, ...] = Field((), description="more reports, each for its own readers")
     risk_map: dict[str, str] | None = Field(None, description="risk level of each emotion; default: the model's")
 
     criteria: dict[str, Probability] | None = Field(
@@ -149,6 +190,18 @@ class Settings(BaseSettings):
         if isinstance(value, dict) and (twice := [key for key in ("threshold", "min_texts") if key in value]):
             raise ValueError(f"{', '.join(twice)} belongs above the tables: the rule and the report share one line")
         return value
+
+    @field_validator("reports")
+    @classmethod
+    def _distinct_reports(cls, value: tuple[Report, ...]) -> tuple[Report, ...]:
+        names = [report.title for report in value]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"several are named {', '.join(twice)}; give each a name of its own")
+        return value
+
+    def report_folder(self, report: Report) -> Path:
+        """The folder of one of `reports`."""
+        return report.folder or self.out.parent / report.title
 
     @property
     def model_choice(self) -> dict[str, Any]:
@@ -224,6 +277,10 @@ def _read(config: Path) -> dict[str, Any]:
         path = given.get(key, Settings.model_fields[key].default)
         if isinstance(path, str | Path):
             given[key] = folder / _with_home(path)
+    for report in given["reports"] if isinstance(given.get("reports"), list) else ():
+        for key in _REPORT_PATHS:
+            if isinstance(report, dict) and isinstance(report.get(key), str):
+                report[key] = folder / _with_home(report[key])
     model = given.get("model")
     if isinstance(model, str) and (folder / _with_home(model)).is_dir():
         given["model"] = str(folder / _with_home(model))
@@ -287,6 +344,7 @@ _TABLES: dict[str, type[BaseModel]] = {
     "alerts": AlertRules,
     "feeds": Feed,
     "ids": IdRules,
+    "reports": Report,
 }
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from jobs.console.progress import print_warning
+from jobs.console.progress import print_note, print_warning
+from jobs.pipeline.audiences import Planned, key_of, names_of, planned_reports
 from jobs.pipeline.inbox import complete_files, list_inbox
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
@@ -27,12 +28,10 @@ from monitor.privacy.pseudonyms import default_key_file
 from monitor.privacy.retention import drop_old_texts
 from monitor.settings import Settings
 from reports.risk import pictures
-from reports.risk.inputs import Options
+from reports.style.rendering import Drawer
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
-
-REPORT_SETTINGS = {"threshold", "min_cohort", "min_texts", "show_subjects"}
 
 
 class NightResult(NamedTuple):
@@ -101,11 +100,14 @@ def judge_input(db: Database, settings: Settings, run_id: str) -> Judgement:
 
 
 def report_and_publish(db: Database, settings: Settings, model_id: str) -> Path:
-    """Write the report, and publish the snapshot while its pictures are drawn, also if the report fails."""
-    options = report_options(settings)
-    with pictures.drawer(options) as drawer:
+    """Write the reports, and publish the snapshot while the first one's pictures are drawn, also if it fails.
+
+    Returns the page of the first report, which is that in `out`.
+    """
+    first, *others = planned_reports(settings)
+    with pictures.drawer(first.options) as drawer:
         try:
-            return write_report(db, settings.out, model=model_id, options=options, drawer=drawer)
+            page = write_planned(db, settings, first, drawer, model_id)
         finally:
             publish(
                 db,
@@ -114,11 +116,18 @@ def report_and_publish(db: Database, settings: Settings, model_id: str) -> Path:
                 parquet=settings.snapshot_parquet,
                 group=settings.snapshot_group,
             )
+    for other in others:
+        with pictures.drawer(other.options) as drawer:
+            print_note(f"report {other.title}: {write_planned(db, settings, other, drawer, model_id)}")
+    return page
 
 
-def report_options(settings: Settings) -> Options:
-    """The options of the report that the settings name."""
-    return Options(**settings.model_dump(include=REPORT_SETTINGS), signal=settings.alerts.signal)
+def write_planned(
+    db: Database, settings: Settings, planned: Planned, drawer: Drawer | None = None, model_id: str | None = None
+) -> Path:
+    """Write one of the reports that the settings name; see `write_report`."""
+    names = names_of(db, planned.roster, key_of(settings))
+    return write_report(db, planned.folder, model=model_id, options=planned.options, drawer=drawer, names=names)
 
 
 def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
@@ -126,12 +135,13 @@ def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> S
     list_inbox(settings.inbox)
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")
-    for folder in (settings.out, settings.snapshot):
+    for folder in (*(planned.folder for planned in planned_reports(settings)), settings.snapshot):
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not (existing.is_dir() and os.access(existing, os.W_OK)):
             raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
     if settings.snapshot_group is not None:
         group_id(settings.snapshot_group)
-    report_files(settings.out).check([settings.out / "index.html"])
+    for planned in planned_reports(settings):
+        report_files(planned.folder).check([planned.folder / "index.html"])
     snapshot_files(settings.snapshot).check([settings.snapshot / NAME])
     return load()

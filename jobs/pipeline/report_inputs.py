@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import duckdb
 import polars as pl
 
+from jobs.pipeline.report_people import keep_cohorts, with_people
 from monitor.database.statements import query, utc_now
 from monitor.errors import ConfigError
 from monitor.labels import RiskMap
@@ -25,12 +27,17 @@ NEVER = dt.date.min  # an as_of without texts: gives an empty frame where the op
 WINDOWS = (1, 7, 28)
 ALL_SUBJECTS = 1_000_000_000
 TEXTS_PER_ALERT = 3
+PEOPLE_FRAMES = ("people", "person_weeks", "person_days", "texts", "case_events", "outcomes")
 Row = dict[str, Any]
 Window = Callable[..., pl.DataFrame]  # a window query by name, with its own parameters
 
 
 def collect_inputs(
-    con: duckdb.DuckDBPyConnection, as_of: dt.date | None, model: str | None, options: Options
+    con: duckdb.DuckDBPyConnection,
+    as_of: dt.date | None,
+    model: str | None,
+    options: Options,
+    names: Mapping[str, str] | None = None,
 ) -> Inputs | Notice:
     """The inputs of a report, or a notice if there is nothing to report.
 
@@ -39,10 +46,13 @@ def collect_inputs(
         as_of: last day of the report; default: the last day, up to today, with a scored text of the model.
         model: model_id, the start of one, or a name; default: the model that scored last.
         options: of the report.
+        names: subject_id -> name in a roster.
 
     Raises:
-        ConfigError: no such model, or several that fit.
+        ConfigError: no such model, or several that fit; no such cohort.
     """
+    if options.cohorts:
+        keep_cohorts(con, options.cohorts)
     rows = window_queries.run(con, "model_coverage", until=as_of or utc_now().date()).to_dicts()
     chosen = _choose(rows, model)
     if chosen is None or not chosen["n"]:
@@ -65,7 +75,8 @@ def collect_inputs(
     passages = query(con, "queries/crisis_passages", as_of=until, days=GROUP_DAYS)
     if not options.evidence:
         passages = passages.with_columns(passage=pl.lit(""))
-    return _inputs(window, passages, until, described, options)
+    inputs = _inputs(window, passages, until, described, options)
+    return with_people(con, replace(inputs, names=names or {}))
 
 
 def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model, options: Options) -> Inputs:
@@ -106,6 +117,7 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         ),
         signs=window("criteria_subject", days=STRIP_DAYS),
         passages=passages,
+        **dict.fromkeys(PEOPLE_FRAMES, pl.DataFrame()),
     )
 
 

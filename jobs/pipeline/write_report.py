@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
+
+from jobs.console.progress import print_note
 from jobs.pipeline.report_inputs import collect_inputs
 from monitor.database.connection import Database, private_files
 from monitor.errors import ConfigError
@@ -32,8 +35,9 @@ def write_report(
     model: str | None = None,
     options: Options | None = None,
     drawer: Drawer | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write the pages and the pictures into the folder `out`; returns the path of index.html.
+    """Write the pages and the pictures into the folder `out`, and print what was withheld; returns index.html's path.
 
     The database is closed before anything is drawn. Files have mode 600 if the options show more than aggregates.
     See `collect_inputs` for as_of and model. If a drawer draws the pictures, they are complete when its block ends.
@@ -44,14 +48,34 @@ def write_report(
     options = options or Options()
     give_missing_codes(db)
     with db.reading() as con:
-        inputs = collect_inputs(con, as_of, model, options)
+        inputs = collect_inputs(con, as_of, model, options, names)
     try:
         with private_files() if options.about_persons else nullcontext(), axes.unchecked():
             out.mkdir(parents=True, exist_ok=True)
             _write(inputs, Words(options.lang), out, drawer)
     except OSError as error:
         raise ConfigError(f"--out {out}: cannot write there ({error.strerror}); name another folder") from error
+    if not isinstance(inputs, Notice):
+        for line in withheld(inputs):
+            print_note(f"{out}: {line}")
     return out / "index.html"
+
+
+def withheld(inputs: Inputs) -> list[str]:
+    """What a report withholds to protect single people, and the setting that changes it; a line each."""
+    options, lines = inputs.options, []
+    n, setting = len(inputs.places), f"min_cohort = {options.min_cohort}"
+    if inputs.too_few and options.mode == "people":
+        lines.append(
+            f"people withheld: {n} {'has' if n == 1 else 'have'} scores, fewer than {setting}; mode case "
+            '(--mode case, or [[reports]] with mode = "case") shows them to those who may see single people'
+        )
+    newest = inputs.everyone.weeks.filter(pl.col("day") == inputs.as_of)
+    if newest.height and newest["withheld"][0]:
+        lines.append(f"numbers of the last week withheld: fewer than {setting} people wrote, or wrote on some day")
+    if hidden := inputs.n_cohorts - len(inputs.cohorts) if inputs.n_cohorts > 1 else 0:
+        lines.append(f"{hidden} of {inputs.n_cohorts} cohorts withheld or beyond top = {options.top} ({setting})")
+    return lines
 
 
 def report_files(out: Path) -> OutputFiles:

@@ -209,6 +209,6 @@ def heat_weekday_hour(
     grey = cells.transform_filter("datum.withheld").mark_rect(
         color=palette.withheld, stroke=palette.paper, strokeWidth=1.5
     )
-    return alt.layer(grey, visible.mark_rect(stroke=palette.paper, strokeWidth=1.5)).properties(
-        width=width, height=row * len(WEEKDAYS)
-    )
+    shown = visible.mark_rect(stroke=palette.paper, strokeWidth=1.5)
+    layers = [grey, shown] if frame["withheld"].any() else [shown]  # a screen reader meets no empty layer
+    return alt.layer(*layers).properties(width=width, height=row * len(WEEKDAYS))

@@ -170,6 +170,34 @@ def score_card(inputs: Inputs) -> Figure:
     )
 
 
+def rule_outcomes(inputs: Inputs) -> Figure:
+    """How often each rule was right, by the outcomes in the case log."""
+    words, least = inputs.words, inputs.options.min_cohort
+    unit = words(
+        "What people recorded about alerts (risk-monitor alerts --acknowledge). Right: the share of judged alerts "
+        "that were no false alarm, with Wilson's 95% interval. People choose which alerts to judge, so the share may "
+        "not hold for the others."
+    )
+    figure = partial(Figure, "rule_outcomes", words("How often was a rule right?"), unit)
+    if not inputs.outcomes.height:
+        return figure(words("Nobody has recorded an outcome yet."))
+    if inputs.outcomes["n_subjects"].max() < least:  # type: ignore[operator]
+        return figure(words("Withheld: fewer than {n} people have an alert with an outcome.", n=least))
+    rows = [
+        (
+            words(row["rule"]),
+            f"{row['n']:,}",
+            *(f"{row[name]:,}" for name in ("contacted", "referred", "known", "false_alarm")),
+            f"{percent(row['precision'], 0)} ({percent(row['precision_lo'], 0)} – {percent(row['precision_hi'], 0)})",
+        )
+        if row["n_subjects"] >= least
+        else (words(row["rule"]), words("withheld"), "", "", "", "", "")
+        for row in inputs.outcomes.to_dicts()
+    ]
+    columns = ("Rule", "Judged", "contacted", "referred to other help", "known already", "false alarm", "Right")
+    return figure("", table=Table(tuple(map(words, columns)), rows))
+
+
 def _measured(cell: Mapping[str, Any] | None, inputs: Inputs) -> str:
     if cell is None:
         return "–"

@@ -217,7 +217,8 @@ def weekday_hour(inputs: Inputs) -> Figure:
     """Weekdays by hours."""
     words, limit = inputs.words, inputs.options.min_cohort
     unit = words(
-        "Mean probability of high risk by weekday (row) and hour of the day (column, UTC), over {days}.",
+        "Mean {score} by weekday (row) and hour of the day (column, UTC), over {days}.",
+        score=inputs.high_name,
         days=words.count(min(inputs.hour_days, inputs.days_on_record), "day"),
     )
     unit = words.join(
@@ -225,7 +226,7 @@ def weekday_hour(inputs: Inputs) -> Figure:
         inputs.high_note,
         words("Grey: withheld to protect groups of fewer than {n} subjects. Blank: no texts.", n=limit),
     )
-    figure = partial(Figure, "weekday_hour", words("High risk by weekday and hour"), unit)
+    figure = partial(Figure, "weekday_hour", words("{score} by weekday and hour", score=inputs.high_title), unit)
     heat = chart_data.weekday_hours(inputs.weekday_hour, words)
     complete = heat.drop_nulls("p_high").sort("p_high", "n", descending=True)
     if inputs.hour_days < min(LEAST_HOUR_DAYS, inputs.options.days) or (heat.height and not complete.height):

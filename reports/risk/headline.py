@@ -92,8 +92,8 @@ def tiles(series: Series, inputs: Inputs) -> list[Tile]:
 
 
 def mean_label(inputs: Inputs) -> str:
-    """The label of a mean P(high risk), with the emotions behind it."""
-    return inputs.words("mean probability of high risk, {formula}", formula=inputs.high_formula)
+    """The label of the mean sadness score, with the emotions behind it."""
+    return inputs.words("mean {score}, {formula}", score=inputs.high_name, formula=inputs.high_formula)
 
 
 def _withheld(label: str, words: Words) -> Tile:

@@ -12,6 +12,9 @@ from reports.style.palette import FOR_CSS
 from reports.style.rendering import put
 from reports.style.wording import Words
 
+PEOPLE_SCRIPT = "risk/people.js"
+STYLES = (offline.STYLE, "risk/people.css")
+
 
 def render(page: Page, words: Words) -> str:
     """The page as HTML."""
@@ -20,12 +23,14 @@ def render(page: Page, words: Words) -> str:
         "risk/page.html",
         charts,
         words,
+        STYLES,
         decimals=DECIMALS,
         title=page.title,
         lead=page.lead,
         page=page,
         root="../" * page.file.count("/"),
         is_link=lambda cell: isinstance(cell, Link),
+        scripts=[PEOPLE_SCRIPT] if page.people and page.people.everybody is not None else (),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, get_args
 
 import polars as pl
@@ -15,6 +16,7 @@ from monitor.errors import ConfigError
 from reports.style.wording import LANGUAGES, Language, Words
 
 Signal = Literal["p_high", "p_any", "both"]
+Mode = Literal["aggregate", "people", "case"]
 MOST_CELLS = 5_000  # of one chart; Altair refuses more
 STRIP_DAYS = 14  # the days of a subject's signs
 GROUP_DAYS = 28  # the days of the signs of everyone and of cohorts, and of the crisis list's passages
@@ -29,14 +31,20 @@ class Options:
     min_texts: texts that a subject must have written in a week to be compared with the threshold.
     days: how far back the charts go.
     top: number of subjects in the heatmap, highest risk first, and of cohorts with a page.
-    show_subjects: name subjects by their ids; otherwise the pages number them.
+    show_subjects: show ids beside codes.
     subject_pages: write one page per subject.
     evidence: quote the texts behind the alerts, and the passages that the crisis list found.
     lang: the language of the report's own words.
     signal: what the rules level, change and sustained read, see monitor.alerts.rules.
+    calm_share, suicidal_limit: share of the threshold below which a week is calm, and P(thoughts of death or
+        self-harm) of a text that raises an alert; see monitor.alerts.rules.
+    mode: "aggregate" shows aggregates alone; "people" also shows single people by their codes, unless they are fewer
+        than min_cohort; "case" is for those who may see single people, so min_cohort is 1 there.
+    cohorts: only texts of these cohorts; empty: of all.
 
     Raises:
-        ConfigError: a value is out of its range, or top subjects over days are more cells than a chart holds.
+        ConfigError: a value is out of its range, mode "aggregate" comes with an option that shows people, or top
+            subjects over days are more cells than a chart holds.
     """
 
     threshold: float = AlertRules().threshold
@@ -49,11 +57,15 @@ class Options:
     evidence: bool = False
     lang: Language = "en"
     signal: Signal = AlertRules().signal
+    calm_share: float = AlertRules().calm_share
+    suicidal_limit: float = AlertRules().suicidal_limit
+    mode: Mode = "people"
+    cohorts: tuple[str, ...] = ()
 
     @property
     def about_persons(self) -> bool:
-        """Whether the report shows more than aggregates."""
-        return self.show_subjects or self.subject_pages or self.evidence
+        """Whether the report shows more than aggregates and people without a name."""
+        return self.show_subjects or self.subject_pages or self.evidence or self.mode == "case"
 
     @property
     def line(self) -> dict[str, Any]:
@@ -61,6 +73,13 @@ class Options:
         return {"signal": self.signal, "threshold": self.threshold, "min_texts": self.min_texts}
 
     def __post_init__(self) -> None:
+        if self.mode not in get_args(Mode):
+            raise ConfigError(f"--mode {self.mode}: there is {', '.join(get_args(Mode))}")
+        for name in ("show_subjects", "subject_pages", "evidence"):
+            if self.mode == "aggregate" and getattr(self, name):
+                raise ConfigError(f"{name}: a report of mode aggregate shows no single people; use mode case")
+        if self.mode == "case":
+            object.__setattr__(self, "min_cohort", 1)
         if not 0 <= self.threshold <= 1:
             raise ConfigError(f"threshold {self.threshold:g} is no probability; give a number from 0 to 1")
         for name in ("min_cohort", "min_texts", "days", "top"):
@@ -124,13 +143,17 @@ class Inputs:
 
     cohorts: those with at least one publishable week, of n_cohorts in all.
     headline, subjects: both count who is at the line by the macro at_line, on as_of and (headline) 7 days before.
-    places: rank of each subject by recent risk, 1 is the highest; pages number subjects by it.
+    places: rank of each subject by recent risk, 1 is the highest.
     hour_days: number of days in weekday_hour; 0 if it may not be published.
     run: quality, findings and time of the newest run with a judgement, if any.
     subject_day, subject_7: windows of 1 and 7 days per subject, the inertia of 28; empty unless subject_pages is set.
     criteria: criteria_overall of GROUP_DAYS, suppressed; empty if the model does not answer this question.
     signs: criteria_subject of STRIP_DAYS.
     passages: passages of GROUP_DAYS that the crisis list raised; column passage is empty without the option evidence.
+    people, person_weeks, person_days, texts: sql/people/now.sql, weeks.sql, days.sql and passages.sql. The last three
+        cover the people whom somebody should look at; texts is empty without the option evidence.
+    case_events, outcomes: sql/alerts/case_events.sql and rule_outcomes.sql.
+    names: subject_id -> name in a roster.
     """
 
     as_of: dt.date
@@ -156,6 +179,13 @@ class Inputs:
     criteria: pl.DataFrame
     signs: pl.DataFrame
     passages: pl.DataFrame
+    people: pl.DataFrame
+    person_weeks: pl.DataFrame
+    person_days: pl.DataFrame
+    texts: pl.DataFrame
+    case_events: pl.DataFrame
+    outcomes: pl.DataFrame
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> Words:
@@ -176,6 +206,22 @@ class Inputs:
     def too_few(self) -> bool:
         """Whether too few subjects have scores to hide a person in rows without names."""
         return not self.options.show_subjects and len(self.places) < self.options.min_cohort
+
+    @property
+    def people_hidden(self) -> bool:
+        """Whether this report shows no single person: there are too few to hide one, or it is about groups."""
+        return self.too_few or self.options.mode == "aggregate"
+
+    @property
+    def high_name(self) -> str:
+        """The name of P(high risk): the sadness score with the default risk map."""
+        emotions = [name for name, risk in self.model.rules.items() if risk == "high_risk"]
+        return self.words("sadness score" if emotions == ["sadness"] else "high-risk score")
+
+    @property
+    def high_title(self) -> str:
+        """The same at the start of a title."""
+        return self.high_name[:1].upper() + self.high_name[1:]
 
     @property
     def high_formula(self) -> str:
@@ -201,11 +247,27 @@ class Inputs:
         words = self.words
         return words("No texts in the {days} to {day}.", days=words.count(days, "day"), day=words.day(self.as_of))
 
+    @cached_property
+    def codes(self) -> Mapping[str, str]:
+        """subject_id -> code."""
+        return {subject: code for subject, code in self.people.select("subject_id", "code").iter_rows() if code}
+
+    def code(self, subject_id: str) -> str:
+        """The code of a person."""
+        return self.codes.get(subject_id, "–")
+
+    def name(self, subject_id: str) -> str:
+        """What stands beside the code: the name in the roster, the id with show_subjects, or nothing."""
+        return self.names.get(subject_id) or (subject_id if self.options.show_subjects else "")
+
     def label(self, subject_id: str) -> str:
-        """The name of a subject on the pages."""
-        if self.options.show_subjects:
-            return subject_id
-        return self.words("Subject {place}", place=self.places.get(subject_id, "–"))
+        """The code of a person, and the name if there is one."""
+        name = self.name(subject_id)
+        return f"{self.code(subject_id)} · {name}" if name else self.code(subject_id)
+
+    def page_file(self, subject_id: str) -> str:
+        """The file of a person's page, named by the code, never by id or name."""
+        return f"subjects/{self.codes.get(subject_id) or format(self.places[subject_id], '04d')}.html"
 
 
 @dataclass(frozen=True)

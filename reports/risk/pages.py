@@ -11,6 +11,7 @@ from reports.risk.charts import highest
 from reports.risk.figures import Figure, Link, Table
 from reports.risk.headline import Tile
 from reports.risk.inputs import Inputs, Notice, Series
+from reports.risk.people_pages import PeopleList, PeoplePart, hidden_note, page_name, unchecked_note
 from reports.style.wording import percent
 
 MOST_SMALL_CHARTS = 6
@@ -25,10 +26,12 @@ class Page:
     title: str
     lead: str
     remedy: str = ""
+    banner: data_quality.Quality | None = None
+    people: PeoplePart | None = None
     above: str = ""
+    tiles_lead: str = ""
     tiles: Sequence[Tile] = ()
     figures: Sequence[Figure] = ()
-    quality: data_quality.Quality | None = None
     facts: Sequence[data_quality.Fact] = ()
     footer: Sequence[str] = ()
     menu: Sequence[Link] = ()
@@ -38,10 +41,13 @@ class Page:
 def pages(inputs: Inputs) -> Iterator[Page]:
     """Every page of the report, the index first."""
     new_page = partial(Page, footer=data_quality.footer(inputs), menu=menu(inputs))
-    yield index(inputs, new_page)
+    found = PeopleList(inputs)
+    yield index(inputs, found, new_page)
     for number, series in enumerate(inputs.cohorts, 1):
         yield cohort(number, series, inputs, new_page)
+    yield from people_list(found, new_page)
     yield alerts(inputs, new_page)
+    yield model(inputs, new_page)
     if inputs.options.subject_pages:
         yield from all_subjects(inputs, new_page)
 
@@ -54,7 +60,7 @@ def notice(reason: Notice) -> Page:
 def menu(inputs: Inputs) -> list[Link]:
     """Links to the pages; cohorts by name if they are few."""
     words = inputs.words
-    links = [Link(words("Overview"), "index.html")]
+    links = [Link(words("Overview"), "index.html"), Link(words("People"), page_name(0))]
     if len(inputs.cohorts) > MOST_SMALL_CHARTS:
         links.append(Link(words("Cohorts"), "index.html#cohorts"))
     else:
@@ -62,23 +68,54 @@ def menu(inputs: Inputs) -> list[Link]:
     links.append(Link(words("Alerts"), "alerts.html"))
     if inputs.options.subject_pages:
         links.append(Link(words("Subjects"), "subjects.html"))
-    return links
+    return [*links, Link(words("Model"), "model.html")]
 
 
-def index(inputs: Inputs, page: partial[Page]) -> Page:
-    """The overview."""
+def index(inputs: Inputs, found: PeopleList, page: partial[Page]) -> Page:
+    """The overview: the quality of the input, people, cohorts and trend, hours."""
+    words = inputs.words
     trend, levels, mix = figures.of_series(inputs.everyone, inputs)
-    page_figures = [trend, *_cohorts(inputs), levels, mix, signs.of_group(inputs.everyone, inputs)]
-    page_figures += [subjects.open_alerts(inputs, MOST_LISTED), subjects.subject_week(inputs)]
+    page_figures = [*_cohorts(inputs), trend, levels, mix, signs.of_group(inputs.everyone, inputs)]
+    if inputs.options.mode != "aggregate":
+        page_figures.append(subjects.subject_week(inputs))
+    part = found.overview()
     return page(
         "index.html",
-        inputs.words("Week to {day}", day=inputs.words.day(inputs.as_of)),
-        headline.lead(inputs.everyone, inputs),
-        above=inputs.words("This week against last week"),
+        words("Week to {day}", day=words.day(inputs.as_of)),
+        part.summary or headline.lead(inputs.everyone, inputs),
+        banner=data_quality.quality(inputs),
+        people=part,
+        above=words("Everyone together, this week against last week"),
+        tiles_lead=headline.lead(inputs.everyone, inputs) if part.summary else "",
         tiles=headline.tiles(inputs.everyone, inputs),
-        figures=[*page_figures, figures.weekday_hour(inputs), data_quality.score_card(inputs)],
-        quality=data_quality.quality(inputs),
+        figures=[*page_figures, figures.weekday_hour(inputs)],
         facts=data_quality.facts(inputs),
+    )
+
+
+def people_list(found: PeopleList, page: partial[Page]) -> Iterator[Page]:
+    """The pages of cards, in order."""
+    inputs, words = found.inputs, found.inputs.words
+    for number in range(found.n_pages):
+        part = found.page(number)
+        title = words("People")
+        if found.n_pages > 1:
+            title = words("People, page {n} of {all}", n=number + 1, all=found.n_pages)
+        lead = words.join(_crisis_lead(inputs), part.summary)
+        yield page(page_name(number), title, lead, banner=data_quality.quality(inputs), people=part)
+
+
+def model(inputs: Inputs, page: partial[Page]) -> Page:
+    """The model's card: how well it does on known labels, and how often each rule was right here."""
+    words = inputs.words
+    return page(
+        "model.html",
+        words("The model"),
+        words(
+            "This report rests on the model {name} and on four rules. This page says how good they are.",
+            name=inputs.model.name,
+        ),
+        figures=[data_quality.score_card(inputs), data_quality.rule_outcomes(inputs)],
     )
 
 
@@ -97,11 +134,13 @@ def cohort(number: int, series: Series, inputs: Inputs, page: partial[Page]) -> 
 def alerts(inputs: Inputs, page: partial[Page]) -> Page:
     """The alerts of the early-warning rules."""
     words = inputs.words
-    page_figures = [
-        subjects.open_alerts(inputs, with_signs=True),
-        subjects.alert_bars(inputs),
-        subjects.closed_alerts(inputs),
-    ]
+    page_figures = []
+    if inputs.options.mode != "aggregate":
+        page_figures = [
+            subjects.open_alerts(inputs, with_signs=True),
+            subjects.alert_bars(inputs),
+            subjects.closed_alerts(inputs),
+        ]
     if inputs.options.evidence:
         page_figures[1:1] = [subjects.crisis_passages(inputs), subjects.evidence(inputs)]
     return page(
@@ -109,8 +148,9 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
         words("Alerts"),
         words.join(
             _crisis_lead(inputs),
-            subjects.withheld_note(inputs) if inputs.too_few else _alerts_lead(inputs),
+            hidden_note(inputs) if inputs.people_hidden else _alerts_lead(inputs),
         ),
+        banner=data_quality.quality(inputs),
         tiles=subjects.alert_tiles(inputs),
         figures=page_figures,
     )
@@ -140,17 +180,15 @@ def _alerts_lead(inputs: Inputs) -> str:
     open_now = words(
         "{alerts} not closed on {day}.", alerts=words.count(n_open, "alert"), day=words.day(inputs.as_of)
     )
-    who = words("To see whom a number stands for, run: risk-monitor alerts --db FILE")
-    return words.join(
-        open_now, who if n_open and not inputs.options.show_subjects else "", subjects.unchecked_note(inputs)
-    )
+    who = words("To see whom a code names, run: risk-monitor who CODE --db FILE")
+    return words.join(open_now, who if n_open and not inputs.names else "", unchecked_note(inputs))
 
 
 def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
     """The list of subjects, and one page per subject."""
     words = inputs.words
-    if inputs.too_few:
-        yield page("subjects.html", words("Subjects"), subjects.withheld_note(inputs))
+    if inputs.people_hidden:
+        yield page("subjects.html", words("Subjects"), hidden_note(inputs))
         return
     days = inputs.subject_day.partition_by("subject_id", as_dict=True)
     weeks = inputs.subject_7.partition_by("subject_id", as_dict=True)
@@ -162,14 +200,15 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
         "subjects.html",
         words("Subjects"),
         words(
-            "{subjects}, ordered by mean probability of high risk over the last 28 days, highest first.",
+            "{subjects}, ordered by mean {score} over the last 28 days, highest first.",
+            score=inputs.high_name,
             subjects=words.count(len(newest), "subject"),
         ),
         figures=[_subject_list(newest, inputs)],
     )
     for subject, latest in newest.items():
         yield page(
-            subjects.page_file(subject, inputs),
+            inputs.page_file(subject),
             inputs.label(subject),
             words("Confidential: authorised staff only. This page is about one person."),
             above=words("The latest 7 days with texts"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -87,8 +87,8 @@ def of_group(series: Series, inputs: Inputs) -> Figure:
     return figure("", table=Table(tuple(map(words, columns)), rows))
 
 
-def of_subject(subject_id: str, daily: pl.DataFrame, inputs: Inputs) -> Figure:
-    """A strip for each criterion that a subject's texts showed; `daily` holds its rows of rolling_subject."""
+def of_subject(subject_id: str, with_texts: Collection[dt.date], inputs: Inputs) -> Figure:
+    """A strip for each criterion that a subject's texts showed; `with_texts`: days on which they wrote."""
     words, until = inputs.words, inputs.as_of
     days = [until - dt.timedelta(days=back) for back in reversed(range(STRIP_DAYS))]
     unit = words(
@@ -99,7 +99,7 @@ def of_subject(subject_id: str, daily: pl.DataFrame, inputs: Inputs) -> Figure:
         day=words.day(until),
     )
     figure = partial(Figure, "signs", words("Signs of depression in the last 14 days"), unit)
-    written = set(daily["day"].to_list()) & set(days)
+    written = set(with_texts) & set(days)
     if unanswered := _unanswered(inputs):
         return figure(unanswered)
     if not written:

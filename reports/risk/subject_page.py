@@ -49,7 +49,7 @@ def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: In
     own = inputs.alerts.filter(pl.col("subject_id") == subject_id)
     charted = [
         course(daily, week, own, inputs),
-        signs.of_subject(subject_id, daily, inputs),
+        signs.of_subject(subject_id, set(daily["day"]), inputs),
         _alerts(own, inputs),
     ]
     if inputs.options.evidence:
@@ -62,12 +62,15 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
     """The 7-day mean with the subject's own past and the alert threshold."""
     words, threshold = inputs.words, inputs.options.threshold
     unit = words(
-        "Mean probability of high risk. Dots: single days. Solid line: 7-day mean. Band: contains "
+        "Mean {score}. Dots: single days. Solid line: 7-day mean. Band: contains "
         "95% of weeks that are like the 56 days before. Dashed line: alert threshold ({threshold}). "
         "Triangles: alerts.",
+        score=inputs.high_name,
         threshold=exact(threshold),
     )
-    figure = partial(Figure, "course", words("Risk over time"), words.join(unit, inputs.high_note))
+    figure = partial(
+        Figure, "course", words("{score} over time", score=inputs.high_title), words.join(unit, inputs.high_note)
+    )
     frame = _frame(daily, week, inputs)
     if not frame.height:
         return figure(inputs.no_texts(inputs.options.days))

@@ -11,57 +11,40 @@ from reports.risk import chart_data, signs, subject_charts
 from reports.risk.figures import Figure, Link, Table
 from reports.risk.headline import Tile
 from reports.risk.inputs import Inputs
+from reports.risk.people_pages import hidden_note, unchecked_note
 from reports.style.wording import Words, exact, percent
 
 MOST_BARS = 60
 OPEN = pl.col("is_open")
 
 
-def page_file(subject_id: str, inputs: Inputs) -> str:
-    """The file of a subject's page, named by rank, never by id."""
-    return f"subjects/{inputs.places[subject_id]:04d}.html"
-
-
 def subject_cell(subject_id: str, inputs: Inputs, root: str = "") -> str | Link:
     """A subject in a table, as a link if it has a page."""
     label = inputs.label(subject_id)
     if inputs.options.subject_pages and subject_id in inputs.places:
-        return Link(label, root + page_file(subject_id, inputs))
+        return Link(label, root + inputs.page_file(subject_id))
     return label
-
-
-def withheld_note(inputs: Inputs) -> str:
-    """The reason why rows of single subjects are withheld."""
-    return inputs.words(
-        "Withheld: with fewer than {n} subjects, even a row without a name could be traced to a "
-        "person (--min-cohort; --show-subjects shows the rows with ids).",
-        n=inputs.options.min_cohort,
-    )
 
 
 def subject_week(inputs: Inputs) -> Figure:
     """Subjects by weeks."""
     words, options = inputs.words, inputs.options
     unit = words(
-        "Mean probability of high risk by subject (row) and ISO week (column, from Monday, UTC). "
-        "Rows are ordered by the mean of the last 28 days, highest first. Blank: no texts."
+        "Mean {score} by person (row) and ISO week (column, from Monday, UTC). Rows are ordered by the mean of the "
+        "last 28 days, highest first. Blank: no texts.",
+        score=inputs.high_name,
     )
     least = 1 if options.show_subjects else options.min_cohort
-    if not options.show_subjects:
-        rule = words(
-            "Rows are numbered because this page names no one. Weeks in which fewer than {n} of these "
-            "subjects wrote are left out.",
-            n=least,
-        )
-        unit = words.join(unit, rule)
+    if least > 1:
+        unit = words.join(unit, words("Weeks in which fewer than {n} of them wrote are left out.", n=least))
     unit = words.join(unit, inputs.high_note)
-    figure = partial(Figure, "subject_week", words("High risk by subject and week"), unit)
+    figure = partial(Figure, "subject_week", words("{score} by person and week", score=inputs.high_title), unit)
     if not inputs.subject_week.height:
         return figure(inputs.no_texts(options.days))
-    labels = {subject: subject if options.show_subjects else str(place) for subject, place in inputs.places.items()}
+    labels = {subject: inputs.label(subject) for subject in inputs.places}
     heat = chart_data.subject_weeks(inputs.subject_week, labels, least, words)
-    if inputs.too_few or not heat.height:
-        return figure(withheld_note(inputs))
+    if inputs.people_hidden or not heat.height:
+        return figure(hidden_note(inputs))
     weeks = sorted(heat["week"].unique(), reverse=True)
     cells = {(row["label"], row["week"]): percent(row["p_high"], 0) for row in heat.to_dicts()}
     ids = {labels[subject]: subject for subject in inputs.subject_week["subject_id"].unique()}
@@ -111,16 +94,6 @@ def at_line_note(inputs: Inputs) -> str:
     )
 
 
-def unchecked_note(inputs: Inputs) -> str:
-    """A note if the alert rules have not checked every score; otherwise empty."""
-    if inputs.model.alerts_current:
-        return ""
-    return inputs.words(
-        "The alert rules have not checked every score yet. To check them now, run: risk-monitor "
-        "alerts --db FILE --update"
-    )
-
-
 def alert_tiles(inputs: Inputs) -> list[Tile]:
     """Numbers of open, new and recently closed alerts; no tiles if there are too few subjects."""
     words, alerts = inputs.words, inputs.alerts
@@ -145,8 +118,8 @@ def open_alerts(inputs: Inputs, most: int | None = None, *, with_signs: bool = F
     """The first `most` open alerts as a table, optionally with the signs of each subject's last 14 days."""
     words, not_closed = inputs.words, inputs.alerts.filter(OPEN)
     figure = partial(Figure, "open_alerts", words("Open alerts"), rules_unit(inputs))
-    if inputs.too_few:  # checked first: "no alert" would also reveal something
-        return figure(withheld_note(inputs))
+    if inputs.people_hidden:  # checked first: "no alert" would also reveal something
+        return figure(hidden_note(inputs))
     if not not_closed.height:
         return figure(unchecked_note(inputs) or words("No alert is open on {day}.", day=words.day(inputs.as_of)))
     listed = not_closed.head(most) if most else not_closed
@@ -240,8 +213,8 @@ def closed_alerts(inputs: Inputs) -> Figure:
     words = inputs.words
     closed = inputs.alerts.filter(~OPEN & (pl.col("opened_on") >= inputs.first_day))
     figure = partial(Figure, "closed_alerts", words("Closed alerts"), "")
-    if inputs.too_few:
-        return figure(withheld_note(inputs))
+    if inputs.people_hidden:
+        return figure(hidden_note(inputs))
     if not closed.height:
         return figure(words("No alert was closed."))
     return figure(
@@ -255,8 +228,8 @@ def alert_bars(inputs: Inputs) -> Figure:
     words = inputs.words
     unit = words("Each bar is one alert, from the day it opened to the day it closed. Each row is one subject.")
     figure = partial(Figure, "alert_bars", words("Alerts over time"), unit)
-    if inputs.too_few:
-        return figure(withheld_note(inputs))
+    if inputs.people_hidden:
+        return figure(hidden_note(inputs))
     alerts = inputs.alerts.filter(OPEN | (pl.col("closed_on") >= inputs.first_day))
     recent = alerts.head(MOST_BARS)
     if not recent.height:
@@ -304,8 +277,8 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
     )
     title = words("The texts behind the alerts")
     figure = partial(Figure, "evidence", title, words.join(unit, inputs.high_note))
-    if inputs.too_few:
-        return figure(withheld_note(inputs))
+    if inputs.people_hidden:
+        return figure(hidden_note(inputs))
     if not texts.height:
         return figure(unchecked_note(inputs) or words("No alert is open, so there are no texts to show."))
     rows = [
@@ -332,8 +305,8 @@ def crisis_passages(inputs: Inputs, root: str = "", subject_id: str | None = Non
         "misses crises in other words, and finds wording that is no crisis."
     )
     figure = partial(Figure, "crisis_passages", words("Passages that the crisis list found"), unit)
-    if inputs.too_few:
-        return figure(withheld_note(inputs))
+    if inputs.people_hidden:
+        return figure(hidden_note(inputs))
     if not passages.height:
         return figure(words("The crisis list found no passages in the last 28 days."))
     rows = [

@@ -38,6 +38,7 @@ def render(
     charts: Mapping[str, alt.TopLevelMixin],
     words: Words,
     styles: Sequence[str] = (STYLE,),
+    scripts: Sequence[str] = (),
     decimals: int | None = None,
     **variables: object,
 ) -> str:
@@ -48,6 +49,7 @@ def render(
         charts: id of an element of class "chart" -> its chart.
         words: the language of the page.
         styles: assets, joined into one style sheet.
+        scripts: assets, each a script of its own at the end of the page.
         decimals: of the charts' data; None: all that they have.
         variables: of the template, with `title` and `lead`.
     """
@@ -55,14 +57,16 @@ def render(
     if decimals is not None:
         specs = {name: axes.rounded(spec, decimals) for name, spec in specs.items()}
     css, script = _css(tuple(styles)), asset("style/page.js")
+    others = [asset(name) for name in scripts]
     return load_template(template).render(
         words=words,
         not_a_diagnosis=words(NOT_A_DIAGNOSIS),
-        policy=security_policy([script, chart_script()] if specs else [], [css]),
+        policy=security_policy([*([script, chart_script()] if specs else []), *others], [css]),
         css=Markup(css),
         specs=script_json(specs) if specs else "",
         library=packed_chart_script() if specs else "",
         script=Markup(script),
+        more_scripts=[Markup(one) for one in others],
         **variables,
     )
 

@@ -59,7 +59,7 @@ class Words:
 
 def count(value: int, noun: str = "") -> str:
     """1234, "text" -> 1,234 texts, in English; `Words.count` knows the other languages."""
-    plural = noun if value == 1 else f"{noun}s"
+    plural = noun if value == 1 else {"person": "people"}.get(noun, f"{noun}s")
     return f"{value:,} {plural}" if noun else f"{value:,}"
 
 

@@ -11,7 +11,7 @@ WITH own AS (
     WHERE
         c.code = $code
         AND a.closed_because IS DISTINCT FROM 'withdrawn'
-        AND a.model_id = (SELECT model_id FROM scores GROUP BY model_id ORDER BY max(scored_at) DESC, model_id LIMIT 1)
+        AND a.model_id = (SELECT model_id FROM latest_model)
 )
 SELECT alert_id, state, state_changed_at
 FROM alerts

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, expect
 
 from reports.risk.inputs import Inputs
 from tests.support import full_report
-from tests.support.full_report import CHARTS
+from tests.support.full_report import CHARTS, FIRST
 from tests.support.opened_page import MARKS, OpenedPage, opened
 
 pytestmark = pytest.mark.browser
@@ -157,7 +157,7 @@ def test_charts_follow_dark_mode_while_the_page_is_open_and_print_is_always_ligh
         ),
         ("alerts.html", "#alert_bars .mark-rect.role-mark path >> nth=3", ("Rule", "Opened", "Threshold")),
         (
-            "subjects/0001.html",
+            FIRST,
             "#course .mark-symbol.role-mark path >> nth=30",
             ("Mean of 7 days", "own past"),
         ),
@@ -197,7 +197,7 @@ def test_headings_labels_and_the_skip_link_lead_through_the_page(browser: Browse
 
 
 def test_the_keyboard_walks_from_page_to_page(browser: Browser, report: Path) -> None:
-    seen = opened(browser, report / "subjects" / "0001.html")
+    seen = opened(browser, report / FIRST)
     for wanted in ("Skip to the report", "Overview", "north", "south", "Alerts", "Subjects"):
         seen.page.keyboard.press("Tab")
         assert seen.page.evaluate("document.activeElement.textContent") == wanted

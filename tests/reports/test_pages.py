@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
@@ -16,7 +17,7 @@ from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.labels import EMOTIONS
-from reports.risk import chart_data, data_quality, pictures, signs, subjects
+from reports.risk import cards, chart_data, data_quality, pictures, signs, subjects
 from reports.risk import html as page
 from reports.risk import pages as site
 from reports.risk.figures import Link
@@ -24,6 +25,7 @@ from reports.risk.inputs import Inputs, Options
 from reports.style.wording import LANGUAGES, WEEKDAYS, Words
 from tests.reports.test_report import said
 from tests.support import fake_feed, full_report
+from tests.support.full_report import FIRST
 
 RISK = Path(page.__file__).parent
 STYLE = RISK.with_name("style")
@@ -58,12 +60,16 @@ def pages(con: duckdb.DuckDBPyConnection, **options: object) -> dict[str, str]:
 def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckDBPyConnection) -> None:
     words = said(pages(con)["index.html"])
     assert "Cohort Subjects, 7 days Texts, 7 days High risk, 7 days 95% interval Change north 20" in words
-    assert "subjects not closed. The newest 10 are shown." in words
+    assert re.search(r"16 people to look at: 3 new this week, \d+ still high, \d easing\. Nobody has looked", words)
     assert "yellow: look at it (run of 5 May 2026) 7.5% of the rows were rejected &lt;b&gt;bold&lt;/b&gt;" in words
+    for section, after in pairwise(("Quality of the newest input", "Who first", "Cohorts", "High risk, day by day")):
+        assert words.index(section) < words.index(after), "red is first, then people, then groups"
+    words = said(pages(con)["model.html"])
     assert "this model, fine-tuned 0.936 (0.926–0.946) 0.908" in words
     assert "its base, few-shot (2 a label) 0.529 (0.519–0.539) 0.414 (0.404–0.424) – – –" in words
     assert "0.498" not in words  # an answer that is written out and parsed scores nothing here
     assert "always the commonest class 0.348 (0.338–0.358) 0.086 (0.076–0.096) 0.210 (0.200–0.220) undefined" in words
+    words = said(pages(con)["index.html"])
     assert "2 days without a scored text" in words
     assert "Days without scores 2 the last: 11 Mar 2026" in words
 
@@ -100,13 +106,13 @@ def test_every_link_leads_to_a_page_or_a_picture(tmp_path: Path, monkeypatch: py
     out = tmp_path / "out"
     write_report(Database(tmp_path / "risk.duckdb"), out, options=Options(subject_pages=True, top=5))
     files = sorted(out.rglob("*.html"))
-    assert len(files) == 2 + 2 + 1 + 40
+    assert len(files) == 4 + 2 + 1 + 40
     assert {file.name for file in out.glob("cohort*")} == {
         f"cohort-{number}.{suffix}" for number in (1, 2) for suffix in ("html", "png", "svg")
     }
     for file in files:
         assert file.stat().st_size < 2_000_000
-        for target in re.findall(r'href="([^"#]+)', file.read_text(encoding="utf-8").split("<script")[0]):
+        for target in re.findall(r'href="([^"#]+)[^"]*"', file.read_text(encoding="utf-8").split("<script")[0]):
             assert (file.parent / target).is_file(), (file.name, target)
     monkeypatch.setattr(pictures, "INDEX", {})  # they were drawn above
     write_report(Database(tmp_path / "risk.duckdb"), out)
@@ -126,9 +132,9 @@ def test_ids_and_texts_are_on_no_page_unless_asked_for(
     shows_texts = {
         one.file: "text of doc" in page.render(one, found.words)
         for one in site.pages(found)
-        if one.file in ("index.html", "alerts.html", "subjects/0001.html")
+        if one.file in ("index.html", "alerts.html", "people.html", FIRST)
     }
-    assert shows_texts == {"index.html": False, "alerts.html": True, "subjects/0001.html": True}
+    assert shows_texts == {"index.html": False, "people.html": True, "alerts.html": True, FIRST: True}
 
 
 def test_alerts_tell_rule_window_value_and_threshold(con: duckdb.DuckDBPyConnection) -> None:
@@ -137,7 +143,7 @@ def test_alerts_tell_rule_window_value_and_threshold(con: duckdb.DuckDBPyConnect
     first = found.alerts.row(0, named=True)
     row = figures["open_alerts"].table.rows[0]
     assert row[:5] == (
-        f"Subject {found.places[first['subject_id']]}",
+        found.codes[first["subject_id"]],
         first["rule"],
         str(first["opened_on"]),
         f"{first['evidence_from']} – {first['evidence_to']}",
@@ -158,18 +164,20 @@ def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_
         assert "No alert is open on 4 May 2026." in said(pages(con)["alerts.html"])
         con.execute("DELETE FROM alert_updates")
         shown = pages(con, evidence=True)
-    for file, places in {"index.html": 1, "alerts.html": 4}.items():
+    for file, places in {"index.html": 1, "people.html": 1, "alerts.html": 4}.items():
         assert said(shown[file]).count("The alert rules have not checked every score yet") == places
         assert not re.search("No (open )?alert (is|was|and)", said(shown[file]).replace("No alert was closed", ""))
 
 
 def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBPyConnection) -> None:
     shown = pages(con, min_cohort=41, subject_pages=True, evidence=True)
-    assert set(shown) == {"index.html", "alerts.html", "subjects.html"}
-    for html in shown.values():
-        assert "with fewer than 41 subjects, even a row without a name could be traced to a person" in said(html)
+    assert set(shown) == {"index.html", "people.html", "alerts.html", "subjects.html", "model.html"}
+    for file, html in shown.items():
+        told = "with fewer than 41 people, even a card without a name could be traced to a person" in said(html)
+        assert told or file == "model.html"
         assert "text of doc" not in html
-    assert "Subject 1" not in "".join(shown.values())
+    codes = {code for (code,) in con.execute("SELECT code FROM codes").fetchall()}
+    assert not [code for code in codes if code in "".join(said(html) for html in shown.values())]
 
 
 @pytest.mark.slow
@@ -187,13 +195,13 @@ def test_a_small_cohort_has_no_page_and_takes_another_with_it() -> None:
         full_report.fill(con)
         con.execute("UPDATE scores SET cohort = 'west' WHERE subject_id IN ('demo-01', 'demo-03')")
         shown = pages(con)
-        assert set(shown) == {"index.html", "cohort-1.html", "alerts.html"}
+        assert set(shown) == {"index.html", "people.html", "cohort-1.html", "alerts.html", "model.html"}
         assert "1 of 3 cohorts are shown" in said(shown["index.html"])
         assert "<h1>south</h1>" in shown["cohort-1.html"]  # north is smaller, and would give west away
         assert "west" not in said(shown["index.html"]).split()
         con.execute("UPDATE scores SET cohort = 'west' WHERE cohort = 'south' AND subject_id < 'demo-30'")
         con.execute("UPDATE scores SET cohort = 'east' WHERE cohort = 'south'")
-        assert set(pages(con, min_cohort=20)) == {"index.html", "alerts.html"}
+        assert set(pages(con, min_cohort=20)) == {"index.html", "people.html", "alerts.html", "model.html"}
 
 
 def test_a_cohort_is_not_everyone(con: duckdb.DuckDBPyConnection) -> None:
@@ -206,7 +214,7 @@ def test_a_cohort_is_not_everyone(con: duckdb.DuckDBPyConnection) -> None:
 def sentences() -> set[str]:
     """All that the reports' code passes to `words`, word for word."""
     found: set[str] = set()
-    for template in (RISK / "page.html", STYLE / "shell.html"):
+    for template in (RISK / "page.html", RISK / "cards.html", STYLE / "shell.html"):
         found |= set(re.findall(r'words\("((?:[^"\\])*)"', template.read_text(encoding="utf-8")))
     for file in (*RISK.glob("*.py"), *STYLE.glob("*.py"), Path(report_inputs.__file__)):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
@@ -260,6 +268,8 @@ NAMES = {
         "People who wrote",
     ),
     *signs.SIGNS.values(),
+    *(*cards.TITLES.values(), *cards.RULES.values(), *cards.OUTCOMES.values()),
+    *("sadness score", "high-risk score", "Judged", "Right"),
     *("{day} {month} {year}", "{weekday} {date}"),
 }
 
@@ -309,7 +319,7 @@ def test_a_png_is_not_written_in_letters_that_no_font_has(
     assert not list(tmp_path.glob("*.png"))
 
 
-def test_links_are_made_of_numbers_never_of_names(con: duckdb.DuckDBPyConnection) -> None:
+def test_links_are_made_of_numbers_and_codes_never_of_names(con: duckdb.DuckDBPyConnection) -> None:
     found = inputs(con, show_subjects=True, subject_pages=True)
     links = [
         cell
@@ -321,4 +331,4 @@ def test_links_are_made_of_numbers_never_of_names(con: duckdb.DuckDBPyConnection
         if isinstance(cell, Link)
     ]
     assert links
-    assert all(re.fullmatch(r"(\.\./)?(cohort-\d+|subjects/\d{4})\.html", link.href) for link in links)
+    assert all(re.fullmatch(r"(\.\./)?(cohort-\d+|subjects/[A-Z][a-z]+\d)\.html", link.href) for link in links)

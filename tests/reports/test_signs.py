@@ -144,7 +144,12 @@ def test_a_strip_says_on_which_days_a_person_showed_a_sign() -> None:
         con.execute("UPDATE scores SET criteria = 'any' WHERE doc_id = 'doc-8'")
         shown = pages(con, min_cohort=1, show_subjects=True, subject_pages=True)
     by_title = {one.title: figure(one, "signs") for one in shown.values() if one.file.startswith("subjects/")}
-    own = by_title["a"].strips
+
+    def own_title(subject: str) -> str:
+        (title,) = (title for title in by_title if title.endswith(f" · {subject}"))
+        return title
+
+    own = by_title[own_title("a")].strips
     assert [(strip.name, strip.text) for strip in own] == [
         ("tiredness", "shown on 2 of 3 days with texts; last on 6 Jan 2026"),
         ("sleep problems", "shown on 2 of 3 days with texts; last on 6 Jan 2026"),
@@ -156,9 +161,9 @@ def test_a_strip_says_on_which_days_a_person_showed_a_sign() -> None:
     looks = [day.look for day in own[1].days]
     assert looks == ["heat-4", "heat-8", *["none"] * 11, "zero"]
     assert own[1].days[0].title == "5 Jan 2026: 1 of 2 texts"
-    assert by_title["a"].summary.startswith("Not shown in these days: low mood, hopelessness, ")
-    assert by_title["b"].summary == "No text of these days showed a sign."
-    assert not by_title["b"].strips
+    assert by_title[own_title("a")].summary.startswith("Not shown in these days: low mood, hopelessness, ")
+    assert by_title[own_title("b")].summary == "No text of these days showed a sign."
+    assert not by_title[own_title("b")].strips
 
 
 def test_crisis_alerts_come_first_with_their_signs(con: duckdb.DuckDBPyConnection) -> None:
@@ -169,11 +174,13 @@ def test_crisis_alerts_come_first_with_their_signs(con: duckdb.DuckDBPyConnectio
     rules = [row[1] for row in table.rows]
     assert rules[:3] == ["crisis"] * 3
     assert "crisis" not in rules[3:]
-    assert {row[0] for row in table.rows[:3]} == set(CRISIS_SUBJECTS)
+    assert {row[0].split(" · ")[1] for row in table.rows[:3]} == set(CRISIS_SUBJECTS)
     assert all(row[5:7] == ("1 text", "1 text") for row in table.rows[:3])
     assert all(row[9].startswith("thoughts of death or self-harm") for row in table.rows[:3])
     assert "Crisis: a text holds wording of the crisis list" in figure(shown, "open_alerts").unit
-    assert "those of the crisis rule first" in figure(pages(con)["index.html"], "open_alerts").summary
+    first = pages(con)["index.html"].people
+    assert first.summary.startswith("18 people to look at: 3 crisis, 3 new this week, ")
+    assert [card.group for card, _ in first.brief][:4] == ["crisis"] * 3 + ["new"]
 
 
 @pytest.mark.slow
@@ -184,7 +191,7 @@ def test_passages_are_quoted_with_the_option_alone(
         assert "end it" not in html
         assert "text of doc" not in html
     quoted = figure(pages(con, evidence=True, show_subjects=True)["alerts.html"], "crisis_passages").table.rows
-    assert sorted(row[0] for row in quoted) == ["demo-01", "demo-02"]
+    assert sorted(row[0].split(" · ")[1] for row in quoted) == ["demo-01", "demo-02"]
     assert all(row[3].startswith("text of doc") for row in quoted)
 
 
@@ -208,7 +215,7 @@ def test_a_model_without_the_question_says_so_in_one_sentence() -> None:
     with fake_feed.database() as con:
         full_report.fill(con)
         shown = pages(con, subject_pages=True)
-    for file in ("index.html", "cohort-1.html", "subjects/0001.html"):
+    for file in ("index.html", "cohort-1.html", full_report.FIRST):
         told = figure(shown[file], "signs")
         assert told.summary == "Model emotion-model-a does not answer the question about signs of depression."
         assert told.table is None
@@ -221,8 +228,8 @@ def test_pages_name_the_emotion_behind_high_risk_and_the_signal(con: duckdb.Duck
     shown = pages(con, subject_pages=True)
     note = "P(high risk) is the sadness score: P(sadness)."
     assert note in figure(shown["index.html"], "risk_trend").unit
-    assert note in figure(shown["subjects/0001.html"], "course").unit
-    assert "mean probability of high risk, P(sadness)" in {tile.label for tile in shown["index.html"].tiles}
+    assert note in figure(shown[full_report.FIRST], "course").unit
+    assert "mean sadness score, P(sadness)" in {tile.label for tile in shown["index.html"].tiles}
     for signal, sentence in {
         "p_high": "The signal is P(high risk). P(high risk) is the sadness score",
         "p_any": "The signal is P(any): the probability that a text shows any sign",
@@ -240,7 +247,7 @@ def test_chinese_pages_name_signs_and_crisis_without_english(con: duckdb.DuckDBP
     words = {file: said(text) for file, text in html.items()}
     assert "本報告本身不能偵測危機。最近 28 天危機詞表找到 2 個段落；必須有人逐一閱讀。" in words["alerts.html"]
     assert "不到 11 人" in words["index.html"]
-    assert "有貼文的 " in words["subjects/0001.html"]
+    assert "有貼文的 " in words[full_report.FIRST]
     english = [
         *signs.SIGNS.values(),
         WARNING,
@@ -284,7 +291,7 @@ def test_strips_and_hostile_passages_fit_and_run_nothing(browser: Browser, tmp_p
         fake_feed.update_alerts(con, dt.date(2026, 1, 18), AlertRules(), "run-1")
         found = inputs(con, min_cohort=1, show_subjects=True, subject_pages=True, evidence=True)
         full_report.write(found, tmp_path)
-    for file in ("index.html", "alerts.html", "subjects/0001.html"):
+    for file in ("index.html", "people.html", "alerts.html", next(tmp_path.glob("subjects/*")).relative_to(tmp_path)):
         seen = opened(browser, tmp_path / file, width)
         assert seen.is_silent_and_offline(), (seen.messages, seen.requests)
         assert seen.page.evaluate("window.hacked") is None

@@ -8,10 +8,11 @@ from playwright.sync_api import Browser, expect
 
 from reports.style.wording import Words
 from tests.support import full_report
+from tests.support.full_report import FIRST
 from tests.support.opened_page import opened
 
 pytestmark = pytest.mark.browser
-WITH_TABLES = ("index.html", "alerts.html", "subjects.html", "subjects/0001.html")
+WITH_TABLES = ("index.html", "alerts.html", "subjects.html", FIRST)
 CUT = """all => all.filter(one => one.scrollWidth > one.clientWidth).map(one => one.innerText)"""
 
 

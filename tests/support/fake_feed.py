@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import random
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts, find_episodes, write_episodes
 from monitor.database.schema import migrate
 from monitor.labels import EMOTIONS, RiskMap, score_columns
+from monitor.privacy.codes import give_codes
 
 MODEL = "model-a"
 START = dt.date(2026, 1, 5)  # a Monday
@@ -65,6 +67,7 @@ def insert(
         "INSERT INTO documents BY NAME SELECT *, 'text' AS text, 'run-1' AS run_id,"
         " TIMESTAMP '2026-06-01' AS ingested_at FROM new_documents"
     )
+    give_codes(con, subjects, random.Random(22))
     if model is None or not len(subjects):
         return
     con.execute(

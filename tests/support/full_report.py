@@ -13,14 +13,17 @@ from reports.risk import html, pages
 from reports.risk.inputs import Inputs, Options
 from tests.support import fake_feed
 
+FIRST = "subjects/Zuzi8.html"  # the person of the first place; codes of a test are drawn alike each time
 CHARTS = {
     "index.html": (
-        *("risk_trend", "cohort_1", "cohort_2", "risk_levels", "emotion_mix", "subject_week", "weekday_hour"),
+        *("cohort_1", "cohort_2", "risk_trend", "risk_levels", "emotion_mix", "subject_week", "weekday_hour"),
     ),
     "cohort-1.html": ("risk_trend", "risk_levels", "emotion_mix"),
+    "people.html": (),
     "alerts.html": ("alert_bars",),
+    "model.html": (),
     "subjects.html": (),
-    "subjects/0001.html": ("course",),
+    FIRST: ("course",),
 }
 LAST = fake_feed.START + dt.timedelta(days=119)
 MEASURED = {

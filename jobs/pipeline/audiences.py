@@ -1,0 +1,95 @@
+"""The reports that the settings name: the one in `out`, and one for each [[reports]]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from jobs.pipeline.people import open_roster
+from monitor.database.connection import Database
+from monitor.errors import ConfigError
+from monitor.privacy.access_log import log_access
+from monitor.privacy.pseudonyms import default_key_file
+from monitor.settings import Report, Settings
+from reports.risk.inputs import Options
+from reports.style.wording import Language
+
+REPORT_SETTINGS = {"threshold", "min_cohort", "min_texts"}
+
+
+class Planned(NamedTuple):
+    """A report to write: its name, folder and options, and the roster that names people in it."""
+
+    title: str
+    folder: Path
+    options: Options
+    roster: Path | None
+
+
+def planned_reports(settings: Settings) -> list[Planned]:
+    """Every report of a night, that in `out` first; a [[reports]] whose folder is `out` takes its place.
+
+    Raises:
+        ConfigError: two reports have one folder, one is inbox or snapshot, a roster is missing, or a value is wrong.
+    """
+    planned = [_planned(report, settings) for report in settings.reports]
+    folders = [one.folder.resolve() for one in planned]
+    if settings.out.resolve() not in folders:
+        first = Planned(
+            "report", settings.out, _options(settings, Report(show_subjects=settings.show_subjects)), None
+        )
+        planned.insert(0, first)
+    for one in planned:
+        folder = one.folder.resolve()
+        if sum(other.folder.resolve() == folder for other in planned) > 1:
+            raise ConfigError(f"reports: {one.folder} is the folder of two of them; name another with folder")
+        if folder in (settings.inbox.resolve(), settings.snapshot.resolve()):
+            raise ConfigError(f"reports: {one.folder} is the folder of the inbox or the snapshot; name another")
+        if one.roster is not None and not one.roster.is_file():
+            raise ConfigError(f"{one.roster}: there is no such roster; the report {one.title} needs it")
+    return planned
+
+
+def names_of(db: Database, roster: Path | None, key_file: Path) -> Mapping[str, str]:
+    """subject_id -> name in a roster, after the use was written to the access log; empty without a roster.
+
+    Raises:
+        DataError: the roster cannot be used. StoreError, ConfigError: its ids cannot be matched, or nothing logged.
+    """
+    if roster is None:
+        return {}
+    found = open_roster(db, roster, key_file)
+    with db.writing() as con:
+        log_access(con, "report", None, len(found.names))
+    return found.names
+
+
+def key_of(settings: Settings) -> Path:
+    """The key file that the settings name, or the one beside the database."""
+    return settings.key_file or default_key_file(settings.db)
+
+
+def _planned(report: Report, settings: Settings) -> Planned:
+    try:
+        options = _options(settings, report)
+    except ConfigError as error:
+        raise ConfigError(f"reports, {report.title}: {str(error).removeprefix('--')}") from error
+    return Planned(report.title, settings.report_folder(report), options, report.roster)
+
+
+def _options(settings: Settings, report: Report) -> Options:
+    """The options of a report: limits of the settings, and its own choices."""
+    return Options(
+        **settings.model_dump(include=REPORT_SETTINGS),
+        days=report.days,
+        show_subjects=report.show_subjects,
+        subject_pages=report.subject_pages,
+        evidence=report.evidence,
+        lang=cast(Language, report.lang),
+        signal=settings.alerts.signal,
+        calm_share=settings.alerts.calm_share,
+        suicidal_limit=settings.alerts.suicidal_limit,
+        mode=report.mode,
+        cohorts=report.cohorts,
+    )

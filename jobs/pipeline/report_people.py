@@ -1,0 +1,81 @@
+"""Read what the cards of a report need: the people, in order, and more about those whom somebody should look at."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+
+from jobs.console.progress import print_warning
+from monitor.database.statements import query
+from reports.risk.cards import TEXT_DAYS, TOP
+from reports.risk.curve import WEEKS
+from reports.risk.inputs import STRIP_DAYS, Inputs
+from reports.risk.people import people
+
+LAST_DAY = dt.date(9999, 12, 30)  # a report of a past day shows what is known of its alerts today
+
+
+def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
+    """The same inputs with the frames about single people and the case log."""
+    options, model_id, as_of = inputs.options, inputs.model.model_id, inputs.as_of
+    inputs = replace(
+        inputs,
+        people=query(
+            con,
+            "people/now",
+            model_id=model_id,
+            as_of=as_of,
+            signal=options.signal,
+            threshold=options.threshold,
+            min_texts=options.min_texts,
+        ),
+        case_events=query(con, "alerts/case_events", as_of=LAST_DAY),
+        outcomes=query(con, "alerts/rule_outcomes", model_id=model_id, as_of=as_of),
+    )
+    listed = [person.subject_id for person in people(inputs)]
+    quoted = listed if options.evidence else []
+    return replace(
+        inputs,
+        person_weeks=query(con, "people/weeks", model_id=model_id, as_of=as_of, weeks=WEEKS, subjects=listed),
+        person_days=query(con, "people/days", model_id=model_id, as_of=as_of, days=STRIP_DAYS, subjects=listed),
+        texts=query(
+            con,
+            "people/passages",
+            model_id=model_id,
+            as_of=as_of,
+            days=TEXT_DAYS,
+            top=TOP,
+            suicidal_limit=options.suicidal_limit,
+            subjects=quoted,
+        ),
+    )
+
+
+def keep_cohorts(con: duckdb.DuckDBPyConnection, cohorts: Sequence[str]) -> None:
+    """Show this connection only texts of these cohorts, and the alerts of people who wrote them.
+
+    Temporary views hide the tables of the same names from every later query of the connection. A cohort of which
+    nothing is scored is a warning, for its first texts may come tomorrow.
+    """
+    known = {cohort for (cohort,) in con.execute("SELECT DISTINCT cohort FROM scores").fetchall()}
+    if unknown := sorted(set(cohorts) - known):
+        there = ", ".join(sorted(known)) or "none"
+        print_warning(f"cohorts: no scored text is of {', '.join(unknown)}; there are {there}")
+    ((database,),) = con.execute("SELECT current_database()").fetchall()
+    main = f'"{database.replace(chr(34), chr(34) * 2)}".main'
+    con.execute(
+        "CREATE TEMP TABLE kept_cohorts AS SELECT unnest(CAST($cohorts AS VARCHAR[])) AS cohort", {"cohorts": cohorts}
+    )
+    for table, condition in SCOPES.items():
+        con.execute(f"CREATE TEMP VIEW {table} AS FROM {main}.{table} AS t WHERE {condition}")
+
+
+SCOPES = {  # table -> its rows of the kept cohorts; later ones read the views of earlier ones
+    "scores": "cohort IN (SELECT cohort FROM kept_cohorts)",
+    "documents": "coalesce(source, 'unnamed') IN (SELECT cohort FROM kept_cohorts)",
+    "alerts": "subject_id IN (SELECT subject_id FROM scores)",
+    "mentions": "doc_id IN (SELECT doc_id FROM documents)",
+}

@@ -1,0 +1,330 @@
+"""One card a person: why somebody should look, how the person does now against their own past, and what was done."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import polars as pl
+from markupsafe import Markup
+
+from reports.risk import curve, signs
+from reports.risk.curve import Curve
+from reports.risk.inputs import Inputs
+from reports.risk.passages import marked
+from reports.risk.people import GROUPS, Group, Person, is_high
+from reports.risk.signs import Strip
+from reports.style.wording import exact, percent
+
+PAGE_CARDS = 50
+FAR = 2.0  # times as far from the own past's mean as the edge of what is usual
+TITLES: Mapping[Group, str] = {
+    "crisis": "Crisis",
+    "new": "New this week",
+    "high": "Still high",
+    "easing": "Easing",
+    "silent": "Silent",
+}
+RULES: Mapping[str, str] = {
+    "crisis": "crisis wording, or a text that the model reads as thoughts of death or self-harm",
+    "level": "a week at the alert line",
+    "change": "sadder than their own past",
+    "sustained": "many high days in two weeks",
+}
+OUTCOMES: Mapping[str | None, str] = {
+    None: "seen",
+    "contacted": "contacted",
+    "referred": "referred to other help",
+    "known": "known already",
+    "false_alarm": "false alarm",
+}
+
+
+class Reason(NamedTuple):
+    """An open alert in words."""
+
+    rule: str
+    since: str
+
+
+class Event(NamedTuple):
+    """What somebody did."""
+
+    text: str
+    note: str
+
+
+class Passage(NamedTuple):
+    """A text, or a part of one: when, what is special about it, and its HTML."""
+
+    when: str
+    about: str
+    html: Markup
+
+
+class PassageList(NamedTuple):
+    """Passages under one heading."""
+
+    title: str
+    passages: Sequence[Passage]
+
+
+@dataclass(frozen=True)
+class Card:
+    """One card; the values for sorting are numbers, everything else is text in the report's language."""
+
+    code: str
+    name: str
+    href: str
+    group: Group
+    title: str
+    looked: bool
+    looked_text: str
+    now: str
+    now_note: str
+    why: str
+    against: str
+    reasons: Sequence[Reason]
+    open_text: str
+    days_open: int
+    sort_now: float
+    sort_change: float
+    curve: Curve
+    strips: Sequence[Strip]
+    strips_note: str
+    events: Sequence[Event]
+    passages: Sequence[PassageList]
+    command: str
+
+
+class Cards:
+    """Makes the cards of a report; frames are split by person once."""
+
+    def __init__(self, inputs: Inputs) -> None:
+        self._inputs = inputs
+
+    def card(self, person: Person) -> Card:
+        """The card of one person."""
+        inputs, words, now = self._inputs, self._inputs.words, person.now
+        strips, strips_note = self._strips(person)
+        return Card(
+            code=inputs.code(person.subject_id),
+            name=inputs.name(person.subject_id),
+            href=inputs.page_file(person.subject_id) if inputs.options.subject_pages else "",
+            group=person.group,
+            title=words(TITLES[person.group]),
+            looked=person.looked,
+            looked_text=self._looked(person),
+            now=percent(now["p_7"], 0),
+            now_note=inputs.high_name,
+            why=self._why(person),
+            against=against(now, inputs),
+            reasons=[self._reason(alert) for alert in person.alerts],
+            open_text=self._open(person),
+            days_open=person.days_open(inputs.as_of),
+            sort_now=round(now["p_7"] or 0, 4),
+            sort_change=round((now["p_7"] or 0) - (now["past_mean"] or 0), 4) if now["n_7"] else -1.0,
+            curve=self._curve(person),
+            strips=strips,
+            strips_note=strips_note,
+            events=[self._event(event) for event in person.events],
+            passages=self._passages(person) if inputs.options.evidence else [],
+            command=f"risk-monitor alerts --db FILE --acknowledge {inputs.code(person.subject_id)} --by NAME "
+            "--outcome contacted",
+        )
+
+    def _looked(self, person: Person) -> str:
+        words = self._inputs.words
+        if person.looked:
+            return words("Looked at")
+        return words("Not looked at since the newest alert") if person.events else words("Nobody has looked")
+
+    def _why(self, person: Person) -> str:
+        """The reasons in one sentence, the newest first."""
+        words = self._inputs.words
+        rules = dict.fromkeys(alert["rule"] for alert in reversed(person.alerts))
+        said = words(", ").join(words(RULES[rule]) for rule in rules)
+        if person.group == "silent":
+            silence = words("silent for {days}", days=words.count(person.now["silent_days"], "day"))
+            said = words(", ").join(filter(None, (silence, said)))
+        return said[:1].upper() + said[1:]
+
+    def _reason(self, alert: Mapping[str, Any]) -> Reason:
+        words = self._inputs.words
+        return Reason(words(RULES[alert["rule"]]), words("since {day}", day=words.day(alert["opened_on"])))
+
+    def _open(self, person: Person) -> str:
+        words, now = self._inputs.words, person.now
+        if person.alerts:
+            return words("open for {days}", days=words.count(person.days_open(self._inputs.as_of), "day"))
+        return words("no open alert; last text on {day}", day=words.day(now["last_day"]))
+
+    def _curve(self, person: Person) -> Curve:
+        words, own = self._inputs.words, self._weeks.get(person.subject_id, {})
+        means = words(", ").join(percent(own.get(week), 0) for week in reversed(range(curve.WEEKS)))
+        label = words("Weekly means of the last {n} weeks, oldest first: {means}.", n=curve.WEEKS, means=means)
+        return curve.draw(own, person.now["past_mean"], self._inputs.options.threshold, label)
+
+    def _strips(self, person: Person) -> tuple[Sequence[Strip], str]:
+        figure = signs.of_subject(person.subject_id, self._days.get(person.subject_id, set()), self._inputs)
+        return figure.strips, "" if figure.strips else figure.summary
+
+    def _event(self, event: Mapping[str, Any]) -> Event:
+        words = self._inputs.words
+        done = words(OUTCOMES[event["outcome"]])
+        day = words.day(event["at"].date())
+        text = (
+            words("{day}: {done}, {by}", day=day, done=done, by=event["by"])
+            if event["by"]
+            else words("{day}: {done}", day=day, done=done)
+        )
+        return Event(text, event["note"] or "" if self._inputs.options.about_persons else "")
+
+    def _passages(self, person: Person) -> list[PassageList]:
+        """Crisis wording first, then the newest and the strongest texts; a text is quoted once."""
+        words, own = self._inputs.words, self._texts.get(person.subject_id, [])
+        alarming = [row for row in own if row["is_crisis"]][:TOP]
+        others = [row for row in own if row not in alarming]
+        newest = [row for row in others if row["new_place"] <= TOP]
+        strongest = sorted((row for row in others if row["strong_place"] <= TOP), key=lambda row: row["strong_place"])
+        again = [row for row in strongest if row["new_place"] <= TOP]
+        lists = [
+            PassageList(
+                words("Crisis wording"), [self._crisis(row) for row in self._crises.get(person.subject_id, [])]
+            ),
+            PassageList(words("Read as thoughts of death or self-harm"), [self._text(row) for row in alarming]),
+            PassageList(words("Newest texts"), [self._text(row) for row in newest]),
+            PassageList(
+                words("Strongest texts of 28 days"), [self._text(row) for row in strongest if row not in again]
+            ),
+        ]
+        return [one for one in lists if one.passages]
+
+    def _text(self, row: Mapping[str, Any]) -> Passage:
+        words = self._inputs.words
+        shown = [words(signs.SIGNS[name]) for name in (row["criteria"] or "").split(",") if name in signs.SIGNS]
+        about = [f"{self._inputs.high_name} {percent(row['p_high'], 0)}", *shown]
+        if row["strong_place"] <= TOP and row["new_place"] <= TOP:
+            about.append(words("also among the strongest"))
+        text = row["text"] + "…" * row["is_cut"]
+        return Passage(self._when(row["posted_at"]), words(", ").join(about), marked(text))
+
+    def _crisis(self, row: Mapping[str, Any]) -> Passage:
+        spans = [(row["first"], row["first"] + row["length"], "crisis")]
+        return Passage(self._when(row["posted_at"]), "", marked(row["passage"], spans))
+
+    def _when(self, posted_at: dt.datetime) -> str:
+        return f"{self._inputs.words.day(posted_at.date())}, {posted_at:%H:%M}"
+
+    @cached_property
+    def _weeks(self) -> dict[str, dict[int, float]]:
+        weeks: dict[str, dict[int, float]] = {}
+        for subject, week, mean in self._inputs.person_weeks.select("subject_id", "week", "p_high").iter_rows():
+            weeks.setdefault(subject, {})[week] = mean
+        return weeks
+
+    @cached_property
+    def _days(self) -> dict[str, set[dt.date]]:
+        days: dict[str, set[dt.date]] = {}
+        for subject, day in self._inputs.person_days.select("subject_id", "day").iter_rows():
+            days.setdefault(subject, set()).add(day)
+        return days
+
+    @cached_property
+    def _texts(self) -> dict[str, list[dict[str, Any]]]:
+        return _by_subject(self._inputs.texts)
+
+    @cached_property
+    def _crises(self) -> dict[str, list[dict[str, Any]]]:
+        rows = _by_subject(self._inputs.passages)
+        return {subject: own[:TOP] for subject, own in rows.items()}
+
+
+TOP = 3  # passages of a list
+TEXT_DAYS = 28
+
+
+def against(now: Mapping[str, Any], inputs: Inputs) -> str:
+    """How the last 7 days compare with the person's own past, in words."""
+    words = inputs.words
+    if not now["n_7"]:
+        silence = words(
+            "No text for {days}; the last came on {day}.",
+            days=words.count(now["silent_days"], "day"),
+            day=words.day(now["last_day"]),
+        )
+        pause = now["longest_pause"]
+        usual = (
+            words("The longest pause in the 8 weeks before was {days}.", days=words.count(pause, "day"))
+            if pause
+            else ""
+        )
+        return words.join(silence, usual)
+    texts = words.count(now["n_7"], "text")
+    few = words("So few texts say little: read them.") if now["n_7"] < inputs.options.min_texts else ""
+    if now["past_mean"] is None:
+        none = words("{texts} in the last 7 days; there is no own past to compare with yet.", texts=texts)
+        return words.join(none, few)
+    numbers = words(
+        "{now} over {texts}; usual for them is {past} ({lo} to {hi}).",
+        now=percent(now["p_7"], 0),
+        texts=texts,
+        past=percent(now["past_mean"], 0),
+        lo=percent(now["past_lo"], 0),
+        hi=percent(now["past_hi"], 0),
+    )
+    before = ""
+    if now["n_before"]:
+        before = _before(now, inputs)
+    return words.join(_verdict(now, inputs), numbers, before, few)
+
+
+def _before(now: Mapping[str, Any], inputs: Inputs) -> str:
+    words, before = inputs.words, percent(now["p_before"], 0)
+    if before == percent(now["p_7"], 0):
+        return words("The same as the week before.")
+    if now["p_7"] > now["p_before"]:
+        return words("Up from {share} the week before.", share=before)
+    return words("Down from {share} the week before.", share=before)
+
+
+def _verdict(now: Mapping[str, Any], inputs: Inputs) -> str:
+    words, mean, high = inputs.words, now["past_mean"], now["past_hi"]
+    if now["at_line"] and now["past_lo"] <= now["p_7"] <= high:
+        return words("At the alert line, as in weeks of their own past.")
+    if now["p_7"] > mean + FAR * (high - mean):
+        return words("Far above their own past.")
+    if now["p_7"] > high:
+        return words("Above their own past.")
+    if now["p_7"] < now["past_lo"]:
+        return words("Below their own past.")
+    if is_high(now, inputs):
+        return words("As high as in their own past weeks.")
+    return words("Within what is usual for them.")
+
+
+def order_note(inputs: Inputs) -> str:
+    """The rule of the order, and what each group means."""
+    words, options = inputs.words, inputs.options
+    return words(
+        "Order: crisis; new this week; still high (the mean of the last 7 days is {line} or above, or above what "
+        "is usual for this person); easing (neither); silent (no text for 7 days). In each group those whom nobody "
+        "has looked at come first, then the higher score. Curve: the mean of each of the last 12 weeks; dashed: "
+        "usual for this person, from the 8 weeks before; dotted: the alert line.",
+        line=exact(options.calm_share * options.threshold),
+    )
+
+
+def counts(listed: Sequence[Person]) -> dict[Group, int]:
+    """Group -> number of people."""
+    return {group: sum(person.group == group for person in listed) for group in GROUPS}
+
+
+def _by_subject(frame: pl.DataFrame) -> dict[str, list[dict[str, Any]]]:
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in frame.to_dicts():
+        rows.setdefault(row["subject_id"], []).append(row)
+    return rows

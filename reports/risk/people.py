@@ -1,0 +1,175 @@
+"""The people of a report in the order in which somebody should look at them, and what changed since last week.
+
+The order, which the pages state: crisis first, then alerts that are new this week, then people who are still high,
+people who are easing, and people who fell silent. Within a group come first those whom nobody has looked at, then the
+higher sadness score of the last 7 days.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import polars as pl
+
+from reports.risk.inputs import Inputs
+
+Group = Literal["crisis", "new", "high", "easing", "silent"]
+GROUPS: tuple[Group, ...] = ("crisis", "new", "high", "easing", "silent")
+NEW_DAYS = 7
+SILENT_DAYS = 7  # a week without texts
+LONGEST_SILENCE = 28  # days after which somebody without an open alert has left rather than fallen silent
+LEAST_DAYS = 4  # days with texts in 8 weeks that somebody needs to fall silent
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Person:
+    """One person whom somebody should look at.
+
+    Attributes:
+        now: the row of sql/people/now.sql.
+        alerts: open alerts, the oldest first; rows of sql/windows/alerts.sql.
+        events: what was done about these alerts, the newest first; rows of sql/alerts/case_events.sql.
+        looked: whether somebody has looked at every open alert, or, without one, at anything since the last text.
+    """
+
+    subject_id: str
+    group: Group
+    now: Row
+    alerts: Sequence[Row]
+    events: Sequence[Row]
+    looked: bool
+
+    def days_open(self, as_of: dt.date) -> int:
+        """Days since the oldest open alert was raised; 0 without an open alert."""
+        return (as_of - self.alerts[0]["opened_on"]).days + 1 if self.alerts else 0
+
+
+class Changes(NamedTuple):
+    """What happened in the 7 days to as_of; subject_ids.
+
+    rose, fell: people whose mean changed most against the week before, with the change.
+    """
+
+    new: list[str]
+    calm: list[str]
+    silent: list[str]
+    rose: list[tuple[str, float]]
+    fell: list[tuple[str, float]]
+    looked: list[Row]
+
+
+LEAST_CHANGE = 0.10  # of a weekly mean that is worth a line
+MOST_CHANGED = 3
+
+
+def people(inputs: Inputs) -> list[Person]:
+    """Everybody with an open alert or a sudden silence, in order; empty where single people may not be shown."""
+    if inputs.people_hidden:
+        return []
+    alerts: dict[str, list[Row]] = defaultdict(list)
+    for row in inputs.alerts.filter(pl.col("is_open")).sort("opened_on", "rule").to_dicts():
+        alerts[row["subject_id"]].append(row)
+    events: dict[str, list[Row]] = defaultdict(list)
+    for row in reversed(inputs.case_events.to_dicts()):
+        events[row["subject_id"]].append(row)
+    found = []
+    for now in inputs.people.to_dicts():
+        subject = now["subject_id"]
+        own = alerts.get(subject, [])
+        group = _group(now, own, inputs)
+        if group is not None:
+            done = _events(own, events.get(subject, ()), now)
+            found.append(Person(subject, group, now, own, done, _looked(own, done)))
+    return sorted(found, key=_rank)
+
+
+def changes(inputs: Inputs, listed: Sequence[Person]) -> Changes:
+    """What changed since last week."""
+    first = inputs.as_of - dt.timedelta(days=NEW_DAYS - 1)
+    recent = inputs.alerts.filter(pl.col("opened_on") >= first)
+    closed = inputs.alerts.filter((pl.col("closed_on") >= first) & (pl.col("closed_because") == "calm again"))
+    still_open = {person.subject_id for person in listed if person.alerts}
+    calm = [subject for subject in closed["subject_id"].unique(maintain_order=True) if subject not in still_open]
+    compared = inputs.people.filter(
+        (pl.col("n_7") >= inputs.options.min_texts) & (pl.col("n_before") >= inputs.options.min_texts)
+    )
+    compared = compared.with_columns(change=pl.col("p_7") - pl.col("p_before")).sort("change", "subject_id")
+    pairs = list(compared.select("subject_id", "change").iter_rows())
+    since = dt.datetime.combine(first, dt.time())
+    return Changes(
+        new=recent.sort("opened_on")["subject_id"].unique(maintain_order=True).to_list(),
+        calm=calm,
+        silent=[
+            one.subject_id
+            for one in listed
+            if one.group == "silent" and one.now["silent_days"] < SILENT_DAYS + NEW_DAYS
+        ],
+        rose=[pair for pair in reversed(pairs) if pair[1] >= LEAST_CHANGE][:MOST_CHANGED],
+        fell=[pair for pair in pairs if pair[1] <= -LEAST_CHANGE][:MOST_CHANGED],
+        looked=[row for row in inputs.case_events.to_dicts() if row["at"] >= since],
+    )
+
+
+def others(inputs: Inputs, listed: Sequence[Person]) -> pl.DataFrame:
+    """Everybody else, the highest mean of the last 7 days first."""
+    ids = [person.subject_id for person in listed]
+    rest = inputs.people.filter(~pl.col("subject_id").is_in(ids))
+    return rest.sort("p_7", "subject_id", descending=[True, False], nulls_last=True)
+
+
+def _group(now: Row, alerts: Sequence[Row], inputs: Inputs) -> Group | None:
+    first = inputs.as_of - dt.timedelta(days=NEW_DAYS - 1)
+    if any(alert["rule"] == "crisis" for alert in alerts):
+        return "crisis"
+    if any(alert["opened_on"] >= first for alert in alerts):
+        return "new"
+    if now["silent_days"] >= SILENT_DAYS:
+        return "silent" if alerts or _fell_silent(now) else None
+    if not alerts:
+        return None
+    return "high" if is_high(now, inputs) else "easing"
+
+
+def is_high(now: Row, inputs: Inputs) -> bool:
+    """Whether the last 7 days are not calm by the rule `level`, or above what is usual for this person."""
+    options = inputs.options
+    above = now["past_hi"] is not None and now["p_7"] > now["past_hi"]
+    return bool(now["signal_7"] >= options.calm_share * options.threshold or above)
+
+
+def _fell_silent(now: Row) -> bool:
+    """A pause longer than any in the 8 weeks before, of somebody who wrote often enough to have a rhythm."""
+    return bool(
+        now["silent_days"] <= LONGEST_SILENCE
+        and now["n_days_56"] >= LEAST_DAYS
+        and now["silent_days"] > (now["longest_pause"] or 0)
+    )
+
+
+def _events(alerts: Sequence[Row], events: Sequence[Row], now: Row) -> list[Row]:
+    """The events that answer the open alerts, or, without one, those since the last text."""
+    if not alerts:
+        return [event for event in events if event["at"].date() >= now["last_day"]]
+    ids = {alert["alert_id"] for alert in alerts}
+    done = [event for event in events if event["alert_id"] in ids]
+    logged = {event["alert_id"] for event in done}
+    done += [  # acknowledged before there was a case log
+        {"alert_id": one["alert_id"], "at": one["state_changed_at"], "by": None, "outcome": None, "note": None}
+        for one in alerts
+        if one["state"] == "acknowledged" and one["alert_id"] not in logged
+    ]
+    return done
+
+
+def _looked(alerts: Sequence[Row], done: Sequence[Row]) -> bool:
+    ids = {event["alert_id"] for event in done}
+    return bool(done) and all(alert["alert_id"] in ids for alert in alerts)
+
+
+def _rank(person: Person) -> tuple[int, bool, float, str]:
+    return GROUPS.index(person.group), person.looked, -(person.now["p_7"] or 0), person.subject_id

@@ -1,0 +1,28 @@
+-- name: passages
+-- purpose: what a counsellor reads first of each of these people: their newest texts, and those with the highest P(high); only
+--          reports for authorised staff show them. new_place and strong_place count from 1
+-- grain: one row per text that is among the `top` newest or the `top` strongest of its subject, or raised a crisis alert
+-- frame: `days` calendar days ending on and including as_of; a text is cut to 600 characters
+-- params: model_id, as_of, days, top, suicidal_limit, subjects
+SELECT
+    s.subject_id,
+    s.doc_id,
+    s.posted_at,
+    s.p_high,
+    s.emotion,
+    s.criteria,
+    left(d.text, 600) AS text,
+    length(d.text) > 600 AS is_cut,
+    coalesce(s.s_suicidal >= $suicidal_limit, false) AS is_crisis,
+    row_number() OVER (PARTITION BY s.subject_id ORDER BY s.posted_at DESC, s.doc_id) AS new_place,
+    row_number() OVER (PARTITION BY s.subject_id ORDER BY s.p_high DESC, s.posted_at DESC, s.doc_id) AS strong_place
+FROM scores AS s
+JOIN documents AS d USING (doc_id)
+WHERE
+    s.model_id = $model_id
+    AND s.posted_at < CAST($as_of AS DATE) + 1
+    AND s.posted_at >= CAST($as_of AS DATE) - CAST($days AS INTEGER) + 1
+    AND list_contains(CAST($subjects AS VARCHAR[]), s.subject_id)
+    AND d.text IS NOT NULL
+QUALIFY new_place <= $top OR strong_place <= $top OR is_crisis
+ORDER BY s.subject_id, new_place

@@ -1,0 +1,214 @@
+"""Cards of people: their order, what they say, what they hide, and how large a report of many people may grow."""
+
+import datetime as dt
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
+import duckdb
+import polars as pl
+import pytest
+
+from jobs.pipeline.report_inputs import collect_inputs
+from monitor.alerts.case_log import record_case
+from monitor.alerts.rules import AlertRules
+from monitor.errors import ConfigError
+from reports.risk import html, pages
+from reports.risk.cards import PAGE_CARDS, Cards
+from reports.risk.curve import draw
+from reports.risk.inputs import Inputs, Options
+from reports.risk.passages import marked
+from reports.risk.people import GROUPS, changes, people
+from reports.risk.people_pages import PeopleList
+from tests.support import fake_feed
+
+START = dt.date(2026, 1, 5)
+LAST = 99
+COURSES = {  # subject -> first day, last day (exclusive), mean; stretches in order
+    "crisis": [(0, 100, 0.2)],
+    "new": [(0, 94, 0.1), (94, 100, 0.9)],
+    "high": [(0, 60, 0.1), (60, 100, 0.8)],
+    "easing": [(0, 60, 0.1), (60, 93, 0.8), (93, 100, 0.1)],
+    "silent": [(0, 60, 0.1), (60, 90, 0.8)],
+    "stopped": [(0, 85, 0.1)],
+    "left": [(0, 30, 0.1)],
+    "fine": [(0, 100, 0.1)],
+}
+
+
+def fill(con: duckdb.DuckDBPyConnection) -> None:
+    """One person for each group, two who fell silent, one who left long ago and one who is fine; a text a day."""
+    texts = [
+        (who, (dt.datetime.combine(START, dt.time(8)) + dt.timedelta(day)).isoformat(" ", "minutes"), p)
+        for who, stretches in COURSES.items()
+        for first, last, p in stretches
+        for day in range(first, last)
+    ]
+    fake_feed.add(con, texts)
+    con.execute("UPDATE documents SET text = 'text ' || doc_id || ' <b>of</b> ' || subject_id")
+    con.execute(
+        "INSERT INTO mentions BY NAME SELECT doc_id, subject_id, posted_at, 'p' AS phrase, 'suicidal' AS criterion,"
+        " 5 AS \"first\", 8 AS \"last\", 'raised' AS state, 'l' AS list_id, 'r' AS run_id FROM documents"
+        " WHERE subject_id = 'crisis' AND CAST(posted_at AS DATE) = DATE '2026-04-10'"
+    )
+    fake_feed.update_alerts(con, START + dt.timedelta(LAST), AlertRules(), "run-1")
+
+
+@pytest.fixture(scope="module")
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with fake_feed.database() as con:
+        fill(con)
+        yield con
+
+
+def inputs(con: duckdb.DuckDBPyConnection, names: dict[str, str] | None = None, **options: object) -> Inputs:
+    found = collect_inputs(con, None, None, Options(**{"mode": "case", **options}), names)
+    assert isinstance(found, Inputs)
+    return found
+
+
+def test_the_order_is_crisis_new_high_easing_silent(con: duckdb.DuckDBPyConnection) -> None:
+    found = people(inputs(con))
+    assert [(one.subject_id, one.group) for one in found] == [
+        ("crisis", "crisis"),
+        ("new", "new"),
+        ("high", "high"),
+        ("easing", "easing"),
+        ("silent", "silent"),
+        ("stopped", "silent"),
+    ]
+
+
+def test_whoever_was_looked_at_comes_last_in_the_group() -> None:
+    with fake_feed.database() as con:
+        fill(con)
+        fake_feed.add(con, [("other", f"2026-04-{day:02d} 08:00", 0.95) for day in range(9, 15)])
+        fake_feed.add(con, [("other", f"2026-0{m}-{day:02d} 08:00", 0.1) for m in (1, 2, 3) for day in range(6, 28)])
+        fake_feed.update_alerts(con, START + dt.timedelta(LAST), AlertRules(), "run-1")
+        assert [one.subject_id for one in people(inputs(con)) if one.group == "new"] == ["other", "new"]
+        code = inputs(con).code("other")
+        record_case(con, code, by="Ana", outcome="contacted", note="talks with us")
+        found = [one for one in people(inputs(con)) if one.group == "new"]
+        assert [(one.subject_id, one.looked) for one in found] == [("new", False), ("other", True)]
+        card = Cards(inputs(con)).card(found[1])
+        assert "contacted, Ana" in card.events[0].text
+        assert card.events[0].note == "talks with us"
+        assert not Cards(inputs(con, mode="people", min_cohort=1)).card(found[1]).events[0].note
+        assert changes(inputs(con), found).looked[0]["subject_id"] == "other"
+
+
+def test_a_card_says_how_the_person_does_now_and_not_in_may(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con)
+    cards = {one.subject_id: Cards(found).card(one) for one in people(found)}
+    assert cards["easing"].now == "10%"
+    assert cards["easing"].against.startswith("Below their own past. 10% over 7 texts; usual for them is ")
+    assert cards["easing"].against.endswith("Down from 80% the week before.")
+    assert cards["new"].against.startswith("Far above their own past. 79% over 7 texts; usual for them is 10%")
+    assert cards["high"].against.startswith("Above their own past. 80% over 7 texts; usual for them is 51%")
+    assert cards["stopped"].against == (
+        "No text for 15 days; the last came on 30 Mar 2026. The longest pause in the 8 weeks before was 1 day."
+    )
+    assert cards["stopped"].open_text == "no open alert; last text on 30 Mar 2026"
+    assert cards["new"].looked_text == "Nobody has looked"
+    assert all(card.command.startswith("risk-monitor alerts") for card in cards.values())
+
+
+def test_what_changed_since_last_week_is_named(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con)
+    news = changes(found, people(found))
+    assert set(news.new) == {"crisis", "new"}
+    assert news.silent == ["silent"]
+    assert [subject for subject, _ in news.rose] == ["new"]
+    assert [subject for subject, _ in news.fell] == ["easing"]
+
+
+def test_texts_are_quoted_once_escaped_and_with_the_crisis_wording_marked(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con, evidence=True)
+    cards = {one.subject_id: Cards(found).card(one) for one in people(found)}
+    lists = cards["crisis"].passages
+    assert [one.title for one in lists] == ["Crisis wording", "Newest texts"]  # all equally strong
+    assert re.fullmatch(
+        r'text <mark class="crisis">doc</mark>-\d+ &lt;b&gt;of&lt;/b&gt; crisis', lists[0].passages[0].html
+    )
+    quoted = [passage.html for one in lists[1:] for passage in one.passages]
+    assert len(quoted) == len(set(quoted))
+    assert not inputs(con).texts.height
+    assert all(not card.passages for card in map(Cards(inputs(con)).card, people(inputs(con))))
+
+
+def test_marks_never_overlap_and_never_leave_the_text() -> None:
+    assert marked("a<b>c", [(1, 2, "x"), (1, 4, "y"), (4, 9, "z")]) == 'a<mark class="x">&lt;</mark>b&gt;c'
+
+
+def test_a_curve_has_a_gap_where_nobody_wrote() -> None:
+    svg = draw({0: 0.5, 1: 0.4, 5: 0.2}, None, 0.4, 'said "so"').svg
+    assert svg.count("<polyline") == 2
+    assert svg.count("<circle") == 3
+    assert 'class="past"' not in svg
+    assert 'aria-label="said &#34;so&#34;"' in svg
+
+
+def test_an_aggregate_report_shows_nobody_and_refuses_to(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con, mode="aggregate", min_cohort=2)
+    text = "".join(html.render(one, found.words).split("<script")[0] for one in pages.pages(found))
+    assert not [code for code in found.codes.values() if code in text]
+    assert text.count("This report is about groups and shows no single people.") == 3
+    for option in ("evidence", "subject_pages", "show_subjects"):
+        with pytest.raises(ConfigError, match="shows no single people"):
+            Options(mode="aggregate", **{option: True})
+
+
+def test_names_of_a_roster_stand_beside_codes_and_in_no_link(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con, {"new": "Ana Novák", "high": "Ana Novák"}, subject_pages=True)
+    shown = {one.file: html.render(one, found.words) for one in pages.pages(found)}
+    for subject in ("new", "high"):
+        assert f"{found.code(subject)}</a>" in shown["people.html"]
+        assert f"{found.code(subject)} · Ana Novák" in shown["alerts.html"]
+    assert not [target for page in shown.values() for target in re.findall(r'href="([^"]*)', page) if "Ana" in target]
+
+
+def crowd(found: Inputs, n: int, looked: bool = False) -> Inputs:
+    """The same inputs with n people in a crisis, each a copy of one."""
+    ids = [f"p{number:05d}" for number in range(n)]
+    now = found.people.filter(pl.col("subject_id") == "crisis")
+    alerts = found.alerts.filter(pl.col("subject_id") == "crisis")
+    texts = found.texts.filter(pl.col("subject_id") == "crisis").with_columns(text=pl.lit("&" * 600))
+    copies = pl.DataFrame({"new_id": ids, "code": [f"Xu{number}" for number in range(n)]})
+
+    def many(frame: pl.DataFrame) -> pl.DataFrame:
+        out = frame.drop("code", strict=False).join(copies, how="cross").with_columns(subject_id=pl.col("new_id"))
+        return out.with_columns(p_7=pl.lit(0.2)) if "p_7" in frame.columns else out
+
+    return replace(
+        found, people=many(now), alerts=many(alerts), texts=many(texts), places={one: i for i, one in enumerate(ids)}
+    )
+
+
+def test_two_thousand_people_in_a_crisis_fill_pages_below_two_megabytes_in_order(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    listed = PeopleList(crowd(inputs(con, evidence=True), 2000))
+    assert listed.n_pages == 2000 // PAGE_CARDS
+    found = list(pages.people_list(listed, pages.partial(pages.Page)))
+    assert [one.file for one in found[:2]] == ["people.html", "people-2.html"]
+    for one in (found[0], found[-1]):
+        page = html.render(one, listed.inputs.words)
+        assert len(page.encode()) < 2_000_000
+        everybody = json.loads(re.search(r'id="everybody">(.*?)</script>', page)[1])
+        assert len(everybody) == 2000
+        assert [row[0] for row in everybody] == [listed.inputs.code(person.subject_id) for person in listed.listed]
+    order = [person.subject_id for person in listed.listed]
+    assert order == sorted(order)
+    assert len(listed.overview().brief) == 12
+
+
+def test_nobody_at_all_is_said_in_a_sentence() -> None:
+    with fake_feed.database() as con:
+        fake_feed.add(con, [("a", f"2026-01-{day:02d} 08:00", 0.1) for day in range(5, 15)])
+        fake_feed.update_alerts(con, dt.date(2026, 1, 14), AlertRules(), "run-1")
+        part = PeopleList(inputs(con)).page(0)
+    assert part.summary == "Nobody has an open alert, and nobody fell silent."
+    assert not part.groups
+    assert part.others is not None
+    assert set(GROUPS) == {group for group, _ in part.filters}
