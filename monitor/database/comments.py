@@ -1,18 +1,21 @@
 """Comments of tables, views and columns, which DuckDB's own tables and BI tools show.
 
-A table's comment is the purpose in the header of its schema file. A column's comment is in sql/comments/columns.txt,
-by its name: one name means one thing in every table.
+A table's comment is the purpose in the header of its schema file, or, where a file makes several tables, its line in
+sql/comments/tables.txt. A column's comment is in sql/comments/columns.txt, by its name: one name means one thing in
+every table.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 import duckdb
 
 from monitor.database.statements import SQL, read_header
 
 COLUMNS = SQL / "comments" / "columns.txt"
+TABLES = SQL / "comments" / "tables.txt"
 
 
 def comment_all(con: duckdb.DuckDBPyConnection) -> None:
@@ -38,16 +41,19 @@ def comment_all(con: duckdb.DuckDBPyConnection) -> None:
 
 @cache
 def _purposes() -> dict[str, str]:
-    """The purpose of each file of sql/schema by its name; a later file of the same name wins."""
+    """The purpose of each table and view; of two schema files of one name the later one wins."""
     files = sorted((SQL / "schema").glob("*.sql"))
     headers = [read_header(path.read_text(encoding="utf-8")) for path in files]
-    return {header["name"]: header["purpose"] for header in headers}
+    return {header["name"]: header["purpose"] for header in headers} | _lines(TABLES)
 
 
 @cache
 def _meanings() -> dict[str, str]:
-    lines = COLUMNS.read_text(encoding="utf-8").splitlines()
-    return dict(line.split(": ", 1) for line in lines)
+    return _lines(COLUMNS)
+
+
+def _lines(file: Path) -> dict[str, str]:
+    return dict(line.split(": ", 1) for line in file.read_text(encoding="utf-8").splitlines())
 
 
 def _quoted(text: str) -> str:

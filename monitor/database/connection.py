@@ -266,12 +266,17 @@ def _create(path: Path) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.new")
     unfinished.unlink(missing_ok=True)
     try:
-        with private_files(), duckdb.connect(unfinished) as con:
-            migrate(con)
+        with private_files():
+            _make_empty(unfinished)
         with suppress(FileExistsError):  # another process was faster
             os.link(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _make_empty(path: Path) -> None:
+    with duckdb.connect(path) as con:
+        migrate(con)
 
 
 def _open(path: Path, read_only: bool, wait_s: float, stop: Event | None) -> duckdb.DuckDBPyConnection:

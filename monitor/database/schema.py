@@ -21,8 +21,14 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
     for version, file in enumerate(_migrations()[applied:], start=applied + 1):
         con.execute(file.read_text(encoding="utf-8"))
         con.execute("INSERT INTO schema_version VALUES (?, ?, ?)", [version, file.stem, utc_now()])
-    comment_all(con)
+    if not _in_memory(con):  # no other program can open that one, and its comments cost as much as its tables
+        comment_all(con)
     con.execute("COMMIT")
+
+
+def _in_memory(con: duckdb.DuckDBPyConnection) -> bool:
+    path = con.execute("SELECT path FROM duckdb_databases() WHERE database_name = current_database()").fetchone()
+    return path is None or not path[0]
 
 
 def n_steps() -> int:
