@@ -16,7 +16,8 @@ from hypothesis import settings as hypothesis_settings
 from playwright.sync_api import Browser, sync_playwright
 
 from monitor import ROOT
-from monitor.database import connection, schema
+from monitor.database import connection, copy, schema
+from monitor.lake import control
 
 # A busy machine must fail no test: none is timed by the clock.
 hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -29,18 +30,20 @@ def new_databases_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
     The children of a test make theirs the usual way, and so does a test that replaces the files of the schema.
     """
-    first, make, files = tmp_path_factory.mktemp("empty") / "risk.duckdb", connection._make_empty, schema._migrations
+    folder, make, files = tmp_path_factory.mktemp("empty"), schema.make_empty, schema._migrations
 
-    def copy_first(path: Path) -> None:
+    def copy_first(path: Path, storage_version: str | None = None) -> None:
+        first = folder / f"{storage_version}.duckdb"
         if schema._migrations is not files:
-            make(path)
+            make(path, storage_version)
             return
         if not first.exists():
-            make(first)
+            make(first, storage_version)
         path.write_bytes(first.read_bytes())
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(connection, "_make_empty", copy_first)
+        for module in (connection, copy, control):
+            patched.setattr(module, "make_empty", copy_first)
         yield
 
 

@@ -7,6 +7,7 @@ every table.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -18,8 +19,8 @@ COLUMNS = SQL / "comments" / "columns.txt"
 TABLES = SQL / "comments" / "tables.txt"
 
 
-def comment_all(con: duckdb.DuckDBPyConnection) -> None:
-    """Write the comment of every table, view and column that has one here."""
+def comment_all(con: duckdb.DuckDBPyConnection, only: Collection[str] | None = None) -> None:
+    """Write the comment of every table, view and column that has one here, or those of the tables `only`."""
     purposes, meanings, statements = _purposes(), _meanings(), []
     for kind, names in (("TABLE", "duckdb_tables"), ("VIEW", "duckdb_views")):
         rows = con.execute(
@@ -27,14 +28,14 @@ def comment_all(con: duckdb.DuckDBPyConnection) -> None:
             " AND database_name = current_database()) AS t ORDER BY name"
         ).fetchall()
         for (name,) in rows:
-            if name in purposes:
+            if name in purposes and (only is None or name in only):
                 statements.append(f'COMMENT ON {kind} "{name}" IS {_quoted(purposes[name])}')
     columns = con.execute(
         "SELECT table_name, column_name FROM duckdb_columns()"
         " WHERE NOT internal AND database_name = current_database() ORDER BY ALL"
     ).fetchall()
     for table, column in columns:
-        if column in meanings:
+        if column in meanings and (only is None or table in only):
             statements.append(f'COMMENT ON COLUMN "{table}"."{column}" IS {_quoted(meanings[column])}')
     con.execute(";\n".join(statements))
 

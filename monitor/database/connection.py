@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from monitor.database import doublewrite
 from monitor.database.lake_views import allow_lake, lake_url
 from monitor.database.remedies import DISK_FULL, explained
-from monitor.database.schema import check_schema, migrate
+from monitor.database.schema import check_schema, make_empty, migrate
 from monitor.database.writer_gate import POLL_S, Gate
 from monitor.errors import BusyError, StoreError
 
@@ -267,16 +267,11 @@ def _create(path: Path) -> None:
     unfinished.unlink(missing_ok=True)
     try:
         with private_files():
-            _make_empty(unfinished)
+            make_empty(unfinished)
         with suppress(FileExistsError):  # another process was faster
             os.link(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)
-
-
-def _make_empty(path: Path) -> None:
-    with duckdb.connect(path) as con:
-        migrate(con)
 
 
 def _open(path: Path, read_only: bool, wait_s: float, stop: Event | None) -> duckdb.DuckDBPyConnection:

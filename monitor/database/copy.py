@@ -11,10 +11,11 @@ from pathlib import Path
 
 import duckdb
 
+from monitor.database.comments import comment_all
 from monitor.database.connection import FILE_TYPE, Database, private_files
 from monitor.database.lake_views import quoted, refuse_lake
 from monitor.database.remedies import explained
-from monitor.database.schema import migrate
+from monitor.database.schema import make_empty
 from monitor.database.statements import execute, fetch_number, statement
 from monitor.errors import StoreError
 
@@ -80,15 +81,14 @@ def database_copy(
 
 def _create(new: Path, keys: bool) -> None:
     """Create the empty tables; without keys as a file that older clients of DuckDB can open, too."""
-    with duckdb.connect() as con:
-        version = "" if keys else f" (STORAGE_VERSION '{READERS_VERSION}')"
-        con.execute(f"ATTACH {quoted(str(new.absolute()))} AS new{version}")
-        con.execute("USE new")
-        migrate(con)
-        for table in () if keys else TEXT_TABLES:
+    if keys:
+        make_empty(new)
+        return
+    make_empty(new, READERS_VERSION)
+    with duckdb.connect(f"{FILE_TYPE}:{new.absolute()}") as con:
+        for table in TEXT_TABLES:
             con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
-        con.execute("USE memory")
-        con.execute("DETACH new")
+        comment_all(con, TEXT_TABLES)  # the tables made anew have lost theirs
 
 
 def pattern_of(subjects: Sequence[str]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import duckdb
 
 from monitor.database.comments import comment_all
+from monitor.database.lake_views import quoted
 from monitor.database.statements import SQL, utc_now
 from monitor.errors import StoreError
 
@@ -24,6 +25,22 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
     if not _in_memory(con):  # no other program can open that one, and its comments cost as much as its tables
         comment_all(con)
     con.execute("COMMIT")
+
+
+def make_empty(path: Path, storage_version: str | None = None) -> None:
+    """Make a database file with the newest schema and no rows.
+
+    Args:
+        path: the file, which is not there yet.
+        storage_version: the oldest DuckDB that has to read it; None: this one.
+    """
+    option = f" (STORAGE_VERSION '{storage_version}')" if storage_version else ""
+    with duckdb.connect() as con:
+        con.execute(f"ATTACH {quoted(str(path.absolute()))} AS new{option}")
+        con.execute("USE new")
+        migrate(con)
+        con.execute("USE memory")
+        con.execute("DETACH new")  # writes everything into the file
 
 
 def _in_memory(con: duckdb.DuckDBPyConnection) -> bool:

@@ -20,7 +20,7 @@ from monitor.database.connection import FILE_TYPE, Database, private_files
 from monitor.database.copy import FILTERED_TABLES, pattern_of
 from monitor.database.lake_views import LAKE_TABLE, quoted, reach_objects
 from monitor.database.remedies import explained
-from monitor.database.schema import migrate
+from monitor.database.schema import make_empty
 from monitor.database.statements import query, statement
 from monitor.errors import StoreError
 from monitor.lake.cells import current_cells
@@ -73,8 +73,8 @@ def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ())
         _require_control(lake, db)
         new.unlink(missing_ok=True)
         try:
+            make_empty(new)
             with duckdb.connect(new) as con:
-                migrate(con)
                 if db.exists():
                     _take_over(con, db, without_subjects)
                 for table in SMALL_TABLES:

@@ -3,9 +3,11 @@
 import gzip
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from monitor.database.connection import Database
+from monitor.database.copy import database_copy
 
 SQL = """
 SELECT table_name AS name FROM duckdb_tables() WHERE comment IS NULL
@@ -25,3 +27,11 @@ def test_every_table_view_and_column_has_a_comment(tmp_path: Path, old: bool) ->
     assert without == [], (
         "a line for it in sql/comments/columns.txt or tables.txt, or a purpose in the header of its schema file"
     )
+
+
+def test_a_snapshot_keeps_the_comments(tmp_path: Path) -> None:
+    db, copy = Database(tmp_path / "risk.duckdb"), tmp_path / "copy.duckdb"
+    with db.writing():
+        pass
+    with database_copy(db, copy, keys=False), duckdb.connect(copy, read_only=True) as con:
+        assert con.execute(SQL).fetchall() == []
