@@ -1,16 +1,19 @@
-"""Measure a model on text unlike its corpus: GoEmotions comments and DREADDIT posts.
+"""Measure a model on text unlike its corpus, beside cheap baselines.
 
     risk-monitor transfer --data ../shared/data/external --model embedded --out out/transfer
 
-Most real text is neutral, so the first question is how often a neutral comment is called high risk.
+Most real text is neutral, so the first question is how often a neutral comment is called high risk. The second is how
+well the answers tell the two sides of each contrast apart (see monitor/corpora/contrasts.py), over all texts and
+within fifths of their length, and by how much they beat the best of four cheap baselines: length, first-person words,
+VADER, and TF-IDF with logistic regression that was fitted on the other sources (leave one source out).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +24,18 @@ from rich.table import Table
 from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
 from jobs.pipeline.run import open_scorer
+from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
+from monitor.corpora.contrasts import Contrast, read_contrasts
 from monitor.corpora.sources import GOEMOTIONS, read_comments, read_stress
+from monitor.evaluation import cheap_baselines, fifths
 from monitor.evaluation.bootstrap import row_weights
 from monitor.evaluation.metrics import Metric, metric_of, ranking_areas
-from monitor.labels import confidence
+from monitor.labels import CRITERIA, confidence
 
 DRAWS = 1000
 HIGH = 0.5  # limit of P(high)
+LEAST_TEXTS = 100  # of a source that teaches the TF-IDF baseline
 
 
 def command(
@@ -36,10 +43,12 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for transfer.json.")],
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    texts: Annotated[int, typer.Option(help="At most this many texts a contrast, drawn with a fixed seed.")] = 3000,
 ) -> None:
-    """Measure a model on text unlike its corpus: neutral comments, sad ones, and posts about stress."""
+    """Measure a model on text unlike its corpus, beside cheap baselines: comments, tweets, posts, written texts."""
     comments = read_comments(data / "goemotions_train_dev.parquet", "dev")
     posts, stressed = read_stress(data / "dreaddit_train.parquet")
+    contrasts = [contrast.sample(texts) for contrast in read_contrasts(data)]
     claim_folder(out)
     scorer = open_scorer(model, device)
     risks = scorer.model.risk_map.risk_probabilities
@@ -65,6 +74,7 @@ def command(
         "n": sizes,
         "values": {name: _with_interval(metric) for name, metric in metrics.items()},
         "undefined": {name: metric.reason for name, metric in metrics.items() if metric.value is None},
+        "contrasts": (rows := compare(contrasts, scorer)),
         "note": NOT_A_DIAGNOSIS,
     }
     (out / "transfer.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
@@ -72,7 +82,75 @@ def command(
     counts = ", ".join(f"{n:,} {kind}" for kind, n in sizes.items())
     console.print(f"{scorer.model.name} {scorer.model.model_id[:8]}: {counts}")
     console.print(_table(metrics))
+    console.print(_contrast_table(rows))
     console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'transfer.json'}", highlight=False, soft_wrap=True)
+
+
+def compare(contrasts: Sequence[Contrast], scorer: Scorer) -> list[dict[str, Any]]:
+    """Each contrast's AUROCs of the model's answers and of the baselines, and the lead over the best baseline.
+
+    Returns:
+        A dict a contrast: `name`, `source`, `trained_on`, `n`, `n_positive`, `undefined` (a reason or None), and
+        for each key of "all" and "within_fifths" the AUROC of every score with its interval, the names of the best
+        answer and of the best baseline, and `lead`, the difference of these two with its interval on the same draws.
+    """
+    rows = []
+    for contrast in contrasts:
+        row: dict[str, Any] = {"name": contrast.name, "source": contrast.source, "trained_on": contrast.trained_on}
+        row |= {"n": len(contrast.texts), "n_positive": int(contrast.positive.sum())}
+        row["undefined"] = fifths.one_sided(contrast.positive)
+        if row["undefined"] is None:
+            answers, baselines = _answers(contrast, scorer), _baselines(contrast, contrasts)
+            words = cheap_baselines.length(contrast.texts)
+            row["all"] = _areas(contrast, answers, baselines, None)
+            row["within_fifths"] = _areas(contrast, answers, baselines, words)
+        rows.append(row)
+    return rows
+
+
+def _answers(contrast: Contrast, scorer: Scorer) -> dict[str, npt.NDArray[np.float64]]:
+    """The model's answers that the contrast names; P(high) alone of a model without the symptoms question."""
+    scores = scorer.score(contrast.texts)
+    answers = {"p_high": scorer.model.risk_map.risk_probabilities(scores.probabilities)[:, 2]}
+    if scores.any is not None and scores.criteria is not None:
+        answers |= {"p_any": scores.any, "p_suicidal": scores.criteria[:, CRITERIA.index("suicidal")]}
+    chosen = {name: answers[name] for name in contrast.scores if name in answers}
+    return chosen or {"p_high": answers["p_high"]}
+
+
+def _baselines(contrast: Contrast, contrasts: Sequence[Contrast]) -> dict[str, npt.NDArray[np.float64]]:
+    """Scores of the cheap baselines; a baseline that cannot be had is left out."""
+    others = [other for other in contrasts if other.source != contrast.source and len(other.texts) >= LEAST_TEXTS]
+    train = [text for other in others for text in other.texts]
+    labels = np.concatenate([np.zeros(0, np.bool_), *(other.positive for other in others)])
+    scores = {
+        "length": cheap_baselines.length(contrast.texts),
+        "first person": cheap_baselines.first_person_rate(contrast.texts),
+        "VADER": cheap_baselines.vader(contrast.texts),
+        "TF-IDF of other sources": cheap_baselines.tfidf(train, labels, contrast.texts) if train else None,
+    }
+    return {name: values for name, values in scores.items() if values is not None}
+
+
+def _areas(
+    contrast: Contrast,
+    answers: Mapping[str, npt.NDArray[np.float64]],
+    baselines: Mapping[str, npt.NDArray[np.float64]],
+    lengths: npt.NDArray[np.float64] | None,
+) -> dict[str, Any]:
+    draws = {
+        name: fifths.auroc_draws(contrast.positive, scores, lengths)
+        for name, scores in {**answers, **baselines}.items()
+    }
+    n = len(contrast.texts)
+    best = max(answers, key=lambda name: draws[name][0])
+    cheap = max(baselines, key=lambda name: draws[name][0])
+    return {
+        "auroc": {name: _with_interval(fifths.metric(values, n)) for name, values in draws.items()},
+        "best": best,
+        "best_baseline": cheap,
+        "lead": _with_interval(fifths.metric(draws[best] - draws[cheap], n)),
+    }
 
 
 def mean_with_interval(values: npt.NDArray[np.generic]) -> Metric:
@@ -107,6 +185,28 @@ def _table(metrics: Mapping[str, Metric]) -> Table:
         else:
             table.add_row(name, f"{metric.value:.3f} ({metric.low:.3f}\N{EN DASH}{metric.high:.3f})")
     return table
+
+
+def _contrast_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+    title = "AUROC within fifths of length; lead over the best cheap baseline on the same draws"
+    table = Table("contrast", "texts", "model", "best baseline", "lead", box=None, title=title)
+    for row in rows:
+        texts = f"{row['n_positive']:,} of {row['n']:,}"
+        if row["undefined"]:
+            table.add_row(row["name"], texts, f"undefined: {row['undefined']}")
+            continue
+        areas = row["within_fifths"]
+        best, cheap = (f"{_number(areas['auroc'][areas[key]])} {areas[key]}" for key in ("best", "best_baseline"))
+        table.add_row(row["name"], texts, best, cheap, _number(areas["lead"], "+"))
+    return table
+
+
+def _number(value: tuple[float, float | None, float | None] | None, sign: str = "") -> str:
+    if value is None:
+        return "undefined"
+    middle, low, high = value
+    ends = "" if low is None or high is None else f" ({low:{sign}.3f} to {high:{sign}.3f})"
+    return f"{middle:{sign}.3f}{ends}"
 
 
 def main() -> None:

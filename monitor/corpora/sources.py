@@ -93,7 +93,7 @@ def read_extra(path: Path) -> Split:
     Raises:
         DataError: the file is missing, or an emotion is unknown.
     """
-    texts, names = _columns(path, text=str, emotion=str)
+    texts, names = read_columns(path, text=str, emotion=str)
     unknown = sorted(set(names) - set(EMOTIONS))
     if unknown:
         raise DataError(f"{path}, column emotion: unknown {unknown}; use {', '.join(EMOTIONS)}")
@@ -106,7 +106,7 @@ def read_texts(path: Path) -> list[str]:
     Raises:
         DataError: the file or the column is missing.
     """
-    return _columns(path, text=str)[0]
+    return read_columns(path, text=str)[0]
 
 
 def read_stress(path: Path) -> tuple[list[str], npt.NDArray[np.bool_]]:
@@ -115,7 +115,7 @@ def read_stress(path: Path) -> tuple[list[str], npt.NDArray[np.bool_]]:
     Raises:
         DataError: the file or a column is missing.
     """
-    texts, labels = _columns(path, text=str, label=int)
+    texts, labels = read_columns(path, text=str, label=int)
     if not texts:
         raise DataError(f"{path}: holds no posts; see the data's README")
     return texts, np.array(labels) == 1
@@ -130,7 +130,7 @@ def read_comments(path: Path, split: str = "train") -> Comments:
         DataError: the file or a column is missing, a value is of the wrong kind, or no comment is left.
     """
     texts, targets, neutral, labels = [], [], [], []
-    for part, text, joined in zip(*_columns(path, split=str, text=str, labels=str), strict=True):
+    for part, text, joined in zip(*read_columns(path, split=str, text=str, labels=str), strict=True):
         names = tuple(joined.split(","))
         shares = [np.eye(len(EMOTIONS))[EMOTIONS.index(EMOTION_OF[name])] for name in names if name in EMOTION_OF]
         shares += [FLAT for name in names if name == "neutral"]
@@ -155,7 +155,7 @@ def read_isear(path: Path) -> Examples:
     Raises:
         DataError: the file or a column is missing, or a feeling is unknown.
     """
-    texts, names = _columns(path, text=str, emotion=str)
+    texts, names = read_columns(path, text=str, emotion=str)
     return _cast(path, texts, [[name] for name in names], ISEAR, CALM_ISEAR)
 
 
@@ -167,7 +167,7 @@ def read_semeval(path: Path, split: str = "train") -> Examples:
     Raises:
         DataError: the file or a column is missing, or no tweet is of the split.
     """
-    rows = [row for row in zip(*_columns(path, split=str, text=str, labels=str), strict=True) if row[0] == split]
+    rows = [row for row in zip(*read_columns(path, split=str, text=str, labels=str), strict=True) if row[0] == split]
     if not rows:
         raise DataError(f"{path}: no row of split {split!r}; see the data's README")
     labels = [[name for name in joined.split(",") if name] for _, _, joined in rows]
@@ -212,14 +212,14 @@ def read_distilled(path: Path, prefix: str = "s_") -> Examples:
     if f"{prefix}{ANSWERS[0]}" not in pq.read_schema(path).names:
         prefix = "s_"
     columns = dict.fromkeys((*EMOTIONS, *(f"{prefix}{name}" for name in ANSWERS)), int)
-    shares = (np.array(_columns(path, **columns)).T / 255).astype(np.float32)
+    shares = (np.array(read_columns(path, **columns)).T / 255).astype(np.float32)
     emotions = shares[:, : len(EMOTIONS)]
     emotions = emotions / np.maximum(emotions.sum(axis=1, keepdims=True), 1e-6)
     ones = np.ones(len(texts), np.float32)
     return Examples(texts, emotions, ones, shares[:, len(EMOTIONS) :], ones)
 
 
-def _columns(path: Path, **wanted: type) -> list[list[Any]]:
+def read_columns(path: Path, **wanted: type) -> list[list[Any]]:
     """The values of columns by name, each of the kind wanted."""
     import pyarrow as pa
     import pyarrow.parquet as pq

@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from jobs import transfer
+from monitor.corpora.contrasts import Contrast, read_contrasts
 from monitor.errors import ConfigError, DataError
+from monitor.evaluation import cheap_baselines, fifths
 from tests.support.keyword_scorer import KeywordScorer
 
 
@@ -65,3 +67,80 @@ def test_an_interval_holds_its_value_and_narrows_with_rows() -> None:
 def test_missing_data_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="goemotions_train_dev"):
         transfer.command(tmp_path, tmp_path / "out")
+
+
+def contrast(texts: list[str], positive: list[bool], source: str = "made") -> Contrast:
+    return Contrast("low or not", source, tuple(texts), np.array(positive))
+
+
+def test_a_contrast_reports_model_baselines_and_lead() -> None:
+    texts = [f"what sadness in week {i}" for i in range(40)] + [
+        f"what a plain line {i} " + "x " * (i % 7) for i in range(40)
+    ]
+    sides = [True] * 40 + [False] * 40
+    other = contrast([*texts[:35], *texts[40:]] * 2, [*sides[:35], *sides[40:]] * 2, "another")
+    row, _ = transfer.compare([contrast(texts, sides), other], KeywordScorer())
+    areas = row["within_fifths"]
+    assert row["n"] == 80
+    assert row["n_positive"] == 40
+    assert areas["auroc"]["p_high"] == (1.0, 1.0, 1.0)
+    assert {"p_high", "length", "first person", "TF-IDF of other sources"} <= set(areas["auroc"])
+    value, low, high = areas["lead"]
+    assert value == pytest.approx(1.0 - areas["auroc"][areas["best_baseline"]][0])
+    assert low <= value <= high
+
+
+def test_the_tfidf_baseline_never_sees_its_own_source() -> None:
+    texts = [f"code{i % 2} word" for i in range(200)]
+    sides = [i % 2 == 0 for i in range(200)]
+    alone = [contrast(texts, sides, "one"), contrast(texts, sides, "one")]
+    row, _ = transfer.compare(alone, KeywordScorer())
+    assert "TF-IDF of other sources" not in row["all"]["auroc"]
+
+
+def test_a_contrast_of_one_side_is_undefined_with_its_reason() -> None:
+    (row,) = transfer.compare([contrast(["a b c"] * 5, [True] * 5)], KeywordScorer())
+    assert row["undefined"] == "every text is inside the group"
+
+
+def test_within_fifths_length_itself_tells_nothing() -> None:
+    random = np.random.default_rng(0)
+    lengths = np.repeat(np.arange(1.0, 6.0), 200)
+    positive = random.random(1000) < lengths / 6
+    assert fifths.auroc_draws(positive, lengths)[0] > 0.65
+    assert fifths.auroc_draws(positive, lengths, lengths)[0] == pytest.approx(0.5)
+
+
+def test_within_fifths_equals_the_pair_weighted_mean_of_its_groups() -> None:
+    random = np.random.default_rng(1)
+    lengths, scores = random.integers(1, 200, 300).astype(float), random.random(300)
+    positive = random.random(300) < 0.3 + 0.4 * scores
+    won = pairs = 0.0
+    for rows in fifths.fifths(lengths):
+        for low in rows[positive[rows]]:
+            for other in rows[~positive[rows]]:
+                won += (scores[low] > scores[other]) + 0.5 * (scores[low] == scores[other])
+                pairs += 1
+    assert fifths.auroc_draws(positive, scores, lengths)[0] == pytest.approx(won / pairs)
+
+
+def test_cheap_baselines_count_words_and_first_person() -> None:
+    assert cheap_baselines.length(["", "one two", "I don\u2019t know"]).tolist() == [0, 2, 3]
+    assert cheap_baselines.first_person_rate(["I'm low, I said", "you and me", ""]).tolist() == [0.5, 1 / 3, 0]
+    scores = cheap_baselines.vader(["what a wonderful day", "this is horrible"])
+    assert scores is not None
+    assert scores[0] < 0 < scores[1]
+
+
+def test_contrasts_are_read_from_every_file_that_is_there(data: Path) -> None:
+    names = ("depression", "happy", "SuicideWatch", "Anxiety")
+    forums = pl.DataFrame(
+        {"subreddit": names, "title": ["a title of some length"] * 4, "body": ["and the text of a body"] * 4}
+    )
+    forums.write_parquet(data / "support_forums_2013.parquet")
+    sides = {row.name: (len(row.texts), int(row.positive.sum())) for row in read_contrasts(data)}
+    assert sides["posts: depression forums against forums of other topics"] == (3, 2)
+    assert sides["posts: suicide forum against depression forum"] == (2, 1)
+    assert sides["posts: stress"] == (10, 5)
+    assert sides["comments: sadness, grief, remorse, disappointment"] == (40, 10)
+    assert sides["written texts: a criterion or none"][0] > 1000
