@@ -34,7 +34,12 @@ LAYERS = (
 )
 HEAVY = {"torch", "transformers", "peft", "bitsandbytes"}
 TABLES = {"duckdb", "polars"}
-RENAMED = {"sklearn": "scikit_learn", "yaml": "pyyaml", "vl_convert": "vl_convert_python"}  # modules
+RENAMED = {
+    "vaderSentiment": "vadersentiment",
+    "sklearn": "scikit_learn",
+    "yaml": "pyyaml",
+    "vl_convert": "vl_convert_python",
+}  # modules
 MODEL_CODE = ("monitor.model", "monitor.scoring", "monitor.training", "monitor.benchmark")
 
 
