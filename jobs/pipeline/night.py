@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.console.progress import print_note, print_warning
 from jobs.pipeline.audiences import Planned, key_of, names_of, planned_reports
+from jobs.pipeline.explain_alerts import explain_alerts
 from jobs.pipeline.inbox import complete_files, list_inbox
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
@@ -80,6 +81,7 @@ def run_pipeline(
         )
         score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
+        explain_alerts(db, run.scorer, run.run_id)
         quality = judge_input(db, settings, run.run_id)
         if settings.text_days is not None:
             try:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import duckdb
+import polars as pl
 
 from jobs.console.progress import print_warning
 from monitor.database.statements import query
@@ -37,20 +38,23 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
     )
     listed = [person.subject_id for person in people(inputs)]
     quoted = listed if options.evidence else []
+    texts = query(
+        con,
+        "people/passages",
+        model_id=model_id,
+        as_of=as_of,
+        days=TEXT_DAYS,
+        top=TOP,
+        suicidal_limit=options.suicidal_limit,
+        subjects=quoted,
+    )
+    doc_ids = pl.concat([texts["doc_id"], inputs.evidence["doc_id"]]).unique().to_list()
     return replace(
         inputs,
+        word_weights=query(con, "queries/word_weights", model_id=model_id, doc_ids=doc_ids),
         person_weeks=query(con, "people/weeks", model_id=model_id, as_of=as_of, weeks=WEEKS, subjects=listed),
         person_days=query(con, "people/days", model_id=model_id, as_of=as_of, days=STRIP_DAYS, subjects=listed),
-        texts=query(
-            con,
-            "people/passages",
-            model_id=model_id,
-            as_of=as_of,
-            days=TEXT_DAYS,
-            top=TOP,
-            suicidal_limit=options.suicidal_limit,
-            subjects=quoted,
-        ),
+        texts=texts,
     )
 
 

@@ -21,7 +21,16 @@ from monitor.errors import StoreError
 
 # Scores, pieces and mentions follow documents, and the case log follows alerts, because they are copied with them.
 FILTERED_TABLES = (
-    *("documents", "scores", "pieces", "mentions", "superseded_documents", "superseded_scores", "subject_forms"),
+    *(
+        "documents",
+        "scores",
+        "pieces",
+        "word_weights",
+        "mentions",
+        "superseded_documents",
+        "superseded_scores",
+        "subject_forms",
+    ),
     *("alerts", "case_log", "codes", "files", "rejects", "runs"),
 )
 TEXT_TABLES = ("documents", "scores", "pieces")  # the tables with a row for each text

@@ -27,6 +27,15 @@ MENTION_COLUMNS: dict[str, type[pl.DataType]] = {
     "rule": pl.String,
     "list_id": pl.String,
 }
+WORD_WEIGHT_COLUMNS: dict[str, type[pl.DataType]] = {
+    "doc_id": pl.String,
+    "model_id": pl.String,
+    "first": pl.Int64,
+    "last": pl.Int64,
+    "adds_high": pl.Float64,
+    "criterion": pl.String,
+    "adds_criterion": pl.Float64,
+}
 EVALUATION_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
     "model_id": pl.String,
     "split": pl.String,
@@ -133,6 +142,12 @@ def append_pieces(con: duckdb.DuckDBPyConnection, pieces: pl.DataFrame) -> None:
     """Append the new pieces (the table's columns) of documents that the database has."""
     con.register("incoming", pieces.unique(["doc_id", "model_id", "piece"], keep="first", maintain_order=True))
     execute(con, "queries/append_pieces")
+
+
+def append_word_weights(con: duckdb.DuckDBPyConnection, weights: pl.DataFrame) -> None:
+    """Append the new word weights (WORD_WEIGHT_COLUMNS) of documents that the database has."""
+    con.register("incoming", weights)
+    execute(con, "queries/append_word_weights")
 
 
 def append_mentions(con: duckdb.DuckDBPyConnection, mentions: pl.DataFrame, run_id: str) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,10 @@ class Model(Protocol):
     """What an explanation needs to know of `monitor.scoring.loading.LoadedModel`."""
 
     @property
+    def model_id(self) -> str:
+        """Hash of everything that a score depends on."""
+
+    @property
     def risk_map(self) -> RiskMap:
         """The risk level of each emotion."""
 
@@ -35,6 +39,7 @@ class Model(Protocol):
         """The probability above which each criterion, and any, counts as shown."""
 
 
+@runtime_checkable
 class Answerer(Protocol):
     """What an explanation needs of `monitor.scoring.scorer.LabelScorer`."""
 

@@ -16,6 +16,7 @@ from reports.risk.curve import Curve
 from reports.risk.inputs import Inputs
 from reports.risk.passages import marked
 from reports.risk.people import GROUPS, Group, Person, is_high
+from reports.risk.shading import excerpt
 from reports.risk.signs import Strip
 from reports.style.wording import exact, percent
 
@@ -209,8 +210,8 @@ class Cards:
         about = [f"{self._inputs.high_name} {percent(row['p_high'], 0)}", *shown]
         if row["strong_place"] <= TOP and row["new_place"] <= TOP:
             about.append(words("also among the strongest"))
-        text = row["text"] + "…" * row["is_cut"]
-        return Passage(self._when(row["posted_at"]), words(", ").join(about), marked(text))
+        html = excerpt(row, self._weights.get((row["doc_id"],)), words, crisis=row["is_crisis"])
+        return Passage(self._when(row["posted_at"]), words(", ").join(about), html)
 
     def _crisis(self, row: Mapping[str, Any]) -> Passage:
         spans = [(row["first"], row["first"] + row["length"], "crisis")]
@@ -232,6 +233,10 @@ class Cards:
         for subject, day in self._inputs.person_days.select("subject_id", "day").iter_rows():
             days.setdefault(subject, set()).add(day)
         return days
+
+    @cached_property
+    def _weights(self) -> dict[tuple[object, ...], pl.DataFrame]:
+        return self._inputs.word_weights.partition_by("doc_id", as_dict=True)
 
     @cached_property
     def _texts(self) -> dict[str, list[dict[str, Any]]]:

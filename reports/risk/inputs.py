@@ -149,6 +149,7 @@ class Inputs:
     subject_day, subject_7: windows of 1 and 7 days per subject, the inertia of 28; empty unless subject_pages is set.
     criteria: criteria_overall of GROUP_DAYS, suppressed; empty if the model does not answer this question.
     signs: criteria_subject of STRIP_DAYS.
+    word_weights: of the texts in evidence and texts, as far as a run has weighed them.
     passages: passages of GROUP_DAYS that the crisis list raised; column passage is empty without the option evidence.
     people, person_weeks, person_days, texts: sql/people/now.sql, weeks.sql, days.sql and passages.sql. The last three
         cover the people whom somebody should look at; texts is empty without the option evidence.
@@ -172,6 +173,7 @@ class Inputs:
     hour_days: int
     alerts: pl.DataFrame
     evidence: pl.DataFrame
+    word_weights: pl.DataFrame
     run: Mapping[str, Any] | None
     score_card: pl.DataFrame
     subject_day: pl.DataFrame

@@ -12,6 +12,7 @@ from reports.risk.figures import Figure, Link, Table
 from reports.risk.headline import Tile
 from reports.risk.inputs import Inputs
 from reports.risk.people_pages import hidden_note, unchecked_note
+from reports.risk.shading import excerpt
 from reports.style.wording import Words, exact, percent
 
 MOST_BARS = 60
@@ -272,8 +273,8 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
     if subject_id is not None:
         texts = texts.filter(pl.col("subject_id") == subject_id)
     unit = words(
-        "For each open alert: the texts of its evidence days with the highest probability of high "
-        "risk, cut to 280 characters."
+        "For each open alert: the texts of its evidence days that speak most for it, cut to 280 characters. Shaded "
+        "words add to the answer, underlined ones take away from it."
     )
     title = words("The texts behind the alerts")
     figure = partial(Figure, "evidence", title, words.join(unit, inputs.high_note))
@@ -281,13 +282,14 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
         return figure(hidden_note(inputs))
     if not texts.height:
         return figure(unchecked_note(inputs) or words("No alert is open, so there are no texts to show."))
+    weights = inputs.word_weights.partition_by("doc_id", as_dict=True)
     rows = [
         (
             subject_cell(row["subject_id"], inputs, root),
             words(row["rule"]),
             f"{row['posted_at']:%Y-%m-%d %H:%M}",
             percent(row["p_high"], 0),
-            row["text"],
+            excerpt(row, weights.get((row["doc_id"],)), words, crisis=row["rule"] == "crisis"),
         )
         for row in texts.to_dicts()
     ]

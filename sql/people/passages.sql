@@ -2,7 +2,8 @@
 -- purpose: what a counsellor reads first of each of these people: their newest texts, and those with the highest P(high); only
 --          reports for authorised staff show them. new_place and strong_place count from 1
 -- grain: one row per text that is among the `top` newest or the `top` strongest of its subject, or raised a crisis alert
--- frame: `days` calendar days ending on and including as_of; a text is cut to 600 characters
+-- frame: `days` calendar days ending on and including as_of; a text is cut to 600 characters, with … where it was.
+--        Those of a text of several pieces begin with its darkest one, or with the one that speaks most of death
 -- params: model_id, as_of, days, top, suicidal_limit, subjects
 SELECT
     s.subject_id,
@@ -11,13 +12,20 @@ SELECT
     s.p_high,
     s.emotion,
     s.criteria,
-    left(d.text, 600) AS text,
-    length(d.text) > 600 AS is_cut,
+    s.truncated,
+    CAST(coalesce(if(is_crisis, p.most_suicidal, p.darkest), 0) AS INTEGER) AS starts_at,
+    concat(substr(d.text, starts_at + 1, 600), if(length(d.text) > starts_at + 600, '…', '')) AS text,
     coalesce(s.s_suicidal >= $suicidal_limit, false) AS is_crisis,
     row_number() OVER (PARTITION BY s.subject_id ORDER BY s.posted_at DESC, s.doc_id) AS new_place,
     row_number() OVER (PARTITION BY s.subject_id ORDER BY s.p_high DESC, s.posted_at DESC, s.doc_id) AS strong_place
 FROM scores AS s
 JOIN documents AS d USING (doc_id)
+LEFT JOIN (
+    SELECT doc_id, arg_max("first", s_suicidal) AS most_suicidal, arg_max("first", peak_high) AS darkest
+    FROM pieces
+    WHERE model_id = $model_id
+    GROUP BY doc_id
+) AS p USING (doc_id)
 WHERE
     s.model_id = $model_id
     AND s.posted_at < CAST($as_of AS DATE) + 1

@@ -18,7 +18,7 @@ class WordScorer:
     """Adds up the words: log-odds of high risk by DARK, of `worth` by the word worthless; pieces of 60 characters."""
 
     def __init__(self) -> None:
-        self.model = SimpleNamespace(risk_map=RiskMap(), criteria_limits=LIMITS)
+        self.model = SimpleNamespace(model_id="words-1", risk_map=RiskMap(), criteria_limits=LIMITS)
         self.n_calls = 0
 
     def log_odds(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:

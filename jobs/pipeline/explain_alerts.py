@@ -1,0 +1,72 @@
+"""Weigh the words of the texts behind the open alerts, within a share of the night."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from jobs.pipeline.score_new import Scorer
+from monitor.database import store
+from monitor.database.connection import Database
+from monitor.database.statements import query, utc_now
+from monitor.explanation.occlusion import Answerer, explain
+from monitor.windows import window_queries
+
+TEXTS_PER_ALERT = 3
+SHARE = 0.04  # of the tokens that the run has scored
+LEAST_TOKENS = 30_000  # in any case: two seconds of the built-in model on one core
+PIECE = 200  # most tokens of the passage that is weighed
+TOKENS_PER_WORD = 1.3
+
+
+def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
+    """Store the weights of the words of texts behind open alerts; returns the number of texts.
+
+    Leaving out each word of a text costs about as many times its tokens as it has words. The texts of the newest
+    alerts come first; what exceeds SHARE of the run's tokens is left for the next run. A scorer that gives no
+    log-odds explains nothing.
+    """
+    if not isinstance(scorer, Answerer):
+        return 0
+    model_id = scorer.model.model_id
+    with db.reading() as con:
+        today = utc_now().date()
+        evidence = window_queries.run(con, "alert_evidence", model_id=model_id, as_of=today, top=TEXTS_PER_ALERT)
+        opened = window_queries.run(con, "alerts", model_id=model_id, as_of=today).select("alert_id")
+        doc_ids = opened.join(evidence, on="alert_id", maintain_order="left_right")["doc_id"].unique(
+            maintain_order=True
+        )
+        rows = query(con, "queries/unexplained", model_id=model_id, doc_ids=doc_ids.to_list())
+        ((scored,),) = con.execute(
+            "SELECT coalesce(sum(coalesce(n_tokens_read, n_tokens)), 0) FROM scores WHERE run_id = ?", [run_id]
+        ).fetchall()
+    passage = pl.min_horizontal(pl.col("n_tokens"), PIECE)
+    costs = rows.select((passage * (passage / TOKENS_PER_WORD + 2)).cum_sum())["n_tokens"]
+    rows = rows.filter(costs <= max(LEAST_TOKENS, SHARE * scored))
+    if rows.is_empty():
+        return 0
+    weights = word_weights(rows, scorer, model_id)
+    with db.writing() as con:
+        store.append_word_weights(con, weights)
+    return rows.height
+
+
+def word_weights(rows: pl.DataFrame, scorer: Answerer, model_id: str) -> pl.DataFrame:
+    """Rows of the table word_weights for documents (columns doc_id, text)."""
+    found = explain(scorer, rows["text"].to_list())
+    return pl.DataFrame(
+        [
+            (
+                doc_id,
+                model_id,
+                word.first,
+                word.last,
+                word.high,
+                one.criterion,
+                word.criterion if one.criterion else None,
+            )
+            for doc_id, one in zip(rows["doc_id"], found, strict=True)
+            for word in one.words
+        ],
+        schema=store.WORD_WEIGHT_COLUMNS,
+        orient="row",
+    )

@@ -1,0 +1,76 @@
+"""A text with its words shaded by what they add to an answer, and the sentence that says the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+from markupsafe import Markup
+
+from monitor.explanation.words import strongest
+from reports.style.wording import Words
+
+Weight = tuple[int, int, float]  # first and last character (exclusive) in the whole text, and what the word adds
+STEPS = ((0.75, "adds-3"), (0.45, "adds-2"), (0.2, "adds-1"))  # share of the largest weight -> class
+TAKES = -0.45  # share of the largest weight from which a word counts as one that takes away
+MOST_NAMED = 3
+
+
+def excerpt(row: Mapping[str, Any], weights: pl.DataFrame | None, words: Words, *, crisis: bool) -> Markup:
+    """An excerpt of a text, its words shaded by what they add to high risk, or to thoughts of death.
+
+    Args:
+        row: text, starts_at (its first character in the whole text), and truncated (whether the end was not read).
+        weights: of the words of the whole text, columns of the query word_weights; None if no run has weighed them.
+        words: the language.
+        crisis: shade by what the words add to thoughts of death or self-harm, where these were found.
+    """
+    column = "adds_high"
+    if crisis and weights is not None and "suicidal" in weights["criterion"]:
+        column = "adds_criterion"
+    places = [] if weights is None else weights.select("first", "last", column).rows()
+    html = shaded(row["text"] or "", row["starts_at"], places, words)
+    if not row["truncated"]:
+        return html
+    return Markup("{} {}").format(html, words("The end of this text was not read: it is too long."))
+
+
+def shaded(text: str, starts_at: int, weights: Sequence[Weight], words: Words) -> Markup:
+    """An excerpt as HTML, each word in a span by its weight, and a sentence for those who do not see the shades.
+
+    Args:
+        text: the excerpt.
+        starts_at: its first character in the whole text, which places are counted in.
+        weights: of the words of the whole text, in order; those outside the excerpt are left out.
+        words: the language.
+    """
+    inside = [(first - starts_at, last - starts_at, weight) for first, last, weight in weights]
+    inside = [word for word in inside if word[0] >= 0 and word[1] <= len(text)]
+    largest = max((weight for *_, weight in inside), default=0.0)
+    if largest <= 0:
+        return Markup.escape(text)
+    parts, place = [], 0
+    for first, last, weight in inside:
+        look = next((look for share, look in STEPS if weight >= share * largest), "")
+        look = look or ("takes" if weight <= TAKES * largest else "")
+        if look and first >= place:
+            parts += [
+                Markup.escape(text[place:first]),
+                Markup('<span class="{}">{}</span>').format(look, text[first:last]),
+            ]
+            place = last
+    parts.append(Markup.escape(text[place:]))
+    return Markup('<span class="shaded">{}</span> <span class="counted">{}</span>').format(
+        Markup("").join(parts), counted_most(text, inside, words)
+    )
+
+
+def counted_most(text: str, weights: Sequence[Weight], words: Words) -> str:
+    """The sentence that names the words that add most; "" if none adds anything."""
+    names = [words("'{word}'", word=word) for word in strongest(text, weights, MOST_NAMED)]
+    if not names:
+        return ""
+    if len(names) == 1:
+        return words("{word} counted most.", word=names[0])
+    return words("{words} and {last} counted most.", words=words(", ").join(names[:-1]), last=names[-1])

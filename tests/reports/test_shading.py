@@ -1,0 +1,41 @@
+"""Shaded evidence: spans by weight, a sentence that says the same, and no way for a text to become HTML."""
+
+import pytest
+
+from reports.risk.shading import shaded
+from reports.style.wording import Words
+
+TEXT = "I am worthless again, on a lovely day"
+WEIGHTS = [(5, 14, 2.0), (15, 21, 1.0), (27, 33, -1.5), (34, 37, 0.1)]
+
+
+def test_words_are_shaded_by_what_they_add_or_take_away() -> None:
+    html = str(shaded(TEXT, 0, WEIGHTS, Words("en")))
+    assert '<span class="adds-3">worthless</span> <span class="adds-2">again,</span>' in html
+    assert '<span class="takes">lovely</span> day</span>' in html
+    assert "'worthless' and 'again' counted most." in html.replace("&#39;", "'")
+
+
+def test_the_sentence_is_translated() -> None:
+    assert "worthless" in str(shaded(TEXT, 0, WEIGHTS, Words("zh-TW")))
+    assert "counted most" not in str(shaded(TEXT, 0, WEIGHTS, Words("zh-TW")))
+
+
+def test_places_are_counted_in_the_whole_text() -> None:
+    shifted = [(first + 100, last + 100, weight) for first, last, weight in WEIGHTS]
+    assert shaded(TEXT, 100, [(0, 4, 9.0), *shifted, (190, 195, 9.0)], Words("en")) == shaded(
+        TEXT, 0, WEIGHTS, Words("en")
+    )
+
+
+@pytest.mark.parametrize("weights", [[], [(0, 1, -1.0)]])
+def test_without_a_word_that_adds_the_text_stays_as_it_is(weights: list[tuple[int, int, float]]) -> None:
+    assert shaded("<b> & so", 0, weights, Words("en")) == "&lt;b&gt; &amp; so"
+
+
+def test_a_text_is_never_html() -> None:
+    text = "<script>alert(1)</script> {0} '\" low"
+    html = str(shaded(text, 0, [(0, 25, 2.0), (30, 33, 1.9)], Words("en")))
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert "{0}" in html
