@@ -13,9 +13,9 @@ SELECT
     s.emotion,
     s.criteria,
     s.truncated,
+    coalesce(s.s_suicidal >= $suicidal_limit, false) AS is_crisis,
     CAST(coalesce(if(is_crisis, p.most_suicidal, p.darkest), 0) AS INTEGER) AS starts_at,
     concat(substr(d.text, starts_at + 1, 600), if(length(d.text) > starts_at + 600, '…', '')) AS text,
-    coalesce(s.s_suicidal >= $suicidal_limit, false) AS is_crisis,
     row_number() OVER (PARTITION BY s.subject_id ORDER BY s.posted_at DESC, s.doc_id) AS new_place,
     row_number() OVER (PARTITION BY s.subject_id ORDER BY s.p_high DESC, s.posted_at DESC, s.doc_id) AS strong_place
 FROM scores AS s
