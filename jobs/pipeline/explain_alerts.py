@@ -13,7 +13,7 @@ from monitor.windows import window_queries
 
 TEXTS_PER_ALERT = 3
 SHARE = 0.04  # of the tokens that the run has scored
-LEAST_TOKENS = 30_000  # in any case: two seconds of the built-in model on one core
+LEAST_TOKENS = 60_000  # in any case: four seconds of the built-in model on one core
 PIECE = 200  # most tokens of the passage that is weighed
 TOKENS_PER_WORD = 1.3
 
@@ -21,8 +21,8 @@ TOKENS_PER_WORD = 1.3
 def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
     """Store the weights of the words of texts behind open alerts; returns the number of texts.
 
-    Leaving out each word of a text costs about as many times its tokens as it has words. The texts of the newest
-    alerts come first; what exceeds SHARE of the run's tokens is left for the next run. A scorer that gives no
+    Leaving out each word of a text costs about as many times its tokens as it has words. The texts of
+    crisis alerts come first, then those of the newest; what exceeds SHARE of the run's tokens is left for the next run. A scorer that gives no
     log-odds explains nothing.
     """
     if not isinstance(scorer, Answerer):
@@ -31,7 +31,11 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
     with db.reading() as con:
         today = utc_now().date()
         evidence = window_queries.run(con, "alert_evidence", model_id=model_id, as_of=today, top=TEXTS_PER_ALERT)
-        opened = window_queries.run(con, "alerts", model_id=model_id, as_of=today).select("alert_id")
+        opened = (
+            window_queries.run(con, "alerts", model_id=model_id, as_of=today)
+            .sort(pl.col("rule") != "crisis", maintain_order=True)
+            .select("alert_id")
+        )
         doc_ids = opened.join(evidence, on="alert_id", maintain_order="left_right")["doc_id"].unique(
             maintain_order=True
         )

@@ -13,7 +13,7 @@ from reports.style.wording import Words
 
 Weight = tuple[int, int, float]  # first and last character (exclusive) in the whole text, and what the word adds
 STEPS = ((0.75, "adds-3"), (0.45, "adds-2"), (0.2, "adds-1"))  # share of the largest weight -> class
-TAKES = -0.45  # share of the largest weight from which a word counts as one that takes away
+TAKES = -0.75  # share of the largest weight, added or taken, from which a word counts as one that takes away
 MOST_NAMED = 3
 
 
@@ -50,10 +50,11 @@ def shaded(text: str, starts_at: int, weights: Sequence[Weight], words: Words) -
     largest = max((weight for *_, weight in inside), default=0.0)
     if largest <= 0:
         return Markup.escape(text)
+    furthest = max(abs(weight) for *_, weight in inside)
     parts, place = [], 0
     for first, last, weight in inside:
         look = next((look for share, look in STEPS if weight >= share * largest), "")
-        look = look or ("takes" if weight <= TAKES * largest else "")
+        look = look or ("takes" if weight <= TAKES * furthest else "")
         if look and first >= place:
             parts += [
                 Markup.escape(text[place:first]),

@@ -6,7 +6,7 @@ from reports.risk.shading import shaded
 from reports.style.wording import Words
 
 TEXT = "I am worthless again, on a lovely day"
-WEIGHTS = [(5, 14, 2.0), (15, 21, 1.0), (27, 33, -1.5), (34, 37, 0.1)]
+WEIGHTS = [(5, 14, 2.0), (15, 21, 1.0), (27, 33, -1.6), (34, 37, 0.1)]
 
 
 def test_words_are_shaded_by_what_they_add_or_take_away() -> None:
