@@ -21,9 +21,9 @@ TOKENS_PER_WORD = 1.3
 def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
     """Store the weights of the words of texts behind open alerts; returns the number of texts.
 
-    Leaving out each word of a text costs about as many times its tokens as it has words. The texts of
-    crisis alerts come first, then those of the newest; what exceeds SHARE of the run's tokens is left for the next run. A scorer that gives no
-    log-odds explains nothing.
+    Leaving out each word of a text costs about as many times its tokens as it has words. The texts of crisis alerts
+    come first, then those of the newest; what exceeds SHARE of the run's tokens is left for the next run. A scorer
+    that gives no log-odds explains nothing.
     """
     if not isinstance(scorer, Answerer):
         return 0
