@@ -2,6 +2,7 @@
 
 import grp
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -24,10 +25,17 @@ FEED = "doc_id,subject_id,posted_at,text,source\n" + "".join(
 )
 
 
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scored")
+    feed = write(folder / "feed.csv", FEED + "d9,s9,someday,a secret diary line that was refused\n")
+    score_files([feed], Database(folder / "risk.duckdb"), KeywordScorer)
+    return folder
+
+
 @pytest.fixture
-def db(tmp_path: Path) -> Path:
-    feed = write(tmp_path / "feed.csv", FEED + "d9,s9,someday,a secret diary line that was refused\n")
-    score_files([feed], Database(tmp_path / "risk.duckdb"), KeywordScorer)
+def db(scored: Path, tmp_path: Path) -> Path:
+    shutil.copytree(scored, tmp_path, dirs_exist_ok=True)
     return tmp_path / "risk.duckdb"
 
 

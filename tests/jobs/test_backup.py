@@ -1,5 +1,6 @@
 """A backup brings everything back but the key; a damaged, foreign or occupied one is a line."""
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -16,13 +17,19 @@ from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
 
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scored")
+    feed = write(folder / "feed.csv", "subject_id,posted_at,text\ns1,2026-01-01,joy\ns2,2026-01-02,sadness\n")
+    write(folder / "risk-monitor.toml", 'db = "risk.duckdb"\n')
+    score_files([feed], Database(folder / "risk.duckdb"), KeywordScorer, key_file=folder / "risk.duckdb.key")
+    return folder
+
+
 @pytest.fixture
-def db(tmp_path: Path) -> Database:
-    feed = write(tmp_path / "feed.csv", "subject_id,posted_at,text\ns1,2026-01-01,joy\ns2,2026-01-02,sadness\n")
-    write(tmp_path / "risk-monitor.toml", 'db = "risk.duckdb"\n')
-    db = Database(tmp_path / "risk.duckdb")
-    score_files([feed], db, KeywordScorer, key_file=tmp_path / "risk.duckdb.key")
-    return db
+def db(scored: Path, tmp_path: Path) -> Database:
+    shutil.copytree(scored, tmp_path, dirs_exist_ok=True)
+    return Database(tmp_path / "risk.duckdb")
 
 
 def contents(db: Database) -> dict[str, list[tuple[object, ...]]]:

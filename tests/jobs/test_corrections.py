@@ -43,6 +43,7 @@ def db(tmp_path: Path) -> Database:
     return Database(tmp_path / "risk.duckdb")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("on_change", "texts", "old", "counts", "has_key"),
     [
@@ -86,6 +87,7 @@ def test_a_changed_row_does_what_the_settings_say(
     assert state() == before, "reading old files again changes nothing"
 
 
+@pytest.mark.slow
 def test_a_new_file_brings_back_a_version_that_was_replaced(db: Database, tmp_path: Path) -> None:
     for number, text in enumerate(("the first joy", "an anger", "the first joy"), 1):
         score(
@@ -111,6 +113,7 @@ def test_every_table_about_a_document_follows_its_replacement(db: Database, tmp_
     assert ask(db, "SELECT n_raised > 0 FROM superseded_documents") == [(True,)]
 
 
+@pytest.mark.slow
 def test_no_query_or_view_sees_a_superseded_document(tmp_path: Path) -> None:
     """A database after corrections answers as one that has read the last versions alone.
 
@@ -192,6 +195,7 @@ def night(settings: Settings, name: str, rows: Sequence[str]) -> tuple[str, tupl
     return done.level, done.findings
 
 
+@pytest.mark.slow
 def test_rejects_of_an_earlier_night_turn_no_later_night_red(tmp_path: Path) -> None:
     """A full export every night, of which half was edited once; junk without ids is new every night."""
     settings = nightly(tmp_path, pseudonyms=True)
@@ -211,6 +215,7 @@ def test_rejects_of_an_earlier_night_turn_no_later_night_red(tmp_path: Path) -> 
     ] == ["red"] * 2
 
 
+@pytest.mark.slow
 def test_a_night_and_forget_tell_of_look_alike_ids(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     settings = nightly(tmp_path)
     assert (
@@ -250,6 +255,7 @@ def test_casefold_and_strip_make_one_person_of_two_spellings(db: Database, tmp_p
     assert ask(db, "FROM documents") == ask(db, "FROM subject_forms") == []
 
 
+@pytest.mark.slow
 def test_forget_and_retention_reach_superseded_versions(tmp_path: Path) -> None:
     settings = nightly(tmp_path, on_change="replace", text_days=30)
     night(

@@ -1,6 +1,7 @@
 """The command explain: a text or a stored document, as a table or as JSON."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -18,15 +19,21 @@ def word_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.explain.open_scorer", lambda model, device: WordScorer())
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Database:
-    feed = tmp_path / "feed.csv"
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scored")
+    feed = folder / "feed.csv"
     feed.write_text(
         f"doc_id,subject_id,posted_at,text\nab1,s,2026-01-05,{TEXT}\nab2,s,2026-01-06,b\nab,t,2026-01-05,c\n"
     )
-    db = Database(tmp_path / "risk.duckdb")
-    score_files([feed], db, KeywordScorer)
-    return db
+    score_files([feed], Database(folder / "risk.duckdb"), KeywordScorer)
+    return folder
+
+
+@pytest.fixture
+def db(scored: Path, tmp_path: Path) -> Database:
+    shutil.copytree(scored, tmp_path, dirs_exist_ok=True)
+    return Database(tmp_path / "risk.duckdb")
 
 
 def test_a_text_is_explained_as_json(capsys: pytest.CaptureFixture[str]) -> None:
