@@ -64,7 +64,7 @@ def describe(alert: dict[str, Any], signal: str = "p_high") -> str:
     texts = f"{value:.0f} text" + ("" if value == 1 else "s")
     return {
         "level": f"mean {SIGNALS[signal]} {value:.2f}, line {threshold:.2f}",
-        "change": f"{value:.1f} texts' worth above the own baseline, limit {threshold:.1f}",
+        "change": f"{value:.2f} standard errors above the own past, limit {threshold:.2f}",
         "sustained": f"{value:.0f} high days, limit {threshold:.0f}",
         "crisis": f"crisis wording or P(suicidal) above its limit in {texts}",
     }[alert["rule"]]

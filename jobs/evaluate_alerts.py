@@ -56,7 +56,7 @@ DOSES = ",".join(f"{dose:g}" for dose in DESIGN.doses)
 YEARLY = ",".join(f"{incidence:g}" for incidence in DESIGN.incidences)
 GRIDS: Mapping[str, Sequence[float]] = {
     "level": tuple(step / 100 for step in range(20, 66, 5)),
-    "change": tuple(step / 4 for step in range(2, 17)),
+    "change": tuple(step / 5 for step in range(5, 21)),
     "sustained": tuple(range(1, 11)),
 }
 LAST_DAY = dt.date(9999, 12, 30)

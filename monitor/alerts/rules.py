@@ -1,4 +1,4 @@
-"""The limits of the early-warning rules. `risk-monitor evaluate-alerts` measured the defaults."""
+"""The limits of the early-warning rules. README.md beside this file tells how the defaults were chosen and judged."""
 
 from __future__ import annotations
 
@@ -39,20 +39,31 @@ class AlertRules(BaseModel):
     level_days: Count = Field(default=7, description="level: how many days")
     confirm_days: Count = Field(default=2, description="level: days with texts in a row that must reach the line")
     change_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        default=1.5,
-        description="change: texts' worth of high risk above the subject's baseline and the allowance",
+        default=1.85,
+        description="change: standard errors by which the mean of the last days lies above the subject's own past",
     )
     change_allowance: Probability = Field(
-        default=0.10, description="change: how far a text may lie above the baseline"
+        default=0.0, description="change: how far it may lie above that without counting"
     )
-    change_days: Count = Field(default=28, description="change: days over which the excess adds up")
+    change_days: Count = Field(default=28, description="change: the longest stretch; a half and a quarter count, too")
+    change_texts: Count = Field(default=3, description="change: least number of texts in a stretch")
+    wander: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.06, description="change: how far a person's mean moves from week to week by itself"
+    )
+    usual_texts: Annotated[int, Field(ge=0, le=36_500)] = Field(
+        default=20, description="change: texts of usual kind that a short past is filled up with"
+    )
+    usual_mean: Probability = Field(default=0.20, description="change: mean of the signal over many people's texts")
+    usual_deviation: Annotated[float, Field(gt=0, le=1)] = Field(
+        default=0.11, description="change: standard deviation of one person's texts, over many people"
+    )
     baseline_days: Count = Field(default=180, description="change: days of the subject's past in the baseline")
     baseline_gap: Count = Field(default=7, description="change: days between the baseline and the day")
     baseline_texts: Count = Field(default=15, description="change: least number of texts in a baseline")
     sustained_days: Count = Field(default=5, description="sustained: days at the line ...")
     sustained_of: Count = Field(default=14, description="sustained: ... among this many days")
     sustained_line: Probability = Field(
-        default=0.35, description="sustained: the line, as mean P(high risk) of a day"
+        default=0.40, description="sustained: the line, as mean P(high risk) of a day"
     )
     suicidal_limit: Probability = Field(
         default=0.90,

@@ -1,30 +1,46 @@
 -- name: change
--- purpose: change rule: a one-sided CUSUM of a subject's p_high. Each text adds its p_high less the mean of the subject's
---          baseline and less an allowance, so the sum counts texts' worth of certain high risk. Page's recursion
---          S = max(0, S + x - baseline - allowance) equals the cumulative sum less its running minimum (the Skorokhod
---          map), which windows compute. The minimum is over the last change_days days, so the rule forgets older days
---          (window-limited CUSUM, Lai 1995). Page 1954, Biometrika 41(1/2)
+-- purpose: change rule: how many standard errors the mean of a subject's last days lies above the mean of the subject's own
+--          past. Both means vary as single texts do, and a person's weeks differ more than their texts alone would make
+--          them (wander), so value = (mean - past mean - allowance) / sqrt(variance / n + variance / n of the past
+--          + wander²). A short past counts together with usual_texts texts of the usual mean and deviation (the mean and
+--          variance under a normal-gamma prior). The greatest value of three stretches of days counts, so the rule sees
+--          a steep change soon and a small one later. Chosen beside a CUSUM and two test martingales; the figures are in
+--          monitor/alerts/README.md
 -- grain: one row per day with texts, of the subjects who ever reached the limit (`hit`); `calm` = below calm_share of it.
---        A day without a baseline is neither. The evidence is the stretch of days that makes up the sum
--- frame: baseline: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
---        cumulative sums: all days up to day; running minimum: change_days calendar days ending on and including day
--- params: model_id, as_of, signal, change_limit, change_allowance, change_days, baseline_days, baseline_gap, baseline_texts, calm_share
+--        A day with too short a past is neither. The evidence is the stretch with the greatest value, of equal values the
+--        shortest; a stretch with fewer than change_texts texts has no value
+-- frame: past: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
+--        stretches: a quarter and half of change_days (at least a day), and change_days, ending on and including day
+-- params: model_id, as_of, signal, change_limit, change_allowance, change_days, change_texts, wander, baseline_days, baseline_gap, baseline_texts, usual_texts, usual_mean, usual_deviation, calm_share
 WITH daily AS (
     SELECT
         subject_id,
         day,
         sum(n) AS n,
-        sum(CASE $signal WHEN 'p_high' THEN high WHEN 'p_any' THEN any_or_high ELSE either END) AS high
+        sum(CASE $signal WHEN 'p_high' THEN high WHEN 'p_any' THEN any_or_high ELSE either END) AS high,
+        sum(
+            CASE $signal WHEN 'p_high' THEN high_squared WHEN 'p_any' THEN any_or_high_squared ELSE either_squared END
+        ) AS squares
     FROM daily_cells
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
     GROUP BY subject_id, day
 ),
-excess AS (
+past AS (
     SELECT
         subject_id,
         day,
         n,
-        high - n * (sum(high) OVER past / sum(n) OVER past + $change_allowance) AS step
+        high,
+        sum(n) OVER past AS past_texts,
+        sum(n) OVER past + $usual_texts AS weight,
+        (sum(high) OVER past + $usual_texts * $usual_mean) / weight AS past_mean,
+        greatest(
+            0,
+            sum(squares) OVER past
+            - 2 * past_mean * sum(high) OVER past
+            + past_texts * past_mean ** 2
+            + $usual_texts * ($usual_deviation ** 2 + (past_mean - $usual_mean) ** 2)
+        ) / greatest(1, weight - 1) AS variance
     FROM daily
     WINDOW past AS (
         PARTITION BY subject_id
@@ -32,54 +48,81 @@ excess AS (
         RANGE BETWEEN to_days(CAST($baseline_gap + $baseline_days AS INTEGER) - 1) PRECEDING
         AND to_days(CAST($baseline_gap AS INTEGER)) PRECEDING
     )
-    QUALIFY sum(n) OVER past >= $baseline_texts
 ),
 sums AS (
     SELECT
+        *,
+        sum(n) OVER short AS n_short,
+        sum(high) OVER short AS high_short,
+        min(day) OVER short AS from_short,
+        sum(n) OVER half AS n_half,
+        sum(high) OVER half AS high_half,
+        min(day) OVER half AS from_half,
+        sum(n) OVER long AS n_long,
+        sum(high) OVER long AS high_long,
+        min(day) OVER long AS from_long
+    FROM past
+    WINDOW
+        short AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(CAST(greatest(1, $change_days // 4) AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+        ),
+        half AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(CAST(greatest(1, $change_days // 2) AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+        ),
+        long AS (
+            PARTITION BY subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(CAST($change_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+        )
+),
+stretches AS (
+    SELECT
         subject_id,
         day,
-        sum(n) OVER so_far AS texts,
-        texts - n AS texts_before,
-        sum(step) OVER so_far AS total,
-        total - step AS total_before
-    FROM excess
-    WINDOW so_far AS (PARTITION BY subject_id ORDER BY day ROWS UNBOUNDED PRECEDING)
-),
-cusum AS (
-    SELECT *, greatest(0, total - min(total_before) OVER recent) AS value
+        n,
+        past_texts,
+        [
+            {'place': 0, 'n': n_short, 'high': high_short, 'day': from_short},
+            {'place': -1, 'n': n_half, 'high': high_half, 'day': from_half},
+            {'place': -2, 'n': n_long, 'high': high_long, 'day': from_long}
+        ].list_transform(lambda one: {
+            'value': if(
+                one.n >= $change_texts,
+                round(
+                    greatest(0, one.high / one.n - past_mean - $change_allowance)
+                    / sqrt(variance / one.n + variance / weight + $wander ** 2),
+                    9
+                ),
+                0
+            ),
+            'place': one.place,
+            'n': one.n,
+            'day': one.day
+        }).list_max() AS best
     FROM sums
-    WINDOW recent AS (
-        PARTITION BY subject_id
-        ORDER BY day
-        RANGE BETWEEN to_days(CAST($change_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-    )
 ),
-reached AS (
-    SELECT *, value >= $change_limit AS hit
-    FROM cusum
-    QUALIFY bool_or(hit) OVER (PARTITION BY subject_id)
-),
--- the evidence begins at the lowest sum, of equal sums the latest; rounded, because equal sums differ in their last bits
-starts AS (
-    SELECT *, min({'total': round(total_before, 9), 'age': -epoch(day), 'texts': texts_before, 'day': day}) OVER recent AS start
-    FROM reached
-    WINDOW recent AS (
-        PARTITION BY subject_id
-        ORDER BY day
-        RANGE BETWEEN to_days(CAST($change_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-    )
+values_of_days AS (
+    SELECT
+        subject_id,
+        day,
+        coalesce(past_texts >= $baseline_texts, false) AS is_known,
+        if(is_known, best.day, day) AS evidence_from,
+        CAST(if(is_known, best.n, n) AS INTEGER) AS n,
+        CAST(if(is_known, best.value, 0) AS DOUBLE) AS value,
+        is_known AND best.value >= $change_limit AS hit
+    FROM stretches
+    QUALIFY bool_or(is_known AND best.value >= $change_limit) OVER (PARTITION BY subject_id)
 )
 SELECT
     subject_id,
     day,
-    start.day AS evidence_from,
-    CAST(texts - start.texts AS INTEGER) AS n,
+    evidence_from,
+    n,
     value,
     hit,
-    value < $calm_share * $change_limit AS calm
-FROM starts
-UNION ALL
-SELECT subject_id, day, day, CAST(n AS INTEGER), 0, false, false
-FROM daily
-SEMI JOIN reached USING (subject_id)
-ANTI JOIN excess USING (subject_id, day)
+    is_known AND value < $calm_share * $change_limit AS calm
+FROM values_of_days

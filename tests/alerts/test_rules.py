@@ -66,6 +66,11 @@ random_rules = st.builds(
     change_limit=st.sampled_from([0.3, 1.1, 2.7]),
     change_allowance=st.sampled_from([0.0, 0.0625, 0.25]),
     change_days=st.integers(1, 12),
+    change_texts=st.integers(1, 4),
+    wander=st.sampled_from([0.01, 0.1]),
+    usual_texts=st.sampled_from([0, 1, 10]),
+    usual_mean=st.sampled_from([0.0, 0.25]),
+    usual_deviation=st.sampled_from([0.125, 0.5]),
     baseline_days=st.integers(1, 30),
     baseline_gap=st.integers(1, 8),
     baseline_texts=st.integers(1, 4),
@@ -80,7 +85,7 @@ random_rules = st.builds(
 @pytest.mark.slow
 @settings(max_examples=60)
 @given(feed=st.fixed_dictionaries({"a": days, "b": days}), rules=random_rules, as_of=st.integers(0, 90))
-@example(  # the sums of days 12 and 13 are equal but for their last bits
+@example(  # all three stretches of day 13 have the same mean
     feed={"a": {}, "b": {0: [0.0, 0.0, 0.5], 1: [0.0], 12: [0.125], 13: [0.5]}},
     rules=AlertRules(
         threshold=0.0, min_texts=1, level_days=1, confirm_days=1, change_limit=0.3, change_allowance=0.0,
@@ -131,8 +136,10 @@ def test_every_alert_rule_agrees_with_a_naive_oracle(
 def test_each_rule_raises_a_drop_on_its_exact_day(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.1) for day in range(40)] + [(day, 0.9) for day in range(40, 60)])
     # level: a week's mean reaches 0.40 with the third high day, confirmed by the fourth
-    # change: 0.9 - 0.1 - 0.1 = 0.7 a day passes 1.5 with the third; sustained: the fifth high day of fourteen
-    assert [row[:2] for row in opened(con)] == [("level", 43), ("change", 42), ("sustained", 44)]
+    # change: the past of 35 texts of 0.1 and 20 usual ones has the mean 0.136 and the variance 0.0068. The mean of
+    # the week is 0.214 on day 40 and 0.329 on day 41, with the standard error 0.069: 1.1 and 2.8
+    # sustained: the fifth high day of fourteen
+    assert [row[:2] for row in opened(con)] == [("level", 43), ("change", 41), ("sustained", 44)]
 
 
 def test_few_texts_raise_no_level_and_no_change_alert(

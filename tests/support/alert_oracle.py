@@ -49,24 +49,30 @@ def sustained(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
 
 
 def change(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
-    """For each day the greatest sum over any stretch of days that ends on it, result by trying every stretch."""
-    steps = {}
+    """For each day the stretch whose mean lies most standard errors above the past and some usual texts."""
+    result = {}
     for day in days:
         last = day - rules.baseline_gap * DAY
         past = within(days, last - (rules.baseline_days - 1) * DAY, last)
-        if len(past) >= rules.baseline_texts:
-            usual = sum(past) / len(past) + rules.change_allowance
-            steps[day] = sum(p - usual for p in days[day])
-    result = {}
-    for day in steps:
-        starts = [other for other in steps if day - rules.change_days * DAY < other <= day]
-        sums = {one: sum(steps[other] for other in steps if one <= other <= day) for one in starts}
-        value = max(0.0, *sums.values())
-        begin = max(starts, key=lambda one: (round(sums[one], 9), one))
+        if len(past) < rules.baseline_texts:
+            result[day] = Signal(day, len(days[day]), 0.0, hit=False, calm=False)
+            continue
+        weight = len(past) + rules.usual_texts
+        mean = (sum(past) + rules.usual_texts * rules.usual_mean) / weight
+        apart = rules.usual_deviation**2 + (mean - rules.usual_mean) ** 2
+        variance = (sum((p - mean) ** 2 for p in past) + rules.usual_texts * apart) / max(1, weight - 1)
+        found = []
+        for place, length in enumerate((rules.change_days // 4, rules.change_days // 2, rules.change_days)):
+            chosen = [other for other in days if day - max(1, length) * DAY < other <= day]
+            texts = within(days, min(chosen), day)
+            above = max(0.0, sum(texts) / len(texts) - mean - rules.change_allowance)
+            error = (variance / len(texts) + variance / weight + rules.wander**2) ** 0.5
+            value = round(above / error, 9) if len(texts) >= rules.change_texts else 0.0
+            found.append((value, -place, len(texts), min(chosen)))
+        value, _, n, first = max(found)
         hit, calm = value >= rules.change_limit, value < rules.calm_share * rules.change_limit
-        result[day] = Signal(begin, len(within({d: days[d] for d in steps}, begin, day)), value, hit, calm)
-    without_baseline = {day: Signal(day, len(days[day]), 0.0, False, False) for day in days if day not in steps}
-    return result | without_baseline
+        result[day] = Signal(first, n, value, hit, calm)
+    return result
 
 
 RULES: dict[str, Callable[[Days, AlertRules], dict[dt.date, Signal]]] = {
