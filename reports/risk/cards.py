@@ -29,8 +29,9 @@ TITLES: Mapping[Group, str] = {
     "easing": "Easing",
     "silent": "Silent",
 }
-RULES: Mapping[str, str] = {
-    "crisis": "crisis wording, or a text that the model reads as thoughts of death or self-harm",
+RULES: Mapping[str, str] = {  # `suicidal`: the rule crisis, where the list found nothing
+    "crisis": "wording of the crisis list",
+    "suicidal": "a text that the model reads as thoughts of death or self-harm",
     "level": "a week at the alert line",
     "change": "sadder than their own past",
     "sustained": "many high days in two weeks",
@@ -147,15 +148,22 @@ class Cards:
         """The reasons in one sentence, the newest first."""
         words = self._inputs.words
         rules = dict.fromkeys(alert["rule"] for alert in reversed(person.alerts))
-        said = words(", ").join(words(RULES[rule]) for rule in rules)
+        said = words(", ").join(self._rule(rule, person.subject_id) for rule in rules)
         if person.group == "silent":
             silence = words("silent for {days}", days=words.count(person.now["silent_days"], "day"))
             said = words(", ").join(filter(None, (silence, said)))
         return said[:1].upper() + said[1:]
 
+    def _rule(self, rule: str, subject_id: str) -> str:
+        """What a rule found, in words; a crisis alert rests on the list's wording or on the model."""
+        by_model = rule == "crisis" and subject_id not in self._crises
+        return self._inputs.words(RULES["suicidal" if by_model else rule])
+
     def _reason(self, alert: Mapping[str, Any]) -> Reason:
         words = self._inputs.words
-        return Reason(words(RULES[alert["rule"]]), words("since {day}", day=words.day(alert["opened_on"])))
+        return Reason(
+            self._rule(alert["rule"], alert["subject_id"]), words("since {day}", day=words.day(alert["opened_on"]))
+        )
 
     def _open(self, person: Person) -> str:
         words, now = self._inputs.words, person.now

@@ -198,7 +198,7 @@ def test_headings_labels_and_the_skip_link_lead_through_the_page(browser: Browse
 
 def test_the_keyboard_walks_from_page_to_page(browser: Browser, report: Path) -> None:
     seen = opened(browser, report / FIRST)
-    for wanted in ("Skip to the report", "Overview", "north", "south", "Alerts", "Subjects"):
+    for wanted in ("Skip to the report", "Overview", "People", "north", "south", "Alerts", "Subjects"):
         seen.page.keyboard.press("Tab")
         assert seen.page.evaluate("document.activeElement.textContent") == wanted
     seen.page.keyboard.press("Shift+Tab")
