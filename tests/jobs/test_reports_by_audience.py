@@ -55,6 +55,7 @@ def codes(folder: Path) -> set[str]:
         return {code for (code,) in con.execute("SELECT code FROM codes").fetchall()}
 
 
+@pytest.mark.slow
 def test_two_lines_of_settings_show_a_pilot_to_its_counsellors_and_not_to_the_board(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

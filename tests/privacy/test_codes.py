@@ -41,6 +41,7 @@ def texts(subjects: list[str], week: int) -> pl.DataFrame:
     )
 
 
+@pytest.mark.slow
 def test_codes_never_change_over_a_year_of_people_who_come_go_and_are_forgotten(tmp_path: Path) -> None:
     db, chance = Database(tmp_path / "risk.duckdb"), random.Random(22)
     first: dict[str, str] = {}  # person -> code at first sight
