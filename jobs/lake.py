@@ -29,6 +29,7 @@ from jobs.console.progress import print_note, print_warning
 from jobs.pipeline.lake.forget import forget_in_lake
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.local_engine import LocalCrew
+from jobs.pipeline.lake.ray_engine import RayCrew
 from jobs.pipeline.lake.score import score_lake
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.summary import print_file_warnings
@@ -113,8 +114,13 @@ def score(
     load = partial(open_scorer, model, device, settings.risk_map, weights, settings.criteria)
     crew: AbstractContextManager[Any]
     if engine is Engine.RAY:
-        raise StoreError("soon")
-    crew = LocalCrew(lake, load, settings.crisis_list, workers, device)
+        if workers is not None:
+            raise ConfigError("--workers is for --engine local; Ray takes every node and GPU of its cluster")
+        crew = RayCrew(lake, load, settings.crisis_list, address, device)
+    elif address is not None:
+        raise ConfigError("--address is for --engine ray")
+    else:
+        crew = LocalCrew(lake, load, settings.crisis_list, workers, device)
     done = score_lake(lake, crew)
     print_lines(
         {

@@ -75,12 +75,12 @@ def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ())
         try:
             make_empty(new)
             with duckdb.connect(new) as con:
+                reach_objects(con, lake.url)
                 if db.exists():
                     _take_over(con, db, without_subjects)
                 for table in SMALL_TABLES:
                     _load_small(con, lake, table)
                 opened = _make_views(con, lake, listing, footers)
-                reach_objects(con, lake.url)
                 give_codes(con, query(con, "queries/subjects_without_code")["subject_id"].to_list())
             new.replace(db.file)
         finally:

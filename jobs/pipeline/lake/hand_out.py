@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Protocol
 
 from jobs.console.interrupts import raise_if_stopped
 from jobs.console.progress import print_warning
 from jobs.pipeline.lake.shard_scorer import ModelRows, ShardResult
-from monitor.errors import StoreError
+from monitor.errors import MonitorError, StoreError
 from monitor.lake.shards import Shard
 
 POLL_S = 1.0
@@ -52,7 +52,7 @@ def hand_out(
     crew: Crew,
     run_id: str,
     done: Callable[[ShardResult], None],
-    accept: Callable[[Worker], bool],
+    accept: Callable[[Worker, ModelRows], bool],
 ) -> dict[Shard, str]:
     """Score shards; returns those that could not be scored, each with the reason.
 
@@ -70,14 +70,15 @@ def hand_out(
     waiting, idle = deque(shards), list(crew.workers)
     tries, failed = Counter[Shard](), dict[Shard, str]()
     busy: dict[Future[ShardResult], tuple[Worker, Shard]] = {}
+    loading: dict[Future[ModelRows], Worker] = {}
     while waiting or busy:
         while waiting and idle:
             worker, shard = idle.pop(), waiting.popleft()
             busy[worker.score(shard, run_id)] = (worker, shard)
-        if not busy:
+        if not busy and not loading:
             raise StoreError(f"no worker is left, and {len(waiting):,} shards wait; mend the machines and run again")
-        finished, _ = wait(busy, POLL_S, FIRST_COMPLETED)
-        for future in finished:
+        wait([*busy, *loading], POLL_S, FIRST_COMPLETED)
+        for future in [future for future in busy if future.done()]:
             worker, shard = busy.pop(future)
             try:
                 result = future.result()
@@ -88,16 +89,32 @@ def hand_out(
                     waiting.append(shard)
                 else:
                     failed[shard] = f"{MOST_TRIES} workers died on it"
-                idle += filter(accept, crew.replace(worker))
+                loading |= {new.model_rows(): new for new in crew.replace(worker)}
                 continue
             if result.error:
                 failed[shard] = result.error
             else:
                 done(result)
             idle.append(worker)
-        idle += filter(accept, crew.join())
+        loading |= {new.model_rows(): new for new in crew.join()}
+        idle += _loaded(loading, crew, accept)
         _stop_if_asked(busy)
     return failed
+
+
+def _loaded(
+    loading: dict[Future[ModelRows], Worker], crew: Crew, accept: Callable[[Worker, ModelRows], bool]
+) -> Iterator[Worker]:
+    """Take the workers that have loaded the model out of `loading`; gives those with the run's model."""
+    for future in [future for future in loading if future.done()]:
+        worker = loading.pop(future)
+        try:
+            if accept(worker, future.result()):
+                yield worker
+        except crew.lost as error:
+            print_warning(f"{worker.name} died while it loaded the model ({type(error).__name__})")
+        except MonitorError as error:
+            print_warning(f"{worker.name} gets no work: {error}")
 
 
 def _stop_if_asked(busy: Collection[Future[ShardResult]]) -> None:

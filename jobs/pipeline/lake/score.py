@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import wait
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from jobs.console.interrupts import stoppable
-from jobs.console.progress import print_warning, progress
+from jobs.console.progress import print_note, print_warning, progress
 from jobs.pipeline.lake.hand_out import Crew, Worker, hand_out
 from jobs.pipeline.lake.ingest import lake_run
 from jobs.pipeline.lake.shard_scorer import ModelRows, ShardResult
@@ -15,6 +16,7 @@ from monitor.errors import ModelError, StoreError
 from monitor.lake.shards import Lake, Shard
 from monitor.lake.storage import Storage
 
+WAIT_S = 30.0  # until a note says that workers are not ready
 PASSES = 3  # lists of work; a later one has what other commands changed during the last
 
 
@@ -61,7 +63,9 @@ def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
                 if not shards:
                     break
                 with progress("scoring", "texts", sum(shard.rows for shard in shards)) as advance:
-                    failed |= hand_out(shards, crew, run_id, done, lambda worker: _accept(worker, model, crew))
+                    failed |= hand_out(
+                        shards, crew, run_id, done, lambda worker, loaded: _has_model(worker, loaded, model)
+                    )
             _raise_failed(failed)
     name = model.tables["models"]["name"][0].as_py()
     return LakeScored(model.model_id, name, n_scored, n_shards)
@@ -69,8 +73,12 @@ def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
 
 def _agreed_model(crew: Crew) -> ModelRows:
     """The model of all workers. They load it at the same time."""
-    futures = [(worker, worker.model_rows()) for worker in crew.workers]
-    models = [(worker, future.result()) for worker, future in futures]
+    futures = {worker.model_rows(): worker for worker in crew.workers}
+    while waiting := wait(futures, WAIT_S).not_done:
+        print_note(
+            f"waiting for {len(waiting)} of {len(futures)} workers, which load the model or wait for a machine"
+        )
+    models = [(worker, future.result()) for future, worker in futures.items()]
     if not models:
         raise StoreError("there is no worker; start a machine, or use --engine local")
     first = models[0][1]
@@ -83,13 +91,8 @@ def _agreed_model(crew: Crew) -> ModelRows:
     return first
 
 
-def _accept(worker: Worker, model: ModelRows, crew: Crew) -> bool:
+def _has_model(model: ModelRows, worker: Worker, loaded: ModelRows) -> bool:
     """Whether a worker that was started during the run has the run's model."""
-    try:
-        loaded = worker.model_rows().result()
-    except crew.lost:
-        print_warning(f"{worker.name} died while it loaded the model")
-        return False
     if loaded.model_id != model.model_id:
         print_warning(f"{worker.name} loads model {loaded.model_id}, not {model.model_id}, and gets no work")
     return loaded.model_id == model.model_id
