@@ -4,21 +4,35 @@
 -- frame: posted up to and including the day of as_of, except n_after (posted later, in no window) and the counts of the
 --        intake (n_rejected, n_duplicate), which belong to files and not to dates
 -- params: model_id, as_of
+-- Each score belongs to a document and has its time and subject, so that no join of all documents with all scores is needed.
+WITH of_documents AS (
+    SELECT
+        count(*) FILTER (posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_documents,
+        count(*) FILTER (posted_at >= CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_after
+    FROM documents
+),
+of_scores AS (
+    SELECT
+        count(*) FILTER (posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_scored,
+        count(*) FILTER (truncated AND posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_truncated,
+        count(DISTINCT subject_id) FILTER (posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_subjects,
+        min(posted_at) AS first_posted,
+        max(posted_at) FILTER (posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS last_posted,
+        max(scored_at) AS last_scored
+    FROM scores
+    WHERE model_id = $model_id
+)
 SELECT
-    count(d.doc_id) FILTER (d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_documents,
-    count(s.doc_id) FILTER (d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_scored,
-    n_documents - n_scored AS n_unscored,
-    count(*) FILTER (s.truncated AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_truncated,
-    count(DISTINCT d.subject_id) FILTER (
-        s.doc_id IS NOT NULL AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
-    ) AS n_subjects,
-    count(d.doc_id) FILTER (d.posted_at >= CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_after,
-    min(d.posted_at) FILTER (s.doc_id IS NOT NULL) AS first_posted,
-    max(d.posted_at) FILTER (
-        s.doc_id IS NOT NULL AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
-    ) AS last_posted,
-    max(s.scored_at) AS last_scored,
+    d.n_documents,
+    s.n_scored,
+    d.n_documents - s.n_scored AS n_unscored,
+    s.n_truncated,
+    s.n_subjects,
+    d.n_after,
+    s.first_posted,
+    s.last_posted,
+    s.last_scored,
     (SELECT count(*) FROM rejects) AS n_rejected,
     (SELECT CAST(coalesce(sum(n_duplicate), 0) AS BIGINT) FROM runs) AS n_duplicate
-FROM documents AS d
-LEFT JOIN scores AS s ON s.doc_id = d.doc_id AND s.model_id = $model_id
+FROM of_documents AS d
+CROSS JOIN of_scores AS s

@@ -3,11 +3,21 @@
 -- grain: one row per UTC calendar day without a scored text, between the first scored text and as_of
 -- frame: from the day of the model's first score to the day of as_of
 -- params: model_id, as_of
-WITH days AS (
-    SELECT CAST(d.posted_at AS DATE) AS day, count(s.doc_id) AS n, count(*) - n AS n_unscored
-    FROM documents AS d
-    LEFT JOIN scores AS s ON s.doc_id = d.doc_id AND s.model_id = $model_id
-    WHERE d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
+-- Each score belongs to a document and has its time, so that counts by day need no join of all documents with all scores.
+WITH texts AS (
+    SELECT CAST(posted_at AS DATE) AS day, count(*) AS n_documents, 0 AS n_scores
+    FROM documents
+    WHERE posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
+    GROUP BY day
+    UNION ALL
+    SELECT CAST(posted_at AS DATE), 0, count(*)
+    FROM scores
+    WHERE model_id = $model_id AND posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
+    GROUP BY ALL
+),
+days AS (
+    SELECT day, CAST(sum(n_scores) AS BIGINT) AS n, CAST(sum(n_documents) - sum(n_scores) AS BIGINT) AS n_unscored
+    FROM texts
     GROUP BY day
 ),
 calendar AS (

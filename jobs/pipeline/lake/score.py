@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import wait
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, NamedTuple
 
 from jobs.console.interrupts import stoppable
@@ -63,9 +64,7 @@ def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
                 if not shards:
                     break
                 with progress("scoring", "texts", sum(shard.rows for shard in shards)) as advance:
-                    failed |= hand_out(
-                        shards, crew, run_id, done, lambda worker, loaded: _has_model(worker, loaded, model)
-                    )
+                    failed |= hand_out(shards, crew, run_id, done, partial(_has_model, model))
             _raise_failed(failed)
     name = model.tables["models"]["name"][0].as_py()
     return LakeScored(model.model_id, name, n_scored, n_shards)
