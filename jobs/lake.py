@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, new_app, run_group
-from jobs.console.progress import print_note, print_warning
+from jobs.console.progress import format_duration, print_note, print_warning
 from jobs.pipeline.lake.forget import forget_in_lake
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.local_engine import LocalCrew
@@ -124,7 +124,8 @@ def score(
     done = score_lake(lake, crew)
     print_lines(
         {
-            "scored": f"{done.n_scored:,} texts in {done.n_shards:,} shards",
+            "scored": f"{done.n_scored:,} texts in {done.n_shards:,} shards, in {format_duration(done.seconds)}, "
+            f"{done.n_scored / max(done.seconds, 1e-9):,.0f} texts/s",
             "model": f"{done.name} {done.model_id[:12]}",
             "lake": lake,
         }

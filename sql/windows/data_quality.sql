@@ -4,13 +4,13 @@
 -- frame: posted up to and including the day of as_of, except n_after (posted later, in no window) and the counts of the
 --        intake (n_rejected, n_duplicate), which belong to files and not to dates
 -- params: model_id, as_of
--- Each score belongs to a document and has its time and subject, so that no join of all documents with all scores is needed.
 WITH of_documents AS (
     SELECT
         count(*) FILTER (posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_documents,
         count(*) FILTER (posted_at >= CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_after
     FROM documents
 ),
+-- each score belongs to a document and has its time and subject, so that no join of all documents and scores is needed
 of_scores AS (
     SELECT
         count(*) FILTER (posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY) AS n_scored,

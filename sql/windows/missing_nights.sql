@@ -3,12 +3,12 @@
 -- grain: one row per UTC calendar day without a scored text, between the first scored text and as_of
 -- frame: from the day of the model's first score to the day of as_of
 -- params: model_id, as_of
--- Each score belongs to a document and has its time, so that counts by day need no join of all documents with all scores.
 WITH texts AS (
     SELECT CAST(posted_at AS DATE) AS day, count(*) AS n_documents, 0 AS n_scores
     FROM documents
     WHERE posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
     GROUP BY day
+    -- each score belongs to a document and has its time, so that no join of all documents and scores is needed
     UNION ALL
     SELECT CAST(posted_at AS DATE), 0, count(*)
     FROM scores

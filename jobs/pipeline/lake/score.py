@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import wait
 from contextlib import AbstractContextManager
 from functools import partial
@@ -22,12 +23,16 @@ PASSES = 3  # lists of work; a later one has what other commands changed during 
 
 
 class LakeScored(NamedTuple):
-    """What `score_lake` did: the model's id and name, new scores, and shards that were scored."""
+    """What `score_lake` did: the model's id and name, new scores, shards that were scored, and in how many seconds.
+
+    The time begins when every worker has loaded the model.
+    """
 
     model_id: str
     name: str
     n_scored: int
     n_shards: int
+    seconds: float
 
 
 def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
@@ -51,6 +56,7 @@ def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
             lake.write_small(table, rows)
         with lake_run(lake, "score", model.model_id) as (con, run_id):
             n_scored = n_shards = 0
+            started = time.monotonic()
 
             def done(result: ShardResult) -> None:
                 nonlocal n_scored, n_shards
@@ -65,9 +71,10 @@ def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
                     break
                 with progress("scoring", "texts", sum(shard.rows for shard in shards)) as advance:
                     failed |= hand_out(shards, crew, run_id, done, partial(_has_model, model))
+            seconds = time.monotonic() - started
             _raise_failed(failed)
     name = model.tables["models"]["name"][0].as_py()
-    return LakeScored(model.model_id, name, n_scored, n_shards)
+    return LakeScored(model.model_id, name, n_scored, n_shards, seconds)
 
 
 def _agreed_model(crew: Crew) -> ModelRows:

@@ -1,0 +1,321 @@
+"""Measure SQL over a lake beside the same rows in a database file, and how engines scale.
+
+python -m jobs.benchmark_lake windows --rows 10000000 --subjects 100000 --out out/lake
+python -m jobs.benchmark_lake workers --workers 1,2,4,8 --out out/lake
+python -m jobs.benchmark_lake gpus --gpus 1,2,4 --texts 400000 --out out/lake
+
+`windows` writes synthetic scores of a year into a lake, and the same rows into a database file, and asks every window
+query of the lake, of the file, and of the lake with daily sums. `workers` scores a lake with a scorer that sleeps, so
+that handing out is all that is measured. `gpus` scores a lake with one worker a GPU, from strings to Parquet. Each
+writes a JSON file into DIR.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import resource
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated, Any
+
+import duckdb
+import numpy as np
+import polars as pl
+import typer
+from rich.console import Console
+
+from jobs.console.app import new_app, run_group
+from jobs.console.progress import print_note
+from jobs.pipeline.lake.local_engine import CARDS, LocalCrew, visible_cards
+from jobs.pipeline.lake.ray_engine import RayCrew
+from jobs.pipeline.lake.score import score_lake
+from jobs.pipeline.run import open_scorer
+from jobs.pipeline.score_new import Scorer
+from monitor.database.connection import Database
+from monitor.errors import ConfigError
+from monitor.lake.compaction import compact
+from monitor.lake.control import open_lake
+from monitor.lake.scratch import open_scratch, rows_of
+from monitor.lake.shards import DOCUMENTS, Lake, Shard, derived_path, document_path, shard_name
+from monitor.lake.storage import Storage
+from monitor.privacy.pseudonyms import PLAIN
+from monitor.windows import window_queries
+
+command = new_app("Measure SQL over a lake, and how engines scale.")
+MODEL = "benchmark"
+SHARD_ROWS = 100_000
+MONTH_US = 28 * 86_400_000_000
+RANDOM = "TinyLlama 1.1B"
+PREFIX_TOKENS, MEAN_TEXT_TOKENS, SUFFIX_TOKENS, N_LABELS = 32, 22, 12, 6  # of the texts of random words
+AS_OF = dt.date(2025, 12, 31)
+PARAMETERS: dict[str, Any] = {
+    "model_id": MODEL,
+    "as_of": AS_OF,
+    "until": AS_OF,
+    "window_days": 7,
+    "days": 366,
+    "weeks": 56,
+    "top": 40,
+    "threshold": 0.4,
+    "min_texts": 5,
+    "signal": "p_high",
+}
+GENERATE = """
+SELECT
+    'd' || i AS doc_id,
+    's' || hash(i) % $subjects AS subject_id,
+    CAST($start AS TIMESTAMP) + to_microseconds(CAST(hash(i, 3) % $span AS BIGINT)) AS posted_at,
+    'cohort-' || hash(i) % $subjects % 7 AS source,
+    hash(i, 2) % 1000000 / 1e6 AS p_high
+FROM range(CAST($first AS BIGINT), CAST($last AS BIGINT)) AS texts (i)
+"""
+SCORES = """
+INSERT INTO scores BY NAME
+SELECT
+    doc_id, subject_id, posted_at, source AS cohort, $model AS model_id, p_high,
+    if(p_high > 0.5, 'sadness', 'joy') AS emotion, if(p_high > 0.5, 'high_risk', 'low_risk') AS risk,
+    p_high AS p_sadness, 1 - p_high AS p_joy, 0 AS p_love, 0 AS p_anger, 0 AS p_fear, 0 AS p_surprise,
+    1 - p_high AS p_low, 0 AS p_mid, 0.5 AS confidence, 20 AS n_tokens, false AS truncated,
+    'run' AS run_id, TIMESTAMP '2026-01-01' AS scored_at
+FROM generated
+"""
+
+
+class SleepingScorer:
+    """A scorer that takes a time for each text and computes nothing."""
+
+    def __init__(self, seconds_a_text: float) -> None:
+        from monitor.labels import RiskMap
+        from monitor.model.prompts import PromptTemplate
+
+        self._seconds = seconds_a_text
+        words = ("sadness", "joy", "love", "anger", "fear", "surprise")
+        prompt = PromptTemplate("text:", "emotion:", {word: (f" {word}",) for word in words})
+        names = {"model_id": "sleeping", "name": "sleeping", "base": "none", "adapter": None, "quantisation": "none"}
+        rest = {"temperature": 1.0, "exponent": 1.0, "prompt": prompt, "risk_map": RiskMap(), "evaluation": None}
+        self.model: Any = type("Sleeping", (), names | rest | {"criteria_limits": None})()
+
+    def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Any:
+        """Sleep, then equal probabilities; shape (n, 6)."""
+        from monitor.scoring.scores import Scores
+
+        time.sleep(self._seconds * len(texts))
+        n = len(texts)
+        return Scores(np.full((n, 6), 1 / 6), np.ones(n, dtype=np.int32), np.zeros(n, dtype=np.bool_))
+
+
+def random_scorer(shape: str) -> Scorer:
+    """A model of a shape with random weights on the GPU; it needs no files."""
+    import torch
+
+    from monitor.benchmark.scoring_speed import SHAPES, random_model, word_prompt
+    from monitor.scoring.scorer import LabelScorer
+
+    return LabelScorer(random_model(SHAPES[shape], word_prompt(PREFIX_TOKENS), torch.device("cuda")))
+
+
+def write_lake(url: Path, rows: int, subjects: int) -> Lake:
+    """A lake of synthetic scores, the same number in each month of 2025, without texts."""
+    lake = Lake.create(Storage(str(url)), PLAIN)
+    con = open_scratch()
+    con.execute(
+        f"INSERT INTO models (model_id, name, base, quantisation, prompt, temperature, risk_map, first_seen)"
+        f" VALUES ('{MODEL}', '{MODEL}', 'none', 'none', '{{}}', 1, '{{}}', TIMESTAMP '2026-01-01')"
+    )
+    lake.write_small("models", rows_of(con, "models"))
+    first = 0
+    for month in range(1, 13):
+        left = rows // 12
+        while left > 0:
+            n = min(SHARD_ROWS, left)
+            values: dict[str, Any] = {"subjects": subjects, "start": dt.datetime(2025, month, 1), "span": MONTH_US}
+            values |= {"first": first, "last": first + n}
+            con.execute(f"CREATE OR REPLACE TEMP TABLE generated AS {GENERATE}", values)
+            con.execute(
+                "INSERT INTO documents BY NAME SELECT doc_id, subject_id, posted_at, source, 'run' AS run_id,"
+                " TIMESTAMP '2026-01-01' AS ingested_at FROM generated"
+            )
+            con.execute(SCORES, {"model": MODEL})
+            documents = rows_of(con, DOCUMENTS)
+            shard = Shard(f"2025-{month:02d}", shard_name(pl.DataFrame(documents)))
+            lake.write(derived_path("scores", MODEL, shard), "scores", rows_of(con, "scores"))
+            lake.write(document_path(shard), DOCUMENTS, documents)
+            con.execute("DELETE FROM documents; DELETE FROM scores")
+            first, left = first + n, left - n
+    con.close()
+    return lake
+
+
+def write_database(control: Path, file: Path) -> None:
+    """A database file, without keys, of the rows that a control file shows."""
+    with Database(file).writing() as con:
+        for table in (DOCUMENTS, "scores"):
+            con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
+    with duckdb.connect(file) as con:
+        con.execute(f"ATTACH '{control.absolute()}' AS lake (READ_ONLY)")
+        for table in ("models", DOCUMENTS, "scores"):
+            con.execute(f"INSERT INTO {table} BY NAME FROM lake.{table}")
+
+
+def ask_windows(db: Path, threads: int) -> dict[str, Any]:
+    """CPU seconds of each window query on a database, and the peak memory of this process in GiB."""
+    seconds = {}
+    with Database(db).reading() as con:
+        con.execute(f"SET threads = {threads}")
+        for name in window_queries.names():
+            before = time.process_time()
+            window_queries.run(con, name, **window_queries.load(name).pick(PARAMETERS))
+            seconds[name] = round(time.process_time() - before, 2)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"cpu_seconds": round(sum(seconds.values()), 1), "peak_gib": round(peak, 2), "queries": seconds}
+
+
+def in_own_process(call: Callable[..., Any], *arguments: object) -> Any:
+    """The result of a call in a process of its own, whose peak memory is its own, too."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(call, *arguments).result()
+
+
+@command.command()
+def windows(
+    out: Annotated[Path, typer.Option(help="Folder for the lake, the database and windows.json.")],
+    rows: Annotated[int, typer.Option(min=1, help="Number of scores.")] = 10_000_000,
+    subjects: Annotated[int, typer.Option(min=1, help="Number of subjects.")] = 100_000,
+    threads: Annotated[int, typer.Option(min=1, help="Number of cores.")] = 2,
+    database: Annotated[bool, typer.Option(help="Also write and ask a database file.")] = True,
+) -> None:
+    """Measure every window query over a lake, the same rows in a database file, and the lake with daily sums."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    print_note(f"writing {rows:,} scores")
+    lake = write_lake(out / "lake", rows, subjects)
+    control = out / "lake.duckdb"
+    open_lake(lake, Database(control))
+    results: dict[str, Any] = {"rows": rows, "subjects": subjects, "threads": threads}
+    results["lake"] = in_own_process(ask_windows, control, threads)
+    if database:
+        write_database(control, out / "risk.duckdb")
+        results["database"] = in_own_process(ask_windows, out / "risk.duckdb", threads)
+    with lake.storage.only_writer():
+        compact(lake, dt.date(2026, 1, 1))
+    open_lake(lake, Database(control))
+    results["lake with daily sums"] = in_own_process(ask_windows, control, threads)
+    _save(results, out / "windows.json")
+
+
+@command.command()
+def workers(
+    out: Annotated[Path, typer.Option(help="Folder for the lake and workers.json.")],
+    counts: Annotated[str, typer.Option("--workers", help="Numbers of workers.")] = "1,2,4,8",
+    shards_each: Annotated[int, typer.Option(min=1, help="Shards for each worker.")] = 12,
+    shard_s: Annotated[float, typer.Option(min=0, help="Seconds that a shard takes.")] = 2.0,
+) -> None:
+    """Measure how well shards are handed out, with a scorer that sleeps: efficiency 1 would lose no time."""
+    results = []
+    for n in map(int, counts.split(",")):
+        n_texts = 50 * n * shards_each
+        lake = _texts_lake(out / f"lake-{n}", n * shards_each, n_texts)
+        crew = LocalCrew(str(lake), partial(SleepingScorer, shard_s / 50), None, n, "cpu")
+        seconds = score_lake(str(lake), crew).seconds
+        results.append({"workers": n, "seconds": round(seconds, 2), "efficiency": shards_each * shard_s / seconds})
+    _save(results, out / "workers.json")
+
+
+@command.command()
+def gpus(
+    out: Annotated[Path, typer.Option(help="Folder for the lakes and gpus.json.")],
+    counts: Annotated[str, typer.Option("--gpus", help="Numbers of GPUs, the first of which is the base.")] = "1,2,4",
+    model: Annotated[str, typer.Option(help=f'A model, or "{RANDOM}" with random weights.')] = RANDOM,
+    texts: Annotated[int, typer.Option(min=1, help="Texts of strong scaling, and a GPU of weak scaling.")] = 400_000,
+    engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
+) -> None:
+    """Measure texts a second with one worker a GPU, from strings to Parquet, and compare the scores."""
+    load = partial(random_scorer, model) if model == RANDOM else partial(open_scorer, model, "cuda")
+    results, first = [], None
+    peak, per_token = in_own_process(peak_and_tokens, RANDOM) if model == RANDOM else (1.0, 1.0)
+    for scaling in ("strong", "weak"):
+        for n in map(int, counts.split(",")):
+            n_texts = texts * (n if scaling == "weak" else 1)
+            lake = _texts_lake(out / f"{scaling}-{n}", max(8 * n, n_texts // 20_000), n_texts)
+            with _cards(n):
+                crew = RayCrew(str(lake), load) if engine == "ray" else LocalCrew(str(lake), load, None, n)
+                rate = n_texts / score_lake(str(lake), crew).seconds
+            row: dict[str, Any] = {"scaling": scaling, "gpus": n, "texts": n_texts, "texts_per_s": round(rate)}
+            if model == RANDOM:
+                row["mfu"] = round(rate * (MEAN_TEXT_TOKENS + SUFFIX_TOKENS + N_LABELS) * per_token / (peak * n), 3)
+            scores = _scores(lake)
+            if scaling == "strong":
+                first = scores if first is None else first
+                row["greatest_difference"] = float((scores["p_high"] - first["p_high"]).abs().max())  # type: ignore[arg-type]
+            results.append(row)
+            shutil.rmtree(lake)
+    _save(results, out / "gpus.json")
+
+
+def _texts_lake(url: Path, n_shards: int, n_texts: int) -> Path:
+    """A lake of so many texts of random words in shards of equal size."""
+    from monitor.benchmark.scoring_speed import word_texts
+
+    shutil.rmtree(url, ignore_errors=True)
+    lake = Lake.create(Storage(str(url)), PLAIN)
+    start = dt.datetime(2025, 1, 1)
+    for number, part in enumerate(np.array_split(np.array(word_texts(n_texts), dtype=object), n_shards)):
+        rows = pl.DataFrame(
+            {
+                "doc_id": [f"{number}-{i}" for i in range(len(part))],
+                "subject_id": [f"s{i % 1000}" for i in range(len(part))],
+                "posted_at": [start] * len(part),
+                "text": list(part),
+                "run_id": ["run"] * len(part),
+                "ingested_at": [start] * len(part),
+            }
+        )
+        lake.write(document_path(Shard("2025-01", shard_name(rows))), DOCUMENTS, rows.to_arrow())
+    return url
+
+
+def _scores(lake: Path) -> pl.DataFrame:
+    files = sorted((lake / "scores").rglob("*.parquet"))
+    return pl.concat([pl.read_parquet(file, columns=["doc_id", "p_high"]) for file in files]).sort("doc_id")
+
+
+@contextmanager
+def _cards(n: int) -> Iterator[None]:
+    """Only the first n of the GPUs that this process may use."""
+    before, cards = os.environ.get(CARDS), visible_cards()
+    if n > len(cards):
+        raise ConfigError(f"--gpus {n}: this process may use {len(cards)}")
+    os.environ[CARDS] = ",".join(cards[:n])
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[CARDS]
+        else:
+            os.environ[CARDS] = before
+
+
+def peak_and_tokens(shape: str) -> tuple[float, float]:
+    """Operations a second of one large product on the GPU, and operations of a model's products a token."""
+    import torch
+
+    from monitor.benchmark.scoring_speed import SHAPES, matmul_peak
+
+    return matmul_peak(torch.device("cuda")), 2.0 * SHAPES[shape].matrix_values
+
+
+def _save(results: Any, file: Path) -> None:
+    file.write_text(json.dumps(results, indent=1), encoding="utf-8")
+    Console().print_json(data=results)
+
+
+if __name__ == "__main__":
+    run_group(command, "benchmark_lake")
