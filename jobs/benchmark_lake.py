@@ -38,7 +38,6 @@ from jobs.pipeline.lake.local_engine import CARDS, LocalCrew, visible_cards
 from jobs.pipeline.lake.ray_engine import RayCrew
 from jobs.pipeline.lake.score import score_lake
 from jobs.pipeline.run import open_scorer
-from jobs.pipeline.score_new import Scorer
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.lake.compaction import compact
@@ -54,7 +53,7 @@ MODEL = "benchmark"
 SHARD_ROWS = 100_000
 MONTH_US = 28 * 86_400_000_000
 RANDOM = "TinyLlama 1.1B"
-PREFIX_TOKENS, MEAN_TEXT_TOKENS, SUFFIX_TOKENS, N_LABELS = 32, 22, 12, 6  # of the texts of random words
+MEAN_TEXT_TOKENS, SUFFIX_TOKENS, N_LABELS = 22, 12, 6  # of the texts of random words
 AS_OF = dt.date(2025, 12, 31)
 PARAMETERS: dict[str, Any] = {
     "model_id": MODEL,
@@ -112,16 +111,6 @@ class SleepingScorer:
         return Scores(np.full((n, 6), 1 / 6), np.ones(n, dtype=np.int32), np.zeros(n, dtype=np.bool_))
 
 
-def random_scorer(shape: str) -> Scorer:
-    """A model of a shape with random weights on the GPU; it needs no files."""
-    import torch
-
-    from monitor.benchmark.scoring_speed import SHAPES, random_model, word_prompt
-    from monitor.scoring.scorer import LabelScorer
-
-    return LabelScorer(random_model(SHAPES[shape], word_prompt(PREFIX_TOKENS), torch.device("cuda")))
-
-
 def write_lake(url: Path, rows: int, subjects: int) -> Lake:
     """A lake of synthetic scores, the same number in each month of 2025, without texts."""
     lake = Lake.create(Storage(str(url)), PLAIN)
@@ -169,7 +158,7 @@ def ask_windows(db: Path, threads: int) -> dict[str, Any]:
     """CPU seconds of each window query on a database, and the peak memory of this process in GiB."""
     seconds = {}
     with Database(db).reading() as con:
-        con.execute(f"SET threads = {threads}")
+        con.execute(f"SET threads = {threads}; SET enable_progress_bar = false")
         for name in window_queries.names():
             before = time.process_time()
             window_queries.run(con, name, **window_queries.load(name).pick(PARAMETERS))
@@ -238,9 +227,11 @@ def gpus(
     engine: Annotated[str, typer.Option(help="local or ray.")] = "local",
 ) -> None:
     """Measure texts a second with one worker a GPU, from strings to Parquet, and compare the scores."""
-    load = partial(random_scorer, model) if model == RANDOM else partial(open_scorer, model, "cuda")
+    load: Callable[[], Any] = (
+        partial(_random_scorer, model) if model == RANDOM else partial(open_scorer, model, "cuda")
+    )
     results, first = [], None
-    peak, per_token = in_own_process(peak_and_tokens, RANDOM) if model == RANDOM else (1.0, 1.0)
+    peak, per_token = in_own_process(_peak_and_operations, RANDOM) if model == RANDOM else (1.0, 1.0)
     for scaling in ("strong", "weak"):
         for n in map(int, counts.split(",")):
             n_texts = texts * (n if scaling == "weak" else 1)
@@ -303,13 +294,16 @@ def _cards(n: int) -> Iterator[None]:
             os.environ[CARDS] = before
 
 
-def peak_and_tokens(shape: str) -> tuple[float, float]:
-    """Operations a second of one large product on the GPU, and operations of a model's products a token."""
-    import torch
+def _random_scorer(shape: str) -> Any:
+    from monitor.benchmark.gpu_workers import random_scorer  # imports torch, in a worker
 
-    from monitor.benchmark.scoring_speed import SHAPES, matmul_peak
+    return random_scorer(shape)
 
-    return matmul_peak(torch.device("cuda")), 2.0 * SHAPES[shape].matrix_values
+
+def _peak_and_operations(shape: str) -> tuple[float, float]:
+    from monitor.benchmark.gpu_workers import peak_and_operations
+
+    return peak_and_operations(shape)
 
 
 def _save(results: Any, file: Path) -> None:
