@@ -11,6 +11,7 @@ from jobs.evaluation.quality_gate import metrics_of
 from jobs.pipeline.run import record_model
 from monitor.database import store
 from monitor.database.connection import Database
+from monitor.database.evaluation_file import EVALUATION_COLUMNS
 from monitor.database.statements import utc_now
 
 
@@ -27,7 +28,7 @@ def write_metrics(db: Database, results: Mapping[str, Any], models: list[Any]) -
         record_model(db, model)
     rows = [row for model in models for row in _rows(results["methods"], model.model_id)]
     source = results["data"]["source"]
-    frame = pl.DataFrame([(*row, source, now) for row in rows], schema=store.EVALUATION_COLUMNS, orient="row")
+    frame = pl.DataFrame([(*row, source, now) for row in rows], schema=EVALUATION_COLUMNS, orient="row")
     with db.writing() as con:
         store.replace_evaluations(con, frame)
     return frame.height

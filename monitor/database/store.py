@@ -14,8 +14,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from monitor.database.evaluation_file import read_evaluations
 from monitor.database.statements import execute, fetch_number, query, utc_now
-from monitor.errors import StoreError
 
 MENTION_COLUMNS: dict[str, type[pl.DataType]] = {
     "doc_id": pl.String,
@@ -35,19 +35,6 @@ WORD_WEIGHT_COLUMNS: dict[str, type[pl.DataType]] = {
     "adds_high": pl.Float64,
     "criterion": pl.String,
     "adds_criterion": pl.Float64,
-}
-EVALUATION_COLUMNS: dict[str, type[pl.DataType] | pl.DataType] = {
-    "model_id": pl.String,
-    "split": pl.String,
-    "method": pl.String,
-    "metric": pl.String,
-    "value": pl.Float64,
-    "lo": pl.Float64,
-    "hi": pl.Float64,
-    "reason": pl.String,
-    "n": pl.Int64,
-    "data": pl.String,
-    "evaluated_at": pl.Datetime("us"),
 }
 
 
@@ -224,17 +211,12 @@ def add_model(
 
 
 def add_evaluations(con: duckdb.DuckDBPyConnection, model_id: str, file: Path) -> None:
-    """Add the measurements that come with a model (a CSV of EVALUATION_COLUMNS), unless it was measured here.
+    """Add the measurements that come with a model (`read_evaluations`), unless it was measured here.
 
     Raises:
-        StoreError: the file has other columns, or a value of another type.
+        StoreError: the file has other columns, or a value that cannot be stored.
     """
-    try:
-        frame = pl.read_csv(file, schema=EVALUATION_COLUMNS)
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as fault:
-        first = str(fault).splitlines()[0]
-        raise StoreError(f"{file}: not the table of evaluations ({first}); repair or remove it") from fault
-    con.register("incoming", frame)
+    con.register("incoming", read_evaluations(file, model_id))
     execute(con, "queries/add_evaluations", model_id=model_id)
 
 

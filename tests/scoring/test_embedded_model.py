@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from monitor import ROOT
-from monitor.database.store import EVALUATION_COLUMNS
+from monitor.database.evaluation_file import EVALUATION_COLUMNS
 from monitor.labels import CRITERIA, EMOTIONS, confidence
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
