@@ -1,6 +1,7 @@
 # make demo    install what is missing, then score the demo feed and write out/report/index.html
 # make test    install what is missing, then run the tests
 # make quick   the same without the slow and the browser tests
+# make lock    write requirements.lock: every package that the program needs, with its version and hashes
 # make clean   remove .venv and out
 #
 # PYTHON       the interpreter to build .venv with; 3.11 or newer   (default: python3)
@@ -13,11 +14,11 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: help demo test quick clean
+.PHONY: help demo test quick lock clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,7p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,8p'
 
 demo: $(VENV)/.installed
 	@echo "==> demo: score the demo feed with the embedded model, write the report"
@@ -30,6 +31,15 @@ test: $(VENV)/.installed-dev
 quick: $(VENV)/.installed-dev
 	@echo "==> quick: pytest without the slow and the browser tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not browser"
+
+# pip-tools has an environment of its own, so that it changes no package of the program's.
+lock: $(VENV)/.made
+	@echo "==> lock: requirements.lock from pyproject.toml and constraints.txt"
+	@$(PYTHON) -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip --disable-pip-version-check install --quiet "pip-tools==7.6.2"
+	@$(VENV)/lock/bin/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+		--no-emit-index-url --no-emit-options --extra notify --extra excel --constraint constraints.txt \
+		--output-file requirements.lock pyproject.toml
 
 # A stamp is as new as the pins it was installed from, so a second `make` installs nothing.
 $(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/.made

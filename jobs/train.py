@@ -4,6 +4,7 @@ risk-monitor train --data ../shared/data/emotion --base embedded --out model
 risk-monitor train --data ../shared/data/emotion --base embedded --out model --recipe embedded
 risk-monitor train --data dair-ai/emotion --base TinyLlama/TinyLlama-1.1B-Chat-v1.0 --out model
 risk-monitor train --data dair-ai/emotion --base TinyLlama/TinyLlama-1.1B-Chat-v1.0 --out model --symptoms embedded
+risk-monitor train --data my-labels --start embedded --out model
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
+import numpy.typing as npt
 import typer
 from rich.console import Console
 
@@ -31,14 +33,19 @@ from monitor.training.recipe import read_recipe
 from reports.style.wording import count
 
 if TYPE_CHECKING:
+    from monitor.model.folder import ModelFolder
     from monitor.training.fitted import Fitted
     from monitor.training.validation import TrainResult
 
 
 def command(
     data: Annotated[str, typer.Option(help="Folder of train and val files, or a hub id.")],
-    base: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')],
     out: Annotated[Path, typer.Option(help="Model folder to write.")],
+    base: Annotated[str | None, typer.Option(help='"embedded", a model folder, or a hub id.')] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(help="Continue from the adapter of this model, which stays where no step is better."),
+    ] = None,
     recipe: Annotated[
         str, typer.Option(help='"notebook", "embedded", or a TOML file; options below override it.')
     ] = "notebook",
@@ -64,8 +71,8 @@ def command(
     from monitor.corpora.examples import Examples
     from monitor.model.default_symptoms import with_symptoms
     from monitor.model.files import read_tokenizer
-    from monitor.model.folder import find_folder, fingerprint, open_folder
     from monitor.model.prompts import PromptEncoder
+    from monitor.training import continued
     from monitor.training.checkpoint import load_trainable, pick_device, save_model
     from monitor.training.finetuning import attach_adapter, fit
     from monitor.training.fitted import fit_answers
@@ -76,27 +83,44 @@ def command(
     changes = {"epochs": epochs, "batch": batch, "accumulation": accumulation, "rate": rate, "seed": seed}
     chosen = read_recipe(recipe, {key: value for key, value in changes.items() if value is not None})
     settings, prepared = chosen.adapter, prepare(data, chosen, texts, symptoms)
-    source = open_folder(find_folder(base))
-    fingerprint(source, with_adapter=False)  # refuses a base that is not the one its folder was written for
+    source = continued.open_source(base, start)
+    adapter = source.adapter if start else None
+    settings = continued.settings_of(adapter, settings) if adapter else settings
     claim_model_folder(out)
     dense = weights == "dense" or (weights == "auto" and target.type == "cpu")
     tokenizer, prompt = read_tokenizer(source.base), source.manifest.prompt
     prompt = with_symptoms(prompt, tokenizer) if prepared.symptoms else replace(prompt, symptoms=None)
     encoder = PromptEncoder(prompt, tokenizer)
     network = attach_adapter(load_trainable(source.base, target, dense=dense), settings)
+    seen = np.empty(0, np.uint64)
+    if adapter:
+        continued.load_adapter(network, adapter)
+        seen = continued.trained_before(source)
+        _print_start(console, source, prepared, seen)
     console.print(f"training on {target.type}: {_size(prepared)}, {count(settings.epochs, 'epoch')}")
     console.print(f"left out: {described(prepared.left_out)}")
     validation = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
     if prepared.symptoms:
         validation += prepared.symptoms.examples()
     epoch = trainable_epoch(prepared, encoder)
-    result = fit(network, encoder, epoch, validation, settings, _reporter(console))
+    result = fit(network, encoder, epoch, validation, settings, _reporter(console), continued=bool(adapter))
     fitted = fit_answers(network, encoder, prepared, chosen.calibration, settings.max_text_tokens, console.print)
     save_model(network, source, out, name=out.resolve().name, prompt=prompt, **fitted._asdict())
-    np.save(out / "training_list.npy", training_list(prepared.texts))
+    np.save(out / "training_list.npy", np.union1d(seen, training_list(prepared.texts)))
     _draw(result.curve, out)
     console.print(_best(result))
     console.print(_last_line(fitted, time.monotonic() - started, out), highlight=False, soft_wrap=True)
+
+
+def _print_start(console: Console, source: ModelFolder, prepared: Prepared, seen: npt.NDArray[np.uint64]) -> None:
+    """Tell what the model that training continues from has seen and what is not taken over."""
+    known = len(np.intersect1d(seen, training_list(prepared.validation.texts)))
+    console.print(
+        f"continues from {source.manifest.name}, which was trained on {known:,} of the "
+        f"{count(len(prepared.validation.texts), 'validation text')}"
+    )
+    if source.manifest.prompt.symptoms and not prepared.symptoms:
+        console.print("its symptoms question is left out, for nothing here teaches it; --symptoms embedded keeps it")
 
 
 def _last_line(fitted: Fitted, seconds: float, out: Path) -> str:
@@ -116,7 +140,13 @@ def _best(result: TrainResult) -> str:
     measured = " and ".join(f"{name} {value:.4f}" for name, value in figures.items() if value is not None)
     if not measured:
         return "validation macro-F1 is undefined, for the texts have one emotion; the last step is kept"
-    return f"best validation {measured} at step {result.best_step:,}"
+    if not result.before:
+        return f"best validation {measured} at step {result.best_step:,}"
+    if not result.best_step:
+        return f"validation {measured}: no step was better than the adapter it began with, which is kept"
+    before = {"macro-F1": "macro_f1", "symptoms AUROC": "symptoms_auroc"}
+    began = " and ".join(f"{name} {result.before[key]:.4f}" for name, key in before.items() if key in result.before)
+    return f"best validation {measured} at step {result.best_step:,}; it began with {began}"
 
 
 def _reporter(console: Console) -> Callable[[dict[str, float]], None]:

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from monitor.corpora.examples import Examples
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, DataError
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.bitsandbytes_loader import bitsandbytes
 from monitor.scoring.loading import multiplies_bf16
@@ -30,6 +30,10 @@ from monitor.training.packed_steps import PackedTrainer, can_train_packed
 from monitor.training.rows import row_groups, training_rows
 from monitor.training.validation import TrainResult, measurable, measure_validation
 
+CANNOT_COMPARE = (
+    "the validation texts have one emotion, so nothing tells whether training makes the adapter worse; "
+    "give validation texts of several emotions"
+)
 Report = Callable[[dict[str, float]], None]
 
 
@@ -102,19 +106,23 @@ def fit(
     validation: Examples,
     settings: TrainSettings,
     report: Report = lambda _: None,
+    *,
+    continued: bool = False,
 ) -> TrainResult:
     """Train the adapter in place and leave it at its best validation, or at its end where nothing can be measured.
 
-    The best validation has the largest sum of the emotions' macro-F1 and the symptoms answers' mean AUROC.
+    The best validation has the largest sum of the emotions' macro-F1 and the symptoms answers' mean AUROC. An
+    adapter that training continues from is validated before the first step, and stays where no step is better.
 
     Args:
         network: what `attach_adapter` returned, on its device.
         epoch: the examples of the epoch with the given index; drawn anew each time.
         validation: hard-labelled examples; the label is the target's maximum.
+        continued: whether the adapter is a trained one.
 
     Raises:
         DataError: an epoch holds no example, a soft target meets a label of several tokens, or criteria have
-            targets but the prompt has no symptoms question.
+            targets but the prompt has no symptoms question, or validation cannot measure a continued adapter.
     """
     random = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)
@@ -126,6 +134,12 @@ def fit(
     group_size = settings.batch * settings.accumulation
     result, best, started, steps_an_epoch = TrainResult(), dict[str, Tensor](), time.monotonic(), 0
     pending: list[tuple[dict[str, float], Tensor]] = []
+    if continued:
+        if not evaluations:
+            raise DataError(CANNOT_COMPARE)
+        result.before = {"step": 0}
+        measure(result.before, result)
+        best = _state(network)
     for rows in _epochs(encoder, epoch, settings):
         steps_an_epoch = steps_an_epoch or math.ceil(len(rows) / group_size)
         total = steps_an_epoch * settings.epochs

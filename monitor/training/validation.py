@@ -18,12 +18,14 @@ class TrainResult:
     """The best validation, and a record a step: loss in nats, rate, and what was measured after it.
 
     best_f1, best_auroc: macro-F1 of the emotions and mean AUROC of the symptoms answers at `best_step`; None where
-    the validation texts cannot tell it (one emotion only, no answer with hits and misses).
+    the validation texts cannot tell it (one emotion only, no answer with hits and misses). Step 0 is the adapter
+    that training continued from. `before` has its figures; it is empty for a new adapter.
     """
 
     best_f1: float | None = None
     best_auroc: float | None = None
     best_step: int = 0
+    before: dict[str, float] = field(default_factory=dict)
     curve: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -78,7 +80,8 @@ def measure_validation(
         labelled = validation.select(validation.criteria_weights > 0)
         auroc = validation_auroc(network, encoder, labelled, max_text_tokens, reader)
         record["symptoms_auroc"] = auroc
-    better = not result.best_step or (f1 or 0) + (auroc or 0) > (result.best_f1 or 0) + (result.best_auroc or 0)
+    first = result.best_f1 is None and result.best_auroc is None
+    better = first or (f1 or 0) + (auroc or 0) > (result.best_f1 or 0) + (result.best_auroc or 0)
     if better:
         result.best_f1, result.best_auroc, result.best_step = f1, auroc, int(record["step"])
     return better
