@@ -33,6 +33,7 @@ from monitor.training.recipe import read_recipe
 from reports.style.wording import count
 
 if TYPE_CHECKING:
+    from monitor.corpora.examples import Examples
     from monitor.model.folder import ModelFolder
     from monitor.training.fitted import Fitted
     from monitor.training.validation import TrainResult
@@ -68,7 +69,6 @@ def command(
     ] = None,
 ) -> None:
     """Fine-tune a base on labelled texts (QLoRA), calibrate it and write a model folder."""
-    from monitor.corpora.examples import Examples
     from monitor.model.default_symptoms import with_symptoms
     from monitor.model.files import read_tokenizer
     from monitor.model.prompts import PromptEncoder
@@ -84,32 +84,37 @@ def command(
     chosen = read_recipe(recipe, {key: value for key, value in changes.items() if value is not None})
     settings, prepared = chosen.adapter, prepare(data, chosen, texts, symptoms)
     source = continued.open_source(base, start)
-    adapter = source.adapter if start else None
-    settings = continued.settings_of(adapter, settings) if adapter else settings
+    if adapter := source.adapter if start else None:
+        settings = continued.settings_of(adapter, settings)
     claim_model_folder(out)
     dense = weights == "dense" or (weights == "auto" and target.type == "cpu")
     tokenizer, prompt = read_tokenizer(source.base), source.manifest.prompt
     prompt = with_symptoms(prompt, tokenizer) if prepared.symptoms else replace(prompt, symptoms=None)
     encoder = PromptEncoder(prompt, tokenizer)
     network = attach_adapter(load_trainable(source.base, target, dense=dense), settings)
-    seen = np.empty(0, np.uint64)
+    seen = continued.trained_before(source) if adapter else np.empty(0, np.uint64)
     if adapter:
         continued.load_adapter(network, adapter)
-        seen = continued.trained_before(source)
         _print_start(console, source, prepared, seen)
-    console.print(f"training on {target.type}: {_size(prepared)}, {count(settings.epochs, 'epoch')}")
-    console.print(f"left out: {described(prepared.left_out)}")
-    validation = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
-    if prepared.symptoms:
-        validation += prepared.symptoms.examples()
-    epoch = trainable_epoch(prepared, encoder)
-    result = fit(network, encoder, epoch, validation, settings, _reporter(console), continued=bool(adapter))
+    size = f"{_size(prepared)}, {count(settings.epochs, 'epoch')}"
+    console.print(f"training on {target.type}: {size}\nleft out: {described(prepared.left_out)}")
+    validation = _validation(prepared)
+    told, epoch = _reporter(console), trainable_epoch(prepared, encoder)
+    result = fit(network, encoder, epoch, validation, settings, told, continued=bool(adapter))
     fitted = fit_answers(network, encoder, prepared, chosen.calibration, settings.max_text_tokens, console.print)
     save_model(network, source, out, name=out.resolve().name, prompt=prompt, **fitted._asdict())
     np.save(out / "training_list.npy", np.union1d(seen, training_list(prepared.texts)))
     _draw(result.curve, out)
     console.print(_best(result))
     console.print(_last_line(fitted, time.monotonic() - started, out), highlight=False, soft_wrap=True)
+
+
+def _validation(prepared: Prepared) -> Examples:
+    """The texts held out of both questions."""
+    from monitor.corpora.examples import Examples
+
+    emotions = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
+    return emotions + prepared.symptoms.examples() if prepared.symptoms else emotions
 
 
 def _print_start(console: Console, source: ModelFolder, prepared: Prepared, seen: npt.NDArray[np.uint64]) -> None:
