@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+logger = logging.getLogger(__name__)
 RULES = ("level", "change", "sustained")
 ALL_RULES = (*RULES, "crisis")  # a single text raises the fourth, so it has no limit to choose
-LIMITS = MappingProxyType({"level": "threshold", "change": "change_limit", "sustained": "sustained_days"})
+LIMITS = MappingProxyType({"level": "threshold", "change": "change_errors", "sustained": "sustained_days"})
 """Rule -> name of the field that holds its limit. A rule raises an alert when its value reaches the limit."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -38,7 +40,7 @@ class AlertRules(BaseModel):
     min_texts: Count = Field(default=5, description="level: least number of texts in these days")
     level_days: Count = Field(default=7, description="level: how many days")
     confirm_days: Count = Field(default=2, description="level: days with texts in a row that must reach the line")
-    change_limit: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+    change_errors: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
         default=1.85,
         description="change: standard errors by which the mean of the last days lies above the subject's own past",
     )
@@ -71,6 +73,19 @@ class AlertRules(BaseModel):
     )
     calm_share: Probability = Field(default=0.75, description="share of a limit below which a day is calm")
     cooldown_days: Count = Field(default=14, description="days without an alert day after which an alert ends")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_change_rule(cls, values: Any) -> Any:
+        """A file for the former change rule gets the new rule's limits: the old ones counted texts, not errors."""
+        if not isinstance(values, dict) or "change_limit" not in values:
+            return values
+        logger.warning(
+            "alerts.change_limit (%s) is of the former change rule and is not used: the rule now counts standard "
+            "errors above a person's own past; remove the line, or set alerts.change_errors",
+            values["change_limit"],
+        )
+        return {name: value for name, value in values.items() if name not in ("change_limit", "change_allowance")}
 
     @model_validator(mode="after")
     def _possible(self) -> AlertRules:

@@ -11,7 +11,7 @@
 --        shortest; a stretch with fewer than change_texts texts has no value
 -- frame: past: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
 --        stretches: a quarter and half of change_days (at least a day), and change_days, ending on and including day
--- params: model_id, as_of, signal, change_limit, change_allowance, change_days, change_texts, wander, baseline_days, baseline_gap, baseline_texts, usual_texts, usual_mean, usual_deviation, calm_share
+-- params: model_id, as_of, signal, change_errors, change_allowance, change_days, change_texts, wander, baseline_days, baseline_gap, baseline_texts, usual_texts, usual_mean, usual_deviation, calm_share
 WITH daily AS (
     SELECT
         subject_id,
@@ -113,9 +113,9 @@ values_of_days AS (
         if(is_known, best.day, day) AS evidence_from,
         CAST(if(is_known, best.n, n) AS INTEGER) AS n,
         CAST(if(is_known, best.value, 0) AS DOUBLE) AS value,
-        is_known AND best.value >= $change_limit AS hit
+        is_known AND best.value >= $change_errors AS hit
     FROM stretches
-    QUALIFY bool_or(is_known AND best.value >= $change_limit) OVER (PARTITION BY subject_id)
+    QUALIFY bool_or(is_known AND best.value >= $change_errors) OVER (PARTITION BY subject_id)
 )
 SELECT
     subject_id,
@@ -124,5 +124,5 @@ SELECT
     n,
     value,
     hit,
-    is_known AND value < $calm_share * $change_limit AS calm
+    is_known AND value < $calm_share * $change_errors AS calm
 FROM values_of_days

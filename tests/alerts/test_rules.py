@@ -63,7 +63,7 @@ random_rules = st.builds(
     min_texts=st.integers(1, 4),
     level_days=st.integers(1, 8),
     confirm_days=st.integers(1, 3),
-    change_limit=st.sampled_from([0.3, 1.1, 2.7]),
+    change_errors=st.sampled_from([0.3, 1.1, 2.7]),
     change_allowance=st.sampled_from([0.0, 0.0625, 0.25]),
     change_days=st.integers(1, 12),
     change_texts=st.integers(1, 4),
@@ -88,7 +88,7 @@ random_rules = st.builds(
 @example(  # all three stretches of day 13 have the same mean
     feed={"a": {}, "b": {0: [0.0, 0.0, 0.5], 1: [0.0], 12: [0.125], 13: [0.5]}},
     rules=AlertRules(
-        threshold=0.0, min_texts=1, level_days=1, confirm_days=1, change_limit=0.3, change_allowance=0.0,
+        threshold=0.0, min_texts=1, level_days=1, confirm_days=1, change_errors=0.3, change_allowance=0.0,
         change_days=2, baseline_days=12, baseline_gap=1, baseline_texts=1, sustained_days=1, sustained_of=3,
         sustained_line=0.125, calm_share=0.0, cooldown_days=1,
     ),
@@ -219,8 +219,8 @@ def test_days_after_as_of_are_not_read(con: duckdb.DuckDBPyConnection) -> None:
         ({"threshold": float("nan")}, "threshold"),
         ({"min_texts": 0}, "greater than or equal to 1"),
         ({"min_texts": 2.5}, "valid integer"),
-        ({"change_limit": 0}, "greater than 0"),
-        ({"change_limit": float("inf")}, "finite"),
+        ({"change_errors": 0}, "greater than 0"),
+        ({"change_errors": float("inf")}, "finite"),
         ({"sustained_days": 15}, "sustained_days is 15 of 14 days"),
         ({"treshold": 0.5}, "Extra inputs"),
     ],
@@ -240,3 +240,10 @@ def test_days_on_which_a_rule_could_fire_are_counted_by_its_need_of_texts(con: d
     assert row == {
         "subject_days": 130, "level": 25, "change": 9, "sustained": 26, "any": 26, "crisis": 32,
     }  # fmt: skip
+
+
+def test_limits_of_the_former_change_rule_are_named_and_not_used(caplog: pytest.LogCaptureFixture) -> None:
+    rules = AlertRules.model_validate({"change_limit": 4.0, "change_allowance": 0.1, "threshold": 0.5})
+    assert rules == AlertRules(threshold=0.5)
+    assert "alerts.change_limit (4.0)" in caplog.text
+    assert "change_errors" in caplog.text

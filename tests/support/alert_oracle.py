@@ -70,7 +70,7 @@ def change(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
             value = round(above / error, 9) if len(texts) >= rules.change_texts else 0.0
             found.append((value, -place, len(texts), min(chosen)))
         value, _, n, first = max(found)
-        hit, calm = value >= rules.change_limit, value < rules.calm_share * rules.change_limit
+        hit, calm = value >= rules.change_errors, value < rules.calm_share * rules.change_errors
         result[day] = Signal(first, n, value, hit, calm)
     return result
 
