@@ -155,6 +155,10 @@ class PeopleList:
     def changed(self) -> list[Line]:
         """What changed in the last 7 days, a line each."""
         words, news = self.inputs.words, people.changes(self.inputs, self.listed)
+        nobody = words(
+            "nobody by 10 points or more, of those with {n} texts or more in both weeks",
+            n=self.inputs.options.min_texts,
+        )
         lines = [
             self._line(words("New alerts"), news.new, words("nobody")),
             self._line(words("Alerts closed, calm again"), news.calm, words("nobody")),
@@ -162,12 +166,12 @@ class PeopleList:
             Line(
                 words("Rose most against the week before"),
                 [self.link(one, words.points(change)) for one, change in news.rose],
-                "" if news.rose else words("nobody by 10 points or more"),
+                "" if news.rose else nobody,
             ),
             Line(
                 words("Fell most against the week before"),
                 [self.link(one, words.points(change)) for one, change in news.fell],
-                "" if news.fell else words("nobody by 10 points or more"),
+                "" if news.fell else nobody,
             ),
         ]
         looked = dict.fromkeys(row["subject_id"] for row in news.looked)
