@@ -28,7 +28,7 @@ class _Recoded(io.RawIOBase):
     """A stream of another encoding as UTF-8. Bytes that it cannot decode become bytes that are not UTF-8."""
 
     def __init__(self, stream: IO[bytes], encoding: str) -> None:
-        self._stream = stream
+        self._stream, self._encoding = stream, encoding
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
         self._rest = b""
 
@@ -43,6 +43,10 @@ class _Recoded(io.RawIOBase):
             except UnicodeDecodeError:  # UTF-16 cut short has no escape
                 text = "\udcff"
                 self._decoder.reset()
+            except UnicodeError as error:  # UTF-16 without its mark, or a codec that is none of texts
+                raise DataError(
+                    f"{self._stream.name}: cannot be read as {self._encoding} ({error}); name its own encoding"
+                ) from error
             self._rest = text.encode("utf-8", "surrogatepass")
             if not raw:
                 break

@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.errors import DataError
+from monitor.intake import streams
 from monitor.intake.documents import check_file, read_documents
 from monitor.intake.feeds import Feed, feed_finder
 from tests.support.inputs import read, refusals, write
@@ -172,3 +173,10 @@ def test_a_file_that_two_feeds_name_is_refused_in_one_line(tmp_path: Path) -> No
     with pytest.raises(DataError, match=r"two feeds name this file"):
         feed_of(path)
     assert feed_finder([Feed(files="b.csv")], tmp_path)(path) is None
+
+
+def test_a_file_in_another_encoding_than_named_is_one_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_bytes(b"subject_id,posted_at,text\ns1,2026-01-05,hello there\n" * 9)
+    with pytest.raises(DataError, match=r"feed\.csv: cannot be read as utf-16 .*name its own encoding"):
+        streams.open_text(path, "utf-16").read()
