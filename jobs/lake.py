@@ -48,7 +48,7 @@ from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import load_settings
 
 SHOWN = 20  # lines of one kind of fault
-command = new_app("Beyond one machine: a lake of Parquet files that many machines fill and reports read.")
+command = new_app("Beyond one machine: a lake of Parquet files.")
 LakeOption = Annotated[str, typer.Option("--lake", metavar="DIR_OR_URL", help="Folder of the lake, or s3://, gs://.")]
 KeyOption = Annotated[
     Path | None,

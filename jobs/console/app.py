@@ -45,7 +45,7 @@ COMMANDS = MappingProxyType(
         "validate": "Compare the scores with clinical outcomes.",
         "transfer": "Measure a model on text unlike its corpus.",
         "pretrain": "Rebuild the base of the built-in model.",
-        "lake": "Beyond one machine: ingest, score, check, compact and open a lake of Parquet files.",
+        "lake": "Beyond one machine: a lake of Parquet files.",
         "benchmark": "Measure the speed of scoring, beside the methods it replaces.",
     }
 )

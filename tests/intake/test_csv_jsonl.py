@@ -56,7 +56,7 @@ def test_a_bad_csv_row_is_rejected_with_its_place_and_the_rest_is_read(
         ("[1, 2]", None, "not a JSON object"),
         ("7", None, "not a JSON object"),
         ("[" * 100_000, None, "not JSON"),
-        ('{"subject_id": "s1", "posted_at": "2026-01-05"}', "text", "empty"),
+        ('{"subject_id": "s1", "posted_at": "2026-01-05"}', "text", "the object has no such key"),
         ('{"subject_id": "s1", "posted_at": "2026-01-05", "text": null}', "text", "empty"),
         ('{"subject_id": "s1", "posted_at": "2026-01-05", "text": 5}', "text", "a JSON number"),
         ('{"subject_id": "s1", "posted_at": "2026-01-05", "text": ["x"]}', "text", "a JSON array"),
