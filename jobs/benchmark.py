@@ -24,7 +24,7 @@ from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note
 from monitor.corpora.splits import load_splits
 from monitor.demo.feed import demo_feed_path
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, cannot_write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -147,7 +147,7 @@ def _write(results: dict[str, Any], out: Path) -> None:
     try:
         (out / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--out {out}: cannot write there ({error.strerror}); name another folder") from error
+        raise cannot_write(f"--out {out}", error) from error
 
 
 def demo_texts() -> list[str]:

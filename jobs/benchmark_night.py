@@ -22,7 +22,7 @@ from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer
 from monitor.benchmark.peak_memory import peak_memory
 from monitor.database.connection import Database
-from monitor.errors import ConfigError
+from monitor.errors import cannot_write
 from monitor.privacy.pseudonyms import default_key_file, open_pseudonyms
 from monitor.settings import Settings
 
@@ -81,7 +81,7 @@ def benchmark_night(
         results = {"reading": reading, "night": night}
         (out / "night.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise ConfigError(f"--out {out}: cannot write there ({error.strerror}); name another folder") from error
+        raise cannot_write(f"--out {out}", error) from error
     return results
 
 

@@ -34,7 +34,7 @@ from jobs.evaluation.quality_gate import failing, gate, read_gate
 from monitor import NOT_A_DIAGNOSIS
 from monitor.benchmark.peak_memory import peak_memory
 from monitor.corpora.splits import load_splits
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, cannot_write
 from monitor.evaluation.baselines import majority, tfidf_svm
 from monitor.labels import RiskMap
 from monitor.model.calibration import CONTENT_FREE
@@ -160,9 +160,7 @@ def _check_writable(out: Path, db: Path | None) -> None:
                     if (file := out / "metrics.json").exists():
                         file.open("ab").close()
             except OSError as error:
-                raise ConfigError(
-                    f"{option} {folder}: cannot write there ({error.strerror}); name another folder"
-                ) from error
+                raise cannot_write(f"{option} {folder}", error) from error
     if db and db.exists():
         from monitor.database.connection import Database  # not every machine that evaluates has DuckDB
 

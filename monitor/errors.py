@@ -12,6 +12,10 @@ Each message is one line: what is wrong, where (file, row, column), and the reme
 and exits with 2. Any other exception is a bug, with exit code 1.
 """
 
+from errno import EDQUOT, EFBIG, ENOSPC
+
+DISK_FULL = "the disk is full, or this user may write no more; make room and run again, committed rows are kept"
+
 
 class MonitorError(Exception):
     """Base of every error that a user can correct."""
@@ -39,3 +43,15 @@ class StoreError(MonitorError):
 
 class BusyError(StoreError):
     """Another run is working on the database."""
+
+
+def cannot_write(place: str, error: OSError) -> MonitorError:
+    """The error for an output that cannot be written: a full disk wants room, any other fault another folder.
+
+    Args:
+        place: the folder or file, with the option that named it, such as "--out report".
+        error: what the operating system said.
+    """
+    if error.errno in (ENOSPC, EDQUOT, EFBIG):
+        return StoreError(f"{place}: {DISK_FULL} ({error.strerror})")
+    return ConfigError(f"{place}: cannot write there ({error.strerror}); name another folder")

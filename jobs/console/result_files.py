@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import polars as pl
 
 from jobs.console.progress import without_control_characters
-from monitor.errors import ConfigError, DataError
+from monitor.errors import ConfigError, DataError, cannot_write
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """A spreadsheet runs a cell that begins so; OWASP, "CSV Injection"."""
@@ -98,7 +98,7 @@ def write_file(frame: pl.DataFrame, file: Path, *, safe_csv: bool = True) -> Non
                 write_rows(frame.columns, [frame.rows()], Format.CSV, stream, safe_csv=safe_csv)
         unfinished.replace(file)
     except OSError as error:
-        raise ConfigError(f"--out {file}: cannot write there ({error.strerror})") from error
+        raise cannot_write(f"--out {file}", error) from error
     finally:
         unfinished.unlink(missing_ok=True)
 

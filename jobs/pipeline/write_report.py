@@ -14,7 +14,7 @@ import polars as pl
 from jobs.console.progress import print_note
 from jobs.pipeline.report_inputs import collect_inputs
 from monitor.database.connection import Database, private_files
-from monitor.errors import ConfigError
+from monitor.errors import cannot_write
 from monitor.output_files import OutputFiles
 from monitor.privacy.codes import give_missing_codes
 from reports.risk import html, pages, pictures
@@ -54,7 +54,7 @@ def write_report(
             out.mkdir(parents=True, exist_ok=True)
             _write(inputs, Words(options.lang), out, drawer)
     except OSError as error:
-        raise ConfigError(f"--out {out}: cannot write there ({error.strerror}); name another folder") from error
+        raise cannot_write(f"--out {out}", error) from error
     if not isinstance(inputs, Notice):
         for line in withheld(inputs):
             print_note(f"{out}: {line}")

@@ -20,10 +20,10 @@ from filelock import FileLock, Timeout
 
 from monitor.database import doublewrite
 from monitor.database.lake_views import allow_lake, lake_url
-from monitor.database.remedies import DISK_FULL, explained
+from monitor.database.remedies import explained
 from monitor.database.schema import check_schema, make_empty, migrate
 from monitor.database.writer_gate import POLL_S, Gate
-from monitor.errors import BusyError, StoreError
+from monitor.errors import DISK_FULL, BusyError, StoreError
 
 READ_WAIT_S = 10.0
 MAX_NAME_BYTES = 220  # the longest name beside it is .NAME.key.PID.new

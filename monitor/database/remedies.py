@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.errors import StoreError
+from monitor.errors import DISK_FULL, StoreError
 
 _FILE_ERRORS = (
     duckdb.OperationalError,
@@ -17,7 +17,6 @@ _FILE_ERRORS = (
     duckdb.FatalException,
     duckdb.PermissionException,
 )
-DISK_FULL = "the disk is full, or this user may write no more; make room and run again, committed rows are kept"
 _FULL = ("No space left", "Out of disk", "File too large")
 
 

@@ -20,7 +20,7 @@ from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
 from monitor.database.remedies import explained
 from monitor.database.statements import execute, statement
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, cannot_write
 from monitor.output_files import OutputFiles
 
 NAME = "risk-snapshot.duckdb"
@@ -139,6 +139,4 @@ def _writing_to(folder: Path) -> Iterator[None]:
         with private_files():
             yield
     except OSError as error:
-        raise ConfigError(
-            f"{folder}: cannot write the snapshot there ({error.strerror}); name another folder"
-        ) from error
+        raise cannot_write(str(folder), error) from error

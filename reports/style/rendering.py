@@ -20,7 +20,7 @@ from typing import Any
 
 import vl_convert
 
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import MonitorError, cannot_write
 
 PROCESSES = 2  # as many pictures are large
 INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
@@ -127,9 +127,7 @@ def _one_clear_error(file: Path) -> Iterator[None]:
     except BrokenProcessPool as error:
         raise RuntimeError("a process that draws pictures ended before its time") from error
     except OSError as error:
-        raise ConfigError(
-            f"--out {file.parent}: cannot write there ({error.strerror}); name another folder"
-        ) from error
+        raise cannot_write(f"--out {file.parent}", error) from error
 
 
 @contextmanager

@@ -51,6 +51,7 @@ def hostile(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> Path:
             for series, attack in zip(inputs.cohorts, ATTACKS, strict=False)
         ],
         places={names.get(subject, subject): place for subject, place in inputs.places.items()},
+        people=renamed(inputs.people),
         subject_week=renamed(inputs.subject_week),
         subject_day=renamed(inputs.subject_day),
         subject_7=renamed(inputs.subject_7),
