@@ -110,13 +110,13 @@ def test_a_full_disk_costs_no_committed_row(small_disk: Path, tmp_path: Path) ->
 def test_of_two_disks_the_full_one_is_named(
     small_disk: Path, tmp_path: Path, setting: str, left: list[str] | None
 ) -> None:
-    subprocess.run(["mount", "-o", "remount,size=1m" if left else "remount,size=16k", small_disk], check=True)
+    subprocess.run(["mount", "-o", "remount,size=1m" if left else "remount,size=64k", small_disk], check=True)
     inbox, folder = tmp_path / "inbox", small_disk / setting
     inbox.mkdir()
     write_csv(inbox / "1.csv", rows(0, 25))
     chosen = settings(tmp_path / "db", inbox).model_copy(update={setting: folder})
     with pytest.raises(StoreError, match=rf"^(--out )?{folder}: the disk is full"):
-        run_night(chosen, MODEL, draw=False)
+        run_night(chosen, MODEL, draw=setting == "out")
     if left:
         assert [file.name for file in folder.iterdir()] == left  # no torn copy
     assert len(contents(chosen.db)["scores"]) == 25
