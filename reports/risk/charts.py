@@ -204,7 +204,7 @@ def heat_weekday_hour(
         ("n_subjects", words("Subjects"), ",d"),
     ]
     visible = cells.transform_filter("!datum.withheld").encode(
-        color=axes.heat_colours("p_high", frame, palette, words), tooltip=axes.tooltips(tooltip_rows)
+        color=axes.heat_colours("p_high", frame, palette, words, width), tooltip=axes.tooltips(tooltip_rows)
     )
     grey = cells.transform_filter("datum.withheld").mark_rect(
         color=palette.withheld, stroke=palette.paper, strokeWidth=1.5

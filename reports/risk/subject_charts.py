@@ -33,7 +33,7 @@ def heat_subject_week(
             x=axes.time_axis("week", frame["week"], words),
             x2=alt.X2("week_end:T"),
             y=alt.Y("label:N", sort=order, axis=axis, scale=alt.Scale(padding=0)),
-            color=axes.heat_colours("p_high", frame, palette, words),
+            color=axes.heat_colours("p_high", frame, palette, words, width),
             tooltip=axes.tooltips(tooltip_rows),
         )
         .properties(width=width, height=row * frame["label"].n_unique())

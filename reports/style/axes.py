@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import polars as pl
@@ -18,6 +18,7 @@ from reports.style.wording import Words
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 """The version of Vega-Lite that this Altair writes, as vl-convert names it."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
+KEY_WIDTH = 320  # pixels, of a colour ramp
 Rows = Sequence[tuple[str, str, str | None]]
 """Tooltip rows: column, title, and number format (None: text)."""
 UNDRAWABLE = dict.fromkeys(
@@ -177,8 +178,10 @@ def stacked_colours(field: str, colours: Mapping[str, str]) -> alt.Color:
     return alt.Color(f"{field}:N", scale=scale, legend=key)
 
 
-def heat_colours(field: str, frame: pl.DataFrame, palette: Palette, words: Words) -> alt.Color:
-    """The heat ramp in round steps that fit the frame's own values."""
+def heat_colours(
+    field: str, frame: pl.DataFrame, palette: Palette, words: Words, width: int | Literal["container"]
+) -> alt.Color:
+    """The heat ramp in round steps that fit the frame's own values; its key is never wider than the chart."""
     inner = breaks(frame[field], len(palette.heat))
     count, ramp = len(inner) + 1, palette.heat
     picks = [ramp[round(place * (len(ramp) - 1) / max(count - 1, 1))] for place in range(count)]
@@ -187,7 +190,8 @@ def heat_colours(field: str, frame: pl.DataFrame, palette: Palette, words: Words
         type="gradient",  # explicit, or Vega-Lite ignores the length and the labels touch
         orient="top",
         format=".0%",
-        gradientLength=320,
+        # A picture's charts share one specification, in which `width` is that of none of them.
+        gradientLength=alt.ExprRef(f"min({KEY_WIDTH}, width)") if width == "container" else KEY_WIDTH,
         offset=8,
     )
     return alt.Color(f"{field}:Q", scale=alt.Scale(type="threshold", domain=inner, range=picks), legend=key)
