@@ -36,7 +36,7 @@ from jobs.pipeline.summary import print_file_warnings
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.database.statements import utc_now
-from monitor.errors import ConfigError, DataError, StoreError
+from monitor.errors import ConfigError, StoreError
 from monitor.lake.check import LakeCheck, check_lake
 from monitor.lake.compaction import MERGED_ROWS
 from monitor.lake.compaction import compact as compact_lake
@@ -91,8 +91,7 @@ def ingest(
         }
     )
     print_file_warnings(counts)
-    if counts.n_read == counts.n_rejected:
-        raise DataError("no row of the input could be used" if counts.n_read else "the input holds no rows")
+    counts.check_taken(f"the rejects of {lake}")
 
 
 @command.command()

@@ -22,14 +22,21 @@ from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from jobs.pipeline.summary import print_summary
 from monitor.database.connection import Database
+from monitor.errors import ConfigError
 from monitor.settings import Settings, load_settings
 
 
 def run_nightly(settings: Settings, load: Callable[[], Scorer], *, trust_clock: bool = False) -> None:
-    """Run the pipeline once and print its summary; `load` opens the model."""
+    """Run the pipeline once and print its summary; `load` opens the model.
+
+    Raises:
+        ConfigError: two feeds name one file, which was not read; the run did everything else.
+    """
     print_note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     done = run_pipeline(settings, load, trust_clock=trust_clock)
     print_summary(done.counts, Database(settings.db), done.model, done.page, done.quality, done.alerts)
+    for path, reason in done.counts.undecided.items():
+        raise ConfigError(f"{path}: {reason}")
 
 
 def command(

@@ -37,7 +37,7 @@ from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
-from monitor.errors import ConfigError, DataError
+from monitor.errors import ConfigError
 from monitor.intake.feeds import Feed, feed_finder
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import default_key_file
@@ -123,9 +123,7 @@ def command(
         on_change=cast(OnChange, on_change) if on_change else settings.on_change,
     )
     print_summary(done.counts, Database(db), done.model, alerts=done.alerts)
-    counts = done.counts
-    if counts.n_read == counts.n_rejected:
-        raise DataError("no row of the input could be used" if counts.n_read else "the input holds no rows")
+    done.counts.check_taken(f"the table rejects of {db}")
 
 
 if __name__ == "__main__":

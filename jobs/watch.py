@@ -53,7 +53,7 @@ def _run_batch(settings: Settings, load: Callable[[], Scorer], report: bool) -> 
     """Run the pipeline once; print one line if there was anything to do."""
     done = run_pipeline(settings, load, "watch", report=report)
     counts = done.counts
-    if counts.n_read or counts.n_scored or counts.refused:
+    if counts.n_read or counts.n_scored or counts.refused or counts.undecided:
         print_note(
             f"read {counts.n_read:,}, rejected {counts.n_rejected:,}, appended {counts.n_appended:,}, "
             f"scored {counts.n_scored:,}; quality {done.quality.level}"

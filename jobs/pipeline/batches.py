@@ -184,7 +184,7 @@ def count_batch(batch: Batch, appended: Appended, counts: RunCounts) -> None:
         if reject["reject_id"].item() in appended.new_refusals:
             counts.refused[path] = reason
         else:
-            counts.still_refused.append(path)
+            counts.still_refused[path] = reason
 
 
 def _refuse(con: duckdb.DuckDBPyConnection, refusals: list[pl.DataFrame], run_id: str) -> set[str]:

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+import polars as pl
+
 from jobs.console.interrupts import raise_if_stopped
 from jobs.console.progress import print_note, progress
 from jobs.pipeline import batches
@@ -16,9 +18,10 @@ from jobs.pipeline.inbox import size_and_mtime
 from jobs.pipeline.run_counts import RunCounts
 from monitor.database import store
 from monitor.database.connection import Database
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 from monitor.intake import documents
 from monitor.intake.feeds import FeedOf
+from monitor.intake.raw_rows import LAST_FAULTS
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import Pseudonyms
 
@@ -43,14 +46,15 @@ def ingest(
         run_id: the run whose ledger line counts the rows.
         counts: the same counts, and the reasons of the rejects.
         unattended: skip files whose content was read before, under any name. A file that cannot be read becomes one
-            reject without a row number, and the run goes on.
+            reject without a row number, a file that two feeds name stays unread, and the run goes on.
         pseudonyms: replaces the ids of subjects and documents; None: they stay.
         feed_of: gives the feed of each file; None: all have the columns of the contract.
         ids: what else to drop from ids of subjects; None: nothing.
         on_change: what a row with a used doc_id, but another time or text, does.
 
     Raises:
-        DataError: a file cannot be read at all; the files before it are in the database.
+        DataError, ConfigError: a file cannot be read at all; the files before it are in the database. Of a file that
+            is damaged further on the rows before are read, and it becomes one reject more.
     """
     read_before = set[tuple[int, str]]()  # bytes and SHA-256; a forgotten file has no name any more
     if unattended or on_change == "replace":
@@ -112,16 +116,24 @@ def read_files(
                 chunks = documents.read_documents(
                     path, pseudonyms=pseudonyms, ids=ids, feed=feed, on_change=on_change
                 )
-                _read_file(path, writer, (replace(chunk, read_before=is_known) for chunk in chunks), advance)
+                known = (replace(chunk, read_before=is_known) for chunk in chunks)
+                reason = _read_file(path, writer, known, advance)
+                counts.n_files += 1
+            except ConfigError as error:
+                if not unattended:
+                    raise
+                counts.undecided[path] = str(error).removeprefix(f"{path}: ")
+                continue
             except DataError as error:
                 if not unattended:
                     raise
                 if size_and_mtime(path) is None:
                     print_note(f"{path.name} was taken away before it was read")
                     continue
-                writer.refuse(path, str(error).removeprefix(f"{path}: "), sha256)
+                reason = str(error).removeprefix(f"{path}: ")
+            if reason is not None:
+                writer.refuse(path, reason, sha256)
                 continue
-            counts.n_files += 1
             if before is None or size_and_mtime(path) != before:
                 print_note(f"{path.name} changed while it was read; the next run reads it again")
                 continue
@@ -130,16 +142,20 @@ def read_files(
 
 def _read_file(
     path: Path, writer: BatchWriter, chunks: Iterable[documents.Chunk], advance: Callable[[int], None]
-) -> None:
-    n_read = n_valid = 0
+) -> str | None:
+    """Read one file; returns why its end was not read, if so."""
+    n_read, n_valid, unread = 0, 0, None
     for chunk in chunks:
         writer.add(chunk)
         raise_if_stopped()
         advance(chunk.n_read)
         n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid
-    if not n_valid:
+        for row, reason in chunk.rejects.filter(pl.col("reason").is_in(LAST_FAULTS)).select("row", "reason").rows():
+            unread = f"row {row:,}: {reason}; the rows before were read; export it again"
+    if not n_valid and unread is None:
         reason = "every row was rejected" if n_read else "it holds no rows"
         writer.counts.empty[path] = f"nothing was taken from this file; {reason}"
+    return unread
 
 
 def _sha256(path: Path) -> str:

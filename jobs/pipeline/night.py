@@ -82,7 +82,7 @@ def run_pipeline(
         score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
         explain_alerts(db, run.scorer, run.run_id)
-        quality = judge_input(db, settings, run.run_id)
+        quality = judge_input(db, settings, run.run_id, len(counts.undecided))
         if settings.text_days is not None:
             try:
                 drop_old_texts(db, settings.text_days, trust_clock=trust_clock)
@@ -94,10 +94,10 @@ def run_pipeline(
     return NightResult(counts, run.scorer.model, alerts, quality, page)
 
 
-def judge_input(db: Database, settings: Settings, run_id: str) -> Judgement:
+def judge_input(db: Database, settings: Settings, run_id: str, n_undecided: int) -> Judgement:
     """Measure the rows of a run and judge them; it runs after the alerts, so that its failure costs no alert."""
     with db.reading() as con:
-        measures = measure(con, run_id, settings.quality.min_rows)
+        measures = measure(con, run_id, settings.quality.min_rows) | {"undecided_files": n_undecided}
     return record_judgement(db, run_id, measures, settings.quality)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from monitor.errors import DataError
 from monitor.intake import documents
 
 
@@ -24,8 +25,9 @@ class RunCounts:
         scoring_s: seconds of scoring, commits included.
         reasons: number of rejects for each `column: reason`.
         examples: file and row of the first reject for each of these.
-        refused: files that cannot be read, with the reason.
-        still_refused: files that an earlier run refused and that did not change since.
+        refused: files that cannot be read, or not to the end, with the reason.
+        still_refused: such files that an earlier run refused and that did not change since, with the reason.
+        undecided: files that two feeds name, with the reason; they stay unread.
         empty: files without a valid row, with the reason.
     """
 
@@ -45,7 +47,8 @@ class RunCounts:
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     refused: dict[Path, str] = field(default_factory=dict)
-    still_refused: list[Path] = field(default_factory=list)
+    still_refused: dict[Path, str] = field(default_factory=dict)
+    undecided: dict[Path, str] = field(default_factory=dict)
     empty: dict[Path, str] = field(default_factory=dict)
 
     def add_chunks(
@@ -66,3 +69,19 @@ class RunCounts:
         self.n_replaced += n_replaced
         self.n_known_rejects += n_known_rejects
         self.n_appended += n_appended
+
+    def check_taken(self, rejects: str) -> None:
+        """Raise DataError if a file was not read to its end, or if no row could be used.
+
+        `rejects` is the place where the refused rows are.
+        """
+        for path, reason in (self.refused | self.still_refused).items():
+            raise DataError(f"{path}: {reason}")
+        if self.n_read == self.n_rejected:
+            reason, n = next(iter(self.reasons.most_common(1)), ("", 0))
+            raise DataError(
+                f"no row of the input could be used; {n:,} of {self.n_read:,}: {reason} (first: "
+                f"{self.examples[reason]}); all are in {rejects}, and `risk-monitor inspect FILE` proposes settings"
+                if n
+                else "the input holds no texts of a person"
+            )

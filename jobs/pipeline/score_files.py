@@ -15,7 +15,7 @@ from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
-from monitor.intake.documents import check_file, find_inputs
+from monitor.intake.documents import check_files, find_inputs
 from monitor.intake.feeds import FeedOf
 from monitor.intake.row_rules import IdRules, OnChange
 
@@ -63,8 +63,7 @@ def score_files(
         DataError, StoreError, ModelError: an input, the database or the model cannot be read.
     """
     files = find_inputs(inputs, feed_of)
-    for path in files:
-        check_file(path, feed_of(path) if feed_of else None)
+    check_files(files, feed_of)
     counts = RunCounts()
     with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
         ingest(

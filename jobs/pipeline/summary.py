@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +62,8 @@ def _count_lines(counts: RunCounts, db: Database) -> list[tuple[str, int, str]]:
     return [
         ("read", counts.n_read, f"rows of {_files(counts.n_files)}"),
         *[("skipped", counts.n_skipped_files, "read before as they are now")][: counts.n_skipped_files],
-        *[("refused", len(counts.refused), "cannot be read at all, see below")][: len(counts.refused)],
+        *[("undecided", len(counts.undecided), "named by two feeds, see below")][: len(counts.undecided)],
+        *[("refused", len(counts.refused), "cannot be read, or not to the end; see below")][: len(counts.refused)],
         ("rejected", counts.n_rejected, rejects if counts.reasons else ""),
         *[("", counts.n_known_rejects, "of them rejected by an earlier run, too")][: counts.n_known_rejects],
         *(
@@ -81,8 +82,8 @@ def _count_lines(counts: RunCounts, db: Database) -> list[tuple[str, int, str]]:
 
 
 def print_file_warnings(counts: RunCounts) -> None:
-    """Warn of each file that was refused or had no valid row: the first few with the reason, the others by name."""
-    files = [*counts.refused.items(), *counts.empty.items()]
+    """Warn of each file that was not read or had no valid row: the first few with the reason, the others by name."""
+    files = [*counts.undecided.items(), *counts.refused.items(), *counts.empty.items()]
     for path, reason in files[:TOP_REASONS]:
         print_warning(f"{path}: {reason}")
     if more := [path for path, _ in files[TOP_REASONS:]]:
@@ -95,7 +96,7 @@ def print_file_warnings(counts: RunCounts) -> None:
         )
 
 
-def _names(files: Sequence[Path]) -> str:
+def _names(files: Iterable[Path]) -> str:
     return ", ".join(path.name for path in files)
 
 

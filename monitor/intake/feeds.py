@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from monitor.errors import DataError
+from monitor.errors import ConfigError
 from monitor.intake.date_rules import EXCEL, DateRule
 
 PresetName = Literal[
@@ -151,7 +151,7 @@ FeedOf = Callable[[Path], Feed | None]
 def feed_finder(feeds: Sequence[Feed], inbox: Path) -> FeedOf:
     """A function that gives the feed of a file of the inbox; None if no feed's pattern names the file.
 
-    The function raises DataError if the patterns of two feeds name the file.
+    The function raises ConfigError if the patterns of two feeds name the file.
     """
     matches: dict[Path, list[Feed]] = {}
     for feed in feeds:
@@ -162,7 +162,7 @@ def feed_finder(feeds: Sequence[Feed], inbox: Path) -> FeedOf:
         found = matches.get(path.resolve(), [])
         if len(found) > 1:
             names = " and ".join(f'files = "{feed.label}"' for feed in found[:2])
-            raise DataError(f"{path}: two feeds name this file ({names}); change one pattern")
+            raise ConfigError(f"{path}: two feeds name this file ({names}); change one pattern")
         return found[0] if found else None
 
     return find

@@ -15,7 +15,18 @@ from typing import Any, NamedTuple
 from monitor.errors import DataError
 from monitor.intake.csv_jsonl import add_object, read_jsonl
 from monitor.intake.presets import PARENT
-from monitor.intake.raw_rows import BOM, DAMAGE, MAX_LINE_BYTES, Batch, BatchBuilder, Line, Stream
+from monitor.intake.raw_rows import (
+    BOM,
+    DAMAGE,
+    DAMAGED,
+    MAX_LINE_BYTES,
+    TOO_LONG,
+    TRAILING,
+    Batch,
+    BatchBuilder,
+    Line,
+    Stream,
+)
 from monitor.intake.selection import Selection, listed
 
 BLOCK_BYTES = 2**18
@@ -27,7 +38,6 @@ _SPACE = re.compile(r"\s*")
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}"]', re.DOTALL)  # possessive: an open string costs one pass
 _SCALAR = re.compile(r'[^\s,\]}"]+')
 _ASSIGNED = re.compile(r"\s*window\.[\w.]+\s*=\s*")  # Twitter's archive is JavaScript
-_DAMAGED = "the file is damaged or cut short from here on"
 _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
@@ -52,6 +62,7 @@ class Entries:
     Attributes:
         keys: of the object at the top.
         n_arrays: number of arrays at the paths so far.
+        is_damaged: whether the file itself cannot be read on.
     """
 
     def __init__(self, stream: Stream, paths: tuple[tuple[str, ...], ...]) -> None:
@@ -60,10 +71,14 @@ class Entries:
         self._text, self._at, self._ended = "", 0, False
         self.keys: list[str] = []
         self.top = "no JSON object or array"
-        self.n_arrays = 0
+        self.n_arrays, self.is_damaged = 0, False
 
     def start(self) -> str:
-        """The beginning of the text, at most a block, without reading on."""
+        """The beginning of the text, at most a block, without reading on.
+
+        Raises:
+            NoJsonError: the file is damaged there.
+        """
         self._fill()
         self._text = self._text.lstrip(BOM)
         if prefix := _ASSIGNED.match(self._text):
@@ -74,9 +89,11 @@ class Entries:
         """The entries in order.
 
         Raises:
-            NoJsonError: the text is damaged or cut short from here on.
+            NoJsonError: the text is damaged or cut short from here on, or does not end where its JSON ends.
         """
         yield from self._walk(self._paths, {}, is_top=True)
+        if self._peek() not in ("", ";"):  # Twitter's JavaScript may end with one
+            raise NoJsonError(TRAILING)
 
     def _walk(self, paths: tuple[tuple[str, ...], ...], parent: dict[str, Any], *, is_top: bool) -> Iterator[Entry]:
         mark = self._peek()
@@ -102,7 +119,7 @@ class Entries:
         while self._next_element("}"):
             key = _parsed(self._element())
             if self._peek() != ":":
-                raise NoJsonError(_DAMAGED)
+                raise NoJsonError(DAMAGED)
             self._at += 1
             if is_top:
                 self.keys.append(str(key))
@@ -124,7 +141,7 @@ class Entries:
             self._at += 1
             return False
         if not mark:
-            raise NoJsonError(_DAMAGED)
+            raise NoJsonError(DAMAGED)
         return True
 
     def _peek(self) -> str:
@@ -160,18 +177,18 @@ class Entries:
             self._more(len(self._text), keep=True)
         scalar = _SCALAR.match(self._text, self._at)
         if scalar is None:
-            raise NoJsonError(_DAMAGED)
+            raise NoJsonError(DAMAGED)
         self._at = scalar.end()
         return scalar[0]
 
     def _more(self, at: int, *, keep: bool) -> int:
         """Read on; returns where `at` now is. Without keep the text before it is dropped."""
         if self._ended:
-            raise NoJsonError(_DAMAGED)
+            raise NoJsonError(DAMAGED)
         if not keep:
             self._at = at
         if len(self._text) - self._at > MAX_LINE_BYTES:
-            raise NoJsonError("an entry is longer than 8 MiB; the file is not read from here on")
+            raise NoJsonError(TOO_LONG)
         at -= self._at
         self._fill()
         return at
@@ -180,9 +197,10 @@ class Entries:
         """Read a block, or as much as is kept if that is more, and drop what was stepped over."""
         kept = self._text[self._at :]
         try:
-            raw = self._stream.read(max(BLOCK_BYTES, len(kept)))
-        except DAMAGE:
-            raw = b""
+            raw = self._stream.read1(max(BLOCK_BYTES, len(kept)))
+        except DAMAGE as error:
+            self.is_damaged = True
+            raise NoJsonError(DAMAGED) from error
         self._ended = not raw
         self._text, self._at = kept + self._decoder.decode(raw, final=not raw), 0
 
@@ -191,7 +209,7 @@ def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise NoJsonError(_DAMAGED) from error
+        raise NoJsonError(DAMAGED) from error
 
 
 def read_json(
@@ -207,19 +225,19 @@ def read_json(
     builder = BatchBuilder(selection.measures, selection.dates)
     with stream as content:
         entries = Entries(content, selection.preset.items if selection.preset else PLAIN_PATHS)
-        start, number = entries.start(), 0
-        if not start.strip():
-            return
+        number = 0
         try:
+            if not entries.start().strip():
+                return
             for number, entry in enumerate(entries, 1):
                 _add(builder, Line(number, entry.text, None), entry.parent, selection)
                 if builder.is_full(batch_rows):
                     yield builder.build()
         except NoJsonError as reason:
-            if not number and not entries.n_arrays:
+            if not (number or entries.n_arrays or entries.is_damaged):
                 raise _no_entries(path, selection, entries) from reason
             builder.refuse(Line(number + 1, "", None), str(reason))
-        if not entries.n_arrays:
+        if not (entries.n_arrays or entries.is_damaged):
             raise _no_entries(path, selection, entries)
     yield builder.build()
 

@@ -21,7 +21,16 @@ import pyarrow.parquet as pq
 
 from monitor.errors import DataError
 from monitor.intake.identity import NO_WHOLE_ID
-from monitor.intake.raw_rows import BATCH_BYTES, COLUMNS, REQUIRED, Batch, BatchBuilder, Fault, measure_column
+from monitor.intake.raw_rows import (
+    BATCH_BYTES,
+    COLUMNS,
+    DAMAGED,
+    REQUIRED,
+    Batch,
+    BatchBuilder,
+    Fault,
+    measure_column,
+)
 from monitor.intake.selection import Selection, join, missing_columns
 
 MANY_ROWS, ROWS_A_BYTE = 10_000_000, 20  # a file with more rows than both of them is refused
@@ -58,7 +67,7 @@ def read_parquet(path: Path, batch_rows: int, selection: Selection | None = None
             yield dataclasses.replace(batch, dates=selection.dates) if selection else batch
             row += part.num_rows
         if row <= file.metadata.num_rows:
-            damaged = Fault(row, None, "the file is damaged from here on", None)
+            damaged = Fault(row, None, DAMAGED, None)
             yield Batch(BatchBuilder().build().rows, [damaged])
 
 

@@ -93,7 +93,8 @@ def drift(now: dict[str, Any], past: dict[str, Any]) -> dict[str, float]:
 
 
 SENTENCES = {
-    "unread_files": "{value:.0f} file{s} could not be read at all ({level} from {limit:g})",
+    "unread_files": "{value:.0f} file{s} could not be read, or not to the end ({level} from {limit:g})",
+    "undecided_files": "{value:.0f} file{s} of the inbox that two feeds name: not read ({level} from {limit:g})",
     "look_alikes": "{value:.0f} new subject{s} differ{third} from known ones only by case, .0 or accents, spaces or "
     "leading zeros ({level} from {limit:g}); if they are the same people, see [ids] in the settings",
     "rejected": "{value:.0%} of the rows read were rejected ({level} from {limit:.0%})",

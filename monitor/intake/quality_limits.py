@@ -38,7 +38,8 @@ class Quality(BaseModel):
     length: Limits = Field(
         default=(0.75, 2.0), description="shift of the median length, in robust standard deviations"
     )
-    unread_files: Limits = Field(default=(1, 3), description="files that could not be read at all")
+    unread_files: Limits = Field(default=(1, 3), description="files that could not be read, or not to the end")
+    undecided_files: Limits = Field(default=(1, 1), description="files that two feeds name, which are not read")
     look_alikes: Limits = Field(
         default=(1, inf), description="new subjects whose id differs from a known one only by case, .0 or accents"
     )

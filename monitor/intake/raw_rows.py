@@ -19,6 +19,10 @@ COLUMNS = ("subject_id", "posted_at", "text", "doc_id", "source")
 REQUIRED = COLUMNS[:3]
 Stream = io.BufferedReader | gzip.GzipFile
 DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile)
+DAMAGED = "the file is damaged or cut short from here on"
+TOO_LONG = "an entry is longer than 8 MiB; the file is not read from here on"
+TRAILING = "more follows the end of the JSON; the file is not read from here on"
+LAST_FAULTS = (DAMAGED, TOO_LONG, TRAILING)  # after which nothing more of a file is read
 MAX_LINE_BYTES = 8 * 2**20  # a text of 1 MiB in JSON escapes is 6 MiB
 BATCH_BYTES = 64 * 2**20
 BOM = "\ufeff"  # files that were concatenated or saved twice begin with several
@@ -124,7 +128,7 @@ class Lines:
 
     def _end_at_damage(self) -> Line:
         self._stream = io.BufferedReader(io.BytesIO())
-        return Line(self._number, "", "the file is damaged or cut short from here on")
+        return Line(self._number, "", DAMAGED)
 
     def push_back(self, lines: Sequence[Line]) -> None:
         """Return lines, in order, so that `next_line` reads them again."""

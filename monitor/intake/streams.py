@@ -64,6 +64,7 @@ def open_text(path: Path, encoding: str | None = None, member: str | None = None
     stream: Any
     if member is not None:
         stream = zipfile.ZipFile(path).open(member)  # noqa: SIM115  (the stream is the caller's to close)
+        stream.readinto = stream.readinto1  # or damage would lose all of the block before it
     elif path.suffix.lower() == ".gz":
         stream = gzip.GzipFile(path)
     else:
@@ -85,20 +86,27 @@ def check_text(path: Path, opener: Opener, packed_bytes: int | None, encoding: s
         encoding: what the feed says; None: UTF-8.
 
     Raises:
-        DataError: it unpacks to MAX_GROWTH times its size, or more than MAX_NOT_UTF8 of its rows (and more than one)
-            cannot be decoded.
+        DataError: it is damaged before its first row, unpacks to MAX_GROWTH times its size, or more than MAX_NOT_UTF8
+            of its rows (and more than one) cannot be decoded.
     """
     decoder, is_utf8, n_bytes = codecs.getincrementaldecoder("utf-8")(), True, 0
-    with suppress(*DAMAGE), opener() as stream:
-        while block := stream.read(_SAMPLE_BYTES):
-            n_bytes += len(block)
-            if packed_bytes is not None:
-                check_growth(path, n_bytes, packed_bytes)
-            try:
-                if is_utf8:
-                    decoder.decode(block)
-            except UnicodeDecodeError:
-                is_utf8 = False
+    with opener() as stream:
+        try:
+            stream.peek(1)
+        except DAMAGE as error:
+            raise DataError(f"{path}: the file is damaged or cut short; export it again") from error
+        try:
+            while block := stream.read(_SAMPLE_BYTES):
+                n_bytes += len(block)
+                if packed_bytes is not None:
+                    check_growth(path, n_bytes, packed_bytes)
+                try:
+                    if is_utf8:
+                        decoder.decode(block)
+                except UnicodeDecodeError:
+                    is_utf8 = False
+        except DAMAGE:
+            return  # damaged bytes unpack to anything, and say nothing about the encoding
     if not is_utf8:
         _check_rows(path, opener, encoding)
 

@@ -113,7 +113,7 @@ def test_a_chunk_is_committed_while_the_next_is_read(
     monkeypatch.setattr("jobs.pipeline.ingest.documents.read_documents", read)
     monkeypatch.setattr("jobs.pipeline.batches.commit_batch", append)
     monkeypatch.setattr("jobs.pipeline.batches.COMMIT_ROWS", 60)
-    monkeypatch.setattr("jobs.pipeline.score_files.check_file", lambda *_: None)
+    monkeypatch.setattr("jobs.pipeline.score_files.check_files", lambda *_: None)
     assert score_files([feed], Database(tmp_path / "risk.duckdb"), KeywordScorer).counts.n_scored == 120
     assert len(n_committed) >= 2
 

@@ -128,7 +128,7 @@ def test_unreadable_files_are_refused_together_and_counted_once(tmp_path: Path, 
     bad = [write(tmp_path / f"{i}.csv", "no,such,columns\n1,2,3\n") for i in range(5)]
     assert list(read(db, bad[:3]).refused) == bad[:3]
     again = read(db, bad)
-    assert (list(again.refused), again.still_refused) == (bad[3:], bad[:3])
+    assert (list(again.refused), list(again.still_refused)) == (bad[3:], bad[:3])
     assert run_query(Database(db), "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [([3, 2],)]
 
 

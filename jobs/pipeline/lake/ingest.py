@@ -16,7 +16,7 @@ from jobs.pipeline.ingest import read_files
 from jobs.pipeline.run_counts import RunCounts
 from monitor.database import ledger
 from monitor.errors import MonitorError
-from monitor.intake.documents import check_file, find_inputs
+from monitor.intake.documents import check_files, find_inputs
 from monitor.lake.replacement import finish_replacements
 from monitor.lake.scratch import insert, open_scratch, rows_of
 from monitor.lake.shards import DOCUMENTS, MARK, SHARD_ROWS, Lake, Shard, document_path, shard_name
@@ -43,8 +43,7 @@ def ingest_files(inputs: Sequence[str | Path], url: str, key_file: Path | None) 
         DataError, StoreError, ConfigError: an input, the lake or the key cannot be read.
     """
     files = find_inputs(inputs)
-    for path in files:
-        check_file(path)
+    check_files(files)
     storage = Storage(url)
     counts = RunCounts()
     with stoppable(), storage.only_writer():

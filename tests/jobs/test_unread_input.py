@@ -1,0 +1,150 @@
+"""What stays unread of an input is said, costs exit code 2, and loses no row that could be read."""
+
+import gzip
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.cli import main
+from jobs.nightly import run_nightly
+from jobs.pipeline.night import run_pipeline
+from jobs.query import run_query
+from monitor.database.connection import Database
+from monitor.errors import ConfigError
+from monitor.intake.feeds import Feed
+from tests.support.inputs import HEADER, write
+from tests.support.keyword_scorer import KeywordScorer
+from tests.support.nights import settings
+
+N = 3000
+ROWS = [
+    {"subject_id": f"s{i % 7}", "posted_at": f"2026-01-{1 + i % 28:02d}", "text": f"joy number {i * 7919 % 10007}"}
+    for i in range(N)
+]
+CSV = (HEADER + "".join(f"{','.join(row.values())}\n" for row in ROWS)).encode()
+LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+ARRAY = json.dumps(ROWS).encode()
+
+
+def half(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def zipped(path: Path, name: str, content: bytes, damaged: float) -> None:
+    """A .zip with 99 wrong bytes in it, from this share of its length on."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+        packed.writestr(name, content)
+    raw = bytearray(path.read_bytes())
+    first = int(damaged * len(raw))
+    raw[first : first + 99] = b"\xff" * 99
+    path.write_bytes(raw)
+
+
+def parquet(path: Path) -> None:
+    pl.DataFrame(ROWS).write_parquet(path, row_group_size=1000, compression="zstd")
+    raw = bytearray(path.read_bytes())
+    start = pq.ParquetFile(path).metadata.row_group(1).column(2).data_page_offset
+    raw[start + 20 : start + 400] = b"\xff" * 380
+    path.write_bytes(raw)
+
+
+DAMAGED: dict[str, Callable[[Path], object]] = {
+    "a.csv.gz": lambda path: path.write_bytes(half(gzip.compress(CSV))),
+    "a.ndjson.gz": lambda path: path.write_bytes(half(gzip.compress(LINES))),
+    "a.json.gz": lambda path: path.write_bytes(half(gzip.compress(ARRAY))),
+    "two.json": lambda path: path.write_bytes(ARRAY[:5000].rpartition(b",")[0] + b"]" + ARRAY),
+    "a.json": lambda path: path.write_bytes(half(ARRAY)),
+    "a.parquet": parquet,
+    "csv.zip": lambda path: zipped(path, "a.csv", CSV, 0.6),
+    "json.zip": lambda path: zipped(path, "a.json", ARRAY, 0.6),
+}
+
+
+@pytest.fixture
+def fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that must end with exit code 2; returns its last line."""
+    monkeypatch.setattr("jobs.score.open_scorer", lambda *_: KeywordScorer())
+
+    def run(*words: object) -> str:
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        assert stop.value.code == 2
+        *_, line = capfd.readouterr().err.splitlines()
+        assert line.startswith("risk-monitor: ")
+        return line
+
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", DAMAGED)
+def test_damaged_file_is_an_error_after_its_readable_rows_are_scored(
+    tmp_path: Path, name: str, fails: Callable[..., str]
+) -> None:
+    path, other, db = tmp_path / name, write(tmp_path / "b.csv", HEADER + "z,2026-01-05,joy\n"), tmp_path / "risk.db"
+    DAMAGED[name](path)
+    for _ in range(2):
+        line = fails("score", path, other, "--db", db)
+        assert f"{path}: row " in line, name
+        assert "from here on; the rows before were read; export it again" in line
+    counts = run_query(Database(db), "SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM scores)").rows
+    assert counts[0][0] == counts[0][1]
+    assert 1 < counts[0][0] < N
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    path.rename(inbox / name)
+    done = run_pipeline(settings(tmp_path / "night", inbox), KeywordScorer, report=False)
+    assert done.quality.level == "yellow"
+    assert list(done.counts.refused) == [inbox / name]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.json", "a.ndjson"])
+def test_zip_damaged_at_its_start_is_called_damaged(tmp_path: Path, name: str, fails: Callable[..., str]) -> None:
+    content = {"a.csv": CSV, "a.json": ARRAY, "a.ndjson": LINES}[name]
+    zipped(tmp_path / "a.zip", name, content * 2, 0.003)
+    line = fails("score", tmp_path / "a.zip", "--db", tmp_path / "risk.db")
+    assert "damaged or cut short" in line
+    assert "UTF-8" not in line
+
+
+@pytest.mark.slow
+def test_night_reads_all_but_the_file_that_two_feeds_name_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    write(inbox / "forms.csv", HEADER + "s1,2026-01-05,joy\n")
+    write(inbox / "other.csv", HEADER + "s2,2026-01-05,joy\n")
+    feeds = (Feed(files=("*.csv",)), Feed(files=("forms*",)))
+    for n_new in (1, 0):
+        with pytest.raises(ConfigError) as caught:
+            run_nightly(settings(tmp_path, inbox, feeds=feeds), KeywordScorer)
+        for part in (f"{inbox / 'forms.csv'}: two feeds name this file", '"*.csv"', '"forms*"', "change one pattern"):
+            assert part in str(caught.value)
+        assert "1 file of the inbox that two feeds name: not read (red from 1)" in capsys.readouterr().err
+        assert run_query(Database(tmp_path / "risk.duckdb"), "SELECT n_appended, quality FROM runs").rows[-1] == (
+            n_new,
+            "red",
+        )
+    run_nightly(settings(tmp_path, inbox, feeds=feeds[:1]), KeywordScorer)
+    assert run_query(Database(tmp_path / "risk.duckdb"), "SELECT count(*) FROM documents").rows == [(2,)]
+
+
+@pytest.mark.parametrize("content", ["", HEADER, HEADER + "\n\n"])
+def test_input_without_rows_leaves_no_database(tmp_path: Path, content: str, fails: Callable[..., str]) -> None:
+    line = fails("score", write(tmp_path / "a.csv", content), "--db", tmp_path / "risk.db")
+    assert f"{tmp_path / 'a.csv'}: the input holds no rows" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+def test_rejects_of_an_input_without_a_usable_row_are_kept(tmp_path: Path, fails: Callable[..., str]) -> None:
+    path = write(tmp_path / "a.csv", HEADER + ",2026-01-05,x\ns1,2026-01-05,\n,2026-01-06,y\n")
+    line = fails("score", path, "--db", tmp_path / "risk.db")
+    for part in ("2 of 3: subject_id: empty (first: a.csv row 2)", "rejects", "risk-monitor inspect"):
+        assert part in line
+    assert run_query(Database(tmp_path / "risk.db"), "SELECT count(*) FROM rejects").rows == [(3,)]
