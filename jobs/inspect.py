@@ -62,15 +62,16 @@ def command(
 ) -> None:
     """Say what a file is: kind, encoding, columns, shapes of values, and what would be taken of its first 1,000 rows.
 
-    Ends with a block [[feeds]] for the settings and the same as options of `score`. What is given as an option is
-    kept, and the rest is proposed. Values are never printed, only their shapes: 9 for a digit, a for a letter.
+    Ends with a block [[feeds]] for the settings and the same as options of `score`, or with what is missing for
+    them. What is given as an option is kept, and the rest is proposed. Values are never printed, only their shapes:
+    9 for a digit, a for a letter.
     """
     options = {name: value for name, value in locals().items() if name in Feed.model_fields}
     print_inspection(file, inspect_file(file, feed_from_options(**options)))
 
 
 def print_inspection(path: Path, found: Inspection) -> None:
-    """Print what was found, and the settings."""
+    """Print what was found, and the settings if they work, else what is missing."""
     lines = [f"{path}", f"  kind       {found.kind}"]
     if found.encoding:
         lines.append(f"  encoding   {found.encoding}")
@@ -88,8 +89,15 @@ def print_inspection(path: Path, found: Inspection) -> None:
         lines.append(f"  taken      {found.n_taken:,}, {found.n_rejected:,} rejected{left_out}")
         lines += [f"             {n:,} {reason}" for reason, n in found.reasons.most_common(MAX_REASONS)]
     lines += [f"  to decide  {question}" for question in found.questions]
-    block, options = as_toml(found.feed, path), as_options(found.feed, path)
-    lines += ["", *block.splitlines(), "", f"  risk-monitor score {options} --db risk.duckdb", "", NOT_A_DIAGNOSIS]
+    options = as_options(found.feed, path)
+    if found.works:
+        block = as_toml(found.feed, path).splitlines()
+        lines += ["", *block, "", f"  risk-monitor score {options} --db risk.duckdb"]
+    else:
+        lines += ["", "no settings yet: these would take no row of the file"]
+        if missing := " ".join(filter(None, found.questions.values())):
+            lines += ["give what is missing, and look again:", "", f"  risk-monitor inspect {options} {missing}"]
+    lines += ["", NOT_A_DIAGNOSIS]
     console = Console()
     for line in lines:
         console.print(Text(without_control_characters(line)), soft_wrap=True)

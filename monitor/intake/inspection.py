@@ -55,7 +55,8 @@ class Inspection:
         columns: of the sample.
         n_rows: number of rows of the sample.
         feed: settings that would read the file.
-        questions: what the settings leave open, one sentence each.
+        questions: what the settings leave open, one sentence each, and the option that would settle it ("": none
+            has to).
         n_taken: rows of the sample that the settings take.
         n_rejected: rows that they reject.
         n_not_texts: entries that are no texts of a person.
@@ -69,12 +70,17 @@ class Inspection:
     columns: list[Column]
     n_rows: int
     feed: Feed
-    questions: list[str] = field(default_factory=list)
+    questions: dict[str, str] = field(default_factory=dict)
     n_taken: int = 0
     n_rejected: int = 0
     n_not_texts: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     refused: str | None = None
+
+    @property
+    def works(self) -> bool:
+        """Whether the settings would take anything of the file."""
+        return self.n_taken > 0 and self.refused is None
 
 
 def inspect_file(path: Path, feed: Feed | None = None) -> Inspection:
@@ -107,8 +113,10 @@ def _try(path: Path, found: Inspection) -> None:
             n += chunk.n_read
             if n >= SAMPLE_ROWS:
                 break
+        if not n + found.n_not_texts:
+            found.refused, found.questions = "it holds no rows", {}
     except DataError as error:
-        found.refused = str(error).removeprefix(f"{path}: ")
+        found.refused = str(error).removeprefix(f"{path}: ").partition(". Name ")[0]  # the questions say the remedy
 
 
 def _written(value: Any) -> str:
@@ -145,7 +153,7 @@ def _share_of_times(values: Sequence[str], rule: DateRule | None = None) -> floa
     return max(parse_times(pl.Series(values, dtype=pl.String), one).count() for one in rules) / len(values)
 
 
-def propose(sample: Sample, table: dict[str, list[str]], feed: Feed) -> tuple[Feed, list[str]]:
+def propose(sample: Sample, table: dict[str, list[str]], feed: Feed) -> tuple[Feed, dict[str, str]]:
     """Settings for a sample, and what they leave open."""
     preset = feed.preset or sample.preset or _table_preset(sample)
     settings: dict[str, Any] = {"preset": preset, "encoding": sample.proposed_encoding}
@@ -154,7 +162,7 @@ def propose(sample: Sample, table: dict[str, list[str]], feed: Feed) -> tuple[Fe
     if sample.skip_rows:
         settings["skip_rows"] = sample.skip_rows
     known = {name: value for name, value in settings.items() if value} | feed.model_dump(exclude_unset=True)
-    questions: list[str] = []
+    questions: dict[str, str] = {}
     if sample.names and not (preset and CATALOGUE[preset].arrange and CATALOGUE[preset].columns.get("text")):
         columns = _choose_columns(table, Feed(**known), questions)
         known = columns | known
@@ -177,7 +185,7 @@ def _table_preset(sample: Sample) -> str | None:
     return next((name for name, fits in signs.items() if fits), None)
 
 
-def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: list[str]) -> dict[str, Any]:
+def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: dict[str, str]) -> dict[str, Any]:
     """The columns that hold subject, time and text, as far as names and values say it."""
     chosen: dict[str, Any] = {}
     filled = {name: values for name, values in table.items() if any(value.strip() for value in values)}
@@ -202,7 +210,7 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: list[str
             named = texts
         chosen["text"] = tuple(named) or None
         if not named:
-            questions.append("text: no column looks like a text; name one")
+            questions["text: no column looks like a text; name one"] = "--text COLUMN"
     if not (feed.subject_id or feed.subject) and not has_default("subject_id"):
         rest = [name for name in free if name not in (chosen.get("text") or ()) and kinds[name] in ("word", "number")]
         chosen["subject_id"] = _choose_subject({name: filled[name] for name in rest}, kinds, questions)
@@ -217,27 +225,27 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: list[str
     return {name: value for name, value in chosen.items() if value}
 
 
-def _choose_subject(columns: dict[str, list[str]], kinds: dict[str, str], questions: list[str]) -> str | None:
+def _choose_subject(columns: dict[str, list[str]], kinds: dict[str, str], questions: dict[str, str]) -> str | None:
     """The column of the person's id: by its name, or the only one whose words repeat."""
     named = [name for name in columns if re.fullmatch(_SUBJECT_NAMES, normal(name))]
     repeating = [
         name for name, values in columns.items() if kinds[name] == "word" and 1 < len({*values}) < len(values)
     ]
     if not named and len(repeating) == 1:
-        questions.append(f"subject_id: {repeating[0]} is taken because its values repeat; is it a person's id?")
+        questions[f"subject_id: {repeating[0]} is taken because its values repeat; is it a person's id?"] = ""
         return repeating[0]
     return _first(named, "subject_id", "no column looks like a person's id", questions)
 
 
-def _first(names: Sequence[str], column: str, none: str, questions: list[str]) -> str | None:
+def _first(names: Sequence[str], column: str, none: str, questions: dict[str, str]) -> str | None:
     if not names:
-        questions.append(f"{column}: {none}; name one")
+        questions[f"{column}: {none}; name one"] = f"--{column.replace('_', '-')} COLUMN"
     elif len(names) > 1:
-        questions.append(f"{column}: others that may be it are {', '.join(names[1:4])}")
+        questions[f"{column}: others that may be it are {', '.join(names[1:4])}"] = ""
     return names[0] if names else None
 
 
-def _date_settings(table: dict[str, list[str]], feed: Feed, questions: list[str]) -> dict[str, Any]:
+def _date_settings(table: dict[str, list[str]], feed: Feed, questions: dict[str, str]) -> dict[str, Any]:
     """How the column of the time writes its dates, if the settings do not say so."""
     if feed.date_format or feed.day_first is not None:
         return {}
@@ -252,12 +260,12 @@ def _date_settings(table: dict[str, list[str]], feed: Feed, questions: list[str]
         if len(orders) == 1:
             return {"day_first": orders.pop()}
         both = "both fit" if orders else "neither fits all"
-        questions.append(
-            f"posted_at: are the days or the months first in {date_shape(values[0]).split(',')[0].rpartition(' ')[2]}"
-            f"? {both}; give day_first = true or false"
-        )
+        form = shape(next(filter(has_year_last, values)))
+        question = f"posted_at: is the day or the month first in {form}? {both}; give day_first = true or false"
+        questions[question] = "--day-first|--month-first"
     elif sum(re.fullmatch(r"[2-6]\d{4}([.,]\d+)?", value.strip()) is not None for value in values) > len(values) / 2:
         return {"date_format": (EXCEL,)}
     else:
-        questions.append(f"posted_at: {date_shape(values[0])}")
+        odd = next(value for value in values if not _share_of_times([value], feed.dates))
+        questions[f"posted_at: some values are no times; {date_shape(odd)}"] = "--date-format FORMAT"
     return {}

@@ -287,8 +287,12 @@ def missing_columns(
     if column is not None:
         return DataError(f"{path}: no column {', '.join(map(_short, missing))}, which {column} names ({there})")
     if feed is not None and feed.preset:
-        about = CATALOGUE[feed.preset].about
-        return DataError(f"{path}: preset {feed.preset} reads {about}, and finds no {', '.join(missing)} ({there})")
+        preset = CATALOGUE[feed.preset]
+        own = (f"{name} ({', '.join(preset.columns[name][:2])})".replace(" ()", "") for name in missing)
+        return DataError(
+            f"{path}: preset {feed.preset} reads {preset.about}, and finds none of its columns for {', '.join(own)}; "
+            f"{there}. Name them, or another preset or none; `risk-monitor inspect` proposes how"
+        )
     return DataError(
         f"{path}: no column {', '.join(missing)} ({there}); required are {', '.join(REQUIRED)}; optional are doc_id, "
         "source. Name other columns in [[feeds]]; `risk-monitor inspect` proposes how"

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from jobs.inspect import print_inspection
 from monitor.intake.documents import Chunk, read_documents
 from monitor.intake.feeds import Feed
 from monitor.intake.inspection import inspect_file
 from monitor.intake.settings_block import as_toml
 from tests.support.excel_file import write_excel
+from tests.support.inputs import write
 
 EXPORTS = Path(__file__).parent / "exports"
 TIMES = [
@@ -121,3 +123,30 @@ def test_inspect_proposes_settings_that_read_the_export_untouched(export: Path) 
     block = as_toml(found.feed, export)
     assert block.startswith("[[feeds]]\n")
     assert not any(text[:12] in block or text[:12] in repr(found.columns) for text in TEXTS)
+
+
+DATED = [f"who{i % 3},0{1 + i % 9}/0{1 + i * 2 % 9}/2026 1{i % 10}:30,I feel rather sad today" for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            "\n".join(["who,when,text", *DATED]),
+            ["the day or the month first in 99/99/9999 99:99?", "--posted-at when --day-first|--month-first"],
+        ),
+        ("when,text\n2026-01-05T10:00:00,I feel rather sad\n", ["no column subject_id", "--subject-id COLUMN"]),
+        ("subject_id,posted_at,text\n", ["it holds no rows"]),
+        ("subject_id,posted_at,text\na,2026-01-05,\na,never,x\n", ["0, 2 rejected", "no times; no date"]),
+    ],
+)
+def test_inspect_proposes_no_settings_that_cannot_work(
+    tmp_path: Path, content: str, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "a.csv", content)
+    print_inspection(path, inspect_file(path))
+    shown = capsys.readouterr().out
+    for part in (*said, "no settings yet"):
+        assert part in shown
+    assert "[[feeds]]" not in shown
+    assert "risk-monitor score" not in shown

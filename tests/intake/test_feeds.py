@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 from monitor.intake import streams
 from monitor.intake.documents import check_file, read_documents
 from monitor.intake.feeds import Feed, feed_finder
@@ -138,7 +138,7 @@ def test_rows_above_and_below_the_header_and_other_delimiters_are_skipped(tmp_pa
         (
             "subject_id,posted_at,text\n",
             Feed(preset="google-forms"),
-            ["google-forms", "finds no subject_id, posted_at"],
+            ["google-forms", "none of its columns for subject_id (Email Address, Username), posted_at (Timestamp"],
         ),
         ("subject_id,posted_at,text\n", Feed(preset="m-path"), ["m-path"]),
     ],
@@ -170,7 +170,7 @@ def test_a_wrong_setting_of_a_feed_is_refused(given: dict[str, object]) -> None:
 def test_a_file_that_two_feeds_name_is_refused_in_one_line(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "x\n")
     feed_of = feed_finder([Feed(files="*.csv"), Feed(files="a.*", preset="reddit")], tmp_path)
-    with pytest.raises(DataError, match=r"two feeds name this file"):
+    with pytest.raises(ConfigError, match=r"two feeds name this file"):
         feed_of(path)
     assert feed_finder([Feed(files="b.csv")], tmp_path)(path) is None
 
