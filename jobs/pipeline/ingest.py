@@ -26,6 +26,18 @@ from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import Pseudonyms
 
 
+def check_files(files: Sequence[Path], feed_of: FeedOf | None = None) -> None:
+    """Read the start of each file.
+
+    Raises:
+        DataError: as `documents.read_documents`, or none of the files has a row.
+    """
+    have_rows = [documents.check_file(path, feed_of(path) if feed_of else None) for path in files]
+    if not any(have_rows):
+        names = ", ".join(map(str, files[:3]))
+        raise DataError(f"{names}: the input holds no rows; export it again, or see what `inspect` says of it")
+
+
 def ingest(
     db: Database,
     files: Sequence[Path],

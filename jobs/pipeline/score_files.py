@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from jobs.pipeline.ingest import ingest
+from jobs.pipeline.ingest import check_files, ingest
 from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import CHUNK_ROWS, Scorer, score_pending
@@ -15,7 +15,7 @@ from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
-from monitor.intake.documents import check_files, find_inputs
+from monitor.intake.documents import find_inputs
 from monitor.intake.feeds import FeedOf
 from monitor.intake.row_rules import IdRules, OnChange
 

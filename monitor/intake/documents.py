@@ -196,18 +196,6 @@ def read_documents(
         raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
 
 
-def check_files(files: Sequence[Path], feed_of: FeedOf | None = None) -> None:
-    """Read the start of each file.
-
-    Raises:
-        DataError: as `read_documents`, or none of the files has a row.
-    """
-    have_rows = [check_file(path, feed_of(path) if feed_of else None) for path in files]
-    if not any(have_rows):
-        names = ", ".join(map(str, files[:3]))
-        raise DataError(f"{names}: the input holds no rows; export it again, or see what `inspect` says of it")
-
-
 def check_file(path: Path, feed: Feed | None = None) -> bool:
     """Read the start of a file, to raise the errors of read_documents early; whether it holds an entry."""
     chunks = read_documents(path, chunk_rows=1, feed=feed)

@@ -12,11 +12,11 @@ import polars as pl
 
 from jobs.console.interrupts import Stopped, stoppable
 from jobs.pipeline.batches import Batch, append_batch, count_batch
-from jobs.pipeline.ingest import read_files
+from jobs.pipeline.ingest import check_files, read_files
 from jobs.pipeline.run_counts import RunCounts
 from monitor.database import ledger
 from monitor.errors import MonitorError
-from monitor.intake.documents import check_files, find_inputs
+from monitor.intake.documents import find_inputs
 from monitor.lake.replacement import finish_replacements
 from monitor.lake.scratch import insert, open_scratch, rows_of
 from monitor.lake.shards import DOCUMENTS, MARK, SHARD_ROWS, Lake, Shard, document_path, shard_name
