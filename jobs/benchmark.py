@@ -53,7 +53,7 @@ def benchmark(
     Args:
         device: "auto", "cpu" or "cuda".
         model: model that the CPU measures; a GPU measures models of known shapes with random weights.
-        texts: texts that the CPU scores.
+        texts: texts that the embedded model scores.
         labels: labels of the texts, shape (n,), to measure the effect of 8-bit products on a GPU; None skips that.
         measure: "all", or on a GPU "scoring" or "training" alone.
 
@@ -79,7 +79,7 @@ def benchmark(
     }
     if cuda:
         _write(results, out)
-        measurements = _gpu_measurements(results, measure)
+        measurements = _gpu_measurements(results, measure, texts)
     else:
         loaded, results["load_s"] = _timed_load(model)
         measurements = {"rows": speed_table.cpu_rows(loaded, texts)}
@@ -110,7 +110,7 @@ def on_gpu(device: str) -> bool:
     return device != "cpu" and speed_table.has_cuda()
 
 
-def _gpu_measurements(results: dict[str, Any], measure: str) -> dict[str, Iterator[Speed]]:
+def _gpu_measurements(results: dict[str, Any], measure: str, texts: Sequence[str]) -> dict[str, Iterator[Speed]]:
     """The rows to measure on the GPU; its peak speed and use of time are measured at once, into `results`."""
     from monitor.benchmark import table as speed_table
 
@@ -118,7 +118,7 @@ def _gpu_measurements(results: dict[str, Any], measure: str) -> dict[str, Iterat
     results["peak_tflops"] = peak / 1e12
     if measure != "training":
         results["gpu_time"] = speed_table.gpu_time(GPU_TEXTS // 4)
-        measurements["rows"] = speed_table.gpu_rows(GPU_TEXTS, peak)
+        measurements["rows"] = speed_table.gpu_rows(GPU_TEXTS, peak, texts)
     if measure != "scoring":
         measurements["training"] = speed_table.gpu_training_rows(TRAINING_TEXTS, peak)
     return measurements

@@ -19,7 +19,7 @@ from monitor.labels import EMOTIONS, RiskMap
 from monitor.model.prompts import PromptTemplate
 from monitor.scoring.attention import Heads
 from monitor.scoring.llama import Layer, LlamaNetwork, LlamaShape
-from monitor.scoring.loading import LoadedModel
+from monitor.scoring.loading import LoadedModel, load_model
 from monitor.scoring.scorer import LabelScorer
 from monitor.scoring.weight_matrices import Dense, Float8, Matrix, Nf4, Scratch, StoredNf4, can_fuse
 
@@ -165,6 +165,15 @@ def engine_speed(
     own = float(np.mean([len(text.split()) for text in texts])) + scorer.tokens_beside_text
     mfu = rate * own * 2 * shape.matrix_values / peak
     return Speed(way, True, rate, mfu, torch.cuda.max_memory_allocated() / 2**30)
+
+
+def embedded_speed(way: str, texts: Sequence[str]) -> Speed:
+    """Texts a second of the embedded model on the GPU."""
+    torch.cuda.empty_cache()
+    torch.cuda.reset_peak_memory_stats()
+    scorer = LabelScorer(load_model("embedded", device="cuda"))
+    rate = texts_per_second(scorer.score, texts)
+    return Speed(way, True, rate, memory_gb=torch.cuda.max_memory_allocated() / 2**30)
 
 
 def time_by_kind(scorer: LabelScorer, texts: Sequence[str]) -> dict[str, float]:

@@ -26,6 +26,7 @@ from monitor.benchmark.scoring_speed import (
     SHAPES,
     SUFFIX_TOKENS,
     Speed,
+    embedded_speed,
     engine_speed,
     matmul_peak,
     random_model,
@@ -85,8 +86,14 @@ def gpu_time(n_texts: int) -> dict[str, float]:
     return time_by_kind(LabelScorer(model), word_texts(n_texts))
 
 
-def gpu_rows(n_texts: int, peak: float) -> Iterator[Speed]:
-    """Every method on TinyLlama's shape, and ours on those of larger models; random weights, 22 tokens a text."""
+def gpu_rows(n_texts: int, peak: float, posts: Sequence[str]) -> Iterator[Speed]:
+    """Every method on TinyLlama's shape, and ours on those of larger models; random weights, 22 tokens a text.
+
+    The embedded model scores real posts, each of them several times with another number at its end.
+    """
+    name = "ours, the embedded model"
+    numbered = [f"{post} {number}" for number in range(-(-4 * n_texts // len(posts))) for post in posts]
+    yield _measured(name, True, partial(embedded_speed, name, numbered[: 4 * n_texts]))
     yield from _replaced(peak)
     texts = word_texts(n_texts)
     few, opening = texts[: n_texts // 8], word_prompt(ZERO_SHOT).before

@@ -25,6 +25,7 @@ from monitor.labels import EMOTIONS
 from monitor.model.chat_template import Message, render
 from monitor.model.special_tokens import FENCE, fence_special_tokens, rename
 from monitor.model.symptoms import SymptomsQuestion, SymptomTokens
+from monitor.model.token_rows import TokenRows
 
 INSTRUCTION = (
     "Which emotion does the writer of this text express? Answer with one word: "
@@ -172,26 +173,22 @@ class PromptEncoder:
 
     def encode_texts(
         self, texts: Sequence[str], max_text_tokens: int
-    ) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
+    ) -> tuple[TokenRows, npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
         """Token ids of each text between prefix and suffix, at most `max_text_tokens` of them.
 
         Truncation cuts characters off the text's end, never the template.
 
         Returns:
-            ids: n arrays of shape (length,); truncated: (n,); n_tokens: (n,), the lengths before cutting.
+            ids: n rows; truncated: (n,); n_tokens: (n,), the lengths before cutting.
         """
-        clean = [_clean(text) for text in texts]
-        ids = self._encode(clean)
-        n_tokens = np.array([len(row) for row in ids], dtype=np.int32)
-        truncated = n_tokens > max_text_tokens
-        for index in np.flatnonzero(truncated):
-            ids[index] = self._cut(clean[index], max_text_tokens)
-        return ids, truncated, n_tokens
+        whole = self.encode_whole(texts)
+        truncated = whole.lengths > max_text_tokens
+        cut = [self._cut(_clean(texts[index]), max_text_tokens) for index in np.flatnonzero(truncated).tolist()]
+        return _replaced(whole, truncated, cut), truncated, whole.lengths.astype(np.int32)
 
-    def encode_whole(self, texts: Sequence[str]) -> tuple[list[npt.NDArray[np.int32]], npt.NDArray[np.int32]]:
-        """Token ids of each text between prefix and suffix, uncut: n arrays of shape (length,); and (n,) lengths."""
-        ids = self._encode([_clean(text) for text in texts])
-        return ids, np.array([len(row) for row in ids], dtype=np.int32)
+    def encode_whole(self, texts: Sequence[str]) -> TokenRows:
+        """Token ids of each text between prefix and suffix, uncut."""
+        return self._encode([_clean(text) for text in texts])
 
     def _whole(self, text: str, word: str = "") -> list[int]:
         return list(self._tokenizer.encode(self._before + text + self._after + word).ids)
@@ -225,21 +222,20 @@ class PromptEncoder:
         same = all(ids == [*head, *rest] for ids, rest in zip(shorter, own, strict=True))
         return head if same else ()
 
-    def _encode(self, texts: Sequence[str]) -> list[npt.NDArray[np.int32]]:
-        head, tail = len(self._context_ids), len(self.suffix_ids)
-        context = np.array(self._context_ids, dtype=np.int32).tobytes()
-        suffix = np.array(self.suffix_ids, dtype=np.int32).tobytes()
-        wholes = self._tokenizer.encode_batch_fast([self._context + text + self._after for text in texts])
-        rows = []
-        for text, encoding in zip(texts, wholes, strict=True):
-            ids = np.array(encoding.ids, dtype=np.int32)
-            if ids[:head].tobytes() == context and ids[-tail:].tobytes() == suffix:
-                rows.append(ids[head : len(ids) - tail])
-            else:
-                # The text merges into the template: tokenise it alone.
-                alone = self._tokenizer.encode(self._lead + text + self._trail).ids
-                rows.append(np.array(alone, dtype=np.int32))
-        return rows
+    def _encode(self, texts: Sequence[str]) -> TokenRows:
+        context, suffix = np.array(self._context_ids, dtype=np.int32), np.array(self.suffix_ids, dtype=np.int32)
+        encodings = self._tokenizer.encode_batch_fast([self._context + text + self._after for text in texts])
+        lengths = np.fromiter(map(len, encodings), dtype=np.int64, count=len(encodings))
+        every_id = itertools.chain.from_iterable(encoding.ids for encoding in encodings)
+        wholes = TokenRows(np.fromiter(every_id, dtype=np.int32, count=int(lengths.sum())), lengths)
+        own = lengths - len(context) - len(suffix)
+        apart = own >= 0  # whether the text is apart from the template, or merges into it
+        for places, ids in ((wholes.starts, context), (wholes.starts + lengths - len(suffix), suffix)):
+            rows = np.flatnonzero(apart)
+            apart[rows] = (wholes.ids[places[rows, None] + np.arange(len(ids))] == ids).all(axis=1)
+        merged = [self._lead + texts[i] + self._trail for i in np.flatnonzero(~apart).tolist()]
+        alone = [self._tokenizer.encode(text).ids for text in merged]
+        return _replaced(wholes.cut(wholes.starts + len(context), np.where(apart, own, 0)), ~apart, alone)
 
     def _cut(self, text: str, max_text_tokens: int) -> npt.NDArray[np.int32]:
         last = len(self._context_ids) + max_text_tokens
@@ -291,6 +287,15 @@ class PromptEncoder:
                     "prompt: two label words are the same tokens, or one begins another: "
                     f"{self._tokenizer.decode(first)!r}, {self._tokenizer.decode(second)!r}; choose others"
                 )
+
+
+def _replaced(rows: TokenRows, where: npt.NDArray[np.bool_], by: Sequence[npt.ArrayLike]) -> TokenRows:
+    """The rows, with those at the n places of (rows,) `where` replaced by the n rows `by`."""
+    if not by:
+        return rows
+    places = np.arange(len(rows))
+    places[where] = len(rows) + np.arange(len(by))
+    return TokenRows.joined([rows, TokenRows.of(by)]).take(places)
 
 
 def _clean(text: str) -> str:

@@ -8,11 +8,13 @@ different lengths.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from monitor.model.token_rows import TokenRows
 
 Ints = npt.NDArray[np.int32]
 
@@ -86,22 +88,22 @@ def plan_batches(lengths: npt.ArrayLike, max_tokens: int) -> list[npt.NDArray[np
     return batches
 
 
-def pack(texts: Sequence[Ints], frame: Frame) -> PackedBatch:
+def pack(texts: Iterable[npt.ArrayLike], frame: Frame) -> PackedBatch:
     """Lay texts end to end, each followed by the frame's suffix and branch tokens.
 
     Args:
-        texts: n arrays of token ids, shapes (length,).
+        texts: n rows of token ids.
         frame: what follows and precedes them.
     """
-    own = np.array([len(text) for text in texts], dtype=np.int32)
+    rows = TokenRows.of(texts)
+    own = rows.lengths.astype(np.int32)
     lengths = own + frame.extra
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     offset = np.arange(starts[-1], dtype=np.int32) - np.repeat(starts[:-1], lengths)
     after = offset - np.repeat(own, lengths)  # from 0 in the suffix, negative in the text
     closing = after >= 0
     token_ids = np.empty(int(starts[-1]), dtype=np.int32)
-    if own.any():
-        token_ids[~closing] = np.concatenate(texts)
+    token_ids[~closing] = rows.ids
     token_ids[closing] = np.concatenate([frame.suffix_ids, frame.branch_ids])[after[closing]]
     # A branch token stands as many places after the suffix as its branch has tokens up to it.
     n_suffix = len(frame.suffix_ids)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import regex
 
 from monitor.model.sentences import Span, sentence_spans
+from monitor.model.token_rows import TokenRows
 
 PIECE_TOKENS = 200  # most tokens of a piece
 MAX_PIECES = 64  # most pieces of a text that are scored; see the setting max_pieces
@@ -29,7 +30,7 @@ _WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*\s*|[^\s{_UNSPACED}]+\s*|\s+")
 _CHARACTER = regex.compile(r"\X")  # with its accents, and with the other parts of an emoji
 
 Ids = npt.NDArray[np.int32]
-Encode = Callable[[Sequence[str]], Sequence[Ids]]
+Encode = Callable[[Sequence[str]], TokenRows]
 Unit = tuple[int, int, int]  # first and last character (exclusive), tokens
 
 
@@ -49,43 +50,38 @@ class Sentences:
     Attributes:
         pieces: (k,) the piece of each.
         spans: (k, 2) first and last character (exclusive) in the text.
-        ids: k arrays of shape (length,), their tokens.
+        ids: the tokens of each.
     """
 
     pieces: npt.NDArray[np.int64]
     spans: npt.NDArray[np.int64]
-    ids: list[Ids]
-
-    @classmethod
-    def none(cls) -> Sentences:
-        """No sentences."""
-        return cls(np.empty(0, dtype=np.int64), np.empty((0, 2), dtype=np.int64), [])
+    ids: TokenRows
 
 
-def cut_sentences(texts: Sequence[str], pieces: Sequence[Piece], encode: Encode, limit: int) -> Sentences:
-    """The sentences of pieces of more than ONE_LOOK tokens, where they have several.
+def cut_sentences(texts: Sequence[str], spans: npt.NDArray[np.int64], encode: Encode, limit: int) -> Sentences:
+    """The sentences of pieces, where a piece has several; those of at most ONE_LOOK tokens are not asked for.
 
     A model answers for a passage as a whole: two dark sentences after seventy cheerful words lower P(high risk) by a
     half, and after a hundred and fifty they are lost. The sentence alone says what it says.
 
     Args:
         texts: the text of each piece, whole.
-        pieces: n pieces.
+        spans: (n, 2) first and last character (exclusive) of each piece.
         encode: token ids of each of several strings, not cut.
         limit: most tokens of a sentence; what is beyond is cut.
     """
-    owners, spans = [], []
-    for index, (text, piece) in enumerate(zip(texts, pieces, strict=True)):
-        if len(piece.ids) > ONE_LOOK:
-            part = list(sentence_spans(text[piece.first : piece.last]))
-            if len(part) > 1:
-                owners += [index] * len(part)
-                spans += [(piece.first + first, piece.first + last) for first, last in part]
-    if not spans:
-        return Sentences.none()
-    ids = encode([texts[index][first:last].strip() for index, (first, last) in zip(owners, spans, strict=True)])
-    places = np.array(spans, dtype=np.int64)
-    return Sentences(np.array(owners, dtype=np.int64), places, [row[:limit] for row in ids])
+    owners, places = list[int](), list[Span]()
+    for index, (text, (start, end)) in enumerate(zip(texts, spans.tolist(), strict=True)):
+        part = list(sentence_spans(text[start:end]))
+        if len(part) > 1:
+            owners += [index] * len(part)
+            places += [(start + first, start + last) for first, last in part]
+    ids = encode([texts[index][first:last].strip() for index, (first, last) in zip(owners, places, strict=True)])
+    return Sentences(
+        np.array(owners, dtype=np.int64),
+        np.array(places, dtype=np.int64).reshape(-1, 2),
+        ids.cut(ids.starts, np.minimum(ids.lengths, limit)),
+    )
 
 
 def cut_text(text: str, encode: Encode, limit: int, most: int) -> tuple[list[Piece], bool]:

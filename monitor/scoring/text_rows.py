@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.model.prompts import PromptEncoder
-from monitor.scoring.pieces import Piece, Sentences, cut_sentences, cut_text
-
-Rows = list[npt.NDArray[np.int32]]
+from monitor.model.token_rows import TokenRows
+from monitor.scoring.pieces import ONE_LOOK, Piece, cut_sentences, cut_text
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class TextRows:
     """A window of texts as rows of tokens: pieces of texts (or whole ones), then sentences of these pieces.
 
     Attributes:
-        ids: m arrays of shape (length,), the rows.
+        ids: the m rows.
         owners: (m,) the text of each row, counted from the first text of the run.
         parents: (m,) of a sentence, the row of its piece; of a piece, its own; counted from the window's first row.
         spans: (m, 2) first and last character (exclusive) of each row in its text.
@@ -27,7 +26,7 @@ class TextRows:
         truncated: (n,) whether a part of the text is in no row.
     """
 
-    ids: Rows
+    ids: TokenRows
     owners: npt.NDArray[np.int64]
     parents: npt.NDArray[np.int64]
     spans: npt.NDArray[np.int64]
@@ -38,9 +37,8 @@ class TextRows:
 def encode_cut(encoder: PromptEncoder, limit: int, texts: Sequence[str], first: int) -> TextRows:
     """The first `limit` tokens of each text; `first` is the number of the first text in its run."""
     ids, truncated, n_tokens = encoder.encode_texts(texts, limit)
-    spans = np.array([(0, len(text)) for text in texts], dtype=np.int64).reshape(-1, 2)
     rows = np.arange(len(texts))
-    return TextRows(ids, first + rows, rows, spans, n_tokens, truncated)
+    return TextRows(ids, first + rows, rows, _whole_spans(texts), n_tokens, truncated)
 
 
 def encode_pieces(
@@ -54,27 +52,35 @@ def encode_pieces(
         texts: n texts; first: the number of the first one in its run.
         with_sentences: whether sentences of long pieces get rows of their own.
     """
+    ids = encoder.encode_whole(texts)
+    n_tokens, truncated = ids.lengths.astype(np.int32), ids.lengths > limit
+    parts: list[list[Piece]] = []
+    long = np.flatnonzero(truncated)
+    for row in long.tolist():
+        own, truncated[row] = cut_text(texts[row], encoder.encode_whole, limit, most)
+        parts.append(own)
+    owners, spans = np.arange(len(texts)), _whole_spans(texts)
+    if parts:
+        pieces = [piece for own in parts for piece in own]
+        owners = np.concatenate([owners, np.repeat(long, [len(own) for own in parts])])
+        spans = np.concatenate([spans, [(piece.first, piece.last) for piece in pieces]])
+        ids = TokenRows.joined([ids, TokenRows.of(piece.ids for piece in pieces)])
+        kept = np.delete(np.arange(len(owners)), long)  # the rows without the texts that are in pieces now
+        kept = kept[np.argsort(owners[kept], kind="stable")]
+        owners, spans, ids = owners[kept], spans[kept], ids.take(kept)
+    parents = np.arange(len(owners))
+    looked = np.flatnonzero(ids.lengths > ONE_LOOK) if with_sentences else parents[:0]
+    if len(looked):
+        of_pieces = [texts[owner] for owner in owners[looked].tolist()]
+        sentences = cut_sentences(of_pieces, spans[looked], encoder.encode_whole, limit)
+        rows = looked[sentences.pieces]
+        owners, parents = np.concatenate([owners, owners[rows]]), np.concatenate([parents, rows])
+        spans = np.concatenate([spans, sentences.spans])
+        ids = TokenRows.joined([ids, sentences.ids])
+    return TextRows(ids, first + owners, parents, spans, n_tokens, truncated)
 
-    def encode(some: Sequence[str]) -> Rows:
-        return encoder.encode_whole(some)[0]
 
-    whole, n_tokens = encoder.encode_whole(texts)
-    parts: list[list[Piece]] = [[Piece(0, len(text), ids)] for text, ids in zip(texts, whole, strict=True)]
-    truncated = np.zeros(len(texts), dtype=np.bool_)
-    for row in map(int, np.flatnonzero(n_tokens > limit)):
-        parts[row], truncated[row] = cut_text(texts[row], encode, limit, most)
-    owners = np.repeat(np.arange(len(texts)), [len(own) for own in parts])
-    pieces = [piece for own in parts for piece in own]
-    of_pieces = [text for text, own in zip(texts, parts, strict=True) for _ in own]
-    sentences = Sentences.none()
-    if with_sentences:
-        sentences = cut_sentences(of_pieces, pieces, encode, limit)
-    spans = np.array([(piece.first, piece.last) for piece in pieces], dtype=np.int64).reshape(-1, 2)
-    return TextRows(
-        [*(piece.ids for piece in pieces), *sentences.ids],
-        first + np.concatenate([owners, owners[sentences.pieces]]),
-        np.concatenate([np.arange(len(pieces)), sentences.pieces]),
-        np.concatenate([spans, sentences.spans]),
-        n_tokens,
-        truncated,
-    )
+def _whole_spans(texts: Sequence[str]) -> npt.NDArray[np.int64]:
+    spans = np.zeros((len(texts), 2), dtype=np.int64)
+    spans[:, 1] = [len(text) for text in texts]
+    return spans

@@ -39,7 +39,7 @@ ODD = {
 
 
 def cut(text: str, limit: int = LIMIT, most: int = 10**9) -> tuple[list[Piece], bool]:
-    return cut_text(text, lambda some: ENCODER.encode_whole(some)[0], limit, most)
+    return cut_text(text, ENCODER.encode_whole, limit, most)
 
 
 def check(text: str, pieces: list[Piece], limit: int) -> None:
@@ -47,7 +47,7 @@ def check(text: str, pieces: list[Piece], limit: int) -> None:
     assert pieces[-1].last == len(text)
     assert all(one.last == other.first for one, other in pairwise(pieces))
     for piece in pieces:
-        (ids,), _ = ENCODER.encode_whole([text[piece.first : piece.last].strip()])
+        (ids,) = ENCODER.encode_whole([text[piece.first : piece.last].strip()])
         assert len(piece.ids) <= limit
         np.testing.assert_array_equal(piece.ids, ids)
 
@@ -137,7 +137,7 @@ def test_the_peak_is_that_of_the_darkest_sentence_or_piece(model: LoadedModel) -
     scores = scorer.score([LONG * 3, middle, "i am sad."])
     for row, text in enumerate((LONG * 3, middle)):
         pieces = [text[first:last] for first, last in scorer.pieces(text)]
-        long = [piece for piece in pieces if len(ENCODER.encode_whole([piece.strip()])[0][0]) > ONE_LOOK]
+        long = [piece for piece in pieces if len(ENCODER.encode_whole([piece.strip()])[0]) > ONE_LOOK]
         sentences = [piece[first:last] for piece in long for first, last in sentence_spans(piece)]
         assert len(sentences) > len(pieces)
         parts = [part.strip() for part in [*pieces, *sentences]]
