@@ -21,6 +21,7 @@ from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, progress
 from jobs.pipeline.audiences import planned_reports
 from jobs.pipeline.night import write_planned
+from jobs.pipeline.people import named_settings
 from jobs.pipeline.write_report import report_files
 from monitor.database import store
 from monitor.database.connection import Database
@@ -33,7 +34,7 @@ from monitor.output_files import is_listed
 from monitor.privacy import agreement
 from monitor.privacy.forgetting import Forgotten, files_containing, forget, possible_ids, values_containing
 from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
-from monitor.settings import DEFAULT_FILE, Settings, load_settings
+from monitor.settings import Settings
 
 
 def forget_subject(db: Database, subject: str, settings: Settings | None) -> None:
@@ -171,7 +172,7 @@ def _input_files_of(
                     )
                 ):
                     matches.append(path)
-            except DataError:
+            except (ConfigError, DataError):  # or two feeds name it
                 print_warning(f"{path} cannot be read; check yourself whether it names this subject")
             advance(1)
     return matches
@@ -193,13 +194,8 @@ def command(
     """
     if not subject.strip():
         raise ConfigError("SUBJECT is empty; give the id of one subject")
-    settings = load_settings(config) if config or DEFAULT_FILE.exists() else None
-    if settings is not None and db is not None and db.resolve() != settings.db.resolve():
-        settings = None  # those of another database
-    path = db or (settings and settings.db)
-    if path is None:
-        raise ConfigError("name the database with --db, or the settings with --config")
-    forget_subject(Database(path), subject.strip(), settings)
+    database, settings = named_settings(db, config)
+    forget_subject(database, subject.strip(), settings)
 
 
 if __name__ == "__main__":

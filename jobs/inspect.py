@@ -6,59 +6,26 @@ risk-monitor inspect survey.csv
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import run
-from jobs.console.feed_options import (
-    DateFormatOption,
-    DayFirstOption,
-    DelimiterOption,
-    DocIdOption,
-    EncodingOption,
-    MeasuresOption,
-    PostedAtOption,
-    PresetOption,
-    SheetOption,
-    SkipAfterOption,
-    SkipRowsOption,
-    SourceOption,
-    SubjectIdOption,
-    SubjectOption,
-    TextOption,
-    TimeZoneOption,
-    feed_from_options,
-)
+from jobs.console.feed_options import feed_from_options, with_feed_options
 from jobs.console.progress import without_control_characters
 from monitor import NOT_A_DIAGNOSIS
-from monitor.intake.feeds import Feed
 from monitor.intake.inspection import Inspection, inspect_file
 from monitor.intake.settings_block import as_options, as_toml
 
 MAX_REASONS = 5
 
 
+@with_feed_options
 def command(
     file: Annotated[Path, typer.Argument(help="One file, as a program exported it.")],
-    preset: PresetOption = None,
-    subject_id: SubjectIdOption = None,
-    subject: SubjectOption = None,
-    posted_at: PostedAtOption = None,
-    text: TextOption = None,
-    doc_id: DocIdOption = None,
-    source: SourceOption = None,
-    measures: MeasuresOption = None,
-    date_format: DateFormatOption = None,
-    day_first: DayFirstOption = None,
-    time_zone: TimeZoneOption = None,
-    encoding: EncodingOption = None,
-    delimiter: DelimiterOption = None,
-    skip_rows: SkipRowsOption = None,
-    skip_rows_after_header: SkipAfterOption = None,
-    sheet: SheetOption = None,
+    **options: Any,
 ) -> None:
     """Say what a file is: kind, encoding, columns, shapes of values, and what would be taken of its first 1,000 rows.
 
@@ -66,7 +33,6 @@ def command(
     them. What is given as an option is kept, and the rest is proposed. Values are never printed, only their shapes:
     9 for a digit, a for a letter.
     """
-    options = {name: value for name, value in locals().items() if name in Feed.model_fields}
     print_inspection(file, inspect_file(file, feed_from_options(**options)))
 
 

@@ -8,42 +8,25 @@ A second run appends nothing; a run after a crash completes the rest.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast, get_args
+from typing import Annotated, Any, cast, get_args
 
 import typer
 
 from jobs.console.app import run
-from jobs.console.feed_options import (
-    DateFormatOption,
-    DayFirstOption,
-    DelimiterOption,
-    DocIdOption,
-    EncodingOption,
-    MeasuresOption,
-    PostedAtOption,
-    PresetOption,
-    SheetOption,
-    SkipAfterOption,
-    SkipRowsOption,
-    SourceOption,
-    SubjectIdOption,
-    SubjectOption,
-    TextOption,
-    TimeZoneOption,
-    feed_from_options,
-)
+from jobs.console.feed_options import feed_from_options, with_feed_options
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
-from monitor.intake.feeds import Feed, feed_finder
+from monitor.intake.feeds import feed_finder
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import load_settings
 
 
+@with_feed_options
 def command(
     inputs: Annotated[
         list[str],
@@ -75,22 +58,7 @@ def command(
             help="Key of the pseudonyms (default: FILE.key beside the database).",
         ),
     ] = None,
-    preset: PresetOption = None,
-    subject_id: SubjectIdOption = None,
-    subject: SubjectOption = None,
-    posted_at: PostedAtOption = None,
-    text: TextOption = None,
-    doc_id: DocIdOption = None,
-    source: SourceOption = None,
-    measures: MeasuresOption = None,
-    date_format: DateFormatOption = None,
-    day_first: DayFirstOption = None,
-    time_zone: TimeZoneOption = None,
-    encoding: EncodingOption = None,
-    delimiter: DelimiterOption = None,
-    skip_rows: SkipRowsOption = None,
-    skip_rows_after_header: SkipAfterOption = None,
-    sheet: SheetOption = None,
+    **options: Any,
 ) -> None:
     """Read texts into the database, score the new ones, and bring the alerts up to date.
 
@@ -102,7 +70,6 @@ def command(
     Ids of subjects and documents are replaced by keyed hashes. The key is in RISK_MONITOR_KEY or beside the
     database. Without the key nobody can compute the same hashes again, so do not lose it.
     """
-    options = {name: value for name, value in locals().items() if name in Feed.model_fields}
     feed = feed_from_options(**options)
     settings = load_settings()
     if key_file is None and settings.db.resolve() == db.resolve():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -11,33 +13,45 @@ from monitor.errors import ConfigError
 from monitor.intake.feeds import PRESETS, Feed
 from monitor.settings import plain_message
 
-_PANEL = "How the files are read (a table [[feeds]] has the same)"
+_PANEL = "How the files are read (as in the feeds of the settings)"
 
 
 def _option(*names: str, help: str) -> Any:
     return typer.Option(*names, help=help, rich_help_panel=_PANEL)
 
 
-PresetOption = Annotated[str | None, _option(help=f"The program that wrote them: {', '.join(PRESETS)}.")]
-SubjectIdOption = Annotated[str | None, _option(help="Column of the person's id.")]
-SubjectOption = Annotated[str | None, _option(help="The id itself, for files of one person; {file} is their name.")]
-PostedAtOption = Annotated[str | None, _option(help="Column of the time.")]
-TextOption = Annotated[list[str] | None, _option(help="Column of the text; several are joined.")]
-DocIdOption = Annotated[str | None, _option(help="Column of the text's own id.")]
-SourceOption = Annotated[str | None, _option(help="Column of the source.")]
-MeasuresOption = Annotated[list[str] | None, _option("--measure", help="Column of a number, such as hours of sleep.")]
-DateFormatOption = Annotated[
-    list[str] | None, _option(help='Format of the time, such as "%d/%m/%Y %H:%M", or excel.')
-]
-DayFirstOption = Annotated[bool | None, _option("--day-first/--month-first", help="What 05/10/2026 begins with.")]
-TimeZoneOption = Annotated[str | None, _option(help="Zone of times without an offset (default: UTC).")]
-EncodingOption = Annotated[str | None, _option(help="Encoding of text files, such as cp1252 (default: utf-8).")]
-DelimiterOption = Annotated[str | None, _option(help="Delimiter of CSV files (default: comma, semicolon or tab).")]
-SkipRowsOption = Annotated[int | None, _option(help="Lines before the header.")]
-SkipAfterOption = Annotated[
-    int | None, _option("--skip-rows-after-header", help="Rows between the header and the data.")
-]
-SheetOption = Annotated[str | None, _option(help="Sheet of an Excel file (default: the first).")]
+_ANNOTATIONS: dict[str, Any] = {
+    "preset": Annotated[str | None, _option(help=f"The program that wrote them: {', '.join(PRESETS)}.")],
+    "subject_id": Annotated[str | None, _option(help="Column of the person's id.")],
+    "subject": Annotated[str | None, _option(help="The id itself, for files of one person; {file} is their name.")],
+    "posted_at": Annotated[str | None, _option(help="Column of the time.")],
+    "text": Annotated[list[str] | None, _option(help="Column of the text; several are joined.")],
+    "doc_id": Annotated[str | None, _option(help="Column of the text's own id.")],
+    "source": Annotated[str | None, _option(help="Column of the source.")],
+    "measures": Annotated[list[str] | None, _option("--measure", help="Column of a number, such as hours of sleep.")],
+    "date_format": Annotated[
+        list[str] | None, _option(help='Format of the time, such as "%d/%m/%Y %H:%M", or excel.')
+    ],
+    "day_first": Annotated[bool | None, _option("--day-first/--month-first", help="What 05/10/2026 begins with.")],
+    "time_zone": Annotated[str | None, _option(help="Zone of times without an offset (default: UTC).")],
+    "encoding": Annotated[str | None, _option(help="Encoding of text files, such as cp1252 (default: utf-8).")],
+    "delimiter": Annotated[str | None, _option(help="Delimiter of CSV files (default: comma, semicolon or tab).")],
+    "skip_rows": Annotated[int | None, _option(help="Lines before the header.")],
+    "skip_rows_after_header": Annotated[int | None, _option(help="Rows between the header and the data.")],
+    "sheet": Annotated[str | None, _option(help="Sheet of an Excel file (default: the first).")],
+}
+
+
+def with_feed_options(command: Callable[..., None]) -> Callable[..., None]:
+    """A command whose `**options` are, for typer and its help, the options of a feed."""
+    signature = inspect.signature(command, eval_str=True)
+    own = [parameter for parameter in signature.parameters.values() if parameter.kind != parameter.VAR_KEYWORD]
+    feed = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+        for name, annotation in _ANNOTATIONS.items()
+    ]
+    command.__signature__ = signature.replace(parameters=[*own, *feed])  # type: ignore[attr-defined]
+    return command
 
 
 def feed_from_options(**options: Any) -> Feed | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from typing import TypedDict, Unpack
 
 import polars as pl
 
@@ -24,6 +25,14 @@ from monitor.intake.feeds import FeedOf
 from monitor.intake.raw_rows import LAST_FAULTS
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import Pseudonyms
+
+
+class ReadRules(TypedDict, total=False):
+    """How rows are read; see `documents.read_documents`."""
+
+    pseudonyms: Pseudonyms | None
+    ids: IdRules | None
+    on_change: OnChange
 
 
 def check_files(files: Sequence[Path], feed_of: FeedOf | None = None) -> None:
@@ -45,10 +54,8 @@ def ingest(
     counts: RunCounts,
     *,
     unattended: bool = False,
-    pseudonyms: Pseudonyms | None = None,
     feed_of: FeedOf | None = None,
-    ids: IdRules | None = None,
-    on_change: OnChange = "reject",
+    **rules: Unpack[ReadRules],
 ) -> None:
     """Read every row of these files into documents and rejects of a database.
 
@@ -59,16 +66,15 @@ def ingest(
         counts: the same counts, and the reasons of the rejects.
         unattended: skip files whose content was read before, under any name. A file that cannot be read becomes one
             reject without a row number, a file that two feeds name stays unread, and the run goes on.
-        pseudonyms: replaces the ids of subjects and documents; None: they stay.
         feed_of: gives the feed of each file; None: all have the columns of the contract.
-        ids: what else to drop from ids of subjects; None: nothing.
-        on_change: what a row with a used doc_id, but another time or text, does.
+        rules: how the rows are read.
 
     Raises:
         DataError, ConfigError: a file cannot be read at all; the files before it are in the database. Of a file that
             is damaged further on the rows before are read, and it becomes one reject more.
     """
     read_before = set[tuple[int, str]]()  # bytes and SHA-256; a forgotten file has no name any more
+    on_change = rules.get("on_change", "reject")
     if unattended or on_change == "replace":
         with db.reading() as con:
             read_before = {(size, sha256) for _, size, sha256 in store.files_read(con)}
@@ -82,10 +88,8 @@ def ingest(
         counts,
         read_before=read_before,
         unattended=unattended,
-        pseudonyms=pseudonyms,
         feed_of=feed_of,
-        ids=ids,
-        on_change=on_change,
+        **rules,
     )
 
 
@@ -96,10 +100,8 @@ def read_files(
     *,
     read_before: Collection[tuple[int, str]] = (),
     unattended: bool = False,
-    pseudonyms: Pseudonyms | None = None,
     feed_of: FeedOf | None = None,
-    ids: IdRules | None = None,
-    on_change: OnChange = "reject",
+    **rules: Unpack[ReadRules],
 ) -> None:
     """Read every row of these files, and commit them in batches.
 
@@ -110,7 +112,7 @@ def read_files(
         read_before: size in bytes and SHA-256 of files that were read to their end. An unattended run skips them; in
             another one they cannot bring back a version that was replaced.
         unattended: as `ingest`.
-        pseudonyms, feed_of, ids, on_change: as `ingest`.
+        feed_of, rules: as `ingest`.
 
     Raises:
         DataError: as `ingest`.
@@ -125,9 +127,7 @@ def read_files(
                     counts.n_skipped_files += 1
                     continue
                 feed = feed_of(path) if feed_of else None
-                chunks = documents.read_documents(
-                    path, pseudonyms=pseudonyms, ids=ids, feed=feed, on_change=on_change
-                )
+                chunks = documents.read_documents(path, feed=feed, **rules)
                 known = (replace(chunk, read_before=is_known) for chunk in chunks)
                 reason = _read_file(path, writer, known, advance)
                 counts.n_files += 1

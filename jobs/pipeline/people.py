@@ -13,13 +13,19 @@ from monitor.errors import ConfigError
 from monitor.privacy import agreement
 from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
 from monitor.privacy.roster import Roster, read_roster
-from monitor.settings import DEFAULT_FILE, load_settings
+from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 MOST_ROWS_NAMED = 5
 
 
 def named_database(db: Path | None, config: Path | None) -> tuple[Database, Path]:
-    """The database and the key file that --db or the settings name.
+    """The database and the key file that --db or the settings name; errors as `named_settings`."""
+    database, settings = named_settings(db, config)
+    return database, (settings and settings.key_file) or default_key_file(database.path)
+
+
+def named_settings(db: Path | None, config: Path | None) -> tuple[Database, Settings | None]:
+    """The database that --db or the settings name, and the settings if they are of this database.
 
     Raises:
         ConfigError: neither names a database, or the settings cannot be read.
@@ -30,7 +36,7 @@ def named_database(db: Path | None, config: Path | None) -> tuple[Database, Path
     path = db or (settings and settings.db)
     if path is None:
         raise ConfigError("name the database with --db, or the settings with --config")
-    return Database(path), (settings and settings.key_file) or default_key_file(path)
+    return Database(path), settings
 
 
 def open_key(con: duckdb.DuckDBPyConnection, key_file: Path) -> Pseudonyms | None:

@@ -93,6 +93,13 @@ class Feed(BaseModel):
                 raise ValueError(f"{pattern!r}: ** stands alone between slashes, such as forms/**/*.csv")
         return value
 
+    @field_validator("measures", "text")
+    @classmethod
+    def _check_columns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(name.strip() for name in value) or len({name.casefold() for name in value}) < len(value):
+            raise ValueError("name each column, and each once")
+        return value
+
     @field_validator("date_format")
     @classmethod
     def _check_formats(cls, value: tuple[str, ...]) -> tuple[str, ...]:

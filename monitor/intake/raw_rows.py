@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import lzma
 import zipfile
 import zlib
 from collections import deque
@@ -18,7 +19,7 @@ from monitor.intake.date_rules import ISO_ONLY, DateRule
 COLUMNS = ("subject_id", "posted_at", "text", "doc_id", "source")
 REQUIRED = COLUMNS[:3]
 Stream = io.BufferedReader | gzip.GzipFile
-DAMAGE = (EOFError, OSError, zlib.error, zipfile.BadZipFile)
+DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError)
 DAMAGED = "the file is damaged or cut short from here on"
 TOO_LONG = "an entry is longer than 8 MiB; the file is not read from here on"
 TRAILING = "more follows the end of the JSON; the file is not read from here on"

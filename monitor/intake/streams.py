@@ -90,11 +90,12 @@ def check_text(path: Path, opener: Opener, packed_bytes: int | None, encoding: s
             of its rows (and more than one) cannot be decoded.
     """
     decoder, is_utf8, n_bytes = codecs.getincrementaldecoder("utf-8")(), True, 0
-    with opener() as stream:
-        try:
-            stream.peek(1)
-        except DAMAGE as error:
-            raise DataError(f"{path}: the file is damaged or cut short; export it again") from error
+    try:
+        stream = opener()
+        stream.peek(1)
+    except DAMAGE as error:
+        raise DataError(f"{path}: the file is damaged or cut short; export it again") from error
+    with stream:
         try:
             while block := stream.read(_SAMPLE_BYTES):
                 n_bytes += len(block)
