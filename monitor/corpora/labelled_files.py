@@ -12,6 +12,7 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -225,30 +226,36 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return record
 
 
-def _read_parquet(path: Path) -> LabelledRows:
+@contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Turn what pyarrow raises of a damaged file into a DataError of one line."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     try:
+        yield
+    except (pa.ArrowException, OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        reason = " ".join(str(error).split())[:150]
+        raise DataError(f"{path}: not a readable {kind} file ({reason}); write it again") from error
+
+
+def _read_parquet(path: Path) -> LabelledRows:
+    import pyarrow.parquet as pq
+
+    with _readable(path, "Parquet"):
         file = pq.ParquetFile(path)
         own = check_columns(str(path), file.schema_arrow.names)
-        table = file.read(columns=list(own))
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: not a readable Parquet file ({error}); write it again") from error
-    return _of_table(table, own)
+        return _of_table(file.read(columns=list(own)), own)
 
 
 def _read_arrow(path: Path) -> LabelledRows:
     """A file of `save_to_disk`: an Arrow stream."""
     import pyarrow as pa
 
-    try:
-        with pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
-            own = check_columns(str(path), reader.schema.names)
-            table = reader.read_all().select(list(own))
-            return _of_table(table, own)
-    except pa.ArrowException as error:
-        raise DataError(f"{path}: not a readable Arrow file ({error}); save it again") from error
+    with _readable(path, "Arrow"), pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
+        own = check_columns(str(path), reader.schema.names)
+        return _of_table(reader.read_all().select(list(own)), own)
 
 
 def _of_table(table: pa.Table, own: tuple[str, str]) -> LabelledRows:

@@ -9,7 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,6 @@ class Sample:
     delimiter: str | None = None
     skip_rows: int = 0
     preset: str | None = None
-    notes: list[str] = field(default_factory=list)
 
 
 def read_sample(path: Path, feed: Feed | None) -> Sample:

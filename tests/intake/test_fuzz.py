@@ -13,12 +13,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from jobs.query import run_query
+from monitor.corpora.splits import load_splits
 from monitor.database.connection import Database
 from monitor.errors import MonitorError
 from monitor.intake.documents import read_documents
@@ -175,6 +178,40 @@ def test_any_file_is_read_or_refused_in_one_line(
         path = path.with_suffix(".zip") if packed == ".zip" else path
         path.write_bytes(content)
         read_or_refuse(path, FEEDS[feed])
+
+
+@cache
+def labelled() -> dict[str, bytes]:
+    """A labelled file of each kind."""
+    rows = [{"text": f'some "text", {word}', "label": i % 2} for i, word in enumerate("abcd")]
+    names = {"label": {"names": ["sadness", "joy"], "_type": "ClassLabel"}}
+    table = pl.DataFrame(rows).to_arrow()
+    table = table.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": names}})})
+    parquet, arrow = io.BytesIO(), io.BytesIO()
+    pq.write_table(table, parquet)
+    with pa.ipc.new_stream(arrow, table.schema) as writer:
+        writer.write_table(table)
+    lines = "".join(json.dumps({**row, "label": "joy"}) + "\n" for row in rows)
+    return {
+        "test.txt": b"sad;sadness\nfine; and;joy\n",
+        "test.csv": b'Text;Label\n"a ""b""";joy\nc;sadness\n',
+        "test.jsonl": lines.encode(),
+        "test.json": json.dumps({"text": {"0": "a", "1": "b"}, "label": {"0": "joy", "1": "anger"}}).encode(),
+        "test.parquet": parquet.getvalue(),
+        "test.arrow": arrow.getvalue(),
+    }
+
+
+@TRIED
+@example(name="test.parquet", changes=[("insert", 0.0, 1, b"\0")])
+@given(name=st.sampled_from(sorted(labelled())), changes=CHANGES)
+def test_any_labelled_file_is_read_or_refused_in_one_line(name: str, changes: Changes) -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / name).write_bytes(changed(labelled()[name], changes))
+        try:
+            load_splits(folder, ("test",))
+        except MonitorError as error:
+            check_line(error, folder)
 
 
 SETTINGS = """
