@@ -148,6 +148,7 @@ class Appended(NamedTuple):
         n_documents: number of new documents.
         n_replaced: number of versions that a row of the batch replaced.
         n_known_rejects: number of rejects whose rows an earlier run has rejected.
+        n_measures: number of new or replaced measures.
         new_refusals: reject_ids of refused files that were not refused before.
     """
 
@@ -155,6 +156,7 @@ class Appended(NamedTuple):
     n_documents: int
     n_replaced: int
     n_known_rejects: int
+    n_measures: int
     new_refusals: set[str]
 
 
@@ -169,7 +171,7 @@ def append_batch(
         run_id: the run whose ledger line counts the rows.
         on_change: what a document with a used doc_id, but another time or text, does.
     """
-    rows = _append(con, batch.chunks, run_id, on_change) if batch.chunks else Appended([], 0, 0, 0, set())
+    rows = _append(con, batch.chunks, run_id, on_change) if batch.chunks else Appended([], 0, 0, 0, 0, set())
     for name, sha256, size in batch.files:
         store.add_file(con, name, sha256, size, run_id)
     new = _refuse(con, [reject for *_, reject in batch.refused], run_id) if batch.refused else set[str]()
@@ -180,6 +182,7 @@ def append_batch(
 def count_batch(batch: Batch, appended: Appended, counts: RunCounts) -> None:
     """Add a batch that was committed to the counts of its run."""
     counts.add_chunks(appended.chunks, appended.n_documents, appended.n_replaced, appended.n_known_rejects)
+    counts.n_measures += appended.n_measures
     for path, reason, reject in batch.refused:
         if reject["reject_id"].item() in appended.new_refusals:
             counts.refused[path] = reason
@@ -209,12 +212,13 @@ def _append(
             chunks = [_set_apart(chunk, changed, on_change) for chunk in chunks]
             rows = pl.concat([chunk.documents for chunk in chunks])
     n_appended = store.append_documents(con, rows, run_id)
+    chunks, n_measures = _append_measures(con, chunks, run_id, on_change)
     give_codes(con, rows["subject_id"].unique().to_list())
     n_replaced += store.append_superseded(con, pl.concat([chunk.replaced for chunk in chunks]), run_id)
     store.append_subject_forms(con, pl.concat([chunk.subjects for chunk in chunks]))
     rejects = pl.concat([chunk.rejects for chunk in chunks])
     n_known = store.count_known_rejects(con, rejects)
-    store.append_rejects(con, rejects, run_id)
+    store.append_rejects(con, pl.concat([rejects, *(chunk.bad_measures for chunk in chunks)]), run_id)
     ledger.count_in_run(
         con,
         run_id,
@@ -225,7 +229,33 @@ def _append(
         n_appended=n_appended,
         n_replaced=n_replaced,
     )
-    return Appended(chunks, n_appended, n_replaced, n_known, set())
+    return Appended(chunks, n_appended, n_replaced, n_known, n_measures, set())
+
+
+def _append_measures(
+    con: duckdb.DuckDBPyConnection, chunks: list[documents.Chunk], run_id: str, on_change: OnChange
+) -> tuple[list[documents.Chunk], int]:
+    """Append the chunks' measures; returns the chunks without contradictions, and the number written.
+
+    Rows of a file that was read before add what is missing, and replace nothing.
+    """
+    frames = [
+        chunk.measures.with_columns(
+            file=pl.lit(chunk.file), chunk=pl.lit(number), replaces=on_change == "replace" and not chunk.read_before
+        )
+        for number, chunk in enumerate(chunks)
+    ]
+    rows = pl.concat(frames)
+    if rows.is_empty():
+        return chunks, 0
+    n, other = store.append_measures(con, rows, run_id)
+    if on_change == "replace":
+        return chunks, n
+    refused = {
+        number: own.select("row", "name").rows()
+        for (number,), own in other.partition_by("chunk", as_dict=True).items()
+    }
+    return [chunk.reject_measures(refused.get(number, [])) for number, chunk in enumerate(chunks)], n
 
 
 def _replace(
@@ -239,6 +269,7 @@ def _replace(
     if old:
         again = changed.filter(pl.col("doc_id").is_in(pl.concat(old).to_list()))
         changed = changed.filter(~pl.col("doc_id").is_in(store.known_versions(con, again)))
+    store.remove_measures(con, changed)
     return store.replace_documents(con, changed, run_id)
 
 

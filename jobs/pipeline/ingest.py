@@ -156,15 +156,16 @@ def _read_file(
     path: Path, writer: BatchWriter, chunks: Iterable[documents.Chunk], advance: Callable[[int], None]
 ) -> str | None:
     """Read one file; returns why its end was not read, if so."""
-    n_read, n_valid, unread = 0, 0, None
+    n_read, n_valid, n_measures, unread = 0, 0, 0, None
     for chunk in chunks:
         writer.add(chunk)
         raise_if_stopped()
         advance(chunk.n_read)
         n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid
+        n_measures += chunk.measures.height
         for row, reason in chunk.rejects.filter(pl.col("reason").is_in(LAST_FAULTS)).select("row", "reason").rows():
             unread = f"row {row:,}: {reason}; the rows before were read; export it again"
-    if not n_valid and unread is None:
+    if not n_valid and not n_measures and unread is None:
         reason = "every row was rejected" if n_read else "it holds no rows"
         writer.counts.empty[path] = f"nothing was taken from this file; {reason}"
     return unread

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
 from monitor.errors import DataError
 from monitor.intake import documents
 
@@ -20,7 +22,8 @@ class RunCounts:
         n_known_rejects: rejects whose rows an earlier run has rejected.
         n_skipped_files: files whose content an earlier run has read.
         n_not_texts: entries of chats and surveys that are no texts of a person, and no rows.
-        n_measures: numbers that rows have beside their texts.
+        n_measures: new numbers beside the texts.
+        n_bad_measures: values of measures that are no numbers, or contradict stored ones; they refuse no row.
         n_truncated: scored texts that were not read to their end.
         scoring_s: seconds of scoring, commits included.
         reasons: number of rejects for each `column: reason`.
@@ -40,6 +43,7 @@ class RunCounts:
     n_scored: int = 0
     n_not_texts: int = 0
     n_measures: int = 0
+    n_bad_measures: int = 0
     n_truncated: int = 0
     n_replaced: int = 0
     n_known_rejects: int = 0
@@ -60,8 +64,9 @@ class RunCounts:
             self.n_rejected += chunk.rejects.height
             self.n_duplicate += chunk.n_valid
             self.n_not_texts += chunk.n_not_texts
-            self.n_measures += chunk.measures.height
-            for file, row, column, reason in chunk.rejects.select("file", "row", "column", "reason").rows():
+            self.n_bad_measures += chunk.bad_measures.height
+            rejects = pl.concat([chunk.rejects, chunk.bad_measures])
+            for file, row, column, reason in rejects.select("file", "row", "column", "reason").rows():
                 key = f"{column}: {reason}" if column else reason
                 self.reasons[key] += 1
                 self.examples.setdefault(key, Path(file).name + ("" if row is None else f" row {row:,}"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
 
 TOP_REASONS = 5
-NOT_TEXTS = "entries that are no texts of a person (calls, pictures, bots)"
+NOT_TEXTS = "entries that are no texts of a person (calls, pictures, bots, numbers alone)"
 
 
 def print_summary(
@@ -73,6 +73,14 @@ def _count_lines(counts: RunCounts, db: Database) -> list[tuple[str, int, str]]:
         ("duplicates", counts.n_duplicate, duplicates if counts.n_duplicate else ""),
         *[("replaced", counts.n_replaced, "by a changed row; see: superseded_documents")][: counts.n_replaced],
         ("appended", counts.n_appended, ""),
+        *[("numbers", counts.n_measures, "new, beside the texts; see: measures")][: counts.n_measures],
+        *[
+            (
+                "",
+                counts.n_bad_measures,
+                "values that are no number or contradict one; their texts are kept; see: rejects",
+            )
+        ][: counts.n_bad_measures],
         *[("left out", counts.n_not_texts, NOT_TEXTS)][: counts.n_not_texts],
         ("scored", counts.n_scored, speed if counts.n_scored else ""),
         *[("cut", counts.n_truncated, "of these were not read to their end (setting max_pieces)")][

@@ -30,6 +30,7 @@ FILTERED_TABLES = (
         "superseded_documents",
         "superseded_scores",
         "subject_forms",
+        "measures",
     ),
     *("alerts", "case_log", "codes", "files", "rejects", "runs"),
 )

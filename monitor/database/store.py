@@ -90,6 +90,34 @@ def append_superseded(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, run_id
     return fetch_number(execute(con, "queries/supersede_rows", run_id=run_id, now=utc_now()))
 
 
+def append_measures(con: duckdb.DuckDBPyConnection, measures: pl.DataFrame, run_id: str) -> tuple[int, pl.DataFrame]:
+    """Append numbers beside texts, one for each subject, time and name.
+
+    Args:
+        con: the database.
+        measures: subject_id, measured_at, name, value, source, file, row; and `replaces`: the number takes the place
+            of a stored one, and of earlier ones here. Otherwise the first one stays.
+        run_id: the run.
+
+    Returns:
+        the number of rows written, and the rows of `measures` whose value is not the stored one.
+    """
+    key = ["subject_id", "measured_at", "name"]
+    replacing = measures.filter("replaces").unique(key, keep="last", maintain_order=True)
+    con.register("incoming", replacing)
+    execute(con, "queries/remove_changed_measures")
+    first = measures.filter(~pl.col("replaces")).unique(key, keep="first", maintain_order=True)
+    n = _append(con, "append_measures", replacing, run_id) + _append(con, "append_measures", first, run_id)
+    con.register("incoming", measures)
+    return n, query(con, "queries/other_measures")
+
+
+def remove_measures(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> None:
+    """Remove the numbers of the stored rows that these documents (doc_id) are about to replace."""
+    con.register("incoming", documents)
+    execute(con, "queries/remove_measures")
+
+
 def append_subject_forms(con: duckdb.DuckDBPyConnection, subjects: pl.DataFrame) -> None:
     """Append the forms of subjects (subject_id, form) that have none yet."""
     con.register("incoming", subjects.unique("subject_id", keep="first", maintain_order=True))

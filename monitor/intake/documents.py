@@ -23,7 +23,7 @@ import polars as pl
 from monitor.errors import DataError
 from monitor.intake.date_rules import ISO_ONLY, DateRule, date_shape
 from monitor.intake.feeds import Feed, FeedOf
-from monitor.intake.identity import clean_ids, look_alike_forms
+from monitor.intake.identity import PLACEHOLDERS, clean_ids, look_alike_forms
 from monitor.intake.kinds import ENDINGS, kind_of, read_rows
 from monitor.intake.places import reason_to_refuse
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, MEASURE_PREFIX, Batch, Fault
@@ -60,9 +60,12 @@ MEASURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "measured_at": UTC_TIME,
     "name": pl.String,
     "value": pl.Float64,
+    "source": pl.String,
 }
 SUBJECT_SCHEMA = {"subject_id": pl.String, "form": pl.String}
 REPEATED_ID = "used before for another time or text of this subject"
+BAD_NUMBER = "not a number; write it as 7.5 or 7,5, without a unit, or leave it empty. The row's text is kept"
+OTHER_NUMBER = 'another number of this subject and time is stored; on_change = "replace" takes the newer one'
 BAD_TIME = f"neither ISO 8601 nor epoch (seconds or milliseconds) in {YEARS[0]} to {YEARS[1]}"
 
 
@@ -81,8 +84,10 @@ class Chunk:
         rejects: refused rows; columns of REJECT_SCHEMA.
         n_repeated: number of valid rows that repeat a document of this chunk.
         has_pseudonyms: its ids are pseudonyms, and its rejects contain nothing else of their rows.
-        measures: numbers of the rows that have a subject and a time; columns of MEASURE_SCHEMA.
-        n_not_texts: number of entries that are no texts of a person, and no rows.
+        measures: numbers of the rows with a subject and a time; columns of MEASURE_SCHEMA.
+        bad_measures: values of measures that are no numbers, or contradict a stored one; columns of REJECT_SCHEMA.
+            They refuse no row, so they are counted apart from `rejects`.
+        n_not_texts: number of entries that are no texts of a person, and no rows: also numbers without a text.
         n_bytes: most memory it occupies; also strings of rejected rows stay allocated.
         replaced: valid rows that a later row of the chunk replaces; columns of DOCUMENT_SCHEMA.
         subjects: each subject of a valid row once, with the form of its id; columns of SUBJECT_SCHEMA.
@@ -96,6 +101,7 @@ class Chunk:
     n_repeated: int
     has_pseudonyms: bool = False
     measures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MEASURE_SCHEMA))
+    bad_measures: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=REJECT_SCHEMA))
     n_not_texts: int = 0
     n_bytes: int = 0
     replaced: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DOCUMENT_SCHEMA))
@@ -131,6 +137,15 @@ class Chunk:
         faults = _faults(refused, self.has_pseudonyms)
         rejects = pl.concat([self.rejects, _rejects(self.file, faults, self.hashed)])
         return replace(self, documents=self.documents.filter(~moved), rejects=rejects)
+
+    def reject_measures(self, rows: Collection[tuple[int, str]]) -> Chunk:
+        """This chunk with these measures (row and name), which contradict stored ones, moved to the rejects."""
+        keys = pl.DataFrame(list(rows), schema={"row": pl.Int64, "name": pl.String}, orient="row")
+        refused = self.measures.join(keys, on=["row", "name"], how="semi", maintain_order="left")
+        refused = refused.with_columns(given=pl.col("value").cast(pl.String))
+        bad = _measure_rejects(self.file, refused, OTHER_NUMBER, self.has_pseudonyms, self.hashed)
+        kept = self.measures.join(keys, on=["row", "name"], how="anti", maintain_order="left")
+        return replace(self, measures=kept, bad_measures=pl.concat([self.bad_measures, bad]))
 
 
 def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> list[Path]:
@@ -238,19 +253,24 @@ def _validate(
     versions = separate_versions(_with_ids(rows.filter(pl.col("reason").is_null()), hashed), on_change, hashed)
     differing = versions.differing.with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
     has_pseudonyms = pseudonyms is not None
-    faults = (
-        read_faults
-        + _faults(rows.filter(pl.col("reason").is_not_null()), has_pseudonyms)
-        + _faults(differing, has_pseudonyms)
+    measures, no_numbers = _measures(rows)
+    refused = rows.filter(pl.col("reason").is_not_null())
+    # A row of numbers without a text is no fault.
+    alone = (
+        (refused["column"] == "text")
+        & (refused["reason"] == "empty")
+        & refused["row"].is_in(measures["row"].implode())
     )
+    faults = read_faults + _faults(refused.filter(~alone), has_pseudonyms) + _faults(differing, has_pseudonyms)
     return Chunk(
         file,
         versions.documents.select(DOCUMENT_SCHEMA.keys()),
         _rejects(file, sorted(faults, key=lambda fault: fault.row or 0), hashed),
         versions.n_repeated,
         has_pseudonyms,
-        _measures(rows),
-        batch.n_not_texts,
+        measures,
+        _measure_rejects(file, no_numbers, BAD_NUMBER, has_pseudonyms, hashed),
+        batch.n_not_texts + int(alone.sum()),
         int(batch.rows.estimated_size()),
         versions.replaced.select(DOCUMENT_SCHEMA.keys()),
         subjects,
@@ -277,11 +297,11 @@ def _with_faults(rows: pl.DataFrame, id_rules: IdRules | None, dates: DateRule =
         ("subject_id", pl.col("subject_fault").is_not_null(), pl.col("subject_fault")),
         ("posted_at", pl.col("given").fill_null("").str.strip_chars() == "", "empty"),
         ("posted_at", pl.col("posted_at").is_null(), BAD_TIME),
+        *((name, pl.col(name).str.len_bytes() > MAX_NAME_BYTES, "longer than 512 bytes") for name in ids),
+        *((name, pl.col(name).str.contains("\0", literal=True), "holds a NUL byte") for name in ids),
         ("text", pl.col("text").fill_null("").str.strip_chars() == "", "empty"),
         ("text", pl.col("text").str.len_bytes() > MAX_TEXT_BYTES, "longer than 1 MiB"),
         ("text", pl.col("text").str.contains("\0", literal=True), "holds a NUL byte"),
-        *((name, pl.col(name).str.len_bytes() > MAX_NAME_BYTES, "longer than 512 bytes") for name in ids),
-        *((name, pl.col(name).str.contains("\0", literal=True), "holds a NUL byte") for name in ids),
         ("doc_id", pl.col("doc_fault").is_not_null(), pl.col("doc_fault")),
     ]
     broken = [
@@ -303,23 +323,43 @@ def _date_reasons(rows: pl.DataFrame, dates: DateRule) -> pl.Series:
     return rows["reason"].scatter(odd.arg_true(), reasons)
 
 
-def _measures(rows: pl.DataFrame) -> pl.DataFrame:
-    """A line for each number that a row with a subject and a time has; `7,5` is 7.5, and other strings are none.
+def _measures(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The numbers of rows with a subject and a time, and the values that are no numbers; `7,5` is 7.5.
 
-    Columns of MEASURE_SCHEMA. A row whose text is missing or refused has measures all the same.
+    Empty values, and words for missing ones, are neither. A row whose text is missing or refused has measures all the
+    same.
+
+    Returns:
+        columns of MEASURE_SCHEMA; of the values that are no numbers also `given`.
     """
     names = [name for name in rows.columns if name.startswith(MEASURE_PREFIX)]
-    timed = rows.filter(pl.col("posted_at").is_not_null(), ~(pl.col("column") == "subject_id").fill_null(False))
-    if not names or timed.is_empty():
-        return pl.DataFrame(schema=MEASURE_SCHEMA)
-    values = pl.col("value").str.strip_chars()
+    known = rows.filter(pl.col("column").is_null() | pl.col("column").is_in(["text", "doc_id"]))
+    if not names or known.is_empty():
+        none = pl.DataFrame(schema=MEASURE_SCHEMA)
+        return none, none.with_columns(given=pl.lit(None, pl.String))
+    values = pl.col("given")
     decimal_comma = values.str.contains(r"^[-+]?\d+,\d+$") & ~values.str.contains(r"^[-+]?[1-9]\d{0,2},\d{3}$")
     number = pl.when(decimal_comma).then(values.str.replace(",", ".")).otherwise(values)
-    number = number.cast(pl.Float64, strict=False)
-    long = timed.unpivot(names, index=["row", "subject_id", "posted_at"], variable_name="name", value_name="value")
-    long = long.with_columns(number.alias("value"), pl.col("name").str.strip_prefix(MEASURE_PREFIX))
-    long = long.filter(pl.col("value").is_finite()).rename({"posted_at": "measured_at"})
-    return long.select(MEASURE_SCHEMA.keys()).sort("row", maintain_order=True)
+    index = ["row", "subject_id", "posted_at", "source"]
+    long = known.select(*index, *names).unpivot(names, index=index, variable_name="name", value_name="given")
+    long = long.with_columns(values.str.strip_chars(), pl.col("name").str.strip_prefix(MEASURE_PREFIX))
+    long = long.filter(values != "", ~values.is_in(PLACEHOLDERS)).rename({"posted_at": "measured_at"})
+    long = long.with_columns(value=number.cast(pl.Float64, strict=False)).sort("row", maintain_order=True)
+    finite = pl.col("value").is_finite().fill_null(value=False)
+    return long.filter(finite).select(MEASURE_SCHEMA.keys()), long.filter(~finite)
+
+
+def _measure_rejects(
+    file: str, rows: pl.DataFrame, reason: str, has_pseudonyms: bool, hashed: Hashed
+) -> pl.DataFrame:
+    """Rejects of measures (columns of MEASURE_SCHEMA and `given`); with pseudonyms their raw has only the subject."""
+    faults = []
+    for row in rows.iter_rows(named=True):
+        own = {} if has_pseudonyms else {row["name"]: row["given"][:MAX_RAW_CHARACTERS]}
+        raw = json.dumps({"subject_id": row["subject_id"], **own}, ensure_ascii=False)
+        key = "\0".join(map(str, (row["measured_at"], row["subject_id"], row["name"], row["given"])))
+        faults.append(Fault(row["row"], row["name"], reason, raw[:MAX_RAW_CHARACTERS], key))
+    return _rejects(file, faults, hashed)
 
 
 def _mapped(values: pl.Series, function: Callable[[Sequence[str]], list[str]]) -> pl.Series:

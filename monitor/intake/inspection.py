@@ -108,7 +108,7 @@ def _try(path: Path, found: Inspection) -> None:
             found.n_not_texts += chunk.n_not_texts
             found.reasons.update(
                 f"{column}: {reason}" if column else reason
-                for column, reason in chunk.rejects.select("column", "reason").rows()
+                for column, reason in pl.concat([chunk.rejects, chunk.bad_measures]).select("column", "reason").rows()
             )
             n += chunk.n_read
             if n >= SAMPLE_ROWS:

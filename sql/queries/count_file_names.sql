@@ -4,5 +4,5 @@
 -- frame: none
 -- params: names
 SELECT count(*)
-FROM (SELECT path FROM old.files UNION SELECT file FROM old.rejects)
+FROM (SELECT path FROM old.files UNION SELECT file FROM old.rejects UNION SELECT file FROM old.measures)
 WHERE regexp_matches(path, $names) AND NOT starts_with(path, 'forgotten')
