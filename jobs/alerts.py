@@ -66,6 +66,8 @@ def describe(alert: dict[str, Any], signal: str = "p_high") -> str:
         "level": f"mean {SIGNALS[signal]} {value:.2f}, line {threshold:.2f}",
         "change": f"{value:.2f} standard errors above the own past, limit {threshold:.2f}",
         "sustained": f"{value:.0f} high days, limit {threshold:.0f}",
+        "measures": f"a number {value:.2f} times as far from the own past as its limit",
+        "fusion": f"texts and numbers {value:.2f} standard errors above the own past, limit {threshold:.2f}",
         "crisis": f"crisis wording or P(suicidal) above its limit in {texts}",
     }[alert["rule"]]
 

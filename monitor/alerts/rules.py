@@ -6,16 +6,23 @@ import logging
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 logger = logging.getLogger(__name__)
 RULES = ("level", "change", "sustained")
 ALL_RULES = (*RULES, "crisis")  # a single text raises the fourth, so it has no limit to choose
-LIMITS = MappingProxyType({"level": "threshold", "change": "change_errors", "sustained": "sustained_days"})
+OPTIONAL_RULES = (
+    "measures",
+    "fusion",
+)  # they read numbers beside the texts, and are off unless the settings name some
+LIMITS = MappingProxyType(
+    {"level": "threshold", "change": "change_errors", "sustained": "sustained_days", "fusion": "fusion_errors"}
+)
 """Rule -> name of the field that holds its limit. A rule raises an alert when its value reaches the limit."""
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=36_500)]
+PerMeasure = dict[str, Annotated[float, Field(allow_inf_nan=False)]]
 
 
 class AlertRules(BaseModel):
@@ -71,6 +78,17 @@ class AlertRules(BaseModel):
         default=0.90,
         description="crisis: P(thoughts of death or self-harm) of one text that raises an alert by itself",
     )
+    measures: PerMeasure = Field(
+        default_factory=dict,
+        description="measures: measure -> standard errors from the own past; below 0 where less is worse; none: off",
+    )
+    fusion: PerMeasure = Field(
+        default_factory=dict,
+        description="fusion: weight of `text` and of each measure; below 0 where less is worse; none: off",
+    )
+    fusion_errors: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        default=2.5, description="fusion: the fused standard errors above the own past"
+    )
     calm_share: Probability = Field(default=0.75, description="share of a limit below which a day is calm")
     cooldown_days: Count = Field(default=14, description="days without an alert day after which an alert ends")
 
@@ -95,9 +113,31 @@ class AlertRules(BaseModel):
             )
         return self
 
+    @field_validator("measures", "fusion")
+    @classmethod
+    def _no_zero(cls, values: PerMeasure) -> PerMeasure:
+        if zero := [name for name, value in values.items() if not value]:
+            raise ValueError(f"{', '.join(zero)} is 0; leave the line out, or give a number above or below 0")
+        return values
+
+    @property
+    def in_use(self) -> tuple[str, ...]:
+        """The rules that raise alerts with these settings."""
+        return (*ALL_RULES, *(rule for rule in OPTIONAL_RULES if getattr(self, rule)))
+
+    def parameters(self) -> dict[str, Any]:
+        """The values that the statements of sql/alerts take, by name."""
+        lists = {
+            "measure_names": [*self.measures],
+            "measure_limits": [*self.measures.values()],
+            "fusion_names": [*self.fusion],
+            "fusion_weights": [*self.fusion.values()],
+        }
+        return self.model_dump() | lists
+
     def limit(self, rule: str) -> float:
-        """The limit of this rule."""
-        return 1.0 if rule == "crisis" else float(getattr(self, LIMITS[rule]))
+        """The limit of this rule; of the rules crisis and measures 1, because each text or measure has its own."""
+        return 1.0 if rule in ("crisis", "measures") else float(getattr(self, LIMITS[rule]))
 
     def with_limit(self, rule: str, limit: float) -> AlertRules:
         """The same rules with another limit for one of them."""

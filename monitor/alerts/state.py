@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import duckdb
 import polars as pl
 
-from monitor.alerts.rules import ALL_RULES, AlertRules
+from monitor.alerts.rules import AlertRules
 from monitor.database.statements import execute, query, statement, utc_now
 
 
@@ -34,12 +34,15 @@ def find_episodes(
     model_id: str,
     as_of: dt.date,
     rules: AlertRules,
-    only: Sequence[str] = ALL_RULES,
+    only: Sequence[str] | None = None,
 ) -> pl.DataFrame:
-    """Every episode that the rules in `only` raise: columns of sql/alerts/episodes.sql, rule and threshold."""
-    values = {**rules.model_dump(), "model_id": model_id, "as_of": as_of}
+    """Every episode that the rules in `only` (None: all in use) raise.
+
+    Columns of sql/alerts/episodes.sql, rule and threshold.
+    """
+    values = {**rules.parameters(), "model_id": model_id, "as_of": as_of}
     frames = []
-    for rule in only:
+    for rule in rules.in_use if only is None else only:
         signals = statement(f"alerts/{rule}")
         con.execute(f"CREATE OR REPLACE TEMP TABLE signals AS {signals.sql}", signals.pick(values))
         # The other rules need no confirmation: change sums texts up, sustained counts days, crisis takes one text.
@@ -74,7 +77,7 @@ def write_episodes(
     con.register("changes", changes)
     execute(con, "alerts/write_alerts")
     note = statement("alerts/note_update")
-    con.execute(note.sql, note.pick({**rules.model_dump(), "model_id": model_id, "run_id": run_id}))
+    con.execute(note.sql, note.pick({**rules.parameters(), "model_id": model_id, "run_id": run_id}))
     is_open = pl.col("state") != "closed"
     ((n_open,),) = con.execute(
         "SELECT count(*) FROM alerts WHERE model_id = ? AND state <> 'closed'", [model_id]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import duckdb
@@ -14,6 +16,8 @@ from monitor.database import ledger
 from monitor.database.connection import Database
 from monitor.database.statements import utc_now
 from monitor.windows import window_queries
+
+logger = logging.getLogger(__name__)
 
 
 class ModelEpisodes(NamedTuple):
@@ -40,11 +44,22 @@ def refresh_alerts(db: Database, model_id: str, rules: AlertRules, run_id: str) 
 
 def apply_rules(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules) -> ModelEpisodes:
     """Apply the rules to a model's scores up to its last scored day, so that a feed that stopped closes no alert."""
+    _warn_of_unknown(con, {*rules.measures, *rules.fusion} - {"text"})
     today = utc_now().date()
     coverage = window_queries.run(con, "model_coverage", until=today).to_dicts()
     last: dt.datetime | None = next((row["last_posted"] for row in coverage if row["model_id"] == model_id), None)
     as_of = last.date() if last else today
     return ModelEpisodes(model_id, as_of, find_episodes(con, model_id, as_of, rules), rules)
+
+
+def _warn_of_unknown(con: duckdb.DuckDBPyConnection, named: Collection[str]) -> None:
+    """Warn of measures that the settings name and the database lacks: a misspelt one would never raise an alert."""
+    if not named:
+        return
+    stored = {name for (name,) in con.execute("SELECT DISTINCT name FROM measures").fetchall()}
+    if unknown := sorted(set(named) - stored):
+        there = ", ".join(sorted(stored)) or "none"
+        logger.warning("alerts: no measure is called %s; there are: %s", ", ".join(unknown), there)
 
 
 def write_alerts(db: Database, new: ModelEpisodes, run_id: str) -> AlertCounts:

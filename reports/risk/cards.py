@@ -35,6 +35,8 @@ RULES: Mapping[str, str] = {  # `suicidal`: the rule crisis, where the list foun
     "level": "a week at the alert line",
     "change": "sadder than their own past",
     "sustained": "many high days in two weeks",
+    "measures": "a number far from their own past",
+    "fusion": "texts and numbers together far from their own past",
 }
 OUTCOMES: Mapping[str | None, str] = {
     None: "seen",

@@ -53,8 +53,18 @@ def alert_bars(
         width: in pixels, or of the container.
         row: height of a row in pixels.
     """
-    rules = [words("crisis"), words("level"), words("change"), words("sustained")]
-    shades = dict(zip(rules, (palette.ink, palette.high[0], palette.mid[1], palette.low[0]), strict=True))
+    colours = {
+        "crisis": palette.ink,
+        "level": palette.high[0],
+        "change": palette.mid[1],
+        "sustained": palette.low[0],
+        "measures": palette.low[2],
+        "fusion": palette.mid[0],
+    }
+    there = set(frame["rule"])
+    always = ("crisis", "level", "change", "sustained")
+    shades = {words(rule): colour for rule, colour in colours.items() if rule in always or words(rule) in there}
+    rules = [*shades]
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
     tooltip_rows = [
         ("label", words("Subject"), None),

@@ -156,9 +156,22 @@ def rules_unit(inputs: Inputs) -> str:
             "Level: the mean of the signal over a week reached the threshold. Change: above this person's usual; the "
             "value is the excess, counted in texts. Sustained: many days of a high signal within two weeks."
         ),
+        *_measures_note(inputs),
         signal,
         inputs.high_note,
     )
+
+
+def _measures_note(inputs: Inputs) -> list[str]:
+    """What the rules that read numbers mean; nothing where they raised no alert."""
+    if not {"measures", "fusion"}.intersection(inputs.alerts["rule"]):
+        return []
+    return [
+        inputs.words(
+            "Measures: a number beside the texts, such as hours of sleep, left its usual range; the value says how "
+            "many times its limit. Fusion: texts and numbers together did."
+        )
+    ]
 
 
 def _shown_note(listed: pl.DataFrame, words: Words) -> str:
@@ -194,7 +207,9 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "", *, with_si
 
 
 def _value(rule: str, value: float, words: Words) -> str:
-    """The value of a rule in its unit: a mean (level), a number of texts (change, crisis) or of days (sustained)."""
+    """The value of a rule in its unit: a mean (level), a number of texts (crisis) or of days (sustained)."""
+    if rule == "measures":
+        return words("{n} of the limit", n=f"{value:.2f}")
     if rule == "level":
         return percent(value)
     if rule == "crisis":

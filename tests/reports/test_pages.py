@@ -237,6 +237,8 @@ NAMES = {
         "level",
         "change",
         "sustained",
+        "measures",
+        "fusion",
         "open",
         "acknowledged",
         "closed",
