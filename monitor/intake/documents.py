@@ -23,10 +23,11 @@ import polars as pl
 from monitor.errors import DataError
 from monitor.intake.date_rules import ISO_ONLY, DateRule, date_shape
 from monitor.intake.feeds import Feed, FeedOf
-from monitor.intake.identity import PLACEHOLDERS, clean_ids, look_alike_forms
+from monitor.intake.identity import clean_ids, look_alike_forms
 from monitor.intake.kinds import ENDINGS, kind_of, read_rows
+from monitor.intake.measures import BAD_NUMBER, MEASURE_SCHEMA, OTHER_NUMBER, find_measures, measure_faults
 from monitor.intake.places import reason_to_refuse
-from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, MEASURE_PREFIX, Batch, Fault
+from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, Fault
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
 from monitor.intake.versions import Hashed, separate_versions, with_own_ids
@@ -54,18 +55,8 @@ REJECT_SCHEMA = {
     "raw": pl.String,
     "content_id": pl.String,
 }
-MEASURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
-    "row": pl.Int64,
-    "subject_id": pl.String,
-    "measured_at": UTC_TIME,
-    "name": pl.String,
-    "value": pl.Float64,
-    "source": pl.String,
-}
 SUBJECT_SCHEMA = {"subject_id": pl.String, "form": pl.String}
 REPEATED_ID = "used before for another time or text of this subject"
-BAD_NUMBER = "not a number; write it as 7.5 or 7,5, without a unit, or leave it empty. The row's text is kept"
-OTHER_NUMBER = 'another number of this subject and time is stored; on_change = "replace" takes the newer one'
 BAD_TIME = f"neither ISO 8601 nor epoch (seconds or milliseconds) in {YEARS[0]} to {YEARS[1]}"
 
 
@@ -143,7 +134,7 @@ class Chunk:
         keys = pl.DataFrame(list(rows), schema={"row": pl.Int64, "name": pl.String}, orient="row")
         refused = self.measures.join(keys, on=["row", "name"], how="semi", maintain_order="left")
         refused = refused.with_columns(given=pl.col("value").cast(pl.String))
-        bad = _measure_rejects(self.file, refused, OTHER_NUMBER, self.has_pseudonyms, self.hashed)
+        bad = _rejects(self.file, measure_faults(refused, OTHER_NUMBER, self.has_pseudonyms), self.hashed)
         kept = self.measures.join(keys, on=["row", "name"], how="anti", maintain_order="left")
         return replace(self, measures=kept, bad_measures=pl.concat([self.bad_measures, bad]))
 
@@ -253,7 +244,7 @@ def _validate(
     versions = separate_versions(_with_ids(rows.filter(pl.col("reason").is_null()), hashed), on_change, hashed)
     differing = versions.differing.with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
     has_pseudonyms = pseudonyms is not None
-    measures, no_numbers = _measures(rows)
+    measures, no_numbers = find_measures(rows)
     refused = rows.filter(pl.col("reason").is_not_null())
     # A row of numbers without a text is no fault.
     alone = (
@@ -269,7 +260,7 @@ def _validate(
         versions.n_repeated,
         has_pseudonyms,
         measures,
-        _measure_rejects(file, no_numbers, BAD_NUMBER, has_pseudonyms, hashed),
+        _rejects(file, measure_faults(no_numbers, BAD_NUMBER, has_pseudonyms), hashed),
         batch.n_not_texts + int(alone.sum()),
         int(batch.rows.estimated_size()),
         versions.replaced.select(DOCUMENT_SCHEMA.keys()),
@@ -321,45 +312,6 @@ def _date_reasons(rows: pl.DataFrame, dates: DateRule) -> pl.Series:
     given = rows["given"].filter(odd)
     reasons = given.map_elements(lambda value: f"{start}; {date_shape(value)}", return_dtype=pl.String)
     return rows["reason"].scatter(odd.arg_true(), reasons)
-
-
-def _measures(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The numbers of rows with a subject and a time, and the values that are no numbers; `7,5` is 7.5.
-
-    Empty values, and words for missing ones, are neither. A row whose text is missing or refused has measures all the
-    same.
-
-    Returns:
-        columns of MEASURE_SCHEMA; of the values that are no numbers also `given`.
-    """
-    names = [name for name in rows.columns if name.startswith(MEASURE_PREFIX)]
-    known = rows.filter(pl.col("column").is_null() | pl.col("column").is_in(["text", "doc_id"]))
-    if not names or known.is_empty():
-        none = pl.DataFrame(schema=MEASURE_SCHEMA)
-        return none, none.with_columns(given=pl.lit(None, pl.String))
-    values = pl.col("given")
-    decimal_comma = values.str.contains(r"^[-+]?\d+,\d+$") & ~values.str.contains(r"^[-+]?[1-9]\d{0,2},\d{3}$")
-    number = pl.when(decimal_comma).then(values.str.replace(",", ".")).otherwise(values)
-    index = ["row", "subject_id", "posted_at", "source"]
-    long = known.select(*index, *names).unpivot(names, index=index, variable_name="name", value_name="given")
-    long = long.with_columns(values.str.strip_chars(), pl.col("name").str.strip_prefix(MEASURE_PREFIX))
-    long = long.filter(values != "", ~values.is_in(PLACEHOLDERS)).rename({"posted_at": "measured_at"})
-    long = long.with_columns(value=number.cast(pl.Float64, strict=False)).sort("row", maintain_order=True)
-    finite = pl.col("value").is_finite().fill_null(value=False)
-    return long.filter(finite).select(MEASURE_SCHEMA.keys()), long.filter(~finite)
-
-
-def _measure_rejects(
-    file: str, rows: pl.DataFrame, reason: str, has_pseudonyms: bool, hashed: Hashed
-) -> pl.DataFrame:
-    """Rejects of measures (columns of MEASURE_SCHEMA and `given`); with pseudonyms their raw has only the subject."""
-    faults = []
-    for row in rows.iter_rows(named=True):
-        own = {} if has_pseudonyms else {row["name"]: row["given"][:MAX_RAW_CHARACTERS]}
-        raw = json.dumps({"subject_id": row["subject_id"], **own}, ensure_ascii=False)
-        key = "\0".join(map(str, (row["measured_at"], row["subject_id"], row["name"], row["given"])))
-        faults.append(Fault(row["row"], row["name"], reason, raw[:MAX_RAW_CHARACTERS], key))
-    return _rejects(file, faults, hashed)
 
 
 def _mapped(values: pl.Series, function: Callable[[Sequence[str]], list[str]]) -> pl.Series:

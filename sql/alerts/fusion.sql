@@ -9,7 +9,7 @@ SELECT
     subject_id,
     day,
     day - 6 AS evidence_from,
-    greatest(1, n + n_numbers) AS n,
+    CAST(greatest(1, n + n_numbers) AS INTEGER) AS n,
     round(coalesce(z, 0), 9) AS value,
     coalesce(z >= $fusion_errors, false) AS hit,
     coalesce(z < $calm_share * $fusion_errors, false) AS calm

@@ -1,14 +1,15 @@
 -- name: fusion_rolling
 -- purpose: texts and numbers together, against each person's own past. z_text is how many standard errors the mean signal of
---          the last 7 days lies above the mean of the 56 days before (with `wander`, as in the rule change), and a number
---          has its z of measures_rolling. The fused z is sum(weight * z) / sqrt(sum(weight²)) over the parts that there are
---          (Stouffer's method with weights, Liptak 1958), so a missing part neither raises nor calms. A weight below 0
---          belongs to a number of which less is worse. The view reads the weights that the alerts of the model that scored
---          last were last brought up to date with; the macro fused_z takes them as arguments. z_text is NULL with fewer
---          than 3 texts in the 7 days or 15 in the past
+--          the last 7, 14 or 28 days (the greatest counts, each with 3 texts or more) lies above the mean of the 180 days
+--          that end a week before (15 texts or more); its standard error is that of the rule change without the texts of
+--          usual kind. A number has its z of measures_rolling. The fused z is sum(max(0, weight * z)) / sqrt(sum(weight²))
+--          over the parts that there are (Stouffer's method with weights, Liptak 1958), so a missing part neither raises
+--          nor calms, and a good night does not hide dark texts. A weight below 0 belongs to a number of which less is
+--          worse. The view reads the weights that the alerts of the model that scored last were last brought up to date
+--          with; the macro fused_z takes them as arguments
 -- grain: one row per subject with a scored text, and UTC calendar day with a text or a weighted number; n texts and n_numbers
---        days with numbers in the 7 days. No row without weights
--- frame: the 7 calendar days ending on and including day, and the 56 before them; a number's z is the newest of the 7 days
+--        days with numbers in the last 7 days. No row without weights
+-- frame: calendar days ending on and including day, and the past before them; a number's z is the newest of 7 days
 -- params: none
 CREATE MACRO fused_z(model, signal, wander, names, weights) AS TABLE
 WITH parts AS (
@@ -44,16 +45,22 @@ sums AS (
         day,
         sum(n) OVER week AS n_7,
         sum(high) OVER week / n_7 AS mean_7,
+        sum(n) OVER fortnight AS n_14,
+        sum(high) OVER fortnight / n_14 AS mean_14,
+        sum(n) OVER four_weeks AS n_28,
+        sum(high) OVER four_weeks / n_28 AS mean_28,
         sum(n) OVER past AS n_past,
         sum(high) OVER past / n_past AS mean_past,
         greatest(0, sum(squares) OVER past - n_past * mean_past ** 2) / (n_past - 1) AS variance
     FROM days
     WINDOW
         week AS (PARTITION BY subject_id ORDER BY day RANGE BETWEEN INTERVAL 6 DAYS PRECEDING AND CURRENT ROW),
+        fortnight AS (PARTITION BY subject_id ORDER BY day RANGE BETWEEN INTERVAL 13 DAYS PRECEDING AND CURRENT ROW),
+        four_weeks AS (PARTITION BY subject_id ORDER BY day RANGE BETWEEN INTERVAL 27 DAYS PRECEDING AND CURRENT ROW),
         past AS (
             PARTITION BY subject_id
             ORDER BY day
-            RANGE BETWEEN INTERVAL 62 DAYS PRECEDING AND INTERVAL 7 DAYS PRECEDING
+            RANGE BETWEEN INTERVAL 186 DAYS PRECEDING AND INTERVAL 7 DAYS PRECEDING
         )
 ),
 values_of_parts AS (
@@ -63,10 +70,11 @@ values_of_parts AS (
         'text' AS name,
         n_7 AS n,
         0 AS n_numbers,
-        CASE
-            WHEN n_7 >= 3 AND n_past >= 15
-                THEN (mean_7 - mean_past) / sqrt(variance * (1 / n_7 + 1 / n_past) + wander ** 2)
-        END AS z
+        CASE WHEN n_past >= 15 THEN greatest(
+            CASE WHEN n_7 >= 3 THEN (mean_7 - mean_past) / sqrt(variance * (1 / n_7 + 1 / n_past) + wander ** 2) END,
+            CASE WHEN n_14 >= 3 THEN (mean_14 - mean_past) / sqrt(variance * (1 / n_14 + 1 / n_past) + wander ** 2) END,
+            CASE WHEN n_28 >= 3 THEN (mean_28 - mean_past) / sqrt(variance * (1 / n_28 + 1 / n_past) + wander ** 2) END
+        ) END AS z
     FROM sums
     UNION ALL
     SELECT d.subject_id, d.day, m.name, 0, m.n_days_7, m.z
@@ -80,7 +88,7 @@ SELECT
     CAST(sum(v.n) AS INTEGER) AS n,
     CAST(sum(v.n_numbers) AS INTEGER) AS n_numbers,
     any_value(v.z) FILTER (v.name = 'text') AS z_text,
-    sum(p.weight * v.z) / sqrt(sum(p.weight ** 2) FILTER (v.z IS NOT NULL)) AS z
+    sum(greatest(0, p.weight * v.z)) FILTER (v.z IS NOT NULL) / sqrt(sum(p.weight ** 2) FILTER (v.z IS NOT NULL)) AS z
 FROM values_of_parts AS v
 LEFT JOIN parts AS p USING (name)
 GROUP BY v.subject_id, v.day;

@@ -65,12 +65,19 @@ def number_z(days: Days, day: int) -> float | None:
 
 
 def text_z(texts: Mapping[int, list[float]], day: int, wander: float) -> float | None:
-    week = [p for other, some in texts.items() if day - 7 < other <= day for p in some]
-    past = [p for other, some in texts.items() if day - 63 < other <= day - 7 for p in some]
-    if len(week) < 3 or len(past) < 15:
+    past = [p for other, some in texts.items() if day - 187 < other <= day - 7 for p in some]
+    stretches = [
+        [p for other, some in texts.items() if day - length < other <= day for p in some] for length in (7, 14, 28)
+    ]
+    if len(past) < 15:
         return None
-    error = statistics.variance(past) * (1 / len(week) + 1 / len(past)) + wander**2
-    return (statistics.mean(week) - statistics.mean(past)) / math.sqrt(error)
+    values = [
+        (statistics.mean(own) - statistics.mean(past))
+        / math.sqrt(statistics.variance(past) * (1 / len(own) + 1 / len(past)) + wander**2)
+        for own in stretches
+        if len(own) >= 3
+    ]
+    return max(values, default=None)
 
 
 def series(seed: int, kind: str) -> dict[int, float]:
@@ -151,7 +158,7 @@ def test_fusion_is_the_weighted_sum_of_the_parts_that_there_are(con: duckdb.Duck
         if not there:
             assert z is None
             continue
-        total = sum(FUSED.fusion[name] * part for name, part in there.items())
+        total = sum(max(0.0, FUSED.fusion[name] * part) for name, part in there.items())
         values[own] = total / math.sqrt(sum(weight**2 for weight in weights))
         assert z == pytest.approx(values[own])
     assert len({tuple(sorted(n for n in (row[3] is None, row[2] == 0))) for row in rows}) > 1
