@@ -25,7 +25,14 @@ from monitor.intake.date_rules import ISO_ONLY, DateRule, date_shape
 from monitor.intake.feeds import Feed, FeedOf
 from monitor.intake.identity import clean_ids, look_alike_forms
 from monitor.intake.kinds import ENDINGS, kind_of, read_rows
-from monitor.intake.measures import BAD_NUMBER, MEASURE_SCHEMA, OTHER_NUMBER, find_measures, measure_faults
+from monitor.intake.measures import (
+    BAD_NUMBER,
+    MEASURE_SCHEMA,
+    OTHER_NUMBER,
+    find_measures,
+    measure_faults,
+    numbers_alone,
+)
 from monitor.intake.places import reason_to_refuse
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, Fault
 from monitor.intake.row_rules import IdRules, OnChange
@@ -246,12 +253,7 @@ def _validate(
     has_pseudonyms = pseudonyms is not None
     measures, no_numbers = find_measures(rows)
     refused = rows.filter(pl.col("reason").is_not_null())
-    # A row of numbers without a text is no fault.
-    alone = (
-        (refused["column"] == "text")
-        & (refused["reason"] == "empty")
-        & refused["row"].is_in(measures["row"].implode())
-    )
+    alone = numbers_alone(refused, measures)
     faults = read_faults + _faults(refused.filter(~alone), has_pseudonyms) + _faults(differing, has_pseudonyms)
     return Chunk(
         file,

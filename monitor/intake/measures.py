@@ -48,6 +48,12 @@ def find_measures(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return long.filter(finite).select(MEASURE_SCHEMA.keys()), long.filter(~finite)
 
 
+def numbers_alone(refused: pl.DataFrame, measures: pl.DataFrame) -> pl.Series:
+    """Whether each refused row is no fault: its text is empty, and it has a number."""
+    is_empty = (refused["column"] == "text") & (refused["reason"] == "empty")
+    return is_empty & refused["row"].is_in(measures["row"].implode())
+
+
 def measure_faults(rows: pl.DataFrame, reason: str, has_pseudonyms: bool) -> list[Fault]:
     """A fault for each measure (MEASURE_SCHEMA and `given`); with pseudonyms it names the subject only."""
     faults = []
