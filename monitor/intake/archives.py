@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import lzma
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -15,7 +17,7 @@ from monitor.intake.presets import Preset
 from monitor.intake.streams import check_growth
 
 _MAX_PERSON_BYTES = 2**20
-_NOT_READABLE = (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError)
+BAD_ZIP = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, lzma.LZMAError)  # of damage, or a password
 
 
 def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...]) -> list[str]:
@@ -27,7 +29,7 @@ def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...])
     try:
         with zipfile.ZipFile(path) as packed:
             files = [info for info in packed.infolist() if not info.is_dir() and not _is_hidden(info.filename)]
-    except (OSError, *_NOT_READABLE) as error:
+    except (OSError, *BAD_ZIP) as error:
         raise DataError(f"{path}: not a readable .zip (cut short or damaged?); pack it again") from error
     if any(info.flag_bits & 1 for info in files):
         raise DataError(f"{path}: this .zip has a password; unpack it")
@@ -63,7 +65,7 @@ def person_of(path: Path, preset: Preset | None) -> str | None:
         value = value[0] if isinstance(value, list) else value
         for key in keys:
             value = value[key]
-    except (StopIteration, ValueError, KeyError, IndexError, TypeError, OSError, *_NOT_READABLE):
+    except (StopIteration, ValueError, KeyError, IndexError, TypeError, OSError, *BAD_ZIP):
         return None
     return str(value) if isinstance(value, str | int) else None
 
@@ -89,6 +91,6 @@ def unpacked(path: Path, member: str) -> Iterator[Path]:
                 while block := stream.read(2**20):
                     out.write(block)
                     check_growth(path, out.tell(), size)
-        except _NOT_READABLE as error:
+        except BAD_ZIP as error:
             raise DataError(f"{path}: {member[-60:]} in it is damaged; pack it again") from error
         yield copy

@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 
 from monitor.errors import DataError
+from monitor.intake.archives import BAD_ZIP
 from monitor.intake.csv_jsonl import add_object
 from monitor.intake.date_rules import from_excel
 from monitor.intake.raw_rows import MAX_RAW_CHARACTERS, Batch, BatchBuilder, Line
@@ -155,7 +156,7 @@ def _checked_parts(path: Path) -> set[str]:
                         if total > MAX_BYTES:
                             raise DataError(f"{path}: more than {MAX_BYTES >> 20} MiB unpacked; save it as CSV")
             return {part.filename for part in packed.infolist()}
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except (OSError, *BAD_ZIP) as error:
         raise DataError(f"{path}: not a readable Excel file (damaged, encrypted or of the old kind .xls?)") from error
 
 

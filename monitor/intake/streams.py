@@ -27,8 +27,8 @@ Opener = Callable[[], Stream]
 class _Recoded(io.RawIOBase):
     """A stream of another encoding as UTF-8. Bytes that it cannot decode become bytes that are not UTF-8."""
 
-    def __init__(self, stream: IO[bytes], encoding: str) -> None:
-        self._stream, self._encoding = stream, encoding
+    def __init__(self, stream: IO[bytes], encoding: str, path: Path) -> None:
+        self._stream, self._encoding, self._path = stream, encoding, path
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
         self._rest = b""
 
@@ -45,7 +45,7 @@ class _Recoded(io.RawIOBase):
                 self._decoder.reset()
             except UnicodeError as error:  # UTF-16 without its mark, or a codec that is none of texts
                 raise DataError(
-                    f"{self._stream.name}: cannot be read as {self._encoding} ({error}); name its own encoding"
+                    f"{self._path}: cannot be read as {self._encoding} ({error}); name its own encoding"
                 ) from error
             self._rest = text.encode("utf-8", "surrogatepass")
             if not raw:
@@ -70,7 +70,7 @@ def open_text(path: Path, encoding: str | None = None, member: str | None = None
     else:
         stream = io.FileIO(path)
     if encoding is not None and codecs.lookup(encoding).name != "utf-8":
-        return io.BufferedReader(_Recoded(stream, encoding), BLOCK_BYTES)
+        return io.BufferedReader(_Recoded(stream, encoding, path), BLOCK_BYTES)
     if isinstance(stream, gzip.GzipFile):
         return stream
     return io.BufferedReader(stream, BLOCK_BYTES)

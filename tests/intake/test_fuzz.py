@@ -154,6 +154,8 @@ def read_or_refuse(path: Path, feed: Feed | None) -> None:
 
 
 @TRIED
+@example(name="a.xlsx", changes=[("insert", 0, 1, b"\0"), ("replace", 0, 3, b"\0")], feed="", packed="", outer=[])
+@example(name="WhatsApp Chat with Study.txt", changes=[], feed="utf-16", packed=".zip", outer=[])
 @example(name="WhatsApp Chat with Study.txt", changes=[], feed="", packed=".zip", outer=[("insert", 0.5, 1, b"\0")])
 @given(
     name=st.sampled_from(sorted(seeds())),
