@@ -6,6 +6,8 @@ risk-monitor evaluate-alerts --feed feed.csv --truth truth.csv --out out/alerts
 risk-monitor evaluate-alerts --db risk.duckdb --out out/alerts        without a truth: alerts are only counted
 risk-monitor evaluate-alerts --background people.csv --low low.csv --control other.csv --out out/replay
                                                                       real texts: a pool is mixed into timelines
+risk-monitor evaluate-alerts --numbers 800 --seed 2100 --out out/fusion
+                                                                      simulated people with a number beside the texts
 
 The command writes alerts.json and the curves over limits as alerts.png and alerts.svg. The default limits were chosen
 with --seeds 12. The crisis rule has no limit to choose and answers one text, not a course: its alerts are
@@ -32,6 +34,7 @@ from rich.table import Table
 from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note, progress
+from jobs.evaluation.compare_fusion import run_fusion
 from jobs.evaluation.replay_texts import print_replay, read_design, run_replay
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
@@ -260,14 +263,24 @@ def command(
     in_order: Annotated[
         bool, typer.Option(help="Mix in the texts of one author of the pool a timeline, in their order.")
     ] = False,
-    seed: Annotated[int, typer.Option(help="Seed of the draws of a replay.")] = DESIGN.seed,
+    seed: Annotated[int, typer.Option(help="Seed of the draws of a replay or of --numbers.")] = DESIGN.seed,
+    numbers: Annotated[
+        int | None, typer.Option(min=20, max=5000, help="Simulate so many people with a number beside their texts.")
+    ] = None,
 ) -> None:
     """Measure the early-warning rules on known courses: detection, delay, false alarms, ERDE, latency-F1.
 
     The command replays each rule over a range of its limit, so that you can choose a limit by its false alarms.
     Without a truth (--db or --feed alone) it only counts alerts. With --background and --low it mixes real texts into
     real timelines, and tells detection, delay, false alarms and the share of true alerts, each with its interval.
+    With --numbers it tells how much sooner alerts come if the rule fusion reads a number beside the texts.
     """
+    if numbers is not None:
+        if any(option is not None for option in (feed, truth, db, seeds, background, low, control)):
+            raise ConfigError("--numbers simulates people; leave --feed, --truth, --db, --seeds and the replay out")
+        claim_folder(out)
+        run_fusion(numbers, seed, out)
+        return
     if background is not None or low or control:
         if background is None or not low:
             raise ConfigError("a replay with real texts needs both --background and --low")

@@ -27,7 +27,16 @@ NEVER = dt.date.min  # an as_of without texts: gives an empty frame where the op
 WINDOWS = (1, 7, 28)
 ALL_SUBJECTS = 1_000_000_000
 TEXTS_PER_ALERT = 3
-PEOPLE_FRAMES = ("people", "person_weeks", "person_days", "texts", "word_weights", "case_events", "outcomes")
+PEOPLE_FRAMES = (
+    "people",
+    "person_weeks",
+    "person_days",
+    "texts",
+    "word_weights",
+    "case_events",
+    "outcomes",
+    "measures",
+)
 Row = dict[str, Any]
 Window = Callable[..., pl.DataFrame]  # a window query by name, with its own parameters
 

@@ -35,6 +35,7 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
         ),
         case_events=query(con, "alerts/case_events", as_of=LAST_DAY),
         outcomes=query(con, "alerts/rule_outcomes", model_id=model_id, as_of=as_of),
+        measures=query(con, "people/measures", as_of=as_of, days=options.days if options.subject_pages else 0),
     )
     listed = [person.subject_id for person in people(inputs)]
     quoted = listed if options.evidence else []
@@ -80,6 +81,7 @@ def keep_cohorts(con: duckdb.DuckDBPyConnection, cohorts: Sequence[str]) -> None
 SCOPES = {  # table -> its rows of the kept cohorts; later ones read the views of earlier ones
     "scores": "cohort IN (SELECT cohort FROM kept_cohorts)",
     "documents": "coalesce(source, 'unnamed') IN (SELECT cohort FROM kept_cohorts)",
+    "measures": "subject_id IN (SELECT subject_id FROM scores)",
     "alerts": "subject_id IN (SELECT subject_id FROM scores)",
     "mentions": "doc_id IN (SELECT doc_id FROM documents)",
 }

@@ -154,6 +154,7 @@ class Inputs:
     people, person_weeks, person_days, texts: sql/people/now.sql, weeks.sql, days.sql and passages.sql. The last three
         cover the people whom somebody should look at; texts is empty without the option evidence.
     case_events, outcomes: sql/alerts/case_events.sql and rule_outcomes.sql.
+    measures: sql/people/measures.sql; empty unless subject_pages is set.
     names: subject_id -> name in a roster.
     """
 
@@ -187,6 +188,7 @@ class Inputs:
     texts: pl.DataFrame
     case_events: pl.DataFrame
     outcomes: pl.DataFrame
+    measures: pl.DataFrame
     names: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -12,6 +12,8 @@ from reports.style import axes
 from reports.style.palette import Palette
 from reports.style.wording import Words
 
+LABEL_WIDTH = 48  # pixels left of charts that stand below each other, so that their days do
+
 
 def heat_subject_week(
     frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", row: int = 17
@@ -97,6 +99,7 @@ def subject_trend(
     *,
     threshold: float,
     alerts: pl.DataFrame,
+    span: pl.Series | None = None,
     width: Width = "container",
     height: int = 320,
 ) -> Layers:
@@ -108,6 +111,7 @@ def subject_trend(
         words: translates.
         threshold: the alert threshold, a mean P(high risk).
         alerts: columns day, high_7, rule, date; one mark per row.
+        span: days (ISO) from whose first to whose last the chart runs, as those of `measure_lines`; None: its own.
         width: in pixels, or of the container.
         height: in pixels.
     """
@@ -119,6 +123,9 @@ def subject_trend(
     key = axes.line_key({name: (colour, dash) for name, colour, dash in lines.values()}, 3)
     y: dict[str, Any] = {"scale": alt.Scale(domain=[0, 1]), "axis": axes.percent_axis(), "title": None}
     base, x = alt.Chart(frame), axes.time_axis("day", frame["day"], words)
+    if span is not None:
+        x = axes.time_axis("day", span, words, fixed=True)
+        y["axis"]["minExtent"] = LABEL_WIDTH
 
     def layer(mark: alt.Chart, field: str) -> alt.Chart:
         encoded: alt.Chart = mark.transform_filter(f"isValid(datum.{field})").transform_calculate(
@@ -156,3 +163,43 @@ def _trend_tooltip_rows(words: Words) -> axes.Rows:
         ("n", words("Texts that day"), ",d"),
         ("n_7", words("Texts, 7 days"), ",d"),
     ]
+
+
+def measure_lines(
+    frame: pl.DataFrame,
+    palette: Palette,
+    words: Words,
+    *,
+    span: pl.Series,
+    width: Width = "container",
+    height: int = 110,
+) -> Layers:
+    """One number beside the texts: single days, the median of 7 days, and the median of the own past.
+
+    Args:
+        frame: columns day (ISO), date, value, median_7, median_past, stretch.
+        palette: the colours.
+        words: translates.
+        span: days (ISO) from whose first to whose last the chart runs.
+        width: in pixels, or of the container.
+        height: in pixels.
+    """
+    axis = alt.Axis(tickCount=3, domain=False, ticks=False, title=None, minExtent=LABEL_WIDTH)
+    base = alt.Chart(frame).encode(x=axes.time_axis("day", span, words, fixed=True), detail=alt.Detail("stretch:N"))
+    rows = [
+        ("date", words("Day"), None),
+        ("value", words("That day"), ",.4~r"),
+        ("median_7", words("Median of 7 days"), ",.4~r"),
+        ("median_past", words("Median of the 56 days before"), ",.4~r"),
+    ]
+
+    def layer(mark: alt.Chart, field: str) -> alt.Chart:
+        shown: alt.Chart = mark.transform_filter(f"isValid(datum.{field})")
+        return shown.encode(y=alt.Y(f"{field}:Q", scale=alt.Scale(zero=False), axis=axis))
+
+    return alt.layer(
+        layer(base.mark_circle(size=22, opacity=0.85, color=palette.low[2]), "value"),
+        layer(base.mark_line(strokeWidth=1.4, strokeDash=[2, 2], color=palette.muted), "median_past"),
+        layer(base.mark_line(strokeWidth=2.4, color=palette.low[0]), "median_7"),
+        axes.day_hover("day", base, palette, rows),
+    ).properties(width=width, height=height)

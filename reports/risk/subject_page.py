@@ -13,7 +13,7 @@ from reports.risk import signs, subject_charts, subjects
 from reports.risk.figures import Figure, Table
 from reports.risk.headline import Tile, mean_label
 from reports.risk.inputs import Inputs
-from reports.style.wording import exact, percent
+from reports.style.wording import Words, exact, percent
 
 
 def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
@@ -49,6 +49,7 @@ def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: In
     own = inputs.alerts.filter(pl.col("subject_id") == subject_id)
     charted = [
         course(daily, week, own, inputs),
+        *measures(subject_id, daily, inputs),
         signs.of_subject(subject_id, set(daily["day"]), inputs),
         _alerts(own, inputs),
     ]
@@ -88,14 +89,74 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
     columns = ("Day", "Texts", "Mean that day", "Mean of 7 days", "Band from", "Band to")
     last = frame.row(-1, named=True)
     summary = words("On {day} the 7-day mean was {share}.", day=words.day(last["day"]), share=percent(last["high_7"]))
+    numbers = inputs.measures.filter(pl.col("subject_id") == daily["subject_id"][0])
     draw = partial(
         subject_charts.subject_trend,
         frame,
         words=words,
         threshold=threshold,
         alerts=_flags(own, frame, inputs),
+        span=_span(numbers, daily, inputs) if numbers.height else None,
     )
     return figure(summary, draw, Table(tuple(map(words, columns)), rows))
+
+
+def measures(subject_id: str, daily: pl.DataFrame, inputs: Inputs) -> list[Figure]:
+    """A small chart of each number beside the texts, over the same days as the course; none without numbers."""
+    words, own = inputs.words, inputs.measures.filter(pl.col("subject_id") == subject_id)
+    unit = words("Dots: single days. Solid line: median of 7 days. Dotted line: median of the 56 days before.")
+    figures = []
+    for number, ((name,), rows) in enumerate(own.group_by("name", maintain_order=True), 1):
+        frame = rows.with_columns(
+            pl.col("day").dt.to_string("%Y-%m-%d"),
+            stretch=_stretches(rows["day"]),
+            date=pl.Series([words.weekday(day) for day in rows["day"]], dtype=pl.String),
+        )
+        table = Table(
+            (words("Day"), words("That day"), words("Median of 7 days"), words("own past"), words("Standard errors")),
+            [
+                (row["day"], *(_plain(row[key]) for key in ("value", "median_7", "median_past", "z")))
+                for row in reversed(frame.to_dicts())
+            ],
+        )
+        draw = partial(subject_charts.measure_lines, frame, words=words, span=_span(own, daily, inputs))
+        figures.append(Figure(f"measure_{number}", str(name), unit, _last_number(rows, words), draw, table))
+    return figures
+
+
+def _last_number(rows: pl.DataFrame, words: Words) -> str:
+    """The newest 7 days of a number against the own past, in a sentence."""
+    last = rows.row(-1, named=True)
+    values = {"day": words.day(last["day"]), "value": _plain(last["median_7"])}
+    if last["z"] is None:
+        return words(
+            "On {day} the median of 7 days was {value}; there are too few days to compare it with the own past.",
+            **values,
+        )
+    values |= {"past": _plain(last["median_past"]), "z": f"{abs(last['z']):.1f}"}
+    if last["z"] < 0:
+        return words(
+            "On {day} the median of 7 days was {value}: {z} standard errors below the own past ({past}).", **values
+        )
+    return words(
+        "On {day} the median of 7 days was {value}: {z} standard errors above the own past ({past}).", **values
+    )
+
+
+def _plain(value: float | None) -> str:
+    """A number with at most two decimals."""
+    return "–" if value is None else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def _span(own: pl.DataFrame, daily: pl.DataFrame, inputs: Inputs) -> pl.Series:
+    """The days (ISO) over which the course and the numbers below it (`own`) are drawn."""
+    days = pl.concat([own["day"], daily.filter(pl.col("day") >= inputs.first_day)["day"]])
+    return days.dt.to_string("%Y-%m-%d")
+
+
+def _stretches(days: pl.Series) -> pl.Series:
+    """The number of the stretch of each day; a silence of more than a week begins another one."""
+    return (days.diff() > dt.timedelta(days=7)).fill_null(value=False).cum_sum()
 
 
 def _flags(own: pl.DataFrame, frame: pl.DataFrame, inputs: Inputs) -> pl.DataFrame:
@@ -118,10 +179,9 @@ def _frame(daily: pl.DataFrame, week: pl.DataFrame, inputs: Inputs) -> pl.DataFr
         on="day",
     )
     charted = days.filter(pl.col("day") >= inputs.first_day).sort("day")
-    silence = pl.col("day").diff() > pl.duration(days=7)
     return charted.with_columns(
         pl.col("day").dt.to_string("%Y-%m-%d"),
-        stretch=silence.fill_null(False).cum_sum(),
+        stretch=_stretches(charted["day"]),
         date=pl.Series([inputs.words.weekday(day) for day in charted["day"]], dtype=pl.String),
     )
 

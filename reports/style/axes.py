@@ -119,8 +119,11 @@ def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
     return [day for day in days if day.day == 1 and (span < 750 or day.month % 3 == 1)]
 
 
-def time_axis(field: str, days: pl.Series, words: Words) -> alt.X:
-    """A time axis in UTC over `days` (ISO), with the year under the first mark and under each January."""
+def time_axis(field: str, days: pl.Series, words: Words, *, fixed: bool = False) -> alt.X:
+    """A time axis in UTC over `days` (ISO), with the year under the first mark and under each January.
+
+    A fixed axis runs from the first to the last of them whatever the chart's data are, so that charts are aligned.
+    """
     present = days.str.to_date()
     marks = ticks(present.min(), present.max())  # type: ignore[arg-type]
     year = "datum.index == 0 || (utcmonth(datum.value) == 0 && utcdate(datum.value) <= 7)"
@@ -133,7 +136,10 @@ def time_axis(field: str, days: pl.Series, words: Words) -> alt.X:
         labelFlush=False,
         tickSize=5,
     )
-    return alt.X(f"{field}:T", scale=alt.Scale(type="utc", nice=False), axis=axis)
+    scale = alt.Scale(type="utc", nice=False)
+    if fixed:
+        scale["domain"] = [f"{day}T00:00Z" for day in (present.min(), present.max())]
+    return alt.X(f"{field}:T", scale=scale, axis=axis)
 
 
 def percent_axis() -> alt.Axis:
