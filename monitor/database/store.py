@@ -113,7 +113,7 @@ def append_measures(con: duckdb.DuckDBPyConnection, measures: pl.DataFrame, run_
 
 
 def remove_measures(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> None:
-    """Remove the numbers of the stored rows that these documents (doc_id) are about to replace."""
+    """Remove the numbers of stored rows whose time these documents (doc_id, posted_at) are about to correct."""
     con.register("incoming", documents)
     execute(con, "queries/remove_measures")
 

@@ -92,7 +92,10 @@ def test_a_corrected_time_moves_the_numbers_of_its_row(db: Database, tmp_path: P
     header = "id," + HEADER
     for name, row in (("a.csv", "d1,s1,2026-01-05,calm,7,100"), ("b.csv", "d1,s1,2026-01-08,calm,7,100")):
         score(db, write(tmp_path / name, f"{header}{row}\n"), on_change="replace", doc_id="id")
-    assert rows(db, SQL) == [("s1", 8, "Sleep", 7.0, 2), ("s1", 8, "Steps", 100.0, 2)]
+    moved = [("s1", 8, "Sleep", 7.0, 2), ("s1", 8, "Steps", 100.0, 2)]
+    assert rows(db, SQL) == moved
+    score(db, write(tmp_path / "c.csv", f"{header}d1,s1,2026-01-08,tired,,\n"), on_change="replace", doc_id="id")
+    assert rows(db, SQL) == moved  # a corrected text alone takes no number away
 
 
 def test_numbers_bear_pseudonyms_and_are_forgotten_and_published_with_their_subject(
