@@ -138,7 +138,8 @@ def time_axis(field: str, days: pl.Series, words: Words, *, fixed: bool = False)
     )
     scale = alt.Scale(type="utc", nice=False)
     if fixed:
-        scale["domain"] = [f"{day}T00:00Z" for day in (present.min(), present.max())]
+        written = present.sort().dt.to_string("%Y-%m-%dT00:00Z")
+        scale["domain"] = [written[0], written[-1]]
     return alt.X(f"{field}:T", scale=scale, axis=axis)
 
 
