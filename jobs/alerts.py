@@ -61,11 +61,14 @@ def list_alerts(db: Database, model_id: str, *, closed: bool = False) -> list[di
 def describe(alert: dict[str, Any], signal: str = "p_high") -> str:
     """The value and the limit of an alert in a few words; `signal` is what the rules read."""
     value, threshold = alert["value"], alert["threshold"]
+    by_passages = alert["rule"] == "sustained" and value < threshold
     texts = f"{value:.0f} text" + ("" if value == 1 else "s")
     return {
         "level": f"mean {SIGNALS[signal]} {value:.2f}, line {threshold:.2f}",
         "change": f"{value:.2f} standard errors above the own past, limit {threshold:.2f}",
-        "sustained": f"{value:.0f} high days, limit {threshold:.0f}",
+        "sustained": f"dark passages on {value:.0f} days in a row"
+        if by_passages
+        else f"{value:.0f} high days, limit {threshold:.0f}",
         "measures": f"a number {value:.2f} times as far from the own past as its limit",
         "fusion": f"texts and numbers {value:.2f} standard errors above the own past, limit {threshold:.2f}",
         "crisis": f"crisis wording or P(suicidal) above its limit in {texts}",

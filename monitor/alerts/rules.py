@@ -48,16 +48,16 @@ class AlertRules(BaseModel):
     level_days: Count = Field(default=7, description="level: how many days")
     confirm_days: Count = Field(default=2, description="level: days with texts in a row that must reach the line")
     change_errors: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        default=1.85,
+        default=2.2,
         description="change: standard errors by which the mean of the last days lies above the subject's own past",
     )
     change_allowance: Probability = Field(
         default=0.0, description="change: how far it may lie above that without counting"
     )
-    change_days: Count = Field(default=28, description="change: the longest stretch; a half and a quarter count, too")
-    change_texts: Count = Field(default=3, description="change: least number of texts in a stretch")
+    change_days: Count = Field(default=20, description="change: the longer stretch; its second half counts, too")
+    change_texts: Count = Field(default=2, description="change: least number of texts in a stretch")
     wander: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.06, description="change: how far a person's mean moves from week to week by itself"
+        default=0.04, description="change: how far a person's mean moves from week to week by itself"
     )
     usual_texts: Annotated[int, Field(ge=0, le=36_500)] = Field(
         default=20, description="change: texts of usual kind that a short past is filled up with"
@@ -68,12 +68,16 @@ class AlertRules(BaseModel):
     )
     baseline_days: Count = Field(default=180, description="change: days of the subject's past in the baseline")
     baseline_gap: Count = Field(default=7, description="change: days between the baseline and the day")
-    baseline_texts: Count = Field(default=15, description="change: least number of texts in a baseline")
+    baseline_texts: Count = Field(default=10, description="change: least number of texts in a baseline")
     sustained_days: Count = Field(default=5, description="sustained: days at the line ...")
     sustained_of: Count = Field(default=14, description="sustained: ... among this many days")
     sustained_line: Probability = Field(
         default=0.40, description="sustained: the line, as mean P(high risk) of a day"
     )
+    passage_line: Probability = Field(
+        default=0.70, description="sustained: P(high risk) of a dark passage in a text that is calm as a whole"
+    )
+    passage_days: Count = Field(default=3, description="sustained: days with texts in a row with such a passage")
     suicidal_limit: Probability = Field(
         default=0.90,
         description="crisis: P(thoughts of death or self-harm) of one text that raises an alert by itself",
@@ -111,6 +115,8 @@ class AlertRules(BaseModel):
             raise ValueError(
                 f"sustained_days is {self.sustained_days} of {self.sustained_of} days; it cannot be more than all"
             )
+        if self.passage_days > self.sustained_of:
+            raise ValueError(f"passage_days is {self.passage_days}; give at most sustained_of, {self.sustained_of}")
         return self
 
     @field_validator("measures", "fusion")

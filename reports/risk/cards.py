@@ -29,10 +29,13 @@ TITLES: Mapping[Group, str] = {
     "easing": "Easing",
     "silent": "Silent",
 }
-RULES: Mapping[str, str] = {  # `suicidal`: the rule crisis, where the list found nothing
+RULES: Mapping[
+    str, str
+] = {  # `suicidal`: the rule crisis, where the list found nothing; `passage`: the rule sustained
     "crisis": "wording of the crisis list",
     "suicidal": "a text that the model reads as thoughts of death or self-harm",
     "level": "a week at the alert line",
+    "passage": "dark passages in texts that are calm as a whole",
     "change": "sadder than their own past",
     "sustained": "many high days in two weeks",
     "measures": "a number far from their own past",
@@ -149,23 +152,24 @@ class Cards:
     def _why(self, person: Person) -> str:
         """The reasons in one sentence, the newest first."""
         words = self._inputs.words
-        rules = dict.fromkeys(alert["rule"] for alert in reversed(person.alerts))
-        said = words(", ").join(self._rule(rule, person.subject_id) for rule in rules)
+        said = words(", ").join(dict.fromkeys(map(self._rule, reversed(person.alerts))))
         if person.group == "silent":
             silence = words("silent for {days}", days=words.count(person.now["silent_days"], "day"))
             said = words(", ").join(filter(None, (silence, said)))
         return said[:1].upper() + said[1:]
 
-    def _rule(self, rule: str, subject_id: str) -> str:
+    def _rule(self, alert: Mapping[str, Any]) -> str:
         """What a rule found, in words; a crisis alert rests on the list's wording or on the model."""
-        by_model = rule == "crisis" and subject_id not in self._crises
-        return self._inputs.words(RULES["suicidal" if by_model else rule])
+        rule = alert["rule"]
+        if rule == "crisis" and alert["subject_id"] not in self._crises:
+            rule = "suicidal"
+        if rule == "sustained" and alert["value"] < alert["threshold"]:
+            rule = "passage"
+        return self._inputs.words(RULES[rule])
 
     def _reason(self, alert: Mapping[str, Any]) -> Reason:
         words = self._inputs.words
-        return Reason(
-            self._rule(alert["rule"], alert["subject_id"]), words("since {day}", day=words.day(alert["opened_on"]))
-        )
+        return Reason(self._rule(alert), words("since {day}", day=words.day(alert["opened_on"])))
 
     def _open(self, person: Person) -> str:
         words, now = self._inputs.words, person.now

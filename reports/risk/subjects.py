@@ -154,7 +154,8 @@ def rules_unit(inputs: Inputs) -> str:
         ),
         words(
             "Level: the mean of the signal over a week reached the threshold. Change: above this person's usual; the "
-            "value is the excess, counted in texts. Sustained: many days of a high signal within two weeks."
+            "value counts standard errors. Sustained: many days of a high signal within two weeks; or, with a value "
+            "below the threshold, a dark passage in a calm text on so many days in a row."
         ),
         *_measures_note(inputs),
         signal,
@@ -207,7 +208,7 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "", *, with_si
 
 
 def _value(rule: str, value: float, words: Words) -> str:
-    """The value of a rule in its unit: a mean (level), a number of texts (crisis) or of days (sustained)."""
+    """The value of a rule in its unit: mean (level), standard errors (change), texts (crisis) or days (sustained)."""
     if rule == "measures":
         return words("{n} of the limit", n=f"{value:.2f}")
     if rule == "level":

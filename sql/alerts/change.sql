@@ -3,14 +3,13 @@
 --          past. Both means vary as single texts do, and a person's weeks differ more than their texts alone would make
 --          them (wander), so value = (mean - past mean - allowance) / sqrt(variance / n + variance / n of the past
 --          + wander²). A short past counts together with usual_texts texts of the usual mean and deviation (the mean and
---          variance under a normal-gamma prior). The greatest value of three stretches of days counts, so the rule sees
---          a steep change soon and a small one later. Chosen beside a CUSUM and two test martingales; the figures are in
---          monitor/alerts/README.md
+--          variance under a normal-gamma prior). The greater value of two stretches of days counts, so the rule sees a
+--          steep change soon and a small one later. monitor/alerts/README.md has the figures by which it was chosen
 -- grain: one row per day with texts, of the subjects who ever reached the limit (`hit`); `calm` = below calm_share of it.
---        A day with too short a past is neither. The evidence is the stretch with the greatest value, of equal values the
---        shortest; a stretch with fewer than change_texts texts has no value
+--        A day with too short a past is neither. The evidence is the stretch with the greater value, of equal values the
+--        shorter; a stretch with fewer than change_texts texts has no value
 -- frame: past: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
---        stretches: a quarter and half of change_days (at least a day), and change_days, ending on and including day
+--        stretches: half of change_days (at least a day), and change_days, ending on and including day
 -- params: model_id, as_of, signal, change_errors, change_allowance, change_days, change_texts, wander, baseline_days, baseline_gap, baseline_texts, usual_texts, usual_mean, usual_deviation, calm_share
 WITH daily AS (
     SELECT
@@ -52,9 +51,6 @@ past AS (
 sums AS (
     SELECT
         *,
-        sum(n) OVER short AS n_short,
-        sum(high) OVER short AS high_short,
-        min(day) OVER short AS from_short,
         sum(n) OVER half AS n_half,
         sum(high) OVER half AS high_half,
         min(day) OVER half AS from_half,
@@ -63,11 +59,6 @@ sums AS (
         min(day) OVER long AS from_long
     FROM past
     WINDOW
-        short AS (
-            PARTITION BY subject_id
-            ORDER BY day
-            RANGE BETWEEN to_days(CAST(greatest(1, $change_days // 4) AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-        ),
         half AS (
             PARTITION BY subject_id
             ORDER BY day
@@ -86,9 +77,8 @@ stretches AS (
         n,
         past_texts,
         [
-            {'place': 0, 'n': n_short, 'high': high_short, 'day': from_short},
-            {'place': -1, 'n': n_half, 'high': high_half, 'day': from_half},
-            {'place': -2, 'n': n_long, 'high': high_long, 'day': from_long}
+            {'place': 0, 'n': n_half, 'high': high_half, 'day': from_half},
+            {'place': -1, 'n': n_long, 'high': high_long, 'day': from_long}
         ].list_transform(lambda one: {
             'value': if(
                 one.n >= $change_texts,

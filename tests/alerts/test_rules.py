@@ -1,7 +1,7 @@
 """Each early-warning rule against a naive walk through the days, and alerts on their exact day."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import duckdb
 import pytest
@@ -32,6 +32,14 @@ def write(con: duckdb.DuckDBPyConnection, subject: str, texts: Sequence[tuple[in
         [subject] * len(texts),
         [dt.datetime.combine(on(day), dt.time(12)) for day, _ in texts],
         [fake_feed.probabilities(p) for _, p in texts],
+    )
+
+
+def darken(con: duckdb.DuckDBPyConnection, days: Collection[int]) -> None:
+    """Give every text of these days a dark passage."""
+    con.execute(
+        "UPDATE scores SET peak_high = 0.95 WHERE CAST(posted_at AS DATE) IN (SELECT unnest($days::DATE[]))",
+        {"days": [on(day) for day in days]},
     )
 
 
@@ -77,6 +85,7 @@ random_rules = st.builds(
     sustained_days=st.integers(1, 3),
     sustained_of=st.integers(3, 9),
     sustained_line=st.sampled_from([0.125, 0.5]),
+    passage_days=st.integers(1, 3),
     calm_share=st.sampled_from([0.0, 0.6, 1.0]),
     cooldown_days=st.integers(1, 9),
 )
@@ -84,7 +93,12 @@ random_rules = st.builds(
 
 @pytest.mark.slow
 @settings(max_examples=60)
-@given(feed=st.fixed_dictionaries({"a": days, "b": days}), rules=random_rules, as_of=st.integers(0, 90))
+@given(
+    feed=st.fixed_dictionaries({"a": days, "b": days}),
+    rules=random_rules,
+    as_of=st.integers(0, 90),
+    dark=st.sets(st.integers(0, 25)),
+)
 @example(  # all three stretches of day 13 have the same mean
     feed={"a": {}, "b": {0: [0.0, 0.0, 0.5], 1: [0.0], 12: [0.125], 13: [0.5]}},
     rules=AlertRules(
@@ -92,20 +106,25 @@ random_rules = st.builds(
         change_days=2, baseline_days=12, baseline_gap=1, baseline_texts=1, sustained_days=1, sustained_of=3,
         sustained_line=0.125, calm_share=0.0, cooldown_days=1,
     ),
-    as_of=13,
+    as_of=13, dark=set(),
 )  # fmt: skip
 def test_every_alert_rule_agrees_with_a_naive_oracle(
-    feed: dict[str, dict[int, list[float]]], rules: AlertRules, as_of: int
+    feed: dict[str, dict[int, list[float]]], rules: AlertRules, as_of: int, dark: set[int]
 ) -> None:
     with fake_feed.database() as con:
         for subject, texts in feed.items():
             write(con, subject, [(day, p) for day, some in texts.items() for p in some])
+        darken(con, dark)
         result = state.find_episodes(con, fake_feed.MODEL, on(as_of), rules)
     expected = []
     for rule in RULES:
         for subject, texts in sorted(feed.items()):
             feed_days = {on(day): texts[day] for day in sorted(texts) if day <= as_of}
             signals = alert_oracle.RULES[rule](feed_days, rules)
+            if rule == "sustained":
+                calm = rules.calm_share * rules.threshold
+                darkened = {day for day in map(on, dark) if min(feed_days.get(day, [1.0])) < calm}
+                signals = alert_oracle.sustained(feed_days, rules, darkened)
             confirm = rules.confirm_days if rule == "level" else 1
             for standing in alert_oracle.episodes(signals, rules, confirm):
                 first, last = standing[0], standing[-1]
@@ -137,9 +156,22 @@ def test_each_rule_raises_a_drop_on_its_exact_day(con: duckdb.DuckDBPyConnection
     write(con, "a", [(day, 0.1) for day in range(40)] + [(day, 0.9) for day in range(40, 60)])
     # level: a week's mean reaches 0.40 with the third high day, confirmed by the fourth
     # change: the past of 35 texts of 0.1 and 20 usual ones has the mean 0.136 and the variance 0.0068. The mean of
-    # the week is 0.214 on day 40 and 0.329 on day 41, with the standard error 0.069: 1.1 and 2.8
+    # ten days is 0.180 on day 40 and 0.260 on day 41, with the standard error 0.049: 0.9 and 2.5
     # sustained: the fifth high day of fourteen
     assert [row[:2] for row in opened(con)] == [("level", 43), ("change", 41), ("sustained", 44)]
+
+
+def test_dark_endings_of_cheerful_texts_raise_an_alert_on_the_third_day(con: duckdb.DuckDBPyConnection) -> None:
+    for subject, p in (("dark", 0.1), ("twice", 0.1), ("cheerful", 0.1), ("mixed", 0.35)):
+        write(con, subject, [(day, p) for day in range(0, 42, 3)])
+    con.execute("UPDATE scores SET peak_high = 0.3")
+    darken(con, range(0, 9, 3))
+    con.execute("UPDATE scores SET peak_high = 0.3 WHERE subject_id = 'cheerful'")
+    con.execute("UPDATE scores SET peak_high = 0.3 WHERE subject_id = 'twice' AND posted_at < $1", [on(1)])
+    found = state.find_episodes(con, fake_feed.MODEL, LAST, USUAL)
+    assert found.select("subject_id", "rule", "opened_on", "last_day", "n", "value").rows() == [
+        ("dark", "sustained", on(6), on(6), 3, 3.0)
+    ]
 
 
 def test_few_texts_raise_no_level_and_no_change_alert(
@@ -222,6 +254,7 @@ def test_days_after_as_of_are_not_read(con: duckdb.DuckDBPyConnection) -> None:
         ({"change_errors": 0}, "greater than 0"),
         ({"change_errors": float("inf")}, "finite"),
         ({"sustained_days": 15}, "sustained_days is 15 of 14 days"),
+        ({"passage_days": 15}, "passage_days is 15; give at most sustained_of, 14"),
         ({"treshold": 0.5}, "Extra inputs"),
     ],
 )
@@ -236,9 +269,9 @@ def test_days_on_which_a_rule_could_fire_are_counted_by_its_need_of_texts(con: d
     values = {**USUAL.model_dump(), "model_id": fake_feed.MODEL, "as_of": LAST}
     selected = statement("alerts/could_fire")
     row = query(con, selected.name, **selected.pick(values)).row(0, named=True)
-    # level: five texts in a week from day 4, confirmed from day 5; change: 15 texts a week ago; sustained: five days
+    # level: five texts in a week from day 4, confirmed from day 5; change: 10 texts a week ago; sustained: five days
     assert row == {
-        "subject_days": 130, "level": 25, "change": 9, "sustained": 26, "any": 26, "crisis": 32,
+        "subject_days": 130, "level": 25, "change": 14, "sustained": 26, "any": 26, "crisis": 32,
     }  # fmt: skip
 
 

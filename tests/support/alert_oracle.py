@@ -1,7 +1,7 @@
 """The early-warning rules again, day by day in plain Python."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from monitor.alerts.rules import AlertRules
@@ -38,12 +38,17 @@ def level(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
     return result
 
 
-def sustained(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
+def sustained(days: Days, rules: AlertRules, dark: Collection[dt.date] = ()) -> dict[dt.date, Signal]:
+    """`dark`: days with a text that is calm as a whole and holds a passage at the passage line."""
     result = {}
     for day in days:
         days_within = [other for other in days if day - rules.sustained_of * DAY < other <= day]
         value = sum(sum(days[other]) / len(days[other]) >= rules.sustained_line for other in days_within)
-        hit, calm = value >= rules.sustained_days, value < rules.calm_share * rules.sustained_days
+        latest = sorted(other for other in days if other <= day)[-rules.passage_days :]
+        in_a_row = len(latest) == rules.passage_days and all(o in dark and o in days_within for o in latest)
+        hit = in_a_row or value >= rules.sustained_days
+        calm = day not in dark and value < rules.calm_share * rules.sustained_days
+        value = rules.passage_days if in_a_row and value < rules.sustained_days else value
         result[day] = Signal(min(days_within), len(within(days, min(days_within), day)), float(value), hit, calm)
     return result
 
@@ -62,7 +67,7 @@ def change(days: Days, rules: AlertRules) -> dict[dt.date, Signal]:
         apart = rules.usual_deviation**2 + (mean - rules.usual_mean) ** 2
         variance = (sum((p - mean) ** 2 for p in past) + rules.usual_texts * apart) / max(1, weight - 1)
         found = []
-        for place, length in enumerate((rules.change_days // 4, rules.change_days // 2, rules.change_days)):
+        for place, length in enumerate((rules.change_days // 2, rules.change_days)):
             chosen = [other for other in days if day - max(1, length) * DAY < other <= day]
             texts = within(days, min(chosen), day)
             above = max(0.0, sum(texts) / len(texts) - mean - rules.change_allowance)
