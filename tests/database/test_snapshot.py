@@ -149,7 +149,7 @@ def test_clients_of_an_older_duckdb_can_open_the_snapshot(db: Path, tmp_path: Pa
         int.from_bytes(path.read_bytes()[12:20], "little") for path in (db, publish(Database(db), tmp_path / "out"))
     ]
     assert versions[0] > 68, "what DuckDB 2.0 writes by itself"
-    assert versions[1] == 64, "DuckDB 1.0 and newer; https://duckdb.org/docs/current/internals/storage"
+    assert versions[1] == 64, "DuckDB 1.1 and newer; https://duckdb.org/docs/current/internals/storage"
 
 
 def test_a_group_may_read_the_snapshot(db: Path, tmp_path: Path) -> None:
