@@ -2,6 +2,8 @@
 # make test    install what is missing, then run the tests
 # make quick   the same without the slow and the browser tests
 # make lock    write requirements.lock: every package that the program needs, with its version and hashes
+# make sbom    write sbom.json: the packages that are installed in .venv, for a bill of materials (CycloneDX)
+# make audit   print the known faults of the packages in requirements.lock (needs the network)
 # make clean   remove .venv and out
 #
 # PYTHON       the interpreter to build .venv with; 3.11 or newer   (default: python3)
@@ -12,13 +14,14 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+TOOL = $(PYTHON) -m venv $(VENV)/tools && $(VENV)/tools/bin/python -m pip --disable-pip-version-check install --quiet
 TORCH := $(shell grep '^torch==' constraints.txt)
 
-.PHONY: help demo test quick lock clean
+.PHONY: help demo test quick lock sbom audit clean
 .DELETE_ON_ERROR:
 
 help:
-	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,8p'
+	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,10p'
 
 demo: $(VENV)/.installed
 	@echo "==> demo: score the demo feed with the embedded model, write the report"
@@ -32,14 +35,22 @@ quick: $(VENV)/.installed-dev
 	@echo "==> quick: pytest without the slow and the browser tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not browser"
 
-# pip-tools has an environment of its own, so that it changes no package of the program's.
+# These tools have an environment of their own, so that they change no package of the program's.
 lock: $(VENV)/.made
 	@echo "==> lock: requirements.lock from pyproject.toml and constraints.txt"
-	@$(PYTHON) -m venv $(VENV)/lock
-	@$(VENV)/lock/bin/python -m pip --disable-pip-version-check install --quiet "pip-tools==7.6.2"
-	@$(VENV)/lock/bin/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \
-		--no-emit-index-url --no-emit-options --extra notify --extra excel --constraint constraints.txt \
-		--output-file requirements.lock pyproject.toml
+	@$(TOOL) "uv==0.13.9"
+	@$(VENV)/tools/bin/uv pip compile --quiet --no-config --no-header --no-annotate --universal --python-version 3.11 \
+		--generate-hashes --extra notify --extra excel --constraints constraints.txt --output-file requirements.lock pyproject.toml
+
+sbom: $(VENV)/.installed
+	@echo "==> sbom: sbom.json, CycloneDX"
+	@$(TOOL) "cyclonedx-bom==7.5.0"
+	@$(VENV)/tools/bin/cyclonedx-py environment --pyproject pyproject.toml --output-format JSON --output-file sbom.json $(BIN)/python
+
+audit: $(VENV)/.made
+	@echo "==> audit: known faults of the packages in requirements.lock; a report, which fails no build"
+	@$(TOOL) "pip-audit==2.10.1"
+	-@$(VENV)/tools/bin/pip-audit --requirement requirements.lock --require-hashes --disable-pip
 
 # A stamp is as new as the pins it was installed from, so a second `make` installs nothing.
 $(VENV)/.installed: constraints.txt pyproject.toml | $(VENV)/.made

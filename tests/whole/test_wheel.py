@@ -1,8 +1,10 @@
-"""The wheel is complete: installed alone, outside the source tree, it runs the demo."""
+"""The wheel is complete: installed alone, outside the source tree, it runs the demo. The lock file fits the pins."""
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -44,3 +46,14 @@ def test_an_installed_wheel_runs_the_demo(tmp_path: Path) -> None:
     )
     assert ran.returncode == 0, ran.stderr
     assert (work / "out" / "report" / "index.html").is_file()
+
+
+def test_the_lock_file_has_every_package_as_pinned_with_hashes() -> None:
+    locked = (ROOT / "requirements.lock").read_text()
+    versions = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;]+)", locked, re.MULTILINE))
+    pins = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    needed = [re.split("[<>=]", line)[0] for line in (*project["dependencies"], *extras["notify"], *extras["excel"])]
+    assert {name: versions.get(name) for name in needed} == {name: pins[name] for name in needed}, "run `make lock`"
+    assert all("--hash=sha256:" in package for package in re.split(r"\n(?=\S)", locked.strip()))
