@@ -11,6 +11,7 @@ import itertools
 import re
 import shutil
 import sys
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -104,7 +105,8 @@ def save_rows(db: Database, sql: str, file: Path, *, time_s: float = TIME_S, saf
         ConfigError: the file cannot be written. Other errors as `run_query`.
     """
     check_file(file)
-    with _open_result(db, sql, READ_WAIT_S, time_s) as (names, result):
+    with _open_result(db, sql, READ_WAIT_S, time_s) as (names, result), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a copy; con.sql makes none, but takes no checked statement
         table = result.to_arrow_table().rename_columns(names)
     try:
         frame = cast(pl.DataFrame, pl.from_arrow(table))

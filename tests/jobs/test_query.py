@@ -215,6 +215,7 @@ def test_a_reader_does_not_see_what_is_not_committed(db: Path) -> None:
 FORMULAS = "SELECT '=1+1' AS \"=a\", '+1' AS b, '-1' AS c, '@x' AS d, -1 AS e, 'a=1' AS f, '\tx' AS g"
 
 
+@pytest.mark.filterwarnings("error::UserWarning")
 def test_cells_that_a_spreadsheet_would_calculate_begin_with_an_apostrophe(db: Path, tmp_path: Path) -> None:
     safe = "'=a,b,c,d,e,f,g\n'=1+1,'+1,'-1,'@x,-1,a=1,'\tx\n"
     assert written(db, FORMULAS, Format.CSV) == safe
