@@ -8,10 +8,10 @@ The key of the pseudonyms stays out: whoever has texts and key together knows wh
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -19,6 +19,7 @@ import typer
 from jobs.console.app import run
 from jobs.console.progress import print_note
 from jobs.console.version import version_line
+from jobs.pipeline.inbox import sha256_of
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
@@ -45,32 +46,26 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
         ConfigError: a file or folder cannot be read or written. StoreError: the database cannot be read.
     """
     target = folder / f"backup-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
-    unfinished = folder / f".{target.name}.new"
     try:
         with private_files(), db.only_writer():
-            unfinished.mkdir(parents=True)
-            with database_copy(db, unfinished / f".{db.file.name}") as _:
-                (unfinished / f".{db.file.name}").replace(unfinished / db.file.name)
-            for source, name in ((config, SETTINGS), (roster, ROSTER)):
-                if source is not None:
-                    shutil.copyfile(source, unfinished / name)
-            files = {path.name: sha256(path) for path in sorted(unfinished.iterdir())}
-            contents = {"format": 1, "written_by": version_line(), "database": db.file.name, "sha256": files}
-            (unfinished / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
-            unfinished.rename(target)
+            folder.mkdir(parents=True, exist_ok=True)
+            with TemporaryDirectory(dir=folder, prefix=".backup-") as temporary:
+                unfinished = Path(temporary, target.name)
+                unfinished.mkdir()
+                with database_copy(db, unfinished / f".{db.file.name}") as _:
+                    (unfinished / f".{db.file.name}").rename(unfinished / db.file.name)
+                for source, name in ((config, SETTINGS), (roster, ROSTER)):
+                    if source is not None:
+                        shutil.copyfile(source, unfinished / name)
+                files = {path.name: sha256_of(path) for path in sorted(unfinished.iterdir())}
+                contents = {"format": 1, "written_by": version_line(), "database": db.file.name, "sha256": files}
+                (unfinished / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
+                unfinished.rename(target)
     except OSError as error:
         raise ConfigError(
             f"{error.filename or folder}: cannot read or write this ({error.strerror}); the backup was not made"
         ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return target
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def command(

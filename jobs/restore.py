@@ -5,19 +5,20 @@ risk-monitor restore /mnt/backup/backup-20260101T020000Z --to /srv/risk-monitor
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
 
 from jobs.console.app import run
 from jobs.console.progress import print_note
+from jobs.pipeline.inbox import sha256_of
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
-from monitor.errors import ConfigError, DataError
+from monitor.errors import ConfigError, DataError, cannot_write
 from monitor.privacy.agreement import read_fingerprint
 from monitor.privacy.pseudonyms import PLAIN, default_key_file
 
@@ -27,7 +28,7 @@ CONTENTS = "backup.json"
 def restore(source: Path, folder: Path) -> Database:
     """Copy the files of a backup into a folder, where none of them may exist; returns the database.
 
-    An older database is brought up to date.
+    They appear when all of them are copied. An older database is brought up to date.
 
     Args:
         source: a folder that `backup` wrote.
@@ -35,21 +36,24 @@ def restore(source: Path, folder: Path) -> Database:
 
     Raises:
         DataError: `source` is no backup, or a file of it is missing or was changed.
-        ConfigError: a file exists in `folder`, or cannot be written.
+        ConfigError: a file exists in `folder`, or cannot be written. StoreError: the disk is full.
     """
     contents = _read_contents(source)
     try:
         for name, digest in contents["sha256"].items():
-            if _sha256(source / name) != digest:
+            if sha256_of(source / name) != digest:
                 raise DataError(f"{source / name}: not what was backed up; use another backup")
             if (folder / name).exists():
                 raise ConfigError(f"{folder / name}: exists already; name another folder with --to, or move it away")
         with private_files():
             folder.mkdir(parents=True, exist_ok=True)
-            for name in contents["sha256"]:
-                shutil.copyfile(source / name, folder / name)
+            with TemporaryDirectory(dir=folder, prefix=".restore-") as unfinished:
+                for name in contents["sha256"]:
+                    shutil.copyfile(source / name, Path(unfinished, name))
+                for name in contents["sha256"]:
+                    Path(unfinished, name).rename(folder / name)
     except OSError as error:
-        raise ConfigError(f"{error.filename or folder}: cannot read or write this ({error.strerror})") from error
+        raise cannot_write(f"--to {folder}", error) from error
     db = Database(folder / contents["database"])
     with db.writing():  # brings the schema up to date
         pass
@@ -68,11 +72,6 @@ def _read_contents(source: Path) -> dict[str, Any]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{source}: no backup of risk-monitor; name a folder backup-DATE") from error
     return contents
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def command(

@@ -7,7 +7,6 @@ second run with other doses or rules scores nothing again.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -19,6 +18,7 @@ import polars as pl
 from rich.console import Console
 
 from jobs.console.progress import print_note
+from jobs.pipeline.inbox import sha256_of
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
@@ -67,7 +67,7 @@ def run_replay(
         raise DataError(f"{empty[0]}: this pool has no texts")
     load = cache(load)
     rejects: dict[str, int] = {}
-    own, model_id, rejects["background"] = _score_once(background, _digest(background), load, out)
+    own, model_id, rejects["background"] = _score_once(background, load, out)
     scored = []
     for name, is_low, rows in pools:
         texts, _, rejects[name] = _score_pool(name, rows, load, out)
@@ -132,27 +132,18 @@ def _score_pool(name: str, rows: pl.DataFrame, load: Callable[[], Scorer], out: 
     with TemporaryDirectory(dir=out) as folder:
         file = Path(folder) / f"{name}.jsonl"
         rows.write_ndjson(file)
-        return _score_once(file, _digest(file), load, out)
+        return _score_once(file, load, out)
 
 
-def _score_once(file: Path, digest: str, load: Callable[[], Scorer], out: Path) -> tuple[Scored, str, int]:
+def _score_once(file: Path, load: Callable[[], Scorer], out: Path) -> tuple[Scored, str, int]:
     """Score a file in its own database; returns its scores, the model_id, and how many of its rows are rejects."""
-    db = Database(out / f"replay-{digest}.duckdb")
+    db = Database(out / f"replay-{sha256_of(file)[:12]}.duckdb")
     model_id: str = score_files([file], db, load).model.model_id
     with db.reading() as con:
         scores = con.sql("FROM scores WHERE model_id = $id ORDER BY doc_id", params={"id": model_id}).pl()
         mentions = con.sql("FROM mentions ORDER BY doc_id").pl()
         ((rejects,),) = con.execute("SELECT count(*) FROM rejects").fetchall()
     return Scored(scores, mentions), model_id, rejects
-
-
-def _digest(file: Path) -> str:
-    """The start of the SHA-256 of a file's content."""
-    try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
-    except OSError as error:
-        raise DataError(f"{file}: cannot read this file ({error.strerror})") from error
 
 
 def read_design(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -88,6 +89,19 @@ def _growing(files: list[Path], settle_s: float) -> list[Path]:
     if recent:
         time.sleep(settle_s)
     return [path for path in recent if size_and_mtime(path) != before[path] or before[path] is None]
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal digits.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot read this file ({error.strerror})") from error
 
 
 def size_and_mtime(path: Path) -> tuple[int, float] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from jobs.console.interrupts import raise_if_stopped
 from jobs.console.progress import print_note, progress
 from jobs.pipeline import batches
 from jobs.pipeline.batches import BatchWriter, Commit, batch_writer
-from jobs.pipeline.inbox import size_and_mtime
+from jobs.pipeline.inbox import sha256_of, size_and_mtime
 from jobs.pipeline.run_counts import RunCounts
 from monitor.database import store
 from monitor.database.connection import Database
@@ -121,7 +120,7 @@ def read_files(
         for path in files:
             before, sha256 = size_and_mtime(path), None
             try:
-                sha256 = _sha256(path)
+                sha256 = sha256_of(path)
                 is_known = before is not None and (before[0], sha256) in read_before
                 if is_known and unattended:
                     counts.n_skipped_files += 1
@@ -169,11 +168,3 @@ def _read_file(
         reason = "every row was rejected" if n_read else "it holds no rows"
         writer.counts.empty[path] = f"nothing was taken from this file; {reason}"
     return unread
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot read this file ({error.strerror})") from error
