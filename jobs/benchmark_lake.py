@@ -33,6 +33,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import new_app, run_group
+from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note
 from jobs.pipeline.lake.local_engine import CARDS, LocalCrew, visible_cards
 from jobs.pipeline.lake.ray_engine import RayCrew
@@ -182,8 +183,9 @@ def windows(
     database: Annotated[bool, typer.Option(help="Also write and ask a database file.")] = True,
 ) -> None:
     """Measure every window query over a lake, the same rows in a database file, and the lake with daily sums."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    if out.exists() and any(out.iterdir()):
+        raise ConfigError(f"--out {out}: holds files; name another folder")
+    claim_folder(out)
     print_note(f"writing {rows:,} scores")
     lake = write_lake(out / "lake", rows, subjects)
     control = out / "lake.duckdb"

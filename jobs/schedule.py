@@ -304,8 +304,8 @@ def command(
     ] = False,
 ) -> None:
     """Run the nightly job when it is due, and make up for missed nights."""
-    if print_cron and print_systemd:
-        raise ConfigError("--print-cron and --print-systemd exclude each other; only one of them may run the nights")
+    if print_cron + print_systemd + print_logrotate > 1:
+        raise ConfigError("--print-cron, --print-systemd and --print-logrotate exclude each other; give one")
     settings = load_settings(config)
     file = (config or DEFAULT_FILE).resolve()
     commands = command_lines(settings, file if file.exists() else None)
