@@ -21,6 +21,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
+from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note
 from monitor.database.statements import SQL
 from monitor.errors import ConfigError
@@ -87,7 +88,7 @@ def command(
     """Measure the 7- and 28-day windows of all subjects over many scores."""
     if min(rows, subjects, threads) < 1:
         raise ConfigError("--rows, --subjects and --threads are whole numbers of at least 1")
-    out.mkdir(parents=True, exist_ok=True)
+    claim_folder(out)
     results = measure(out / f"windows-{rows}-{subjects}.duckdb", rows, subjects, threads, memory)
     (out / "windows.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     Console().print_json(data=results)

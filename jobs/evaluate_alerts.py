@@ -297,7 +297,7 @@ def command(
     if seeds is not None and not (1 <= seeds <= 1000 and truth is None):
         raise ConfigError("--seeds generates 1 to 1000 feeds with their truth; leave --truth out")
     rules = load_settings(config).alert_rules
-    out.mkdir(parents=True, exist_ok=True)
+    claim_folder(out)
     if seeds is not None:
         feed, truth = draw_feeds(range(1, seeds + 1), out)
     elif feed is None and db is None:

@@ -20,6 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.console.app import run
+from jobs.console.output_folder import claim_folder
 from jobs.pipeline.people import named_database, open_key
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
@@ -143,8 +144,8 @@ def command(
     if not 1 <= window <= 366:
         raise ConfigError(f"--window {window}: give 1 to 366 days")
     database, key_file = named_database(db, config)
+    claim_folder(out)
     result = validate(file, database, key_file, positive, window, load_settings(config).alert_rules)
-    out.mkdir(parents=True, exist_ok=True)
     (out / "validation.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / "index.html").write_text(outcomes_page.page(result), encoding="utf-8")
     _print(result, out)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import signal
 import sys
 import traceback
 from collections.abc import Callable
+from errno import EDQUOT, EFBIG, ENOSPC, EROFS
 from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn
 
@@ -16,11 +16,12 @@ from rich.text import Text
 from jobs.console import streams
 from jobs.console.interrupts import Stopped
 from jobs.console.progress import print_line, print_note, without_control_characters
-from monitor.errors import ConfigError, MonitorError
+from monitor.errors import ConfigError, MonitorError, cannot_write
 
 USER_ERROR = 2
 GATE_FIRED = 3
 INTERRUPTED = 130
+ONLY_WRITING = (ENOSPC, EDQUOT, EFBIG, EROFS)  # errors that reading cannot have
 COMMANDS = MappingProxyType(
     {
         "demo": "Score the built-in synthetic feed and write its report.",
@@ -100,8 +101,8 @@ def exit_with_code(call: Callable[[], object]) -> None:
             raise
         _exit_with_note("interrupted; what was committed is kept", INTERRUPTED)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            _exit_with_error(f"{error.filename or 'the output'}: the disk is full; make room and run again")
+        if isinstance(error, OSError) and error.errno in ONLY_WRITING:
+            _exit_with_error(str(cannot_write(str(error.filename or "the output"), error)))
         if not sys.stderr.isatty():
             sys.excepthook = print_without_messages
         raise

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from pathlib import Path
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, cannot_write
 
 MODEL_PARTS = ("monitor.json", "config.json", "adapter", "base")
 
@@ -14,14 +14,13 @@ def claim_folder(out: Path) -> None:
     """Make the folder if it does not exist.
 
     Raises:
-        ConfigError: it cannot be made or written to.
+        ConfigError: it cannot be made or written to. StoreError: the disk is full.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise ConfigError(f"--out {out}: cannot be made ({fault.strerror}); name another folder") from fault
-    if not os.access(out, os.W_OK | os.X_OK):
-        raise ConfigError(f"--out {out}: may not be written to; name another folder")
+        tempfile.TemporaryFile(dir=out).close()
+    except OSError as error:
+        raise cannot_write(f"--out {out}", error) from error
 
 
 def claim_model_folder(out: Path) -> None:

@@ -16,7 +16,7 @@ from jobs.pipeline.score_new import Scorer
 from monitor.database import ledger, store
 from monitor.database.connection import WRITE_WAIT_S, Database
 from monitor.database.lake_views import refuse_lake
-from monitor.errors import MonitorError, StoreError
+from monitor.errors import MonitorError
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
 from monitor.privacy.agreement import pseudonyms_for_run
@@ -142,12 +142,12 @@ def recorded_run(db: Database, job: str, model_id: str | None) -> Iterator[str]:
     except (Stopped, KeyboardInterrupt) as stop:
         # If this cannot be written, the next run closes the line.
         wait_s = GRACE_S if isinstance(stop, KeyboardInterrupt) else WRITE_WAIT_S
-        with suppress(StoreError), db.writing(wait_s=wait_s) as con:
+        with suppress(MonitorError), db.writing(wait_s=wait_s) as con:
             ledger.finish_run(con, run_id, "stopped", "stopped on request; the next run completes its rows")
         raise
     except BaseException as error:
         message = f"{type(error).__name__}: {error}" if isinstance(error, MonitorError) else type(error).__name__
-        with suppress(StoreError), db.writing() as con:  # the first error is the one to report
+        with suppress(MonitorError), db.writing() as con:  # the first error is the one to report
             ledger.finish_run(con, run_id, "failed", message)
         raise
     with db.writing() as con:

@@ -23,7 +23,7 @@ from monitor.database.lake_views import allow_lake, lake_url
 from monitor.database.remedies import explained
 from monitor.database.schema import check_schema, make_empty, migrate
 from monitor.database.writer_gate import POLL_S, Gate
-from monitor.errors import DISK_FULL, BusyError, StoreError
+from monitor.errors import BusyError, MonitorError, StoreError
 
 READ_WAIT_S = 10.0
 MAX_NAME_BYTES = 220  # the longest name beside it is .NAME.key.PID.new
@@ -95,25 +95,22 @@ class Database:
 
         Args:
             wait_s: seconds to wait while other processes read or write.
-
-        Args:
-            wait_s: seconds to wait for another process.
             stop: once set, a wait for another process ends with KeyboardInterrupt.
 
         Raises:
-            StoreError: as `reading`; also when the disk is full.
+            StoreError: as `reading`; also when the disk is full. ConfigError: its folder cannot be written.
         """
         with private_files(), explained(self.file):
             con = self.connect(wait_s=wait_s, stop=stop)
             with doublewrite.open_file(self.file) as file:
                 try:
-                    headers = _save_blocks(file, self.file, con)
+                    headers = doublewrite.save_blocks(file, self.file, con)
                     con.execute("BEGIN")
                     yield con
                     con.execute("COMMIT")
                     # A large commit makes a checkpoint, and closing makes another one. The commit counts even if
                     # the disk has no room for a second copy.
-                    with suppress(OSError):
+                    with suppress(MonitorError, OSError):
                         doublewrite.save_blocks(file, self.file, con, headers)
                 finally:
                     con.close()
@@ -124,7 +121,7 @@ class Database:
         """Exclude every other run from this database for the length of a block; readers are not affected.
 
         Raises:
-            BusyError: another run is working on it.
+            BusyError: another run is working on it. StoreError, ConfigError: its folder cannot be written.
         """
         self.check_place(read_only=False)
         lock = FileLock(f"{self.file}.lock", timeout=0)
@@ -141,8 +138,9 @@ class Database:
                 f"{self.file}.lock: cannot make this lock file ({error.strerror}); name a database elsewhere"
             ) from error
         try:
-            for unfinished in self.file.parent.glob(f".{glob.escape(self.file.name)}.*.new"):
-                unfinished.unlink(missing_ok=True)  # a killed run left it
+            with explained(self.file):
+                for unfinished in self.file.parent.glob(f".{glob.escape(self.file.name)}.*.new"):
+                    unfinished.unlink(missing_ok=True)  # a killed run left it
             yield
         finally:
             lock.release()
@@ -240,13 +238,6 @@ def _check_name(path: Path) -> None:
             f"{path.name[:40]}…: the name has {length} bytes, more than {MAX_NAME_BYTES}; name a shorter one, for "
             "the files beside it have longer names"
         )
-
-
-def _save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection) -> bytes:
-    try:
-        return doublewrite.save_blocks(file, path, con)
-    except OSError as error:
-        raise StoreError(f"{path}: {DISK_FULL} ({error.strerror})") from error
 
 
 def _check_file_type(path: Path) -> None:

@@ -11,10 +11,12 @@ import hashlib
 import os
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import duckdb
+
+from monitor.errors import cannot_write
 
 HEADERS = 3 * 4096  # bytes: the file's header and two database headers, of which the newer one counts
 BLOCK_SIZE_AT = 4096 + 40  # offset of the block size
@@ -55,7 +57,7 @@ def save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection, saved: by
         the headers (HEADERS bytes), for the next call.
 
     Raises:
-        OSError: the copy cannot be written.
+        StoreError: the disk is full. ConfigError: the copy cannot be written for another reason.
     """
     headers = os.pread(file, HEADERS, 0)
     if headers == saved:
@@ -72,9 +74,11 @@ def save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection, saved: by
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(copy)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        raise cannot_write(str(path), error) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
     return headers
 
 

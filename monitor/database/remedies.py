@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from monitor.errors import DISK_FULL, StoreError
+from monitor.errors import DISK_FULL, StoreError, cannot_write
 
 _FILE_ERRORS = (
     duckdb.OperationalError,
@@ -22,7 +23,7 @@ _FULL = ("No space left", "Out of disk", "File too large")
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn DuckDB's errors about the file into a StoreError with a remedy; errors about a statement pass."""
+    """Turn errors about the file into one line with a remedy; errors about a statement, or another file, pass."""
     try:
         yield
     except duckdb.Error as error:
@@ -32,6 +33,11 @@ def explained(path: Path) -> Iterator[None]:
         if remedy is None:
             raise
         raise StoreError(f"{_full_folder(path, reason) or path}: {remedy} (DuckDB: {reason[:200]})") from error
+    except OSError as error:  # of the files beside it, which begin with its name or with a dot and its name
+        written = Path(os.fsdecode(error.filename or ""))
+        if written.parent != path.parent or not written.name.removeprefix(".").startswith(path.name):
+            raise
+        raise cannot_write(str(path), error) from error
     except RuntimeError as error:
         if str(error) == "Query interrupted":  # DuckDB raises this when Ctrl-C arrives
             raise KeyboardInterrupt from error

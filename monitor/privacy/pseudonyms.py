@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, cannot_write
 
 KEY_VARIABLE = "RISK_MONITOR_KEY"
 MIN_KEY_CHARACTERS = 16
@@ -81,7 +81,8 @@ def open_pseudonyms(key_file: Path, *, create: bool = True) -> Pseudonyms:
         create: create a missing file with a new random key.
 
     Raises:
-        ConfigError: the key is too short, or its file is missing, unreadable, or readable by others.
+        ConfigError: the key is too short, or its file is missing, unreadable, or readable by others, or cannot
+            be made. StoreError: the disk is full.
     """
     key = os.environ.get(KEY_VARIABLE)
     if key is not None:
@@ -109,15 +110,18 @@ def open_pseudonyms(key_file: Path, *, create: bool = True) -> Pseudonyms:
 
 def _create(key_file: Path) -> None:
     """Create the file in one step, so that two simultaneous runs use the same key."""
-    key_file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = key_file.with_name(f".{key_file.name}.{os.getpid()}.new")
-    unfinished.unlink(missing_ok=True)
     try:
+        key_file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.unlink(missing_ok=True)
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
             stream.write(secrets.token_hex(32) + "\n")
             stream.flush()
             os.fsync(stream.fileno())
         with suppress(FileExistsError):  # another run was faster
             os.link(unfinished, key_file)
+    except OSError as error:
+        raise cannot_write(str(key_file), error) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)

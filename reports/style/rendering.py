@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from types import TracebackType
@@ -31,8 +31,12 @@ def put(file: Path, content: str | bytes) -> Path:
     file.parent.mkdir(exist_ok=True)
     unfinished = file.with_name(f".{file.name}.new")
     unfinished.unlink(missing_ok=True)
-    unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
-    return unfinished.replace(file)
+    try:
+        unfinished.write_bytes(content.encode() if isinstance(content, str) else content)
+        return unfinished.replace(file)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def svg(spec: dict[str, Any], version: str) -> str:
@@ -71,7 +75,7 @@ class Drawer:
         private: only the owner may read the pictures.
 
     Raises (at the end of the block):
-        ConfigError: a picture cannot be written. RuntimeError: a worker died.
+        ConfigError: a picture cannot be written. MonitorError: a worker was killed.
     """
 
     def __init__(self, version: str, *, private: bool) -> None:
@@ -125,7 +129,9 @@ def _one_clear_error(file: Path) -> Iterator[None]:
     try:
         yield
     except BrokenProcessPool as error:
-        raise RuntimeError("a process that draws pictures ended before its time") from error
+        raise MonitorError(
+            f"--out {file.parent}: a process that draws pictures was killed, perhaps for want of memory; run again"
+        ) from error
     except OSError as error:
         raise cannot_write(f"--out {file.parent}", error) from error
 

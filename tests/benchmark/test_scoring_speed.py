@@ -96,7 +96,7 @@ def test_the_job_refuses_what_it_cannot_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="only on a GPU"):
         benchmark("cpu", tmp_path, texts=[], measure="training")
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="cannot be made"):
+    with pytest.raises(ConfigError, match="cannot write there"):
         benchmark("cpu", tmp_path / "file", texts=[])
     with pytest.raises(ModelError, match="no model 'nope'"):
         benchmark("cpu", tmp_path / "out", model="nope", texts=[])

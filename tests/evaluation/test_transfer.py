@@ -54,7 +54,7 @@ def test_a_measure_without_texts_is_undefined_with_a_reason(
 
 def test_an_output_folder_that_cannot_be_written_is_refused_before_scoring(data: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"--out .*file: cannot be made"):
+    with pytest.raises(ConfigError, match=r"--out .*file: cannot write there"):
         transfer.command(data, tmp_path / "file", model="no/model")
 
 

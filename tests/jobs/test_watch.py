@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,11 +15,13 @@ from jobs.console import interrupts
 from jobs.console.interrupts import Stopped
 from jobs.query import run_query
 from jobs.watch import watch
+from monitor import ROOT
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.settings import Settings
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
+from tests.support.nights import assert_ledger_adds_up, contents
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +55,44 @@ def play(
     with pytest.raises(Stopped):
         watch(settings, KeywordScorer, 1, **options)
     assert calls == []
+
+
+KILLED = """
+import os, sys
+from jobs.pipeline import batches, night
+from jobs.watch import watch
+from monitor.settings import Settings
+from tests.support.keyword_scorer import KeywordScorer
+
+def killing(function, nth):
+    calls = iter(range(1, 100))
+    return lambda *args, **kwargs: os.kill(os.getpid(), 9) if next(calls) == nth else function(*args, **kwargs)
+
+owner, name = {"read": (batches, "commit_batch"), "score": (KeywordScorer, "score"),
+               "alert": (night, "refresh_alerts"), "publish": (night, "publish")}[sys.argv[2]]
+setattr(owner, name, killing(getattr(owner, name), 2 if name == "score" else 1))
+watch(Settings.model_validate_json(sys.argv[1]), KeywordScorer, 1, report=True)
+"""
+
+
+@pytest.mark.parametrize("step", ["read", "score", "alert", "publish"])
+def test_a_killed_watch_is_completed_by_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    rows = [f"s{i % 5},2026-01-{i % 28 + 1:02d},only sadness {i}\n" for i in range(90)]
+    write(settings.inbox / "a.csv", HEADER + "".join(rows))
+    settings = settings.model_copy(update={"chunk_rows": 30})
+    words = [sys.executable, "-c", KILLED, settings.model_dump_json(exclude_unset=True), step]
+    assert subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == -signal.SIGKILL
+    play(monkeypatch, settings, lambda: None)
+    kept = contents(settings.db)
+    assert len(kept["documents"]) == len(kept["scores"]) == 90
+    assert_ledger_adds_up(settings.db)
+    statuses = [
+        status for (status,) in run_query(Database(settings.db), "SELECT status FROM runs ORDER BY run_id").rows
+    ]
+    assert "running" not in statuses
+    assert statuses[-1] == "done"
 
 
 def test_each_new_file_is_scored_and_a_quiet_inbox_prints_nothing(

@@ -98,7 +98,7 @@ def test_a_drawer_that_was_killed_is_no_silent_gap(tmp_path: Path) -> None:
             for number in range(PROCESSES):
                 drawer.draw(SPEC, tmp_path / f"{number}.svg", with_png=False)
 
-    with pytest.raises(RuntimeError, match="ended before its time"):
+    with pytest.raises(MonitorError, match=r"a process that draws pictures was killed.*; run again"):
         killed()
 
 

@@ -105,7 +105,7 @@ def test_a_model_is_not_written_over_nor_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "monitor.json").touch()
-    for name, told in (("file", "cannot be made"), ("model", r"holds a model already \(monitor.json\)")):
+    for name, told in (("file", "cannot write there"), ("model", r"holds a model already \(monitor.json\)")):
         with pytest.raises(ConfigError, match=told):
             command(tmp_path / "no data", tmp_path / name)
 

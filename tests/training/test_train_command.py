@@ -255,7 +255,7 @@ def test_a_place_that_cannot_be_written_or_is_taken_is_refused_before_training(
 ) -> None:
     (tmp_path / "file").write_text("x", encoding="utf-8")
     call = ("train", "--data", str(corpus), "--base", str(base), "--out")
-    assert "cannot be made" in refused(*call, str(tmp_path / "file"))
+    assert "cannot write there" in refused(*call, str(tmp_path / "file"))
     assert "holds a model already" in refused(*call, str(base))
     (tmp_path / "part").mkdir()
     (tmp_path / "part" / "adapter").touch()

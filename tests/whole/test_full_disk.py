@@ -123,6 +123,29 @@ def test_of_two_disks_the_full_one_is_named(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("output", "n_files"), [("db", 2), ("db", 4), ("out", 3), ("snapshot", 3), ("key_file", 0)])
+def test_a_disk_with_room_for_no_more_files_costs_no_row(
+    small_disk: Path, tmp_path: Path, output: str, n_files: int
+) -> None:
+    inbox, fresh = tmp_path / "inbox", small_disk / output
+    inbox.mkdir()
+    write_csv(inbox / "1.csv", rows(0, 25))
+    chosen = settings(tmp_path / "elsewhere", inbox)
+    place = {"db": fresh / "risk.duckdb"}.get(output, fresh)
+    chosen = chosen.model_copy(update={output: place})
+    fresh.mkdir() if output == "db" else None
+    used = 2 if output == "db" else 1
+    subprocess.run(["mount", "-o", f"remount,size=90m,nr_inodes={used + n_files}", small_disk], check=True)
+    with pytest.raises(StoreError, match=rf"^(--out )?{place}: the disk is full"):
+        run_night(chosen, MODEL, draw=output == "out")
+    subprocess.run(["mount", "-o", "remount,nr_inodes=200", small_disk], check=True)
+    run_night(chosen, MODEL, draw=False)
+    kept = contents(chosen.db)
+    assert len(kept["documents"]) == len(kept["scores"]) == 25
+    assert_ledger_adds_up(chosen.db)
+
+
+@pytest.mark.slow
 def test_a_limit_on_the_size_of_files_costs_no_committed_row(tmp_path: Path) -> None:
     chosen = first_night(tmp_path / "disk", tmp_path / "inbox", tmp_path)
     before = contents(chosen.db)
