@@ -233,11 +233,11 @@ def command(
 ) -> None:
     """Run one SQL query (DuckDB's dialect) on the database; it cannot change anything.
 
-    Views of the model that scored last: latest_scores, risk_daily, risk_rolling, criteria_rolling, subjects_now,
-    open_alerts, calibrated_scores.
+    Views of the model that scored last: latest_scores, risk_daily, risk_rolling, criteria_rolling, fusion_rolling,
+    subjects_now, open_alerts, calibrated_scores.
     Tables of all models: documents, scores, pieces, word_weights, superseded_documents, superseded_scores,
-    subject_forms, measures, models, runs, files, rejects, alerts, mentions, codes, case_log, access_log,
-    calibrations, evaluations. For example:
+    subject_forms, measures (and their view measures_rolling), models, runs, files, rejects, alerts, mentions, codes,
+    case_log, access_log, calibrations, evaluations. For example:
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
     statement, database, cut = read_sql(sql), Database(db), False
