@@ -13,6 +13,7 @@ from pathlib import Path
 
 import duckdb
 
+from monitor.database.lake_views import quoted
 from monitor.database.statements import SQL, read_header
 
 COLUMNS = SQL / "comments" / "columns.txt"
@@ -24,19 +25,18 @@ def comment_all(con: duckdb.DuckDBPyConnection, only: Collection[str] | None = N
     purposes, meanings, statements = _purposes(), _meanings(), []
     for kind, names in (("TABLE", "duckdb_tables"), ("VIEW", "duckdb_views")):
         rows = con.execute(
-            f"SELECT t.name FROM (SELECT {kind}_name AS name FROM {names}() WHERE NOT internal"
-            " AND database_name = current_database()) AS t ORDER BY name"
+            f"SELECT {kind}_name FROM {names}() WHERE NOT internal AND database_name = current_database() ORDER BY 1"
         ).fetchall()
         for (name,) in rows:
             if name in purposes and (only is None or name in only):
-                statements.append(f'COMMENT ON {kind} "{name}" IS {_quoted(purposes[name])}')
+                statements.append(f'COMMENT ON {kind} "{name}" IS {quoted(purposes[name])}')
     columns = con.execute(
         "SELECT table_name, column_name FROM duckdb_columns()"
-        " WHERE NOT internal AND database_name = current_database() ORDER BY ALL"
+        " WHERE NOT internal AND database_name = current_database() ORDER BY 1"
     ).fetchall()
     for table, column in columns:
         if column in meanings and (only is None or table in only):
-            statements.append(f'COMMENT ON COLUMN "{table}"."{column}" IS {_quoted(meanings[column])}')
+            statements.append(f'COMMENT ON COLUMN "{table}"."{column}" IS {quoted(meanings[column])}')
     con.execute(";\n".join(statements))
 
 
@@ -55,7 +55,3 @@ def _meanings() -> dict[str, str]:
 
 def _lines(file: Path) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in file.read_text(encoding="utf-8").splitlines())
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

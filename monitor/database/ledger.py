@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import duckdb
 
-from monitor.database.statements import execute, fetch_number, utc_now
+from monitor.database.statements import execute, fetch_number, statement, utc_now
 from monitor.errors import StoreError
 
 STAMP = "%Y%m%dT%H%M%S.%f"
@@ -43,40 +43,19 @@ def _stamp(time: dt.datetime) -> str:
     return time.strftime(STAMP)[:-3]
 
 
-def count_in_run(
-    con: duckdb.DuckDBPyConnection,
-    run_id: str,
-    *,
-    n_files: int = 0,
-    n_refused_files: int = 0,
-    n_read: int = 0,
-    n_rejected: int = 0,
-    n_duplicate: int = 0,
-    n_appended: int = 0,
-    n_scored: int = 0,
-    n_replaced: int = 0,
-    n_known_rejects: int = 0,
-) -> None:
+def count_in_run(con: duckdb.DuckDBPyConnection, run_id: str, **counts: int) -> None:
     """Add a chunk's counts to its run; call it in the transaction that appends the chunk.
+
+    Args:
+        con: the database.
+        run_id: the run.
+        counts: parameters of sql/queries/count_in_run.sql; what is left out counts 0.
 
     Raises:
         StoreError: the run has no line, so this is not the database in which it started.
     """
-    updated = execute(
-        con,
-        "queries/count_in_run",
-        run_id=run_id,
-        n_files=n_files,
-        n_refused_files=n_refused_files,
-        n_read=n_read,
-        n_rejected=n_rejected,
-        n_duplicate=n_duplicate,
-        n_appended=n_appended,
-        n_scored=n_scored,
-        n_replaced=n_replaced,
-        n_known_rejects=n_known_rejects,
-    )
-    _check_line(updated)
+    zeros = dict.fromkeys(statement("queries/count_in_run").params, 0)
+    _check_line(execute(con, "queries/count_in_run", **{**zeros, **counts, "run_id": run_id}))
 
 
 def finish_run(con: duckdb.DuckDBPyConnection, run_id: str, status: str = "done", message: str | None = None) -> None:

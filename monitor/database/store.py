@@ -48,8 +48,7 @@ def stored_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> dict[
 
 def conflicting_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[str]:
     """The doc_ids in `documents` (each at most once) that the table has with another subject, time or text."""
-    con.register("incoming", documents)
-    return [doc_id for (doc_id,) in execute(con, "queries/conflicting_documents").fetchall()]
+    return _matching(con, "conflicting_documents", documents)
 
 
 def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
@@ -61,8 +60,7 @@ def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, ru
 
 def known_versions(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[str]:
     """The doc_ids in `documents` whose row is a superseded version of the stored document."""
-    con.register("incoming", documents)
-    return [doc_id for (doc_id,) in execute(con, "queries/known_versions").fetchall()]
+    return _matching(con, "known_versions", documents)
 
 
 def replace_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
@@ -86,8 +84,7 @@ def append_superseded(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, run_id
     """Append rows that later rows of the same chunk replaced, as superseded versions; returns the number of new."""
     if rows.is_empty():
         return 0
-    con.register("incoming", rows)
-    return fetch_number(execute(con, "queries/supersede_rows", run_id=run_id, now=utc_now()))
+    return _append(con, "supersede_rows", rows, run_id)
 
 
 def append_measures(con: duckdb.DuckDBPyConnection, measures: pl.DataFrame, run_id: str) -> tuple[int, pl.DataFrame]:
@@ -139,8 +136,7 @@ def append_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame, run_id
 
 def stored_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> list[str]:
     """The reject_ids in `rejects` that the table has."""
-    con.register("incoming", rejects)
-    return [reject_id for (reject_id,) in execute(con, "queries/stored_rejects").fetchall()]
+    return _matching(con, "stored_rejects", rejects)
 
 
 def append_scores(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, run_id: str) -> int:
@@ -259,3 +255,9 @@ def _append(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, run_i
     """Run an append statement on `rows`, which it reads as `incoming`; returns the number of new rows."""
     con.register("incoming", rows)
     return fetch_number(execute(con, f"queries/{name}", run_id=run_id, now=utc_now()))
+
+
+def _matching(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> list[str]:
+    """The ids that a statement gives about `rows`, which it reads as `incoming`."""
+    con.register("incoming", rows)
+    return [row_id for (row_id,) in execute(con, f"queries/{name}").fetchall()]
