@@ -6,9 +6,10 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 POLL_S = 0.2
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -41,15 +42,10 @@ def stoppable() -> Iterator[None]:
         yield
         return
     _requested_signal = 0
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in before.items():
-        if handler != signal.SIG_IGN:
-            signal.signal(number, _request_stop)
     try:
-        yield
+        with _handled(dict.fromkeys(SIGNALS, _request_stop)):
+            yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
         _requested_signal = 0
 
 
@@ -67,8 +63,15 @@ def ending_at_once() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    for number, handler in (signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler):
+    with _handled({signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}):
+        yield
+
+
+@contextmanager
+def _handled(handlers: Mapping[int, Any]) -> Iterator[None]:
+    """Inside the block these signals have these handlers, but for those that are ignored."""
+    before = {number: signal.getsignal(number) for number in handlers}
+    for number, handler in handlers.items():
         if before[number] != signal.SIG_IGN:
             signal.signal(number, handler)
     try:
