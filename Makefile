@@ -1,4 +1,4 @@
-# make demo    install what is missing, then score the demo feed and write out/report/index.html
+# make demo    install what is missing, then score the demo feed, write out/report and out/case-report
 # make test    install what is missing, then run the tests
 # make quick   the same without the slow and the browser tests
 # make lock    write requirements.lock: every package that the program needs, with its version and hashes
@@ -24,7 +24,7 @@ help:
 	@sed -n 's/^# \{0,1\}//p' Makefile | sed -n '1,10p'
 
 demo: $(VENV)/.installed
-	@echo "==> demo: score the demo feed with the embedded model, write the report"
+	@echo "==> demo: score the demo feed with the embedded model, write the reports"
 	@$(BIN)/risk-monitor demo --out out
 
 test: $(VENV)/.installed-dev

@@ -1,14 +1,16 @@
-"""Score the built-in synthetic feed with the built-in model and write its report, in about a minute.
+"""Score the built-in synthetic feed with the built-in model and write its reports, in about a minute.
 
 risk-monitor demo --out out
 
-Each run starts over: it replaces DIR/demo.duckdb and the report in DIR/report.
+Each run starts over: it replaces DIR/demo.duckdb, the report about groups and people by code in DIR/report, and the
+case report with subject pages and quoted texts in DIR/case-report. Everybody in it is invented.
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +21,7 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.progress import format_duration, print_note
+from jobs.pipeline.explain_alerts import explain_alerts
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.run import open_scorer, scoring_run
 from jobs.pipeline.run_counts import RunCounts
@@ -40,12 +43,12 @@ DRAW = 2026  # of the codes
 
 
 def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
-    """Make demo.duckdb and report in the folder `out`, and print what is in them.
+    """Make demo.duckdb and both reports in the folder `out`, and print what is in them.
 
     Raises:
         StoreError: another demo is running in this folder, or the folder cannot be written.
     """
-    db, options = Database(out / "demo.duckdb"), Options()
+    db, options = Database(out / "demo.duckdb"), Options(invented=True)
     _start_over(db)
     counts = RunCounts()
     with scoring_run(db, "demo", load, key_file=None) as (scorer, run_id, _):
@@ -53,8 +56,13 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
         ingest(db, [demo_feed_path()], run_id, counts)
         score_pending(db, scorer, run_id, counts)
         alerts = refresh_alerts(db, model.model_id, AlertRules(), run_id)
-    print_note("writing the report")
+        print_note("weighing the words of the texts that the case report quotes")
+        while explain_alerts(db, scorer, run_id):  # a night would leave some for the next one
+            pass
+    print_note("writing the reports")
     page = write_report(db, out / "report", model=model.model_id, options=options)
+    for_staff = replace(options, mode="case", subject_pages=True, evidence=True)
+    cases = write_report(db, out / "case-report", model=model.model_id, options=for_staff)
     with db.reading() as con:
         totals = store.totals(con, model.model_id)
         week, before = window_queries.run(
@@ -77,6 +85,7 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
             f"{before['share_high']:.0%} the week before",
             "alerts": f"{alerts.open} about {n_subjects} people not closed; {week['n_above']} of {week['n_rated']} "
             f"people are at or over the line ({options.threshold:g}) this week",
+            "cases": f"{cases.parent / 'people.html'}: a card a person, with texts and the words that counted",
             "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {db}',
         },
         page,
@@ -116,9 +125,9 @@ def _print(lines: dict[str, str], page: Path) -> None:
 
 
 def command(
-    out: Annotated[Path, typer.Option(help="Folder for the database and the report.")] = Path("out"),
+    out: Annotated[Path, typer.Option(help="Folder for the database and the reports.")] = Path("out"),
 ) -> None:
-    """Score the built-in synthetic feed with the built-in model and write its report."""
+    """Score the built-in synthetic feed with the built-in model and write its reports."""
     run_demo(out, lambda: open_scorer("embedded"))
 
 

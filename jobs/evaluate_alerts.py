@@ -42,10 +42,10 @@ from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.case_log import OUTCOMES
 from monitor.alerts.rules import RULES, AlertRules
-from monitor.alerts.state import find_episodes
+from monitor.alerts.state import count_days, find_episodes
 from monitor.alerts.update import latest_model
 from monitor.database.connection import Database
-from monitor.database.statements import query, statement
+from monitor.database.statements import query
 from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
@@ -115,17 +115,11 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
         "subject_years": feed.years(feed.days),
         "rules": rules.model_dump(),
         "all": measured(rules, RULES),
-        "could_fire": _count_days(con, model_id, rules),
+        "could_fire": count_days(con, model_id, LAST_DAY, rules).row(0, named=True),
         "n_crisis": find_episodes(con, model_id, LAST_DAY, rules, ["crisis"]).height,
         "outcomes": query(con, "alerts/rule_outcomes", model_id=model_id, as_of=LAST_DAY).to_dicts(),
         "curves": curves,
     }
-
-
-def _count_days(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules) -> Json:
-    """Subject-days, and those on which each rule could have raised an alert; see sql/alerts/could_fire.sql."""
-    values = {**rules.model_dump(), "model_id": model_id, "as_of": LAST_DAY}
-    return query(con, "alerts/could_fire", **statement("alerts/could_fire").pick(values)).row(0, named=True)
 
 
 def draw_feeds(seeds: Sequence[int], out: Path) -> tuple[Path, Path]:

@@ -88,8 +88,7 @@ def _options(settings: Settings, report: Report) -> Options:
         evidence=report.evidence,
         lang=cast(Language, report.lang),
         signal=settings.alerts.signal,
-        calm_share=settings.alerts.calm_share,
-        suicidal_limit=settings.alerts.suicidal_limit,
+        rules=settings.alerts,
         mode=report.mode,
         cohorts=report.cohorts,
     )

@@ -1,15 +1,20 @@
-"""Weigh the words of the texts behind the open alerts, within a share of the night."""
+"""Weigh the words of the texts behind open alerts, and on the cards of their people, within a share of the night."""
 
 from __future__ import annotations
 
+import datetime as dt
+
+import duckdb
 import polars as pl
 
 from jobs.pipeline.score_new import Scorer
+from monitor.alerts.rules import AlertRules
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
 from monitor.explanation.occlusion import Answerer, explain
 from monitor.windows import window_queries
+from reports.risk.cards import TEXT_DAYS, TOP
 
 TEXTS_PER_ALERT = 3
 SHARE = 0.04  # of the tokens that the run has scored
@@ -30,15 +35,7 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
     model_id = scorer.model.model_id
     with db.reading() as con:
         today = utc_now().date()
-        evidence = window_queries.run(con, "alert_evidence", model_id=model_id, as_of=today, top=TEXTS_PER_ALERT)
-        opened = (
-            window_queries.run(con, "alerts", model_id=model_id, as_of=today)
-            .sort(pl.col("rule") != "crisis", maintain_order=True)
-            .select("alert_id")
-        )
-        doc_ids = opened.join(evidence, on="alert_id", maintain_order="left_right")["doc_id"].unique(
-            maintain_order=True
-        )
+        doc_ids = _doc_ids(con, model_id, today)
         rows = query(con, "queries/unexplained", model_id=model_id, doc_ids=doc_ids.to_list())
         ((scored,),) = con.execute(
             "SELECT coalesce(sum(coalesce(n_tokens_read, n_tokens)), 0) FROM scores WHERE run_id = ?", [run_id]
@@ -52,6 +49,31 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
     with db.writing() as con:
         store.append_word_weights(con, weights)
     return rows.height
+
+
+def _doc_ids(con: duckdb.DuckDBPyConnection, model_id: str, today: dt.date) -> pl.Series:
+    """The texts that a report quotes, those of crisis alerts first: on the cards of people, and behind each alert."""
+    evidence = window_queries.run(con, "alert_evidence", model_id=model_id, as_of=today, top=TEXTS_PER_ALERT)
+    alerts = window_queries.run(con, "alerts", model_id=model_id, as_of=today).filter("is_open")
+    alerts = alerts.sort(pl.col("rule") != "crisis", maintain_order=True)
+    behind = alerts.select("alert_id", "rule").join(evidence, on="alert_id", maintain_order="left_right")
+    people = alerts["subject_id"].unique(maintain_order=True)
+    last_days = window_queries.run(con, "model_coverage", until=today).filter(pl.col("model_id") == model_id)
+    on_cards = query(
+        con,
+        "people/passages",
+        model_id=model_id,
+        as_of=last_days["last_posted"].dt.date()[0] or today,
+        days=TEXT_DAYS,
+        top=TOP,
+        suicidal_limit=AlertRules().suicidal_limit,
+        subjects=people.to_list(),
+    )
+    order = people.to_frame().join(on_cards, on="subject_id", maintain_order="left_right")
+    crisis = pl.col("rule") == "crisis"
+    return pl.concat([behind.filter(crisis)["doc_id"], order["doc_id"], behind.filter(~crisis)["doc_id"]]).unique(
+        maintain_order=True
+    )
 
 
 def word_weights(rows: pl.DataFrame, scorer: Answerer, model_id: str) -> pl.DataFrame:

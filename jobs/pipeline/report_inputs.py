@@ -36,6 +36,7 @@ PEOPLE_FRAMES = (
     "case_events",
     "outcomes",
     "measures",
+    "could_fire",
 )
 Row = dict[str, Any]
 Window = Callable[..., pl.DataFrame]  # a window query by name, with its own parameters
@@ -84,8 +85,11 @@ def collect_inputs(
     passages = query(con, "queries/crisis_passages", as_of=until, days=GROUP_DAYS)
     if not options.evidence:
         passages = passages.with_columns(passage=pl.lit(""))
-    inputs = _inputs(window, passages, until, described, options)
-    return with_people(con, replace(inputs, names=names or {}))
+    ((path,),) = con.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchall()
+    inputs = replace(_inputs(window, passages, until, described, options), names=names or {}, db=path or ":memory:")
+    return with_people(con, inputs)
 
 
 def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model, options: Options) -> Inputs:
@@ -126,6 +130,7 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         ),
         signs=window("criteria_subject", days=STRIP_DAYS),
         passages=passages,
+        db="",
         **dict.fromkeys(PEOPLE_FRAMES, pl.DataFrame()),
     )
 

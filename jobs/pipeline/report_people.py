@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from jobs.console.progress import print_warning
+from monitor.alerts.state import count_days
 from monitor.database.statements import query
 from reports.risk.cards import TEXT_DAYS, TOP
 from reports.risk.curve import WEEKS
@@ -36,6 +37,7 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
         case_events=query(con, "alerts/case_events", as_of=LAST_DAY),
         outcomes=query(con, "alerts/rule_outcomes", model_id=model_id, as_of=as_of),
         measures=query(con, "people/measures", as_of=as_of, days=options.days if options.subject_pages else 0),
+        could_fire=count_days(con, model_id, as_of, options.rules.model_copy(update=options.line)),
     )
     listed = [person.subject_id for person in people(inputs)]
     quoted = listed if options.evidence else []
@@ -46,7 +48,7 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
         as_of=as_of,
         days=TEXT_DAYS,
         top=TOP,
-        suicidal_limit=options.suicidal_limit,
+        suicidal_limit=options.rules.suicidal_limit,
         subjects=quoted,
     )
     doc_ids = pl.concat([texts["doc_id"], inputs.evidence["doc_id"]]).unique().to_list()

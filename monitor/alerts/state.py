@@ -53,6 +53,12 @@ def find_episodes(
     return pl.concat(frames)
 
 
+def count_days(con: duckdb.DuckDBPyConnection, model_id: str, as_of: dt.date, rules: AlertRules) -> pl.DataFrame:
+    """Subject-days, and those on which each rule could have raised an alert: the row of sql/alerts/could_fire.sql."""
+    values = {**rules.model_dump(), "model_id": model_id, "as_of": as_of}
+    return query(con, "alerts/could_fire", **statement("alerts/could_fire").pick(values))
+
+
 def write_episodes(
     con: duckdb.DuckDBPyConnection,
     episodes: pl.DataFrame,

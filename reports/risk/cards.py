@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from reports.risk import curve, signs
 from reports.risk.curve import Curve
 from reports.risk.inputs import Inputs
 from reports.risk.passages import marked
-from reports.risk.people import GROUPS, Group, Person, is_high
+from reports.risk.people import GROUPS, Group, Person, is_high, is_new
 from reports.risk.shading import excerpt
 from reports.risk.signs import Strip
 from reports.style.wording import exact, percent
@@ -24,7 +25,7 @@ PAGE_CARDS = 50
 FAR = 2.0  # times as far from the own past's mean as the edge of what is usual
 TITLES: Mapping[Group, str] = {
     "crisis": "Crisis",
-    "new": "New this week",
+    "new": "Alerted this week",
     "high": "Still high",
     "easing": "Easing",
     "silent": "Silent",
@@ -51,10 +52,11 @@ OUTCOMES: Mapping[str | None, str] = {
 
 
 class Reason(NamedTuple):
-    """An open alert in words."""
+    """What opened an alert, the day, and the alert's id."""
 
     rule: str
-    since: str
+    day: str
+    alert: str
 
 
 class Event(NamedTuple):
@@ -81,7 +83,10 @@ class PassageList(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """One card; the values for sorting are numbers, everything else is text in the report's language."""
+    """One card; the values for sorting are numbers, everything else is text in the report's language.
+
+    verdict and against say how the person does now, reasons what opened the alerts, the newest first.
+    """
 
     code: str
     name: str
@@ -92,9 +97,10 @@ class Card:
     looked_text: str
     now: str
     now_note: str
-    why: str
+    verdict: str
     against: str
     reasons: Sequence[Reason]
+    opened: str
     open_text: str
     days_open: int
     sort_now: float
@@ -117,6 +123,8 @@ class Cards:
         """The card of one person."""
         inputs, words, now = self._inputs, self._inputs.words, person.now
         strips, strips_note = self._strips(person)
+        verdict, compared = against(now, inputs)
+        reasons = [self._reason(alert) for alert in reversed(person.alerts)]
         return Card(
             code=inputs.code(person.subject_id),
             name=inputs.name(person.subject_id),
@@ -127,9 +135,10 @@ class Cards:
             looked_text=self._looked(person),
             now=percent(now["p_7"], 0),
             now_note=inputs.high_name,
-            why=self._why(person),
-            against=against(now, inputs),
-            reasons=[self._reason(alert) for alert in person.alerts],
+            verdict=verdict,
+            against=compared,
+            reasons=reasons,
+            opened=words(", ").join(words("{rule} ({day})", rule=one.rule, day=one.day) for one in reasons),
             open_text=self._open(person),
             days_open=person.days_open(inputs.as_of),
             sort_now=round(now["p_7"] or 0, 4),
@@ -139,8 +148,7 @@ class Cards:
             strips_note=strips_note,
             events=[self._event(event) for event in person.events],
             passages=self._passages(person) if inputs.options.evidence else [],
-            command=f"risk-monitor alerts --db FILE --acknowledge {inputs.code(person.subject_id)} --by NAME "
-            "--outcome contacted",
+            command=self._command(person),
         )
 
     def _looked(self, person: Person) -> str:
@@ -149,33 +157,36 @@ class Cards:
             return words("Looked at")
         return words("Not looked at since the newest alert") if person.events else words("Nobody has looked")
 
-    def _why(self, person: Person) -> str:
-        """The reasons in one sentence, the newest first."""
-        words = self._inputs.words
-        said = words(", ").join(dict.fromkeys(map(self._rule, reversed(person.alerts))))
-        if person.group == "silent":
-            silence = words("silent for {days}", days=words.count(person.now["silent_days"], "day"))
-            said = words(", ").join(filter(None, (silence, said)))
-        return said[:1].upper() + said[1:]
-
     def _rule(self, alert: Mapping[str, Any]) -> str:
         """What a rule found, in words; a crisis alert rests on the list's wording or on the model."""
         rule = alert["rule"]
-        if rule == "crisis" and alert["subject_id"] not in self._crises:
+        if rule == "crisis" and not alert["has_wording"]:
             rule = "suicidal"
         if rule == "sustained" and alert["value"] < alert["threshold"]:
             rule = "passage"
         return self._inputs.words(RULES[rule])
 
     def _reason(self, alert: Mapping[str, Any]) -> Reason:
-        words = self._inputs.words
-        return Reason(self._rule(alert), words("since {day}", day=words.day(alert["opened_on"])))
+        return Reason(self._rule(alert), self._inputs.words.day(alert["opened_on"]), alert["alert_id"][:SHORT_ID])
 
     def _open(self, person: Person) -> str:
-        words, now = self._inputs.words, person.now
-        if person.alerts:
-            return words("open for {days}", days=words.count(person.days_open(self._inputs.as_of), "day"))
-        return words("no open alert; last text on {day}", day=words.day(now["last_day"]))
+        words, as_of = self._inputs.words, self._inputs.as_of
+        if not person.alerts:
+            return words("no open alert; last text on {day}", day=words.day(person.now["last_day"]))
+        days = words.count(person.days_open(as_of), "day")
+        newest, oldest = person.alerts[-1]["opened_on"], person.alerts[0]["opened_on"]
+        if is_new(newest, as_of) and not is_new(oldest, as_of):
+            return words("new alert on {day}; an older one open for {days}", day=words.day(newest), days=days)
+        return words("open for {days}", days=days)
+
+    def _command(self, person: Person) -> str:
+        """The command that records a look at the person's alerts; empty without any, for then it would be refused."""
+        inputs = self._inputs
+        if not person.alerts and person.subject_id not in self._alerted:
+            return ""
+        db = shlex.quote(inputs.db) if inputs.options.about_persons else "FILE"
+        code = inputs.code(person.subject_id)
+        return f"risk-monitor alerts --db {db} --acknowledge {code} --by NAME --outcome contacted"
 
     def _curve(self, person: Person) -> Curve:
         words, own = self._inputs.words, self._weeks.get(person.subject_id, {})
@@ -185,7 +196,7 @@ class Cards:
 
     def _strips(self, person: Person) -> tuple[Sequence[Strip], str]:
         figure = signs.of_subject(person.subject_id, self._days.get(person.subject_id, set()), self._inputs)
-        return figure.strips, "" if figure.strips else figure.summary
+        return figure.strips, signs.two_limits(person.subject_id, self._inputs) if figure.strips else figure.summary
 
     def _event(self, event: Mapping[str, Any]) -> Event:
         words = self._inputs.words
@@ -202,7 +213,8 @@ class Cards:
         """Crisis wording first, then the newest and the strongest texts; a text is quoted once."""
         words, own = self._inputs.words, self._texts.get(person.subject_id, [])
         alarming = [row for row in own if row["is_crisis"]][:TOP]
-        others = [row for row in own if row not in alarming]
+        of_death = [row for row in own if row["shows_death"] and not row["is_crisis"]][:TOP]
+        others = [row for row in own if row not in [*alarming, *of_death]]
         newest = [row for row in others if row["new_place"] <= TOP]
         strongest = sorted((row for row in others if row["strong_place"] <= TOP), key=lambda row: row["strong_place"])
         again = [row for row in strongest if row["new_place"] <= TOP]
@@ -211,6 +223,10 @@ class Cards:
                 words("Crisis wording"), [self._crisis(row) for row in self._crises.get(person.subject_id, [])]
             ),
             PassageList(words("Read as thoughts of death or self-harm"), [self._text(row) for row in alarming]),
+            PassageList(
+                words("Sign of thoughts of death or self-harm, below the limit of a crisis alert"),
+                [self._text(row) for row in of_death],
+            ),
             PassageList(words("Newest texts"), [self._text(row) for row in newest]),
             PassageList(
                 words("Strongest texts of 28 days"), [self._text(row) for row in strongest if row not in again]
@@ -224,7 +240,7 @@ class Cards:
         about = [f"{self._inputs.high_name} {percent(row['p_high'], 0)}", *shown]
         if row["strong_place"] <= TOP and row["new_place"] <= TOP:
             about.append(words("also among the strongest"))
-        html = excerpt(row, self._weights.get((row["doc_id"],)), words, crisis=row["is_crisis"])
+        html = excerpt(row, self._weights.get((row["doc_id"],)), words, crisis=row["is_crisis"] or row["shows_death"])
         return Passage(self._when(row["posted_at"]), words(", ").join(about), html)
 
     def _crisis(self, row: Mapping[str, Any]) -> Passage:
@@ -249,6 +265,10 @@ class Cards:
         return days
 
     @cached_property
+    def _alerted(self) -> set[str]:
+        return set(self._inputs.alerts["subject_id"])
+
+    @cached_property
     def _weights(self) -> dict[tuple[object, ...], pl.DataFrame]:
         return self._inputs.word_weights.partition_by("doc_id", as_dict=True)
 
@@ -263,11 +283,12 @@ class Cards:
 
 
 TOP = 3  # passages of a list
+SHORT_ID = 8  # characters of an alert's id
 TEXT_DAYS = 28
 
 
-def against(now: Mapping[str, Any], inputs: Inputs) -> str:
-    """How the last 7 days compare with the person's own past, in words."""
+def against(now: Mapping[str, Any], inputs: Inputs) -> tuple[str, str]:
+    """How the last 7 days compare with the person's own past: the verdict, and the numbers behind it."""
     words = inputs.words
     if not now["n_7"]:
         silence = words(
@@ -281,12 +302,12 @@ def against(now: Mapping[str, Any], inputs: Inputs) -> str:
             if pause
             else ""
         )
-        return words.join(silence, usual)
+        return silence, usual
     texts = words.count(now["n_7"], "text")
     few = words("So few texts say little: read them.") if now["n_7"] < inputs.options.min_texts else ""
     if now["past_mean"] is None:
         none = words("{texts} in the last 7 days; there is no own past to compare with yet.", texts=texts)
-        return words.join(none, few)
+        return none, few
     numbers = words(
         "{now} over {texts}; usual for them is {past} ({lo} to {hi}).",
         now=percent(now["p_7"], 0),
@@ -298,7 +319,7 @@ def against(now: Mapping[str, Any], inputs: Inputs) -> str:
     before = ""
     if now["n_before"]:
         before = _before(now, inputs)
-    return words.join(_verdict(now, inputs), numbers, before, few)
+    return _verdict(now, inputs), words.join(numbers, before, few)
 
 
 def _before(now: Mapping[str, Any], inputs: Inputs) -> str:
@@ -326,15 +347,22 @@ def _verdict(now: Mapping[str, Any], inputs: Inputs) -> str:
 
 
 def order_note(inputs: Inputs) -> str:
-    """The rule of the order, and what each group means."""
-    words, options = inputs.words, inputs.options
-    return words(
-        "Order: crisis; new this week; still high (the mean of the last 7 days is {line} or above, or above what "
+    """The rule of the order, what each group means, and on how many days the rules could have raised an alert."""
+    words, options, days = inputs.words, inputs.options, inputs.could_fire.row(0, named=True)
+    order = words(
+        "Order: crisis; alerted this week (a new alert in the last 7 days, perhaps beside an older one); still "
+        "high (the mean of the last 7 days is {line} or above, or above what "
         "is usual for this person); easing (neither); silent (no text for 7 days). In each group those whom nobody "
         "has looked at come first, then the higher score. Curve: the mean of each of the last 12 weeks; dashed: "
         "usual for this person, from the 8 weeks before; dotted: the alert line.",
-        line=exact(options.calm_share * options.threshold),
+        line=exact(options.rules.calm_share * options.threshold),
     )
+    could_fire = words(
+        "On {share} of the days from each person's first text to the last, the rules had enough texts to raise an "
+        "alert. On the other days only the crisis rule could, so a person without a card may still need somebody.",
+        share=percent(days["any"] / max(1, days["subject_days"]), 0),
+    )
+    return words.join(order, could_fire)
 
 
 def counts(listed: Sequence[Person]) -> dict[Group, int]:

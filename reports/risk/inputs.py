@@ -17,6 +17,7 @@ from reports.style.wording import LANGUAGES, Language, Words
 
 Signal = Literal["p_high", "p_any", "both"]
 Mode = Literal["aggregate", "people", "case"]
+RULES = AlertRules()
 MOST_CELLS = 5_000  # of one chart; Altair refuses more
 STRIP_DAYS = 14  # the days of a subject's signs
 GROUP_DAYS = 28  # the days of the signs of everyone and of cohorts, and of the crisis list's passages
@@ -36,31 +37,31 @@ class Options:
     evidence: quote the texts behind the alerts, and the passages that the crisis list found.
     lang: the language of the report's own words.
     signal: what the rules level, change and sustained read, see monitor.alerts.rules.
-    calm_share, suicidal_limit: share of the threshold below which a week is calm, and P(thoughts of death or
-        self-harm) of a text that raises an alert; see monitor.alerts.rules.
+    rules: the other limits of the alert rules.
     mode: "aggregate" shows aggregates alone; "people" also shows single people by their codes, unless they are fewer
         than min_cohort; "case" is for those who may see single people, so min_cohort is 1 there.
     cohorts: only texts of these cohorts; empty: of all.
+    invented: the texts are the demo's, which nobody wrote; each page says so.
 
     Raises:
         ConfigError: a value is out of its range, mode "aggregate" comes with an option that shows people, or top
             subjects over days are more cells than a chart holds.
     """
 
-    threshold: float = AlertRules().threshold
+    threshold: float = RULES.threshold
     min_cohort: int = 11
-    min_texts: int = AlertRules().min_texts
+    min_texts: int = RULES.min_texts
     days: int = 366
     top: int = 30
     show_subjects: bool = False
     subject_pages: bool = False
     evidence: bool = False
     lang: Language = "en"
-    signal: Signal = AlertRules().signal
-    calm_share: float = AlertRules().calm_share
-    suicidal_limit: float = AlertRules().suicidal_limit
+    signal: Signal = RULES.signal
+    rules: AlertRules = RULES
     mode: Mode = "people"
     cohorts: tuple[str, ...] = ()
+    invented: bool = False
 
     @property
     def about_persons(self) -> bool:
@@ -153,8 +154,9 @@ class Inputs:
     passages: passages of GROUP_DAYS that the crisis list raised; column passage is empty without the option evidence.
     people, person_weeks, person_days, texts: sql/people/now.sql, weeks.sql, days.sql and passages.sql. The last three
         cover the people whom somebody should look at; texts is empty without the option evidence.
-    case_events, outcomes: sql/alerts/case_events.sql and rule_outcomes.sql.
     measures: sql/people/measures.sql; empty unless subject_pages is set.
+    case_events, outcomes, could_fire: sql/alerts/case_events.sql, rule_outcomes.sql and could_fire.sql.
+    db: the file of the database, for the commands that the pages name.
     names: subject_id -> name in a roster.
     """
 
@@ -189,6 +191,8 @@ class Inputs:
     case_events: pl.DataFrame
     outcomes: pl.DataFrame
     measures: pl.DataFrame
+    could_fire: pl.DataFrame
+    db: str
     names: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import polars as pl
+
 from reports.risk import chart_data, data_quality, figures, headline, signs, subject_page, subjects
 from reports.risk.charts import highest
 from reports.risk.figures import Figure, Link, Table
@@ -40,7 +42,7 @@ class Page:
 
 def pages(inputs: Inputs) -> Iterator[Page]:
     """Every page of the report, the index first."""
-    new_page = partial(Page, footer=data_quality.footer(inputs), menu=menu(inputs))
+    new_page = partial(Page, footer=data_quality.footer(inputs), menu=menu(inputs), remedy=_invented(inputs))
     found = PeopleList(inputs)
     yield index(inputs, found, new_page)
     for number, series in enumerate(inputs.cohorts, 1):
@@ -55,6 +57,12 @@ def pages(inputs: Inputs) -> Iterator[Page]:
 def notice(reason: Notice) -> Page:
     """A page with the reason why there is nothing to report, and the remedy."""
     return Page("index.html", reason.title, reason.text, reason.remedy)
+
+
+def _invented(inputs: Inputs) -> str:
+    if not inputs.options.invented:
+        return ""
+    return inputs.words("This is the demo: its people and their texts are invented.")
 
 
 def menu(inputs: Inputs) -> list[Link]:
@@ -163,16 +171,30 @@ def _crisis_lead(inputs: Inputs) -> str:
     if inputs.too_few:  # the number would reveal something
         return warning
     if not n_passages:
-        return words.join(warning, words("The crisis list found no passages in the last 28 days."))
-    if n_passages == 1:
-        return words.join(
-            warning, words("The crisis list found 1 passage in the last 28 days; a person must read it.")
+        found = words("The crisis list found no passages in the last 28 days.")
+    elif n_passages == 1:
+        found = words("The crisis list found 1 passage in the last 28 days; a person must read it.")
+    else:
+        found = words(
+            "The crisis list found {passages} in the last 28 days; a person must read them.",
+            passages=words.count(n_passages, "passage"),
         )
-    found = words(
-        "The crisis list found {passages} in the last 28 days; a person must read them.",
-        passages=words.count(n_passages, "passage"),
+    return words.join(warning, found, "" if inputs.people_hidden else _crisis_sources(inputs))
+
+
+def _crisis_sources(inputs: Inputs) -> str:
+    """How many people have an open crisis alert, and what raised it: wording of the list, or the model alone."""
+    words, opened = inputs.words, inputs.alerts.filter(subjects.OPEN & (pl.col("rule") == "crisis"))
+    if not opened.height:
+        return words("No crisis alert is open.")
+    n_all, n_list = opened["subject_id"].n_unique(), opened.filter("has_wording")["subject_id"].n_unique()
+    return words(
+        "Crisis alerts are open for {people}: {by_list} because of wording of the crisis list, {by_model} because "
+        "the model alone reads a text as thoughts of death or self-harm.",
+        people=words.count(n_all, "person"),
+        by_list=n_list,
+        by_model=n_all - n_list,
     )
-    return words.join(warning, found)
 
 
 def _alerts_lead(inputs: Inputs) -> str:

@@ -123,10 +123,9 @@ def others(inputs: Inputs, listed: Sequence[Person]) -> pl.DataFrame:
 
 
 def _group(now: Row, alerts: Sequence[Row], inputs: Inputs) -> Group | None:
-    first = inputs.as_of - dt.timedelta(days=NEW_DAYS - 1)
     if any(alert["rule"] == "crisis" for alert in alerts):
         return "crisis"
-    if any(alert["opened_on"] >= first for alert in alerts):
+    if any(is_new(alert["opened_on"], inputs.as_of) for alert in alerts):
         return "new"
     if now["silent_days"] >= SILENT_DAYS:
         return "silent" if alerts or _fell_silent(now) else None
@@ -135,11 +134,16 @@ def _group(now: Row, alerts: Sequence[Row], inputs: Inputs) -> Group | None:
     return "high" if is_high(now, inputs) else "easing"
 
 
+def is_new(opened_on: dt.date, as_of: dt.date) -> bool:
+    """Whether an alert was opened in the 7 days to as_of."""
+    return (as_of - opened_on).days < NEW_DAYS
+
+
 def is_high(now: Row, inputs: Inputs) -> bool:
     """Whether the last 7 days are not calm by the rule `level`, or above what is usual for this person."""
     options = inputs.options
     above = now["past_hi"] is not None and now["p_7"] > now["past_hi"]
-    return bool(now["signal_7"] >= options.calm_share * options.threshold or above)
+    return bool(now["signal_7"] >= options.rules.calm_share * options.threshold or above)
 
 
 def _fell_silent(now: Row) -> bool:

@@ -110,6 +110,7 @@ def of_subject(subject_id: str, with_texts: Collection[dt.date], inputs: Inputs)
     strips = [_strip(name, shown[name], days, written, inputs) for name in SIGNS if name in shown]
     absent = [words(said) for name, said in SIGNS.items() if name not in shown and name != "any"]
     summary = words("Not shown in these days: {signs}.", signs=words(", ").join(absent)) if strips and absent else ""
+    summary = words.join(summary, two_limits(subject_id, inputs))
     return figure(summary or words("No text of these days showed a sign."), strips=strips)
 
 
@@ -141,6 +142,19 @@ def _strip(
         day=words.day(max(shown)),
     )
     return Strip(said, text, tuple(map(square, days)))
+
+
+def two_limits(subject_id: str, inputs: Inputs) -> str:
+    """Why the sign of thoughts of death stands on a person without an open crisis alert; empty if it does not."""
+    shown = inputs.signs.filter((pl.col("subject_id") == subject_id) & (pl.col("criterion") == "suicidal"))
+    crisis = (pl.col("subject_id") == subject_id) & (pl.col("rule") == "crisis") & pl.col("is_open")
+    if not shown.height or inputs.alerts.filter(crisis).height:
+        return ""
+    return inputs.words(
+        "Thoughts of death or self-harm are shown from a lower limit on than a crisis alert needs, which is a "
+        "probability of {limit} in one text, or wording of the crisis list. Read these texts.",
+        limit=percent(inputs.options.rules.suicidal_limit, 0),
+    )
 
 
 def listed(subject_id: str, inputs: Inputs) -> str:

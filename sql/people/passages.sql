@@ -1,7 +1,8 @@
 -- name: passages
 -- purpose: what a counsellor reads first of each of these people: their newest texts, and those with the highest P(high); only
 --          reports for authorised staff show them. new_place and strong_place count from 1
--- grain: one row per text that is among the `top` newest or the `top` strongest of its subject, or raised a crisis alert
+-- grain: one row per text that is among the `top` newest or the `top` strongest of its subject, raised a crisis alert, or
+--        showed the sign of thoughts of death, which has a limit of its own (shows_death)
 -- frame: `days` calendar days ending on and including as_of; a text is cut to 600 characters, with … where it was.
 --        Those of a text of several pieces begin with its darkest one, or with the one that speaks most of death
 -- params: model_id, as_of, days, top, suicidal_limit, subjects
@@ -14,7 +15,8 @@ SELECT
     s.criteria,
     s.truncated,
     coalesce(s.s_suicidal >= $suicidal_limit, false) AS is_crisis,
-    CAST(coalesce(if(is_crisis, p.most_suicidal, p.darkest), 0) AS INTEGER) AS starts_at,
+    coalesce(list_contains(string_split(s.criteria, ','), 'suicidal'), false) AS shows_death,
+    CAST(coalesce(if(is_crisis OR shows_death, p.most_suicidal, p.darkest), 0) AS INTEGER) AS starts_at,
     concat(substr(d.text, starts_at + 1, 600), if(length(d.text) > starts_at + 600, '…', '')) AS text,
     row_number() OVER (PARTITION BY s.subject_id ORDER BY s.posted_at DESC, s.doc_id) AS new_place,
     row_number() OVER (PARTITION BY s.subject_id ORDER BY s.p_high DESC, s.posted_at DESC, s.doc_id) AS strong_place
@@ -32,5 +34,5 @@ WHERE
     AND s.posted_at >= CAST($as_of AS DATE) - CAST($days AS INTEGER) + 1
     AND list_contains(CAST($subjects AS VARCHAR[]), s.subject_id)
     AND d.text IS NOT NULL
-QUALIFY new_place <= $top OR strong_place <= $top OR is_crisis
+QUALIFY new_place <= $top OR strong_place <= $top OR is_crisis OR shows_death
 ORDER BY s.subject_id, new_place

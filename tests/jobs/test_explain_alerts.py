@@ -41,17 +41,19 @@ def rows(db: Database, sql: str) -> list[tuple]:
 
 def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
     ((run_id,),) = rows(db, "SELECT run_id FROM runs")
-    assert explain_alerts(db, Both(), run_id) == 2, "the texts of the day that opened each alert"
+    assert explain_alerts(db, Both(), run_id) == 4, (
+        "the texts of the day that opened each alert, and those of the cards"
+    )
     found = rows(
         db,
         "SELECT substr(d.text, w.first + 1, w.last - w.first), adds_high FROM word_weights AS w"
         " JOIN documents AS d USING (doc_id) WHERE adds_high <> 0 ORDER BY d.subject_id, w.first",
     )
-    assert [(word, round(weight, 6)) for word, weight in found] == [("worthless", 2.0), ("again", 1.0)] * 2
+    assert [(word, round(weight, 6)) for word, weight in found] == [("worthless", 2.0), ("again", 1.0)] * 4
     assert explain_alerts(db, Both(), run_id) == 0
     with db.only_writer():
         forget(db, ["a"])
-    assert rows(db, "SELECT count(DISTINCT doc_id) FROM word_weights") == [(1,)]
+    assert rows(db, "SELECT count(DISTINCT doc_id) FROM word_weights") == [(2,)]
 
 
 def test_what_exceeds_the_share_is_left_for_the_next_run(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

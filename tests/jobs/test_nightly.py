@@ -18,6 +18,7 @@ from monitor.database.connection import Database
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.settings import Settings
 from reports.risk import pictures
+from tests.jobs.test_explain_alerts import Both
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 
@@ -191,16 +192,22 @@ def test_another_risk_map_is_another_model(settings: Settings) -> None:
 
 
 @pytest.mark.slow
-def test_the_demo_prints_ten_lines_and_the_path_each_time(
+def test_the_demo_prints_its_lines_and_writes_a_report_and_a_case_report_with_shaded_texts_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "INDEX", {})  # they take long to draw
     for _ in range(2):
-        run_demo(tmp_path / "out", KeywordScorer)
+        run_demo(tmp_path / "out", Both)
         lines = capsys.readouterr().out.splitlines()
-        assert len(lines) == 11
+        assert len(lines) == 12
         assert "synthetic" in lines[0]
-        assert NOT_A_DIAGNOSIS in lines[9]
-        assert lines[10] == str(tmp_path / "out" / "report" / "index.html")
-        assert Path(lines[10]).is_file()
+        assert NOT_A_DIAGNOSIS in lines[10]
+        assert lines[11] == str(tmp_path / "out" / "report" / "index.html")
+        shown, quoted = (
+            (tmp_path / "out" / folder / "people.html").read_text("utf-8") for folder in ("report", "case-report")
+        )
+        assert all("This is the demo: its people and their texts are invented." in page for page in (shown, quoted))
+        assert "<blockquote>" not in shown
+        assert '<span class="shaded">' in quoted
+        assert "counted most." in quoted
     assert run_query(Database(tmp_path / "out" / "demo.duckdb"), "SELECT count(*) FROM runs").rows == [(1,)]

@@ -102,16 +102,63 @@ def test_a_card_says_how_the_person_does_now_and_not_in_may(con: duckdb.DuckDBPy
     found = inputs(con)
     cards = {one.subject_id: Cards(found).card(one) for one in people(found)}
     assert cards["easing"].now == "10%"
-    assert cards["easing"].against.startswith("Below their own past. 10% over 7 texts; usual for them is ")
+    assert cards["easing"].verdict == "Below their own past."
+    assert cards["easing"].against.startswith("10% over 7 texts; usual for them is ")
     assert cards["easing"].against.endswith("Down from 80% the week before.")
-    assert cards["new"].against.startswith("Far above their own past. 79% over 7 texts; usual for them is 10%")
-    assert cards["high"].against.startswith("Above their own past. 80% over 7 texts; usual for them is 51%")
-    assert cards["stopped"].against == (
-        "No text for 15 days; the last came on 30 Mar 2026. The longest pause in the 8 weeks before was 1 day."
-    )
+    assert cards["new"].verdict == "Far above their own past."
+    assert cards["new"].against.startswith("79% over 7 texts; usual for them is 10%")
+    assert cards["high"].verdict == "Above their own past."
+    assert cards["high"].against.startswith("80% over 7 texts; usual for them is 51%")
+    assert cards["stopped"].verdict == "No text for 15 days; the last came on 30 Mar 2026."
+    assert cards["stopped"].against == "The longest pause in the 8 weeks before was 1 day."
     assert cards["stopped"].open_text == "no open alert; last text on 30 Mar 2026"
     assert cards["new"].looked_text == "Nobody has looked"
-    assert all(card.command.startswith("risk-monitor alerts") for card in cards.values())
+    assert cards["stopped"].command == ""  # nothing to record: no rule has raised an alert
+    assert cards["new"].command == (
+        f"risk-monitor alerts --db :memory: --acknowledge {cards['new'].code} --by NAME --outcome contacted"
+    )
+
+
+def test_a_new_alert_beside_an_older_one_is_dated_and_its_reason_stands_first(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con)
+    older = found.alerts.filter((pl.col("subject_id") == "high") & pl.col("is_open")).head(1)
+    newer = older.with_columns(rule=pl.lit("change"), alert_id=pl.lit("f" * 32), opened_on=dt.date(2026, 4, 13))
+    others = found.alerts.filter(pl.col("subject_id") != "high")
+    found = replace(found, alerts=pl.concat([newer, older, others]))
+    one = next(one for one in people(found) if one.subject_id == "high")
+    card = Cards(found).card(one)
+    assert one.group == "new"
+    assert card.title == "Alerted this week"
+    assert re.fullmatch(r"new alert on 13 Apr 2026; an older one open for \d\d days", card.open_text)
+    assert [reason.rule for reason in card.reasons] == ["sadder than their own past", card.reasons[1].rule]
+    assert card.reasons[0].alert == "f" * 8
+    assert card.opened.startswith("sadder than their own past (13 Apr 2026), ")
+
+
+def test_a_sign_of_death_without_a_crisis_alert_says_why(con: duckdb.DuckDBPyConnection) -> None:
+    found = inputs(con)
+    shown = pl.DataFrame(
+        [(who, found.as_of, "suicidal", 1, 1) for who in ("new", "crisis")],
+        schema=["subject_id", "day", "criterion", "n", "n_shown"],
+        orient="row",
+    )
+    found = replace(found, signs=shown, criteria=pl.DataFrame({"cohort": ["x"]}))
+    notes = {one.subject_id: Cards(found).card(one).strips_note for one in people(found)}
+    assert notes["new"].startswith(
+        "Thoughts of death or self-harm are shown from a lower limit on than a crisis alert"
+    )
+    assert "90% in one text" in notes["new"]
+    assert notes["crisis"] == ""
+
+
+def test_the_share_of_days_on_which_the_rules_could_fire_stands_beside_the_cards(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    found = inputs(con)
+    days = found.could_fire.row(0, named=True)
+    share = f"{days['any'] / days['subject_days']:.0%}"
+    assert f"On {share} of the days from each person's first text to the last" in PeopleList(found).page(0).order
+    assert share not in ("0%", "100%")
 
 
 def test_what_changed_since_last_week_is_named(con: duckdb.DuckDBPyConnection) -> None:

@@ -30,6 +30,10 @@ from tests.support.opened_page import opened
 LAST = full_report.LAST
 CRISIS_SUBJECTS = ("demo-01", "demo-02", "demo-03")
 WARNING = "This report does not detect crises by itself."
+SOURCES = (
+    "Crisis alerts are open for 3 people: 2 because of wording of the crisis list, 1 because the model alone reads a "
+    "text as thoughts of death or self-harm."
+)
 PASSAGES = "The crisis list found 2 passages in the last 28 days; a person must read them."
 
 
@@ -168,7 +172,7 @@ def test_a_strip_says_on_which_days_a_person_showed_a_sign() -> None:
 
 def test_crisis_alerts_come_first_with_their_signs(con: duckdb.DuckDBPyConnection) -> None:
     shown = pages(con, show_subjects=True)["alerts.html"]
-    assert shown.lead.startswith(f"{WARNING} {PASSAGES}")
+    assert shown.lead.startswith(f"{WARNING} {PASSAGES} {SOURCES}")
     table = figure(shown, "open_alerts").table
     assert table.columns[-1] == "Signs in the last 14 days"
     rules = [row[1] for row in table.rows]
@@ -179,7 +183,7 @@ def test_crisis_alerts_come_first_with_their_signs(con: duckdb.DuckDBPyConnectio
     assert all(row[9].startswith("thoughts of death or self-harm") for row in table.rows[:3])
     assert "Crisis: a text holds wording of the crisis list" in figure(shown, "open_alerts").unit
     first = pages(con)["index.html"].people
-    assert first.summary.startswith("18 people to look at: 3 crisis, 3 new this week, ")
+    assert first.summary.startswith("18 people to look at: 3 crisis, 3 alerted this week, ")
     assert [card.group for card, _ in first.brief][:4] == ["crisis"] * 3 + ["new"]
 
 
