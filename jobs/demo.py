@@ -1,4 +1,4 @@
-"""Score the built-in synthetic feed with the built-in model and write its reports, in about a minute.
+"""Score the built-in synthetic feed with the built-in model and write its reports, in a minute or two.
 
 risk-monitor demo --out out
 

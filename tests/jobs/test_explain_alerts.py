@@ -47,7 +47,7 @@ def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
     found = rows(
         db,
         "SELECT substr(d.text, w.first + 1, w.last - w.first), adds_high FROM word_weights AS w"
-        " JOIN documents AS d USING (doc_id) WHERE adds_high <> 0 ORDER BY d.subject_id, w.first",
+        " JOIN documents AS d USING (doc_id) WHERE adds_high <> 0 ORDER BY d.subject_id, d.posted_at, w.first",
     )
     assert [(word, round(weight, 6)) for word, weight in found] == [("worthless", 2.0), ("again", 1.0)] * 4
     assert explain_alerts(db, Both(), run_id) == 0

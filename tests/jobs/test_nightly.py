@@ -3,6 +3,7 @@
 import io
 import re
 import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from monitor.settings import Settings
 from reports.risk import pictures
 from tests.jobs.test_explain_alerts import Both
 from tests.support.inputs import write
-from tests.support.keyword_scorer import KeywordModel, KeywordScorer
+from tests.support.keyword_scorer import KeywordModel, KeywordScorer, KeywordScores
 
 pytestmark = pytest.mark.slow
 
@@ -191,13 +192,20 @@ def test_another_risk_map_is_another_model(settings: Settings) -> None:
     ]
 
 
+class Gloomy(Both):
+    """Reads every text about its writer as sad, so that there are alerts, and explains by words."""
+
+    def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> KeywordScores:
+        return super().score([text.replace("i ", "sadness ") for text in texts], progress)
+
+
 @pytest.mark.slow
 def test_the_demo_prints_its_lines_and_writes_a_report_and_a_case_report_with_shaded_texts_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pictures, "INDEX", {})  # they take long to draw
     for _ in range(2):
-        run_demo(tmp_path / "out", Both)
+        run_demo(tmp_path / "out", Gloomy)
         lines = capsys.readouterr().out.splitlines()
         assert len(lines) == 12
         assert "synthetic" in lines[0]
