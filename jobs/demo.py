@@ -59,10 +59,7 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
         print_note("weighing the words of the texts that the case report quotes")
         while explain_alerts(db, scorer, run_id):  # a night would leave some for the next one
             pass
-    print_note("writing the reports")
-    page = write_report(db, out / "report", model=model.model_id, options=options)
-    for_staff = replace(options, mode="case", subject_pages=True, evidence=True)
-    cases = write_report(db, out / "case-report", model=model.model_id, options=for_staff)
+    page, cases = _write_reports(db, out, model.model_id, options)
     with db.reading() as con:
         totals = store.totals(con, model.model_id)
         week, before = window_queries.run(
@@ -109,6 +106,16 @@ def _start_over(db: Database) -> None:
     people = pl.read_csv(demo_feed_path(), columns=["subject_id"])["subject_id"].unique().to_list()
     with db.writing() as con:
         give_codes(con, people, random.Random(DRAW))
+
+
+def _write_reports(db: Database, out: Path, model_id: str, options: Options) -> tuple[Path, Path]:
+    """Write the report and the case report; returns the path of each index.html."""
+    print_note("writing the reports")
+    for_staff = replace(options, mode="case", subject_pages=True, evidence=True)
+    return (
+        write_report(db, out / "report", model=model_id, options=options),
+        write_report(db, out / "case-report", model=model_id, options=for_staff),
+    )
 
 
 def _emotion_shares(totals: dict[str, Any]) -> str:

@@ -85,11 +85,8 @@ def collect_inputs(
     passages = query(con, "queries/crisis_passages", as_of=until, days=GROUP_DAYS)
     if not options.evidence:
         passages = passages.with_columns(passage=pl.lit(""))
-    ((path,),) = con.execute(
-        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
-    ).fetchall()
-    inputs = replace(_inputs(window, passages, until, described, options), names=names or {}, db=path or ":memory:")
-    return with_people(con, inputs)
+    inputs = _inputs(window, passages, until, described, options)
+    return with_people(con, replace(inputs, names=names or {}))
 
 
 def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model, options: Options) -> Inputs:
@@ -130,7 +127,6 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         ),
         signs=window("criteria_subject", days=STRIP_DAYS),
         passages=passages,
-        db="",
         **dict.fromkeys(PEOPLE_FRAMES, pl.DataFrame()),
     )
 

@@ -21,18 +21,20 @@ LAST_DAY = dt.date(9999, 12, 30)  # a report of a past day shows what is known o
 
 
 def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
-    """The same inputs with the frames about single people and the case log."""
+    """The same inputs with the frames about single people, the case log and the database's file."""
     options, model_id, as_of = inputs.options, inputs.model.model_id, inputs.as_of
+    ((path,),) = con.execute(
+        "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    ).fetchall()
     inputs = replace(
         inputs,
+        db=path or ":memory:",
         people=query(
             con,
             "people/now",
             model_id=model_id,
             as_of=as_of,
-            signal=options.signal,
-            threshold=options.threshold,
-            min_texts=options.min_texts,
+            **options.line,
         ),
         case_events=query(con, "alerts/case_events", as_of=LAST_DAY),
         outcomes=query(con, "alerts/rule_outcomes", model_id=model_id, as_of=as_of),

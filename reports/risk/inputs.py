@@ -192,8 +192,8 @@ class Inputs:
     outcomes: pl.DataFrame
     measures: pl.DataFrame
     could_fire: pl.DataFrame
-    db: str
     names: Mapping[str, str] = field(default_factory=dict)
+    db: str = ""
 
     @property
     def words(self) -> Words:
