@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import regex
 
 from monitor.model.prompts import PromptEncoder
 from monitor.model.token_rows import TokenRows
 from monitor.scoring.pieces import ONE_LOOK, Piece, cut_sentences, cut_text
+
+LONG = 300  # characters; repeats are looked for in longer texts, which costs 20 µs a text
+_LETTER = re.compile(r"[^\W_]")
+_MARKS = regex.compile(r"(\p{M}{3})\p{M}+")
+_CHARACTER_AGAIN = re.compile(r"((\S)\2{15})\2+")
+_WORD_AGAIN = re.compile(r"(\b(\w++)(?:\W++\2\b){2})(?:\W++\2\b)+", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -34,9 +42,24 @@ class TextRows:
     truncated: npt.NDArray[np.bool_]
 
 
+def said(text: str) -> str:
+    """What a text says, without what says nothing more but leads models astray.
+
+    Of marks over one letter, and in a text of more than LONG characters of one character or one word over and over,
+    the first ones stay (as reduce_len does in NLTK's TweetTokenizer). A text without any letter or digit, such as emoji or dots alone, says nothing: it is
+    empty, and its answer is that of an empty text.
+    """
+    if not _LETTER.search(text):
+        return ""
+    text = text if text.isascii() else _MARKS.sub(r"\1", text)
+    if len(text) <= LONG:
+        return text
+    return _WORD_AGAIN.sub(r"\1", _CHARACTER_AGAIN.sub(r"\1", text))
+
+
 def encode_cut(encoder: PromptEncoder, limit: int, texts: Sequence[str], first: int) -> TextRows:
     """The first `limit` tokens of each text; `first` is the number of the first text in its run."""
-    ids, truncated, n_tokens = encoder.encode_texts(texts, limit)
+    ids, truncated, n_tokens = encoder.encode_texts([said(text) for text in texts], limit)
     rows = np.arange(len(texts))
     return TextRows(ids, first + rows, rows, _whole_spans(texts), n_tokens, truncated)
 
@@ -52,12 +75,16 @@ def encode_pieces(
         texts: n texts; first: the number of the first one in its run.
         with_sentences: whether sentences of long pieces get rows of their own.
     """
-    ids = encoder.encode_whole(texts)
+
+    def encode(some: Sequence[str]) -> TokenRows:
+        return encoder.encode_whole([said(text) for text in some])
+
+    ids = encode(texts)
     n_tokens, truncated = ids.lengths.astype(np.int32), ids.lengths > limit
     parts: list[list[Piece]] = []
     long = np.flatnonzero(truncated)
     for row in long.tolist():
-        own, truncated[row] = cut_text(texts[row], encoder.encode_whole, limit, most)
+        own, truncated[row] = cut_text(texts[row], encode, limit, most)
         parts.append(own)
     owners, spans = np.arange(len(texts)), _whole_spans(texts)
     if parts:
@@ -72,7 +99,7 @@ def encode_pieces(
     looked = np.flatnonzero(ids.lengths > ONE_LOOK) if with_sentences else parents[:0]
     if len(looked):
         of_pieces = [texts[owner] for owner in owners[looked].tolist()]
-        sentences = cut_sentences(of_pieces, spans[looked], encoder.encode_whole, limit)
+        sentences = cut_sentences(of_pieces, spans[looked], encode, limit)
         rows = looked[sentences.pieces]
         owners, parents = np.concatenate([owners, owners[rows]]), np.concatenate([parents, rows])
         spans = np.concatenate([spans, sentences.spans])

@@ -36,10 +36,6 @@ def scorer() -> LabelScorer:
     return LabelScorer(load_model("embedded", device="cpu"))
 
 
-# The card names both: three smileys read as sadness (0.59), a word said a thousand times as joy (0.79).
-KNOWN_FAULTS = ("emoji", "stacked marks", "100 kB of a letter", "100 kB of a word")
-
-
 @pytest.mark.parametrize("kind", UNKNOWING)
 def test_no_criterion_is_seen_where_nothing_is_said(scorer: LabelScorer, kind: str) -> None:
     scores = scorer.score([UNKNOWING[kind]])
@@ -52,19 +48,13 @@ def test_no_criterion_is_seen_where_nothing_is_said(scorer: LabelScorer, kind: s
     assert scores.any[0] <= limits["any"]
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param(kind, marks=pytest.mark.xfail(kind in KNOWN_FAULTS, reason="a known fault", strict=True))
-        for kind in UNKNOWING
-    ],
-)
+@pytest.mark.parametrize("kind", UNKNOWING)
 def test_a_text_that_shows_no_emotion_gets_a_flat_answer(scorer: LabelScorer, kind: str) -> None:
     scores = scorer.score([UNKNOWING[kind]])
     assert np.isfinite(scores.probabilities).all()
     assert scores.probabilities.sum() == pytest.approx(1)
     assert confidence(scores.probabilities)[0] < 0.2
-    assert scores.truncated.tolist() == [kind.startswith("100 kB")]
+    assert not scores.truncated.any(), "one word over and over is read as the same word three times"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from monitor.model.sentences import sentence_spans
 from monitor.scoring.loading import LoadedModel
 from monitor.scoring.pieces import MAX_PIECES, ONE_LOOK, Piece, cut_text
 from monitor.scoring.scorer import LabelScorer
+from monitor.scoring.text_rows import said
 from monitor.settings import Settings
 from tests.scoring.test_scorer import loaded
 from tests.support import tiny_models
@@ -25,7 +26,7 @@ ENCODER = PromptEncoder(tiny_models.one_token_template(), TOKENIZER)
 LIMIT = 24
 FAMILY = "👨‍👩‍👧‍👦"
 ODD = {
-    "one sentence of 3,000 words": "word " * 3_000,
+    "one sentence of 10,000 words": "word " * 10_000,
     "no spaces": "nospacesatall" * 500,
     "one letter": "a" * 5_000,
     "right to left": "مرحبا كيف حالك اليوم. " * 80,
@@ -59,6 +60,15 @@ def test_pieces_of_odd_texts_cover_them_and_fit(name: str) -> None:
     check(ODD[name], pieces, LIMIT)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("part", ["a", "word ", "ل", "https://example.org/a?b=c "])
+def test_pieces_of_a_mebibyte_cover_it_and_fit(part: str) -> None:
+    text = part * (2**20 // len(part.encode()))
+    pieces, more = cut(text, limit=200)
+    assert not more
+    check(text, pieces, 200)
+
+
 @given(st.text(alphabet=st.sampled_from("aB.!? \n🙂\u200d\u0301好。ا\ud800\x00-"), min_size=1, max_size=120))
 def test_pieces_cover_every_character_once(text: str) -> None:
     pieces, more = cut(text, limit=8)
@@ -76,6 +86,23 @@ def test_no_piece_ends_within_a_word(text: str) -> None:
 def test_pieces_end_with_a_sentence_where_one_fits() -> None:
     text = "i am very sad and low today. " * 30
     assert all(text[piece.first : piece.last].endswith("today. ") for piece in cut(text)[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("I am so low, so low.", "I am so low, so low."),
+        ("No, no, no! NO no", "No, no, no"),
+        ("a" * 40 + " b", "a" * 16 + " b"),
+        ("\U0001f642 ... !", ""),
+        ("\U0001f642 5", "\U0001f642 5"),
+        ("e" + "\u0301" * 9 + "t", "e" + "\u0301" * 3 + "t"),
+        (" \n", ""),
+        ("so so so", "so so so"),
+    ],
+)
+def test_what_says_nothing_more_is_not_read(text: str, heard: str) -> None:
+    assert said(text) == heard
 
 
 def test_an_emoji_of_several_characters_is_not_cut() -> None:
