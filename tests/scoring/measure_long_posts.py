@@ -1,13 +1,18 @@
 """Measure on real long posts which figure of a text of several pieces the rules should read; no test.
 
 python -m tests.scoring.measure_long_posts ../shared/data
+python -m tests.scoring.measure_long_posts ../shared/data speed
 
 Long posts (more than 200 tokens) of depression and suicide forums of 2013 are set against those of forums of no
 mental-health topic, and against diaries of 2004. Nothing was trained or chosen on these posts' forums as labels.
+With `speed`: what reading every word of the diaries costs, beside texts that are cut at 256 tokens.
 """
 
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -15,8 +20,10 @@ from sklearn.metrics import roc_auc_score
 
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
+from monitor.scoring.text_rows import TextRows, encode_cut, encode_pieces
 
 N = 250
+POSTS, ROUNDS = 1000, 1  # of the measurement of speed
 SEED = 20
 TOPICS = ("depression", "SuicideWatch")
 NEAR = (
@@ -75,6 +82,35 @@ def figures(scorer: LabelScorer, texts: list[str]) -> dict[str, np.ndarray]:
     }
 
 
+def speed(data: Path) -> None:
+    """Print how many diaries are cut, and CPU time a text and a token of both ways to read them, by turns."""
+    scorer = LabelScorer(load_model("embedded", device="cpu"))
+    texts = pl.read_parquet(data / "timelines" / "blogs_2004.parquet")["text"].to_list()
+    print(f"{len(texts):,} posts, of which are not read to their end:")
+    encoder, most = scorer._encoder, (scorer.piece_tokens, scorer.max_pieces)
+    ways: dict[str, tuple[Callable[[list[str]], TextRows], Callable[[list[str]], Any]]] = {
+        "cut": (lambda some: encode_cut(encoder, scorer.max_text_tokens, some, 0), scorer.answers),
+        "pieces": (lambda some: encode_pieces(encoder, *most, some, 0), scorer.score),
+    }
+    for name, (encode, _) in ways.items():
+        print(
+            f"  {name}: {sum(int(encode(texts[i : i + 4096]).truncated.sum()) for i in range(0, len(texts), 4096)):,}"
+        )
+    some = texts[:: len(texts) // POSTS][:POSTS]
+    tokens = {name: sum(map(len, encode(some).ids)) for name, (encode, _) in ways.items()}
+    rows = {name: len(encode(some).ids) for name, (encode, _) in ways.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, (_, score) in ways.items():
+            started = time.process_time()
+            score(some)
+            seconds[name].append(time.process_time() - started)
+    for name, spent in seconds.items():
+        best, computed = min(spent), tokens[name] + rows[name] * scorer.tokens_beside_text
+        print(f"{name}: {best:.1f} CPU s, {len(some) / best:,.1f} texts/s; {tokens[name]:,} tokens of text, "
+              f"{computed:,} with those of the question, {computed / best:,.0f} tokens/s")  # fmt: skip
+
+
 def main(data: Path) -> None:
     """Print AUROC of each figure, and its difference from the cut's with a bootstrap interval over texts."""
     scorer = LabelScorer(load_model("embedded", device="cpu"))
@@ -99,4 +135,4 @@ def main(data: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    (speed if sys.argv[2:] == ["speed"] else main)(Path(sys.argv[1]))
