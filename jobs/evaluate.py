@@ -18,6 +18,7 @@ from rich.console import Console
 from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import print_note, print_warning, progress
 from jobs.evaluation.adapter_copy import copy_adapter
+from jobs.evaluation.faithfulness import measure_words
 from jobs.evaluation.measurements import (
     Evaluator,
     Measured,
@@ -33,6 +34,7 @@ from jobs.evaluation.provenance import model_provenance, training_curves, versio
 from jobs.evaluation.quality_gate import failing, gate, read_gate
 from monitor import NOT_A_DIAGNOSIS
 from monitor.benchmark.peak_memory import peak_memory
+from monitor.corpora.sources import read_posts
 from monitor.corpora.splits import load_splits
 from monitor.errors import ConfigError, cannot_write
 from monitor.evaluation.baselines import majority, tfidf_svm
@@ -40,7 +42,7 @@ from monitor.labels import RiskMap
 from monitor.model.calibration import CONTENT_FREE
 from monitor.model.folder import ModelFolder, find_folder, fingerprint, open_folder
 from reports.evaluation import report
-from reports.evaluation.tables import methods_table
+from reports.evaluation.tables import faithfulness_table, methods_table
 from reports.evaluation.text_tables import WIDE, as_text
 
 FORMAT = 2  # of metrics.json
@@ -62,6 +64,8 @@ def evaluate(
     show_texts: bool = False,
     limits: dict[str, float] | None = None,
     db: Path | None = None,
+    faithfulness: bool = False,
+    posts: Path | None = None,
 ) -> Json:
     """Measure the baselines and each model by each method; write the report into `out` and return metrics.json.
 
@@ -76,6 +80,8 @@ def evaluate(
         show_texts: quote the most confident mistakes instead of giving their rows alone.
         limits: limits of the gate on the fine-tuned models' metrics.
         db: database for the metrics, if any.
+        faithfulness: measure the words of explanations as well.
+        posts: a Parquet file of posts on whose long ones they are measured too.
 
     Raises:
         DataError: the data cannot be read.
@@ -87,13 +93,16 @@ def evaluate(
     if limits and not (models and "fine_tuned" in methods):
         raise ConfigError("--gate: its limits apply to fine-tuned answers; add fine_tuned to --methods")
     splits = load_splits(data, required=("test",))
+    long_texts = read_posts(posts) if posts else []
     _check_writable(out, db)
     results: list[tuple[MethodResult, Any]] = [(_fit_baseline(name, splits), None) for name in BASELINES]
-    functions, opened = engine(), []
+    functions, opened, words = engine(), [], []
     for name in dict.fromkeys(models):
         model, of_model = run_methods(functions, name, splits, methods, draws)
         if opened and opened[0].risk_map != model.risk_map:
             raise ConfigError(f"model {name} maps emotions to risks unlike {models[0]}; evaluate it by itself")
+        if faithfulness:
+            words += measure_words(functions, model, splits["test"].texts, long_texts, resamples, seed)
         # Dropping the network frees the memory of the weights; only its description is needed now.
         opened.append(replace(model, network=None))
         results += [(result, model) for result in of_model]
@@ -108,6 +117,7 @@ def evaluate(
         "models": [model_provenance(model) for model in opened],
         **_findings(measured, evaluator, show_texts, limits or {}),
         "training": training_curves(models),
+        "faithfulness": words,
     }
     _write(metrics, out)
     copy_adapter(models, out)
@@ -190,7 +200,9 @@ def _write(metrics: Json, out: Path) -> None:
 def print_table(metrics: Json, console: Console) -> None:
     """Print the headline numbers on the canonical test split, no wider than the terminal if there is one."""
     width = console.width if console.is_terminal else max(console.width, WIDE)
-    console.print(as_text(methods_table(metrics), width), markup=False, highlight=False, soft_wrap=True)
+    for table in (methods_table(metrics), faithfulness_table(metrics)):
+        if table.rows:
+            console.print(as_text(table, width), markup=False, highlight=False, soft_wrap=True)
 
 
 def _distinct(models: Sequence[str]) -> dict[str, ModelFolder]:
@@ -238,6 +250,18 @@ def command(
         Path | None,
         typer.Option(help="Save the metrics in this database, for its reports."),
     ] = None,
+    faithfulness: Annotated[
+        bool,
+        typer.Option(
+            "--faithfulness", help="Measure the words of explanations beside random words, attention and gradients."
+        ),
+    ] = False,
+    posts: Annotated[
+        Path | None,
+        typer.Option(
+            help="Parquet file (columns title, body); --faithfulness also measures words of its long posts."
+        ),
+    ] = None,
     readme: Annotated[
         Path | None, typer.Option(help="Write the table between the evaluation marks of this Markdown file.")
     ] = None,
@@ -271,6 +295,8 @@ def command(
         show_texts=show_texts,
         limits=limits,
         db=db,
+        faithfulness=faithfulness or posts is not None,
+        posts=posts,
     )
     if readme:
         report.write_readme(metrics, readme)

@@ -129,7 +129,8 @@ def command(
 ) -> None:
     """Say which sentences and words of a text its answer rests on.
 
-    A word's weight is the change of the log-odds of high risk, or of the sign that was found, when it is left out.
+    A word's weight is what it adds to the log-odds of high risk, or of the sign that was found, while random halves
+    of the other words are left out.
     """
     if (text is None) == (doc_id is None):
         raise ConfigError("give either a text, or --doc-id and --db")

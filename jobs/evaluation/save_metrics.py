@@ -27,6 +27,7 @@ def write_metrics(db: Database, results: Mapping[str, Any], models: list[Any]) -
     for model in models:
         record_model(db, model)
     rows = [row for model in models for row in _rows(results["methods"], model.model_id)]
+    rows += _word_rows(results.get("faithfulness", []))
     source = results["data"]["source"]
     frame = pl.DataFrame([(*row, source, now) for row in rows], schema=EVALUATION_COLUMNS, orient="row")
     with db.writing() as con:
@@ -42,3 +43,12 @@ def _rows(methods: list[dict[str, Any]], model_id: str) -> Iterator[tuple[Any, .
                 for name, metric in metrics.items():
                     fields = [metric.get(key) for key in ("value", "low", "high", "reason")]
                     yield (model_id, split, method["key"], name, *fields, n)
+
+
+def _word_rows(sets: list[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
+    """Comprehensiveness and the rest of each kind of words, with the name of the texts in front."""
+    for texts in sets:
+        for method, metrics in texts["methods"].items():
+            for name, metric in metrics.items():
+                fields = [metric.get(key) for key in ("value", "low", "high", "reason")]
+                yield (texts["model_id"], "test", f"words_{method}", f"{texts['texts']}_{name}", *fields, texts["n"])

@@ -12,7 +12,7 @@ from monitor.alerts.rules import AlertRules
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
-from monitor.explanation.occlusion import Answerer, explain
+from monitor.explanation.occlusion import PAIRS, Answerer, explain
 from monitor.windows import window_queries
 from reports.risk.cards import TEXT_DAYS, TOP
 
@@ -20,15 +20,14 @@ TEXTS_PER_ALERT = 3
 SHARE = 0.04  # of the tokens that the run has scored
 LEAST_TOKENS = 60_000  # in any case: four seconds of the built-in model on one core
 PIECE = 200  # most tokens of the passage that is weighed
-TOKENS_PER_WORD = 1.3
 
 
 def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
     """Store the weights of the words of texts behind open alerts; returns the number of texts.
 
-    Leaving out each word of a text costs about as many times its tokens as it has words. The texts of crisis alerts
-    come first, then those of the newest; what exceeds SHARE of the run's tokens is left for the next run. A scorer
-    that gives no log-odds explains nothing.
+    A text costs its tokens as often as halves of it are left out in pairs, and twice more for its sentences. The
+    texts of crisis alerts come first, then those of the newest; what exceeds SHARE of the run's tokens is left for
+    the next run. A scorer that gives no log-odds explains nothing.
     """
     if not isinstance(scorer, Answerer):
         return 0
@@ -41,7 +40,7 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
             "SELECT coalesce(sum(coalesce(n_tokens_read, n_tokens)), 0) FROM scores WHERE run_id = ?", [run_id]
         ).fetchall()
     passage = pl.min_horizontal(pl.col("n_tokens"), PIECE)
-    costs = rows.select((passage * (passage / TOKENS_PER_WORD + 2)).cum_sum())["n_tokens"]
+    costs = rows.select((passage * (PAIRS + 2)).cum_sum())["n_tokens"]
     rows = rows.filter(costs <= max(LEAST_TOKENS, SHARE * scored))
     if rows.is_empty():
         return 0

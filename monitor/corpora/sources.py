@@ -219,6 +219,16 @@ def read_distilled(path: Path, prefix: str = "s_") -> Examples:
     return Examples(texts, emotions, ones, shares[:, len(EMOTIONS) :], ones)
 
 
+def read_posts(path: Path) -> list[str]:
+    """Title and body of each post of a Parquet file, in its order.
+
+    Raises:
+        DataError: it cannot be read, or lacks a column.
+    """
+    titles, bodies = read_columns(path, title=str, body=str)
+    return [f"{title}\n{body}" for title, body in zip(titles, bodies, strict=True)]
+
+
 def read_columns(path: Path, **wanted: type) -> list[list[Any]]:
     """The values of columns by name, each of the kind wanted."""
     import pyarrow as pa

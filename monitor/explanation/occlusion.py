@@ -1,10 +1,11 @@
-"""Why a text was scored as it was: its sentences with their own answers, and the weight of each word by occlusion.
+"""Why a text was scored as it was: its sentences with their own answers, and what each word adds, by occlusion.
 
-A word's weight is the change of the answer's log-odds when the word is left out (Zeiler and Fergus 2014, ECCV; for
-words Li, Monroe and Jurafsky 2016, arXiv:1612.08220). The answers are P(high risk), the sum of a set of emotions
-against the rest, and P(criterion) of the criterion that was found, both before calibration. A weight above 0 means
-that the word adds to the answer. All variants of all texts are scored in one call, so that the scorer packs them into
-full batches.
+A random half of the words is left out, then the other half, PAIRS times, and a ridge regression says what each word
+adds to the answer's log-odds: LIME for words (Ribeiro et al. 2016, KDD), its masks in pairs as in Covert and Lee
+(2021, AISTATS), so that what words do together in pairs cancels out. Leaving out one word at a time costs more and
+says less, because an answer that several words support hardly moves when one of them is gone. The answers are P(high
+risk), the sum of a set of emotions against the rest, and P(criterion) of the criterion that was found, both before
+calibration. All variants of all texts are scored in one call, so that the scorer packs them into full batches.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ from typing import NamedTuple, Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from monitor.explanation.words import Span, word_spans
+from monitor.explanation.words import Span, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, RiskMap, names_above
 from monitor.model.sentences import sentence_spans
 
+PAIRS = 32  # of halves of a text: its tokens are computed as many times
+RIDGE = 2.0  # of PAIRS on the diagonal: words outnumber the pairs at times
 Floats = npt.NDArray[np.float64]
 
 
@@ -97,7 +100,7 @@ class Explanation:
     words: tuple[Word, ...]
 
 
-class _Passage(NamedTuple):
+class Passage(NamedTuple):
     """The passage of a text whose words are weighed, and the sentences of the whole text."""
 
     first: int
@@ -110,34 +113,60 @@ class _Passage(NamedTuple):
 
 def explain(scorer: Answerer, texts: Sequence[str]) -> list[Explanation]:
     """Explain the answer to each text; two calls of the scorer for all of them."""
-    passages = _passages(scorer, texts)
-    spans = [word_spans(text, p.first, p.last) for text, p in zip(texts, passages, strict=True)]
-    variants = [
-        variant
-        for text, passage, words in zip(texts, passages, spans, strict=True)
-        for variant in (text[passage.first : passage.last], *left_out(text, passage.first, passage.last, words))
+    passages = find_passages(scorer, texts)
+    spans = [word_spans(text, one.first, one.last) for text, one in zip(texts, passages, strict=True)]
+    weights = weigh_words(scorer, texts, spans, [one.criterion for one in passages])
+    return [
+        Explanation(*passage, tuple(Word(*span, float(a), float(b)) for span, a, b in zip(words, *own, strict=True)))
+        for passage, words, own in zip(passages, spans, weights, strict=True)
     ]
-    high, symptoms = scorer.log_odds([variant.strip() for variant in variants])
-    explanations, row = [], 0
-    for passage, words in zip(passages, spans, strict=True):
-        rows = slice(row, row + 1 + len(words))
+
+
+def weigh_words(
+    scorer: Answerer,
+    texts: Sequence[str],
+    words: Sequence[Sequence[Span]],
+    criteria: Sequence[str | None] | None = None,
+) -> list[tuple[Floats, Floats]]:
+    """What each word adds to the log-odds of high risk and of a criterion; one call of the scorer for all texts.
+
+    Args:
+        texts: n texts.
+        words: of each text, first and last character (exclusive) of the words that are weighed; what is outside
+            them is not part of the passage.
+        criteria: the criterion of each text, if any; its words weigh 0 without one.
+
+    Returns:
+        for each text two arrays of shape (words,).
+    """
+    halves = [_halves(len(own)) for own in words]
+    variants = [
+        without(text, own, is_left_out)
+        for text, own, pairs in zip(texts, words, halves, strict=True)
+        for half in pairs
+        for is_left_out in (~half, half)
+    ]
+    high, symptoms = scorer.log_odds(variants)
+    weights, row = [], 0
+    for pairs, criterion in zip(halves, criteria or [None] * len(texts), strict=True):
+        rows = slice(row, row + 2 * len(pairs))
         row = rows.stop
-        change = high[rows.start] - high[rows][1:]
-        shown = np.zeros(len(words))
-        if passage.criterion is not None and symptoms is not None:
-            of_criterion = symptoms[rows, ANSWERS.index(passage.criterion)]
-            shown = of_criterion[0] - of_criterion[1:]
-        weighed = tuple(Word(*span, float(a), float(b)) for span, a, b in zip(words, change, shown, strict=True))
-        explanations.append(Explanation(*passage, weighed))
-    return explanations
+        of_criterion = np.zeros(2 * len(pairs))
+        if criterion is not None and symptoms is not None:
+            of_criterion = symptoms[rows, ANSWERS.index(criterion)]
+        sides = np.where(pairs, 1.0, -1.0)
+        gains = np.stack([odds[::2] - odds[1::2] for odds in (high[rows], of_criterion)], axis=1)
+        fitted = np.linalg.solve(sides.T @ sides + RIDGE * np.eye(sides.shape[1]), sides.T @ gains)
+        weights.append((fitted[:, 0], fitted[:, 1]))
+    return weights
 
 
-def left_out(text: str, first: int, last: int, words: Sequence[Span]) -> list[str]:
-    """The passage without each of its words."""
-    return [text[first:start] + text[end:last] for start, end in words]
+def _halves(n_words: int) -> npt.NDArray[np.bool_]:
+    """Random halves of a text's words, always the same ones; (PAIRS, n_words), no row without words."""
+    return np.random.default_rng(0).random((PAIRS if n_words else 0, n_words)) < 0.5
 
 
-def _passages(scorer: Answerer, texts: Sequence[str]) -> list[_Passage]:
+def find_passages(scorer: Answerer, texts: Sequence[str]) -> list[Passage]:
     """The sentences of each text, and its passage that speaks most for the answer."""
     pieces = [scorer.pieces(text) for text in texts]
     sentences = [
@@ -167,7 +196,7 @@ def _passages(scorer: Answerer, texts: Sequence[str]) -> list[_Passage]:
             found = float(symptoms[of_pieces.start + chosen, CRITERIA.index(criterion)])
         first, last = own[chosen] if own else (0, 0)
         high = float(p_high[of_pieces.start + chosen]) if own else 0.0
-        passages.append(_Passage(first, last, high, criterion, found, stated))
+        passages.append(Passage(first, last, high, criterion, found, stated))
     return passages
 
 

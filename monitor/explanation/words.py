@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+
 Span = tuple[int, int]
 # A character of a script without spaces, or a run of letters, digits, marks and what joins them; punctuation and
 # emoji that stand alone are words of their own.
@@ -37,3 +40,15 @@ def strongest(text: str, words: Sequence[tuple[int, int, float]], most: int) -> 
     limit = ordered[0][2] / 3
     names = (bare(text[first:last]) for first, last, weight in ordered if weight >= limit)
     return list({name.lower(): name for name in list(names)[::-1]}.values())[::-1][:most]
+
+
+def without(text: str, words: Sequence[Span], is_left_out: npt.NDArray[np.bool_]) -> str:
+    """What is left of a passage without some of its words, each with the white space behind it.
+
+    Args:
+        text: the whole text.
+        words: first and last character (exclusive) of each word of the passage, in order.
+        is_left_out: (words,) which of them to leave out.
+    """
+    starts = [*(first for first, _ in words), words[-1][1] if words else 0]
+    return "".join(text[starts[i] : starts[i + 1]] for i in np.flatnonzero(~is_left_out)).strip()

@@ -40,9 +40,9 @@ class LabelTree:
         ).reshape(len(beginnings), len(beginnings))
         self.step_branches = np.array([beginnings.index(path[:-1]) for path in steps], dtype=np.int64)
         self.step_ids = np.array([path[-1] for path in steps], dtype=np.int64)
-        self._word_labels = np.array([label for label, _ in words], dtype=np.int64)
-        self._word_firsts = np.array([firsts.index(word[0]) for _, word in words], dtype=np.int64)
-        self._word_steps = np.array(
+        self.word_labels = np.array([label for label, _ in words], dtype=np.int64)
+        self.word_firsts = np.array([firsts.index(word[0]) for _, word in words], dtype=np.int64)
+        self.word_steps = np.array(
             [[word[: len(path)] == path for path in steps] for _, word in words], dtype=np.float64
         ).reshape(len(words), len(steps))
         self._n_labels = len(label_ids)
@@ -59,10 +59,10 @@ class LabelTree:
         Returns:
             (n, labels): for a label of several words, the log of the sum of their likelihoods.
         """
-        words = first_logits.astype(np.float64)[:, self._word_firsts]
-        words = words + step_log_probs.astype(np.float64) @ self._word_steps.T
+        words = first_logits.astype(np.float64)[:, self.word_firsts]
+        words = words + step_log_probs.astype(np.float64) @ self.word_steps.T
         labels = np.full((len(words), self._n_labels), -np.inf)
-        for word, label in enumerate(self._word_labels):
+        for word, label in enumerate(self.word_labels):
             labels[:, label] = np.logaddexp(labels[:, label], words[:, word])
         return labels
 

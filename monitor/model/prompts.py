@@ -190,6 +190,21 @@ class PromptEncoder:
         """Token ids of each text between prefix and suffix, uncut."""
         return self._encode([_clean(text) for text in texts])
 
+    def encode_with_spans(
+        self, text: str, max_text_tokens: int
+    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+        """Token ids of one text as `encode_texts` gives them, (length,), and their places in it, (length, 2).
+
+        A place is the first and the last character (exclusive) that a token stands for.
+        """
+        (ids,), _, _ = self.encode_texts([text], max_text_tokens)
+        encoding = self._tokenizer.encode(self._context + text + self._after)
+        first, lead = len(self._context_ids), len(self._context)
+        if encoding.ids[first : first + len(ids)] != ids.tolist():  # the text merges into the template
+            encoding, first, lead = self._tokenizer.encode(self._lead + text + self._trail), 0, len(self._lead)
+        spans = np.array(encoding.offsets[first : first + len(ids)], dtype=np.int64).reshape(-1, 2)
+        return ids, spans - lead
+
     def _whole(self, text: str, word: str = "") -> list[int]:
         return list(self._tokenizer.encode(self._before + text + self._after + word).ids)
 

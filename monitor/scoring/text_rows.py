@@ -46,8 +46,8 @@ def said(text: str) -> str:
     """What a text says, without what says nothing more but leads models astray.
 
     Of marks over one letter, and in a text of more than LONG characters of one character or one word over and over,
-    the first ones stay (as reduce_len does in NLTK's TweetTokenizer). A text without any letter or digit, such as emoji or dots alone, says nothing: it is
-    empty, and its answer is that of an empty text.
+    the first ones stay (as reduce_len does in NLTK's TweetTokenizer). A text without any letter or digit, such as
+    emoji or dots alone, says nothing: it is empty, and its answer is that of an empty text.
     """
     if not _LETTER.search(text):
         return ""

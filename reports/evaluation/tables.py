@@ -56,6 +56,37 @@ def methods_table(metrics: Json, split: str = TEST) -> Table:
     )
 
 
+WORD_METHODS = {
+    "ours": "our words",
+    "random": "random words",
+    "attention": "attention",
+    "gradient": "gradient x input",
+}
+WORD_TEXTS = {"test": "test texts", "posts": "long posts"}
+
+
+def faithfulness_table(metrics: Json) -> Table:
+    """How faithful the words of explanations are: one row per set of texts and method; no row if not measured."""
+    several = len(metrics["models"]) > 1
+    rows = []
+    for texts in metrics.get("faithfulness", []):
+        where = f"{count(texts['n'], WORD_TEXTS[texts['texts']][:-1])}, {texts['words']:.0f} words"
+        where += f", model {texts['model_id'][:8]}" * several
+        for key, measures in texts["methods"].items():
+            cells = (number(measures[name], interval=True) for name in ("comprehensiveness", "sufficiency", "turned"))
+            rows.append((where, WORD_METHODS[key], *cells))
+    return Table(
+        "faithfulness",
+        "Faithfulness of words, on texts with a high-risk answer",
+        "Comprehensiveness is the fall of P(high risk) without the words of most weight, sufficiency with them alone "
+        "(less is better), each the mean over 1, 5, 10, 20 and 50% of the words (ERASER). The last column is the "
+        "share of answers that leaving out a fifth of the words turns. Of a long post a passage of up to 200 tokens "
+        "counts.",
+        ("texts", "words", "comprehensiveness", "sufficiency", "turned"),
+        rows,
+    )
+
+
 def all_tables(metrics: Json) -> list[Table]:
     """Every table of the report, in its order."""
     return [
@@ -64,7 +95,7 @@ def all_tables(metrics: Json) -> list[Table]:
         *(_further(metrics, kind) for kind in ("emotion", "risk")),
         *(table for table in (_draws(metrics), _generated(metrics)) if table.rows),
         *(_per_class(metrics, kind) for kind in ("emotion", "risk")),
-        *(table for table in (_comparisons(metrics), _gate(metrics)) if table.rows),
+        *(table for table in (_comparisons(metrics), faithfulness_table(metrics), _gate(metrics)) if table.rows),
         *(part(metrics, metrics["analysis"]) for part in ANALYSIS if metrics["analysis"]),
         *(table for table in (undefined(metrics),) if table.rows),
     ]

@@ -11,7 +11,7 @@ WHERE model_id = $model_id
   AND (data, n) = (
       SELECT (data, n)
       FROM evaluations
-      WHERE model_id = $model_id AND split = 'test'
+      WHERE model_id = $model_id AND split = 'test' AND metric = 'accuracy'
       ORDER BY method = 'fine_tuned' DESC, evaluated_at DESC
       LIMIT 1
   )

@@ -1,13 +1,15 @@
-"""Explanations: sentences with their own answers, and words by what leaving them out changes."""
+"""Explanations: sentences with their own answers, words by what leaving them out changes, and their faithfulness."""
 
 from collections.abc import Sequence
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from monitor.explanation.occlusion import explain
-from monitor.explanation.words import strongest, word_spans
+from monitor.explanation.faithfulness import faithfulness, high_risk
+from monitor.explanation.occlusion import PAIRS, explain, weigh_words
+from monitor.explanation.words import strongest, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS, RiskMap
 
 LIMITS = dict.fromkeys(ANSWERS, 0.6)
@@ -45,11 +47,13 @@ TEXT = "What a lovely day. I feel worthless again!"
 
 def test_words_and_sentences_of_a_short_text() -> None:
     (found,) = explain(WordScorer(), [TEXT])
-    weights = {TEXT[w.first : w.last]: (round(w.high, 6), round(w.criterion, 6)) for w in found.words}
-    assert weights["worthless"] == (2.0, 4.0)
-    assert weights["again!"] == (1.0, 0.0)
-    assert weights["lovely"] == (-1.5, 0.0)
-    assert weights["day."] == (0.0, 0.0)
+    weights = {TEXT[w.first : w.last]: (w.high, w.criterion) for w in found.words}
+    # The ridge draws weights towards 0 by its share of PAIRS, one part in seventeen.
+    near = partial(pytest.approx, rel=0.1, abs=0.1)
+    assert weights["worthless"] == near((2.0, 4.0))
+    assert weights["again!"] == near((1.0, 0.0))
+    assert weights["lovely"] == near((-1.5, 0.0))
+    assert weights["day."] == near((0.0, 0.0))
     assert found.criterion == "worth"
     assert [(TEXT[s.first : s.last], s.criteria) for s in found.sentences] == [
         ("What a lovely day. ", ()),
@@ -57,6 +61,66 @@ def test_words_and_sentences_of_a_short_text() -> None:
     ]
     assert found.sentences[1].p_high > 0.9 > found.p_high > found.sentences[0].p_high
     assert (found.first, found.last) == (0, len(TEXT))
+
+
+def test_a_word_weighs_what_it_adds_in_the_company_of_random_halves() -> None:
+    class Either(WordScorer):
+        def log_odds(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+            return np.array([4.0 * ("low" in text or "sad" in text) for text in texts]), np.zeros((len(texts), 12))
+
+    text = "so low and sad a day was this one of all days"
+    ((weights, criterion),) = weigh_words(Either(), [text], [word_spans(text, 0, len(text))])
+    by_word = dict(zip(text.split(), weights, strict=True))
+    assert by_word["low"] == pytest.approx(2.0, abs=0.5), "each of two words that do alone counts half"
+    assert by_word["sad"] == pytest.approx(2.0, abs=0.5)
+    assert max(abs(weight) for word, weight in by_word.items() if word not in ("low", "sad")) < 0.7
+    assert not criterion.any()
+
+
+def test_a_long_passage_costs_no_more_variants_than_a_short_one() -> None:
+    seen: list[int] = []
+
+    class Counting(WordScorer):
+        def log_odds(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+            seen.append(len(texts))
+            return super().log_odds(texts)
+
+    text = "one two three " * 100
+    weigh_words(Counting(), [text, "one", ""], [word_spans(some, 0, len(some)) for some in (text, "one", "")])
+    assert seen == [2 * 2 * PAIRS]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_left_out", "left"),
+    [
+        ("so  low, today", [0, 1, 0], "so  today"),
+        ("so low", [1, 1], ""),
+        ("我很難過", [0, 1, 0, 0], "我難過"),
+        (" so\nlow ", [0, 1], "so"),
+        ("", [], ""),
+    ],
+)
+def test_a_word_is_left_out_with_the_space_behind_it(text: str, is_left_out: list[int], left: str) -> None:
+    assert without(text, word_spans(text, 0, len(text)), np.array(is_left_out, dtype=bool)) == left
+
+
+def test_faithfulness_follows_erasers_definitions() -> None:
+    text, scorer = "worthless again nothing here now", WordScorer()
+    words = [word_spans(text, 0, len(text))]
+    p = {odds: 1 / (1 + np.exp(-odds)) for odds in (0.0, 1.0, 2.0, 3.0)}
+    right = faithfulness(scorer, [text], words, [np.array([2.0, 1.0, 0.0, 0.0, 0.0])])
+    # Shares of 1, 5, 10 and 20% of five words are one word, a half is three.
+    assert right.comprehensiveness[0] == pytest.approx(p[3.0] - (4 * p[1.0] + p[0.0]) / 5)
+    assert right.sufficiency[0] == pytest.approx(p[3.0] - (4 * p[2.0] + p[3.0]) / 5)
+    assert right.turned.tolist() == [0.0]
+    wrong = faithfulness(scorer, [text], words, [np.array([0.0, 1.0, 2.0, 3.0, 4.0])])
+    assert wrong.comprehensiveness[0] == pytest.approx(0.0)
+    alone = faithfulness(scorer, ["again a b c d"], [word_spans("again a b c d", 0, 13)], [np.eye(5)[0]])
+    assert alone.turned.tolist() == [0.0], "odds of 0 leave high risk the likeliest of three levels"
+    dark = "worthless, yet a lovely"
+    assert high_risk(scorer, [dark, "lovely", ""]).tolist() == [True, False, True]
+    turned = faithfulness(scorer, [dark], [word_spans(dark, 0, len(dark))], [np.array([1.0, 0, 0, 0])])
+    assert turned.turned.tolist() == [1.0]
 
 
 def test_of_a_long_text_the_piece_with_the_darkest_sentence_is_weighed() -> None:

@@ -47,9 +47,12 @@ def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
     found = rows(
         db,
         "SELECT substr(d.text, w.first + 1, w.last - w.first), adds_high FROM word_weights AS w"
-        " JOIN documents AS d USING (doc_id) WHERE adds_high <> 0 ORDER BY d.subject_id, d.posted_at, w.first",
+        " JOIN documents AS d USING (doc_id) WHERE adds_high > 0.5 ORDER BY d.subject_id, d.posted_at, w.first",
     )
-    assert [(word, round(weight, 6)) for word, weight in found] == [("worthless", 2.0), ("again", 1.0)] * 4
+    assert [word for word, _ in found] == ["worthless", "again"] * 4
+    assert [weight for _, weight in found] == pytest.approx([2.0, 1.0] * 4, rel=0.15), (
+        "the ridge draws weights towards 0"
+    )
     assert explain_alerts(db, Both(), run_id) == 0
     with db.only_writer():
         forget(db, ["a"])
@@ -58,7 +61,7 @@ def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
 
 def test_what_exceeds_the_share_is_left_for_the_next_run(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     ((run_id,),) = rows(db, "SELECT run_id FROM runs")
-    monkeypatch.setattr(step, "LEAST_TOKENS", 80)
+    monkeypatch.setattr(step, "LEAST_TOKENS", 300)
     assert explain_alerts(db, Both(), run_id) == 1
     assert explain_alerts(db, Both(), run_id) == 1
 
