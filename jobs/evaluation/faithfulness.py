@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from jobs.console.progress import progress
+from jobs.console.progress import print_warning, progress
 from jobs.evaluation.methods import Engine
 from monitor.evaluation.bootstrap import row_weights
 from monitor.evaluation.metrics import metric_of
@@ -46,6 +46,8 @@ def measure_words(
 
     scorer, reader = cast(Answerer, engine.scorer(model)), SaliencyReader(model)
     sets = {"test": _high(scorer, list(dict.fromkeys(texts))), "posts": _passages(scorer, posts, seed)}
+    for name in [name for name, passages in sets.items() if not passages and (name == "test" or posts)]:
+        print_warning(f"faithfulness is not measured on the {name}: no text there has a high-risk answer")
     return [
         {"model_id": model.model_id, "texts": name, **_measured(scorer, reader, passages, resamples, seed)}
         for name, passages in sets.items()
@@ -92,13 +94,14 @@ def _measured(scorer: Answerer, reader: Any, texts: Sequence[str], resamples: in
     def metrics(drawn: Floats) -> Json:
         return {name: metric_of(drawn[:, k], None, n).to_json() for k, name in enumerate(MEASURES)}
 
-    with np.errstate(divide="ignore", invalid="ignore"):
-        times = draws[OURS][:, 0] / draws["random"][:, 0]
+    by_chance = draws["random"][:, 0]
+    times = np.divide(draws[OURS][:, 0], by_chance, out=np.full(len(by_chance), np.nan), where=by_chance > 0)
+    reason = None if by_chance[0] > 0 else "without random words P(high risk) does not fall"
     return {
         "n": n,
         "words": float(np.mean([len(spans) for spans in words])),
         "methods": {method: metrics(drawn) for method, drawn in draws.items()},
-        "times_random": metric_of(times, None, n).to_json(),
+        "times_random": metric_of(times, reason, n).to_json(),
         "minus_gradient": metric_of(draws[OURS][:, 0] - draws["gradient"][:, 0], None, n).to_json(),
     }
 

@@ -61,8 +61,8 @@ def faithfulness(
             variants += [without(text, spans, is_top), without(text, spans, ~is_top)]
     risks = _risks(scorer, variants)
     whole, (left_out, alone) = risks[: len(texts)], risks[len(texts) :].reshape(-1, len(SHARES), 2, 3).swapaxes(0, 2)
-    falls = [(whole[:, 2] - some[:, :, 2]).mean(axis=0) for some in (left_out, alone)]
-    return Faithfulness(*falls, (left_out[TOP_FIFTH].argmax(axis=1) != 2).astype(np.float64))
+    without_top, top_alone = ((whole[:, 2] - some[:, :, 2]).mean(axis=0) for some in (left_out, alone))
+    return Faithfulness(without_top, top_alone, (left_out[TOP_FIFTH].argmax(axis=1) != 2).astype(np.float64))
 
 
 def _risks(scorer: Answerer, texts: Sequence[str]) -> Floats:

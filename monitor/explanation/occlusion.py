@@ -156,7 +156,8 @@ def weigh_words(
             of_criterion = symptoms[rows, ANSWERS.index(criterion)]
         sides = np.where(pairs, 1.0, -1.0)
         gains = np.stack([odds[::2] - odds[1::2] for odds in (high[rows], of_criterion)], axis=1)
-        fitted = np.linalg.solve(sides.T @ sides + RIDGE * np.eye(sides.shape[1]), sides.T @ gains)
+        slopes = np.linalg.solve(sides.T @ sides + RIDGE * np.eye(sides.shape[1]), sides.T @ gains)
+        fitted = np.asarray(slopes, dtype=np.float64)
         weights.append((fitted[:, 0], fitted[:, 1]))
     return weights
 

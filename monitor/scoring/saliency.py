@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from monitor.model.prompts import PromptEncoder
 from monitor.scoring.attention import Rotary, rotate, visible_keys
 from monitor.scoring.batching import Frame, pack
 from monitor.scoring.loading import LoadedModel
+from monitor.scoring.weight_matrices import Dense
 
 Floats = npt.NDArray[np.float64]
 Span = tuple[int, int]
@@ -50,13 +52,14 @@ class SaliencyReader:
 
     def __init__(self, model: LoadedModel) -> None:
         network = self._network = model.network
+        assert not network.eight
         self._encoder = PromptEncoder(model.prompt, model.tokenizer)
         self._tree = LabelTree(self._encoder.label_ids)
         self._high = torch.from_numpy(model.risk_map.matrix()[self._tree.word_labels, -1] > 0)
         self._limit = model.max_text_tokens
         self._layers = [
             [
-                matrix.weight.to("cpu", torch.float32, copy=True)
+                cast(Dense, matrix).weight.to("cpu", torch.float32, copy=True)
                 for matrix in (layer.qkv, layer.output, layer.gate_up, layer.down)
             ]
             for layer in network.layers

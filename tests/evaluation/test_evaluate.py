@@ -7,7 +7,6 @@ from typing import Any
 
 import duckdb
 import numpy as np
-import polars as pl
 import pytest
 from sklearn import metrics as sk
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -242,40 +241,6 @@ def test_the_metrics_are_saved_in_the_database_with_their_model(done: Evaluated,
     assert rows == [(metric["value"], metric["low"], metric["high"])]
     assert undefined == [("the method gives labels only, no probabilities",)] * 2
     assert [name for (name,) in methods] == sorted(KEYS)
-
-
-@pytest.mark.usefixtures("no_pictures")
-def test_the_words_of_explanations_are_measured_on_texts_and_long_posts(done: Evaluated, tmp_path: Path) -> None:
-    long = [f"{number} " + "i feel so sad and alone with sadness " * 30 for number in range(8)]
-    posts = pl.DataFrame({"title": ["short", *["long"] * 8], "body": ["i am sad", *long]})
-    posts.write_parquet(tmp_path / "posts.parquet")
-    options = ["--methods", "fine_tuned", "--resamples", "20", "--db", str(tmp_path / "risk.duckdb")]
-    options += ["--posts", str(tmp_path / "posts.parquet"), "--out", str(tmp_path / "out")]
-    printed = run("evaluate", "--data", str(done.data), "--model", str(done.model), *options)
-    found = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    test, of_posts = found["faithfulness"]
-    assert (test["texts"], of_posts["texts"], of_posts["n"]) == ("test", "posts", 4), "every second post is taken"
-    assert of_posts["words"] > 50
-    for texts in (test, of_posts):
-        assert set(texts["methods"]) == {"ours", "random", "attention", "gradient"}
-        ours, random = (texts["methods"][name]["comprehensiveness"] for name in ("ours", "random"))
-        assert texts["times_random"]["value"] == pytest.approx(ours["value"] / random["value"])
-    assert (
-        test["methods"]["ours"]["comprehensiveness"]["value"]
-        > test["methods"]["random"]["comprehensiveness"]["value"]
-    )
-    low, value = (test["methods"]["ours"]["comprehensiveness"][name] for name in ("low", "value"))
-    assert low < value
-    (table,) = [table for table in all_tables(found) if table.key == "faithfulness"]
-    assert len(table.rows) == 8
-    assert f"{value:.3f}" in table.rows[0][2]
-    assert table.title in printed
-    with duckdb.connect(tmp_path / "risk.duckdb", read_only=True) as con:
-        rows = con.execute(
-            "SELECT method, value, lo, n FROM evaluations WHERE metric = 'test_comprehensiveness' ORDER BY method"
-        ).fetchall()
-    assert [row[0] for row in rows] == [f"words_{name}" for name in ("attention", "gradient", "ours", "random")]
-    assert rows[2][1:] == (value, low, test["n"])
 
 
 def test_the_table_in_a_readme_is_replaced_between_its_marks(done: Evaluated) -> None:
