@@ -79,7 +79,7 @@ def test_score_exits_with_2_and_does_not_show_a_linked_private_file(
         (model / name).symlink_to(EMBEDDED_FOLDER / name)
     (model / "evaluation.csv").symlink_to(private)
     private.write_text(f"{SECRET},diary\n1,2\n")
-    feed.write_text("subject_id,posted_at,text\n")
+    feed.write_text("subject_id,posted_at,text\na,2026-01-01,fine\n")
     call = ["score", str(feed), "--db", str(tmp_path / "risk.duckdb"), "--model", str(model)]
     with pytest.raises(SystemExit) as stop:
         exit_with_code(lambda: build_app(["score"])(call))
