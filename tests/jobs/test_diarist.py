@@ -26,10 +26,10 @@ ENDING = " But when the lights are off I feel worthless and so sad, nothing matt
 
 
 def entries(file: Path, ending: str) -> Path:
-    """14 nightly entries of about 600 words."""
+    """5 nightly entries of about 600 words; more would say nothing else, and the model reads for long."""
     rng = random.Random(20)
-    texts = [" ".join(rng.choices(CHEERFUL, k=52)) + ending for _ in range(14)]
-    days = [f"2026-01-{day:02d}T22:00:00Z" for day in range(1, 15)]
+    texts = [" ".join(rng.choices(CHEERFUL, k=52)) + ending for _ in range(5)]
+    days = [f"2026-01-{day:02d}T22:00:00Z" for day in range(1, 6)]
     pl.DataFrame({"subject_id": "diarist", "posted_at": days, "text": texts}).write_csv(file)
     return file
 

@@ -75,7 +75,7 @@ watch(Settings.model_validate_json(sys.argv[1]), KeywordScorer, 1, report=True)
 """
 
 
-@pytest.mark.parametrize("step", ["read", "score", "alert", "publish"])
+@pytest.mark.parametrize("step", ["score", "publish"])
 def test_a_killed_watch_is_completed_by_the_next(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
