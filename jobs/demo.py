@@ -28,7 +28,6 @@ from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer, score_pending
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
-from monitor.alerts.rules import AlertRules
 from monitor.alerts.update import refresh_alerts
 from monitor.database import store
 from monitor.database.connection import Database
@@ -55,9 +54,9 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
         model = scorer.model
         ingest(db, [demo_feed_path()], run_id, counts)
         score_pending(db, scorer, run_id, counts)
-        alerts = refresh_alerts(db, model.model_id, AlertRules(), run_id)
+        alerts = refresh_alerts(db, model.model_id, options.rules, run_id)
         print_note("weighing the words of the texts that the case report quotes")
-        while explain_alerts(db, scorer, run_id):  # a night would leave some for the next one
+        while explain_alerts(db, scorer, run_id, options.rules):  # a night would leave some for the next one
             pass
     page, cases = _write_reports(db, out, model.model_id, options)
     with db.reading() as con:

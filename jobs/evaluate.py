@@ -6,7 +6,6 @@ risk-monitor evaluate --data ../shared/data/emotion --model embedded --out out/e
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import GATE_FIRED, run
+from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note, print_warning, progress
 from jobs.evaluation.adapter_copy import copy_adapter
 from jobs.evaluation.faithfulness import measure_words
@@ -162,15 +162,13 @@ def _check_writable(out: Path, db: Path | None) -> None:
     """Refuse a folder or database that cannot be written before minutes of work; leave no file."""
     for option, folder in (("--out", out), ("--db", db and db.parent)):
         if folder:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                tempfile.TemporaryFile(dir=folder).close()
-                if folder == out:
-                    report.evaluation_files(out).check(out / name for name in report.FIXED_NAMES)
-                    if (file := out / "metrics.json").exists():
-                        file.open("ab").close()
-            except OSError as error:
-                raise cannot_write(f"{option} {folder}", error) from error
+            claim_folder(folder, option)
+    try:
+        report.evaluation_files(out).check(out / name for name in report.FIXED_NAMES)
+        if (file := out / "metrics.json").exists():
+            file.open("ab").close()
+    except OSError as error:
+        raise cannot_write(f"--out {out}", error) from error
     if db and db.exists():
         from monitor.database.connection import Database  # not every machine that evaluates has DuckDB
 

@@ -10,8 +10,8 @@ from monitor.errors import ConfigError, cannot_write
 MODEL_PARTS = ("monitor.json", "config.json", "adapter", "base")
 
 
-def claim_folder(out: Path) -> None:
-    """Make the folder if it does not exist.
+def claim_folder(out: Path, option: str = "--out") -> None:
+    """Make the folder that an option names, if it does not exist.
 
     Raises:
         ConfigError: it cannot be made or written to. StoreError: the disk is full.
@@ -20,7 +20,7 @@ def claim_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
-        raise cannot_write(f"--out {out}", error) from error
+        raise cannot_write(f"{option} {out}", error) from error
 
 
 def claim_model_folder(out: Path) -> None:

@@ -7,6 +7,8 @@ import datetime as dt
 import duckdb
 import polars as pl
 
+from jobs.pipeline.report_inputs import TEXTS_PER_ALERT
+from jobs.pipeline.report_people import texts_on_cards
 from jobs.pipeline.score_new import Scorer
 from monitor.alerts.rules import AlertRules
 from monitor.database import store
@@ -14,15 +16,13 @@ from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
 from monitor.explanation.occlusion import PAIRS, Answerer, explain
 from monitor.windows import window_queries
-from reports.risk.cards import TEXT_DAYS, TOP
 
-TEXTS_PER_ALERT = 3
 SHARE = 0.04  # of the tokens that the run has scored
 LEAST_TOKENS = 60_000  # in any case: four seconds of the built-in model on one core
 PIECE = 200  # most tokens of the passage that is weighed
 
 
-def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
+def explain_alerts(db: Database, scorer: Scorer, run_id: str, rules: AlertRules) -> int:
     """Store the weights of the words of texts behind open alerts; returns the number of texts.
 
     A text costs its tokens as often as halves of it are left out in pairs, and twice more for its sentences. The
@@ -34,7 +34,7 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
     model_id = scorer.model.model_id
     with db.reading() as con:
         today = utc_now().date()
-        doc_ids = _doc_ids(con, model_id, today)
+        doc_ids = _doc_ids(con, model_id, today, rules)
         rows = query(con, "queries/unexplained", model_id=model_id, doc_ids=doc_ids.to_list())
         ((scored,),) = con.execute(
             "SELECT coalesce(sum(coalesce(n_tokens_read, n_tokens)), 0) FROM scores WHERE run_id = ?", [run_id]
@@ -50,7 +50,7 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str) -> int:
     return rows.height
 
 
-def _doc_ids(con: duckdb.DuckDBPyConnection, model_id: str, today: dt.date) -> pl.Series:
+def _doc_ids(con: duckdb.DuckDBPyConnection, model_id: str, today: dt.date, rules: AlertRules) -> pl.Series:
     """The texts that a report quotes, those of crisis alerts first: on the cards of people, and behind each alert."""
     evidence = window_queries.run(con, "alert_evidence", model_id=model_id, as_of=today, top=TEXTS_PER_ALERT)
     alerts = window_queries.run(con, "alerts", model_id=model_id, as_of=today).filter("is_open")
@@ -58,16 +58,8 @@ def _doc_ids(con: duckdb.DuckDBPyConnection, model_id: str, today: dt.date) -> p
     behind = alerts.select("alert_id", "rule").join(evidence, on="alert_id", maintain_order="left_right")
     people = alerts["subject_id"].unique(maintain_order=True)
     last_days = window_queries.run(con, "model_coverage", until=today).filter(pl.col("model_id") == model_id)
-    on_cards = query(
-        con,
-        "people/passages",
-        model_id=model_id,
-        as_of=last_days["last_posted"].dt.date()[0] or today,
-        days=TEXT_DAYS,
-        top=TOP,
-        suicidal_limit=AlertRules().suicidal_limit,
-        subjects=people.to_list(),
-    )
+    last_day = last_days["last_posted"].dt.date()[0] or today
+    on_cards = texts_on_cards(con, model_id, last_day, rules, people.to_list())
     order = people.to_frame().join(on_cards, on="subject_id", maintain_order="left_right")
     crisis = pl.col("rule") == "crisis"
     return pl.concat([behind.filter(crisis)["doc_id"], order["doc_id"], behind.filter(~crisis)["doc_id"]]).unique(

@@ -125,16 +125,17 @@ def read_files(
                 if is_known and unattended:
                     counts.n_skipped_files += 1
                     continue
-                feed = feed_of(path) if feed_of else None
+                try:
+                    feed = feed_of(path) if feed_of else None
+                except ConfigError as error:
+                    if not unattended:
+                        raise
+                    counts.undecided[path] = str(error).removeprefix(f"{path}: ")
+                    continue
                 chunks = documents.read_documents(path, feed=feed, **rules)
                 known = (replace(chunk, read_before=is_known) for chunk in chunks)
                 reason = _read_file(path, writer, known, advance)
                 counts.n_files += 1
-            except ConfigError as error:
-                if not unattended:
-                    raise
-                counts.undecided[path] = str(error).removeprefix(f"{path}: ")
-                continue
             except DataError as error:
                 if not unattended:
                     raise

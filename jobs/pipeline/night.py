@@ -81,7 +81,7 @@ def run_pipeline(
         )
         score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
-        explain_alerts(db, run.scorer, run.run_id)
+        explain_alerts(db, run.scorer, run.run_id, settings.alert_rules)
         quality = judge_input(db, settings, run.run_id, len(counts.undecided))
         if settings.text_days is not None:
             try:

@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from jobs.console.progress import print_warning
+from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import count_days
 from monitor.database.statements import query
 from reports.risk.cards import TEXT_DAYS, TOP
@@ -43,16 +44,7 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
     )
     listed = [person.subject_id for person in people(inputs)]
     quoted = listed if options.evidence else []
-    texts = query(
-        con,
-        "people/passages",
-        model_id=model_id,
-        as_of=as_of,
-        days=TEXT_DAYS,
-        top=TOP,
-        suicidal_limit=options.rules.suicidal_limit,
-        subjects=quoted,
-    )
+    texts = texts_on_cards(con, model_id, as_of, options.rules, quoted)
     doc_ids = pl.concat([texts["doc_id"], inputs.evidence["doc_id"]]).unique().to_list()
     return replace(
         inputs,
@@ -60,6 +52,22 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
         person_weeks=query(con, "people/weeks", model_id=model_id, as_of=as_of, weeks=WEEKS, subjects=listed),
         person_days=query(con, "people/days", model_id=model_id, as_of=as_of, days=STRIP_DAYS, subjects=listed),
         texts=texts,
+    )
+
+
+def texts_on_cards(
+    con: duckdb.DuckDBPyConnection, model_id: str, as_of: dt.date, rules: AlertRules, subjects: Sequence[str]
+) -> pl.DataFrame:
+    """The texts that the cards of these people quote: columns of sql/people/passages.sql."""
+    return query(
+        con,
+        "people/passages",
+        model_id=model_id,
+        as_of=as_of,
+        days=TEXT_DAYS,
+        top=TOP,
+        suicidal_limit=rules.suicidal_limit,
+        subjects=subjects,
     )
 
 

@@ -11,10 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 logger = logging.getLogger(__name__)
 RULES = ("level", "change", "sustained")
 ALL_RULES = (*RULES, "crisis")  # a single text raises the fourth, so it has no limit to choose
-OPTIONAL_RULES = (
-    "measures",
-    "fusion",
-)  # they read numbers beside the texts, and are off unless the settings name some
+# They read numbers beside the texts, and are off unless the settings name some.
+OPTIONAL_RULES = ("measures", "fusion")
 LIMITS = MappingProxyType(
     {"level": "threshold", "change": "change_errors", "sustained": "sustained_days", "fusion": "fusion_errors"}
 )

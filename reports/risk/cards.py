@@ -30,9 +30,8 @@ TITLES: Mapping[Group, str] = {
     "easing": "Easing",
     "silent": "Silent",
 }
-RULES: Mapping[
-    str, str
-] = {  # `suicidal`: the rule crisis, where the list found nothing; `passage`: the rule sustained
+# `suicidal` is the rule crisis where the list found nothing, `passage` the rule sustained where no day was high.
+RULES: Mapping[str, str] = {
     "crisis": "wording of the crisis list",
     "suicidal": "a text that the model reads as thoughts of death or self-harm",
     "level": "a week at the alert line",

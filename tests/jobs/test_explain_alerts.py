@@ -8,6 +8,7 @@ from jobs.pipeline import explain_alerts as step
 from jobs.pipeline.explain_alerts import explain_alerts
 from jobs.pipeline.score_files import score_files
 from jobs.query import run_query
+from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
 from monitor.privacy.forgetting import forget
 from tests.explanation.test_occlusion import WordScorer
@@ -41,7 +42,7 @@ def rows(db: Database, sql: str) -> list[tuple]:
 
 def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
     ((run_id,),) = rows(db, "SELECT run_id FROM runs")
-    assert explain_alerts(db, Both(), run_id) == 4, (
+    assert explain_alerts(db, Both(), run_id, AlertRules()) == 4, (
         "the texts of the day that opened each alert, and those of the cards"
     )
     found = rows(
@@ -53,7 +54,7 @@ def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
     assert [weight for _, weight in found] == pytest.approx([2.0, 1.0] * 4, rel=0.15), (
         "the ridge draws weights towards 0"
     )
-    assert explain_alerts(db, Both(), run_id) == 0
+    assert explain_alerts(db, Both(), run_id, AlertRules()) == 0
     with db.only_writer():
         forget(db, ["a"])
     assert rows(db, "SELECT count(DISTINCT doc_id) FROM word_weights") == [(2,)]
@@ -62,9 +63,9 @@ def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
 def test_what_exceeds_the_share_is_left_for_the_next_run(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     ((run_id,),) = rows(db, "SELECT run_id FROM runs")
     monkeypatch.setattr(step, "LEAST_TOKENS", 300)
-    assert explain_alerts(db, Both(), run_id) == 1
-    assert explain_alerts(db, Both(), run_id) == 1
+    assert explain_alerts(db, Both(), run_id, AlertRules()) == 1
+    assert explain_alerts(db, Both(), run_id, AlertRules()) == 1
 
 
 def test_a_scorer_without_log_odds_explains_nothing(db: Database) -> None:
-    assert explain_alerts(db, KeywordScorer(), "run") == 0
+    assert explain_alerts(db, KeywordScorer(), "run", AlertRules()) == 0

@@ -5,17 +5,17 @@ import shutil
 import sqlite3
 import stat
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
 import pytest
 
-from jobs.cli import main
 from jobs.pipeline.score_files import score_files
 from jobs.query import run_query
 from monitor.database.connection import Database
+from tests.support.failing import last_line
 from tests.support.inputs import GOOD, HEADER, write, write_rows
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -83,16 +83,9 @@ STATES: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.fixture
-def fails(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
-    def run(*words: object) -> str:
-        with pytest.raises(SystemExit) as stop:
-            main([str(word) for word in words])
-        *_, line = capfd.readouterr().err.splitlines()
-        assert stop.value.code == 2
-        assert line.startswith("risk-monitor: ")
-        return line
-
-    return run
+def fails(capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Runs a command that must end with exit code 2; returns its last line."""
+    return partial(last_line, capfd)
 
 
 def call(command: str, db: Path) -> tuple[object, ...]:

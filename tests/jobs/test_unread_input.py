@@ -4,19 +4,22 @@ import gzip
 import json
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.cli import main
 from jobs.nightly import run_nightly
+from jobs.pipeline.ingest import read_files
 from jobs.pipeline.night import run_pipeline
+from jobs.pipeline.run_counts import RunCounts
 from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.intake.feeds import Feed
+from tests.support.failing import last_line
 from tests.support.inputs import HEADER, write
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.nights import settings
@@ -70,15 +73,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
     """Runs a command that must end with exit code 2; returns its last line."""
     monkeypatch.setattr("jobs.score.open_scorer", lambda *_: KeywordScorer())
 
-    def run(*words: object) -> str:
-        with pytest.raises(SystemExit) as stop:
-            main([str(word) for word in words])
-        assert stop.value.code == 2
-        *_, line = capfd.readouterr().err.splitlines()
-        assert line.startswith("risk-monitor: ")
-        return line
-
-    return run
+    return partial(last_line, capfd)
 
 
 @pytest.mark.slow
@@ -148,3 +143,13 @@ def test_rejects_of_an_input_without_a_usable_row_are_kept(tmp_path: Path, fails
     for part in ("2 of 3: subject_id: empty (first: a.csv row 2)", "rejects", "risk-monitor inspect"):
         assert part in line
     assert run_query(Database(tmp_path / "risk.db"), "SELECT count(*) FROM rejects").rows == [(3,)]
+
+
+def test_a_database_that_cannot_be_written_ends_a_run_and_is_no_fault_of_a_file(tmp_path: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise ConfigError("the database cannot be written")
+
+    counts = RunCounts()
+    with pytest.raises(ConfigError, match="the database cannot be written"):
+        read_files([write(tmp_path / "a.csv", HEADER + "a,2026-01-05,joy\n")] * 3, refuse, counts, unattended=True)
+    assert not counts.undecided

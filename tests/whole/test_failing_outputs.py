@@ -30,6 +30,7 @@ from monitor.privacy.retention import rewrite
 from tests.support.inputs import HEADER, write
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.nights import assert_ledger_adds_up, contents
+from tests.support.small_disk import mounted
 
 pytestmark = pytest.mark.slow
 
@@ -151,23 +152,11 @@ READ_ONLY: dict[str, tuple[str, ...]] = {
 @pytest.fixture
 def read_only(folder: Path) -> Iterator[Path]:
     """The folder, with a disk in it that holds a copy of the database and cannot be written."""
-    disk = folder / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    if (
-        mount is None
-        or subprocess.run(
-            [mount, "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk], capture_output=True, check=False
-        ).returncode
-    ):
-        pytest.skip("no disk can be mounted here (it takes root)")
-    try:
+    with mounted(folder / "disk", "40m") as disk:
         shutil.copy(folder / "risk.duckdb", disk)
         shutil.copytree(folder / "lake", disk / "lake")
-        subprocess.run([mount, "-o", "remount,ro", disk], check=True)
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
         yield folder
-    finally:
-        subprocess.run(["umount", disk], check=True)
 
 
 def test_an_output_on_a_disk_that_cannot_be_written_is_one_line(

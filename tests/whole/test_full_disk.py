@@ -3,7 +3,6 @@
 import random
 import re
 import resource
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from monitor.settings import Settings
 from tests.support.nightly_process import run_night
 from tests.support.nights import assert_ledger_adds_up, contents, settings, write_csv
 from tests.support.rows import documents
+from tests.support.small_disk import mounted
 
 MODEL = "keywords-1"
 LARGEST = 4_000_000  # bytes of a file, under a limit
@@ -37,18 +37,8 @@ def rows(first: int, n: int) -> list[dict[str, str]]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if (
-        mount is None
-        or subprocess.run(
-            [mount, "-t", "tmpfs", "-o", f"size={DISK}", "tmpfs", folder], capture_output=True, check=False
-        ).returncode
-    ):
-        pytest.skip("no small disk can be mounted here (it takes root); the limit on a file's size is tested beside")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "disk", DISK) as folder:
+        yield folder
 
 
 def first_night(db_folder: Path, inbox: Path, elsewhere: Path) -> Settings:
@@ -160,6 +150,7 @@ import os, pathlib, sys
 from monitor.database.connection import Database
 from monitor.database.store import append_documents
 from tests.support.rows import documents
+from tests.support.small_disk import mounted
 con = Database(pathlib.Path(sys.argv[1])).connect()
 for ids in ("ab", "cd"):
     con.execute("BEGIN")
