@@ -11,7 +11,7 @@ import altair as alt
 import polars as pl
 
 from monitor import NOT_A_DIAGNOSIS
-from monitor.alerts.rules import LIMITS
+from monitor.alerts.rules import LIMITS, RULES
 from reports.style import axes
 from reports.style.palette import LIGHT, Palette
 from reports.style.rendering import draw
@@ -69,7 +69,7 @@ def _panel(
         axis=alt.Axis(tickCount=6),
     )
     colours = alt.Scale(
-        domain=[*LIMITS, TOGETHER], range=[palette.high[0], palette.mid[0], palette.low[0], palette.ink]
+        domain=[*RULES, TOGETHER], range=[palette.high[0], palette.mid[0], palette.low[0], palette.ink]
     )
     base = alt.Chart(frame, width=WIDTH, height=HEIGHT).encode(
         x=alarms,

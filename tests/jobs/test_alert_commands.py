@@ -194,7 +194,11 @@ def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: P
     feed, truth = draw_feeds([1, 2], tmp_path)
     found = evaluate(tmp_path, None, feed, truth, AlertRules(), KeywordScorer)
     assert {path.name for path in tmp_path.glob("alerts.*")} >= {"alerts.json", "alerts.png", "alerts.svg"}
-    curves(curve_frame(found), LIGHT).to_dict()  # held to the schema of Vega-Lite, which `axes.spec` leaves out
+    frame = curve_frame(found)
+    drawn = curves(frame, LIGHT).to_dict()  # held to the schema of Vega-Lite, which `axes.spec` leaves out
+    colours = drawn["hconcat"][0]["layer"][1]["encoding"]["color"]["scale"]
+    assert set(colours["domain"]) >= set(frame["rule"])
+    assert len(colours["domain"]) == len(set(colours["range"])), "each rule that is measured has a colour of its own"
     assert json.loads((tmp_path / "alerts.json").read_text()) == found
     assert found["n_subjects"] == 60
     assert set(found["all"]["courses"]) == {"declining", "drop", "episodic", "recovering"}
