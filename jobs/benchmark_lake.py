@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated, Any
 
 import duckdb
@@ -51,6 +52,7 @@ from monitor.windows import window_queries
 
 command = new_app("Measure SQL over a lake, and how engines scale.")
 MODEL = "benchmark"
+CPU = SimpleNamespace(type="cpu")  # what a torch.device says, without torch
 SHARD_ROWS = 100_000
 MONTH_US = 28 * 86_400_000_000
 RANDOM = "TinyLlama 1.1B"
@@ -101,7 +103,7 @@ class SleepingScorer:
         prompt = PromptTemplate("text:", "emotion:", {word: (f" {word}",) for word in words})
         names = {"model_id": "sleeping", "name": "sleeping", "base": "none", "adapter": None, "quantisation": "none"}
         rest = {"temperature": 1.0, "exponent": 1.0, "prompt": prompt, "risk_map": RiskMap(), "evaluation": None}
-        self.model: Any = type("Sleeping", (), names | rest | {"criteria_limits": None})()
+        self.model: Any = type("Sleeping", (), names | rest | {"criteria_limits": None, "device": CPU})()
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Any:
         """Sleep, then equal probabilities; shape (n, 6)."""

@@ -13,6 +13,8 @@ import polars as pl
 from jobs.console.interrupts import raise_if_stopped
 from jobs.console.progress import progress
 from jobs.pipeline.background import Background
+from jobs.pipeline.mention_search import MentionSearch
+from jobs.pipeline.processes import cores
 from jobs.pipeline.run_counts import RunCounts
 from monitor.crisis import CrisisList
 from monitor.database import ledger, store
@@ -73,15 +75,16 @@ def score_pending(
         n_pending = store.count_unscored(con, model_id)
         rows = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
     started, n_next = time.monotonic(), min(FIRST_CHUNK_ROWS, chunk_rows)
-    with progress("scoring", "texts", n_pending) as advance:
+    search = MentionSearch(crisis, search_processes(scorer))
+    with progress("scoring", "texts", n_pending) as advance, search:
         while not rows.is_empty():
             n_pending -= rows.height
             with Background() as background:
                 while not rows.is_empty():
                     chunk, rows, chunk_started = rows.head(n_next), rows.slice(n_next), time.monotonic()
+                    mentions = search.start(chunk)
                     scored = score_rows(chunk, scorer, advance)
-                    mentions = find_mentions(chunk, crisis)
-                    background.run(commit_scores, db, scored, mentions, run_id, counts, background.stop)
+                    background.run(commit_scores, db, scored, mentions(), run_id, counts, background.stop)
                     raise_if_stopped()
                     rows_per_s = chunk.height / max(time.monotonic() - chunk_started, 1e-3)
                     n_next = min(chunk_rows, max(MIN_CHUNK_ROWS, round(CHUNK_S * rows_per_s)))
@@ -89,6 +92,11 @@ def score_pending(
                 with db.reading() as con:
                     rows = store.unscored(con, model_id, FETCH_ROWS, FETCH_BYTES)
     counts.scoring_s += time.monotonic() - started
+
+
+def search_processes(scorer: Scorer) -> int:
+    """How many processes search for crisis wording: on a GPU one a core; on a CPU none, the model has the cores."""
+    return cores() if scorer.model.device.type == "cuda" else 0
 
 
 def commit_scores(
@@ -157,14 +165,3 @@ def _piece_rows(doc_ids: pl.Series, pieces: PieceScores | None, model_id: str) -
             **answers,
         }
     )
-
-
-def find_mentions(rows: pl.DataFrame, crisis: CrisisList) -> pl.DataFrame:
-    """Crisis wording in documents (columns doc_id, text): the rows that `store.append_mentions` takes."""
-    found = crisis.find(rows["text"].to_list())
-    mentions = [
-        (doc_id, m.phrase, m.criterion, m.first, m.last, m.state, m.rule, crisis.fingerprint)
-        for doc_id, of_text in zip(rows["doc_id"], found, strict=True)
-        for m in of_text
-    ]
-    return pl.DataFrame(mentions, schema=store.MENTION_COLUMNS, orient="row")

@@ -6,25 +6,22 @@ import atexit
 import multiprocessing
 import os
 import shutil
-import signal
 import subprocess
-import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from jobs.pipeline.lake.hand_out import Worker
 from jobs.pipeline.lake.shard_scorer import ModelRows, ShardResult, ShardScorer
+from jobs.pipeline.processes import THREADS, cores, end_with_parent
 from jobs.pipeline.score_new import Scorer
 from monitor.errors import ConfigError
 from monitor.lake.shards import Shard
 
 CARDS = "CUDA_VISIBLE_DEVICES"
-THREADS = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # of torch, and of the tokenizer
 
 _scorer: ShardScorer  # of a worker process
 
@@ -132,26 +129,10 @@ def visible_cards() -> list[str]:
     return [str(number) for number, line in enumerate(listed.splitlines()) if line.startswith("GPU ")]
 
 
-def cores() -> int:
-    """The cores that this process may use, or fewer if OMP_NUM_THREADS says so."""
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    given = os.environ.get(THREADS[0], "")
-    return min(own, int(given)) if given.isdigit() and int(given) else own
-
-
 def _start(environment: dict[str, str], url: str, load: Callable[[], Scorer], crisis_list: Path | None) -> None:
     """Set the variables before anything imports torch; end with the driver, also if it is killed."""
     os.environ.update(environment)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    driver = multiprocessing.parent_process()
-    assert driver is not None
-
-    def end_with_driver() -> None:
-        wait_for_end([driver.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=end_with_driver, daemon=True).start()
+    end_with_parent()
 
 
 def _model_rows(

@@ -22,8 +22,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from jobs.pipeline.lake.hand_out import Worker
-from jobs.pipeline.lake.local_engine import THREADS, cores, visible_cards
+from jobs.pipeline.lake.local_engine import visible_cards
 from jobs.pipeline.lake.shard_scorer import ModelRows, ShardResult, ShardScorer
+from jobs.pipeline.processes import THREADS, cores
 from jobs.pipeline.score_new import Scorer
 from monitor.errors import ConfigError, ModelError, MonitorError, StoreError
 from monitor.lake.shards import Shard

@@ -11,8 +11,9 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.pipeline.mention_search import MentionSearch
 from jobs.pipeline.run import add_model
-from jobs.pipeline.score_new import Scorer, append_scored, find_mentions, score_rows
+from jobs.pipeline.score_new import Scorer, append_scored, score_rows, search_processes
 from monitor.crisis import CrisisList
 from monitor.database.statements import execute, utc_now
 from monitor.errors import MonitorError, StoreError
@@ -53,6 +54,7 @@ class ShardScorer:
         self._lake = Lake(Storage(url))
         self._crisis = CrisisList.read(crisis_list)
         self._scorer = load()
+        self._search = MentionSearch(self._crisis, search_processes(self._scorer))
         self._con = open_scratch()
 
     def model_rows(self) -> ModelRows:
@@ -86,9 +88,10 @@ class ShardScorer:
             rows = pl.DataFrame(documents.select(["doc_id", "text"])).drop_nulls("text")
             n_scored = 0
             if rows.height:  # retention may have removed every text
-                scored, mentions = score_rows(rows, self._scorer), find_mentions(rows, self._crisis)
+                mentions = self._search.start(rows)
+                scored = score_rows(rows, self._scorer)
                 execute(self._con, "queries/start_run", run_id=run_id, job="score", model_id=None, now=utc_now())
-                n_scored = append_scored(self._con, scored, mentions, run_id)
+                n_scored = append_scored(self._con, scored, mentions(), run_id)
             self._write(shard)
         return n_scored
 

@@ -1,0 +1,108 @@
+"""Search texts for crisis wording, beside the model where a GPU scores."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+
+from jobs.console.progress import print_warning
+from jobs.pipeline.processes import end_with_parent
+from monitor.crisis import CrisisList
+from monitor.crisis.matching import Mention
+from monitor.database import store
+
+TASK_TEXTS = 1_000
+FEWEST_TEXTS = 5_000  # fewer are searched before the processes have started
+
+_crisis: CrisisList  # of a searching process
+
+
+class MentionSearch:
+    """Finds the crisis wording of texts.
+
+    A core searches about as many texts a second as a GPU scores with TinyLlama, so a GPU would wait half of the time.
+    With processes, the search runs while the model scores.
+
+    Args:
+        crisis: the list.
+        n_processes: processes that search; 0: the search runs in this process, when its result is asked for.
+    """
+
+    def __init__(self, crisis: CrisisList, n_processes: int = 0) -> None:
+        self._crisis, self._n_processes = crisis, n_processes
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def start(self, rows: pl.DataFrame) -> Callable[[], pl.DataFrame]:
+        """Search documents (columns doc_id, text); the result, called, gives the rows for `store.append_mentions`."""
+        if self._n_processes and self._pool is None and rows.height >= FEWEST_TEXTS:
+            spawn = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self._n_processes, spawn, initializer=_start, initargs=(self._crisis,))
+        if self._pool is None:
+            return partial(find_mentions, rows, self._crisis)
+        texts = rows["text"].to_list()
+        parts = [texts[first : first + TASK_TEXTS] for first in range(0, len(texts), TASK_TEXTS)]
+        try:
+            tasks = [self._pool.submit(_find, part) for part in parts]
+        except BrokenProcessPool:
+            return partial(self._search_here, rows)
+
+        def found() -> pl.DataFrame:
+            try:
+                mentions = [of_text for task in tasks for of_text in task.result()]
+            except BrokenProcessPool:
+                return self._search_here(rows)
+            return _mention_rows(rows["doc_id"], mentions, self._crisis.fingerprint)
+
+        return found
+
+    def _search_here(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Search in this process, from now on: a process was killed, perhaps for its memory."""
+        if self._n_processes:
+            print_warning("a process that searches for crisis wording was ended; the search goes on without it")
+        self._n_processes = 0
+        self._end()
+        return find_mentions(rows, self._crisis)
+
+    def _end(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None
+
+
+def find_mentions(rows: pl.DataFrame, crisis: CrisisList) -> pl.DataFrame:
+    """Crisis wording in documents (columns doc_id, text): the rows that `store.append_mentions` takes."""
+    return _mention_rows(rows["doc_id"], crisis.find(rows["text"].to_list()), crisis.fingerprint)
+
+
+def _mention_rows(doc_ids: pl.Series, found: Sequence[Sequence[Mention]], list_id: str) -> pl.DataFrame:
+    mentions = [
+        (doc_id, m.phrase, m.criterion, m.first, m.last, m.state, m.rule, list_id)
+        for doc_id, of_text in zip(doc_ids, found, strict=True)
+        for m in of_text
+    ]
+    return pl.DataFrame(mentions, schema=store.MENTION_COLUMNS, orient="row")
+
+
+def _start(crisis: CrisisList) -> None:
+    global _crisis
+    _crisis = crisis
+    end_with_parent()
+
+
+def _find(texts: list[str]) -> list[list[Mention]]:
+    return _crisis.find(texts)
