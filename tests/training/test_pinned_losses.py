@@ -14,6 +14,9 @@ SEVERAL_TOKENS = [15.273877, 28.803005, 11.671598, 23.541216]
     [(False, ONE_TOKEN), (True, SEVERAL_TOKENS)],
     ids=["one token a label", "several tokens"],
 )
-def test_the_first_training_losses_equal_the_numbers_written_down(tree: bool, pinned: list[float]) -> None:
+def test_the_first_training_losses_equal_the_numbers_written_down(
+    tree: bool, pinned: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("monitor.training.finetuning.multiplies_bf16", lambda: False)  # in bf16 they differ by 1%
     curve = fit(adapted(), encoder(tree), lambda _: examples(16), examples(6), SETTINGS).curve
     assert [record["loss"] for record in curve[: len(pinned)]] == pytest.approx(pinned, rel=1e-4)
