@@ -7,21 +7,21 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing.util import Finalize
 from types import TracebackType
 from typing import Self
 
 import polars as pl
 
 from jobs.console.progress import print_warning
-from jobs.pipeline.processes import end_with_parent
+from jobs.pipeline import mention_worker
 from monitor.crisis import CrisisList
 from monitor.crisis.matching import Mention
 from monitor.database import store
 
 TASK_TEXTS = 1_000
+BEFORE_QUEUES = 100  # queues of multiprocessing close at priority 10
 FEWEST_TEXTS = 5_000  # fewer are searched before the processes have started
-
-_crisis: CrisisList  # of a searching process
 
 
 class MentionSearch:
@@ -51,13 +51,17 @@ class MentionSearch:
         """Search documents (columns doc_id, text); the result, called, gives the rows for `store.append_mentions`."""
         if self._n_processes and self._pool is None and rows.height >= FEWEST_TEXTS:
             spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._n_processes, spawn, initializer=_start, initargs=(self._crisis,))
+            self._pool = ProcessPoolExecutor(
+                self._n_processes, spawn, initializer=mention_worker.start, initargs=(self._crisis,)
+            )
+            # A process waits for its children at its end, after it has closed the queue by which they would be told.
+            Finalize(self, _end_processes, (self._pool,), exitpriority=BEFORE_QUEUES)
         if self._pool is None:
             return partial(find_mentions, rows, self._crisis)
         texts = rows["text"].to_list()
         parts = [texts[first : first + TASK_TEXTS] for first in range(0, len(texts), TASK_TEXTS)]
         try:
-            tasks = [self._pool.submit(_find, part) for part in parts]
+            tasks = [self._pool.submit(mention_worker.find, part) for part in parts]
         except BrokenProcessPool:
             return partial(self._search_here, rows)
 
@@ -84,6 +88,10 @@ class MentionSearch:
             self._pool = None
 
 
+def _end_processes(pool: ProcessPoolExecutor) -> None:
+    pool.shutdown(wait=True, cancel_futures=True)
+
+
 def find_mentions(rows: pl.DataFrame, crisis: CrisisList) -> pl.DataFrame:
     """Crisis wording in documents (columns doc_id, text): the rows that `store.append_mentions` takes."""
     return _mention_rows(rows["doc_id"], crisis.find(rows["text"].to_list()), crisis.fingerprint)
@@ -96,13 +104,3 @@ def _mention_rows(doc_ids: pl.Series, found: Sequence[Sequence[Mention]], list_i
         for m in of_text
     ]
     return pl.DataFrame(mentions, schema=store.MENTION_COLUMNS, orient="row")
-
-
-def _start(crisis: CrisisList) -> None:
-    global _crisis
-    _crisis = crisis
-    end_with_parent()
-
-
-def _find(texts: list[str]) -> list[list[Mention]]:
-    return _crisis.find(texts)

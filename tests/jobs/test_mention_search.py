@@ -16,6 +16,7 @@ from jobs.pipeline.score_new import search_processes
 from monitor.crisis import CrisisList
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 
+kept: MentionSearch
 TEXTS = ("we had toast and tea", "i want to die", "the boat sank again", "He said: I do not want to die.", "")
 
 
@@ -67,3 +68,19 @@ def test_a_gpu_has_searching_processes_and_a_cpu_has_none(monkeypatch: pytest.Mo
     assert search_processes(KeywordScorer()) == 0
     on_gpu = KeywordScorer(KeywordModel(device=SimpleNamespace(type="cuda")))
     assert search_processes(on_gpu) == min(3, len(os.sched_getaffinity(0)))
+
+
+def _search(rows: pl.DataFrame) -> None:
+    global kept
+    kept = MentionSearch(CrisisList.read(), 2)  # as a worker of a lake keeps it to its end
+    assert kept.start(rows)().height
+
+
+def test_a_process_ends_that_has_searching_processes(rows: pl.DataFrame) -> None:
+    """It waits for its children, so these must be told before its queues close."""
+    worker = multiprocessing.get_context("spawn").Process(target=_search, args=(rows,))
+    worker.start()
+    worker.join(120)
+    ended = worker.exitcode
+    worker.kill()
+    assert ended == 0
