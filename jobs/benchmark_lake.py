@@ -302,7 +302,7 @@ def _cards(n: int) -> Iterator[None]:
 
 
 def _warm_scorer(model: str) -> Any:
-    """A scorer that has scored as many texts as a shard holds, so that its kernels are compiled before time counts."""
+    """A scorer that has scored as many texts as a shard holds: its kernels are compiled before time counts."""
     from monitor.benchmark.gpu_workers import random_scorer  # imports torch, in a worker
     from monitor.benchmark.scoring_speed import word_texts
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
+import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing.util import Finalize
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -38,6 +41,7 @@ class MentionSearch:
     def __init__(self, crisis: CrisisList, n_processes: int = 0) -> None:
         self._crisis, self._n_processes = crisis, n_processes
         self._pool: ProcessPoolExecutor | None = None
+        self._end: Callable[[], object] = lambda: None
 
     def __enter__(self) -> Self:
         return self
@@ -46,16 +50,12 @@ class MentionSearch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._end()
+        self._pool = None
 
     def start(self, rows: pl.DataFrame) -> Callable[[], pl.DataFrame]:
         """Search documents (columns doc_id, text); the result, called, gives the rows for `store.append_mentions`."""
         if self._n_processes and self._pool is None and rows.height >= FEWEST_TEXTS:
-            spawn = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(
-                self._n_processes, spawn, initializer=mention_worker.start, initargs=(self._crisis,)
-            )
-            # A process waits for its children at its end, after it has closed the queue by which they would be told.
-            Finalize(self, _end_processes, (self._pool,), exitpriority=BEFORE_QUEUES)
+            self._start_processes()
         if self._pool is None:
             return partial(find_mentions, rows, self._crisis)
         texts = rows["text"].to_list()
@@ -74,21 +74,31 @@ class MentionSearch:
 
         return found
 
+    def _start_processes(self) -> None:
+        """Start the pool. The list goes through a file: as an argument each start would wait until it is read."""
+        with tempfile.NamedTemporaryFile(prefix="crisis-list-", delete=False) as file:
+            pickle.dump(self._crisis, file)
+        self._pool = ProcessPoolExecutor(
+            self._n_processes,
+            multiprocessing.get_context("spawn"),
+            initializer=mention_worker.start,
+            initargs=(file.name,),
+        )
+        # A process waits for its children at its end, after it has closed the queue by which they would be told.
+        self._end = Finalize(self, _end_processes, (self._pool, file.name), exitpriority=BEFORE_QUEUES)
+
     def _search_here(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Search in this process, from now on: a process was killed, perhaps for its memory."""
         if self._n_processes:
             print_warning("a process that searches for crisis wording was ended; the search goes on without it")
         self._n_processes = 0
         self._end()
+        self._pool = None
         return find_mentions(rows, self._crisis)
 
-    def _end(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
 
-
-def _end_processes(pool: ProcessPoolExecutor) -> None:
+def _end_processes(pool: ProcessPoolExecutor, name: str) -> None:
+    Path(name).unlink(missing_ok=True)
     pool.shutdown(wait=True, cancel_futures=True)
 
 
