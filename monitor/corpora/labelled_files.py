@@ -255,7 +255,9 @@ def _read_arrow(path: Path) -> LabelledRows:
 
     with _readable(path, "Arrow"), pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
         own = check_columns(str(path), reader.schema.names)
-        return _of_table(reader.read_all().select(list(own)), own)
+        table = reader.read_all().select(list(own))
+        table.validate(full=True)  # places in a damaged file may lie outside of it, and reading them ends the process
+        return _of_table(table, own)
 
 
 def _of_table(table: pa.Table, own: tuple[str, str]) -> LabelledRows:

@@ -34,7 +34,7 @@ def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...])
     if any(info.flag_bits & 1 for info in files):
         raise DataError(f"{path}: this .zip has a password; unpack it")
     names = [info.filename for info in files]
-    there = f"it holds: {', '.join(name[-60:] for name in names[:6])}{' …' if len(names) > 6 else ''}"
+    there = f"it holds: {', '.join(map(shown, names[:6]))}{' …' if len(names) > 6 else ''}"
     if preset and preset.members:
         for pattern in preset.members:
             matching = sorted(name for name in names if fnmatch(PurePosixPath(name).name.lower(), pattern.lower()))
@@ -45,6 +45,11 @@ def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...])
         number = "no file" if not matching else "several files"
         raise DataError(f"{path}: {number} of a kind that is read ({there}); unpack it, or name a preset")
     return matching
+
+
+def shown(member: str) -> str:
+    """The name of a file of the .zip, for messages."""
+    return " ".join(member.split())[-60:]
 
 
 def _is_hidden(name: str) -> bool:
@@ -92,5 +97,5 @@ def unpacked(path: Path, member: str) -> Iterator[Path]:
                     out.write(block)
                     check_growth(path, out.tell(), size)
         except BAD_ZIP as error:
-            raise DataError(f"{path}: {member[-60:]} in it is damaged; pack it again") from error
+            raise DataError(f"{path}: {shown(member)} in it is damaged; pack it again") from error
         yield copy

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from monitor.errors import DataError
-from monitor.intake.archives import members_to_read, packed_size, person_of, unpacked
+from monitor.intake.archives import members_to_read, packed_size, person_of, shown, unpacked
 from monitor.intake.csv_jsonl import read_csv, read_jsonl
 from monitor.intake.date_rules import has_year_last, possible_orders
 from monitor.intake.excel import read_excel
@@ -82,7 +82,10 @@ def _read_member(path: Path, member: str, batch_rows: int, feed: Feed | None, su
     kind = next(ending for ending in _IN_ZIP if member.lower().endswith(ending))
     if kind in _TABLES:
         with unpacked(path, member) as copy:
-            yield from _TABLES[kind](copy, batch_rows, selection)
+            try:
+                yield from _TABLES[kind](copy, batch_rows, selection)
+            except DataError as error:  # of the copy, which nobody knows
+                raise DataError(str(error).replace(str(copy), f"{path}: {shown(member)}", 1)) from error
     else:
         opener = partial(open_text, path, feed.encoding if feed else None, member)
         yield from _read_text(path, kind, opener, packed_size(path, member), batch_rows, selection)

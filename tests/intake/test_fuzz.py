@@ -155,6 +155,8 @@ def read_or_refuse(path: Path, feed: Feed | None) -> None:
 
 @TRIED
 @example(name="a.xlsx", changes=[("insert", 0, 1, b"\0"), ("replace", 0, 3, b"\0")], feed="", packed="", outer=[])
+@example(name="a.parquet", changes=[("insert", 1, 1, b"\0")], feed="", packed=".zip", outer=[])
+@example(name="a.xlsx", changes=[("cut", 0, 1, b"\0")], feed="", packed=".zip", outer=[])
 @example(name="WhatsApp Chat with Study.txt", changes=[], feed="utf-16", packed=".zip", outer=[])
 @example(name="WhatsApp Chat with Study.txt", changes=[], feed="", packed=".zip", outer=[("insert", 0.5, 1, b"\0")])
 @given(
@@ -206,6 +208,7 @@ def labelled() -> dict[str, bytes]:
 
 @TRIED
 @example(name="test.parquet", changes=[("insert", 0.0, 1, b"\0")])
+@example(name="test.arrow", changes=[("replace", 0.8112, 1, b"\xff")])
 @given(name=st.sampled_from(sorted(labelled())), changes=CHANGES)
 def test_any_labelled_file_is_read_or_refused_in_one_line(name: str, changes: Changes) -> None:
     with TemporaryDirectory() as folder:
