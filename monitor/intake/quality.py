@@ -29,6 +29,7 @@ from monitor.intake.quality_limits import Quality
 
 PAST = dt.timedelta(days=28)
 MAX_TEXTS = 5_000  # of a run, and of the time before it; a larger sample is not more informative
+FEW_REJECTS = 2  # of a run with few rows; one is a slip of a single person
 MIN_SPREAD = 0.05  # of log-lengths; texts of equal length have a spread of 0, which cannot be divided by
 LEVELS = ("green", "yellow", "red")
 KINDS = ("english", "latin", "other", "none")
@@ -63,8 +64,11 @@ def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> 
     if not counts:
         raise StoreError(REPLACED)
     measures: dict[str, float] = {"unread_files": counts["n_refused_files"]}
+    n_rejected = counts["n_rejected"] - counts["n_known_rejects"]
     if counts["n_read"] >= min_rows:
-        measures["rejected"] = (counts["n_rejected"] - counts["n_known_rejects"]) / counts["n_read"]
+        measures["rejected"] = n_rejected / counts["n_read"]
+    elif n_rejected >= FEW_REJECTS:
+        measures["rejected_few"] = n_rejected / counts["n_read"]
     if counts["n_valid"] >= min_rows:
         measures["duplicates"] = counts["n_duplicate"] / counts["n_valid"]
     scored = _row(con, "quality_truncated", run_id=run_id)
@@ -98,6 +102,7 @@ SENTENCES = {
     "look_alikes": "{value:.0f} new subject{s} differ{third} from known ones only by case, .0 or accents, spaces or "
     "leading zeros ({level} from {limit:g}); if they are the same people, see [ids] in the settings",
     "rejected": "{value:.0%} of the rows read were rejected ({level} from {limit:.0%})",
+    "rejected_few": "{value:.0%} of the few rows read were rejected ({level} from {limit:.0%})",
     "duplicates": "{value:.0%} of the valid rows were known already ({level} from {limit:.0%})",
     "copies": "{value:.0%} of the new texts repeat their subject word for word ({level} from {limit:.0%})",
     "truncated": "{value:.0%} of the texts were not read to their end, see max_pieces ({level} from {limit:.0%})",

@@ -27,6 +27,9 @@ class Quality(BaseModel):
     rejected: Limits = Field(
         default=(0.05, 0.25), description="share of the rows read that were rejected, and by no run before"
     )
+    rejected_few: Limits = Field(
+        default=(0.5, inf), description="the same share of fewer rows than min_rows, if two or more were rejected"
+    )
     duplicates: Limits = Field(default=(0.5, inf), description="share of the valid rows that were known already")
     copies: Limits = Field(
         default=(0.1, 0.3), description="share of new texts that their subject wrote before, word for word"
@@ -43,4 +46,4 @@ class Quality(BaseModel):
     look_alikes: Limits = Field(
         default=(1, inf), description="new subjects whose id differs from a known one only by case, .0 or accents"
     )
-    min_rows: Count = Field(default=50, description="rows, and texts before, under which nothing but files is judged")
+    min_rows: Count = Field(default=50, description="rows, and texts before, under which no other share is judged")

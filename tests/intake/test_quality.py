@@ -106,6 +106,30 @@ def test_counts_are_compared_with_their_limits(
     assert (quality_level, json.loads(findings)) == (level, [finding] if finding else [])
 
 
+@pytest.mark.parametrize(
+    ("n_read", "n_rejected", "n_known", "level"),
+    [
+        (1, 1, 0, "green"),
+        (2, 2, 0, "yellow"),
+        (49, 49, 0, "yellow"),
+        (49, 25, 0, "yellow"),
+        (49, 24, 0, "green"),
+        (3, 3, 2, "green"),
+        (5, 5, 5, "green"),
+        (50, 50, 0, "red"),
+    ],
+)
+def test_most_of_a_few_rows_rejected_is_yellow_but_one_row_or_known_ones_are_not(
+    db: Path, n_read: int, n_rejected: int, n_known: int, level: str
+) -> None:
+    counts = {"n_read": n_read, "n_rejected": n_rejected, "n_known_rejects": n_known, "n_appended": 0}
+    judgement = judged(db, append_run(db, [], 6, **counts))
+    assert judgement.level == level
+    assert len(judgement.findings) == (level != "green")
+    if level == "yellow":
+        assert judgement.findings[0].endswith("of the few rows read were rejected (yellow from 50%)")
+
+
 def test_texts_repeated_under_other_ids_are_copies(db: Path) -> None:
     again = [*ENGLISH[:20], *(f"new {text}" for text in ENGLISH[20:])]
     assert measured(db, append_run(db, again, 6))["copies"] == 0.2
@@ -137,7 +161,7 @@ def test_length_drift_is_robust_and_scaled_by_past_spread(db: Path) -> None:
 
 
 def test_few_rows_and_first_runs_are_not_judged_by_shares(db: Path) -> None:
-    assert set(measured(db, append_run(db, GERMAN[:49], 6, n_rejected=40))) == {"unread_files"}
+    assert set(measured(db, append_run(db, GERMAN[:49], 6))) == {"unread_files"}
     assert "language" in measured(db, append_run(db, GERMAN, 7))
     empty = db.with_name("empty.duckdb")
     run = append_run(empty, GERMAN, 5)
