@@ -153,7 +153,7 @@ def _input_files_of(
 ) -> list[Path]:
     """The input files, of the inbox and of the manifest, that have rows of a subject with one of these names."""
     with db.reading() as con:
-        files = {Path(path) for path, _, _ in store.files_read(con)}
+        files = {Path(file.path) for file in store.files_read(con)}
     if settings is not None and settings.inbox.is_dir():
         files |= {path for path in settings.inbox.iterdir() if documents.is_input(path)}
         files |= {path for feed in settings.feeds for path in feed_files(feed, settings.inbox)}

@@ -31,7 +31,7 @@ class Batch:
 
     Attributes:
         chunks: rows; no two chunks share a doc_id.
-        files: path, SHA-256 and bytes of each file that was read to its end.
+        files: each file that was read, to its end or as far as it can be.
         refused: each file that cannot be read, the reason, and its one reject.
         n_rows: rows of the chunks.
         n_bytes: memory of the chunks.
@@ -39,7 +39,7 @@ class Batch:
     """
 
     chunks: list[documents.Chunk] = field(default_factory=list)
-    files: list[tuple[str, str, int]] = field(default_factory=list)
+    files: list[store.InputFile] = field(default_factory=list)
     refused: list[tuple[Path, str, pl.DataFrame]] = field(default_factory=list)
     n_rows: int = 0
     n_bytes: int = 0
@@ -88,9 +88,9 @@ class BatchWriter:
         self._batch.add(chunk)
         self._commit_if_full()
 
-    def add_file(self, name: str, sha256: str, size: int) -> None:
-        """Add a file of `size` bytes that was read to its end."""
-        self._batch.files.append((name, sha256, size))
+    def add_file(self, file: store.InputFile) -> None:
+        """Add a file that was read."""
+        self._batch.files.append(file)
         self._commit_if_full()
 
     def refuse(self, path: Path, reason: str, sha256: str | None) -> None:
@@ -172,8 +172,8 @@ def append_batch(
         on_change: what a document with a used doc_id, but another time or text, does.
     """
     rows = _append(con, batch.chunks, run_id, on_change) if batch.chunks else Appended([], 0, 0, 0, 0, set())
-    for name, sha256, size in batch.files:
-        store.add_file(con, name, sha256, size, run_id)
+    for file in batch.files:
+        store.add_file(con, file, run_id)
     new = _refuse(con, [reject for *_, reject in batch.refused], run_id) if batch.refused else set[str]()
     ledger.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=len(new))
     return rows._replace(new_refusals=new)

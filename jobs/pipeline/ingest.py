@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
+from types import MappingProxyType
 from typing import TypedDict, Unpack
 
 import polars as pl
@@ -20,10 +22,12 @@ from monitor.database import store
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.intake import documents
-from monitor.intake.feeds import FeedOf
+from monitor.intake.feeds import Feed, FeedOf
 from monitor.intake.raw_rows import LAST_FAULTS
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import Pseudonyms
+
+NONE_TAKEN = "nothing was taken from this file; every row was rejected"
 
 
 class ReadRules(TypedDict, total=False):
@@ -72,11 +76,12 @@ def ingest(
         DataError, ConfigError: a file cannot be read at all; the files before it are in the database. Of a file that
             is damaged further on the rows before are read, and it becomes one reject more.
     """
-    read_before = set[tuple[int, str]]()  # bytes and SHA-256; a forgotten file has no name any more
+    read_before = dict[tuple[int, str], store.InputFile]()  # by bytes and SHA-256; a forgotten file has no name
     on_change = rules.get("on_change", "reject")
     if unattended or on_change == "replace":
         with db.reading() as con:
-            read_before = {(size, sha256) for _, size, sha256 in store.files_read(con)}
+            files_read = sorted(store.files_read(con), key=lambda file: file.fault is None)
+        read_before = {(file.size, file.sha256): file for file in files_read}  # of two copies the one without fault
 
     def commit(batch: batches.Batch, counts: RunCounts, stop: Event) -> None:
         batches.commit_batch(db, batch, run_id, counts, stop, on_change)
@@ -97,7 +102,7 @@ def read_files(
     commit: Commit,
     counts: RunCounts,
     *,
-    read_before: Collection[tuple[int, str]] = (),
+    read_before: Mapping[tuple[int, str], store.InputFile] = MappingProxyType({}),
     unattended: bool = False,
     feed_of: FeedOf | None = None,
     **rules: Unpack[ReadRules],
@@ -108,8 +113,9 @@ def read_files(
         files: the input files.
         commit: commits a batch.
         counts: the counts of the run, and the reasons of the rejects.
-        read_before: size in bytes and SHA-256 of files that were read to their end. An unattended run skips them; in
-            another one they cannot bring back a version that was replaced.
+        read_before: files that were read, by size in bytes and SHA-256. An unattended run does not read them again,
+            unless no row of one was taken and the rules are others now; it names those with a fault. In another run
+            they cannot bring back a version that was replaced.
         unattended: as `ingest`.
         feed_of, rules: as `ingest`.
 
@@ -121,9 +127,12 @@ def read_files(
             before, sha256 = size_and_mtime(path), None
             try:
                 sha256 = sha256_of(path)
-                is_known = before is not None and (before[0], sha256) in read_before
-                if is_known and unattended:
-                    counts.n_skipped_files += 1
+                known = read_before.get((before[0], sha256)) if before is not None else None
+                if known and unattended and known.read_as is None:
+                    if known.fault is None:
+                        counts.n_skipped_files += 1
+                    else:
+                        writer.refuse(path, known.fault, sha256)
                     continue
                 try:
                     feed = feed_of(path) if feed_of else None
@@ -132,24 +141,38 @@ def read_files(
                         raise
                     counts.undecided[path] = str(error).removeprefix(f"{path}: ")
                     continue
+                read_as = _hash_of(feed, rules)
+                if known and unattended and known.read_as == read_as:
+                    counts.still_empty.append(path)
+                    continue
                 chunks = documents.read_documents(path, feed=feed, **rules)
-                known = (replace(chunk, read_before=is_known) for chunk in chunks)
-                reason = _read_file(path, writer, known, advance)
+                marked = (replace(chunk, read_before=known is not None) for chunk in chunks)
+                damage = _read_file(path, writer, marked, advance)
                 counts.n_files += 1
             except DataError as error:
                 if not unattended:
                     raise
                 if size_and_mtime(path) is None:
                     print_note(f"{path.name} was taken away before it was read")
-                    continue
-                reason = str(error).removeprefix(f"{path}: ")
-            if reason is not None:
-                writer.refuse(path, reason, sha256)
+                else:
+                    writer.refuse(path, str(error).removeprefix(f"{path}: "), sha256)
                 continue
+            if damage is not None:
+                writer.refuse(path, damage, sha256)
             if before is None or size_and_mtime(path) != before:
                 print_note(f"{path.name} changed while it was read; the next run reads it again")
                 continue
-            writer.add_file(documents.display_name(path), sha256, before[0])
+            none_taken = counts.empty.get(path) == NONE_TAKEN
+            fault, read_as = (damage, None) if damage else (NONE_TAKEN, read_as) if none_taken else (None, None)
+            writer.add_file(store.InputFile(documents.display_name(path), before[0], sha256, fault, read_as))
+
+
+def _hash_of(feed: Feed | None, rules: ReadRules) -> str:
+    """A hash of all that decides which rows of a file are taken, but not of the names of the feed's files."""
+    chosen = [feed.model_dump_json(exclude={"files"}) if feed else "", rules.get("on_change", "reject")]
+    ids = rules.get("ids")
+    chosen.append(ids.model_dump_json() if ids else "")
+    return hashlib.sha256("\0".join(chosen).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _read_file(
@@ -166,6 +189,5 @@ def _read_file(
         for row, reason in chunk.rejects.filter(pl.col("reason").is_in(LAST_FAULTS)).select("row", "reason").rows():
             unread = f"row {row:,}: {reason}; the rows before were read; export it again"
     if not n_valid and not n_measures and unread is None:
-        reason = "every row was rejected" if n_read else "it holds no rows"
-        writer.counts.empty[path] = f"nothing was taken from this file; {reason}"
+        writer.counts.empty[path] = NONE_TAKEN if n_read else "nothing was taken from this file; it holds no rows"
     return unread

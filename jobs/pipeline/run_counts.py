@@ -32,6 +32,7 @@ class RunCounts:
         still_refused: such files that an earlier run refused and that did not change since, with the reason.
         undecided: files that two feeds name, with the reason; they stay unread.
         empty: files without a valid row, with the reason.
+        still_empty: files of which an earlier run took no row, and which this one would read in the same way.
     """
 
     n_files: int = 0
@@ -54,6 +55,7 @@ class RunCounts:
     still_refused: dict[Path, str] = field(default_factory=dict)
     undecided: dict[Path, str] = field(default_factory=dict)
     empty: dict[Path, str] = field(default_factory=dict)
+    still_empty: list[Path] = field(default_factory=list)
 
     def add_chunks(
         self, chunks: Sequence[documents.Chunk], n_appended: int, n_replaced: int = 0, n_known_rejects: int = 0

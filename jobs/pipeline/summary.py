@@ -102,6 +102,12 @@ def print_file_warnings(counts: RunCounts) -> None:
             f"{_files(len(refused))} {was} refused before and did not change since; "
             f"mend {them}, or move {them} out of the inbox: {_names(refused)}"
         )
+    if empty := counts.still_empty:
+        them = "it" if len(empty) == 1 else "them"
+        print_warning(
+            f"no row of {_files(len(empty))} was taken before, and neither {'it' if len(empty) == 1 else 'they'} nor "
+            f"the settings changed since; mend these or {them}, or move {them} out of the inbox: {_names(empty)}"
+        )
 
 
 def _names(files: Iterable[Path]) -> str:

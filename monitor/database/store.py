@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import polars as pl
@@ -182,9 +182,27 @@ def totals(con: duckdb.DuckDBPyConnection, model_id: str) -> dict[str, Any]:
     return query(con, "queries/totals", model_id=model_id).row(0, named=True)
 
 
-def files_read(con: duckdb.DuckDBPyConnection) -> set[tuple[str, int, str]]:
-    """The manifest: path, size in bytes and SHA-256 of every file that was read to its end."""
-    return set(execute(con, "queries/files_read").fetchall())
+class InputFile(NamedTuple):
+    """An input file of the manifest.
+
+    Attributes:
+        path: of the file.
+        size: in bytes.
+        sha256: of its content.
+        fault: why its rows are not all there; None: it was read to its end.
+        read_as: hash of the settings by which none of its rows was taken; None: some were, or the file is damaged.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    fault: str | None = None
+    read_as: str | None = None
+
+
+def files_read(con: duckdb.DuckDBPyConnection) -> list[InputFile]:
+    """The manifest."""
+    return [InputFile(*row) for row in execute(con, "queries/files_read").fetchall()]
 
 
 def look_alikes(con: duckdb.DuckDBPyConnection, subjects: Sequence[str], forms: Sequence[str]) -> list[str]:
@@ -199,9 +217,9 @@ def look_alikes(con: duckdb.DuckDBPyConnection, subjects: Sequence[str], forms: 
     return [subject for (subject,) in rows]
 
 
-def add_file(con: duckdb.DuckDBPyConnection, path: str, sha256: str, size: int, run_id: str) -> None:
-    """Add a file of `size` bytes, which was read to its end, to the manifest."""
-    execute(con, "queries/add_file", path=path, sha256=sha256, size=size, run_id=run_id, now=utc_now())
+def add_file(con: duckdb.DuckDBPyConnection, file: InputFile, run_id: str) -> None:
+    """Add a file that was read to the manifest. One that was read to its end keeps no fault of another run."""
+    execute(con, "queries/add_file", **file._asdict(), run_id=run_id, now=utc_now())
 
 
 def add_model(

@@ -1,5 +1,5 @@
 -- name: files
--- purpose: the manifest: input files that were read to their end
+-- purpose: the manifest: input files that were read, to their end or as far as they can be read
 -- grain: one row per path and content
 -- frame: none
 -- params: none

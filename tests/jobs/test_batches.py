@@ -153,10 +153,10 @@ def test_a_failed_commit_leaves_nothing_and_the_next_run_completes_it(
 ) -> None:
     db, add_file = tmp_path / "risk.duckdb", batches.store.add_file
 
-    def fails(con: object, name: str, *args: object) -> None:
-        if name.endswith("15.csv"):
+    def fails(con: object, file: batches.store.InputFile, run_id: str) -> None:
+        if file.path.endswith("15.csv"):
             raise StoreError("the disk is full")
-        add_file(con, name, *args)  # type: ignore[arg-type]
+        add_file(con, file, run_id)  # type: ignore[arg-type]
 
     monkeypatch.setattr(batches, "COMMIT_FILES", 10)
     with monkeypatch.context() as broken:

@@ -11,10 +11,12 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from jobs.forget import forget_subject
 from jobs.nightly import run_nightly
 from jobs.pipeline.ingest import read_files
 from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.run_counts import RunCounts
+from jobs.pipeline.summary import print_file_warnings
 from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
@@ -96,6 +98,56 @@ def test_damaged_file_is_an_error_after_its_readable_rows_are_scored(
     done = run_pipeline(settings(tmp_path / "night", inbox), KeywordScorer, report=False)
     assert done.quality.level == "yellow"
     assert list(done.counts.refused) == [inbox / name]
+
+
+@pytest.mark.slow
+def test_night_reads_a_damaged_file_once_and_names_it_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read again, it would undo each night what later files corrected, and bring back whom `forget` removed."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    known = '{"doc_id": "k", "subject_id": "s1", "posted_at": "2026-01-05", "text": "TEXT"}'
+    other = known.replace('"k"', '"l"').replace("s1", "s2")
+    damaged = [
+        write(inbox / "cut.json", f"[{known}, {other}, {other[:20]}"),
+        write(inbox / "two.json", f"[{known}][{other}]"),
+    ]
+    write(inbox / "z.jsonl", known.replace("TEXT", "corrected"))
+    chosen = settings(tmp_path, inbox, on_change="replace")
+    done = [run_pipeline(chosen, KeywordScorer, report=False)]
+    forget_subject(Database(chosen.db), "s2", chosen)
+    read_again: list[Path] = []
+    monkeypatch.setattr(
+        "jobs.pipeline.ingest.documents.read_documents", lambda path, **_: read_again.append(path) or ()
+    )
+    done += [run_pipeline(chosen, KeywordScorer, report=False) for _ in range(2)]
+    assert sorted(done[0].counts.refused) == sorted(damaged)
+    assert [sorted(night.counts.still_refused) for night in done[1:]] == [sorted(damaged)] * 2
+    assert read_again == []
+    assert run_query(Database(chosen.db), "SELECT text FROM documents").rows == [("corrected",)]
+    write(damaged[0], f"[{other}]")
+    monkeypatch.undo()
+    assert run_pipeline(chosen, KeywordScorer, report=False).counts.n_appended == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("change", [{"day_first": True}, {"date_format": "%d/%m/%Y"}])
+def test_night_reads_a_file_that_was_rejected_whole_again_when_its_settings_change(
+    tmp_path: Path, change: dict[str, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    write(inbox / "a.csv", HEADER + "a,25/12/2026,joy\nb,26/12/2026,joy\n")
+    write(inbox / "b.csv", HEADER)
+    wrong, right = Feed(files=("*.csv",), date_format="%m/%d/%Y"), Feed(files=("*.csv",), **change)  # type: ignore[arg-type]
+    said = []
+    for feed in (wrong, wrong, right, right):
+        counts = run_pipeline(settings(tmp_path, inbox, feeds=(feed,)), KeywordScorer, report=False).counts
+        capsys.readouterr()
+        print_file_warnings(counts)
+        said.append((counts.n_read, counts.n_appended, counts.n_skipped_files, "a.csv" in capsys.readouterr().err))
+    assert said == [(2, 0, 0, True), (0, 0, 1, True), (2, 2, 1, False), (0, 0, 2, False)]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.ndjson"])
