@@ -36,9 +36,9 @@ def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...])
     names = [info.filename for info in files]
     there = f"it holds: {', '.join(map(shown, names[:6]))}{' …' if len(names) > 6 else ''}"
     if preset and preset.members:
-        for pattern in preset.members:
-            matching = sorted(name for name in names if fnmatch(PurePosixPath(name).name.lower(), pattern.lower()))
-            if matching:
+        for group in preset.members:
+            own = (name for name in names if any(fnmatch(PurePosixPath(name).name.lower(), one) for one in group))
+            if matching := sorted(own):
                 return matching
     matching = [name for name in names if name.lower().endswith(endings)]
     if len(matching) != 1:

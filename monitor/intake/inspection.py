@@ -18,12 +18,15 @@ from monitor.errors import DataError
 from monitor.intake.date_rules import EXCEL, DateRule, date_shape, has_year_last, possible_orders, shape
 from monitor.intake.documents import read_documents
 from monitor.intake.feeds import Feed
-from monitor.intake.presets import CATALOGUE
+from monitor.intake.presets import CATALOGUE, NOT_COMPLETED
 from monitor.intake.sampling import SAMPLE_ROWS, Sample, read_sample
-from monitor.intake.selection import Selection, normal
+from monitor.intake.selection import TIME_OF_FORM, Selection, normal, stem
 from monitor.intake.timestamps import parse_times
 
 MOST_SHAPES = 3
+OF_ONE_PERSON = (
+    'subject: the file does not say whose it is, so its name is the id; or give subject = "ID" (--subject ID)'
+)
 _SUBJECT_NAMES = (
     r"subject(_?id)?|participant(_?(id|code|number))?|user(_?(id|name))?|author(_?id)?|person(_?id)?|patient(_?id)?"
     r"|respondent(_?id)?|student(_?(id|number))?|(e-?mail|email)( address)?|member(_?id)?|client(_?id)?|pseudonym"
@@ -101,7 +104,7 @@ def inspect_file(path: Path, feed: Feed | None = None) -> Inspection:
 def _try(path: Path, found: Inspection) -> None:
     """Read the first rows by the proposed settings, and count what is taken and rejected."""
     try:
-        n = 0
+        n, subjects = 0, set[str]()
         for chunk in read_documents(path, chunk_rows=SAMPLE_ROWS, feed=found.feed):
             found.n_taken += chunk.n_valid
             found.n_rejected += chunk.rejects.height
@@ -111,8 +114,12 @@ def _try(path: Path, found: Inspection) -> None:
                 for column, reason in pl.concat([chunk.rejects, chunk.bad_measures]).select("column", "reason").rows()
             )
             n += chunk.n_read
+            subjects.update(chunk.documents["subject_id"])
             if n >= SAMPLE_ROWS:
                 break
+        preset = CATALOGUE[found.feed.preset] if found.feed.preset else None
+        if preset and preset.one_person and not found.feed.subject and subjects == {stem(path)}:
+            found.questions[OF_ONE_PERSON] = ""
         if not n + found.n_not_texts:
             found.refused, found.questions = "it holds no rows", {}
     except DataError as error:
@@ -123,7 +130,7 @@ def _written(value: Any) -> str:
     """A value as the string that a reader would see; "" for none."""
     if value is None or isinstance(value, dict | list):
         return "" if value is None else "{…}" if isinstance(value, dict) else "[…]"
-    return str(value)
+    return "" if value == NOT_COMPLETED else str(value)
 
 
 def _column(name: str, values: Sequence[str]) -> Column:
@@ -176,9 +183,11 @@ def _table_preset(sample: Sample) -> str | None:
     signs: dict[str, bool] = {
         "qualtrics": {"responseid", "recordeddate"} <= names,
         "redcap": any(name.startswith("redcap_") for name in names)
-        or ("record_id" in names and any(name.endswith("_complete") for name in names)),
+        or ("record_id" in names and any(name.endswith("_complete") for name in names))
+        or {"record id", "complete?"} <= names,
         "m-path": {"connectionid", "timestampstart"} <= names or {"connectionid", "timestampsent"} <= names,
-        "discord": {"authorid", "author", "date", "content"} <= names,
+        "discord": {"authorid", "author", "date", "content"} <= names or {"timestamp", "contents"} <= names,
+        "reddit": {"permalink", "date", "body"} <= names,
         "google-forms": bool(sample.names)
         and normal(sample.names[0]) in {normal(name) for name in CATALOGUE["google-forms"].columns["posted_at"]},
     }
@@ -193,9 +202,15 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: dict[str
     defaults = CATALOGUE[feed.preset].columns if feed.preset else {}
 
     def has_default(column: str) -> bool:
-        names = defaults.get(column, (column,))
-        first = next((name for name in table if normal(name) in map(normal, names)), None)
-        return first in filled
+        """Whether the column that is read without settings has values; chooses another of its program's, if not."""
+        folded = {normal(name): name for name in table}
+        own = [folded[normal(name)] for name in defaults.get(column, (column,)) if normal(name) in folded]
+        if column == "posted_at" and defaults.get(column) == ():
+            own = [name for name in table if re.fullmatch(TIME_OF_FORM, normal(name))]
+            own = own if len(own) == 1 else []
+        if own and own[0] not in filled:
+            chosen[column] = next((name for name in own if name in filled), None)
+        return bool(own) and (own[0] in filled or chosen[column] is not None)
 
     own = re.compile((feed.preset and CATALOGUE[feed.preset].own) or r"(?!)")
     if not feed.posted_at and not has_default("posted_at"):

@@ -17,8 +17,8 @@ from monitor.intake.excel import read_excel
 from monitor.intake.feeds import Feed
 from monitor.intake.json_entries import read_json_or_lines
 from monitor.intake.parquet import read_parquet
-from monitor.intake.presets import CATALOGUE
-from monitor.intake.raw_rows import Batch, Stream
+from monitor.intake.presets import CATALOGUE, NOT_COMPLETED
+from monitor.intake.raw_rows import MEASURE_PREFIX, Batch, Stream
 from monitor.intake.selection import Selection
 from monitor.intake.streams import check_text, open_text
 from monitor.intake.whatsapp import read_whatsapp
@@ -44,6 +44,25 @@ def read_rows(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]
     Raises:
         DataError: the file as a whole cannot be read.
     """
+    batches = _read_kind(path, batch_rows, feed)
+    if feed and feed.preset and CATALOGUE[feed.preset].many_forms:
+        return map(_without_other_forms, batches)
+    return batches
+
+
+def _without_other_forms(batch: Batch) -> Batch:
+    """The batch without rows that have neither time nor text nor a measure: they are of another form."""
+    values = [name for name in batch.rows.columns if name == "text" or name.startswith(MEASURE_PREFIX)]
+    is_other = pl.all_horizontal(
+        pl.col("posted_at").fill_null("").str.strip_chars().is_in(["", NOT_COMPLETED]),
+        *(pl.col(name).fill_null("").str.strip_chars() == "" for name in values),
+    )
+    rows = batch.rows.filter(~is_other)
+    n_not_texts = batch.n_not_texts + batch.rows.height - rows.height
+    return dataclasses.replace(batch, rows=rows, n_not_texts=n_not_texts)
+
+
+def _read_kind(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]:
     kind = kind_of(path, feed)
     preset = CATALOGUE[feed.preset] if feed and feed.preset else None
     if preset and preset.local_order and feed and not feed.date_format and feed.day_first is None:

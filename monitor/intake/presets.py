@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Row = dict[str, Any]
+NOT_COMPLETED = "[not completed]"  # what REDCap writes for the time of a form that was not sent
 PARENT = "..object"  # key of a row: the plain values of the object around the array
 DELETED = ("[deleted]", "[removed]", "[deleted by user]")
 
@@ -28,12 +29,14 @@ class Preset:
         requires: keys of which an entry has all, in one of these groups; to tell a preset on a wrong file.
         arrange: changes a row, or returns None if no person wrote it.
         items: paths to the arrays of a JSON file that hold the entries; "*" is each element of an array.
-        members: patterns of the files of a .zip that hold the entries.
+        members: groups of patterns of the files of a .zip that hold the entries. All files of the first group that
+            names one are read, so names that stand side by side in an export are of one group.
         one_person: the export is of one person, whom its entries do not name.
         own_names: names of files that the program gives to everybody's export.
         local_order: the order of day and month depends on the language of whoever exported it.
         person: a file of the .zip that names the one person, and the keys that lead to their id.
         endings: of the names of its files.
+        many_forms: a table's rows may be of other forms than the one with the text; these have no time and no text.
     """
 
     about: str
@@ -42,12 +45,13 @@ class Preset:
     requires: tuple[tuple[str, ...], ...] = ()
     arrange: Callable[[Row], Row | None] | None = None
     items: tuple[tuple[str, ...], ...] = (("*",),)
-    members: tuple[str, ...] = ()
+    members: tuple[tuple[str, ...], ...] = ()
     one_person: bool = False
     own_names: tuple[str, ...] = ()
     local_order: bool = False
     person: tuple[str, tuple[str, ...]] | None = None
     endings: tuple[str, ...] = (".csv", ".tsv", ".xlsx", ".zip")
+    many_forms: bool = False
 
 
 def _text(value: object) -> str:
@@ -164,6 +168,7 @@ CATALOGUE: dict[str, Preset] = {
         {"subject_id": ("record_id", "Record ID", "participant_id", "study_id"), "posted_at": (), "text": ()},
         own=r"redcap_.*|event name|repeat (instrument|instance)|survey identifier|.*_complete|complete\?"
         r"|.*_timestamp|survey timestamp",
+        many_forms=True,
     ),
     "m-path": Preset(
         "m-Path (basic data as CSV)",
@@ -190,7 +195,7 @@ CATALOGUE: dict[str, Preset] = {
         },
         requires=(("author", "created_utc"), ("permalink", "date", "body")),
         arrange=_reddit,
-        members=("comments.csv", "posts.csv"),
+        members=(("comments.csv", "posts.csv"),),
         one_person=True,
         own_names=("comments", "posts"),
         endings=(".jsonl", ".ndjson", ".json", ".csv", ".zip"),
@@ -200,7 +205,7 @@ CATALOGUE: dict[str, Preset] = {
         {"subject_id": ("subject",), "posted_at": ("created_at",), "text": ("full_text",), "doc_id": ("id_str",)},
         requires=(("tweet",), ("created_at", "full_text"), ("created_at", "text")),
         arrange=_twitter,
-        members=("tweets.js", "tweet.js", "tweets-part*.js"),
+        members=(("tweets.js", "tweets-part*.js", "tweet.js", "tweet-part*.js"),),
         one_person=True,
         own_names=("tweets", "tweet", "tweets-part1"),
         person=("account.js", ("account", "accountId")),
@@ -211,7 +216,7 @@ CATALOGUE: dict[str, Preset] = {
         {"subject_id": ("user",), "posted_at": ("ts",), "text": ("text",), "doc_id": ("client_msg_id",)},
         requires=(("type", "ts"), ("user", "ts")),
         arrange=_slack,
-        members=("????-??-??.json",),
+        members=(("????-??-??.json",),),
         endings=(".json", ".jsonl", ".zip"),
     ),
     "discord": Preset(
@@ -225,7 +230,7 @@ CATALOGUE: dict[str, Preset] = {
         requires=(("author", "timestamp"), ("Timestamp", "Contents"), ("AuthorID", "Date", "Content")),
         arrange=_discord,
         items=(("messages", "*"), ("*",)),
-        members=("messages.json", "*.json"),
+        members=(("messages.json", "messages.csv"), ("*.json",)),
         one_person=True,
         own_names=("messages", "package"),
         person=("user.json", ("id",)),
@@ -243,13 +248,13 @@ CATALOGUE: dict[str, Preset] = {
         requires=(("type", "date"), ("id", "date")),
         arrange=_telegram,
         items=(("messages", "*"), ("chats", "list", "*", "messages", "*")),
-        members=("result.json",),
+        members=(("result.json",),),
         endings=(".json", ".zip"),
     ),
     "whatsapp": Preset(
         "WhatsApp (a chat exported as text)",
         {"subject_id": ("author",), "posted_at": ("date",), "text": ("text",)},
-        members=("*.txt",),
+        members=(("_chat.txt", "whatsapp*.txt"), ("*.txt",)),  # texts that somebody sent stand beside the chat
         local_order=True,
         endings=(".txt", ".zip"),
     ),
@@ -259,7 +264,7 @@ CATALOGUE: dict[str, Preset] = {
         requires=(("creationDate",),),
         arrange=_dayone,
         items=(("entries", "*"),),
-        members=("*.json",),
+        members=(("*.json",),),
         one_person=True,
         own_names=("journal", "all entries", "journals"),
         endings=(".json", ".zip"),

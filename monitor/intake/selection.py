@@ -15,6 +15,7 @@ from monitor.intake.presets import CATALOGUE, Preset
 from monitor.intake.raw_rows import COLUMNS, REQUIRED
 
 MAX_NAMES = 20  # of columns in a message
+TIME_OF_FORM = r".*_timestamp|survey timestamp"  # in lower case, as REDCap calls the times of its forms
 _OPTIONAL = ("doc_id", "source")
 _NUMBER = re.compile(r"[-+]?[\d.,]+")
 
@@ -179,7 +180,7 @@ class Selection:
                 raise self._missing([self.given[column][0]], header, column)
             return where
         if self.preset and column == "posted_at" and not self.names[column]:
-            own = [i for i, name in enumerate(names) if re.fullmatch(r".*_timestamp|survey timestamp", name)]
+            own = [i for i, name in enumerate(names) if re.fullmatch(TIME_OF_FORM, name)]
             if len(own) > 1:
                 raise self._several("posted_at", [header[i] for i in own])
             return tuple(own)

@@ -3,9 +3,12 @@
 The files in `exports` hold the same five entries of Anna, Ben and Carl.
 """
 
+import csv
 import datetime as dt
+import io
 import json
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -37,15 +40,20 @@ PEOPLE = [0, 1, 0, 2, 1]
 CASES = {
     "google_forms.csv": {"preset": "google-forms", "time_zone": "Europe/London"},
     "qualtrics.csv": {"preset": "qualtrics", "text": "Q2"},
+    "qualtrics_list.csv": {"preset": "qualtrics", "subject_id": "RecipientEmail", "text": "Q2"},
+    "redcap_labels.csv": {"preset": "redcap", "text": "How was your day?"},
     "redcap.csv": {"preset": "redcap", "text": "diary_text", "time_zone": "Europe/London"},
     "m_path.csv": {"preset": "m-path", "text": "diary_open", "measures": "mood_sliderNegPos"},
     "reddit_comments.jsonl": {"preset": "reddit"},
+    "anna.zip": {"preset": "reddit"},
     "twitter.zip": {"preset": "twitter-archive"},
     "slack_2026-10-05.json": {"preset": "slack"},
     "slack.zip": {"preset": "slack"},
     "discord.json": {"preset": "discord"},
+    "discord_package.zip": {"preset": "discord"},
     "telegram_result.json": {"preset": "telegram"},
     "WhatsApp Chat with Study.txt": {"preset": "whatsapp", "time_zone": "Europe/London"},
+    "WhatsApp Chat with Study.zip": {"preset": "whatsapp", "time_zone": "Europe/London"},
     "whatsapp_ios_de_chat.txt": {"preset": "whatsapp", "time_zone": "Europe/Berlin"},
     "dayone_Journal.json": {"preset": "dayone"},
     "excel.xlsx": {"subject_id": "Who", "posted_at": "When", "text": "Entry"},
@@ -58,8 +66,8 @@ CASES = {
         "encoding": "cp1252",
     },
 }
-ONE_PERSON = {"twitter.zip", "dayone_Journal.json"}
-NO_SECONDS = {"WhatsApp Chat with Study.txt"}
+ONE_PERSON = {"twitter.zip", "dayone_Journal.json", "anna.zip", "discord_package.zip"}
+NO_SECONDS = {"WhatsApp Chat with Study.txt", "WhatsApp Chat with Study.zip"}
 
 
 @pytest.fixture
@@ -75,12 +83,81 @@ def export(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
         return pack(tmp_path / name, files)
     if name == "twitter.zip":
         files = {f"data/{file}": (EXPORTS / file).read_text(encoding="utf-8") for file in ("tweets.js", "account.js")}
+        start, _, tweets = files["data/tweets.js"].partition(" = ")
+        first, *rest = json.loads(tweets)  # a long archive is in several parts
+        parts = {"data/tweets.js": [first], "data/tweets-part1.js": rest, "data/deleted-tweets.js": []}
+        files |= {part: f"{start} = {json.dumps(tweets)}" for part, tweets in parts.items()}
         return pack(tmp_path / name, {**files, "Your archive.html": "<html>"})
+    if name in ("anna.zip", "discord_package.zip"):
+        return pack(tmp_path / name, reddit_request() if name == "anna.zip" else discord_package())
+    if name == "WhatsApp Chat with Study.zip":
+        chat = (EXPORTS / name).with_suffix(".txt").read_text(encoding="utf-8")
+        return pack(tmp_path / name, {"WhatsApp Chat with Study.txt": chat, "notes.txt": "a note\nthat was sent\n"})
+    if name == "qualtrics_list.csv":  # people of a contact list without an id of their own
+        head, *rows = csv.reader((EXPORTS / "qualtrics.csv").read_text(encoding="utf-8").splitlines(keepends=True))
+        email, own = head.index("RecipientEmail"), head.index("ExternalReference")
+        for row in rows[2:]:
+            row[email], row[own] = row[own], ""
+        return write_table(tmp_path / name, [head, *rows])
+    if name == "redcap_labels.csv":
+        return write_table(tmp_path / name, redcap_labels())
     if name == "excel.xlsx":
         days_since = [(time - dt.datetime(1899, 12, 30)) / dt.timedelta(days=1) for time in TIMES]
         rows = [[f"P{person}", day, text] for person, day, text in zip(PEOPLE, days_since, TEXTS, strict=True)]
         return write_excel(tmp_path / name, [["Who", "When", "Entry"], *rows], date_column=1)
     return EXPORTS / name
+
+
+def reddit_request() -> dict[str, str]:
+    """What Reddit sends to a person: comments and posts side by side, with names of columns of their own."""
+    rows = [[f"k{i}", f"{time} UTC", "", text] for i, (time, text) in enumerate(zip(TIMES, TEXTS, strict=True))]
+    head = ["id", "date", "permalink", "body"]
+    return {
+        "comments.csv": table([head, *rows[:3]]),
+        "posts.csv": table([[*head, "title"], *([*row, ""] for row in rows[3:])]),
+        "comment_headers.csv": table([["id", "date"]]),
+        "statistics.csv": table([["statistic", "value"]]),
+    }
+
+
+def discord_package() -> dict[str, str]:
+    """Discord's own package: a folder a channel, as CSV in those of before 2024."""
+    rows = [[i, f"{time}+00:00", text, ""] for i, (time, text) in enumerate(zip(TIMES, TEXTS, strict=True))]
+    head = ["ID", "Timestamp", "Contents", "Attachments"]
+    return {
+        "account/user.json": json.dumps({"id": "771203", "username": "anna"}),
+        "messages/index.json": json.dumps({"1": "general", "2": "diary"}),
+        "messages/c1/channel.json": json.dumps({"id": "1", "type": 0}),
+        "messages/c1/messages.csv": table([head, *rows[:2]]),
+        "messages/c2/messages.json": json.dumps([dict(zip(head, row, strict=True)) for row in rows[2:]]),
+    }
+
+
+def redcap_labels() -> list[list[object]]:
+    """REDCap's records with labels; each person also has a row of an event without the diary."""
+    head = ["Record ID", "Event Name", "Repeat Instrument", "Repeat Instance", "Survey Identifier", "Age"]
+    head += ["Survey Timestamp", "How was your day?", "Complete?"]
+    forms: list[list[object]] = [[person, "Baseline", "", "", "", 30 + person, "", "", ""] for person in range(3)]
+    forms += [[person, "Week 9", "Diary", 9, "", "", "[not completed]", "", "Incomplete"] for person in range(3)]
+    entries = zip(PEOPLE, TIMES, TEXTS, strict=True)
+    return [
+        list(head),
+        *forms,
+        *(
+            [person, "Week 1", "Diary", 1, "", "", f"{time:%Y-%m-%d %H:%M:%S}", text, "Complete"]
+            for person, time, text in entries
+        ),
+    ]
+
+
+def table(rows: Iterable[Iterable[object]]) -> str:
+    out = io.StringIO()
+    csv.writer(out).writerows(rows)
+    return out.getvalue()
+
+
+def write_table(path: Path, rows: Iterable[Iterable[object]]) -> Path:
+    return write(path, table(rows))
 
 
 def pack(path: Path, files: dict[str, str]) -> Path:
@@ -93,6 +170,7 @@ def pack(path: Path, files: dict[str, str]) -> Path:
 def check(path: Path, chunks: list[Chunk], *, has_zone: bool = True) -> None:
     """The five entries are there, each of its person, at its time; nothing was rejected."""
     documents = [row for chunk in chunks for row in chunk.documents.iter_rows(named=True)]
+    documents.sort(key=lambda row: row["posted_at"])  # the parts of an archive follow each other by name
     assert [reason for chunk in chunks for reason in chunk.rejects["reason"]] == []
     expected_texts = TEXTS
     if path.name == "excel_german.csv":  # CP1252 has no sad face, and Carl writes German
