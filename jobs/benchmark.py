@@ -5,8 +5,6 @@ risk-monitor benchmark --device cuda --out out/benchmark
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
 import platform
 import time
@@ -23,7 +21,7 @@ from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note
 from monitor.corpora.splits import load_splits
-from monitor.demo.feed import demo_feed_path
+from monitor.demo.feed import demo_texts
 from monitor.errors import ConfigError, cannot_write
 
 if TYPE_CHECKING:
@@ -148,12 +146,6 @@ def _write(results: dict[str, Any], out: Path) -> None:
         (out / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise cannot_write(f"--out {out}", error) from error
-
-
-def demo_texts() -> list[str]:
-    """The texts of the demo feed."""
-    with gzip.open(demo_feed_path(), "rt", encoding="utf-8", newline="") as file:
-        return [row["text"] for row in csv.DictReader(file)]
 
 
 def print_table(results: dict[str, Any], console: Console) -> None:

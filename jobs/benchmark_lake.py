@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,6 +42,7 @@ from jobs.pipeline.lake.ray_engine import RayCrew
 from jobs.pipeline.lake.score import score_lake
 from jobs.pipeline.run import open_scorer
 from monitor.database.connection import Database
+from monitor.demo.feed import demo_texts
 from monitor.errors import ConfigError
 from monitor.lake.compaction import compact
 from monitor.lake.control import open_lake
@@ -216,7 +218,7 @@ def workers(
     results = []
     for n in map(int, counts.split(",")):
         n_texts = 50 * n * shards_each
-        lake = _texts_lake(out / f"lake-{n}", n * shards_each, n_texts)
+        lake = _texts_lake(out / f"lake-{n}", n * shards_each, word_texts(n_texts))
         crew = LocalCrew(str(lake), partial(SleepingScorer, shard_s / 50), None, n, "cpu")
         seconds = score_lake(str(lake), crew).seconds
         results.append({"workers": n, "seconds": round(seconds, 2), "efficiency": shards_each * shard_s / seconds})
@@ -233,6 +235,7 @@ def gpus(
 ) -> None:
     """Measure texts a second with one worker a GPU, from strings to Parquet, and compare the scores."""
     load = partial(_warm_scorer, model)
+    texts_of = word_texts if model == RANDOM else _numbered_texts
     results: list[dict[str, Any]] = []
     first = None
     peak, per_token = in_own_process(_peak_and_operations, RANDOM) if model == RANDOM else (1.0, 1.0)
@@ -242,7 +245,7 @@ def gpus(
                 results += [row | {"scaling": "weak"} for row in results if row["gpus"] == 1]  # the same measurement
                 continue
             n_texts = texts * (n if scaling == "weak" else 1)
-            lake = _texts_lake(out / f"{scaling}-{n}", max(8 * n, n_texts // 20_000), n_texts)
+            lake = _texts_lake(out / f"{scaling}-{n}", max(8 * n, n_texts // 20_000), texts_of(n_texts))
             with _cards(n):
                 crew = RayCrew(str(lake), load) if engine == "ray" else LocalCrew(str(lake), load, None, n)
                 rate = n_texts / score_lake(str(lake), crew).seconds
@@ -258,24 +261,33 @@ def gpus(
     _save(results, out / "gpus.json")
 
 
-def _texts_lake(url: Path, n_shards: int, n_texts: int) -> Path:
-    """A lake of so many texts of random words in shards of equal size."""
-    from monitor.benchmark.scoring_speed import word_texts
+def word_texts(n_texts: int) -> list[str]:
+    """Texts of random words."""
+    from monitor.benchmark import scoring_speed  # imports torch
 
+    return scoring_speed.word_texts(n_texts)
+
+
+def _numbered_texts(n_texts: int) -> list[str]:
+    """Texts of the demo feed, each several times with another number at its end."""
+    posts = demo_texts()
+    return [f"{posts[number % len(posts)]} {number}" for number in range(n_texts)]
+
+
+def _texts_lake(url: Path, n_shards: int, texts: Sequence[str]) -> Path:
+    """A lake of texts in shards of equal size."""
     shutil.rmtree(url, ignore_errors=True)
     lake = Lake.create(Storage(str(url)), PLAIN)
     start = dt.datetime(2025, 1, 1)
-    for number, part in enumerate(np.array_split(np.array(word_texts(n_texts), dtype=object), n_shards)):
-        rows = pl.DataFrame(
-            {
-                "doc_id": [f"{number}-{i}" for i in range(len(part))],
-                "subject_id": [f"s{i % 1000}" for i in range(len(part))],
-                "posted_at": [start] * len(part),
-                "text": list(part),
-                "run_id": ["run"] * len(part),
-                "ingested_at": [start] * len(part),
-            }
-        )
+    documents = pl.DataFrame({"doc_id": [f"d{i}" for i in range(len(texts))], "text": texts}).with_columns(
+        subject_id=pl.format("s{}", pl.int_range(pl.len()) % 1000),
+        posted_at=pl.lit(start),
+        run_id=pl.lit("run"),
+        ingested_at=pl.lit(start),
+    )
+    edges = np.linspace(0, len(texts), n_shards + 1).round().astype(int)
+    for first, last in pairwise(edges):
+        rows = documents[int(first) : int(last)]
         lake.write(document_path(Shard("2025-01", shard_name(rows))), DOCUMENTS, rows.to_arrow())
     return url
 

@@ -92,6 +92,12 @@ def demo_feed_path() -> Path:
     return ASSETS / "demo_feed.csv.gz"
 
 
+def demo_texts() -> list[str]:
+    """The texts of the demo feed."""
+    with gzip.open(demo_feed_path(), "rt", encoding="utf-8", newline="") as file:
+        return [row["text"] for row in csv.DictReader(file)]
+
+
 def generate(seed: int = SEED, *, subjects: int = 30, days: int = 120, texts: int = 5000) -> DemoFeed:
     """Generate a feed; the same arguments give the same feed.
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from rich.console import Console
 
-from jobs.benchmark import benchmark, command, demo_texts, print_table
+from jobs.benchmark import benchmark, command, print_table
 from monitor.benchmark.replaced_methods import as_transformers, padded_llama, whole_prompts
 from monitor.benchmark.scoring_speed import (
     LABEL_TOKENS,
@@ -22,6 +22,7 @@ from monitor.benchmark.scoring_speed import (
     word_tokenizer,
 )
 from monitor.benchmark.table import in_float32
+from monitor.demo.feed import demo_texts
 from monitor.errors import ConfigError, ModelError, MonitorError
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.attention import Heads
