@@ -81,7 +81,7 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
             f"{before['share_high']:.0%} the week before",
             "alerts": f"{alerts.open} about {n_subjects} people not closed; {week['n_above']} of {week['n_rated']} "
             f"people are at or over the line ({options.threshold:g}) this week",
-            "cases": f"{cases.parent / 'people.html'}: a card a person, with texts and the words that counted",
+            "cases": f"{cases}: who first and why, what changed, and a card a person with texts",
             "ask it": f'risk-monitor query "SELECT * FROM scores LIMIT 5" --db {db}',
         },
         page,

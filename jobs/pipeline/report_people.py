@@ -35,6 +35,7 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
             "people/now",
             model_id=model_id,
             as_of=as_of,
+            suicidal_limit=options.rules.suicidal_limit,
             **options.line,
         ),
         case_events=query(con, "alerts/case_events", as_of=LAST_DAY),

@@ -16,7 +16,7 @@ from reports.risk import curve, signs
 from reports.risk.curve import Curve
 from reports.risk.inputs import Inputs
 from reports.risk.passages import marked
-from reports.risk.people import GROUPS, Group, Person, is_high, is_new
+from reports.risk.people import GROUPS, Group, Person, is_high
 from reports.risk.shading import excerpt
 from reports.risk.signs import Strip
 from reports.style.wording import exact, percent
@@ -84,7 +84,8 @@ class PassageList(NamedTuple):
 class Card:
     """One card; the values for sorting are numbers, everything else is text in the report's language.
 
-    verdict and against say how the person does now, reasons what opened the alerts, the newest first.
+    headline is why the card is in its group: in crisis and new what opened the alert, elsewhere how the person does
+    now. against has the numbers; reasons what opened the alerts, the newest first; opened all but the headline's.
     """
 
     code: str
@@ -96,7 +97,7 @@ class Card:
     looked_text: str
     now: str
     now_note: str
-    verdict: str
+    headline: str
     against: str
     reasons: Sequence[Reason]
     opened: str
@@ -122,8 +123,9 @@ class Cards:
         """The card of one person."""
         inputs, words, now = self._inputs, self._inputs.words, person.now
         strips, strips_note = self._strips(person)
-        verdict, compared = against(now, inputs)
-        reasons = [self._reason(alert) for alert in reversed(person.alerts)]
+        headline, compared = self._headline(person)
+        newest_first = list(reversed(person.alerts))
+        reasons = [self._reason(alert) for alert in newest_first]
         return Card(
             code=inputs.code(person.subject_id),
             name=inputs.name(person.subject_id),
@@ -134,10 +136,10 @@ class Cards:
             looked_text=self._looked(person),
             now=percent(now["p_7"], 0),
             now_note=inputs.high_name,
-            verdict=verdict,
+            headline=headline,
             against=compared,
             reasons=reasons,
-            opened=words(", ").join(words("{rule} ({day})", rule=one.rule, day=one.day) for one in reasons),
+            opened=self._opened(person, [one for one in newest_first if one is not person.reason]),
             open_text=self._open(person),
             days_open=person.days_open(inputs.as_of),
             sort_now=round(now["p_7"] or 0, 4),
@@ -154,7 +156,38 @@ class Cards:
         words = self._inputs.words
         if person.looked:
             return words("Looked at")
-        return words("Not looked at since the newest alert") if person.events else words("Nobody has looked")
+        if not person.events:
+            return words("Nobody has looked")
+        seen = {event["alert_id"] for event in person.events}
+        if all(alert["alert_id"] in seen for alert in person.alerts):
+            return words("Not looked at since the newest crisis text")
+        return words("Not looked at since the newest alert")
+
+    def _headline(self, person: Person) -> tuple[str, str]:
+        """Why the card is in its group, and the numbers: beside a new alert a calm score is no all-clear."""
+        words, reason = self._inputs.words, person.reason
+        verdict, compared = against(person.now, self._inputs)
+        if reason is None:
+            return verdict, compared
+        about = {"rule": self._rule(reason), "day": words.day(reason["opened_on"])}
+        if reason["rule"] != "crisis":
+            return words("New alert of {day}: {rule}.", **about), words.join(verdict, compared)
+        newest, again = person.now["last_crisis"], ""
+        if newest is not None and newest.date() > reason["opened_on"]:
+            again = words("The newest such text is of {day}.", day=words.day(newest.date()))
+        no_measure = words("The {score} does not measure this.", score=self._inputs.high_name)
+        return words("Crisis alert of {day}: {rule}.", **about), words.join(again, no_measure, verdict, compared)
+
+    def _opened(self, person: Person, others: Sequence[Mapping[str, Any]]) -> str:
+        words, reasons = self._inputs.words, [self._reason(alert) for alert in others]
+        listed = words(", ").join(words("{rule} ({day})", rule=one.rule, day=one.day) for one in reasons)
+        if not listed:
+            return ""
+        return (
+            words("Also open: {reasons}", reasons=listed)
+            if person.reason
+            else words("Alerts opened by: {reasons}", reasons=listed)
+        )
 
     def _rule(self, alert: Mapping[str, Any]) -> str:
         """What a rule found, in words; a crisis alert rests on the list's wording or on the model."""
@@ -173,10 +206,9 @@ class Cards:
         if not person.alerts:
             return words("no open alert; last text on {day}", day=words.day(person.now["last_day"]))
         days = words.count(person.days_open(as_of), "day")
-        newest, oldest = person.alerts[-1]["opened_on"], person.alerts[0]["opened_on"]
-        if is_new(newest, as_of) and not is_new(oldest, as_of):
-            return words("new alert on {day}; an older one open for {days}", day=words.day(newest), days=days)
-        return words("open for {days}", days=days)
+        if len(person.alerts) == 1:
+            return words("1 alert open, for {days}", days=days)
+        return words("{n} alerts open, the oldest for {days}", n=len(person.alerts), days=days)
 
     def _command(self, person: Person) -> str:
         """The command that records a look at the person's alerts; empty without any, for then it would be refused."""
@@ -223,7 +255,7 @@ class Cards:
             ),
             PassageList(words("Read as thoughts of death or self-harm"), [self._text(row) for row in alarming]),
             PassageList(
-                words("Sign of thoughts of death or self-harm, below the limit of a crisis alert"),
+                words("Weaker signs of thoughts of death or self-harm, without a crisis alert"),
                 [self._text(row) for row in of_death],
             ),
             PassageList(words("Newest texts"), [self._text(row) for row in newest]),
@@ -308,7 +340,7 @@ def against(now: Mapping[str, Any], inputs: Inputs) -> tuple[str, str]:
         none = words("{texts} in the last 7 days; there is no own past to compare with yet.", texts=texts)
         return none, few
     numbers = words(
-        "{now} over {texts}; usual for them is {past} ({lo} to {hi}).",
+        "{now} over {texts}; usual for them is {lo} to {hi}, with a mean of {past}.",
         now=percent(now["p_7"], 0),
         texts=texts,
         past=percent(now["past_mean"], 0),
@@ -333,35 +365,86 @@ def _before(now: Mapping[str, Any], inputs: Inputs) -> str:
 def _verdict(now: Mapping[str, Any], inputs: Inputs) -> str:
     words, mean, high = inputs.words, now["past_mean"], now["past_hi"]
     if now["at_line"] and now["past_lo"] <= now["p_7"] <= high:
-        return words("At the alert line, as in weeks of their own past.")
+        line = exact(inputs.options.threshold)
+        return words("The score is at or above the alert line ({line}), which is usual for them.", line=line)
     if now["p_7"] > mean + FAR * (high - mean):
-        return words("Far above their own past.")
+        return words("The score is far above their own past.")
     if now["p_7"] > high:
-        return words("Above their own past.")
+        return words("The score is above their own past.")
     if now["p_7"] < now["past_lo"]:
-        return words("Below their own past.")
+        return words("The score is below their own past.")
     if is_high(now, inputs):
-        return words("As high as in their own past weeks.")
-    return words("Within what is usual for them.")
+        return words("The score is as high as in other weeks of theirs.")
+    return words("The score is within what is usual for them.")
 
 
 def order_note(inputs: Inputs) -> str:
-    """The rule of the order, what each group means, and on how many days the rules could have raised an alert."""
-    words, options, days = inputs.words, inputs.options, inputs.could_fire.row(0, named=True)
+    """The rule of the order, and on how many days the rules could have raised an alert."""
+    words, days = inputs.words, inputs.could_fire.row(0, named=True)
     order = words(
-        "Order: crisis; alerted this week (a new alert in the last 7 days, perhaps beside an older one); still "
-        "high (the mean of the last 7 days is {line} or above, or above what "
-        "is usual for this person); easing (neither); silent (no text for 7 days). In each group those whom nobody "
-        "has looked at come first, then the higher score. Curve: the mean of each of the last 12 weeks; dashed: "
-        "usual for this person, from the 8 weeks before; dotted: the alert line.",
-        line=exact(options.rules.calm_share * options.threshold),
+        "Order: crisis, alerted this week, still high, easing, silent. In each group, people whom nobody has looked "
+        "at come first. In a crisis, the newest text about death or self-harm decides next; in the other groups, the "
+        "higher score."
     )
     could_fire = words(
-        "On {share} of the days from each person's first text to the last, the rules had enough texts to raise an "
-        "alert. On the other days only the crisis rule could, so a person without a card may still need somebody.",
+        "The rules had enough texts on {share} of all days. On the other days only the crisis rule can raise an "
+        "alert, so a person without a card may still need somebody.",
         share=percent(days["any"] / max(1, days["subject_days"]), 0),
     )
     return words.join(order, could_fire)
+
+
+def legend(inputs: Inputs) -> list[tuple[str, str]]:
+    """What the groups, the numbers, the curve and the squares of a card mean."""
+    words, options = inputs.words, inputs.options
+    calm = exact(options.rules.calm_share * options.threshold)
+    return [
+        (
+            words(TITLES["crisis"]),
+            words(
+                "A text holds wording of the crisis list, or the model reads it as thoughts of death or self-harm. "
+                "One such text is enough."
+            ),
+        ),
+        (words(TITLES["new"]), words("A rule raised an alert in the last 7 days. Older alerts may be open too.")),
+        (
+            words(TITLES["high"]),
+            words(
+                "All alerts are older than 7 days. The mean of the last 7 days is {calm} or above, or above what is "
+                "usual for this person.",
+                calm=calm,
+            ),
+        ),
+        (
+            words(TITLES["easing"]),
+            words(
+                "All alerts are older than 7 days. The mean of the last 7 days is below {calm}, and not above what "
+                "is usual for this person.",
+                calm=calm,
+            ),
+        ),
+        (words(TITLES["silent"]), words("The person has written nothing for 7 days or longer.")),
+        (
+            words("Usual for them"),
+            words("Of 100 weeks that are like the person's past 8 weeks, 95 have a mean in this range."),
+        ),
+        (
+            words("Curve"),
+            words(
+                "Each point is the mean of a week; the newest of the 12 weeks is on the right. The dashed line is "
+                "the mean of the person's past 8 weeks, the dotted line the alert line ({line}).",
+                line=exact(options.threshold),
+            ),
+        ),
+        (
+            words("Squares"),
+            words(
+                "Each square is a day; the newest is on the right. The darker a square, the larger the share of the "
+                "day's texts that showed the sign. Empty square: no text showed it. Dot: no texts."
+            ),
+        ),
+        (words("All days"), words("For each person, the days from the first text to the last.")),
+    ]
 
 
 def counts(listed: Sequence[Person]) -> dict[Group, int]:

@@ -167,17 +167,14 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
 def _crisis_lead(inputs: Inputs) -> str:
     """Say that this report does not detect crises, and how many passages a person must read."""
     words, n_passages = inputs.words, inputs.passages.height
-    warning = words("This report does not detect crises by itself.")
+    warning = words("This report does not detect crises by itself: a person must read the texts.")
     if inputs.too_few:  # the number would reveal something
         return warning
     if not n_passages:
         found = words("The crisis list found no passages in the last 28 days.")
-    elif n_passages == 1:
-        found = words("The crisis list found 1 passage in the last 28 days; a person must read it.")
     else:
         found = words(
-            "The crisis list found {passages} in the last 28 days; a person must read them.",
-            passages=words.count(n_passages, "passage"),
+            "The crisis list found {passages} in the last 28 days.", passages=words.count(n_passages, "passage")
         )
     return words.join(warning, found, "" if inputs.people_hidden else _crisis_sources(inputs))
 
@@ -188,10 +185,19 @@ def _crisis_sources(inputs: Inputs) -> str:
     if not opened.height:
         return words("No crisis alert is open.")
     n_all, n_list = opened["subject_id"].n_unique(), opened.filter("has_wording")["subject_id"].n_unique()
+    concerned = words.count(n_all, "person")
+    if not n_list:
+        return words(
+            "Crisis alerts are open for {people}, because the model reads texts of theirs as thoughts of death or "
+            "self-harm.",
+            people=concerned,
+        )
+    if n_list == n_all:
+        return words("Crisis alerts are open for {people}, because of wording of the crisis list.", people=concerned)
     return words(
         "Crisis alerts are open for {people}: {by_list} because of wording of the crisis list, {by_model} because "
         "the model alone reads a text as thoughts of death or self-harm.",
-        people=words.count(n_all, "person"),
+        people=concerned,
         by_list=n_list,
         by_model=n_all - n_list,
     )
@@ -218,42 +224,45 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
         subject: subject_page.recent(weeks[(subject,)], inputs.as_of)
         for subject in sorted(inputs.places, key=lambda subject: inputs.places[subject])
     }
+    now = {row["subject_id"]: row for row in inputs.people.to_dicts()}
     yield page(
         "subjects.html",
         words("Subjects"),
         words(
-            "{subjects}, ordered by mean {score} over the last 28 days, highest first.",
+            "{subjects}, ordered by mean {score} over the last 7 days, highest first.",
             score=inputs.high_name,
             subjects=words.count(len(newest), "subject"),
         ),
-        figures=[_subject_list(newest, inputs)],
+        figures=[_subject_list(inputs)],
     )
     for subject, latest in newest.items():
         yield page(
             inputs.page_file(subject),
             inputs.label(subject),
             words("Confidential: authorised staff only. This page is about one person."),
-            above=words("The latest 7 days with texts"),
-            tiles=subject_page.tiles(latest, inputs),
+            above=words("The last 7 days"),
+            tiles=subject_page.tiles(now[subject], latest, inputs),
             figures=subject_page.figures(subject, days[(subject,)], weeks[(subject,)], inputs),
         )
 
 
-def _subject_list(newest: dict[str, dict[str, object]], inputs: Inputs) -> Figure:
+def _subject_list(inputs: Inputs) -> Figure:
+    """Everybody with a page, in the order of the numbers that the table shows; they are those of the cards."""
     words = inputs.words
     n_open = dict(inputs.alerts.filter(subjects.OPEN).group_by("subject_id").len().iter_rows())
+    listed = inputs.people.filter(pl.col("subject_id").is_in(list(inputs.places)))
     rows = [
         (
-            subjects.subject_cell(subject, inputs),
-            str(row["day"]),
-            f"{row['n']:,}",
-            percent(row["p_high"]),  # type: ignore[arg-type]
-            percent(row["baseline_mean"]),  # type: ignore[arg-type]
-            str(n_open.get(subject, "")),
+            subjects.subject_cell(row["subject_id"], inputs),
+            percent(row["p_7"]),
+            percent(row["past_mean"]),
+            f"{row['n_7']:,}",
+            row["last_day"].isoformat(),
+            str(n_open.get(row["subject_id"], "")),
         )
-        for subject, row in newest.items()
+        for row in listed.sort("p_7", "subject_id", descending=[True, False], nulls_last=True).to_dicts()
     ]
-    columns = ("Subject", "7 days to", "Texts", "Mean of 7 days", "own past", "Open alerts")
+    columns = ("Subject", "Mean of 7 days", "own past", "Texts, 7 days", "Last text", "Open alerts")
     return Figure("subjects", words("All subjects"), "", "", table=Table(tuple(map(words, columns)), rows))
 
 

@@ -1,8 +1,9 @@
 """The people of a report in the order in which somebody should look at them, and what changed since last week.
 
 The order, which the pages state: crisis first, then alerts that are new this week, then people who are still high,
-people who are easing, and people who fell silent. Within a group come first those whom nobody has looked at, then the
-higher sadness score of the last 7 days.
+people who are easing, and people who fell silent. Within a group come first those whom nobody has looked at. In a
+crisis the newest text about death or self-harm decides next, for the sadness score does not measure a crisis; in the
+other groups, and between texts of one moment, the higher sadness score of the last 7 days.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Person:
         now: the row of sql/people/now.sql.
         alerts: open alerts, the oldest first; rows of sql/windows/alerts.sql.
         events: what was done about these alerts, the newest first; rows of sql/alerts/case_events.sql.
-        looked: whether somebody has looked at every open alert, or, without one, at anything since the last text.
+        looked: whether somebody has looked at every open alert, or, without one, at anything since the last text. A
+            look at a crisis alert counts until the next such text is scored, which opens no second alert.
     """
 
     subject_id: str
@@ -47,6 +49,13 @@ class Person:
     def days_open(self, as_of: dt.date) -> int:
         """Days since the oldest open alert was raised; 0 without an open alert."""
         return (as_of - self.alerts[0]["opened_on"]).days + 1 if self.alerts else 0
+
+    @property
+    def reason(self) -> Row | None:
+        """The alert that put the person into the group crisis or new, the newest first; None in the other groups."""
+        if self.group not in ("crisis", "new"):
+            return None
+        return next(one for one in reversed(self.alerts) if self.group == "new" or one["rule"] == "crisis")
 
 
 class Changes(NamedTuple):
@@ -84,7 +93,7 @@ def people(inputs: Inputs) -> list[Person]:
         group = _group(now, own, inputs)
         if group is not None:
             done = _events(own, events.get(subject, ()), now)
-            found.append(Person(subject, group, now, own, done, _looked(own, done)))
+            found.append(Person(subject, group, now, own, done, _looked(own, done, now)))
     return sorted(found, key=_rank)
 
 
@@ -170,10 +179,29 @@ def _events(alerts: Sequence[Row], events: Sequence[Row], now: Row) -> list[Row]
     return done
 
 
-def _looked(alerts: Sequence[Row], done: Sequence[Row]) -> bool:
-    ids = {event["alert_id"] for event in done}
-    return bool(done) and all(alert["alert_id"] in ids for alert in alerts)
+def _looked(alerts: Sequence[Row], done: Sequence[Row], now: Row) -> bool:
+    crises = {alert["alert_id"] for alert in alerts if alert["rule"] == "crisis"}
+    known_at = now["crisis_known_at"]
+    answered = {
+        event["alert_id"]
+        for event in done
+        if event["alert_id"] not in crises or known_at is None or event["at"] >= known_at
+    }
+    return bool(done) and all(alert["alert_id"] in answered for alert in alerts)
 
 
-def _rank(person: Person) -> tuple[int, bool, float, str]:
-    return GROUPS.index(person.group), person.looked, -(person.now["p_7"] or 0), person.subject_id
+def _rank(person: Person) -> tuple[int, bool, float, float, str]:
+    return (
+        GROUPS.index(person.group),
+        person.looked,
+        -_last_crisis(person) if person.group == "crisis" else 0.0,
+        -(person.now["p_7"] or 0),
+        person.subject_id,
+    )
+
+
+def _last_crisis(person: Person) -> float:
+    """When the newest crisis text was posted, in seconds; the day of the alert if the text is gone."""
+    opened = max(alert["opened_on"] for alert in person.alerts if alert["rule"] == "crisis")
+    posted = person.now["last_crisis"] or dt.datetime.combine(opened, dt.time())
+    return float(posted.replace(tzinfo=dt.UTC).timestamp())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -47,6 +48,8 @@ class PeoplePart:
     Attributes:
         summary: how many, of which group, and how many nobody has looked at.
         reason: why no people are shown; then everything else is empty.
+        jumps: links to what changed and to what no machine can know.
+        order, legend: the rule of the order, and what the groups and the parts of a card mean.
         brief: first cards of the list in a short form, each with the file of its full card.
         groups: full cards.
         pages: links to the pages of the list, if there are several.
@@ -56,7 +59,9 @@ class PeoplePart:
 
     summary: str
     reason: str = ""
+    jumps: Sequence[Link] = ()
     order: str = ""
+    legend: Sequence[tuple[str, str]] = ()
     changed: Sequence[Line] = ()
     limits: Sequence[str] = ()
     brief: Sequence[tuple[Card, str]] = ()
@@ -102,7 +107,9 @@ class PeopleList:
         words = self.inputs.words
         return PeoplePart(
             self.summary(),
+            jumps=self._jumps(),
             order=cards.order_note(self.inputs) if first else "",
+            legend=cards.legend(self.inputs) if first else (),
             changed=self.changed(),
             limits=limits(self.inputs),
             brief=[(self._cards.card(person), self.file(person.subject_id)) for person in first],
@@ -119,7 +126,9 @@ class PeopleList:
         others, others_note = self.others() if last else (None, "")
         return PeoplePart(
             self.summary(),
+            jumps=self._jumps(),
             order=cards.order_note(self.inputs) if shown else "",
+            legend=cards.legend(self.inputs) if shown else (),
             groups=self._groups(shown),
             pages=[Link(str(one + 1), page_name(one)) for one in range(self.n_pages)] if self.n_pages > 1 else (),
             everybody=self._everybody(),
@@ -150,11 +159,28 @@ class PeopleList:
             people=words.count(len(listed), "person"),
             groups=words(", ").join(parts),
         )
-        return words.join(found, unseen, unchecked_note(self.inputs))
+        return words.join(found, unseen, self._silence(), unchecked_note(self.inputs))
+
+    def _silence(self) -> str:
+        words, n_silent = self.inputs.words, len(self._news.silent)
+        if not n_silent:
+            return words("Nobody fell silent this week.")
+        return words("{people} fell silent this week.", people=words.count(n_silent, "person"))
+
+    def _jumps(self) -> list[Link]:
+        words = self.inputs.words
+        return [
+            Link(words("Since last week"), "index.html#changed"),
+            Link(words("What no machine can know"), "index.html#limits"),
+        ]
+
+    @cached_property
+    def _news(self) -> people.Changes:
+        return people.changes(self.inputs, self.listed)
 
     def changed(self) -> list[Line]:
         """What changed in the last 7 days, a line each."""
-        words, news = self.inputs.words, people.changes(self.inputs, self.listed)
+        words, news = self.inputs.words, self._news
         nobody = words(
             "nobody by 10 points or more, of those with {n} texts or more in both weeks",
             n=self.inputs.options.min_texts,

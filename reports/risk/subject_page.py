@@ -13,33 +13,36 @@ from reports.risk import signs, subject_charts, subjects
 from reports.risk.figures import Figure, Table
 from reports.risk.headline import Tile, mean_label
 from reports.risk.inputs import Inputs
-from reports.style.wording import Words, exact, percent
+from reports.style.wording import MINUS, Words, exact, percent
 
 
-def tiles(latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
-    """The newest 7 days with texts: mean, own past, variability, inertia."""
+def tiles(now: Mapping[str, Any], latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
+    """The last 7 days: mean, own past, texts, as on the card; variability and inertia up to the last text.
+
+    now: the person's row of sql/people/now.sql; latest: their newest row of rolling_subject.
+    """
     words = inputs.words
 
     def number(value: float | None) -> str:
-        return "–" if value is None else f"{value:.2f}"
+        return "–" if value is None else f"{value:.2f}".replace("-", MINUS)
 
-    past = words("own mean of the 56 days before: {mean}", mean=percent(latest["baseline_mean"]))
+    past = words("own mean of the 56 days before: {mean}", mean=percent(now["past_mean"]))
     return [
-        Tile(percent(latest["p_high"]), mean_label(inputs), past),
+        Tile(percent(now["p_7"]), mean_label(inputs), past),
         Tile(
-            f"{latest['n']:,}",
-            words("texts in those 7 days"),
-            words("to {day}", day=words.day(latest["day"])),
+            f"{now['n_7']:,}",
+            words("texts in the 7 days to {day}", day=words.day(inputs.as_of)),
+            words("last text on {day}", day=words.day(now["last_day"])),
         ),
         Tile(
             number(latest["variability"]),
             words("variability"),
-            words("how much P(high risk) differs between texts (standard deviation)"),
+            words("how much the {score} differs between texts (standard deviation)", score=inputs.high_name),
         ),
         Tile(
             number(latest["inertia"]),
             words("inertia"),
-            words("how much a day resembles the day before, over 28 days (correlation, –1 to 1)"),
+            words("how much a day resembles the day before, over 28 days (correlation, from −1 to 1)"),
         ),
     ]
 

@@ -138,7 +138,7 @@ def rules_unit(inputs: Inputs) -> str:
     """What an alert means, each rule in a sentence, and the signal that three of them read."""
     words = inputs.words
     signal = {
-        "p_high": words("The signal is P(high risk)."),
+        "p_high": words("The signal is the {score}, {formula}.", score=inputs.high_name, formula=inputs.high_formula),
         "p_any": words("The signal is P(any): the probability that a text shows any sign of depression."),
         "both": words(
             "The signal is the greater of P(high risk) and P(any), the probability that a text shows any sign of "
@@ -149,17 +149,18 @@ def rules_unit(inputs: Inputs) -> str:
         words("An alert means that a rule was met. A person who can help decides what that means."),
         words("It stays open until its subject is calm again or silent, so more have an alert than are at the line."),
         words(
-            "Crisis: a text holds wording of the crisis list, or its P(suicidal) is above the limit; one such text "
-            "is enough."
+            "Crisis: a text holds wording of the crisis list, or the model reads it as thoughts of death or "
+            "self-harm; one such text is enough."
         ),
         words(
-            "Level: the mean of the signal over a week reached the threshold. Change: above this person's usual; the "
-            "value counts standard errors. Sustained: many days of a high signal within two weeks; or, with a value "
-            "below the threshold, a dark passage in a calm text on so many days in a row."
+            "Level: the signal's mean over a week reached the threshold. Change: the week's signal was above this "
+            "person's usual; the value is the distance in standard errors. Sustained: the signal was high on many "
+            "days of two weeks. A sustained alert with a value below its threshold rests on dark passages in calm "
+            "texts, on this many days in a row."
         ),
         *_measures_note(inputs),
         signal,
-        inputs.high_note,
+        *([] if inputs.options.signal == "p_high" else [inputs.high_note]),
     )
 
 
@@ -293,7 +294,7 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
         "words add to the answer, underlined ones take away from it."
     )
     title = words("The texts behind the alerts")
-    figure = partial(Figure, "evidence", title, words.join(unit, inputs.high_note))
+    figure = partial(Figure, "evidence", title, unit)
     if inputs.people_hidden:
         return figure(hidden_note(inputs))
     if not texts.height:
@@ -309,8 +310,8 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
         )
         for row in texts.to_dicts()
     ]
-    columns = ("Subject", "Rule", "Posted", "P(high risk)", "Text")
-    return figure(words.count(texts.height, "text"), table=Table(tuple(map(words, columns)), rows))
+    columns = (words("Subject"), words("Rule"), words("Posted"), inputs.high_title, words("Text"))
+    return figure(words.count(texts.height, "text"), table=Table(columns, rows))
 
 
 def crisis_passages(inputs: Inputs, root: str = "", subject_id: str | None = None) -> Figure:

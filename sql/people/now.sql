@@ -2,11 +2,13 @@
 -- purpose: how each person does now, against the week before and against their own past. p_7 is the mean P(high) of the last
 --          7 days and signal_7 the mean that the macro at_line compares. past_mean = mean of the own past (from 10 texts on), and past_lo to past_hi
 --          where the mean of 95 in 100 weeks like that past would lie, as in rolling_subject. silent_days = days since the
---          last text; longest_pause = days of the longest pause between days with texts in the 56 days to the last text
+--          last text; longest_pause = days of the longest pause between days with texts in the 56 days to the last text.
+--          Of people with an alert of the crisis rule, last_crisis = when the newest text that can raise one was posted, and
+--          crisis_known_at = when the newest such text was scored; an open alert stays as it is when another such text comes
 -- grain: one row per subject with a scored text of this model
 -- frame: now: the 7 calendar days ending on and including as_of; before: the 7 days before those; past: the 56 days before now;
 --        pauses: the 56 calendar days ending on each subject's last day, each day against the one with texts before it
--- params: model_id, as_of, signal, threshold, min_texts
+-- params: model_id, as_of, signal, threshold, min_texts, suicidal_limit
 WITH daily AS (
     SELECT
         subject_id,
@@ -45,6 +47,19 @@ sums AS (
         count(*) FILTER (last_day - day < 56) AS n_days_56
     FROM marked
     GROUP BY subject_id
+),
+crises AS (
+    SELECT subject_id, max(posted_at) AS last_crisis, max(scored_at) AS crisis_known_at
+    FROM scores AS t
+    WHERE
+        model_id = $model_id
+        AND posted_at < CAST($as_of AS DATE) + 1
+        AND subject_id IN (SELECT subject_id FROM alerts WHERE model_id = $model_id AND rule = 'crisis')
+        AND (
+            coalesce(s_suicidal >= $suicidal_limit, false)
+            OR EXISTS (FROM mentions AS m WHERE m.doc_id = t.doc_id AND m.state = 'raised')
+        )
+    GROUP BY subject_id
 )
 SELECT
     s.subject_id,
@@ -63,7 +78,10 @@ SELECT
     past_n,
     CASE WHEN past_n >= 10 THEN mean_then END AS past_mean,
     CASE WHEN past_n >= 10 AND n_7 > 0 THEN greatest(0, mean_then - 1.96 * sqrt(variance * (1 / n_7 + 1 / past_n))) END AS past_lo,
-    CASE WHEN past_n >= 10 AND n_7 > 0 THEN least(1, mean_then + 1.96 * sqrt(variance * (1 / n_7 + 1 / past_n))) END AS past_hi
+    CASE WHEN past_n >= 10 AND n_7 > 0 THEN least(1, mean_then + 1.96 * sqrt(variance * (1 / n_7 + 1 / past_n))) END AS past_hi,
+    last_crisis,
+    crisis_known_at
 FROM sums AS s
 LEFT JOIN codes AS c USING (subject_id)
+LEFT JOIN crises USING (subject_id)
 ORDER BY s.subject_id

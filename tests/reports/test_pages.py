@@ -61,8 +61,8 @@ def test_the_index_shows_cohorts_alerts_quality_and_score_card(con: duckdb.DuckD
     words = said(pages(con)["index.html"])
     assert "Cohort Subjects, 7 days Texts, 7 days High risk, 7 days 95% interval Change north 20" in words
     assert (
-        "16 people to look at: 3 alerted this week, 9 still high, 4 easing. Nobody has looked at any of them."
-        in words
+        "16 people to look at: 3 alerted this week, 9 still high, 4 easing. Nobody has looked at any of them. "
+        "Nobody fell silent this week." in words
     )
     assert "yellow: look at it (run of 5 May 2026) 7.5% of the rows were rejected &lt;b&gt;bold&lt;/b&gt;" in words
     for section, after in pairwise(("Quality of the newest input", "Who first", "Cohorts", "High risk, day by day")):

@@ -98,18 +98,67 @@ def test_whoever_was_looked_at_comes_last_in_the_group() -> None:
         assert changes(inputs(con), found).looked[0]["subject_id"] == "other"
 
 
+def test_beside_an_alert_of_this_week_no_headline_says_that_all_is_usual(con: duckdb.DuckDBPyConnection) -> None:
+    calm = {"p_7": 0.2, "signal_7": 0.2, "at_line": False, "past_mean": 0.2, "past_lo": 0.1, "past_hi": 0.3}
+    found = inputs(con)
+    found = replace(found, people=found.people.with_columns(**{name: pl.lit(value) for name, value in calm.items()}))
+    cards = {one.group: Cards(found).card(one) for one in people(found) if one.subject_id != "stopped"}
+    assert cards["easing"].headline == "The score is within what is usual for them."
+    assert cards["crisis"].headline == "Crisis alert of 10 Apr 2026: wording of the crisis list."
+    assert cards["crisis"].against.startswith("The sadness score does not measure this. The score is within what")
+    assert cards["new"].headline.startswith("New alert of ")
+    assert cards["new"].against.startswith("The score is within what is usual for them. ")
+
+
+def test_the_newest_crisis_text_stands_first_and_needs_another_look() -> None:
+    with fake_feed.database() as con:
+        fill(con)
+        days = [START + dt.timedelta(day) for day in range(LAST + 1)]
+        fake_feed.add(con, [("sad", f"{day} 09:00", 0.3) for day in days])
+        con.execute(
+            "UPDATE scores SET s_suicidal = 0.99 WHERE subject_id = 'sad' AND CAST(posted_at AS DATE) = '2026-04-08'"
+        )
+
+        def order() -> list[tuple[str, str]]:
+            found = inputs(con)
+            listed = [one for one in people(found) if one.group == "crisis"]
+            return [(one.subject_id, Cards(found).card(one).looked_text) for one in listed]
+
+        fake_feed.update_alerts(con, START + dt.timedelta(LAST), AlertRules(), "run-1")
+        con.execute("UPDATE scores SET scored_at = '2026-04-15'")
+        unseen = "Nobody has looked"
+        assert order() == [("crisis", unseen), ("sad", unseen)]  # 10 April before 8 April, and 20% before 30%
+        record_case(con, inputs(con).code("sad"), by="Ana", outcome="contacted")
+        record_case(con, inputs(con).code("crisis"), by="Ana", outcome="contacted")
+        assert order() == [("crisis", "Looked at"), ("sad", "Looked at")]
+        con.execute(
+            "UPDATE scores SET s_suicidal = 0.99, scored_at = '2999-01-01'"
+            " WHERE subject_id = 'sad' AND CAST(posted_at AS DATE) = '2026-04-12'"
+        )
+        fake_feed.update_alerts(con, START + dt.timedelta(LAST), AlertRules(), "run-2")
+        again = "Not looked at since the newest crisis text"
+        assert order() == [("sad", again), ("crisis", "Looked at")]
+        one = next(one for one in people(inputs(con)) if one.subject_id == "sad")
+        card = Cards(inputs(con)).card(one)
+        assert card.headline.startswith("Crisis alert of 8 Apr 2026: a text that the model reads")
+        assert card.against.startswith("The newest such text is of 12 Apr 2026. ")
+
+
 def test_a_card_says_how_the_person_does_now_and_not_in_may(con: duckdb.DuckDBPyConnection) -> None:
     found = inputs(con)
     cards = {one.subject_id: Cards(found).card(one) for one in people(found)}
     assert cards["easing"].now == "10%"
-    assert cards["easing"].verdict == "Below their own past."
+    assert cards["easing"].headline == "The score is below their own past."
     assert cards["easing"].against.startswith("10% over 7 texts; usual for them is ")
     assert cards["easing"].against.endswith("Down from 80% the week before.")
-    assert cards["new"].verdict == "Far above their own past."
-    assert cards["new"].against.startswith("79% over 7 texts; usual for them is 10%")
-    assert cards["high"].verdict == "Above their own past."
-    assert cards["high"].against.startswith("80% over 7 texts; usual for them is 51%")
-    assert cards["stopped"].verdict == "No text for 15 days; the last came on 30 Mar 2026."
+    assert cards["new"].headline.startswith("New alert of ")
+    assert cards["new"].against.startswith(
+        "The score is far above their own past. 79% over 7 texts; usual for them is "
+    )
+    assert "with a mean of 10%." in cards["new"].against
+    assert cards["high"].headline == "The score is above their own past."
+    assert "with a mean of 51%." in cards["high"].against
+    assert cards["stopped"].headline == "No text for 15 days; the last came on 30 Mar 2026."
     assert cards["stopped"].against == "The longest pause in the 8 weeks before was 1 day."
     assert cards["stopped"].open_text == "no open alert; last text on 30 Mar 2026"
     assert cards["new"].looked_text == "Nobody has looked"
@@ -129,10 +178,12 @@ def test_a_new_alert_beside_an_older_one_is_dated_and_its_reason_stands_first(co
     card = Cards(found).card(one)
     assert one.group == "new"
     assert card.title == "Alerted this week"
-    assert re.fullmatch(r"new alert on 13 Apr 2026; an older one open for \d\d days", card.open_text)
+    assert card.headline == "New alert of 13 Apr 2026: sadder than their own past."
+    assert re.fullmatch(r"2 alerts open, the oldest for \d\d days", card.open_text)
     assert [reason.rule for reason in card.reasons] == ["sadder than their own past", card.reasons[1].rule]
     assert card.reasons[0].alert == "f" * 8
-    assert card.opened.startswith("sadder than their own past (13 Apr 2026), ")
+    assert card.opened.startswith("Also open: ")
+    assert "13 Apr 2026" not in card.opened
 
 
 def test_a_sign_of_death_without_a_crisis_alert_says_why(con: duckdb.DuckDBPyConnection) -> None:
@@ -157,7 +208,7 @@ def test_the_share_of_days_on_which_the_rules_could_fire_stands_beside_the_cards
     found = inputs(con)
     days = found.could_fire.row(0, named=True)
     share = f"{days['any'] / days['subject_days']:.0%}"
-    assert f"On {share} of the days from each person's first text to the last" in PeopleList(found).page(0).order
+    assert f"The rules had enough texts on {share} of all days." in PeopleList(found).page(0).order
     assert share not in ("0%", "100%")
 
 

@@ -29,12 +29,12 @@ from tests.support.opened_page import opened
 
 LAST = full_report.LAST
 CRISIS_SUBJECTS = ("demo-01", "demo-02", "demo-03")
-WARNING = "This report does not detect crises by itself."
+WARNING = "This report does not detect crises by itself: a person must read the texts."
 SOURCES = (
     "Crisis alerts are open for 3 people: 2 because of wording of the crisis list, 1 because the model alone reads a "
     "text as thoughts of death or self-harm."
 )
-PASSAGES = "The crisis list found 2 passages in the last 28 days; a person must read them."
+PASSAGES = "The crisis list found 2 passages in the last 28 days."
 
 
 def answer(con: duckdb.DuckDBPyConnection) -> None:
@@ -212,7 +212,11 @@ def test_one_passage_and_none_have_their_own_sentence() -> None:
         assert "The crisis list found no passages" in pages(con)["alerts.html"].lead
         answer(con)
         con.execute("DELETE FROM mentions WHERE subject_id = 'demo-01'")
-        assert "found 1 passage in the last 28 days; a person must read it." in pages(con)["alerts.html"].lead
+        lead = pages(con)["alerts.html"].lead
+        assert "found 1 passage in the last 28 days. Crisis alerts are open for 3 people: 1 because" in lead
+        con.execute("DELETE FROM mentions")
+        lead = pages(con)["alerts.html"].lead
+        assert "open for 3 people, because the model reads texts of theirs as thoughts of death or self-harm." in lead
 
 
 def test_a_model_without_the_question_says_so_in_one_sentence() -> None:
@@ -235,7 +239,7 @@ def test_pages_name_the_emotion_behind_high_risk_and_the_signal(con: duckdb.Duck
     assert note in figure(shown[full_report.FIRST], "course").unit
     assert "mean sadness score, P(sadness)" in {tile.label for tile in shown["index.html"].tiles}
     for signal, sentence in {
-        "p_high": "The signal is P(high risk). P(high risk) is the sadness score",
+        "p_high": "The signal is the sadness score, P(sadness).",
         "p_any": "The signal is P(any): the probability that a text shows any sign",
         "both": "The signal is the greater of P(high risk) and P(any)",
     }.items():
@@ -249,7 +253,7 @@ def test_chinese_pages_name_signs_and_crisis_without_english(con: duckdb.DuckDBP
     zh = inputs(con, lang="zh-TW", subject_pages=True, evidence=True)
     html = {one.file: page.render(one, zh.words) for one in site.pages(zh)}
     words = {file: said(text) for file, text in html.items()}
-    assert "本報告本身不能偵測危機。最近 28 天危機詞表找到 2 個段落；必須有人逐一閱讀。" in words["alerts.html"]
+    assert "本報告本身不能偵測危機：必須有人閱讀貼文。最近 28 天危機詞表找到 2 個段落。" in words["alerts.html"]
     assert "不到 11 人" in words["index.html"]
     assert "有貼文的 " in words[full_report.FIRST]
     english = [
