@@ -257,8 +257,9 @@ def gpus(
                 first = scores if first is None else first
                 row["greatest_difference"] = float((scores["p_high"] - first["p_high"]).abs().max())  # type: ignore[arg-type]
             results.append(row)
+            (out / "gpus.json").write_text(json.dumps(results, indent=1), encoding="utf-8")  # a stop keeps it
+            Console().print_json(data=row)
             shutil.rmtree(lake)
-    _save(results, out / "gpus.json")
 
 
 def word_texts(n_texts: int) -> list[str]:
