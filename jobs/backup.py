@@ -11,7 +11,6 @@ import datetime as dt
 import json
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -25,6 +24,7 @@ from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
 from monitor.errors import ConfigError
 from monitor.privacy.pseudonyms import default_key_file
+from monitor.scratch_folder import scratch_folder
 from monitor.settings import DEFAULT_FILE, load_settings
 
 CONTENTS = "backup.json"
@@ -49,8 +49,8 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
     try:
         with private_files(), db.only_writer():
             folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=folder, prefix=".backup-") as temporary:
-                unfinished = Path(temporary, target.name)
+            with scratch_folder(folder, ".backup-") as scratch:
+                unfinished = scratch / target.name
                 unfinished.mkdir()
                 with database_copy(db, unfinished / f".{db.file.name}") as _:
                     (unfinished / f".{db.file.name}").rename(unfinished / db.file.name)

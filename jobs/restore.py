@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +20,7 @@ from monitor.database.connection import Database, private_files
 from monitor.errors import ConfigError, DataError, cannot_write
 from monitor.privacy.agreement import read_fingerprint
 from monitor.privacy.pseudonyms import PLAIN, default_key_file
+from monitor.scratch_folder import scratch_folder
 
 CONTENTS = "backup.json"
 
@@ -47,11 +47,11 @@ def restore(source: Path, folder: Path) -> Database:
                 raise ConfigError(f"{folder / name}: exists already; name another folder with --to, or move it away")
         with private_files():
             folder.mkdir(parents=True, exist_ok=True)
-            with TemporaryDirectory(dir=folder, prefix=".restore-") as unfinished:
+            with scratch_folder(folder, ".restore-") as unfinished:
                 for name in contents["sha256"]:
-                    shutil.copyfile(source / name, Path(unfinished, name))
+                    shutil.copyfile(source / name, unfinished / name)
                 for name in contents["sha256"]:
-                    Path(unfinished, name).rename(folder / name)
+                    unfinished / name.rename(folder / name)
     except OSError as error:
         raise cannot_write(f"--to {folder}", error) from error
     db = Database(folder / contents["database"])

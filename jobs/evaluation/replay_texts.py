@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -26,6 +25,7 @@ from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.replay import Design, Pool, Scored, replay
+from monitor.scratch_folder import scratch_folder
 from reports.evaluation import replay_page
 from reports.evaluation.text_tables import as_text
 
@@ -129,8 +129,8 @@ def _read(path: Path) -> pl.DataFrame:
 
 
 def _score_pool(name: str, rows: pl.DataFrame, load: Callable[[], Scorer], out: Path) -> tuple[Scored, str, int]:
-    with TemporaryDirectory(dir=out) as folder:
-        file = Path(folder) / f"{name}.jsonl"
+    with scratch_folder(out, ".replay-") as folder:
+        file = folder / f"{name}.jsonl"
         rows.write_ndjson(file)
         return _score_once(file, load, out)
 

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from monitor.errors import DataError
 from monitor.intake.presets import Preset
 from monitor.intake.streams import check_growth
+from monitor.scratch_folder import scratch_folder
 
 _MAX_PERSON_BYTES = 2**20
 BAD_ZIP = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, lzma.LZMAError)  # of damage, or a password
@@ -88,8 +89,8 @@ def unpacked(path: Path, member: str) -> Iterator[Path]:
     Raises:
         DataError: it is damaged, or unpacks to too much.
     """
-    with tempfile.TemporaryDirectory(prefix="risk-monitor-") as folder:
-        copy = Path(folder) / f"member{PurePosixPath(member).suffix.lower()}"
+    with scratch_folder(Path(tempfile.gettempdir()), "risk-monitor-unpacked-") as folder:
+        copy = folder / f"member{PurePosixPath(member).suffix.lower()}"
         try:
             with zipfile.ZipFile(path) as packed, packed.open(member) as stream, copy.open("wb") as out:
                 size = packed.getinfo(member).compress_size

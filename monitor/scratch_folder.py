@@ -1,0 +1,55 @@
+"""Temporary folders for files that hold texts of people, which no killed process leaves for good."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+LEFT_AFTER_S = 3600.0  # a process in a container of the same name cannot be seen, but it uses its folder
+
+
+@contextmanager
+def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """A folder below `parent` that only its owner can read, removed at the end.
+
+    Its name holds the machine and the process, so that the next one removes what processes of this machine left that
+    were killed more than an hour ago.
+
+    Raises:
+        OSError: the folder cannot be made.
+    """
+    _remove_left(parent, prefix)
+    with TemporaryDirectory(dir=parent, prefix=f"{prefix}{_machine()}-{os.getpid()}-") as folder:
+        yield Path(folder)
+
+
+def _remove_left(parent: Path, prefix: str) -> None:
+    name = re.compile(rf"{re.escape(prefix)}{re.escape(_machine())}-(\d+)-\w+")
+    for folder in parent.glob(f"{prefix}*"):
+        match = name.fullmatch(folder.name)
+        if match is None or _runs(int(match[1])):
+            continue
+        with suppress(OSError):  # another user's, or removed meanwhile
+            if time.time() - folder.stat().st_mtime > LEFT_AFTER_S:
+                shutil.rmtree(folder)
+
+
+def _machine() -> str:
+    return re.sub(r"\W", "_", socket.gethostname())
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
