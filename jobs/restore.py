@@ -51,7 +51,7 @@ def restore(source: Path, folder: Path) -> Database:
                 for name in contents["sha256"]:
                     shutil.copyfile(source / name, unfinished / name)
                 for name in contents["sha256"]:
-                    unfinished / name.rename(folder / name)
+                    (unfinished / name).rename(folder / name)
     except OSError as error:
         raise cannot_write(f"--to {folder}", error) from error
     db = Database(folder / contents["database"])
