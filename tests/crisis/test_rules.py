@@ -77,6 +77,9 @@ def test_masked_and_misspelt_statements_are_raised(crisis: CrisisList, text: str
         "I am no longer suicidal",
         "no thoughts of suicide for me",
         "i have never wanted to die",
+        "I will not kill myself, I have too much to live for",
+        "I did not try to kill myself, it was an accident",
+        "I haven't hurt myself in two years",
     ],
 )
 def test_negated_statements_are_held_by_negation(crisis: CrisisList, text: str) -> None:
@@ -96,6 +99,14 @@ def test_negated_statements_are_held_by_negation(crisis: CrisisList, text: str) 
         "i'm not suicidal, but i would not mind dying in my sleep",
         "the only reason i don't kill myself is my cat",
         "i cant do this anymore i want to die",
+        "I'm trying not to kill myself",
+        "it takes everything I have not to end my life",
+        "i promised not to kill myself",
+        "I can't think of a single reason not to end it all",
+        "i barely managed to not kill myself",
+        "I didn't kill myself today",
+        "tell me why I should not end my life",
+        "trying so hard not to hurt myself tonight",
     ],
 )
 def test_negation_that_is_part_of_the_wish_does_not_hold(crisis: CrisisList, text: str) -> None:
