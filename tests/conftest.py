@@ -47,6 +47,12 @@ def new_databases_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield
 
 
+@pytest.fixture
+def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports without pictures: for each report, two processes start and load the renderer, which takes seconds."""
+    monkeypatch.setattr("reports.risk.pictures.write", lambda *_, **__: [])
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Folder of the real data sets (emotion/, timelines/, ...); the test is skipped where it is missing."""

@@ -12,20 +12,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.database import ledger, store
-from monitor.database.schema import migrate
 from monitor.errors import StoreError
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
 from monitor.privacy.pseudonyms import PLAIN
+from tests.support.empty_database import in_memory
 from tests.support.rows import count, documents, scores
 
 
 @pytest.fixture
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    connection = duckdb.connect()
-    migrate(connection)
-    yield connection
-    connection.close()
+    with in_memory() as connection:
+        yield connection
 
 
 def test_row_that_comes_twice_is_appended_once(con: duckdb.DuckDBPyConnection) -> None:
@@ -152,8 +150,7 @@ def test_totals_count_the_scores_of_one_model(con: duckdb.DuckDBPyConnection) ->
 
 def stored_after(batches: list[list[str]]) -> list[str]:
     """The doc_ids in the table after these batches were appended in this order."""
-    with duckdb.connect() as con:
-        migrate(con)
+    with in_memory() as con:
         for batch in batches:
             store.append_documents(con, documents(*batch), "r")
         return [doc_id for (doc_id,) in con.execute("SELECT doc_id FROM documents ORDER BY doc_id").fetchall()]

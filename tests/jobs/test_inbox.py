@@ -145,7 +145,7 @@ def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
     assert "b.csv was taken away before it was read" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -18,7 +17,7 @@ from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import score_pending
 from monitor.database import store
 from monitor.database.connection import Database
-from monitor.database.schema import migrate
+from tests.support.empty_database import in_memory
 from tests.support.hostile_strings import HOSTILE
 from tests.support.inputs import read, write
 from tests.support.keyword_scorer import KeywordScorer
@@ -101,8 +100,7 @@ def test_files_in_any_order_and_number_give_the_same_tables(batches: list[list[d
 def test_scores_are_appended_once_in_any_order(ids: list[tuple[str, str]], seed: int) -> None:
     kept = []
     for order in (ids, random.Random(seed).sample(ids * 2, 2 * len(ids))):
-        with duckdb.connect() as con:
-            migrate(con)
+        with in_memory() as con:
             store.append_documents(con, documents(*"abc"), "r")
             frames = [scores(doc_id, model=model) for doc_id, model in order]
             for frame in [*frames, pl.concat(frames)] if frames else []:

@@ -71,6 +71,7 @@ def test_nights_add_what_is_new_and_write_the_report(settings: Settings, capsys:
     ]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 120))
     with pytest.raises(RuntimeError):
@@ -84,6 +85,7 @@ def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
     assert (settings.out / "index.html").is_file()
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_an_empty_inbox_is_a_quiet_night(settings: Settings) -> None:
     run_nightly(settings, KeywordScorer)
     assert run_query(Database(settings.db), "SELECT status, n_read FROM runs").rows == [("done", 0)]
@@ -94,6 +96,7 @@ def test_two_nights_never_overlap(settings: Settings) -> None:
         run_nightly(settings, KeywordScorer)
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("key", ["inbox", "out", "snapshot"])
 def test_an_unusable_folder_fails_the_run_before_the_model_loads(
     settings: Settings, tmp_path: Path, key: str
@@ -129,6 +132,7 @@ def test_a_snapshot_in_the_inbox_would_be_input_and_clear_input_away(settings: S
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_a_full_disk_under_the_log_costs_no_row(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +157,7 @@ def test_a_full_disk_under_the_log_costs_no_row(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("restored", [False, True])
 def test_a_database_replaced_during_a_run_gets_no_alerts(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, restored: bool
@@ -180,6 +185,7 @@ def test_a_database_replaced_during_a_run_gets_no_alerts(
     assert run_query(Database(settings.db), "SELECT count(*) > 0 FROM alerts").rows == [(True,)]
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_another_risk_map_is_another_model(settings: Settings) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
     for name in ("one", "two"):

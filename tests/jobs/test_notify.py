@@ -24,7 +24,7 @@ from monitor.errors import ConfigError, DataError
 from monitor.settings import Settings, load_settings
 from tests.support.keyword_scorer import KeywordScorer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
 COUNTS = AlertCounts(raised=0, closed=1, open=5)
 REFUSING = SecretStr("json://user:hunter2@127.0.0.1:9/")  # nobody listens at the port of `discard`

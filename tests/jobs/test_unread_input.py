@@ -95,7 +95,7 @@ def test_damaged_file_is_an_error_after_its_readable_rows_are_scored(
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     path.rename(inbox / name)
-    done = run_pipeline(settings(tmp_path / "night", inbox), KeywordScorer, report=False)
+    done = run_pipeline(settings(tmp_path / "night", inbox, chunk_rows=N), KeywordScorer, report=False)
     assert done.quality.level == "yellow"
     assert list(done.counts.refused) == [inbox / name]
 
@@ -159,7 +159,7 @@ def test_zip_damaged_at_its_start_is_called_damaged(tmp_path: Path, name: str, f
     assert "UTF-8" not in line
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_night_reads_all_but_the_file_that_two_feeds_name_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

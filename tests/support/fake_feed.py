@@ -12,9 +12,9 @@ import polars as pl
 
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts, find_episodes, write_episodes
-from monitor.database.schema import migrate
 from monitor.labels import EMOTIONS, RiskMap, score_columns
 from monitor.privacy.codes import give_codes
+from tests.support.empty_database import in_memory
 
 MODEL = "model-a"
 START = dt.date(2026, 1, 5)  # a Monday
@@ -24,11 +24,8 @@ COURSES = ("stable", "declining", "drop", "recovering", "episodic")
 @contextmanager
 def database() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty in-memory database with the tables."""
-    con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
-    migrate(con)
-    yield con
-    con.close()
+    with in_memory() as con:
+        yield con
 
 
 def probabilities(high: float, mid: float = 0.0) -> list[float]:

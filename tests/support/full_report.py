@@ -85,7 +85,10 @@ def inputs() -> Inputs:
 
 
 def write(inputs: Inputs, out: Path) -> Path:
-    """The report's pages without the seconds that pictures take."""
+    """The report's pages, without pictures and with one page of a person: each of the others takes as long."""
+    n_persons = 0
     for one in pages.pages(inputs):
-        html.save(one, inputs.words, out)
+        n_persons += one.file.startswith("subjects/")
+        if n_persons < 2 or one.file == FIRST:
+            html.save(one, inputs.words, out)
     return out

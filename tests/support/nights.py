@@ -66,9 +66,10 @@ def fill(inbox: Path, night: int) -> None:
 
 
 def settings(folder: Path, inbox: Path, **others: Any) -> Settings:
-    """Settings of a run in a folder; the key is beside the inbox."""
+    """Settings of a run in a folder; the key is beside the inbox, and a commit has 40 texts unless `others` say."""
     paths = {"db": folder / "risk.duckdb", "out": folder / "report", "snapshot": folder / "snapshot"}
-    return Settings(inbox=inbox, key_file=inbox.with_name("key"), chunk_rows=40, settle_s=0, **paths, **others)
+    usual = {"inbox": inbox, "key_file": inbox.with_name("key"), "chunk_rows": 40, "settle_s": 0, **paths}
+    return Settings(**(usual | others))
 
 
 def contents(db: Path) -> dict[str, list[tuple[Any, ...]]]:
