@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,12 @@ def write(metrics: Json, out: Path) -> None:
     written = [out / name for name in FIXED_NAMES] + [path for figure in drawn for path in pages[figure.key]]
     files.claim(*(path for path in written if path.name != METRICS))  # the caller wrote metrics.json
     files.keep_only(written)
-    for figure in figures:
-        if figure.panels:
+    with axes.unchecked():
+        charts = {figure.key: _charts(figure) for figure in figures}  # each is on two pages
+        for figure in drawn:
             _save_pictures(figure, metrics, out)
-            _save(page(metrics, [figure], ()), out / f"{figure.key}.html")
-    _save(page(metrics, figures, tables), out / "index.html")
+            _save(_page(metrics, [figure], (), charts), out / f"{figure.key}.html")
+        _save(_page(metrics, figures, tables, charts), out / "index.html")
     _save(summary(metrics, tables), out / "Summary_Report.txt")
     _save(technical_report(metrics, tables, figures), out / "Technical_Report.md")
 
@@ -87,16 +88,19 @@ def _earlier_files(out: Path) -> Iterator[Path]:
                 yield from (page, page.with_suffix(".png"), page.with_suffix(".svg"))
 
 
-def page(metrics: Json, figures: Sequence[Picture], tables: Sequence[Table]) -> str:
-    """Figures and tables as one offline HTML page."""
-    charts = {
-        f"{figure.key}-{place}": panel.draw(FOR_CSS, width="container")
-        for figure in figures
-        for place, panel in enumerate(figure.panels)
-    }
+def _charts(figure: Picture) -> dict[str, Any]:
+    """The figure's charts by their ids on a page."""
+    panels = enumerate(figure.panels)
+    return {f"{figure.key}-{place}": panel.draw(FOR_CSS, width="container") for place, panel in panels}
+
+
+def _page(
+    metrics: Json, figures: Sequence[Picture], tables: Sequence[Table], charts: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """Figures and tables as one offline HTML page; `charts` holds those of each figure."""
     return offline.render(
         "evaluation/evaluation.html",
-        charts,
+        {name: chart for figure in figures for name, chart in charts[figure.key].items()},
         Words(),
         (offline.STYLE, "evaluation/evaluation.css"),
         title="Evaluation" if tables else figures[0].title,

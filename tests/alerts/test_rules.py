@@ -13,6 +13,7 @@ from monitor.alerts import state
 from monitor.alerts.rules import RULES, AlertRules
 from monitor.database.statements import query, statement
 from tests.support import alert_oracle, fake_feed
+from tests.support.tries import tries
 
 START = fake_feed.START
 LAST = START + dt.timedelta(days=400)
@@ -92,7 +93,7 @@ random_rules = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=tries(30))
 @given(
     feed=st.fixed_dictionaries({"a": days, "b": days}),
     rules=random_rules,

@@ -18,6 +18,7 @@ from monitor.privacy import agreement
 from monitor.privacy.pseudonyms import PLAIN
 from tests.support.empty_database import in_memory
 from tests.support.rows import count, documents, scores
+from tests.support.tries import tries
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ BATCHES = st.lists(st.lists(st.sampled_from("abcdef"), max_size=6), max_size=5)
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=tries(15))
 @given(orders=BATCHES.flatmap(lambda batches: st.tuples(st.just(batches), st.permutations([*batches, *batches]))))
 def test_order_and_repetition_of_batches_do_not_matter(
     orders: tuple[list[list[str]], list[list[str]]],

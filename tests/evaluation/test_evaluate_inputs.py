@@ -283,8 +283,8 @@ def test_an_evaluation_runs_where_duckdb_is_missing(tmp_path: Path) -> None:
     code = (
         "import sys\nsys.modules['duckdb'] = None\n"
         "from jobs.cli import main\n"
-        f"main(['evaluate', '--data', {str(data)!r}, '--out', {str(tmp_path / 'out')!r}, '--draws', '1', "
-        "'--resamples', '0', '--device', 'cpu'])"
+        f"main(['evaluate', '--data', {str(data)!r}, '--out', {str(tmp_path / 'out')!r}, "
+        "'--methods', 'zero_shot,fine_tuned', '--resamples', '0', '--device', 'cpu'])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -292,6 +292,7 @@ def test_an_evaluation_runs_where_duckdb_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
 def test_the_embedded_model_beats_the_baseline_on_the_real_test_split(data_dir: Path, tmp_path: Path) -> None:
     found = evaluate(str(data_dir / "emotion"), ["embedded"], tmp_path, methods=["fine_tuned"], resamples=0)
     values = [method["emotion"]["test"]["metrics"]["macro_f1"]["value"] for method in found["methods"]]

@@ -18,8 +18,11 @@ from monitor.intake.csv_jsonl import read_csv
 from monitor.intake.documents import MAX_TEXT_BYTES, check_file
 from monitor.intake.raw_rows import Lines
 from tests.support.inputs import DAY, GOOD, HEADER, read, refusals, write, write_rows
+from tests.support.tries import tries
 
-QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+QUICK = settings(
+    max_examples=tries(30), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @pytest.mark.parametrize(

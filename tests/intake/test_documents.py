@@ -17,6 +17,7 @@ from monitor.errors import DataError
 from monitor.intake.documents import DOCUMENT_SCHEMA, find_inputs, read_documents
 from monitor.intake.parquet import NO_WHOLE_ID
 from tests.support.inputs import DAY, HEADER, read, refusals, write, write_rows
+from tests.support.tries import tries
 
 FORMATS = ["feed.csv", "feed.csv.gz", "feed.jsonl", "feed.jsonl.gz", "feed.parquet", "FEED.CSV"]
 
@@ -170,7 +171,9 @@ ANY_ROW = st.fixed_dictionaries(
     {"subject_id": st.sampled_from(["s1", "s2", "", " s1 "]), "posted_at": ANY_TIME, "text": ANY_TEXT,
      "doc_id": st.sampled_from(["", "", "d1", "d2"])}
 )  # fmt: skip
-QUICK = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+QUICK = settings(
+    max_examples=tries(25), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @pytest.mark.slow

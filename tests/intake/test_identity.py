@@ -20,6 +20,7 @@ from monitor.intake.identity import NO_WHOLE_ID, PLACEHOLDER, ROUNDED, clean_ids
 from monitor.intake.parquet import NO_WHOLE_DECIMAL
 from monitor.intake.row_rules import IdRules
 from tests.support.inputs import DAY, HEADER, read, refusals, write, write_rows
+from tests.support.tries import tries
 
 WHEN = "2026-01-05T10:00:00Z"
 
@@ -89,7 +90,7 @@ ANY_ID = st.one_of(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tries(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ids=st.lists(ANY_ID, min_size=1, max_size=10))
 def test_ids_are_cleaned_alike_in_every_format_and_stay_apart(tmp_path: Path, ids: list[str]) -> None:
     rows: list[dict[str, object]] = [

@@ -22,6 +22,7 @@ from tests.support.hostile_strings import HOSTILE
 from tests.support.inputs import read, write
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.rows import documents, scores
+from tests.support.tries import tries
 
 ANY_VALUE = st.one_of(
     st.sampled_from(HOSTILE), st.text(max_size=20), st.none(), st.integers(), st.floats(), st.booleans(),
@@ -36,7 +37,7 @@ GOOD_OBJECT = st.fixed_dictionaries(
         "text": st.sampled_from(["joy", "sadness", "", *HOSTILE[:40]]),
     }
 )
-QUICK = settings(max_examples=40)
+QUICK = settings(max_examples=tries(20))
 
 
 @pytest.mark.slow
@@ -76,7 +77,7 @@ KEPT = (
 
 
 @pytest.mark.slow
-@settings(max_examples=5)
+@settings(max_examples=tries(4))
 @given(batches=st.lists(st.lists(GOOD_OBJECT, max_size=8), min_size=1, max_size=2), seed=st.integers(0, 99))
 def test_files_in_any_order_and_number_give_the_same_tables(batches: list[list[dict[str, str]]], seed: int) -> None:
     with TemporaryDirectory() as name:

@@ -24,7 +24,7 @@ from tests.support.lakes import contents, control
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "10"))
-TEXTS = int(os.environ.get("TEXTS", "1500"))
+TEXTS = int(os.environ.get("TEXTS", "600"))
 FILES = 3
 
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -283,9 +283,10 @@ def test_each_criterion_of_the_model_has_words() -> None:
     assert list(signs.SIGNS) == [*CRITERIA, "any"]
 
 
-@pytest.mark.browser
-@pytest.mark.parametrize("width", [400, 1400])
-def test_strips_and_hostile_passages_fit_and_run_nothing(browser: Browser, tmp_path: Path, width: int) -> None:
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report whose people and passages are named by an attacker."""
+    out = tmp_path_factory.mktemp("hostile")
     with fake_feed.database() as con:
         names = ATTACKS[:5]
         fake_feed.add(con, [(name, f"2026-01-{day:02d} 08:00", 0.9) for name in names for day in range(5, 19)])
@@ -298,9 +299,14 @@ def test_strips_and_hostile_passages_fit_and_run_nothing(browser: Browser, tmp_p
         )
         fake_feed.update_alerts(con, dt.date(2026, 1, 18), AlertRules(), "run-1")
         found = inputs(con, min_cohort=1, show_subjects=True, subject_pages=True, evidence=True)
-        full_report.write(found, tmp_path)
-    for file in ("index.html", "people.html", "alerts.html", next(tmp_path.glob("subjects/*")).relative_to(tmp_path)):
-        seen = opened(browser, tmp_path / file, width)
+        return full_report.write(found, out)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [400, 1400])
+def test_strips_and_hostile_passages_fit_and_run_nothing(browser: Browser, hostile: Path, width: int) -> None:
+    for file in ("index.html", "people.html", "alerts.html", next(hostile.glob("subjects/*")).relative_to(hostile)):
+        seen = opened(browser, hostile / file, width)
         assert seen.is_silent_and_offline(), (seen.messages, seen.requests)
         assert seen.page.evaluate("window.hacked") is None
         assert seen.count("img") == 0

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from reports.risk import suppression
 from reports.risk.suppression import Pieces
+from tests.support.tries import tries
 
 AS_OF = dt.date(2026, 2, 10)
 K = 3
@@ -81,7 +82,7 @@ def small_groups(texts: Sequence[Text]) -> list[set[tuple[str, int]]]:
 
 
 @pytest.mark.slow
-@settings(max_examples=80)
+@settings(max_examples=tries(40))
 @given(feeds | sparse)
 def test_no_small_cell_can_be_computed_from_what_is_shown(texts: list[Text]) -> None:
     columns = sorted({(text[1], text[2]) for text in texts})

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from monitor.errors import ConfigError
 from monitor.windows import window_queries
 from tests.support import fake_feed, window_oracle
+from tests.support.tries import tries
 from tests.support.window_oracle import Text
 
 CASES = [
@@ -184,7 +185,7 @@ feeds = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=40)
+@settings(max_examples=tries(20))
 @given(
     texts=feeds,
     as_of=st.integers(0, 105),
