@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -21,7 +22,12 @@ def rename(template: str, names: Mapping[str, str]) -> str:
 
 def fence_special_tokens(tokenizer: Any) -> tuple[Any, dict[str, str]]:
     """A copy whose special tokens answer to names no text contains, and the map from old to new names."""
-    state = json.loads(tokenizer.to_str())
+    return _fenced(tokenizer.to_str())
+
+
+@lru_cache(maxsize=2)  # an evaluation asks twenty times, and a large vocabulary takes half a second
+def _fenced(tokenizer: str) -> tuple[Any, dict[str, str]]:
+    state = json.loads(tokenizer)
     names = {token["content"]: f"{FENCE}{token['id']}{FENCE}" for token in state["added_tokens"] if token["special"]}
     for token in state["added_tokens"]:
         token["content"] = names.get(token["content"], token["content"])

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import altair as alt
 from jinja2 import Environment, StrictUndefined
 
 from monitor import NOT_A_DIAGNOSIS
@@ -207,34 +206,33 @@ def _facts(metrics: Json) -> list[tuple[str, str]]:
 def _save_pictures(figure: Picture, metrics: Json, out: Path) -> None:
     """Write the figure as PNG and SVG, in light colours, with model and warning below the panels."""
     width = (WIDTH - 190 * figure.columns) // figure.columns
-    panels: list[Any] = [
-        panel.draw(LIGHT, width=width).properties(  # type: ignore[attr-defined]
-            title=alt.TitleParams(panel.title.split(BETWEEN), fontSize=14)
-        )
-        for panel in figure.panels
+    charts = [panel.draw(LIGHT, width=width).to_dict(validate=False) for panel in figure.panels]  # type: ignore[attr-defined]
+    panels = [
+        {key: value for key, value in chart.items() if key not in axes.TOP_LEVEL}
+        | {"title": {"text": panel.title.split(BETWEEN), "fontSize": 14}}
+        for panel, chart in zip(figure.panels, charts, strict=True)
     ]
-    models = [f"{name}: {value}" for name, value in _facts(metrics) if name.startswith("Model ")]
-    combined = alt.concat(*panels, columns=figure.columns, spacing=36)
     # Panels that share a scale would get a second legend above them all.
-    combined = combined.resolve_scale(
-        color="independent",
-        x="independent",
-        y="independent",
-        size="independent",
-        strokeDash="independent",
-        shape="independent",
-    )
-    titled = alt.vconcat(combined, background=LIGHT.paper, padding=28).properties(
-        title=alt.TitleParams(
-            [*models, NOT_A_DIAGNOSIS],
-            orient="bottom",
-            fontSize=12,
-            fontWeight="normal",
-            color=LIGHT.muted,
-            offset=20,
-        )
-    )
-    draw(axes.VEGA_LITE, axes.spec(titled, LIGHT, FONT), out / f"{figure.key}.svg", with_png=True)
+    own = dict.fromkeys(("color", "x", "y", "size", "strokeDash", "shape"), "independent")
+    models = [f"{name}: {value}" for name, value in _facts(metrics) if name.startswith("Model ")]
+    together = {  # not by Altair, which would copy each chart several times
+        "$schema": charts[0]["$schema"],
+        "vconcat": [{"concat": panels, "columns": figure.columns, "spacing": 36, "resolve": {"scale": own}}],
+        "datasets": {name: rows for chart in charts for name, rows in chart.get("datasets", {}).items()},
+        "params": [param for chart in charts for param in chart.get("params", ())],
+        "background": LIGHT.paper,
+        "padding": 28,
+        "title": {
+            "text": [*models, NOT_A_DIAGNOSIS],
+            "orient": "bottom",
+            "fontSize": 12,
+            "fontWeight": "normal",
+            "color": LIGHT.muted,
+            "offset": 20,
+        },
+    }
+    specification = axes.styled(together, LIGHT, FONT)
+    draw(axes.VEGA_LITE, specification, out / f"{figure.key}.svg", with_png=True)
 
 
 def _json(value: object) -> str:

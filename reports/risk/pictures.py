@@ -23,7 +23,6 @@ from reports.style.rendering import Drawer
 
 FONT = "Liberation Sans, Arial, Noto Sans CJK TC, Noto Sans TC, PingFang TC, Microsoft JhengHei, sans-serif"
 WIDTH = 1100
-TOP_LEVEL = {"$schema", "config", "datasets", "params"}  # keys of the outermost specification alone
 INDEX = {
     "risk_trend": ("risk_trend",),
     "risk_heatmap": ("subject_week", "weekday_hour"),
@@ -97,7 +96,7 @@ def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]
     )
     stacked = {
         "$schema": charts[0]["$schema"],
-        "vconcat": [{key: value for key, value in chart.items() if key not in TOP_LEVEL} for chart in charts],
+        "vconcat": [{key: value for key, value in chart.items() if key not in axes.TOP_LEVEL} for chart in charts],
         "datasets": {name: rows for chart in charts for name, rows in chart.get("datasets", {}).items()},
         "params": [param for chart in charts for param in chart.get("params", ())],
         "resolve": {"scale": dict.fromkeys(("color", "x", "y", "strokeDash"), "independent")},

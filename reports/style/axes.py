@@ -18,6 +18,7 @@ from reports.style.wording import Words
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 """The version of Vega-Lite that this Altair writes, as vl-convert names it."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
+TOP_LEVEL = {"$schema", "config", "datasets", "params"}  # keys of the outermost specification alone
 KEY_WIDTH = 320  # pixels, of a colour ramp
 Rows = Sequence[tuple[str, str, str | None]]
 """Tooltip rows: column, title, and number format (None: text)."""

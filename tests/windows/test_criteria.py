@@ -35,8 +35,8 @@ def random_texts(seed: int) -> list[Text]:
 
 
 def insert(con: duckdb.DuckDBPyConnection, texts: list[Text]) -> None:
-    for index, (subject, cohort, day, criteria) in enumerate(texts):
-        fake_feed.add(con, [(f"{subject}@{cohort}", f"{day} 12:00", 0.25)])
+    fake_feed.add(con, [(f"{subject}@{cohort}", f"{day} 12:00", 0.25) for subject, cohort, day, _ in texts])
+    for index, (_, _, _, criteria) in enumerate(texts):
         if criteria is not None:
             con.execute(
                 "UPDATE scores SET criteria = ?, p_any = 0.5 WHERE doc_id = ?",
