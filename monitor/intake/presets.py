@@ -58,6 +58,11 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
+def _is_blank(value: object) -> bool:
+    """Whether nobody wrote a word. A value that is no string may be a text that we misread: it is to be refused."""
+    return value is None or (isinstance(value, str) and not value.strip())
+
+
 def _reddit(row: Row) -> Row:
     """Posts have a title and a selftext (or body), comments a body alone; their ids are counted apart."""
     kind = "t1" if "body" in row and "title" not in row else "t3"
@@ -85,7 +90,7 @@ def _slack(row: Row) -> Row | None:
     system = row.get("subtype") not in (None, "thread_broadcast", "me_message", "file_share", "reply_broadcast")
     if row.get("type", "message") != "message" or system or row.get("bot_id"):
         return None
-    if row.get("user") and not _text(row.get("text")).strip():
+    if row.get("user") and _is_blank(row.get("text")):
         return None
     doc_id = row.get("client_msg_id") or (f"{row['user']}-{row['ts']}" if row.get("user") and row.get("ts") else None)
     return {**row, "client_msg_id": doc_id}
@@ -113,26 +118,30 @@ def _telegram(row: Row) -> Row | None:
         return None
     text = row.get("text")
     if isinstance(text, list):
-        text = "".join(part if isinstance(part, str) else _text(part.get("text")) for part in text if part)
-    if not _text(text).strip():
+        parts: list[Any] = [part.get("text") if isinstance(part, dict) else part for part in text]
+        text = "".join(parts) if all(isinstance(part, str) for part in parts) else text
+    if _is_blank(text):
         return None
-    chat, number = row.get(PARENT, {}).get("id"), row.get("id")
+    parent, number = row.get(PARENT), row.get("id")
+    chat = parent.get("id") if isinstance(parent, dict) else None
     doc_id = None if chat is None or number is None else f"{chat}-{number}"  # messages are counted in their chat
     return {**row, "text": text, "subject": row.get("from_id") or row.get("from"), "doc_id": doc_id}
 
 
 def _dayone(row: Row) -> Row | None:
     """Day One escapes marks of Markdown, and stands pictures as links into the text."""
-    text = re.sub(r"!\[\]\(dayone-moment:[^)]*\)", "", _text(row.get("text")))
-    text = re.sub(r"\\([\\`*_{}\[\]()#+.!>~-])", r"\1", text)
-    return {**row, "text": text} if text.strip() or "text" not in row else None
+    text = row.get("text")
+    if isinstance(text, str):
+        text = re.sub(r"!\[\]\(dayone-moment:[^)]*\)", "", text)
+        text = re.sub(r"\\([\\`*_{}\[\]()#+.!>~-])", r"\1", text)
+    return None if _is_blank(text) and "text" in row else {**row, "text": text}
 
 
-def _m_path(row: Row) -> Row | None:
+def _m_path(row: Row) -> Row:
     """m-Path counts seconds of the participant's own clock; timeZoneOffset is their distance from UTC."""
     start = row.get("timeStampStart") or row.get("timeStampStop")
     if not start or str(start).strip() in ("0", "-1", "NA"):
-        return None  # a questionnaire that nobody opened
+        return {**row, "timeStampStart": None, "timeStampStop": None}  # a questionnaire that nobody opened
     try:
         utc = float(start) - float(row.get("timeZoneOffset") or 0)
     except ValueError:
@@ -183,6 +192,7 @@ CATALOGUE: dict[str, Preset] = {
         r"|deltautc",
         requires=(("connectionId", "timeStampStart"), ("connectionId", "timeStampStop")),
         arrange=_m_path,
+        many_forms=True,
     ),
     "reddit": Preset(
         "Reddit (JSON lines of posts or comments, as Pushshift writes them)",

@@ -8,7 +8,7 @@ import datetime as dt
 import io
 import json
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -201,6 +201,58 @@ def test_inspect_proposes_settings_that_read_the_export_untouched(export: Path) 
     block = as_toml(found.feed, export)
     assert block.startswith("[[feeds]]\n")
     assert not any(text[:12] in block or text[:12] in repr(found.columns) for text in TEXTS)
+
+
+ODD: list[object] = [None, 5, -1.5, True, "", "x", [], [5], [None], ["x", 5], {}, {"text": 5}, [["x"]], float("nan")]
+
+
+def with_odd_values(value: object) -> Iterator[object]:
+    """The value with one of its parts, however deep, replaced by another JSON value, or without it."""
+    yield from ODD
+    if isinstance(value, dict):
+        for key, part in value.items():
+            yield {name: other for name, other in value.items() if name != key}
+            yield from ({**value, key: odd} for odd in with_odd_values(part))
+    elif isinstance(value, list):
+        for i, part in enumerate(value):
+            yield from ([*value[:i], odd, *value[i + 1 :]] for odd in with_odd_values(part))
+
+
+def entries_of(name: str) -> list[dict[str, object]]:
+    content = (EXPORTS / name).read_text(encoding="utf-8")
+    if name.endswith(".jsonl"):
+        return [json.loads(line) for line in content.splitlines()]
+    tree = json.loads(content.partition(" = ")[2] if name.endswith(".js") else content)
+    return list(tree if isinstance(tree, list) else tree.get("messages") or tree["entries"])
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [
+        ("reddit_comments.jsonl", "reddit"),
+        ("tweets.js", "twitter-archive"),
+        ("slack_2026-10-05.json", "slack"),
+        ("discord.json", "discord"),
+        ("telegram_result.json", "telegram"),
+        ("dayone_Journal.json", "dayone"),
+    ],
+)
+def test_an_entry_with_any_other_json_value_in_it_costs_itself(tmp_path: Path, name: str, preset: str) -> None:
+    others = entries_of(name)
+    first = next(entry for entry in others if TEXTS[0][:9] in json.dumps(entry))
+    others.remove(first)
+    entries = [first, *with_odd_values(first), *others]
+    key = {"discord": "messages", "telegram": "messages", "dayone": "entries"}.get(preset)
+    if preset == "reddit":
+        content = "\n".join(map(json.dumps, entries))
+    else:
+        content = json.dumps({"id": 5, key: entries} if key else entries)
+    path = write(tmp_path / f"anna{Path(name).suffix}", content)
+    chunks = list(read_documents(path, feed=Feed(preset=preset), on_change="keep_both"))  # type: ignore[arg-type]
+    assert sum(chunk.n_read + chunk.n_not_texts for chunk in chunks) == len(entries)
+    taken = [text for chunk in chunks for text in chunk.documents["text"]]
+    assert {"x", TEXTS[4]} <= set(taken)
+    assert all(chunk.n_read == chunk.n_valid + chunk.rejects.height for chunk in chunks)
 
 
 DATED = [f"who{i % 3},0{1 + i % 9}/0{1 + i * 2 % 9}/2026 1{i % 10}:30,I feel rather sad today" for i in range(30)]
