@@ -187,13 +187,17 @@ def shape(value: str, longest: int = 40) -> str:
     return re.sub(r"([Aa]{3})[Aa]+", r"\1…", masked)
 
 
-def date_shape(value: str) -> str:
-    """What a value that is no date looks like, for a message; few different sentences over many values."""
+def date_shape(value: str, rule: DateRule = ISO_ONLY) -> str:
+    """What a value that is no date by this rule looks like, for a message; few sentences over many values."""
     if len(value) > 40 or sum(char.isdigit() for char in value) < 4:
         return "no date"
     found = f"its shape is {shape(value)}"
-    if has_year_last(value):
-        return f"{found}, day or month first? give day_first or date_format"
     if re.fullmatch(r"[2-6]\d{4}([.,]\d+)?", value.strip()):
         return f'{found}, a number of days as Excel counts them? give date_format = "{EXCEL}"'
+    if rule.formats:
+        return found
+    if has_year_last(value):
+        if rule.day_first is not None:
+            return f"{found}, but there is no such day with the {'day' if rule.day_first else 'month'} first"
+        return f"{found}, day or month first? give day_first or date_format"
     return found if _YEAR_FIRST.fullmatch(value.strip()) else f"{found}; give date_format"

@@ -312,7 +312,7 @@ def _date_reasons(rows: pl.DataFrame, dates: DateRule) -> pl.Series:
         return rows["reason"]
     start = f"not in the format {' or '.join(dates.formats)}" if dates.formats else BAD_TIME
     given = rows["given"].filter(odd)
-    reasons = given.map_elements(lambda value: f"{start}; {date_shape(value)}", return_dtype=pl.String)
+    reasons = given.map_elements(lambda value: f"{start}; {date_shape(value, dates)}", return_dtype=pl.String)
     return rows["reason"].scatter(odd.arg_true(), reasons)
 
 

@@ -79,6 +79,19 @@ def test_a_date_not_understood_is_named_by_its_shape(tmp_path: Path, written: st
     assert written not in reason
 
 
+@pytest.mark.parametrize(
+    ("known", "said"),
+    [
+        ({"date_format": "%d/%m/%Y"}, "not in the format %d/%m/%Y; its shape is 99/99/9999"),
+        ({"day_first": True}, "its shape is 99/99/9999, but there is no such day with the day first"),
+    ],
+)
+def test_a_message_asks_for_no_setting_that_the_feed_has(tmp_path: Path, known: dict[str, object], said: str) -> None:
+    path = write(tmp_path / "a.csv", "subject_id,posted_at,text\ns1,10/25/2026,x\n")
+    (chunk,) = read_documents(path, feed=Feed(**known))  # type: ignore[arg-type]
+    assert chunk.rejects["reason"][0].endswith(said)
+
+
 def test_months_are_never_guessed_but_follow_from_days_above_twelve(tmp_path: Path) -> None:
     def forms(*days: str) -> Path:
         rows = "".join(f"{day} 18:00:00,a@b.example,fine\n" for day in days)
