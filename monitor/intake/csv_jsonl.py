@@ -26,6 +26,10 @@ from monitor.intake.streams import open_text
 
 DELIMITERS = (",", ";", "\t")
 _HEADER_LINES = 100  # that a header with line ends in its names may have
+NO_HEADER = (
+    "its first line is no header (do its lines end in carriage returns alone, or its quotes not close?); save it again "
+    "as CSV in UTF-8"
+)
 NO_KEY = "the object has no such key"
 _IMPORT_ID = '{"ImportId"'  # begins the second row after Qualtrics' header
 
@@ -234,7 +238,7 @@ def read_header(lines: Lines, selection: Selection) -> Header | None:
         return None
     if any(line.fault for line in record):
         raise DataError(f"{selection.path}: not a text file in UTF-8; save it as CSV in UTF-8")
-    most_names, cause = 0, DataError(f"{selection.path}: its first line is no header")
+    most_names, cause = 0, DataError(f"{selection.path}: {NO_HEADER}")
     for delimiter in (feed.delimiter,) if feed and feed.delimiter else DELIMITERS:
         try:
             names = [

@@ -168,7 +168,6 @@ def _column_number(letters: bytes) -> int:
     return number - 1
 
 
-def sheet_sample(path: Path, name: str | None, n: int) -> tuple[list[str], list[list[str]]]:
-    """The header and the first n rows of a sheet, for `inspect`."""
-    rows = [fields for _, fields in islice(Sheet(path, name).rows(0), n + 1)]
-    return (rows[0], rows[1:]) if rows else ([], [])
+def sheet_rows(path: Path, name: str | None, n: int) -> list[list[str]]:
+    """The first n rows of a sheet, its header among them, for `inspect`."""
+    return [fields for _, fields in islice(Sheet(path, name).rows(0), n)]

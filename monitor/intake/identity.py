@@ -57,6 +57,7 @@ def clean_ids(ids: pl.Series, rules: IdRules | None = None, *, required: bool = 
     frame = ids.cast(pl.String).alias("id").to_frame()
     if frame.select(column.str.contains(r"[^\x21-\x7e]").any()).item():
         frame = frame.with_columns(column.str.replace_all(r"\p{DI}", "").str.normalize("NFC").str.strip_chars())
+    frame = frame.with_columns(column.str.strip_chars().is_in(PLACEHOLDERS).alias("placeholder"))  # before the rules
     if rules.strip:
         frame = frame.with_columns(column.str.replace_all(r"\s+", "").str.strip_chars(_OUTER))
     if rules.casefold:
@@ -68,7 +69,7 @@ def clean_ids(ids: pl.Series, rules: IdRules | None = None, *, required: bool = 
         faults = _mapped(numbers, _number_fault)
         frame = frame.with_columns(pl.coalesce(_mapped(numbers, _whole_number), column).alias("id"))
     frame = frame.with_columns(faults.alias("fault")).with_columns(pl.when(column != "").then("id"))
-    placeholder = column.is_in(PLACEHOLDERS)
+    placeholder = pl.col("placeholder") | column.is_in(PLACEHOLDERS)
     if required:
         frame = frame.with_columns(pl.when(placeholder).then(pl.lit(PLACEHOLDER)).otherwise("fault").alias("fault"))
     else:

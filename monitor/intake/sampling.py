@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from monitor.errors import DataError
 from monitor.intake.archives import members_to_read
-from monitor.intake.excel import sheet_sample
+from monitor.intake.excel import sheet_rows
 from monitor.intake.feeds import Feed
 from monitor.intake.json_entries import PLAIN_PATHS, Entries, NoJsonError, is_json_lines
 from monitor.intake.kinds import kind_of
@@ -75,8 +75,11 @@ def read_sample(path: Path, feed: Feed | None) -> Sample:
     if ending == "parquet":
         return _parquet(path)
     if ending == "xlsx":
-        names, rows = sheet_sample(path, feed.sheet if feed else None, SAMPLE_ROWS)
-        return _of_rows("Excel", names, rows)
+        rows = sheet_rows(path, feed.sheet if feed else None, SAMPLE_ROWS + _HEADER_LINES)
+        skip = (feed and feed.skip_rows) or _header_place(rows[:_HEADER_LINES], max(map(len, rows), default=0))
+        sample = _of_rows("Excel", rows[skip] if rows[skip:] else [], rows[skip + 1 :])
+        sample.skip_rows = skip
+        return sample
     member = _member(path, feed) if ending == "zip" else None
     if member is not None and member.lower().endswith((".parquet", ".xlsx")):
         raise DataError(f"{path}: unpack {member}, and inspect it")
@@ -150,24 +153,38 @@ def _csv(path: Path, text: str, feed: Feed | None) -> Sample:
     delimiter = (feed and feed.delimiter) or _delimiter(lines[: _HEADER_LINES * 5])
     skip = feed.skip_rows if feed else 0
     records = list(_records("".join(lines[skip:]), delimiter))
-    widths = Counter(map(len, records))
+    widths = Counter(len(fields) for _, fields in records)
     width = max(widths, key=lambda n: (widths[n], n)) if widths else 0
-    if not skip:
-        skip = next((i for i, fields in enumerate(records[:_HEADER_LINES]) if len(fields) == width), 0)
-        records = records[skip:]
-    names = [" ".join(name.split()) for name in records[0]] if records else []
+    if not skip and records:
+        place = _header_place([fields for _, fields in records[:_HEADER_LINES]], width)
+        records, skip = records[place:], records[place][0]
+    names = [" ".join(name.split()) for name in records[0][1]] if records else []
     if looks_like_a_row(names):
         raise DataError(f"{path}: its first line looks like a row; put the names of the columns above it")
-    rows = [dict(zip(names, fields, strict=False)) for fields in records[1:] if len(fields) == len(names)]
-    kind = f"CSV, {WORDS.get(delimiter, delimiter)} between columns"
-    return Sample(kind, names, _without_questions(rows), delimiter=delimiter, skip_rows=skip)
+    rows = [fields for _, fields in records[1:] if len(fields) == len(names)]
+    sample = _of_rows(f"CSV, {WORDS.get(delimiter, delimiter)} between columns", names, rows)
+    sample.rows, sample.delimiter, sample.skip_rows = _without_questions(sample.rows), delimiter, skip
+    return sample
+
+
+def _header_place(records: list[list[str]], width: int) -> int:
+    """The first of these records that holds names, if almost all of its fields do; a title fills one or two."""
+    filled = {
+        i: sum(bool(field.strip()) for field in fields)
+        for i, fields in enumerate(records)
+        if len(fields) == width and not looks_like_a_row(fields)
+    }
+    enough = min(max(filled.values(), default=0), max(width - 2, 2))
+    whole = (i for i, fields in enumerate(records) if len(fields) == width)
+    return next((i for i, n in filled.items() if n >= enough), next(whole, 0))
 
 
 def _of_rows(kind: str, names: list[str], rows: list[list[str]]) -> Sample:
     """The sample of a table whose header and rows are known."""
     names = [" ".join(name.split()) for name in names]
     filled = [fields for fields in rows if any(field.strip() for field in fields)]
-    return Sample(kind, names, [dict(zip(names, fields, strict=False)) for fields in filled])
+    tables = [{name: value for name, value in zip(names, fields, strict=False) if name} for fields in filled]
+    return Sample(kind, [name for name in names if name], tables)
 
 
 def _without_questions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -177,18 +194,21 @@ def _without_questions(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _records(text: str, delimiter: str) -> Iterable[list[str]]:
+def _records(text: str, delimiter: str) -> Iterable[tuple[int, list[str]]]:
+    """The fields of each record, and the number of lines before it."""
+    reader, n_before = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), 0
     with suppress(csv.Error):
-        for fields in itertools.islice(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), SAMPLE_ROWS):
+        for fields in itertools.islice(reader, SAMPLE_ROWS):
             if fields:
-                yield fields
+                yield n_before, fields
+            n_before = reader.line_num
 
 
 def _delimiter(lines: list[str]) -> str:
     """The delimiter that cuts most lines into the same number of fields, of more than one."""
 
     def fit(delimiter: str) -> tuple[int, int]:
-        widths = Counter(len(fields) for fields in _records("".join(lines), delimiter) if len(fields) > 1)
+        widths = Counter(len(fields) for _, fields in _records("".join(lines), delimiter) if len(fields) > 1)
         width, n = max(widths.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
         return n, width
 

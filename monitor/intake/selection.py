@@ -222,7 +222,7 @@ def normal(name: str) -> str:
 
 def listed(names: Iterable[str]) -> str:
     """Names of columns for a message, each cut at 40 characters, the first MAX_NAMES of them."""
-    short = [_short(name) for name in names]
+    short = [_short(name) for name in names if str(name).strip()]
     more = f" and {len(short) - MAX_NAMES} more" if len(short) > MAX_NAMES else ""
     return ", ".join(short[:MAX_NAMES]) + more if short else "none"
 
@@ -254,8 +254,13 @@ def _has(row: Mapping[str, Any], name: str) -> bool:
 
 
 def looks_like_a_row(fields: Sequence[str]) -> bool:
-    """Whether a first line holds values rather than names: a date, a number, an address, nothing, or a long text."""
-    return any(
+    """Whether a first line holds values rather than names: a date, a number, an address, nothing, or a long text.
+
+    The first name may be missing, as pandas leaves it above row numbers, and the last ones, as Excel leaves them.
+    """
+    last = max((i for i, field in enumerate(fields) if field.strip()), default=-1)
+    fields = fields[0 if fields and fields[0].strip() else 1 : last + 1]
+    return not fields or any(
         not field.strip()
         or len(field) > 120
         or _NUMBER.fullmatch(field.strip()) is not None

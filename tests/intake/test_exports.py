@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from jobs.inspect import print_inspection
+from monitor.errors import DataError
 from monitor.intake.documents import Chunk, read_documents
 from monitor.intake.feeds import Feed
 from monitor.intake.inspection import inspect_file
@@ -201,6 +202,42 @@ def test_inspect_proposes_settings_that_read_the_export_untouched(export: Path) 
     block = as_toml(found.feed, export)
     assert block.startswith("[[feeds]]\n")
     assert not any(text[:12] in block or text[:12] in repr(found.columns) for text in TEXTS)
+
+
+HEADERS = {
+    "pandas.csv": ",Who,When,What\n{}",
+    "row numbers.tsv": "\tWho\tWhen\tWhat\n{}",
+    "excel.csv": "Who,When,What,,,\n{}",
+    "title.csv": "Study 7,,\nwritten on 5 October,,\n,,\nWho,When,What\n{}",
+    "lines.csv": "Study 7\n\nWho,When,What\n{}",
+    "long title.csv": '"Study\n7",,\nWho,When,What\n{}',
+}
+
+
+@pytest.mark.parametrize("name", [*HEADERS, "title.xlsx", "numbers.xlsx"])
+def test_inspect_finds_the_header_below_a_title_and_beside_columns_without_a_name(tmp_path: Path, name: str) -> None:
+    rows: list[list[object]] = [[f"who{i % 3}", f"2026-10-0{i + 1}", f"a day that was fine {i}"] for i in range(6)]
+    path = tmp_path / name
+    if name == "title.xlsx":
+        write_excel(path, [["Study 7"], [None], ["Who", "When", "What"], *rows], merged="A1:C1")
+    elif name == "numbers.xlsx":
+        write_excel(path, [[None, "Who", "When", "What"], *([i, *row] for i, row in enumerate(rows))])
+    else:
+        before, after, mark = (
+            name in ("pandas.csv", "row numbers.tsv"),
+            3 * (name == "excel.csv"),
+            "\t,"[".csv" in name],
+        )
+        lines = (mark.join(map(str, [*[i] * before, *row, *[""] * after])) for i, row in enumerate(rows))
+        write(path, HEADERS[name].format("\n".join(lines)))
+    found = inspect_file(path)
+    assert [column.name for column in found.columns] == ["Who", "When", "What"]
+    assert (found.n_taken, found.n_rejected, found.questions) == (6, 0, {})
+    chunks = list(read_documents(path, feed=found.feed))
+    assert [text for chunk in chunks for text in chunk.documents["text"]] == [row[2] for row in rows]
+    if not found.feed.skip_rows:
+        with pytest.raises(DataError, match="it has: Who, When, What"):
+            next(read_documents(path))
 
 
 ODD: list[object] = [None, 5, -1.5, True, "", "x", [], [5], [None], ["x", 5], {}, {"text": 5}, [["x"]], float("nan")]

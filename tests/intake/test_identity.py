@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from monitor.errors import DataError
 from monitor.intake.csv_jsonl import NO_KEY
-from monitor.intake.identity import NO_WHOLE_ID, PLACEHOLDER, ROUNDED, clean_ids, look_alike_form
+from monitor.intake.identity import NO_WHOLE_ID, PLACEHOLDER, PLACEHOLDERS, ROUNDED, clean_ids, look_alike_form
 from monitor.intake.parquet import NO_WHOLE_DECIMAL
 from monitor.intake.row_rules import IdRules
 from tests.support.inputs import DAY, HEADER, read, refusals, write, write_rows
@@ -53,6 +53,14 @@ def test_an_id_is_cleaned_of_what_programs_add(given_id: str, expected: str | No
     assert cleaned(given_id) == [expected]
     assert cleaned(expected) == [expected], "a clean id stays as it is"
     assert clean_ids(pl.Series([given_id])).faults.to_list() == [None]
+
+
+@pytest.mark.parametrize("rules", [IdRules(), IdRules(casefold=True), IdRules(strip=True, casefold=True)])
+def test_a_word_for_a_missing_id_is_nobody_whatever_the_rules(rules: IdRules) -> None:
+    """Of all people without an id one person would be made."""
+    words = pl.Series([f" {word}\u200b" for word in PLACEHOLDERS])
+    assert clean_ids(words, rules).faults.to_list() == [PLACEHOLDER] * len(words)
+    assert clean_ids(words, rules, required=False).ids.to_list() == [None] * len(words)
 
 
 @pytest.mark.parametrize(
