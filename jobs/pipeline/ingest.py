@@ -20,6 +20,7 @@ from jobs.pipeline.inbox import sha256_of, size_and_mtime
 from jobs.pipeline.run_counts import RunCounts
 from monitor.database import store
 from monitor.database.connection import Database
+from monitor.database.store import InputFile
 from monitor.errors import ConfigError, DataError
 from monitor.intake import documents
 from monitor.intake.feeds import Feed, FeedOf
@@ -76,7 +77,7 @@ def ingest(
         DataError, ConfigError: a file cannot be read at all; the files before it are in the database. Of a file that
             is damaged further on the rows before are read, and it becomes one reject more.
     """
-    read_before = dict[tuple[int, str], store.InputFile]()  # by bytes and SHA-256; a forgotten file has no name
+    read_before = dict[tuple[int, str], InputFile]()  # by bytes and SHA-256; a forgotten file has no name
     on_change = rules.get("on_change", "reject")
     if unattended or on_change == "replace":
         with db.reading() as con:
@@ -102,7 +103,7 @@ def read_files(
     commit: Commit,
     counts: RunCounts,
     *,
-    read_before: Mapping[tuple[int, str], store.InputFile] = MappingProxyType({}),
+    read_before: Mapping[tuple[int, str], InputFile] = MappingProxyType({}),
     unattended: bool = False,
     feed_of: FeedOf | None = None,
     **rules: Unpack[ReadRules],
@@ -129,10 +130,7 @@ def read_files(
                 sha256 = sha256_of(path)
                 known = read_before.get((before[0], sha256)) if before is not None else None
                 if known and unattended and known.read_as is None:
-                    if known.fault is None:
-                        counts.n_skipped_files += 1
-                    else:
-                        writer.refuse(path, known.fault, sha256)
+                    _pass_over(path, known, writer)
                     continue
                 try:
                     feed = feed_of(path) if feed_of else None
@@ -146,8 +144,7 @@ def read_files(
                     counts.still_empty.append(path)
                     continue
                 chunks = documents.read_documents(path, feed=feed, **rules)
-                marked = (replace(chunk, read_before=known is not None) for chunk in chunks)
-                damage = _read_file(path, writer, marked, advance)
+                damage = _read_file(path, writer, chunks, advance, is_known=known is not None)
                 counts.n_files += 1
             except DataError as error:
                 if not unattended:
@@ -161,10 +158,18 @@ def read_files(
                 writer.refuse(path, damage, sha256)
             if before is None or size_and_mtime(path) != before:
                 print_note(f"{path.name} changed while it was read; the next run reads it again")
-                continue
-            none_taken = counts.empty.get(path) == NONE_TAKEN
-            fault, read_as = (damage, None) if damage else (NONE_TAKEN, read_as) if none_taken else (None, None)
-            writer.add_file(store.InputFile(documents.display_name(path), before[0], sha256, fault, read_as))
+            elif damage is None and counts.empty.get(path) == NONE_TAKEN:
+                writer.add_file(InputFile(documents.display_name(path), before[0], sha256, NONE_TAKEN, read_as))
+            else:
+                writer.add_file(InputFile(documents.display_name(path), before[0], sha256, damage))
+
+
+def _pass_over(path: Path, known: InputFile, writer: BatchWriter) -> None:
+    """Count a file that was read before, or name its fault."""
+    if known.fault is None:
+        writer.counts.n_skipped_files += 1
+    else:
+        writer.refuse(path, known.fault, known.sha256)
 
 
 def _hash_of(feed: Feed | None, rules: ReadRules) -> str:
@@ -176,12 +181,17 @@ def _hash_of(feed: Feed | None, rules: ReadRules) -> str:
 
 
 def _read_file(
-    path: Path, writer: BatchWriter, chunks: Iterable[documents.Chunk], advance: Callable[[int], None]
+    path: Path,
+    writer: BatchWriter,
+    chunks: Iterable[documents.Chunk],
+    advance: Callable[[int], None],
+    *,
+    is_known: bool,
 ) -> str | None:
-    """Read one file; returns why its end was not read, if so."""
+    """Read one file, which may be known from before; returns why its end was not read, if so."""
     n_read, n_valid, n_measures, unread = 0, 0, 0, None
     for chunk in chunks:
-        writer.add(chunk)
+        writer.add(replace(chunk, read_before=is_known))
         raise_if_stopped()
         advance(chunk.n_read)
         n_read, n_valid = n_read + chunk.n_read, n_valid + chunk.n_valid

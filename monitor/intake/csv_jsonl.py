@@ -27,8 +27,8 @@ from monitor.intake.streams import open_text
 DELIMITERS = (",", ";", "\t")
 _HEADER_LINES = 100  # that a header with line ends in its names may have
 NO_HEADER = (
-    "its first line is no header (do its lines end in carriage returns alone, or its quotes not close?); save it again "
-    "as CSV in UTF-8"
+    "its first line is no header (do lines end in carriage returns alone, or quotes not close?); save it as CSV in "
+    "UTF-8 again"
 )
 NO_KEY = "the object has no such key"
 _IMPORT_ID = '{"ImportId"'  # begins the second row after Qualtrics' header

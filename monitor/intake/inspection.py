@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -203,11 +203,7 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: dict[str
 
     def has_default(column: str) -> bool:
         """Whether the column that is read without settings has values; chooses another of its program's, if not."""
-        folded = {normal(name): name for name in table}
-        own = [folded[normal(name)] for name in defaults.get(column, (column,)) if normal(name) in folded]
-        if column == "posted_at" and defaults.get(column) == ():
-            own = [name for name in table if re.fullmatch(TIME_OF_FORM, normal(name))]
-            own = own if len(own) == 1 else []
+        own = _own_columns(table, column, defaults.get(column, (column,)))
         if own and own[0] not in filled:
             chosen[column] = next((name for name in own if name in filled), None)
         return bool(own) and (own[0] in filled or chosen[column] is not None)
@@ -238,6 +234,15 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: dict[str
                     names = [name for name in names if len(set(filled[name])) == len(filled[name])]
                 chosen[column] = next(iter(names), None)
     return {name: value for name, value in chosen.items() if value}
+
+
+def _own_columns(table: Mapping[str, Sequence[str]], column: str, names: Sequence[str]) -> list[str]:
+    """The columns of the sample that are read as `column` without settings, in the order of `names`."""
+    if column == "posted_at" and not names:
+        own = [name for name in table if re.fullmatch(TIME_OF_FORM, normal(name))]
+        return own if len(own) == 1 else []
+    folded = {normal(name): name for name in table}
+    return [folded[normal(name)] for name in names if normal(name) in folded]
 
 
 def _choose_subject(columns: dict[str, list[str]], kinds: dict[str, str], questions: dict[str, str]) -> str | None:
