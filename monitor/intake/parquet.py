@@ -32,6 +32,7 @@ from monitor.intake.raw_rows import (
     measure_column,
 )
 from monitor.intake.selection import Selection, join, missing_columns
+from monitor.intake.streams import check_growth
 
 MANY_ROWS, ROWS_A_BYTE = 10_000_000, 20  # a file with more rows than both of them is refused
 PART_ROWS = 256  # decoded at a time, because their size is unknown before
@@ -58,7 +59,7 @@ def read_parquet(path: Path, batch_rows: int, selection: Selection | None = None
             raise DataError(
                 f"{path}: not a readable Parquet file (cut short or damaged?); export it again"
             ) from error
-        _refuse_too_many_rows(path, file.metadata.num_rows)
+        check_size(path, file.metadata)
         read = _FeedColumns(path, file.schema_arrow, selection) if selection and selection.feed else None
         columns = read.columns if read else _parquet_columns(path, file.schema_arrow)
         row = 1
@@ -71,9 +72,10 @@ def read_parquet(path: Path, batch_rows: int, selection: Selection | None = None
             yield Batch(BatchBuilder().build().rows, [damaged])
 
 
-def _refuse_too_many_rows(path: Path, n_rows: int) -> None:
-    """Raise DataError if the file claims more rows than its bytes can hold: no two texts pack so tightly."""
-    size = path.stat().st_size
+def check_size(path: Path, metadata: pq.FileMetaData) -> None:
+    """Raise DataError if the file claims more rows or bytes than its own can hold: no texts pack so tightly."""
+    size, n_rows = path.stat().st_size, metadata.num_rows
+    check_growth(path, sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), size)
     if n_rows > MANY_ROWS and n_rows > size * ROWS_A_BYTE:
         raise DataError(f"{path}: it claims {n_rows:,} rows in {size:,} bytes, as no export does; export it again")
 

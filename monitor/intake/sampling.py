@@ -22,6 +22,7 @@ from monitor.intake.excel import sheet_rows
 from monitor.intake.feeds import Feed
 from monitor.intake.json_entries import PLAIN_PATHS, Entries, NoJsonError, is_json_lines
 from monitor.intake.kinds import kind_of
+from monitor.intake.parquet import check_size
 from monitor.intake.presets import CATALOGUE
 from monitor.intake.raw_rows import BOM, DAMAGE, MAX_LINE_BYTES
 from monitor.intake.selection import looks_like_a_row, normal
@@ -274,9 +275,12 @@ def _parquet(path: Path) -> Sample:
     try:
         with path.open("rb") as stream:
             file = pq.ParquetFile(stream)
+            check_size(path, file.metadata)
             batch = next(file.iter_batches(SAMPLE_ROWS), None)
             names = list(file.schema_arrow.names)
             rows = [] if batch is None else batch.to_pylist()
+    except DataError:
+        raise
     except Exception as error:
         raise DataError(f"{path}: not a readable Parquet file (cut short or damaged?); export it again") from error
     return Sample("Parquet", names, rows)

@@ -117,7 +117,7 @@ def check_growth(path: Path, n_bytes: int, packed_bytes: int) -> None:
     if n_bytes > FREE_BYTES and n_bytes > MAX_GROWTH * packed_bytes:
         raise DataError(
             f"{path}: it unpacks to more than {MAX_GROWTH} times its size, as no export does (a zip bomb?); unpack "
-            "it yourself if you trust it"
+            "it yourself, or write it without compression, if you trust it"
         )
 
 

@@ -5,9 +5,11 @@ import gzip
 import json
 import tracemalloc
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 
 from monitor.errors import DataError
@@ -38,7 +40,7 @@ def refusal(path: Path, feed: Feed | None = None) -> str:
     return message
 
 
-@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz", "a.zip"])
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz", "a.zip", "a.parquet"])
 def test_a_bomb_is_refused_before_a_row_is_read_in_little_memory(
     tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,9 +51,14 @@ def test_a_bomb_is_refused_before_a_row_is_read_in_little_memory(
     path.write_bytes(packed)
     if name == "a.zip":
         pack(path, {"a.csv": content})
+    if name == "a.parquet":
+        table = pl.DataFrame({"subject_id": ["s"], "posted_at": ["2026-01-05"], "text": ["a" * 2**25]}).to_arrow()
+        pq.write_table(table, path, compression="zstd", use_dictionary=False)
     del content, packed
     tracemalloc.start()
     assert "unpacks to more than" in refusal(path)
+    with suppress(DataError):
+        assert "unpacks to more than" in (inspect_file(path).refused or "")
     assert tracemalloc.get_traced_memory()[1] < 2**24
     tracemalloc.stop()
 
