@@ -95,10 +95,11 @@ class _FeedColumns:
         self._own = {name: [schema.names[i] for i in where] for name, where in pairs if where}
         self._subject = places.subject
         for name, own in self._own.items():
-            for given in own if name in COLUMNS else ():
+            for given in own:
                 kind = schema.field(given).type
                 if not _is_usable(name, kind.value_type if pa.types.is_dictionary(kind) else kind):
-                    raise DataError(f"{path}: column {given} holds {kind}; export it as a string")
+                    wanted_kind = "a string" if name in COLUMNS else "a number"
+                    raise DataError(f"{path}: column {given} holds {kind}; export it as {wanted_kind}")
         self.names = list(dict.fromkeys(given for own in self._own.values() for given in own))
         named = {**self._own, **({"subject_id": []} if self._subject is not None else {})}
         self.columns = {name: name for name in named}
@@ -163,13 +164,15 @@ def _parquet_columns(path: Path, schema: pa.Schema) -> dict[str, str]:
 
 
 def _is_usable(name: str, kind: pa.DataType) -> bool:
-    """Whether a column of COLUMNS can be read from this type."""
+    """Whether a column of COLUMNS, or a measure, can be read from this type."""
     types = pa.types
     string = types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind)
     number = name != "text" and (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
     time = name == "posted_at" and (types.is_date(kind) or types.is_timestamp(kind))
-    uuid = name != "text" and isinstance(kind, pa.UuidType)
-    return bool(string or _is_binary(kind) or number or time or uuid or types.is_null(kind))
+    is_measure = name not in COLUMNS
+    uuid = name != "text" and isinstance(kind, pa.UuidType) and not is_measure
+    binary = _is_binary(kind) and not is_measure
+    return bool(string or binary or number or time or uuid or types.is_null(kind))
 
 
 def _is_binary(kind: pa.DataType) -> bool:

@@ -3,12 +3,15 @@
 import datetime as dt
 import gzip
 import json
+import re
 import tracemalloc
 import zipfile
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,7 +21,7 @@ from monitor.intake.documents import read_documents
 from monitor.intake.feeds import Feed
 from monitor.intake.inspection import inspect_file
 from tests.support.excel_file import write_excel
-from tests.support.inputs import GOOD, HEADER, read, refusals, write
+from tests.support.inputs import DAY, GOOD, HEADER, read, refusals, write
 
 SLACK = {"type": "message", "user": "U1", "ts": "1791225315.000100", "text": "x"}
 
@@ -52,7 +55,7 @@ def test_a_bomb_is_refused_before_a_row_is_read_in_little_memory(
     if name == "a.zip":
         pack(path, {"a.csv": content})
     if name == "a.parquet":
-        table = pl.DataFrame({"subject_id": ["s"], "posted_at": ["2026-01-05"], "text": ["a" * 2**25]}).to_arrow()
+        table = pl.DataFrame({"subject_id": ["s"], "posted_at": ["2026-01-05"], "text": ["a" * 2**23]}).to_arrow()
         pq.write_table(table, path, compression="zstd", use_dictionary=False)
     del content, packed
     tracemalloc.start()
@@ -70,6 +73,47 @@ def test_a_parquet_file_that_claims_more_rows_than_it_can_hold_is_refused(
     row = pl.DataFrame({"subject_id": ["s"], "posted_at": [dt.datetime(2026, 1, 5)], "text": ["x"]})
     pl.concat([row] * 100).sample(200_000, with_replacement=True).write_parquet(tmp_path / "a.parquet")
     assert "claims 200,000 rows" in refusal(tmp_path / "a.parquet")
+
+
+ARRAYS: dict[str, pa.Array] = {
+    "null": pa.nulls(3),
+    "bool": pa.array([True, False, None]),
+    "uint64": pa.array([2**64 - 1, 0, None], pa.uint64()),
+    "float": pa.array([float("nan"), float("inf"), -1e300]),
+    "half": pa.array([1.0, 2.5, None], pa.float32()).cast(pa.float16()),
+    "decimal": pa.array([Decimal("1.5"), Decimal(2), None], pa.decimal128(5, 2)),
+    "decimal256": pa.array([Decimal(10) ** 60, Decimal(2), None], pa.decimal256(70, 0)),
+    "binary": pa.array([b"\xff", b"ab", None]),
+    "fixed binary": pa.array([b"ab", b"cd", None], pa.binary(2)),
+    "date": pa.array([dt.date(1, 1, 1), dt.date(9999, 12, 31), None]),
+    "seconds": pa.array([2**40, -(2**40), None], pa.timestamp("s")),
+    "nanoseconds": pa.array([2**62, 0, None], pa.timestamp("ns", "Asia/Taipei")),
+    "time": pa.array([dt.time(1), None, None]),
+    "duration": pa.array([5, None, 1], pa.duration("s")),
+    "list": pa.array([["a"], None, []]),
+    "struct": pa.array([{"a": 1}, None, {"a": 2}]),
+    "map": pa.array([[("a", 1)], None, []], pa.map_(pa.string(), pa.int64())),
+    "dictionary": pa.array(["a", "b", None]).dictionary_encode(),
+    "numbers in a dictionary": pa.array([1, 2, None]).dictionary_encode(),
+    "view": pa.array(["a", None, "b"], pa.string_view()),
+}
+
+
+@pytest.mark.parametrize("column", ["subject_id", "posted_at", "text", "doc_id", "source", "sleep"])
+def test_a_parquet_column_of_any_type_is_read_or_refused_in_one_line(tmp_path: Path, column: str) -> None:
+    plain = {"subject_id": ["a", "b", "c"], "posted_at": [DAY] * 3, "text": ["x", "y", "z"]}
+    plain |= {"doc_id": ["1", "2", "3"], "source": ["s"] * 3, "sleep": ["1", "2", "3"]}
+    path, feeds = tmp_path / "a.parquet", [Feed(measures="sleep"), Feed(text=("text", "source"), measures="sleep")]
+    for array in ARRAYS.values():
+        pq.write_table(pa.table({**plain, column: array}), path)
+        for feed in (None, *feeds):
+            n_told, refusal = 3, f"{path}: column {column} holds x; export it as a string"
+            try:
+                n_told = sum(chunk.n_read + chunk.n_not_texts for chunk in read_documents(path, feed=feed))
+            except DataError as error:
+                refusal = str(error)
+            assert n_told == 3
+            assert re.fullmatch(rf"{path}: column {column} holds .*; export it as a (string|number)", refusal)
 
 
 def test_a_zip_is_read_if_it_holds_one_file_or_the_files_of_its_preset(tmp_path: Path) -> None:
