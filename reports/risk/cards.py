@@ -147,7 +147,7 @@ class Cards:
             curve=self._curve(person),
             strips=strips,
             strips_note=strips_note,
-            events=[self._event(event) for event in person.events],
+            events=list(dict.fromkeys(map(self._event, person.events))),  # one look at several alerts is one event
             passages=self._passages(person) if inputs.options.evidence else [],
             command=self._command(person),
         )
@@ -159,9 +159,13 @@ class Cards:
         if not person.events:
             return words("Nobody has looked")
         seen = {event["alert_id"] for event in person.events}
-        if all(alert["alert_id"] in seen for alert in person.alerts):
+        unseen = [alert for alert in person.alerts if alert["alert_id"] not in seen]
+        if not unseen:
             return words("Not looked at since the newest crisis text")
-        return words("Not looked at since the newest alert")
+        last_seen = max(alert["opened_on"] for alert in person.alerts if alert["alert_id"] in seen)
+        if all(alert["opened_on"] > last_seen for alert in unseen):
+            return words("Not looked at since the newest alert")
+        return words("{n} of {all} alerts not looked at", n=len(unseen), all=len(person.alerts))
 
     def _headline(self, person: Person) -> tuple[str, str]:
         """Why the card is in its group, and the numbers: beside a new alert a calm score is no all-clear."""

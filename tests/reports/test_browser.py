@@ -208,3 +208,33 @@ def test_the_tables_hold_what_the_charts_show(index: OpenedPage, inputs: Inputs)
     assert lines.count() == inputs.subject_week["subject_id"].n_unique()
     filled = index.page.locator("section[aria-labelledby=subject_week-title] tbody td:not(:empty)")
     assert filled.count() == inputs.subject_week.height
+
+
+def test_cards_are_filtered_ordered_and_found_without_a_network(browser: Browser, report: Path) -> None:
+    seen = opened(browser, report / "people.html")
+    page = seen.page
+
+    def shown() -> list[str]:
+        return page.locator(".card:visible").evaluate_all("cards => cards.map(card => card.id)")
+
+    everybody = shown()
+    assert len(everybody) > 3
+    page.fill("#search", everybody[2].lower())
+    assert shown() == [everybody[2]]
+    assert page.inner_text("#count").startswith(f"1 of {len(everybody)}")
+    page.fill("#search", "")
+    page.select_option("#group", "high")
+    high = shown()
+    assert 0 < len(high) < len(everybody)
+    assert high == [code for code in everybody if code in high]
+    page.select_option("#group", "")
+    page.select_option("#order", "code")
+    assert shown() == sorted(everybody)
+    page.select_option("#order", "days")
+    days = page.locator(".card:visible").evaluate_all("cards => cards.map(card => Number(card.dataset.days))")
+    assert days == sorted(days, reverse=True)
+    page.select_option("#order", "")
+    assert shown() == everybody
+    page.check("#unseen")
+    assert shown() == everybody  # nobody has looked at any of them
+    assert seen.is_silent_and_offline(), (seen.messages, seen.requests)

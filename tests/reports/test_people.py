@@ -186,6 +186,40 @@ def test_a_new_alert_beside_an_older_one_is_dated_and_its_reason_stands_first(co
     assert "13 Apr 2026" not in card.opened
 
 
+def test_a_card_tells_which_alerts_were_looked_at_and_each_look_once() -> None:
+    with fake_feed.database() as con:
+        fill(con)
+        con.execute(
+            "UPDATE alerts SET closed_on = NULL, closed_because = NULL, state = 'open' WHERE subject_id = 'high'"
+        )
+
+        def card() -> tuple[str, list[str]]:
+            found = inputs(con)
+            shown = Cards(found).card(next(one for one in people(found) if one.subject_id == "high"))
+            return shown.looked_text, [event.text for event in shown.events]
+
+        ids = con.execute(
+            "SELECT alert_id, opened_on < max(opened_on) OVER () FROM alerts WHERE subject_id = 'high'"
+            " ORDER BY opened_on, rule"
+        ).fetchall()
+        newest = ids[-1][0]
+        assert card() == ("Nobody has looked", [])
+        con.execute("BEGIN")
+        record_case(con, newest, by="Ana", outcome="contacted")
+        assert card()[0] == f"{len(ids) - 1} of {len(ids)} alerts not looked at"
+        con.execute("ROLLBACK")
+        con.execute("BEGIN")
+        older = [alert_id for alert_id, is_older in ids if is_older]
+        assert older
+        for alert_id in older:
+            record_case(con, alert_id, by="Ana", outcome="contacted")
+        assert card()[0] == "Not looked at since the newest alert"
+        con.execute("ROLLBACK")
+        record_case(con, inputs(con).code("high"), by="Ana", outcome="contacted", note="at once for all")
+        looked, events = card()
+        assert (looked, len(events)) == ("Looked at", 1)
+
+
 def test_a_sign_of_death_without_a_crisis_alert_says_why(con: duckdb.DuckDBPyConnection) -> None:
     found = inputs(con)
     shown = pl.DataFrame(
