@@ -16,6 +16,10 @@ from reports.risk.shading import excerpt
 from reports.style.wording import Words, exact, percent
 
 MOST_BARS = 60
+MOST_ROWS = (
+    400  # of a table of alerts or passages: with 2,000 people a page stays below 2 MB; the cards have everybody
+)
+MOST_TEXTS = 200
 OPEN = pl.col("is_open")
 
 
@@ -115,15 +119,15 @@ def alert_tiles(inputs: Inputs) -> list[Tile]:
     ]
 
 
-def open_alerts(inputs: Inputs, most: int | None = None, *, with_signs: bool = False) -> Figure:
-    """The first `most` open alerts as a table, optionally with the signs of each subject's last 14 days."""
+def open_alerts(inputs: Inputs, *, with_signs: bool = False) -> Figure:
+    """The first open alerts as a table, optionally with the signs of each subject's last 14 days."""
     words, not_closed = inputs.words, inputs.alerts.filter(OPEN)
     figure = partial(Figure, "open_alerts", words("Open alerts"), rules_unit(inputs))
     if inputs.people_hidden:  # checked first: "no alert" would also reveal something
         return figure(hidden_note(inputs))
     if not not_closed.height:
         return figure(unchecked_note(inputs) or words("No alert is open on {day}.", day=words.day(inputs.as_of)))
-    listed = not_closed.head(most) if most else not_closed
+    listed = not_closed.head(MOST_ROWS)
     summary = words(
         "{alerts} of {subjects} not closed.",
         alerts=words.count(not_closed.height, "alert"),
@@ -235,10 +239,11 @@ def closed_alerts(inputs: Inputs) -> Figure:
         return figure(hidden_note(inputs))
     if not closed.height:
         return figure(words("No alert was closed."))
-    return figure(
-        words("{alerts} closed.", alerts=words.count(closed.height, "alert")),
-        table=alert_table(closed, inputs, ""),
-    )
+    listed = closed.head(MOST_ROWS)
+    summary = words("{alerts} closed.", alerts=words.count(closed.height, "alert"))
+    if listed.height < closed.height:
+        summary = words.join(summary, _shown_note(listed, words))
+    return figure(summary, table=alert_table(listed, inputs, ""))
 
 
 def alert_bars(inputs: Inputs) -> Figure:
@@ -285,8 +290,9 @@ def alert_bars(inputs: Inputs) -> Figure:
 def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> Figure:
     """The texts with the highest risk behind the open alerts; only with the option `evidence`."""
     words = inputs.words
-    alerts = inputs.alerts.select("alert_id", "subject_id", "rule")
+    alerts = inputs.alerts.select("alert_id", "subject_id", "rule").with_row_index("place")
     texts = inputs.evidence.join(alerts, on="alert_id", how="left", maintain_order="left")
+    texts = texts.sort("place", maintain_order=True)
     if subject_id is not None:
         texts = texts.filter(pl.col("subject_id") == subject_id)
     unit = words(
@@ -308,10 +314,15 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
             percent(row["p_high"], 0),
             excerpt(row, weights.get((row["doc_id"],)), words, crisis=row["rule"] == "crisis"),
         )
-        for row in texts.to_dicts()
+        for row in texts.head(MOST_TEXTS).to_dicts()
     ]
+    summary = words.count(texts.height, "text")
+    if texts.height > MOST_TEXTS:
+        summary = words.join(
+            words("{count}.", count=summary), words("The first {n} are shown; the cards quote more.", n=MOST_TEXTS)
+        )
     columns = (words("Subject"), words("Rule"), words("Posted"), inputs.high_title, words("Text"))
-    return figure(words.count(texts.height, "text"), table=Table(columns, rows))
+    return figure(summary, table=Table(columns, rows))
 
 
 def crisis_passages(inputs: Inputs, root: str = "", subject_id: str | None = None) -> Figure:
@@ -335,7 +346,10 @@ def crisis_passages(inputs: Inputs, root: str = "", subject_id: str | None = Non
             row["phrase"],
             row["passage"],
         )
-        for row in passages.to_dicts()
+        for row in passages.head(MOST_ROWS).to_dicts()
     ]
+    summary = words.count(passages.height, "passage")
+    if passages.height > MOST_ROWS:
+        summary = words.join(words("{count}.", count=summary), words("The newest {n} are shown.", n=MOST_ROWS))
     columns = ("Subject", "Posted", "Phrase of the list", "Passage")
-    return figure(words.count(passages.height, "passage"), table=Table(tuple(map(words, columns)), rows))
+    return figure(summary, table=Table(tuple(map(words, columns)), rows))

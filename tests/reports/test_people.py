@@ -335,6 +335,32 @@ def test_two_thousand_people_in_a_crisis_fill_pages_below_two_megabytes_in_order
     assert len(listed.overview().brief) == 12
 
 
+def test_the_other_pages_stay_below_two_megabytes_too_and_say_what_they_leave_out() -> None:
+    with fake_feed.database() as con:
+        texts = [(f"p{n:04d}", f"2026-01-{day} 08:{n % 60:02d}", 0.9) for n in range(2000) for day in (15, 20)]
+        fake_feed.add(con, texts)
+        con.execute("UPDATE documents SET text = repeat('low <again> & ', 40) || doc_id")
+        con.execute("UPDATE scores SET s_suicidal = 0.99 WHERE CAST(posted_at AS DATE) = '2026-01-20'")
+        con.execute(
+            "INSERT INTO mentions BY NAME SELECT doc_id, subject_id, posted_at, 'p' AS phrase,"
+            " 'suicidal' AS criterion, 200 AS \"first\", 210 AS \"last\", 'raised' AS state, 'l' AS list_id,"
+            " 'r' AS run_id FROM documents"
+        )
+        fake_feed.update_alerts(con, dt.date(2026, 1, 20), AlertRules(), "run-1")
+        found = inputs(con, evidence=True)
+    page = pages.partial(pages.Page)
+    overview, alerts = pages.index(found, PeopleList(found), page), pages.alerts(found, page)
+    for one in (overview, alerts):
+        assert len(html.render(one, found.words).encode()) < 2_000_000
+    said = {figure.key: figure.summary for figure in alerts.figures}
+    assert said["open_alerts"].endswith("Only 400 are shown: those of the crisis rule first, then the newest.")
+    assert said["crisis_passages"] == "4,000 passages. The newest 400 are shown."
+    assert said["evidence"].endswith(" texts. The first 200 are shown; the cards quote more.")
+    tables = {figure.key: figure.table for figure in alerts.figures}
+    shown = [[row[0] for row in tables[key].rows] for key in ("open_alerts", "evidence")]
+    assert list(dict.fromkeys(shown[1])) == shown[0][: len(set(shown[1]))]  # texts in the order of their alerts
+
+
 def test_nobody_at_all_is_said_in_a_sentence() -> None:
     with fake_feed.database() as con:
         fake_feed.add(con, [("a", f"2026-01-{day:02d} 08:00", 0.1) for day in range(5, 15)])
