@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from reports.risk import cards, people
+from reports.risk import cards, legend, people
 from reports.risk.cards import PAGE_CARDS, TITLES, Card, Cards
 from reports.risk.figures import Link, Table
 from reports.risk.inputs import Inputs
@@ -108,8 +108,8 @@ class PeopleList:
         return PeoplePart(
             self.summary(),
             jumps=self._jumps(),
-            order=cards.order_note(self.inputs) if first else "",
-            legend=cards.legend(self.inputs) if first else (),
+            order=legend.order_note(self.inputs) if first else "",
+            legend=legend.legend(self.inputs) if first else (),
             changed=self.changed(),
             limits=limits(self.inputs),
             brief=[(self._cards.card(person), self.file(person.subject_id)) for person in first],
@@ -127,8 +127,8 @@ class PeopleList:
         return PeoplePart(
             self.summary(),
             jumps=self._jumps(),
-            order=cards.order_note(self.inputs) if shown else "",
-            legend=cards.legend(self.inputs) if shown else (),
+            order=legend.order_note(self.inputs) if shown else "",
+            legend=legend.legend(self.inputs) if shown else (),
             groups=self._groups(shown),
             pages=[Link(str(one + 1), page_name(one)) for one in range(self.n_pages)] if self.n_pages > 1 else (),
             everybody=self._everybody(),

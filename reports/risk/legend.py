@@ -1,0 +1,72 @@
+"""What a page of people says above its cards: the rule of their order, and what their parts mean."""
+
+from __future__ import annotations
+
+from reports.risk.cards import TITLES
+from reports.risk.inputs import Inputs
+from reports.style.wording import exact, percent
+
+
+def order_note(inputs: Inputs) -> str:
+    """The rule of the order, and on how many days the rules could have raised an alert."""
+    words, days = inputs.words, inputs.could_fire.row(0, named=True)
+    order = words(
+        "Order: crisis, alerted this week, still high, easing, silent. In each group, people whom nobody has looked "
+        "at come first. In a crisis, the newest text about death or self-harm decides next; in the other groups, the "
+        "higher score."
+    )
+    could_fire = words(
+        "The rules had enough texts on {share} of all days. On the other days only the crisis rule can raise an "
+        "alert, so a person without a card may still need somebody.",
+        share=percent(days["any"] / max(1, days["subject_days"]), 0),
+    )
+    return words.join(order, could_fire)
+
+
+def legend(inputs: Inputs) -> list[tuple[str, str]]:
+    """What the groups, the numbers, the curve and the squares of a card mean."""
+    words = inputs.words
+    line = exact(inputs.options.threshold)
+    curve = words(
+        "Each point is the mean of a week; the newest of the 12 weeks is on the right. The dashed line is "
+        "the mean of the person's past 8 weeks, the dotted line the alert line ({line}).",
+        line=line,
+    )
+    squares = words(
+        "Each square is a day; the newest is on the right. The darker a square, the larger the share of the "
+        "day's texts that showed the sign. Empty square: no text showed it. Dot: no texts."
+    )
+    usual = words("Of 100 weeks that are like the person's past 8 weeks, 95 have a mean in this range.")
+    return [
+        *_groups(inputs),
+        (words("Usual for them"), usual),
+        (words("Curve"), curve),
+        (words("Squares"), squares),
+        (words("All days"), words("For each person, the days from the first text to the last.")),
+    ]
+
+
+def _groups(inputs: Inputs) -> list[tuple[str, str]]:
+    words, options = inputs.words, inputs.options
+    calm = exact(options.rules.calm_share * options.threshold)
+    crisis = words(
+        "A text holds wording of the crisis list, or the model reads it as thoughts of death or self-harm. "
+        "One such text is enough."
+    )
+    high = words(
+        "All alerts are older than 7 days. The mean of the last 7 days is {calm} or above, or above what is "
+        "usual for this person.",
+        calm=calm,
+    )
+    easing = words(
+        "All alerts are older than 7 days. The mean of the last 7 days is below {calm}, and not above what "
+        "is usual for this person.",
+        calm=calm,
+    )
+    return [
+        (words(TITLES["crisis"]), crisis),
+        (words(TITLES["new"]), words("A rule raised an alert in the last 7 days. Older alerts may be open too.")),
+        (words(TITLES["high"]), high),
+        (words(TITLES["easing"]), easing),
+        (words(TITLES["silent"]), words("The person has written nothing for 7 days or longer.")),
+    ]
