@@ -103,7 +103,7 @@ def print_words(
 ) -> None:
     """Print one answer: the words that counted most, and the passage shaded by what each word adds."""
     named = ", ".join(f"'{_plain(word)}'" for word in strongest(text, weights, MOST_NAMED))
-    console.print(Text(f"\n  {name} {p:.3f}: {named or 'no word'} counted most"), soft_wrap=True)
+    console.print(Text(f"\n  {name} {p:.3f}: {named or 'no single word'} counted most"), soft_wrap=True)
     largest = max((weight for *_, weight in weights), default=0.0)
     line, place = Text("  "), found.first
     for first, last, weight in weights:
@@ -111,7 +111,7 @@ def print_words(
         line.append(_plain(text[place:first])).append(_plain(text[first:last]), style=look)
         place = last
     console.print(line, soft_wrap=True)
-    for first, last, weight in sorted(weights, key=lambda word: -word[2])[:10]:
+    for first, last, weight in sorted((word for word in weights if word[2]), key=lambda word: -word[2])[:10]:
         console.print(Text(f"  {weight:>+7.2f}  {_plain(text[first:last])}"), soft_wrap=True)
 
 
@@ -129,8 +129,8 @@ def command(
 ) -> None:
     """Say which sentences and words of a text its answer rests on.
 
-    A word's weight is what it adds to the log-odds of high risk, or of the sign that was found, while random halves
-    of the other words are left out.
+    A word's weight is what it adds to the log-odds of high risk, or of the sign that was found, while halves of the
+    other words are left out; 0 if it does not stand out of the noise.
     """
     if (text is None) == (doc_id is None):
         raise ConfigError("give either a text, or --doc-id and --db")

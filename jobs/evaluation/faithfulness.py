@@ -112,7 +112,7 @@ def _weights(
     """What each method says that each word of each text adds to high risk."""
     saliencies = [reader.weigh(text, spans) for text, spans in zip(texts, words, strict=True)]
     return {
-        OURS: [high for high, _ in weigh_words(scorer, texts, words)],
+        OURS: [found.values[:, 0] for found in weigh_words(scorer, texts, words)],
         "random": [rng.random(len(spans)) for spans in words],
         "attention": [saliency.attention for saliency in saliencies],
         "gradient": [saliency.gradient for saliency in saliencies],

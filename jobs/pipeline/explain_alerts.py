@@ -25,9 +25,9 @@ PIECE = 200  # most tokens of the passage that is weighed
 def explain_alerts(db: Database, scorer: Scorer, run_id: str, rules: AlertRules) -> int:
     """Store the weights of the words of texts behind open alerts; returns the number of texts.
 
-    A text costs its tokens as often as halves of it are left out in pairs, and twice more for its sentences. The
-    texts of crisis alerts come first, then those of the newest; what exceeds SHARE of the run's tokens is left for
-    the next run. A scorer that gives no log-odds explains nothing.
+    A text costs its tokens as often as halves of it are left out in pairs, once more for its words alone, and twice
+    for its sentences. The texts of crisis alerts come first, then those of the newest; what exceeds SHARE of the
+    run's tokens is left for the next run. A scorer that gives no log-odds explains nothing.
     """
     if not isinstance(scorer, Answerer):
         return 0
@@ -40,7 +40,7 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str, rules: AlertRules)
             "SELECT coalesce(sum(coalesce(n_tokens_read, n_tokens)), 0) FROM scores WHERE run_id = ?", [run_id]
         ).fetchall()
     passage = pl.min_horizontal(pl.col("n_tokens"), PIECE)
-    costs = rows.select((passage * (PAIRS + 2)).cum_sum())["n_tokens"]
+    costs = rows.select((passage * (PAIRS + 3)).cum_sum())["n_tokens"]
     rows = rows.filter(costs <= max(LEAST_TOKENS, SHARE * scored))
     if rows.is_empty():
         return 0

@@ -1,11 +1,13 @@
 """Why a text was scored as it was: its sentences with their own answers, and what each word adds, by occlusion.
 
-A random half of the words is left out, then the other half, PAIRS times, and a ridge regression says what each word
-adds to the answer's log-odds: LIME for words (Ribeiro et al. 2016, KDD), its masks in pairs as in Covert and Lee
-(2021, AISTATS), so that what words do together in pairs cancels out. Leaving out one word at a time costs more and
-says less, because an answer that several words support hardly moves when one of them is gone. The answers are P(high
-risk), the sum of a set of emotions against the rest, and P(criterion) of the criterion that was found, both before
-calibration. All variants of all texts are scored in one call, so that the scorer packs them into full batches.
+Half of the words is left out, then the other half, PAIRS times, and each word is read alone. A ridge regression says
+what each word adds to the answer's log-odds: it starts from what the word says alone, and the halves correct that.
+The halves are balanced (Plackett and Burman 1946, Biometrika), so that up to PAIRS words do not blur each other, and
+because they come in pairs, what two words do together cancels out (Covert and Lee 2021, AISTATS). Leaving out one
+word at a time says less, because an answer that several words support hardly moves when one of them is gone. The
+answers are P(high risk), the sum of a set of emotions against the rest, and P(criterion) of the criterion that was
+found, both before calibration. All variants of all texts are scored in one call, so that the scorer packs them into
+full batches.
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import hadamard
 
 from monitor.explanation.words import Span, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, RiskMap, names_above
 from monitor.model.sentences import sentence_spans
 
-PAIRS = 32  # of halves of a text: its tokens are computed as many times
+PAIRS = 32  # of halves of a text: its tokens are computed as many times; a power of two
 RIDGE = 2.0  # of PAIRS on the diagonal: words outnumber the pairs at times
+STANDS_OUT = 2.0  # standard errors from which a word's weight counts
 Floats = npt.NDArray[np.float64]
 
 
@@ -70,7 +74,10 @@ class Sentence(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word, and what it adds to the log-odds of P(high risk) and of the criterion (0 without one)."""
+    """A word, and what it adds to the log-odds of P(high risk) and of the criterion (0 without one).
+
+    A weight of less than STANDS_OUT standard errors is 0: nothing shows that the word adds or takes away.
+    """
 
     first: int
     last: int
@@ -115,11 +122,30 @@ def explain(scorer: Answerer, texts: Sequence[str]) -> list[Explanation]:
     """Explain the answer to each text; two calls of the scorer for all of them."""
     passages = find_passages(scorer, texts)
     spans = [word_spans(text, one.first, one.last) for text, one in zip(texts, passages, strict=True)]
-    weights = weigh_words(scorer, texts, spans, [one.criterion for one in passages])
+    found = weigh_words(scorer, texts, spans, [one.criterion for one in passages])
     return [
-        Explanation(*passage, tuple(Word(*span, float(a), float(b)) for span, a, b in zip(words, *own, strict=True)))
-        for passage, words, own in zip(passages, spans, weights, strict=True)
+        Explanation(*passage, tuple(Word(*span, *weights) for span, weights in zip(words, own.clear(), strict=True)))
+        for passage, words, own in zip(passages, spans, found, strict=True)
     ]
+
+
+class Weights(NamedTuple):
+    """What each word of a passage adds to the log-odds of high risk, and of a criterion.
+
+    Attributes:
+        values: (words, 2).
+        errors: their standard errors, (words, 2).
+    """
+
+    values: Floats
+    errors: Floats
+
+    def clear(self) -> list[list[float]]:
+        """The values, 0 for those that do not stand out of the noise."""
+        values: list[list[float]] = np.where(
+            np.abs(self.values) > STANDS_OUT * self.errors, self.values, 0.0
+        ).tolist()
+        return values
 
 
 def weigh_words(
@@ -127,44 +153,69 @@ def weigh_words(
     texts: Sequence[str],
     words: Sequence[Sequence[Span]],
     criteria: Sequence[str | None] | None = None,
-) -> list[tuple[Floats, Floats]]:
+) -> list[Weights]:
     """What each word adds to the log-odds of high risk and of a criterion; one call of the scorer for all texts.
 
     Args:
+        scorer: the model.
         texts: n texts.
         words: of each text, first and last character (exclusive) of the words that are weighed; what is outside
             them is not part of the passage.
         criteria: the criterion of each text, if any; its words weigh 0 without one.
-
-    Returns:
-        for each text two arrays of shape (words,).
     """
     halves = [_halves(len(own)) for own in words]
     variants = [
         without(text, own, is_left_out)
         for text, own, pairs in zip(texts, words, halves, strict=True)
-        for half in pairs
-        for is_left_out in (~half, half)
+        for is_left_out in (*~pairs, *pairs, *~np.eye(len(own), dtype=np.bool_), np.ones(len(own), dtype=np.bool_))
     ]
     high, symptoms = scorer.log_odds(variants)
-    weights, row = [], 0
+    found, row = [], 0
     for pairs, criterion in zip(halves, criteria or [None] * len(texts), strict=True):
-        rows = slice(row, row + 2 * len(pairs))
+        rows = slice(row, row + 2 * len(pairs) + pairs.shape[1] + 1)
         row = rows.stop
-        of_criterion = np.zeros(2 * len(pairs))
+        odds = np.stack([high[rows], np.zeros(rows.stop - rows.start)], axis=1)
         if criterion is not None and symptoms is not None:
-            of_criterion = symptoms[rows, ANSWERS.index(criterion)]
-        sides = np.where(pairs, 1.0, -1.0)
-        gains = np.stack([odds[::2] - odds[1::2] for odds in (high[rows], of_criterion)], axis=1)
-        slopes = np.linalg.solve(sides.T @ sides + RIDGE * np.eye(sides.shape[1]), sides.T @ gains)
-        fitted = np.asarray(slopes, dtype=np.float64)
-        weights.append((fitted[:, 0], fitted[:, 1]))
-    return weights
+            odds[:, 1] = symptoms[rows, ANSWERS.index(criterion)]
+        found.append(_weights(pairs, odds))
+    return found
 
 
 def _halves(n_words: int) -> npt.NDArray[np.bool_]:
-    """Random halves of a text's words, always the same ones; (PAIRS, n_words), no row without words."""
-    return np.random.default_rng(0).random((PAIRS if n_words else 0, n_words)) < 0.5
+    """Halves of a text's words, always the same ones; (PAIRS, n_words).
+
+    In every block of PAIRS words any two are together in half of the pairs; which words, and the halves of other
+    blocks, are chosen at random.
+    """
+    rng, balanced = np.random.default_rng(0), hadamard(PAIRS) > 0
+    blocks = [
+        balanced[rng.permutation(PAIRS)][:, rng.permutation(PAIRS)[: n_words - first]]
+        for first in range(0, n_words, PAIRS)
+    ]
+    return np.concatenate([np.empty((PAIRS, 0), dtype=np.bool_), *blocks], axis=1) ^ (rng.random(n_words) < 0.5)
+
+
+def _weights(halves: npt.NDArray[np.bool_], odds: Floats) -> Weights:
+    """The regression for one text.
+
+    Args:
+        halves: (PAIRS, words).
+        odds: (2 * PAIRS + words + 1, 2), log-odds of the halves, of their other halves, of each word alone, and of no
+            word.
+    """
+    sides = np.where(halves, 1.0, -1.0)
+    gains = odds[:PAIRS] - odds[PAIRS : 2 * PAIRS]
+    alone = odds[2 * PAIRS : -1] - odds[-1]
+    expected = sides @ alone
+    squares = (expected**2).sum(axis=0)
+    share = np.divide((expected * gains).sum(axis=0), squares, out=np.zeros(2), where=squares > 0).clip(0.0)
+    rest = gains - share * expected
+    products = sides.T @ sides
+    inverse = np.linalg.inv(products + RIDGE * np.eye(len(products)))
+    slopes = inverse @ sides.T @ rest
+    misfit = rest - sides @ slopes
+    variance = (misfit**2).sum(axis=0) / (PAIRS - np.trace(inverse @ products))
+    return Weights(share * alone + slopes, np.sqrt(np.outer(np.diag(inverse), variance)))
 
 
 def find_passages(scorer: Answerer, texts: Sequence[str]) -> list[Passage]:

@@ -42,19 +42,19 @@ def shaded(text: str, starts_at: int, weights: Sequence[Weight], words: Words) -
     Args:
         text: the excerpt.
         starts_at: its first character in the whole text, which places are counted in.
-        weights: of the words of the whole text, in order; those outside the excerpt are left out.
+        weights: of the words of the whole text, in order, 0 for those that do not stand out of the noise; those
+            outside the excerpt are left out. Without any the text is not shaded, and nothing is said of its words.
         words: the language.
     """
     inside = [(first - starts_at, last - starts_at, weight) for first, last, weight in weights]
     inside = [word for word in inside if word[0] >= 0 and word[1] <= len(text)]
-    largest = max((weight for *_, weight in inside), default=0.0)
-    if largest <= 0:
+    if not inside:
         return Markup.escape(text)
-    furthest = max(abs(weight) for *_, weight in inside)
+    largest, furthest = max(weight for *_, weight in inside), max(abs(weight) for *_, weight in inside)
     parts, place = [], 0
     for first, last, weight in inside:
-        look = next((look for share, look in STEPS if weight >= share * largest), "")
-        look = look or ("takes" if weight <= TAKES * furthest else "")
+        look = next((look for share, look in STEPS if weight > 0 and weight >= share * largest), "")
+        look = look or ("takes" if weight < 0 and weight <= TAKES * furthest else "")
         if look and first >= place:
             parts += [
                 Markup.escape(text[place:first]),
@@ -68,10 +68,10 @@ def shaded(text: str, starts_at: int, weights: Sequence[Weight], words: Words) -
 
 
 def counted_most(text: str, weights: Sequence[Weight], words: Words) -> str:
-    """The sentence that names the words that add most; "" if none adds anything."""
+    """The sentence that names the words that add most, or says that none does."""
     names = [words("'{word}'", word=word) for word in strongest(text, weights, MOST_NAMED)]
     if not names:
-        return ""
+        return words("No single word counted most.")
     if len(names) == 1:
         return words("{word} counted most.", word=names[0])
     return words("{words} and {last} counted most.", words=words(", ").join(names[:-1]), last=names[-1])

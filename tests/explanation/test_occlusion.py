@@ -1,6 +1,6 @@
 """Explanations: sentences with their own answers, words by what leaving them out changes, and their faithfulness."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from types import SimpleNamespace
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monitor.explanation.faithfulness import faithfulness, high_risk
-from monitor.explanation.occlusion import PAIRS, explain, weigh_words
+from monitor.explanation.occlusion import PAIRS, Weights, explain, weigh_words
 from monitor.explanation.words import strongest, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS, RiskMap
 
@@ -48,8 +48,7 @@ TEXT = "What a lovely day. I feel worthless again!"
 def test_words_and_sentences_of_a_short_text() -> None:
     (found,) = explain(WordScorer(), [TEXT])
     weights = {TEXT[w.first : w.last]: (w.high, w.criterion) for w in found.words}
-    # The ridge draws weights towards 0 by its share of PAIRS, one part in seventeen.
-    near = partial(pytest.approx, rel=0.1, abs=0.1)
+    near = partial(pytest.approx, abs=1e-6)
     assert weights["worthless"] == near((2.0, 4.0))
     assert weights["again!"] == near((1.0, 0.0))
     assert weights["lovely"] == near((-1.5, 0.0))
@@ -63,31 +62,65 @@ def test_words_and_sentences_of_a_short_text() -> None:
     assert (found.first, found.last) == (0, len(TEXT))
 
 
-def test_a_word_weighs_what_it_adds_in_the_company_of_random_halves() -> None:
-    class Either(WordScorer):
-        def log_odds(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-            return np.array([4.0 * ("low" in text or "sad" in text) for text in texts]), np.zeros((len(texts), 12))
+class Function(WordScorer):
+    """Log-odds of high risk by a function of the words."""
 
+    def __init__(self, odds: Callable[[list[str]], float]) -> None:
+        super().__init__()
+        self.odds = odds
+        self.texts: list[str] = []
+
+    def log_odds(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        self.texts += texts
+        return np.array([self.odds(text.split()) for text in texts]), np.zeros((len(texts), 12))
+
+
+def weigh(odds: Callable[[list[str]], float], text: str) -> Weights:
+    """The weights of one text's words."""
+    return weigh_words(Function(odds), [text], [word_spans(text, 0, len(text))])[0]
+
+
+def test_a_word_weighs_what_it_adds_in_the_company_of_halves() -> None:
     text = "so low and sad a day was this one of all days"
-    ((weights, criterion),) = weigh_words(Either(), [text], [word_spans(text, 0, len(text))])
-    by_word = dict(zip(text.split(), weights, strict=True))
-    assert by_word["low"] == pytest.approx(2.0, abs=0.5), "each of two words that do alone counts half"
-    assert by_word["sad"] == pytest.approx(2.0, abs=0.5)
-    assert max(abs(weight) for word, weight in by_word.items() if word not in ("low", "sad")) < 0.7
-    assert not criterion.any()
+    found = weigh(lambda words: 4.0 * ("low" in words or "sad" in words), text)
+    by_word = dict(zip(text.split(), found.values[:, 0], strict=True))
+    assert by_word["low"] == pytest.approx(2.0, abs=0.3), "each of two words that do alone counts half"
+    assert by_word["sad"] == pytest.approx(2.0, abs=0.3)
+    assert max(abs(weight) for word, weight in by_word.items() if word not in ("low", "sad")) < 0.3
+    assert not found.values[:, 1].any()
 
 
-def test_a_long_passage_costs_no_more_variants_than_a_short_one() -> None:
-    seen: list[int] = []
+@pytest.mark.parametrize("n_words", [1, 2, 7, PAIRS])
+def test_words_that_add_up_get_their_weights_exactly(n_words: int) -> None:
+    true = np.random.default_rng(1).normal(size=n_words)
+    found = weigh(lambda words: sum(true[int(word)] for word in words), " ".join(map(str, range(n_words))))
+    assert found.values[:, 0] == pytest.approx(true)
+    assert found.errors[:, 0] == pytest.approx(np.zeros(n_words), abs=1e-9)
 
-    class Counting(WordScorer):
-        def log_odds(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-            seen.append(len(texts))
-            return super().log_odds(texts)
 
-    text = "one two three " * 100
-    weigh_words(Counting(), [text, "one", ""], [word_spans(some, 0, len(some)) for some in (text, "one", "")])
-    assert seen == [2 * 2 * PAIRS]
+@pytest.mark.parametrize("n_words", [12, 24, 80])
+def test_what_does_not_stand_out_of_the_noise_weighs_0(n_words: int) -> None:
+    def odds(words: list[str]) -> float:
+        noise = np.random.default_rng(list(map(int, words))).normal()
+        return 10.0 * ("0" in words) + noise
+
+    found = weigh(odds, " ".join(map(str, range(n_words))))
+    high = np.array(found.clear())[:, 0]
+    assert high[0] == pytest.approx(10.0, abs=1.5)
+    assert (high[1:] == 0).mean() > 0.85
+    assert (np.abs(found.values[1:, 0]) <= 2 * found.errors[1:, 0]).mean() > 0.85
+
+
+def test_no_word_stands_out_where_only_their_number_counts() -> None:
+    found = weigh(lambda words: float(len(words) % 2), "to be it of")
+    assert found.clear() == [[0.0, 0.0]] * 4
+
+
+def test_a_text_costs_its_words_as_often_as_there_are_pairs_and_once_more() -> None:
+    scorer = Function(len)
+    texts = ["one two three " * 100, "one", ""]
+    weigh_words(scorer, texts, [word_spans(text, 0, len(text)) for text in texts])
+    assert sum(len(text.split()) for text in scorer.texts) == 301 * (PAIRS + 1)
 
 
 @pytest.mark.parametrize(

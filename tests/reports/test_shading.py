@@ -28,9 +28,16 @@ def test_places_are_counted_in_the_whole_text() -> None:
     )
 
 
-@pytest.mark.parametrize("weights", [[], [(0, 1, -1.0)]])
-def test_without_a_word_that_adds_the_text_stays_as_it_is(weights: list[tuple[int, int, float]]) -> None:
-    assert shaded("<b> & so", 0, weights, Words("en")) == "&lt;b&gt; &amp; so"
+def test_a_text_without_weights_stays_as_it_is() -> None:
+    assert shaded("<b> & so", 0, [], Words("en")) == "&lt;b&gt; &amp; so"
+
+
+@pytest.mark.parametrize("weights", [[(0, 1, -1.0), (2, 4, 0.0)], [(0, 1, 0.0), (2, 4, 0.0)]])
+def test_a_text_in_which_no_word_stands_out_says_so(weights: list[tuple[int, int, float]]) -> None:
+    html = str(shaded("I be", 0, weights, Words("en")))
+    assert html.endswith('<span class="counted">No single word counted most.</span>')
+    assert 'class="adds' not in html
+    assert ('class="takes"' in html) == (weights[0][2] < 0)
 
 
 def test_a_text_is_never_html() -> None:
