@@ -26,21 +26,23 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str, rules: AlertRules)
     """Store the weights of the words of texts behind open alerts; returns the number of texts.
 
     A text costs its tokens as often as halves of it are left out in pairs, once more for its words alone, and twice
-    for its sentences. The texts of crisis alerts come first, then those of the newest; what exceeds SHARE of the
-    run's tokens is left for the next run. A scorer that gives no log-odds explains nothing.
+    for its sentences; the tokens of the model's question come to each half and word. The texts of crisis alerts come
+    first, then those of the newest; what exceeds SHARE of the run's tokens is left for the next run. A scorer that
+    gives no log-odds explains nothing.
     """
     if not isinstance(scorer, Answerer):
         return 0
-    model_id = scorer.model.model_id
+    model_id, beside = scorer.model.model_id, scorer.tokens_beside_text
     with db.reading() as con:
         today = utc_now().date()
         doc_ids = _doc_ids(con, model_id, today, rules)
         rows = query(con, "queries/unexplained", model_id=model_id, doc_ids=doc_ids.to_list())
         ((scored,),) = con.execute(
-            "SELECT coalesce(sum(coalesce(n_tokens_read, n_tokens)), 0) FROM scores WHERE run_id = ?", [run_id]
+            "SELECT coalesce(sum(coalesce(n_tokens_read, n_tokens) + ?), 0) FROM scores WHERE run_id = ?",
+            [beside, run_id],
         ).fetchall()
     passage = pl.min_horizontal(pl.col("n_tokens"), PIECE)
-    costs = rows.select((passage * (PAIRS + 3)).cum_sum())["n_tokens"]
+    costs = rows.select((passage * (PAIRS + 3 + beside) + 2 * PAIRS * beside).cum_sum())["n_tokens"]
     rows = rows.filter(costs <= max(LEAST_TOKENS, SHARE * scored))
     if rows.is_empty():
         return 0

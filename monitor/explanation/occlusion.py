@@ -54,6 +54,10 @@ class Answerer(Protocol):
     def model(self) -> Model:
         """The model that answers."""
 
+    @property
+    def tokens_beside_text(self) -> int:
+        """Tokens computed for each text beside its own."""
+
     def answers(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
         """P(emotion), (n, 6), and P(criterion) with P(any), (n, 12), or None."""
 

@@ -19,6 +19,8 @@ DARK = {"worthless": 2.0, "again": 1.0, "lovely": -1.5}
 class WordScorer:
     """Adds up the words: log-odds of high risk by DARK, of `worth` by the word worthless; pieces of 60 characters."""
 
+    tokens_beside_text = 0
+
     def __init__(self) -> None:
         self.model = SimpleNamespace(model_id="words-1", risk_map=RiskMap(), criteria_limits=LIMITS)
         self.n_calls = 0

@@ -65,5 +65,12 @@ def test_what_exceeds_the_share_is_left_for_the_next_run(db: Database, monkeypat
     assert explain_alerts(db, Both(), run_id, AlertRules()) == 1
 
 
+def test_the_tokens_of_the_question_count_for_each_half(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    ((run_id,),) = rows(db, "SELECT run_id FROM runs")
+    monkeypatch.setattr(step, "LEAST_TOKENS", 1500)
+    monkeypatch.setattr(Both, "tokens_beside_text", 10)
+    assert explain_alerts(db, Both(), run_id, AlertRules()) == 1
+
+
 def test_a_scorer_without_log_odds_explains_nothing(db: Database) -> None:
     assert explain_alerts(db, KeywordScorer(), "run", AlertRules()) == 0
