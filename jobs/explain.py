@@ -130,7 +130,7 @@ def command(
     """Say which sentences and words of a text its answer rests on.
 
     A word's weight is what it adds to the log-odds of high risk, or of the sign that was found, while halves of the
-    other words are left out; 0 if it does not stand out of the noise.
+    other words are left out; 0 if it does not stand out of the noise, or if P(high risk) is below 0.3.
     """
     if (text is None) == (doc_id is None):
         raise ConfigError("give either a text, or --doc-id and --db")

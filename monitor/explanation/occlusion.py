@@ -27,6 +27,7 @@ from monitor.model.sentences import sentence_spans
 PAIRS = 32  # of halves of a text: its tokens are computed as many times; a power of two
 RIDGE = 2.0  # of PAIRS on the diagonal: words outnumber the pairs at times
 STANDS_OUT = 2.0  # standard errors from which a word's weight counts
+CALM = 0.3  # P(high risk) of a passage below which no word counts for it: there is no such answer to explain
 Floats = npt.NDArray[np.float64]
 
 
@@ -78,9 +79,10 @@ class Sentence(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word, and what it adds to the log-odds of P(high risk) and of the criterion (0 without one).
+    """A word, and what it adds to the log-odds of P(high risk) and of the criterion.
 
-    A weight of less than STANDS_OUT standard errors is 0: nothing shows that the word adds or takes away.
+    A weight of less than STANDS_OUT standard errors is 0: nothing shows that the word adds or takes away. So is every
+    weight for an answer that the passage does not give: high risk below CALM, or no criterion.
     """
 
     first: int
@@ -128,7 +130,13 @@ def explain(scorer: Answerer, texts: Sequence[str]) -> list[Explanation]:
     spans = [word_spans(text, one.first, one.last) for text, one in zip(texts, passages, strict=True)]
     found = weigh_words(scorer, texts, spans, [one.criterion for one in passages])
     return [
-        Explanation(*passage, tuple(Word(*span, *weights) for span, weights in zip(words, own.clear(), strict=True)))
+        Explanation(
+            *passage,
+            tuple(
+                Word(*span, high if passage.p_high >= CALM else 0.0, criterion)
+                for span, (high, criterion) in zip(words, own.clear(), strict=True)
+            ),
+        )
         for passage, words, own in zip(passages, spans, found, strict=True)
     ]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monitor.explanation.faithfulness import faithfulness, high_risk
-from monitor.explanation.occlusion import PAIRS, Weights, explain, weigh_words
+from monitor.explanation.occlusion import CALM, PAIRS, Weights, explain, weigh_words
 from monitor.explanation.words import strongest, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS, RiskMap
 
@@ -116,6 +116,12 @@ def test_what_does_not_stand_out_of_the_noise_weighs_0(n_words: int) -> None:
 def test_no_word_stands_out_where_only_their_number_counts() -> None:
     found = weigh(lambda words: float(len(words) % 2), "to be it of")
     assert found.clear() == [[0.0, 0.0]] * 4
+
+
+def test_no_word_counts_for_an_answer_that_a_text_does_not_give() -> None:
+    (found,) = explain(WordScorer(), ["a lovely day"])
+    assert found.p_high < CALM
+    assert [(word.high, word.criterion) for word in found.words] == [(0.0, 0.0)] * 3
 
 
 def test_a_text_costs_its_words_as_often_as_there_are_pairs_and_once_more() -> None:
