@@ -29,17 +29,22 @@ def bare(word: str) -> str:
 def strongest(text: str, words: Sequence[tuple[int, int, float]], most: int) -> list[str]:
     """The different words that add most, strongest first, of those that add at least a third of what the first adds.
 
+    None is named where the answer is spread over many: twice `most` words add more than half of what the first adds.
+
     Args:
         text: the whole text.
         words: first and last character (exclusive) and weight of each word.
         most: most words.
     """
-    ordered = sorted(words, key=lambda word: -word[2])
-    if not ordered or ordered[0][2] <= 0:
+    found: dict[str, tuple[str, float]] = {}
+    for first, last, weight in sorted(words, key=lambda word: -word[2]):
+        name = bare(text[first:last])
+        if weight > 0:
+            found.setdefault(name.lower(), (name, weight))
+    largest = max((weight for _, weight in found.values()), default=0.0)
+    if sum(weight > largest / 2 for _, weight in found.values()) >= 2 * most:
         return []
-    limit = ordered[0][2] / 3
-    names = (bare(text[first:last]) for first, last, weight in ordered if weight >= limit)
-    return list({name.lower(): name for name in list(names)[::-1]}.values())[::-1][:most]
+    return [name for name, weight in found.values() if weight >= largest / 3][:most]
 
 
 def without(text: str, words: Sequence[Span], is_left_out: npt.NDArray[np.bool_]) -> str:

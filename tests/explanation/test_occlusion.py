@@ -209,3 +209,12 @@ def test_the_strongest_words_are_named_once_and_without_punctuation() -> None:
     assert strongest(text, weights, 1) == ["Worthless"]
     assert strongest(text, [(0, 10, -1.0)], 3) == []
     assert strongest(text, [], 3) == []
+
+
+def test_no_word_is_named_where_the_answer_is_spread_over_many() -> None:
+    text = "a b c d e f g"
+    places = word_spans(text, 0, len(text))
+    even = [(*place, weight) for place, weight in zip(places, [1.0, 0.9, 0.8, 0.7, 0.6, 0.6, 0.1], strict=True)]
+    assert strongest(text, even, 3) == []
+    assert strongest(text, [*even[:5], (*places[5], 0.5), even[6]], 3) == ["a", "b", "c"]
+    assert strongest("a a a a a a", [(*place, 1.0) for place in word_spans("a a a a a a", 0, 11)], 3) == ["a"]
