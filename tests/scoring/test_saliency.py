@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from monitor.explanation.occlusion import Answerer
 from monitor.explanation.words import word_spans
 from monitor.model.prompts import PromptTemplate
 from monitor.scoring.saliency import SaliencyReader
@@ -25,6 +26,7 @@ def reader(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[SaliencyRead
 
 def test_its_forward_pass_gives_the_scorers_log_odds(reader: tuple[SaliencyReader, LabelScorer]) -> None:
     saliency, scorer = reader
+    assert isinstance(scorer, Answerer)
     for text in (TEXT, "x", "the sun is out and i love it!"):
         odds, _ = scorer.log_odds([text])
         found = saliency.weigh(text, word_spans(text, 0, len(text)))
