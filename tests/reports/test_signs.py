@@ -21,7 +21,7 @@ from reports.risk import pages as site
 from reports.risk import signs, suppression
 from reports.risk.figures import Figure
 from reports.risk.inputs import Inputs, Options
-from reports.style.wording import percent
+from reports.style.wording import Words, percent
 from tests.reports.test_hostile import ATTACKS
 from tests.reports.test_report import said
 from tests.support import fake_feed, full_report
@@ -66,10 +66,27 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 @pytest.fixture(scope="module")
-def subject_pages(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """Each page's HTML, with a page a subject; the charts of forty subjects take seconds."""
-    found = inputs(con, subject_pages=True)
-    return {one.file: page.render(one, found.words) for one in site.pages(found)}
+def untold(con: duckdb.DuckDBPyConnection) -> Inputs:
+    """What the report is made of that names nobody and quotes nothing; the queries take a second."""
+    return inputs(con, subject_pages=True)
+
+
+@pytest.fixture(scope="module")
+def plain(untold: Inputs) -> dict[str, site.Page]:
+    """Its pages, with a page a subject."""
+    return by_file(untold)
+
+
+@pytest.fixture(scope="module")
+def told(con: duckdb.DuckDBPyConnection) -> Inputs:
+    """What the report that names people and quotes texts is made of."""
+    return inputs(con, evidence=True, show_subjects=True)
+
+
+@pytest.fixture(scope="module")
+def plain_html(plain: dict[str, site.Page]) -> dict[str, str]:
+    """The HTML of these pages."""
+    return rendered(plain, Words())
 
 
 def inputs(con: duckdb.DuckDBPyConnection, **options: object) -> Inputs:
@@ -78,17 +95,29 @@ def inputs(con: duckdb.DuckDBPyConnection, **options: object) -> Inputs:
     return found
 
 
+def by_file(found: Inputs) -> dict[str, site.Page]:
+    return {one.file: one for one in site.pages(found)}
+
+
 def pages(con: duckdb.DuckDBPyConnection, **options: object) -> dict[str, site.Page]:
-    return {one.file: one for one in site.pages(inputs(con, **options))}
+    return by_file(inputs(con, **options))
+
+
+def rendered(pages: dict[str, site.Page], words: Words) -> dict[str, str]:
+    """The HTML of the pages, of every fourth person's alone: the charts of forty take seconds, and are alike."""
+    persons = [file for file in pages if file.startswith("subjects/")]
+    left_out = set(persons) - set(persons[::4])
+    return {file: page.render(one, words) for file, one in pages.items() if file not in left_out}
 
 
 def figure(one: site.Page, key: str) -> Figure:
     return next(figure for figure in one.figures if figure.key == key)
 
 
-def test_the_table_shows_share_and_people_of_each_sign(con: duckdb.DuckDBPyConnection) -> None:
-    shown = pages(con)
-    rows = {row[0]: row[1:] for row in figure(shown["index.html"], "signs").table.rows}
+def test_the_table_shows_share_and_people_of_each_sign(
+    con: duckdb.DuckDBPyConnection, plain: dict[str, site.Page]
+) -> None:
+    rows = {row[0]: row[1:] for row in figure(plain["index.html"], "signs").table.rows}
     assert list(rows) == list(signs.SIGNS.values())
     ((n, n_mood, people),) = con.execute(
         "SELECT count(*), count(*) FILTER (criteria LIKE 'mood%'), "
@@ -99,7 +128,7 @@ def test_the_table_shows_share_and_people_of_each_sign(con: duckdb.DuckDBPyConne
     assert rows["thoughts of death or self-harm"] == ("–", "fewer than 11 people", "40")
     assert rows["irritability"] == ("0.0%", "0", "40")
     assert rows["any of these"][0] > rows["low mood"][0]
-    assert figure(shown["cohort-1.html"], "signs").table.rows[0][3] == "20"
+    assert figure(plain["cohort-1.html"], "signs").table.rows[0][3] == "20"
 
 
 def test_groups_of_too_few_people_have_no_table(con: duckdb.DuckDBPyConnection) -> None:
@@ -170,8 +199,8 @@ def test_a_strip_says_on_which_days_a_person_showed_a_sign() -> None:
     assert not by_title[own_title("b")].strips
 
 
-def test_crisis_alerts_come_first_with_their_signs(con: duckdb.DuckDBPyConnection) -> None:
-    shown = pages(con, show_subjects=True)["alerts.html"]
+def test_crisis_alerts_come_first_with_their_signs(told: Inputs, plain: dict[str, site.Page]) -> None:
+    shown = by_file(told)["alerts.html"]
     assert shown.lead.startswith(f"{WARNING} {PASSAGES} {SOURCES}")
     table = figure(shown, "open_alerts").table
     assert table.columns[-1] == "Signs in the last 14 days"
@@ -182,34 +211,33 @@ def test_crisis_alerts_come_first_with_their_signs(con: duckdb.DuckDBPyConnectio
     assert all(row[5:7] == ("1 text", "1 text") for row in table.rows[:3])
     assert all(row[9].startswith("thoughts of death or self-harm") for row in table.rows[:3])
     assert "Crisis: a text holds wording of the crisis list" in figure(shown, "open_alerts").unit
-    first = pages(con)["index.html"].people
+    first = plain["index.html"].people
     assert first.summary.startswith("18 people to look at: 3 crisis, 3 alerted this week, ")
     assert [card.group for card, _ in first.brief][:4] == ["crisis"] * 3 + ["new"]
 
 
 @pytest.mark.slow
-def test_passages_are_quoted_with_the_option_alone(
-    con: duckdb.DuckDBPyConnection, subject_pages: dict[str, str]
-) -> None:
-    for html in subject_pages.values():
+def test_passages_are_quoted_with_the_option_alone(told: Inputs, plain_html: dict[str, str]) -> None:
+    for html in plain_html.values():
         assert "end it" not in html
         assert "text of doc" not in html
-    quoted = figure(pages(con, evidence=True, show_subjects=True)["alerts.html"], "crisis_passages").table.rows
+    quoted = figure(by_file(told)["alerts.html"], "crisis_passages").table.rows
     assert sorted(row[0].split(" · ")[1] for row in quoted) == ["demo-01", "demo-02"]
     assert all(row[3].startswith("text of doc") for row in quoted)
 
 
-def test_among_few_subjects_the_number_of_passages_is_withheld(con: duckdb.DuckDBPyConnection) -> None:
+def test_among_few_subjects_the_number_of_passages_is_withheld(
+    con: duckdb.DuckDBPyConnection, untold: Inputs
+) -> None:
     shown = pages(con, min_cohort=41, evidence=True)["alerts.html"]
     assert shown.lead.startswith(f"{WARNING} Withheld")
     assert figure(shown, "crisis_passages").table is None
-    assert not inputs(con).passages["passage"].str.len_chars().sum()
+    assert not untold.passages["passage"].str.len_chars().sum()
 
 
-def test_one_passage_and_none_have_their_own_sentence() -> None:
+def test_one_passage_and_none_but_alerts_have_their_own_sentence() -> None:
     with fake_feed.database() as con:
         full_report.fill(con)
-        assert "The crisis list found no passages" in pages(con)["alerts.html"].lead
         answer(con)
         con.execute("DELETE FROM mentions WHERE subject_id = 'demo-01'")
         lead = pages(con)["alerts.html"].lead
@@ -229,17 +257,19 @@ def test_a_model_without_the_question_says_so_in_one_sentence() -> None:
         assert told.table is None
         assert not told.strips
     assert figure(shown["alerts.html"], "open_alerts").table.columns[-1] == "Alert"
+    assert "The crisis list found no passages" in shown["alerts.html"].lead
 
 
 @pytest.mark.slow
-def test_pages_name_the_emotion_behind_high_risk_and_the_signal(con: duckdb.DuckDBPyConnection) -> None:
-    shown = pages(con, subject_pages=True)
+def test_pages_name_the_emotion_behind_high_risk_and_the_signal(
+    con: duckdb.DuckDBPyConnection, plain: dict[str, site.Page]
+) -> None:
     note = "P(high risk) is the sadness score: P(sadness)."
-    assert note in figure(shown["index.html"], "risk_trend").unit
-    assert note in figure(shown[full_report.FIRST], "course").unit
-    assert "mean sadness score, P(sadness)" in {tile.label for tile in shown["index.html"].tiles}
+    assert note in figure(plain["index.html"], "risk_trend").unit
+    assert note in figure(plain[full_report.FIRST], "course").unit
+    assert "mean sadness score, P(sadness)" in {tile.label for tile in plain["index.html"].tiles}
+    assert "The signal is the sadness score, P(sadness)." in figure(plain["alerts.html"], "open_alerts").unit
     for signal, sentence in {
-        "p_high": "The signal is the sadness score, P(sadness).",
         "p_any": "The signal is P(any): the probability that a text shows any sign",
         "both": "The signal is the greater of P(high risk) and P(any)",
     }.items():
@@ -251,8 +281,7 @@ def test_pages_name_the_emotion_behind_high_risk_and_the_signal(con: duckdb.Duck
 @pytest.mark.slow
 def test_chinese_pages_name_signs_and_crisis_without_english(con: duckdb.DuckDBPyConnection) -> None:
     zh = inputs(con, lang="zh-TW", subject_pages=True, evidence=True)
-    html = {one.file: page.render(one, zh.words) for one in site.pages(zh)}
-    words = {file: said(text) for file, text in html.items()}
+    words = {file: said(html) for file, html in rendered(by_file(zh), zh.words).items()}
     assert "本報告本身不能偵測危機：必須有人閱讀貼文。最近 28 天危機詞表找到 2 個段落。" in words["alerts.html"]
     assert "不到 11 人" in words["index.html"]
     assert "有貼文的 " in words[full_report.FIRST]
@@ -271,12 +300,9 @@ def test_chinese_pages_name_signs_and_crisis_without_english(con: duckdb.DuckDBP
 
 
 @pytest.mark.slow
-def test_every_page_with_signs_says_that_it_is_not_a_diagnosis(
-    con: duckdb.DuckDBPyConnection, subject_pages: dict[str, str]
-) -> None:
-    found = inputs(con, evidence=True)
-    quoting = [page.render(one, found.words) for one in site.pages(found)]
-    assert all(NOT_A_DIAGNOSIS in said(html) for html in (*subject_pages.values(), *quoting))
+def test_every_page_with_signs_says_that_it_is_not_a_diagnosis(told: Inputs, plain_html: dict[str, str]) -> None:
+    quoting = rendered(by_file(told), told.words)
+    assert all(NOT_A_DIAGNOSIS in said(html) for html in (*plain_html.values(), *quoting.values()))
 
 
 def test_each_criterion_of_the_model_has_words() -> None:

@@ -33,10 +33,10 @@ r = 32
 alpha = 64
 dropout = 0.0
 targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-epochs = 8
+epochs = 4
 batch = 12
 accumulation = 1
-rate = 3e-3
+rate = 5e-3
 """
 
 
@@ -118,7 +118,7 @@ def evaluate_tiny_chat(folder: Path) -> Evaluated:
     """Train the tiny chat model and evaluate it by every method, as a user would, on the command line."""
     train, test = rows_of(240, 1), rows_of(90, 2)
     test += [train[0], train[1], test[5]]  # two texts of train and a repeat, to be dropped when de-duplicated
-    data = write_data(folder / "data", {"train": train, "val": rows_of(48, 3), "test": test})
+    data = write_data(folder / "data", {"train": train, "val": rows_of(24, 3), "test": test})
     base, model = tiny_llama_chat(folder / "base"), folder / "model"
     (folder / "recipe.toml").write_text(RECIPE)
     run(
