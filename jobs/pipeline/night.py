@@ -90,7 +90,7 @@ def run_pipeline(
                 print_warning(str(error))
         if report:
             page = report_and_publish(db, settings, model_id)
-        notify_of_alerts(settings.notify, db, model_id, alerts, quality.level)
+        notify_of_alerts(settings.notify, db, model_id, alerts, quality.level, settings.alert_rules)
     return NightResult(counts, run.scorer.model, alerts, quality, page)
 
 

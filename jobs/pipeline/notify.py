@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from jobs.console.interrupts import Stopped
 from jobs.console.progress import print_warning
 from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts, count_unsent, mark_sent
 from monitor.database.connection import Database
 from monitor.database.statements import query
@@ -43,9 +44,11 @@ def notify_on_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
 
 
 def notify_of_alerts(
-    urls: Sequence[SecretStr], db: Database, model_id: str, alerts: AlertCounts, quality: str
+    urls: Sequence[SecretStr], db: Database, model_id: str, alerts: AlertCounts, quality: str, rules: AlertRules
 ) -> None:
     """Send the numbers of open alerts that no earlier message counted, and that the input is red, if it is.
+
+    The message also counts people who wrote such a text again while an alert of the crisis rule is not closed.
 
     If an address rejects a message, the run warns; alerts that reached no address are sent again by the next run.
     The caller holds `database.only_writer`.
@@ -55,11 +58,15 @@ def notify_of_alerts(
     with db.reading() as con:
         n_new = count_unsent(con, model_id)
         n_crisis = query(con, "alerts/unsent_crisis", model_id=model_id).item()
+        limit = rules.suicidal_limit
+        n_again = query(con, "alerts/unsent_crisis_texts", model_id=model_id, suicidal_limit=limit).item()
     parts = []
     if n_new:
         parts.append(f"New alerts: {n_new:,}; closed: {alerts.closed:,}; open: {alerts.open:,}.")
     if n_crisis:
         parts.append(f"New alerts of the crisis rule: {n_crisis:,}; a person must read them now.")
+    if n_again:
+        parts.append(f"People who wrote of a crisis again since the last message or look: {n_again:,}; read it now.")
     if quality == "red":
         parts.append("The quality of the input is red.")
     if not parts:
@@ -67,10 +74,10 @@ def notify_of_alerts(
     failed = _send(urls, " ".join([*parts, "The report says more."]))
     sent = len(failed) < len(urls)
     if failed:
-        retry = "; the next run tries again" if n_new and not sent else ""
+        retry = "; the next run tries again" if (n_new or n_again) and not sent else ""
         numbers = ", ".join(map(str, failed))
         print_warning(f"notify: address {numbers} did not take the message; the run itself is done{retry}")
-    if n_new and sent:
+    if (n_new or n_again) and sent:
         with db.writing() as con:
             mark_sent(con, model_id)
 

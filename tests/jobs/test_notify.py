@@ -18,6 +18,7 @@ from jobs.nightly import run_nightly
 from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
 from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
@@ -26,6 +27,7 @@ from tests.support.keyword_scorer import KeywordScorer
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
+RULES = AlertRules()
 COUNTS = AlertCounts(raised=0, closed=1, open=5)
 REFUSING = SecretStr("json://user:hunter2@127.0.0.1:9/")  # nobody listens at the port of `discard`
 
@@ -87,7 +89,7 @@ def sad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def test_new_alerts_and_red_input_are_sent_as_numbers_alone(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
-    notify_of_alerts(urls, Database(db), "m", COUNTS, "red")
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "red", RULES)
     (message,) = received
     assert message["title"] == "Risk monitor"
     assert message["message"].splitlines() == [
@@ -99,7 +101,7 @@ def test_new_alerts_and_red_input_are_sent_as_numbers_alone(inbox: Inbox, db: Pa
 def test_an_alert_is_sent_once_and_a_quiet_night_not_at_all(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
     for _ in range(3):
-        notify_of_alerts(urls, Database(db), "m", COUNTS, "yellow")
+        notify_of_alerts(urls, Database(db), "m", COUNTS, "yellow", RULES)
     assert len(received) == 1
 
 
@@ -168,7 +170,7 @@ def test_alerts_count_as_sent_once_one_address_accepts(
 ) -> None:
     urls, received = inbox
     for _ in range(2):
-        notify_of_alerts([REFUSING, *urls], Database(db), "m", COUNTS, "green")
+        notify_of_alerts([REFUSING, *urls], Database(db), "m", COUNTS, "green", RULES)
     assert len(received) == 1
     assert capsys.readouterr().err == "notify: address 1 did not take the message; the run itself is done\n"
 
@@ -176,7 +178,7 @@ def test_alerts_count_as_sent_once_one_address_accepts(
 def test_a_failing_address_stays_secret_and_hides_no_error(
     capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, db: Path
 ) -> None:
-    notify_of_alerts([REFUSING], Database(db), "m", COUNTS, "red")
+    notify_of_alerts([REFUSING], Database(db), "m", COUNTS, "red", RULES)
     with pytest.raises(DataError), notify_on_failure([REFUSING], "nightly"):
         raise DataError("the first")
     shown = "".join(capfd.readouterr()) + caplog.text
@@ -204,13 +206,47 @@ def test_unusable_addresses_are_refused_before_the_run_and_stay_secret(
     ):
         pytest.fail("it began")
     with notify_on_failure([], "nightly"):
-        notify_of_alerts([], Database(db), "m", COUNTS, "red")
+        notify_of_alerts([], Database(db), "m", COUNTS, "red", RULES)
 
 
 def test_a_message_counts_new_crisis_alerts_apart(inbox: Inbox, db: Path) -> None:
     urls, received = inbox
     with Database(db).writing() as con:
         con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id IN ('a1', 'a2', 'a3')")
-    notify_of_alerts(urls, Database(db), "m", COUNTS, "green")
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
     assert "New alerts: 2" in received[0]["message"]
     assert "New alerts of the crisis rule: 1; a person must read them now." in received[0]["message"]
+
+
+@pytest.mark.parametrize("state", ["open", "acknowledged"])
+def test_a_crisis_text_of_somebody_who_was_reported_is_counted_once(inbox: Inbox, db: Path, state: str) -> None:
+    """The alert stays as it is, so nothing else in a message would tell of the text."""
+    urls, received = inbox
+    again = "People who wrote of a crisis again since the last message or look: 1; read it now."
+
+    def score(doc_id: str, p_suicidal: float) -> None:
+        with Database(db).writing() as con:
+            con.execute(
+                "INSERT INTO scores BY NAME SELECT $id AS doc_id, 's' AS subject_id, 'm' AS model_id, 'c' AS cohort,"
+                " timezone('UTC', now()) AS posted_at, posted_at AS scored_at, $p AS s_suicidal, 'fear' AS emotion,"
+                " 'mid_risk' AS risk, 'r' AS run_id, 9 AS n_tokens, false AS truncated, 1 / 6 AS p_joy,"
+                " 1 / 6 AS p_sadness, 1 / 6 AS p_love, 1 / 6 AS p_anger, 1 / 6 AS p_fear, 1 / 6 AS p_surprise,"
+                " 1 / 2 AS p_low, 1 / 3 AS p_mid, 1 / 6 AS p_high, 1 / 6 AS confidence",
+                {"id": doc_id, "p": p_suicidal},
+            )
+
+    with Database(db).writing() as con:
+        con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id = 'a0'")
+    score("d1", 0.95)
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+    assert again not in received[0]["message"], "a new alert says it"
+    with Database(db).writing() as con:
+        con.execute("UPDATE alerts SET state = $state WHERE alert_id = 'a0'", {"state": state})
+    score("d2", 0.4)
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+    assert len(received) == 1, "the text is calm"
+    score("d3", 0.95)
+    for _ in range(2):
+        notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+    assert again in received[1]["message"]
+    assert len(received) == 2
