@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -62,6 +63,7 @@ GRIDS: Mapping[str, Sequence[float]] = {
     "change": tuple(step / 5 for step in range(5, 21)),
     "sustained": tuple(range(1, 11)),
 }
+LEAD_IN = re.compile(r"\b[iI](?:'m|m| am)?(?: just| still| really)? (?:feel|felt|feeling)(?: so| like)?\s+")
 LAST_DAY = dt.date(9999, 12, 30)
 KNOWN_MEASURES = {
     "median_delay": "all: median days from onset",
@@ -122,14 +124,22 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
     }
 
 
-def draw_feeds(seeds: Sequence[int], out: Path) -> tuple[Path, Path]:
-    """Write the demo feeds of these seeds into one feed and one truth file; a subject starts with its seed."""
+def draw_feeds(seeds: Sequence[int], out: Path, *, lead_ins: bool = True) -> tuple[Path, Path]:
+    """Write the demo feeds of these seeds into one feed and one truth file; a subject starts with its seed.
+
+    Without `lead_ins`, "I feel so" and the like are cut out of every text.
+    """
     feed, truth = out / "feed.csv", out / "truth.csv"
     texts, periods = [], []
     for seed in seeds:
         drawn = generate(seed)
         texts += [
-            replace(text, doc_id=f"{seed}-{text.doc_id}", subject_id=f"{seed}-{text.subject_id}")
+            replace(
+                text,
+                doc_id=f"{seed}-{text.doc_id}",
+                subject_id=f"{seed}-{text.subject_id}",
+                text=text.text if lead_ins else LEAD_IN.sub("", text.text),
+            )
             for text in drawn.texts
         ]
         periods += [replace(period, subject_id=f"{seed}-{period.subject_id}") for period in drawn.periods]
@@ -232,6 +242,10 @@ def command(
     ] = None,
     db: Annotated[Path | None, typer.Option(help="A scored database to replay instead of a feed.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of other demo feeds to generate and replay.")] = None,
+    first_seed: Annotated[int, typer.Option(help="The first of these seeds.")] = 1,
+    lead_ins: Annotated[
+        bool, typer.Option("--lead-ins/--without-lead-ins", help='Keep or cut "I feel so" in their texts.')
+    ] = True,
     model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     config: Annotated[
@@ -293,7 +307,7 @@ def command(
     rules = load_settings(config).alert_rules
     claim_folder(out)
     if seeds is not None:
-        feed, truth = draw_feeds(range(1, seeds + 1), out)
+        feed, truth = draw_feeds(range(first_seed, first_seed + seeds), out, lead_ins=lead_ins)
     elif feed is None and db is None:
         truth = truth or ASSETS / "demo_truth.csv"
     print_results(evaluate(out, Database(db) if db else None, feed, truth, rules, lambda: open_scorer(model, device)))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pytest
 
 from jobs import alerts as listing
@@ -187,6 +188,16 @@ def test_a_database_without_scores_has_no_alerts(tmp_path: Path, capsys: pytest.
 
 def new_database(db: Path) -> None:
     Database(db).connect().close()
+
+
+def test_lead_ins_are_cut_out_of_generated_texts_and_nothing_else_changes(tmp_path: Path) -> None:
+    whole = pl.read_csv(draw_feeds([3], tmp_path)[0])
+    cut = pl.read_csv(draw_feeds([3], tmp_path, lead_ins=False)[0])
+    assert whole.drop("text").equals(cut.drop("text"))
+    changed = whole["text"] != cut["text"]
+    assert whole["text"].filter(changed).str.contains("(?i)i('m| am)?( just| still| really)? fe(el|lt)").all()
+    assert not cut["text"].str.contains("(?i)\\bi feel ").any()
+    assert 0.02 < changed.mean() < 0.06
 
 
 @pytest.mark.slow
