@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 Row = dict[str, Any]
 NOT_COMPLETED = "[not completed]"  # what REDCap writes for the time of a form that was not sent
 PARENT = "..object"  # key of a row: the plain values of the object around the array
+_SLACK_MARKUP = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")  # a "<" that a person wrote is &lt;
 DELETED = ("[deleted]", "[removed]", "[deleted by user]")
 
 
@@ -69,7 +71,7 @@ def _reddit(row: Row) -> Row:
     parts = [_text(row.get(name)) for name in ("title", "selftext", "body")]
     kept = [part for part in parts if part.strip() and part.strip() not in DELETED]
     doc_id = row.get("name") or (f"{kind}_{row['id']}" if row.get("id") else None)
-    arranged = {**row, "text": "\n".join(kept), "fullname": doc_id}
+    arranged = {**row, "text": unescape("\n".join(kept)), "fullname": doc_id}
     return {**arranged, "author": None} if row.get("author") in DELETED else arranged
 
 
@@ -81,7 +83,7 @@ def _twitter(row: Row) -> Row | None:
         return None
     user = tweet.get("user")
     subject = (user.get("id_str") or user.get("screen_name")) if isinstance(user, dict) else tweet.get("author_id")
-    arranged = {**tweet, "full_text": text, "id_str": tweet.get("id_str") or tweet.get("id")}
+    arranged = {**tweet, "full_text": unescape(text), "id_str": tweet.get("id_str") or tweet.get("id")}
     return {**arranged, "subject": subject} if subject else arranged
 
 
@@ -93,7 +95,10 @@ def _slack(row: Row) -> Row | None:
     if row.get("user") and _is_blank(row.get("text")):
         return None
     doc_id = row.get("client_msg_id") or (f"{row['user']}-{row['ts']}" if row.get("user") and row.get("ts") else None)
-    return {**row, "client_msg_id": doc_id}
+    text = row.get("text")
+    if isinstance(text, str):
+        text = unescape(_SLACK_MARKUP.sub(lambda found: found[2] or found[1], text))
+    return {**row, "text": text, "client_msg_id": doc_id}
 
 
 def _discord(row: Row) -> Row | None:

@@ -292,6 +292,46 @@ def test_an_entry_with_any_other_json_value_in_it_costs_itself(tmp_path: Path, n
     assert all(chunk.n_read == chunk.n_valid + chunk.rejects.height for chunk in chunks)
 
 
+@pytest.mark.parametrize(
+    ("preset", "entry", "text"),
+    [
+        (
+            "reddit",
+            {"author": "u", "created_utc": 1767600000, "body": "me &amp; you &lt;3", "id": "a"},
+            "me & you <3",
+        ),
+        (
+            "twitter-archive",
+            {
+                "tweet": {
+                    "id_str": "1",
+                    "created_at": "Mon Jan 05 10:00:00 +0000 2026",
+                    "full_text": "a &amp; b &gt; c",
+                }
+            },
+            "a & b > c",
+        ),
+        (
+            "slack",
+            {
+                "type": "message",
+                "user": "U1",
+                "ts": "1767600000.0001",
+                "text": "<@U2> &lt;3 <https://a.b/c|this page>",
+            },
+            "@U2 <3 this page",
+        ),
+    ],
+)
+def test_signs_that_a_program_writes_as_entities_are_read_as_signs(
+    tmp_path: Path, preset: str, entry: dict[str, object], text: str
+) -> None:
+    content = json.dumps(entry) if preset == "reddit" else json.dumps([entry])
+    path = write(tmp_path / f"anna.{'jsonl' if preset == 'reddit' else 'json'}", content)
+    (chunk,) = read_documents(path, feed=Feed(preset=preset), on_change="keep_both")  # type: ignore[arg-type]
+    assert chunk.documents["text"].to_list() == [text]
+
+
 DATED = [f"who{i % 3},0{1 + i % 9}/0{1 + i * 2 % 9}/2026 1{i % 10}:30,I feel rather sad today" for i in range(30)]
 
 
