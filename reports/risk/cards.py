@@ -16,7 +16,7 @@ from reports.risk import curve, signs
 from reports.risk.curve import Curve
 from reports.risk.inputs import Inputs
 from reports.risk.passages import marked
-from reports.risk.people import GROUPS, Group, Person, is_high
+from reports.risk.people import GROUPS, Group, Person, closing, is_high
 from reports.risk.shading import excerpt
 from reports.risk.signs import Strip
 from reports.style.wording import exact, percent
@@ -25,6 +25,7 @@ PAGE_CARDS = 50
 FAR = 2.0  # times as far from the own past's mean as the edge of what is usual
 TITLES: Mapping[Group, str] = {
     "crisis": "Crisis",
+    "closed": "Crisis closed unseen",
     "new": "Alerted this week",
     "high": "Still high",
     "easing": "Easing",
@@ -84,8 +85,10 @@ class PassageList(NamedTuple):
 class Card:
     """One card; the values for sorting are numbers, everything else is text in the report's language.
 
-    headline is why the card is in its group: in crisis and new what opened the alert, elsewhere how the person does
-    now. against has the numbers; reasons what opened the alerts, the newest first; opened all but the headline's.
+    headline is why the card is in its group: in crisis and new what opened the alert, in closed how the alert closed,
+    elsewhere how the person does now. against has the numbers; reasons what opened the alerts, the newest first;
+    opened all but the headline's; unseen names the crisis alerts that closed unseen, but for the headline's; commands
+    record a look.
     """
 
     code: str
@@ -101,6 +104,7 @@ class Card:
     against: str
     reasons: Sequence[Reason]
     opened: str
+    unseen: Sequence[str]
     open_text: str
     days_open: int
     sort_now: float
@@ -110,7 +114,8 @@ class Card:
     strips_note: str
     events: Sequence[Event]
     passages: Sequence[PassageList]
-    command: str
+    commands: Sequence[str]
+    who: str
 
 
 class Cards:
@@ -125,7 +130,7 @@ class Cards:
         strips, strips_note = self._strips(person)
         headline, compared = self._headline(person)
         newest_first = list(reversed(person.alerts))
-        reasons = [self._reason(alert) for alert in newest_first]
+        reasons = [self._reason(alert) for alert in [*newest_first, *person.closed]]
         return Card(
             code=inputs.code(person.subject_id),
             name=inputs.name(person.subject_id),
@@ -140,6 +145,7 @@ class Cards:
             against=compared,
             reasons=reasons,
             opened=self._opened(person, [one for one in newest_first if one is not person.reason]),
+            unseen=[self._closed(alert) for alert in person.closed[1 if person.group == "closed" else 0 :]],
             open_text=self._open(person),
             days_open=person.days_open(inputs.as_of),
             sort_now=round(now["p_7"] or 0, 4),
@@ -149,13 +155,16 @@ class Cards:
             strips_note=strips_note,
             events=list(dict.fromkeys(map(self._event, person.events))),  # one look at several alerts is one event
             passages=self._passages(person) if inputs.options.evidence else [],
-            command=self._command(person),
+            commands=self._commands(person),
+            who=f"risk-monitor who {inputs.code(person.subject_id)} --db {self._db}",
         )
 
     def _looked(self, person: Person) -> str:
         words = self._inputs.words
         if person.looked:
             return words("Looked at")
+        if person.group == "closed":
+            return words("Crisis alert not looked at")
         if not person.events:
             return words("Nobody has looked")
         seen = {event["alert_id"] for event in person.events}
@@ -171,6 +180,9 @@ class Cards:
         """Why the card is in its group, and the numbers: beside a new alert a calm score is no all-clear."""
         words, reason = self._inputs.words, person.reason
         verdict, compared = against(person.now, self._inputs)
+        no_measure = words("The {score} does not measure this.", score=self._inputs.high_name)
+        if person.group == "closed":
+            return self._closed(person.closed[0]), words.join(no_measure, verdict, compared)
         if reason is None:
             return verdict, compared
         about = {"rule": self._rule(reason), "day": words.day(reason["opened_on"])}
@@ -179,8 +191,17 @@ class Cards:
         newest, again = person.now["last_crisis"], ""
         if newest is not None and newest.date() > reason["opened_on"]:
             again = words("The newest such text is of {day}.", day=words.day(newest.date()))
-        no_measure = words("The {score} does not measure this.", score=self._inputs.high_name)
         return words("Crisis alert of {day}: {rule}.", **about), words.join(again, no_measure, verdict, compared)
+
+    def _closed(self, alert: Mapping[str, Any]) -> str:
+        """That a crisis alert closed though nobody had looked: this is no all-clear."""
+        words = self._inputs.words
+        return words(
+            "Crisis alert of {day}: closed on {closed} {why}.",
+            day=words.day(alert["opened_on"]),
+            closed=words.day(alert["closed_on"]),
+            why=closing(alert, self._inputs),
+        )
 
     def _opened(self, person: Person, others: Sequence[Mapping[str, Any]]) -> str:
         words, reasons = self._inputs.words, [self._reason(alert) for alert in others]
@@ -214,14 +235,21 @@ class Cards:
             return words("1 alert open, for {days}", days=days)
         return words("{n} alerts open, the oldest for {days}", n=len(person.alerts), days=days)
 
-    def _command(self, person: Person) -> str:
-        """The command that records a look at the person's alerts; empty without any, for then it would be refused."""
-        inputs = self._inputs
-        if not person.alerts and person.subject_id not in self._alerted:
-            return ""
-        db = shlex.quote(inputs.db) if inputs.options.about_persons else "FILE"
-        code = inputs.code(person.subject_id)
-        return f"risk-monitor alerts --db {db} --acknowledge {code} --by NAME --outcome contacted"
+    @property
+    def _db(self) -> str:
+        return shlex.quote(self._inputs.db) if self._inputs.options.about_persons else "FILE"
+
+    def _commands(self, person: Person) -> list[str]:
+        """The commands that record a look at the person's alerts; empty without any, for then they would be refused.
+
+        A code stands for open alerts, so a closed one is named by its id.
+        """
+        named = [alert["alert_id"][:SHORT_ID] for alert in person.closed]
+        if person.alerts or (person.subject_id in self._alerted and not named):
+            named.insert(0, self._inputs.code(person.subject_id))
+        return [
+            f"risk-monitor alerts --db {self._db} --acknowledge {one} --by NAME --outcome contacted" for one in named
+        ]
 
     def _curve(self, person: Person) -> Curve:
         words, own = self._inputs.words, self._weeks.get(person.subject_id, {})

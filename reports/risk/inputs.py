@@ -260,6 +260,25 @@ class Inputs:
         """subject_id -> code."""
         return {subject: code for subject, code in self.people.select("subject_id", "code").iter_rows() if code}
 
+    @cached_property
+    def closed_unseen(self) -> pl.DataFrame:
+        """Crisis alerts that closed by themselves though nobody had looked: rows of alerts, and looked_at.
+
+        A look at a person's newest crisis alert counts until the next such text is scored, which opens no second
+        alert; looked_at is the last look, null where there was none.
+        """
+        looks = self.case_events.group_by("alert_id").agg(looked_at=pl.col("at").max())
+        known = self.people.select("subject_id", "crisis_known_at")
+        crises = self.alerts.filter(pl.col("rule") == "crisis").join(
+            looks, on="alert_id", how="left", maintain_order="left"
+        )
+        crises = crises.join(known, on="subject_id", how="left", maintain_order="left")
+        is_newest = pl.col("opened_on") == pl.col("opened_on").max().over("subject_id")
+        is_late = is_newest & (pl.col("looked_at") < pl.col("crisis_known_at"))
+        by_itself = ~pl.col("is_open") & pl.col("closed_because").is_in(["calm again", "silent"])
+        unseen = pl.col("looked_at").is_null() | is_late.fill_null(value=False)
+        return crises.filter(by_itself & unseen).drop("crisis_known_at")
+
     def code(self, subject_id: str) -> str:
         """The code of a person."""
         return self.codes.get(subject_id, "–")

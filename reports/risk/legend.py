@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reports.risk.cards import TITLES
 from reports.risk.inputs import Inputs
+from reports.risk.people import CLOSED_DAYS
 from reports.style.wording import exact, percent
 
 
@@ -11,9 +12,9 @@ def order_note(inputs: Inputs) -> str:
     """The rule of the order, and on how many days the rules could have raised an alert."""
     words, days = inputs.words, inputs.could_fire.row(0, named=True)
     order = words(
-        "Order: crisis, alerted this week, still high, easing, silent. In each group, people whom nobody has looked "
-        "at come first. In a crisis, the newest text about death or self-harm decides next; in the other groups, the "
-        "higher score."
+        "Order: crisis, crisis closed unseen, alerted this week, still high, easing, silent. In each group, people "
+        "whom nobody has looked at come first. In the first two groups, the newest text about death or self-harm "
+        "decides next; in the other groups, the higher score."
     )
     could_fire = words(
         "The rules had enough texts on {share} of all days. On the other days only the crisis rule can raise an "
@@ -53,6 +54,13 @@ def _groups(inputs: Inputs) -> list[tuple[str, str]]:
         "A text holds wording of the crisis list, or the model reads it as thoughts of death or self-harm. "
         "One such text is enough."
     )
+    closed = words(
+        "A crisis alert closed by itself in the last {days} days, and nobody had looked. A crisis alert closes "
+        "{calm_days} days after the last such text, whether anybody looks or not. The card stays until somebody "
+        "records a look.",
+        days=CLOSED_DAYS,
+        calm_days=options.rules.cooldown_days,
+    )
     high = words(
         "All alerts are older than 7 days. The mean of the last 7 days is {calm} or above, or above what is "
         "usual for this person.",
@@ -65,6 +73,7 @@ def _groups(inputs: Inputs) -> list[tuple[str, str]]:
     )
     return [
         (words(TITLES["crisis"]), crisis),
+        (words(TITLES["closed"]), closed),
         (words(TITLES["new"]), words("A rule raised an alert in the last 7 days. Older alerts may be open too.")),
         (words(TITLES["high"]), high),
         (words(TITLES["easing"]), easing),

@@ -1,9 +1,10 @@
 """The people of a report in the order in which somebody should look at them, and what changed since last week.
 
-The order, which the pages state: crisis first, then alerts that are new this week, then people who are still high,
-people who are easing, and people who fell silent. Within a group come first those whom nobody has looked at. In a
-crisis the newest text about death or self-harm decides next, for the sadness score does not measure a crisis; in the
-other groups, and between texts of one moment, the higher sadness score of the last 7 days.
+The order, which the pages state: crisis first, then people whose crisis alert closed by itself though nobody had
+looked, then alerts that are new this week, then people who are still high, people who are easing, and people who fell
+silent. Within a group come first those whom nobody has looked at. In the first two groups the newest text about death
+or self-harm decides next, for the sadness score does not measure a crisis; in the other groups, and between texts of
+one moment, the higher sadness score of the last 7 days.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import polars as pl
 
 from reports.risk.inputs import Inputs
 
-Group = Literal["crisis", "new", "high", "easing", "silent"]
-GROUPS: tuple[Group, ...] = ("crisis", "new", "high", "easing", "silent")
+Group = Literal["crisis", "closed", "new", "high", "easing", "silent"]
+GROUPS: tuple[Group, ...] = ("crisis", "closed", "new", "high", "easing", "silent")
 NEW_DAYS = 7
+CLOSED_DAYS = 28  # a crisis alert that closed by itself in so many days has a card until somebody looks
 SILENT_DAYS = 7  # a week without texts
 LONGEST_SILENCE = 28  # days after which somebody without an open alert has left rather than fallen silent
 LEAST_DAYS = 4  # days with texts in 8 weeks that somebody needs to fall silent
@@ -34,15 +36,19 @@ class Person:
     Attributes:
         now: the row of sql/people/now.sql.
         alerts: open alerts, the oldest first; rows of sql/windows/alerts.sql.
+        closed: crisis alerts that closed by themselves in CLOSED_DAYS though nobody had looked, the newest first;
+            rows of Inputs.closed_unseen.
         events: what was done about these alerts, the newest first; rows of sql/alerts/case_events.sql.
         looked: whether somebody has looked at every open alert, or, without one, at anything since the last text. A
-            look at a crisis alert counts until the next such text is scored, which opens no second alert.
+            look at a crisis alert counts until the next such text is scored, which opens no second alert. Never in
+            the group closed.
     """
 
     subject_id: str
     group: Group
     now: Row
     alerts: Sequence[Row]
+    closed: Sequence[Row]
     events: Sequence[Row]
     looked: bool
 
@@ -61,10 +67,12 @@ class Person:
 class Changes(NamedTuple):
     """What happened in the 7 days to as_of; subject_ids.
 
+    unseen: people with a crisis alert that closed by itself though nobody had looked.
     rose, fell: people whose mean changed most against the week before, with the change.
     """
 
     new: list[str]
+    unseen: list[str]
     calm: list[str]
     silent: list[str]
     rose: list[tuple[str, float]]
@@ -77,12 +85,21 @@ MOST_CHANGED = 3
 
 
 def people(inputs: Inputs) -> list[Person]:
-    """Everybody with an open alert or a sudden silence, in order; empty where single people may not be shown."""
+    """Everybody with an open alert, a crisis alert that closed unseen, or a sudden silence, in order.
+
+    Nobody where single people may not be shown.
+    """
     if inputs.people_hidden:
         return []
     alerts: dict[str, list[Row]] = defaultdict(list)
     for row in inputs.alerts.filter(pl.col("is_open")).sort("opened_on", "rule").to_dicts():
         alerts[row["subject_id"]].append(row)
+    first = inputs.as_of - dt.timedelta(days=CLOSED_DAYS - 1)
+    closed: dict[str, list[Row]] = defaultdict(list)
+    for row in (
+        inputs.closed_unseen.filter(pl.col("closed_on") >= first).sort("closed_on", descending=True).to_dicts()
+    ):
+        closed[row["subject_id"]].append(row)
     events: dict[str, list[Row]] = defaultdict(list)
     for row in reversed(inputs.case_events.to_dicts()):
         events[row["subject_id"]].append(row)
@@ -90,10 +107,12 @@ def people(inputs: Inputs) -> list[Person]:
     for now in inputs.people.to_dicts():
         subject = now["subject_id"]
         own = alerts.get(subject, [])
-        group = _group(now, own, inputs)
+        unseen = closed.get(subject, [])
+        group = _group(now, own, unseen, inputs)
         if group is not None:
             done = _events(own, events.get(subject, ()), now)
-            found.append(Person(subject, group, now, own, done, _looked(own, done, now)))
+            looked = group != "closed" and _looked(own, done, now)
+            found.append(Person(subject, group, now, own, unseen, done, looked))
     return sorted(found, key=_rank)
 
 
@@ -101,7 +120,13 @@ def changes(inputs: Inputs, listed: Sequence[Person]) -> Changes:
     """What changed since last week."""
     first = inputs.as_of - dt.timedelta(days=NEW_DAYS - 1)
     recent = inputs.alerts.filter(pl.col("opened_on") >= first)
-    closed = inputs.alerts.filter((pl.col("closed_on") >= first) & (pl.col("closed_because") == "calm again"))
+    unseen = inputs.closed_unseen
+    closed = inputs.alerts.filter(
+        (pl.col("closed_on") >= first)
+        & (pl.col("closed_because") == "calm again")
+        & ~pl.col("alert_id").is_in(unseen["alert_id"].to_list())
+    )
+    unseen = unseen.filter(pl.col("closed_on") >= first).sort("closed_on")
     still_open = {person.subject_id for person in listed if person.alerts}
     calm = [subject for subject in closed["subject_id"].unique(maintain_order=True) if subject not in still_open]
     compared = inputs.people.filter(
@@ -112,6 +137,7 @@ def changes(inputs: Inputs, listed: Sequence[Person]) -> Changes:
     since = dt.datetime.combine(first, dt.time())
     return Changes(
         new=recent.sort("opened_on")["subject_id"].unique(maintain_order=True).to_list(),
+        unseen=unseen["subject_id"].unique(maintain_order=True).to_list(),
         calm=calm,
         silent=[
             one.subject_id
@@ -131,9 +157,25 @@ def others(inputs: Inputs, listed: Sequence[Person]) -> pl.DataFrame:
     return rest.sort("p_7", "subject_id", descending=[True, False], nulls_last=True)
 
 
-def _group(now: Row, alerts: Sequence[Row], inputs: Inputs) -> Group | None:
+def closing(alert: Row, inputs: Inputs) -> str:
+    """How and why an alert of Inputs.closed_unseen closed, without a capital: nobody had found the person calm."""
+    words = inputs.words
+    days = words.count(inputs.options.rules.cooldown_days, "day")
+    looked = (
+        words("nobody had looked")
+        if alert["looked_at"] is None
+        else words("nobody had looked at the newest such text")
+    )
+    if alert["closed_because"] == "silent":
+        return words("by itself, after {days} without any text; {looked}", days=days, looked=looked)
+    return words("by itself, after {days} without another such text; {looked}", days=days, looked=looked)
+
+
+def _group(now: Row, alerts: Sequence[Row], closed: Sequence[Row], inputs: Inputs) -> Group | None:
     if any(alert["rule"] == "crisis" for alert in alerts):
         return "crisis"
+    if closed:
+        return "closed"
     if any(is_new(alert["opened_on"], inputs.as_of) for alert in alerts):
         return "new"
     if now["silent_days"] >= SILENT_DAYS:
@@ -194,7 +236,7 @@ def _rank(person: Person) -> tuple[int, bool, float, float, str]:
     return (
         GROUPS.index(person.group),
         person.looked,
-        -_last_crisis(person) if person.group == "crisis" else 0.0,
+        -_last_crisis(person) if person.group in ("crisis", "closed") else 0.0,
         -(person.now["p_7"] or 0),
         person.subject_id,
     )
@@ -202,6 +244,6 @@ def _rank(person: Person) -> tuple[int, bool, float, float, str]:
 
 def _last_crisis(person: Person) -> float:
     """When the newest crisis text was posted, in seconds; the day of the alert if the text is gone."""
-    opened = max(alert["opened_on"] for alert in person.alerts if alert["rule"] == "crisis")
+    opened = max(alert["opened_on"] for alert in (*person.alerts, *person.closed) if alert["rule"] == "crisis")
     posted = person.now["last_crisis"] or dt.datetime.combine(opened, dt.time())
     return float(posted.replace(tzinfo=dt.UTC).timestamp())

@@ -187,6 +187,7 @@ class PeopleList:
         )
         lines = [
             self._line(words("New alerts"), news.new, words("nobody")),
+            self._line(words("Crisis alerts closed by themselves, nobody had looked"), news.unseen, words("nobody")),
             self._line(words("Alerts closed, calm again"), news.calm, words("nobody")),
             self._line(words("Fell silent"), news.silent, words("nobody")),
             Line(

@@ -145,9 +145,11 @@ def _strip(
 
 
 def two_limits(subject_id: str, inputs: Inputs) -> str:
-    """Why the sign of thoughts of death stands on a person without an open crisis alert; empty if it does not."""
+    """Why the sign of thoughts of death stands on a person without a crisis alert in these days, or nothing."""
     shown = inputs.signs.filter((pl.col("subject_id") == subject_id) & (pl.col("criterion") == "suicidal"))
-    crisis = (pl.col("subject_id") == subject_id) & (pl.col("rule") == "crisis") & pl.col("is_open")
+    first = inputs.as_of - dt.timedelta(days=STRIP_DAYS - 1)
+    lasts = pl.col("is_open") | (pl.col("closed_on") >= first)
+    crisis = (pl.col("subject_id") == subject_id) & (pl.col("rule") == "crisis") & lasts
     if not shown.height or inputs.alerts.filter(crisis).height:
         return ""
     return inputs.words(

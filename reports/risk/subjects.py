@@ -11,6 +11,7 @@ from reports.risk import chart_data, signs, subject_charts
 from reports.risk.figures import Figure, Link, Table
 from reports.risk.headline import Tile
 from reports.risk.inputs import Inputs
+from reports.risk.people import closing
 from reports.risk.people_pages import hidden_note, unchecked_note
 from reports.risk.shading import excerpt
 from reports.style.wording import Words, exact, percent
@@ -227,7 +228,9 @@ def _state(row: dict[str, object], inputs: Inputs) -> str:
     words = inputs.words
     if row["is_open"]:
         return words("acknowledged" if row["state"] == "acknowledged" else "open")
-    return words("closed {day}: {why}", day=row["closed_on"] or "–", why=words(str(row["closed_because"])))
+    unseen = inputs.closed_unseen.filter(pl.col("alert_id") == row["alert_id"])
+    why = closing(unseen.row(0, named=True), inputs) if unseen.height else words(str(row["closed_because"]))
+    return words("closed {day}: {why}", day=row["closed_on"] or "–", why=why)
 
 
 def closed_alerts(inputs: Inputs) -> Figure:

@@ -162,10 +162,11 @@ def test_a_card_says_how_the_person_does_now_and_not_in_may(con: duckdb.DuckDBPy
     assert cards["stopped"].against == "The longest pause in the 8 weeks before was 1 day."
     assert cards["stopped"].open_text == "no open alert; last text on 30 Mar 2026"
     assert cards["new"].looked_text == "Nobody has looked"
-    assert cards["stopped"].command == ""  # nothing to record: no rule has raised an alert
-    assert cards["new"].command == (
+    assert cards["stopped"].commands == []  # nothing to record: no rule has raised an alert
+    assert cards["new"].commands == [
         f"risk-monitor alerts --db :memory: --acknowledge {cards['new'].code} --by NAME --outcome contacted"
-    )
+    ]
+    assert cards["stopped"].who == f"risk-monitor who {cards['stopped'].code} --db :memory:"
 
 
 def test_a_new_alert_beside_an_older_one_is_dated_and_its_reason_stands_first(con: duckdb.DuckDBPyConnection) -> None:
@@ -244,6 +245,67 @@ def test_the_share_of_days_on_which_the_rules_could_fire_stands_beside_the_cards
     share = f"{days['any'] / days['subject_days']:.0%}"
     assert f"The rules had enough texts on {share} of all days." in PeopleList(found).page(0).order
     assert share not in ("0%", "100%")
+
+
+def closed_crisis(con: duckdb.DuckDBPyConnection, why: str, days_ago: int, subject: str = "fine") -> str:
+    """A crisis alert of this person that closed so many days before the last day of the report; returns its id."""
+    closed_on = START + dt.timedelta(LAST - days_ago)
+    con.execute(
+        "INSERT INTO alerts BY NAME SELECT * REPLACE (rpad($id, 32, 'c') AS alert_id, $subject AS subject_id,"
+        " 'crisis' AS rule, CAST($closed AS DATE) - 15 AS opened_on, CAST($closed AS DATE) - 15 AS evidence_from,"
+        " CAST($closed AS DATE) - 15 AS evidence_to, 'closed' AS state, CAST($closed AS DATE) AS closed_on,"
+        " $why AS closed_because) FROM alerts WHERE subject_id = 'crisis' LIMIT 1",
+        {"id": f"c{days_ago}{subject}", "subject": subject, "closed": closed_on, "why": why},
+    )
+    return f"c{days_ago}{subject}".ljust(32, "c")
+
+
+@pytest.mark.parametrize(
+    ("why", "said"), [("calm again", "14 days without another such text"), ("silent", "14 days without any text")]
+)
+def test_a_crisis_alert_that_closed_by_itself_unseen_has_a_card_until_somebody_looks(why: str, said: str) -> None:
+    with fake_feed.database() as con:
+        fill(con)
+        alert_id = closed_crisis(con, why, 2)
+        closed_crisis(con, why, 27, "crisis")
+        closed_crisis(con, why, 28, "left")
+        found = inputs(con)
+        listed = people(found)
+        assert [one.subject_id for one in listed][:3] == ["crisis", "fine", "new"]
+        assert "left" not in {one.subject_id for one in listed}  # longer ago than CLOSED_DAYS
+        cards = {one.subject_id: Cards(found).card(one) for one in listed}
+        card = cards["fine"]
+        assert (card.title, card.looked_text) == ("Crisis closed unseen", "Crisis alert not looked at")
+        assert card.headline == (
+            f"Crisis alert of 28 Mar 2026: closed on 12 Apr 2026 by itself, after {said}; nobody had looked."
+        )
+        assert card.against.startswith("The sadness score does not measure this.")
+        assert card.reasons[0].alert == alert_id[:8]
+        assert len(cards["crisis"].unseen) == 1
+        assert "by itself" in cards["crisis"].unseen[0]
+        news = changes(found, listed)
+        assert (news.unseen, "fine" in news.calm) == (["fine"], False)
+        page = "".join(html.render(one, found.words).split("<script")[0] for one in pages.pages(found))
+        assert f"closed 2026-04-12: by itself, after {said}; nobody had looked" in page
+        (command,) = card.commands
+        record_case(con, command.split("--acknowledge ")[1].split()[0], by="Ana", outcome="contacted")
+        found = inputs(con)
+        assert "fine" not in {one.subject_id for one in people(found)}
+        assert ("fine" in changes(found, people(found)).calm) == (why == "calm again")
+
+
+def test_a_look_before_the_newest_crisis_text_does_not_make_a_closed_alert_seen() -> None:
+    with fake_feed.database() as con:
+        fill(con)
+        alert_id = closed_crisis(con, "calm again", 2)
+        record_case(con, alert_id, by="Ana", outcome="contacted")
+        assert not inputs(con).closed_unseen.height
+        con.execute(
+            "UPDATE scores SET s_suicidal = 0.99, scored_at = '2999-01-01'"
+            " WHERE subject_id = 'fine' AND CAST(posted_at AS DATE) = '2026-03-28'"
+        )
+        one = next(one for one in people(inputs(con)) if one.subject_id == "fine")
+        assert Cards(inputs(con)).card(one).headline.endswith("; nobody had looked at the newest such text.")
 
 
 def test_what_changed_since_last_week_is_named(con: duckdb.DuckDBPyConnection) -> None:
