@@ -13,16 +13,16 @@ import polars as pl
 from markupsafe import Markup
 
 from reports.risk import curve, signs
+from reports.risk.comparison import against, since
 from reports.risk.curve import Curve
 from reports.risk.inputs import Inputs
 from reports.risk.passages import marked
-from reports.risk.people import GROUPS, Group, Person, closing, is_high
+from reports.risk.people import GROUPS, Group, Person, closing
 from reports.risk.shading import excerpt
 from reports.risk.signs import Strip
-from reports.style.wording import exact, percent
+from reports.style.wording import percent
 
 PAGE_CARDS = 50
-FAR = 2.0  # times as far from the own past's mean as the edge of what is usual
 TITLES: Mapping[Group, str] = {
     "crisis": "Crisis",
     "closed": "Crisis closed unseen",
@@ -187,7 +187,8 @@ class Cards:
             return verdict, compared
         about = {"rule": self._rule(reason), "day": words.day(reason["opened_on"])}
         if reason["rule"] != "crisis":
-            return words("New alert of {day}: {rule}.", **about), words.join(verdict, compared)
+            apart = since(person.now, reason, self._inputs)
+            return words("New alert of {day}: {rule}.", **about), words.join(apart, verdict, compared)
         newest, again = person.now["last_crisis"], ""
         if newest is not None and newest.date() > reason["opened_on"]:
             again = words("The newest such text is of {day}.", day=words.day(newest.date()))
@@ -348,66 +349,6 @@ class Cards:
 TOP = 3  # passages of a list
 SHORT_ID = 8  # characters of an alert's id
 TEXT_DAYS = 28
-
-
-def against(now: Mapping[str, Any], inputs: Inputs) -> tuple[str, str]:
-    """How the last 7 days compare with the person's own past: the verdict, and the numbers behind it."""
-    words = inputs.words
-    if not now["n_7"]:
-        silence = words(
-            "No text for {days}; the last came on {day}.",
-            days=words.count(now["silent_days"], "day"),
-            day=words.day(now["last_day"]),
-        )
-        pause = now["longest_pause"]
-        usual = (
-            words("The longest pause in the 8 weeks before was {days}.", days=words.count(pause, "day"))
-            if pause
-            else ""
-        )
-        return silence, usual
-    texts = words.count(now["n_7"], "text")
-    few = words("So few texts say little: read them.") if now["n_7"] < inputs.options.min_texts else ""
-    if now["past_mean"] is None:
-        none = words("{texts} in the last 7 days; there is no own past to compare with yet.", texts=texts)
-        return none, few
-    numbers = words(
-        "{now} over {texts}; usual for them is {lo} to {hi}, with a mean of {past}.",
-        now=percent(now["p_7"], 0),
-        texts=texts,
-        past=percent(now["past_mean"], 0),
-        lo=percent(now["past_lo"], 0),
-        hi=percent(now["past_hi"], 0),
-    )
-    before = ""
-    if now["n_before"]:
-        before = _before(now, inputs)
-    return _verdict(now, inputs), words.join(numbers, before, few)
-
-
-def _before(now: Mapping[str, Any], inputs: Inputs) -> str:
-    words, before = inputs.words, percent(now["p_before"], 0)
-    if before == percent(now["p_7"], 0):
-        return words("The same as the week before.")
-    if now["p_7"] > now["p_before"]:
-        return words("Up from {share} the week before.", share=before)
-    return words("Down from {share} the week before.", share=before)
-
-
-def _verdict(now: Mapping[str, Any], inputs: Inputs) -> str:
-    words, mean, high = inputs.words, now["past_mean"], now["past_hi"]
-    if now["at_line"] and now["past_lo"] <= now["p_7"] <= high:
-        line = exact(inputs.options.threshold)
-        return words("The score is at or above the alert line ({line}), which is usual for them.", line=line)
-    if now["p_7"] > mean + FAR * (high - mean):
-        return words("The score is far above their own past.")
-    if now["p_7"] > high:
-        return words("The score is above their own past.")
-    if now["p_7"] < now["past_lo"]:
-        return words("The score is below their own past.")
-    if is_high(now, inputs):
-        return words("The score is as high as in other weeks of theirs.")
-    return words("The score is within what is usual for them.")
 
 
 def counts(listed: Sequence[Person]) -> dict[Group, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reports.risk.cards import TITLES
+from reports.risk.comparison import WIDEST
 from reports.risk.inputs import Inputs
 from reports.risk.people import CLOSED_DAYS
 from reports.style.wording import exact, percent
@@ -37,7 +38,11 @@ def legend(inputs: Inputs) -> list[tuple[str, str]]:
         "Each square is a day; the newest is on the right. The darker a square, the larger the share of the "
         "day's texts that showed the sign. Empty square: no text showed it. Dot: no texts."
     )
-    usual = words("Of 100 weeks that are like the person's past 8 weeks, 95 have a mean in this range.")
+    usual = words(
+        "Of 100 weeks that are like the person's past 8 weeks, 95 have a mean in this range. What is usual is not "
+        "always well. A range of more than {n} points says nothing and is left out.",
+        n=f"{WIDEST * 100:.0f}",
+    )
     return [
         *_groups(inputs),
         (words("Usual for them"), usual),

@@ -16,6 +16,7 @@ from monitor.alerts.rules import AlertRules
 from monitor.errors import ConfigError
 from reports.risk import html, pages
 from reports.risk.cards import PAGE_CARDS, Cards
+from reports.risk.comparison import against
 from reports.risk.curve import draw
 from reports.risk.inputs import Inputs, Options
 from reports.risk.passages import marked
@@ -103,11 +104,51 @@ def test_beside_an_alert_of_this_week_no_headline_says_that_all_is_usual(con: du
     found = inputs(con)
     found = replace(found, people=found.people.with_columns(**{name: pl.lit(value) for name, value in calm.items()}))
     cards = {one.group: Cards(found).card(one) for one in people(found) if one.subject_id != "stopped"}
-    assert cards["easing"].headline == "The score is within what is usual for them."
+    assert cards["easing"].headline == "The score is below the alert line (40%)."
     assert cards["crisis"].headline == "Crisis alert of 10 Apr 2026: wording of the crisis list."
-    assert cards["crisis"].against.startswith("The sadness score does not measure this. The score is within what")
+    assert cards["crisis"].against.startswith("The sadness score does not measure this. The score is below the")
     assert cards["new"].headline.startswith("New alert of ")
-    assert cards["new"].against.startswith("The score is within what is usual for them. ")
+    assert cards["new"].against.startswith("The alert is about the days up to ")
+    assert (
+        "numbers here about the last 7 days. The score is below the alert line (40%). 20% over"
+        in cards["new"].against
+    )
+
+
+@pytest.mark.parametrize(
+    ("p", "mean", "half", "said"),
+    [
+        (
+            0.5,
+            0.2,
+            0.1,
+            "The score is at or above the alert line (40%). It is far higher than in their past 8 weeks.",
+        ),
+        (0.5, 0.4, 0.08, "The score is at or above the alert line (40%). It is higher than in their past 8 weeks."),
+        (
+            0.5,
+            0.5,
+            0.2,
+            "The score is at or above the alert line (40%). It was so in the weeks before: high for weeks,",
+        ),
+        (0.5, 0.8, 0.1, "The score is at or above the alert line (40%). It is lower than in their past 8 weeks."),
+        (0.5, 0.2, 0.4, "The score is at or above the alert line (40%). Their past is too uneven to say"),
+        (0.35, 0.4, 0.1, "The score is a little below the alert line (40%); it is calm below 30%. It was so in the"),
+        (0.2, 0.1, 0.02, "The score is below the alert line (40%). It is far higher than in their past 8 weeks."),
+        (0.2, 0.2, 0.1, "The score is below the alert line (40%)."),
+        (0.5, None, 0, "The score is at or above the alert line (40%)."),
+    ],
+)
+def test_the_verdict_says_whether_a_high_score_is_new_and_gives_no_all_clear(
+    con: duckdb.DuckDBPyConnection, p: float, mean: float | None, half: float, said: str
+) -> None:
+    now = {"n_7": 9, "n_before": 0, "p_7": p, "signal_7": p, "past_mean": mean}
+    now |= {"past_lo": None, "past_hi": None} if mean is None else {"past_lo": mean - half, "past_hi": mean + half}
+    verdict, numbers = against(now, inputs(con))
+    assert verdict.startswith(said)
+    assert "usual" not in verdict
+    assert ("usual for them is" in numbers) == (mean is not None and half <= 0.2)
+    assert ("too few, to say what is usual" in numbers) == (half > 0.2)
 
 
 def test_the_newest_crisis_text_stands_first_and_needs_another_look() -> None:
@@ -148,16 +189,21 @@ def test_a_card_says_how_the_person_does_now_and_not_in_may(con: duckdb.DuckDBPy
     found = inputs(con)
     cards = {one.subject_id: Cards(found).card(one) for one in people(found)}
     assert cards["easing"].now == "10%"
-    assert cards["easing"].headline == "The score is below their own past."
-    assert cards["easing"].against.startswith("10% over 7 texts; usual for them is ")
+    assert (
+        cards["easing"].headline == "The score is below the alert line (40%). It is lower than in their past 8 weeks."
+    )
+    assert cards["easing"].against.startswith("10% over 7 texts; ")
     assert cards["easing"].against.endswith("Down from 80% the week before.")
     assert cards["new"].headline.startswith("New alert of ")
     assert cards["new"].against.startswith(
-        "The score is far above their own past. 79% over 7 texts; usual for them is "
+        "The score is at or above the alert line (40%). It is far higher than in their past 8 weeks. 79% over 7 texts"
     )
     assert "with a mean of 10%." in cards["new"].against
-    assert cards["high"].headline == "The score is above their own past."
-    assert "with a mean of 51%." in cards["high"].against
+    assert (
+        cards["high"].headline
+        == "The score is at or above the alert line (40%). It is higher than in their past 8 weeks."
+    )
+    assert "the mean of their past 8 weeks is 51%." in cards["high"].against
     assert cards["stopped"].headline == "No text for 15 days; the last came on 30 Mar 2026."
     assert cards["stopped"].against == "The longest pause in the 8 weeks before was 1 day."
     assert cards["stopped"].open_text == "no open alert; last text on 30 Mar 2026"
