@@ -73,7 +73,7 @@ def as_date(day: str | None) -> dt.date | None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seeds", [(2026,), (101, 102, 103, 104, 105)])
+@pytest.mark.parametrize("seeds", [(2026,), (101, 102, 103)])
 def test_drops_and_declines_raise_early_alerts_and_stable_courses_rarely_any(seeds: Sequence[int]) -> None:
     found = judged(seeds)
     assert found["courses"]["drop"]["rate"] >= 0.9
@@ -202,7 +202,7 @@ def test_lead_ins_are_cut_out_of_generated_texts_and_nothing_else_changes(tmp_pa
 
 @pytest.mark.slow
 def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: Path) -> None:
-    feed, truth = draw_feeds([1, 2], tmp_path)
+    feed, truth = draw_feeds([1], tmp_path)
     found = evaluate(tmp_path, None, feed, truth, AlertRules(), KeywordScorer)
     assert {path.name for path in tmp_path.glob("alerts.*")} >= {"alerts.json", "alerts.png", "alerts.svg"}
     frame = curve_frame(found)
@@ -211,7 +211,7 @@ def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: P
     assert set(colours["domain"]) >= set(frame["rule"])
     assert len(colours["domain"]) == len(set(colours["range"])), "each rule that is measured has a colour of its own"
     assert json.loads((tmp_path / "alerts.json").read_text()) == found
-    assert found["n_subjects"] == 60
+    assert found["n_subjects"] == 30
     assert set(found["all"]["courses"]) == {"declining", "drop", "episodic", "recovering"}
     for rule, curve in found["curves"].items():
         assert {row["limit"] for row in curve} == {*GRIDS[rule], AlertRules().limit(rule)}

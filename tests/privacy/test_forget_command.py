@@ -1,5 +1,6 @@
 """Forgetting and privacy in everything a run writes: database, snapshot, exports, report and messages."""
 
+import shutil
 import stat
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,19 @@ SECRETS = [
 REFUSED = "a text without a day of its own"
 
 
-@pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """An inbox in every format, with rejects, of one subject among fifteen."""
+@pytest.fixture(autouse=True)
+def _no_key_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEY_VARIABLE, raising=False)
-    inbox = tmp_path / "inbox"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return fill(tmp_path)
+
+
+def fill(folder: Path) -> Settings:
+    """An inbox in every format, with rejects, of one subject among fifteen."""
+    inbox = folder / "inbox"
     inbox.mkdir()
     rows: list[dict[str, Any]] = [
         {
@@ -49,11 +58,32 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
         write_rows(inbox / name, rows)
     write(inbox / "d.csv", f"subject_id,posted_at,text\n{SUBJECT},torn off\n")
     write(inbox / "e.csv", f"{SUBJECT},when\n")
-    (tmp_path / "risk-monitor.toml").write_text(
+    (folder / "risk-monitor.toml").write_text(
         'db = "risk.duckdb"\nsettle_s = 0\nsnapshot_texts = true\nsnapshot_parquet = true\nshow_subjects = true\n'
         "min_cohort = 1\n"
     )
-    return load_settings(tmp_path / "risk-monitor.toml")
+    return load_settings(folder / "risk-monitor.toml")
+
+
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A folder after a night without a report, and a copy of it."""
+    work, kept = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("kept") / "work"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv(KEY_VARIABLE, raising=False)
+        patched.setattr("jobs.pipeline.night.write_report", lambda _, out, **__: out / "index.html")
+        run_nightly(fill(work), KeywordScorer)
+    shutil.copytree(work, kept)
+    return work, kept
+
+
+@pytest.fixture
+def after_a_night(first_night: tuple[Path, Path], no_report: None) -> Settings:
+    """The settings of that folder, which is as the night left it, at the place that its database knows."""
+    work, kept = first_night
+    shutil.rmtree(work)
+    shutil.copytree(kept, work)
+    return load_settings(work / "risk-monitor.toml")
 
 
 @pytest.fixture
@@ -80,6 +110,7 @@ def holding(files: list[Path], *texts: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")  # the next test searches them
 def test_no_plain_id_reaches_a_file_a_message_or_a_name(
     settings: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -106,9 +137,13 @@ def test_no_plain_id_reaches_a_file_a_message_or_a_name(
 @pytest.mark.slow
 @pytest.mark.parametrize("given", ["plain", "pseudonym"])
 def test_no_byte_of_a_forgotten_subject_stays_in_any_written_file(
-    settings: Settings, capfd: pytest.CaptureFixture[str], given: str
+    request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str], given: str
 ) -> None:
-    run_nightly(settings, KeywordScorer)
+    if given == "plain":
+        settings = request.getfixturevalue("settings")
+        run_nightly(settings, KeywordScorer)
+    else:  # whose report is that of the other
+        settings = request.getfixturevalue("after_a_night")
     pseudonym = open_pseudonyms(settings.db.with_name("risk.duckdb.key")).of(SUBJECT)
     with Database(settings.db).reading() as con:
         (ids,) = zip(
@@ -117,9 +152,9 @@ def test_no_byte_of_a_forgotten_subject_stays_in_any_written_file(
         )
     assert len(ids) == len(SECRETS)
     files_with_pseudonym = {name for name, _ in holding(written(settings), pseudonym)}
-    assert {"risk.duckdb", "risk-snapshot.duckdb", "index.html"} <= files_with_pseudonym, (
-        "a search that finds nothing proves nothing"
-    )
+    assert holding(written(settings), SUBJECT, "person-13") == []
+    searched = {"risk.duckdb", "risk-snapshot.duckdb"} | ({"index.html"} if given == "plain" else set())
+    assert searched <= files_with_pseudonym, "a search that finds nothing proves nothing"
     for file in (settings.db, settings.snapshot / "risk-snapshot.duckdb"):
         assert holding([file], *SECRETS)
     capfd.readouterr()
@@ -137,17 +172,16 @@ def test_no_byte_of_a_forgotten_subject_stays_in_any_written_file(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_report")
-def test_a_forgotten_subject_returns_only_with_a_changed_file(settings: Settings) -> None:
-    run_nightly(settings, KeywordScorer)
+def test_a_forgotten_subject_returns_only_with_a_changed_file(after_a_night: Settings) -> None:
+    settings = after_a_night
     forget_subject(Database(settings.db), SUBJECT, settings)
     run_nightly(settings, KeywordScorer)
     with Database(settings.db).reading() as con:
         assert con.execute("SELECT count(DISTINCT subject_id) FROM documents").fetchall() == [(14,)]
 
 
-@pytest.mark.usefixtures("no_report")
-def test_an_export_of_only_their_month_is_removed(settings: Settings) -> None:
+def test_an_export_of_only_their_month_is_removed(after_a_night: Settings) -> None:
+    settings = after_a_night
     write_rows(settings.inbox / "f.csv", [{"subject_id": SUBJECT, "posted_at": "2025-07-01", "text": "long ago joy"}])
     run_nightly(settings, KeywordScorer)
     assert (settings.snapshot / "scores-2025-07.parquet").exists()
@@ -156,41 +190,42 @@ def test_an_export_of_only_their_month_is_removed(settings: Settings) -> None:
 
 
 @pytest.mark.usefixtures("no_report")
-@pytest.mark.parametrize(
-    ("key", "message"), [(None, "the key of its pseudonyms is missing"), ("f" * 64, "another key made")]
-)
 def test_without_the_key_only_a_pseudonym_can_be_forgotten(
-    settings: Settings,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
-    key: str | None,
-    message: str,
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     write_rows(settings.inbox / f"{SUBJECT}.csv", [{"subject_id": "x", "posted_at": "2026-01-05", "text": "a"}])
     run_nightly(settings, KeywordScorer)
     file = settings.db.with_name("risk.duckdb.key")
-    pseudonym = open_pseudonyms(file).of(SUBJECT)
+    pseudonyms = {subject: open_pseudonyms(file).of(subject) for subject in ("person-2", SUBJECT)}
     file.unlink()
-    if key:
-        monkeypatch.setenv(KEY_VARIABLE, key)
-    before = settings.db.read_bytes()
-    with pytest.raises(StoreError, match=message):
-        forget_subject(Database(settings.db), SUBJECT, settings)
-    assert settings.db.read_bytes() == before
-    forget_subject(Database(settings.db), pseudonym, settings)
-    assert "your input files were not searched for this subject" in capfd.readouterr().err
-    with Database(settings.db).reading() as con:
-        assert con.execute("FROM documents WHERE subject_id = ?", [pseudonym]).fetchall() == []
-    assert not file.exists()
+    for key, (subject, pseudonym), message in zip(
+        (None, "f" * 64),
+        pseudonyms.items(),
+        ("the key of its pseudonyms is missing", "another key made"),
+        strict=True,
+    ):
+        if key:
+            monkeypatch.setenv(KEY_VARIABLE, key)
+        before = settings.db.read_bytes()
+        with pytest.raises(StoreError, match=message):
+            forget_subject(Database(settings.db), subject, settings)
+        assert settings.db.read_bytes() == before
+        capfd.readouterr()
+        forget_subject(Database(settings.db), pseudonym, settings)
+        assert "your input files were not searched for this subject" in capfd.readouterr().err
+        with Database(settings.db).reading() as con:
+            assert con.execute("FROM documents WHERE subject_id = ?", [pseudonym]).fetchall() == []
+        assert not file.exists()
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_report")
-def test_a_subject_that_cannot_be_forgotten_is_one_line(settings: Settings, tmp_path: Path) -> None:
+def test_a_subject_that_cannot_be_forgotten_is_one_line(
+    settings: Settings, after_a_night: Settings, tmp_path: Path
+) -> None:
     with pytest.raises(StoreError, match="no such database"):
         forget_subject(Database(settings.db), SUBJECT, settings)
     assert not settings.db.exists()
-    run_nightly(settings, KeywordScorer)
+    settings = after_a_night
     with pytest.raises(DataError, match=r"nothing about this subject$"):
         forget_subject(Database(settings.db), "nobody", settings)
     with Database(settings.db).only_writer(), pytest.raises(StoreError, match="another run is working"):
@@ -205,10 +240,9 @@ def test_a_subject_that_cannot_be_forgotten_is_one_line(settings: Settings, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("no_report")
-def test_a_short_id_within_a_file_date_removes_no_other_row(
-    settings: Settings,
-) -> None:
+def test_a_short_id_within_a_file_date_removes_no_other_row(after_a_night: Settings) -> None:
+    settings = after_a_night
+
     def state() -> list[tuple[int]]:
         with Database(settings.db).reading() as con:
             tables = ("documents", "rejects", "files")
@@ -255,17 +289,14 @@ def test_the_proof_reads_values_that_no_search_of_bytes_finds(
     assert values_containing(stored, ["nobody ever wrote this line"])[0] == []
 
 
-def test_what_is_left_in_a_compressed_file_is_told(
-    settings: Settings, no_report: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_nightly(settings, KeywordScorer)
+def test_what_is_left_in_a_compressed_file_is_told(after_a_night: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("jobs.forget.publish", lambda *_, **__: None)  # the snapshot keeps the subject
     with pytest.raises(StoreError, match=r"scores-2026-01\.parquet: text.*still holds traces"):
-        forget_subject(Database(settings.db), SUBJECT, settings)
+        forget_subject(Database(after_a_night.db), SUBJECT, after_a_night)
 
 
-def test_the_name_of_a_folder_is_nobodys_id(settings: Settings, no_report: None) -> None:
-    run_nightly(settings, KeywordScorer)
+def test_the_name_of_a_folder_is_nobodys_id(after_a_night: Settings) -> None:
+    settings = after_a_night
     with Database(settings.db).reading() as con:
         before = con.execute("SELECT path FROM files ORDER BY ALL").fetchall()
     with pytest.raises(DataError, match="nothing about this subject"):
@@ -274,10 +305,8 @@ def test_the_name_of_a_folder_is_nobodys_id(settings: Settings, no_report: None)
         assert con.execute("SELECT path FROM files ORDER BY ALL").fetchall() == before
 
 
-def test_files_of_others_are_named_and_no_bug(
-    settings: Settings, no_report: None, capfd: pytest.CaptureFixture[str]
-) -> None:
-    run_nightly(settings, KeywordScorer)
+def test_files_of_others_are_named_and_no_bug(after_a_night: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = after_a_night
     settings.out.mkdir(parents=True, exist_ok=True)
     theirs = [write(folder / "index.html", SUBJECT) for folder in (settings.out, settings.snapshot)]
     forget_subject(Database(settings.db), SUBJECT, settings)
@@ -287,8 +316,7 @@ def test_files_of_others_are_named_and_no_bug(
         assert path.read_text() == SUBJECT
 
 
-def test_the_snapshot_has_no_fingerprint_of_the_key(settings: Settings, no_report: None) -> None:
-    run_nightly(settings, KeywordScorer)
-    for path, n in ((settings.db, 1), (settings.snapshot / "risk-snapshot.duckdb", 0)):
+def test_the_snapshot_has_no_fingerprint_of_the_key(after_a_night: Settings) -> None:
+    for path, n in ((after_a_night.db, 1), (after_a_night.snapshot / "risk-snapshot.duckdb", 0)):
         with Database(path).reading() as con:
             assert con.execute("SELECT count(*) FROM pseudonyms").fetchall() == [(n,)]

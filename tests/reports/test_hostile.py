@@ -79,8 +79,8 @@ def test_hostile_names_are_shown_as_text_and_nothing_runs(browser: Browser, host
     assert seen.count("img") == 0
 
 
-def test_a_script_that_got_in_all_the_same_is_refused(browser: Browser, inputs: Inputs, tmp_path: Path) -> None:
-    seen = opened(browser, full_report.write(inputs, tmp_path) / "index.html")
+def test_a_script_that_got_in_all_the_same_is_refused(browser: Browser, hostile: Path) -> None:
+    seen = opened(browser, hostile / "index.html")
     seen.page.evaluate(
         """() => {
             const script = document.createElement("script");
@@ -106,7 +106,9 @@ def test_pages_with_nothing_or_little_to_draw_are_silent_too(browser: Browser, t
         fake_feed.add(con, [("a", "2026-01-05 08:00", 0.8)])
     for number, options in enumerate((Options(), Options(min_cohort=1, show_subjects=True, subject_pages=True))):
         index = write_report(Database(tmp_path / "one.duckdb"), tmp_path / str(number), options=options)
-        for file in index.parent.rglob("*.html"):
+        for file in index.parent.rglob("*.html"):  # model.html is the same in both
+            if number and file.name == "model.html":
+                continue
             seen = opened(browser, file, 400)
             assert seen.is_silent_and_offline(), seen.messages
             assert seen.page.evaluate("document.documentElement.scrollWidth") <= 400

@@ -23,7 +23,7 @@ from monitor.database.connection import Database
 from monitor.intake import documents
 from monitor.settings import Settings
 from reports.risk import pictures
-from reports.style import offline
+from reports.style import offline, rendering
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 
 INGEST_ROWS = 40  # of a chunk; small, so that there are many moments between chunks
@@ -31,13 +31,19 @@ COMMIT_ROWS = 90  # a commit has rows of several chunks and of several files
 
 
 def run_night(settings: Settings, model_id: str, *, draw: bool = True) -> None:
-    """A night in small chunks with the scorer of the tests. Its report, if drawn, has one picture per page."""
+    """A night in small chunks with the scorer of the tests.
+
+    Its report, if drawn, has one picture per page, drawn by one process, and not the script that draws charts, which
+    takes a second to bundle.
+    """
     in_chunks = partial(documents.read_documents, chunk_rows=INGEST_ROWS)
     report = pipeline.write_report if draw else lambda *_args, **_options: settings.out / "index.html"
     with (
         patch.object(documents, "read_documents", in_chunks),
         patch.object(batches, "COMMIT_ROWS", COMMIT_ROWS),
         patch.object(pictures, "INDEX", {"risk_trend": ("risk_trend",)}),
+        patch.object(rendering, "PROCESSES", 1),
+        patch.object(offline, "chart_script", lambda: ""),
         patch.object(pipeline, "write_report", report),
     ):
         jobs.nightly.run_nightly(settings, lambda: KeywordScorer(KeywordModel(model_id=model_id)))
@@ -77,7 +83,6 @@ class AnnouncingConnection:
 
 
 if __name__ == "__main__":
-    offline.chart_script = lambda: "the script that draws charts takes a second to bundle"  # type: ignore[assignment]
     connect = Database.connect
     Database.connect = lambda *args, **kwargs: AnnouncingConnection(connect(*args, **kwargs))  # type: ignore[method-assign, assignment, return-value]
     batches.commit_batch = announced("ingest", batches.commit_batch)

@@ -202,7 +202,7 @@ def test_an_older_base_gets_the_tokens_of_the_second_question() -> None:
 def test_tuning_lowers_the_loss_of_both_questions_at_the_four_bit_values() -> None:
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=byte_level_tokenizer(symptoms=True))
     encoder = PromptEncoder(replace(one_token_template(), symptoms=symptoms_question()), tokenizer)
-    data = examples(96) + symptom_texts(96)
+    data = examples(48) + symptom_texts(48)
     network, losses = tiny_llama(len(tokenizer), initializer_range=0.2), list[float]()
     settings = InstructionSettings(epochs=60, texts=48, batch=48, rate=3e-3)
     tune(network, encoder, lambda _: data, settings, report=lambda record: losses.append(record["loss"]))

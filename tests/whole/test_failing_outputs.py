@@ -197,13 +197,21 @@ write_report.write_report(Database(Path(sys.argv[1], "risk.duckdb")), Path(sys.a
 """
 
 
+@pytest.fixture(scope="module")
+def files_of_a_report(scored: Path, tmp_path_factory: pytest.TempPathFactory) -> set[Path]:
+    return report_files(scored, tmp_path_factory.mktemp("whole"))
+
+
+def report_files(folder: Path, out: Path) -> set[Path]:
+    """Draw the report of a folder's database; the names of its files."""
+    write_report(Database(folder / "risk.duckdb"), out)
+    return {path.relative_to(out) for path in out.rglob("*")}
+
+
 @pytest.mark.parametrize("nth", [0, 4])
-def test_a_killed_report_is_completed_by_the_next(folder: Path, nth: int) -> None:
+def test_a_killed_report_is_completed_by_the_next(folder: Path, files_of_a_report: set[Path], nth: int) -> None:
     killed = subprocess.run(
         [sys.executable, "-c", KILLED, folder, str(nth)], cwd=ROOT, capture_output=True, check=False
     )
     assert killed.returncode == -signal.SIGKILL
-    for name in ("report", "whole"):
-        write_report(Database(folder / "risk.duckdb"), folder / name)
-    names = [{path.relative_to(folder / name) for path in (folder / name).rglob("*")} for name in ("report", "whole")]
-    assert names[0] == names[1]
+    assert report_files(folder, folder / "report") == files_of_a_report
