@@ -1,6 +1,6 @@
 """A night in a process of its own. It prints each step before the step starts, and tests kill it there.
 
-Arguments: settings as JSON, and the id of the model.
+Arguments: settings as JSON, the id of the model, and `undrawn` for a night without its report.
 """
 
 from __future__ import annotations
@@ -93,5 +93,6 @@ if __name__ == "__main__":
         ("report", "write_report"),
     ):
         setattr(pipeline, name, announced(step, getattr(pipeline, name)))
-    app.exit_with_code(lambda: run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2]))
+    draw = sys.argv[3:] != ["undrawn"]
+    app.exit_with_code(lambda: run_night(Settings(**json.loads(sys.argv[1])), sys.argv[2], draw=draw))
     announce("end")

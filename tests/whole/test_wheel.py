@@ -11,7 +11,7 @@ import pytest
 
 from monitor import ROOT
 
-# The demo on the first 150 texts of its feed: the other texts take half a minute and show nothing about the wheel.
+# The demo on the first 300 texts of its feed: the other texts take half a minute and show nothing about the wheel.
 RUN_DEMO = """
 import gzip
 import sys
@@ -21,7 +21,7 @@ assert monitor.__file__.startswith(sys.argv[1]), monitor.__file__
 import jobs.demo
 from jobs.cli import main
 whole = gzip.decompress(jobs.demo.demo_feed_path().read_bytes()).splitlines(keepends=True)
-Path("feed.csv").write_bytes(b"".join(whole[:151]))
+Path("feed.csv").write_bytes(b"".join(whole[:301]))
 jobs.demo.demo_feed_path = lambda: Path("feed.csv")
 main(["demo", "--out", "out"])
 """
