@@ -69,8 +69,14 @@ def inputs(con: duckdb.DuckDBPyConnection, names: dict[str, str] | None = None, 
     return found
 
 
-def test_the_order_is_crisis_new_high_easing_silent(con: duckdb.DuckDBPyConnection) -> None:
-    found = people(inputs(con))
+@pytest.fixture(scope="module")
+def case(con: duckdb.DuckDBPyConnection) -> Inputs:
+    """What the report of cases without any other option is made of; its queries take a second."""
+    return inputs(con)
+
+
+def test_the_order_is_crisis_new_high_easing_silent(case: Inputs) -> None:
+    found = people(case)
     assert [(one.subject_id, one.group) for one in found] == [
         ("crisis", "crisis"),
         ("new", "new"),
@@ -87,21 +93,22 @@ def test_whoever_was_looked_at_comes_last_in_the_group() -> None:
         fake_feed.add(con, [("other", f"2026-04-{day:02d} 08:00", 0.95) for day in range(9, 15)])
         fake_feed.add(con, [("other", f"2026-0{m}-{day:02d} 08:00", 0.1) for m in (1, 2, 3) for day in range(6, 28)])
         fake_feed.update_alerts(con, START + dt.timedelta(LAST), AlertRules(), "run-1")
-        assert [one.subject_id for one in people(inputs(con)) if one.group == "new"] == ["other", "new"]
-        code = inputs(con).code("other")
-        record_case(con, code, by="Ana", outcome="contacted", note="talks with us")
-        found = [one for one in people(inputs(con)) if one.group == "new"]
+        before = inputs(con)
+        assert [one.subject_id for one in people(before) if one.group == "new"] == ["other", "new"]
+        record_case(con, before.code("other"), by="Ana", outcome="contacted", note="talks with us")
+        after = inputs(con)
+        found = [one for one in people(after) if one.group == "new"]
         assert [(one.subject_id, one.looked) for one in found] == [("new", False), ("other", True)]
-        card = Cards(inputs(con)).card(found[1])
+        card = Cards(after).card(found[1])
         assert "contacted, Ana" in card.events[0].text
         assert card.events[0].note == "talks with us"
         assert not Cards(inputs(con, mode="people", min_cohort=1)).card(found[1]).events[0].note
-        assert changes(inputs(con), found).looked[0]["subject_id"] == "other"
+        assert changes(after, found).looked[0]["subject_id"] == "other"
 
 
-def test_beside_an_alert_of_this_week_no_headline_says_that_all_is_usual(con: duckdb.DuckDBPyConnection) -> None:
+def test_beside_an_alert_of_this_week_no_headline_says_that_all_is_usual(case: Inputs) -> None:
     calm = {"p_7": 0.2, "signal_7": 0.2, "at_line": False, "past_mean": 0.2, "past_lo": 0.1, "past_hi": 0.3}
-    found = inputs(con)
+    found = case
     found = replace(found, people=found.people.with_columns(**{name: pl.lit(value) for name, value in calm.items()}))
     cards = {one.group: Cards(found).card(one) for one in people(found) if one.subject_id != "stopped"}
     assert cards["easing"].headline == "The score is below the alert line (40%)."
@@ -140,11 +147,11 @@ def test_beside_an_alert_of_this_week_no_headline_says_that_all_is_usual(con: du
     ],
 )
 def test_the_verdict_says_whether_a_high_score_is_new_and_gives_no_all_clear(
-    con: duckdb.DuckDBPyConnection, p: float, mean: float | None, half: float, said: str
+    case: Inputs, p: float, mean: float | None, half: float, said: str
 ) -> None:
     now = {"n_7": 9, "n_before": 0, "p_7": p, "signal_7": p, "past_mean": mean}
     now |= {"past_lo": None, "past_hi": None} if mean is None else {"past_lo": mean - half, "past_hi": mean + half}
-    verdict, numbers = against(now, inputs(con))
+    verdict, numbers = against(now, case)
     assert verdict.startswith(said)
     assert "usual" not in verdict
     assert ("usual for them is" in numbers) == (mean is not None and half <= 0.2)
@@ -169,8 +176,9 @@ def test_the_newest_crisis_text_stands_first_and_needs_another_look() -> None:
         con.execute("UPDATE scores SET scored_at = '2026-04-15'")
         unseen = "Nobody has looked"
         assert order() == [("crisis", unseen), ("sad", unseen)]  # 10 April before 8 April, and 20% before 30%
-        record_case(con, inputs(con).code("sad"), by="Ana", outcome="contacted")
-        record_case(con, inputs(con).code("crisis"), by="Ana", outcome="contacted")
+        codes = inputs(con).codes
+        record_case(con, codes["sad"], by="Ana", outcome="contacted")
+        record_case(con, codes["crisis"], by="Ana", outcome="contacted")
         assert order() == [("crisis", "Looked at"), ("sad", "Looked at")]
         con.execute(
             "UPDATE scores SET s_suicidal = 0.99, scored_at = '2999-01-01'"
@@ -179,15 +187,14 @@ def test_the_newest_crisis_text_stands_first_and_needs_another_look() -> None:
         fake_feed.update_alerts(con, START + dt.timedelta(LAST), AlertRules(), "run-2")
         again = "Not looked at since the newest crisis text"
         assert order() == [("sad", again), ("crisis", "Looked at")]
-        one = next(one for one in people(inputs(con)) if one.subject_id == "sad")
-        card = Cards(inputs(con)).card(one)
+        found = inputs(con)
+        card = Cards(found).card(next(one for one in people(found) if one.subject_id == "sad"))
         assert card.headline.startswith("Crisis alert of 8 Apr 2026: a text that the model reads")
         assert card.against.startswith("The newest such text is of 12 Apr 2026. ")
 
 
-def test_a_card_says_how_the_person_does_now_and_not_in_may(con: duckdb.DuckDBPyConnection) -> None:
-    found = inputs(con)
-    cards = {one.subject_id: Cards(found).card(one) for one in people(found)}
+def test_a_card_says_how_the_person_does_now_and_not_in_may(case: Inputs) -> None:
+    cards = {one.subject_id: Cards(case).card(one) for one in people(case)}
     assert cards["easing"].now == "10%"
     assert (
         cards["easing"].headline == "The score is below the alert line (40%). It is lower than in their past 8 weeks."
@@ -215,8 +222,8 @@ def test_a_card_says_how_the_person_does_now_and_not_in_may(con: duckdb.DuckDBPy
     assert cards["stopped"].who == f"risk-monitor who {cards['stopped'].code} --db :memory:"
 
 
-def test_a_new_alert_beside_an_older_one_is_dated_and_its_reason_stands_first(con: duckdb.DuckDBPyConnection) -> None:
-    found = inputs(con)
+def test_a_new_alert_beside_an_older_one_is_dated_and_its_reason_stands_first(case: Inputs) -> None:
+    found = case
     older = found.alerts.filter((pl.col("subject_id") == "high") & pl.col("is_open")).head(1)
     newer = older.with_columns(rule=pl.lit("change"), alert_id=pl.lit("f" * 32), opened_on=dt.date(2026, 4, 13))
     others = found.alerts.filter(pl.col("subject_id") != "high")
@@ -267,8 +274,8 @@ def test_a_card_tells_which_alerts_were_looked_at_and_each_look_once() -> None:
         assert (looked, len(events)) == ("Looked at", 1)
 
 
-def test_a_sign_of_death_without_a_crisis_alert_says_why(con: duckdb.DuckDBPyConnection) -> None:
-    found = inputs(con)
+def test_a_sign_of_death_without_a_crisis_alert_says_why(case: Inputs) -> None:
+    found = case
     shown = pl.DataFrame(
         [(who, found.as_of, "suicidal", 1, 1) for who in ("new", "crisis")],
         schema=["subject_id", "day", "criterion", "n", "n_shown"],
@@ -284,9 +291,9 @@ def test_a_sign_of_death_without_a_crisis_alert_says_why(con: duckdb.DuckDBPyCon
 
 
 def test_the_share_of_days_on_which_the_rules_could_fire_stands_beside_the_cards(
-    con: duckdb.DuckDBPyConnection,
+    case: Inputs,
 ) -> None:
-    found = inputs(con)
+    found = case
     days = found.could_fire.row(0, named=True)
     share = f"{days['any'] / days['subject_days']:.0%}"
     assert f"The rules had enough texts on {share} of all days." in PeopleList(found).page(0).order
@@ -350,12 +357,13 @@ def test_a_look_before_the_newest_crisis_text_does_not_make_a_closed_alert_seen(
             "UPDATE scores SET s_suicidal = 0.99, scored_at = '2999-01-01'"
             " WHERE subject_id = 'fine' AND CAST(posted_at AS DATE) = '2026-03-28'"
         )
-        one = next(one for one in people(inputs(con)) if one.subject_id == "fine")
-        assert Cards(inputs(con)).card(one).headline.endswith("; nobody had looked at the newest such text.")
+        found = inputs(con)
+        one = next(one for one in people(found) if one.subject_id == "fine")
+        assert Cards(found).card(one).headline.endswith("; nobody had looked at the newest such text.")
 
 
-def test_what_changed_since_last_week_is_named(con: duckdb.DuckDBPyConnection) -> None:
-    found = inputs(con)
+def test_what_changed_since_last_week_is_named(case: Inputs) -> None:
+    found = case
     news = changes(found, people(found))
     assert set(news.new) == {"crisis", "new"}
     assert news.silent == ["silent"]
@@ -363,7 +371,9 @@ def test_what_changed_since_last_week_is_named(con: duckdb.DuckDBPyConnection) -
     assert [subject for subject, _ in news.fell] == ["easing"]
 
 
-def test_texts_are_quoted_once_escaped_and_with_the_crisis_wording_marked(con: duckdb.DuckDBPyConnection) -> None:
+def test_texts_are_quoted_once_escaped_and_with_the_crisis_wording_marked(
+    con: duckdb.DuckDBPyConnection, case: Inputs
+) -> None:
     found = inputs(con, evidence=True)
     cards = {one.subject_id: Cards(found).card(one) for one in people(found)}
     lists = cards["crisis"].passages
@@ -373,8 +383,8 @@ def test_texts_are_quoted_once_escaped_and_with_the_crisis_wording_marked(con: d
     )
     quoted = [passage.html for one in lists[1:] for passage in one.passages]
     assert len(quoted) == len(set(quoted))
-    assert not inputs(con).texts.height
-    assert all(not card.passages for card in map(Cards(inputs(con)).card, people(inputs(con))))
+    assert not case.texts.height
+    assert all(not card.passages for card in map(Cards(case).card, people(case)))
 
 
 def test_marks_never_overlap_and_never_leave_the_text() -> None:
