@@ -16,7 +16,7 @@ from jobs.console.app import run
 from jobs.console.progress import print_note
 from jobs.pipeline.inbox import sha256_of
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import Database, private_files
+from monitor.database.connection import Database, companions, private_files
 from monitor.errors import ConfigError, DataError, cannot_write
 from monitor.privacy.agreement import read_fingerprint
 from monitor.privacy.pseudonyms import PLAIN, default_key_file
@@ -36,7 +36,8 @@ def restore(source: Path, folder: Path) -> Database:
 
     Raises:
         DataError: `source` is no backup, or a file of it is missing or was changed.
-        ConfigError: a file exists in `folder`, or cannot be written. StoreError: the disk is full.
+        ConfigError: a file exists in `folder`, or a part of an earlier database, or a file cannot be written.
+        StoreError: the disk is full.
     """
     contents = _read_contents(source)
     try:
@@ -45,6 +46,7 @@ def restore(source: Path, folder: Path) -> Database:
                 raise DataError(f"{source / name}: not what was backed up; use another backup")
             if (folder / name).exists():
                 raise ConfigError(f"{folder / name}: exists already; name another folder with --to, or move it away")
+        _check_no_rest(folder / contents["database"])
         with private_files():
             folder.mkdir(parents=True, exist_ok=True)
             with scratch_folder(folder, ".restore-") as unfinished:
@@ -60,18 +62,41 @@ def restore(source: Path, folder: Path) -> Database:
     return db
 
 
+def _check_no_rest(database: Path) -> None:
+    """Check that no log of an earlier database lies where this one will: its rows would come into the restored one.
+
+    Raises:
+        ConfigError: one does.
+    """
+    for rest in companions(database):
+        if rest.exists() or rest.is_symlink():
+            raise ConfigError(
+                f"{rest}: belongs to another database, and would change the restored one; name another folder with "
+                "--to, or move it away"
+            )
+
+
 def _read_contents(source: Path) -> dict[str, Any]:
-    """The table of contents of a backup; every name in it is the name of a file in its folder."""
+    """The table of contents of a backup; every name in it is the name of a file in its folder.
+
+    Raises:
+        DataError: there is none, or a file that it names is no plain file.
+    """
     try:
+        if not (source / CONTENTS).is_file():  # a pipe would be waited for
+            raise ValueError
         contents: dict[str, Any] = json.loads((source / CONTENTS).read_text(encoding="utf-8"))
-        names = [*contents["sha256"], contents["database"]]
-        if contents["format"] != 1 or any(Path(name).name != name for name in names):
+        digests = dict(contents["sha256"])
+        if contents["format"] != 1 or contents["database"] not in digests:
             raise ValueError
-        if contents["database"] not in contents["sha256"]:
+        if any(Path(name).name != name or "\0" in name for name in digests):
             raise ValueError
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{source}: no backup of risk-monitor; name a folder backup-DATE") from error
-    return contents
+    for name in digests:
+        if not (source / name).is_file():
+            raise DataError(f"{source / name}: is missing, or no file; use another backup")
+    return contents | {"sha256": digests}
 
 
 def command(

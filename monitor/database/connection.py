@@ -192,7 +192,7 @@ class Database:
             raise StoreError(f"{path}: not a regular file; name a database file")
         if path.exists():
             _check_file_type(path)
-        elif (log := path.with_name(f"{path.name}.wal")).exists():
+        elif log := next((log for log in logs(path) if log.exists()), None):
             raise StoreError(
                 f"{path}: no such database, but its log {log.name}; bring the database back, or move the log away"
             )
@@ -203,6 +203,16 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(f"{path.parent}: cannot make this folder ({error.strerror})") from error
+
+
+def logs(path: Path) -> list[Path]:
+    """The logs that DuckDB may have beside a database: of commits, of those during a checkpoint, of a recovery."""
+    return [path.with_name(f"{path.name}{ending}") for ending in (".wal", ".wal.checkpoint", ".wal.recovery")]
+
+
+def companions(path: Path) -> list[Path]:
+    """The files beside a database that hold a part of it: its logs, and the copy of its blocks."""
+    return [*logs(path), doublewrite.copy_path(path)]
 
 
 @contextmanager

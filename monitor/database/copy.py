@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from monitor.database.comments import comment_all
-from monitor.database.connection import FILE_TYPE, Database, private_files
+from monitor.database.connection import FILE_TYPE, Database, logs, private_files
 from monitor.database.lake_views import quoted, refuse_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
@@ -77,7 +77,7 @@ def database_copy(
             with duckdb.connect() as con:
                 con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
                 # DuckDB would take a log that is there for the log of the new file.
-                if db.file.with_name(f"{db.file.name}.wal").exists():
+                if any(log.exists() for log in logs(db.file)):
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
                 con.execute(f"ATTACH {quoted(str(new.absolute()))} AS new")
                 con.execute("USE new")
@@ -134,5 +134,5 @@ def _copy_tables(
 
 
 def _remove(database: Path) -> None:
-    for path in (database, database.with_name(f"{database.name}.wal")):
+    for path in (database, *logs(database)):
         path.unlink(missing_ok=True)

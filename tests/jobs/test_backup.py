@@ -1,7 +1,10 @@
 """A backup brings everything back but the key; a damaged, foreign or occupied one is a line."""
 
+import os
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -11,7 +14,7 @@ from jobs.backup import backup
 from jobs.cli import main
 from jobs.pipeline.score_files import score_files
 from jobs.restore import restore
-from monitor.database.connection import Database
+from monitor.database.connection import Database, companions
 from monitor.errors import ConfigError, DataError
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
@@ -61,13 +64,55 @@ def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Data
         restore(kept, tmp_path / "new")
     assert not (tmp_path / "new").exists()
     listed = (kept / "backup.json").read_text()
-    for text in ("", "[]", "{}", listed.replace('"risk.duckdb"', '"../risk.duckdb"')):
+    for text in (
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        '{"format": 1, "sha256": ["risk.duckdb"], "database": "risk.duckdb"}',
+        listed.replace('"risk.duckdb"', '"../risk.duckdb"'),
+        listed.replace('"risk.duckdb"', '"risk\\u0000.duckdb"'),
+    ):
         (kept / "backup.json").write_text(text)
         with pytest.raises(DataError, match="no backup of risk-monitor"):
             restore(kept, tmp_path / "new")
+    (kept / "backup.json").unlink()
+    os.mkfifo(kept / "backup.json")
+    with pytest.raises(DataError, match="no backup of risk-monitor"):
+        restore(kept, tmp_path / "new")
+    (kept / "backup.json").unlink()
+    (kept / "backup.json").write_text(listed)
+    (kept / "risk.duckdb").unlink()
+    os.mkfifo(kept / "risk.duckdb")
+    with pytest.raises(DataError, match="is missing, or no file"):
+        restore(kept, tmp_path / "new")
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="the backup was not made"):
         backup(db, tmp_path / "file")
+
+
+LEAVE_A_LOG = """
+import os, sys, duckdb
+con = duckdb.connect("duckdb:" + sys.argv[1])
+con.execute("PRAGMA disable_checkpoint_on_shutdown")
+con.execute("INSERT INTO subject_forms VALUES ('ghost', 'ghost')")
+os._exit(9)
+"""
+
+
+def test_the_log_of_an_earlier_database_does_not_come_into_a_restored_one(db: Database, tmp_path: Path) -> None:
+    """A log fits every copy of its database: its commits would be those of the restored one."""
+    kept, new = backup(db, tmp_path / "backups"), tmp_path / "new"
+    subprocess.run([sys.executable, "-c", LEAVE_A_LOG, db.file], check=False, timeout=60)
+    new.mkdir()
+    for path in companions(db.file):
+        rest = new / path.name
+        rest.write_bytes(db.file.with_name("risk.duckdb.wal").read_bytes())
+        with pytest.raises(ConfigError, match=f"{path.name}: belongs to another database"):
+            restore(kept, new)
+        assert [left.name for left in new.iterdir()] == [path.name]
+        rest.unlink()
+    assert "ghost" not in repr(contents(restore(kept, new)))
 
 
 def test_version_names_program_schema_model_and_duckdb(capsys: pytest.CaptureFixture[str]) -> None:
