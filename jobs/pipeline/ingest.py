@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TypedDict, Unpack
 import polars as pl
 
 from jobs.console.interrupts import raise_if_stopped
-from jobs.console.progress import print_note, progress
+from jobs.console.progress import print_note, print_warning, progress
 from jobs.pipeline import batches
 from jobs.pipeline.batches import BatchWriter, Commit, batch_writer
 from jobs.pipeline.inbox import sha256_of, size_and_mtime
@@ -26,6 +27,7 @@ from monitor.intake import documents
 from monitor.intake.feeds import Feed, FeedOf
 from monitor.intake.raw_rows import LAST_FAULTS
 from monitor.intake.row_rules import IdRules, OnChange
+from monitor.intake.selection import named_by_place
 from monitor.privacy.pseudonyms import Pseudonyms
 
 NONE_TAKEN = "nothing was taken from this file; every row was rejected"
@@ -77,12 +79,13 @@ def ingest(
         DataError, ConfigError: a file cannot be read at all; the files before it are in the database. Of a file that
             is damaged further on the rows before are read, and it becomes one reject more.
     """
-    read_before = dict[tuple[int, str], InputFile]()  # by bytes and SHA-256; a forgotten file has no name
+    read_before = defaultdict[tuple[int, str], list[InputFile]](list)  # by bytes and SHA-256
     on_change = rules.get("on_change", "reject")
     if unattended or on_change == "replace":
         with db.reading() as con:
-            files_read = sorted(store.files_read(con), key=lambda file: file.fault is None)
-        read_before = {(file.size, file.sha256): file for file in files_read}  # of two copies the one without fault
+            files_read = sorted(store.files_read(con), key=lambda file: file.fault is not None)
+        for file in files_read:  # of two copies the one without fault counts
+            read_before[file.size, file.sha256].append(file)
 
     def commit(batch: batches.Batch, counts: RunCounts, stop: Event) -> None:
         batches.commit_batch(db, batch, run_id, counts, stop, on_change)
@@ -103,7 +106,7 @@ def read_files(
     commit: Commit,
     counts: RunCounts,
     *,
-    read_before: Mapping[tuple[int, str], InputFile] = MappingProxyType({}),
+    read_before: Mapping[tuple[int, str], Sequence[InputFile]] = MappingProxyType({}),
     unattended: bool = False,
     feed_of: FeedOf | None = None,
     **rules: Unpack[ReadRules],
@@ -114,9 +117,10 @@ def read_files(
         files: the input files.
         commit: commits a batch.
         counts: the counts of the run, and the reasons of the rejects.
-        read_before: files that were read, by size in bytes and SHA-256. An unattended run does not read them again,
-            unless no row of one was taken and the rules are others now; it names those with a fault. In another run
-            they cannot bring back a version that was replaced.
+        read_before: files that were read, by size in bytes and SHA-256; of copies those without fault come first. An
+            unattended run does not read them again, unless no row of one was taken and the rules are others now, or
+            its name or folder now gives its rows to another subject; it names those with a fault. In another run they
+            cannot bring back a version that was replaced.
         unattended: as `ingest`.
         feed_of, rules: as `ingest`.
 
@@ -128,18 +132,19 @@ def read_files(
             before, sha256 = size_and_mtime(path), None
             try:
                 sha256 = sha256_of(path)
-                known = read_before.get((before[0], sha256)) if before is not None else None
-                if known and unattended and known.read_as is None:
-                    _pass_over(path, known, writer)
-                    continue
+                copies = read_before.get((before[0], sha256), ()) if before is not None else ()
+                known = next(iter(copies), None)
                 try:
+                    if known and unattended and known.read_as is None and _is_of_same_person(path, copies, feed_of):
+                        _pass_over(path, known, writer)
+                        continue
                     feed = feed_of(path) if feed_of else None
                 except ConfigError as error:
                     if not unattended:
                         raise
                     counts.undecided[path] = str(error).removeprefix(f"{path}: ")
                     continue
-                read_as = _hash_of(feed, rules)
+                read_as = _hash_of(path, feed, rules)
                 if known and unattended and known.read_as == read_as:
                     counts.still_empty.append(path)
                     continue
@@ -172,10 +177,34 @@ def _pass_over(path: Path, known: InputFile, writer: BatchWriter) -> None:
         writer.refuse(path, known.fault, known.sha256)
 
 
-def _hash_of(feed: Feed | None, rules: ReadRules) -> str:
+def _is_of_same_person(path: Path, copies: Sequence[InputFile], feed_of: FeedOf | None) -> bool:
+    """Whether a file says the same as its copies that were read, also where its name or folder is the subject's id.
+
+    Raises:
+        ConfigError: two feeds name the file.
+    """
+    if feed_of is None or documents.display_name(path) in {copy.path for copy in copies}:
+        return True
+    feed = feed_of(path)
+    subject = named_by_place(path, feed)
+    if subject is None:
+        return True
+    earlier = [Path(copy.path) for copy in copies]
+    if any(not copy.is_absolute() for copy in earlier):
+        print_warning(
+            f"{path.name}: its content was read under a name that `forget` has removed, so it is not read again; "
+            "if it is another person's, export it again"
+        )
+        return True
+    return subject in {named_by_place(copy, feed) for copy in earlier}
+
+
+def _hash_of(path: Path, feed: Feed | None, rules: ReadRules) -> str:
     """A hash of all that decides which rows of a file are taken, but not of the names of the feed's files."""
     chosen = [feed.model_dump_json(exclude={"files"}) if feed else "", rules.get("on_change", "reject")]
     ids = rules.get("ids")
+    if subject := named_by_place(path, feed):
+        chosen.append(subject)
     chosen.append(ids.model_dump_json() if ids else "")
     return hashlib.sha256("\0".join(chosen).encode("utf-8", "replace")).hexdigest()[:32]
 

@@ -316,6 +316,17 @@ def _constant_subject(path: Path, feed: Feed | None) -> str | None:
     return feed.subject.replace("{file}", stem(path)).replace("{folder}", path.resolve().parent.name)
 
 
+def named_by_place(path: Path, feed: Feed | None) -> str | None:
+    """The subject that the name or folder of a file gives to its rows; None: this feed finds it in the rows alone."""
+    if feed is None:
+        return None
+    if feed.subject is not None:
+        by_place = "{file}" in feed.subject or "{folder}" in feed.subject
+        return _constant_subject(path, feed) if by_place else None
+    may_name = feed.preset and CATALOGUE[feed.preset].one_person and not feed.subject_id
+    return stem(path) if may_name else None
+
+
 def stem(path: Path) -> str:
     """The name of a file without its endings."""
     name = path.name

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from functools import partial
@@ -148,6 +149,41 @@ def test_night_reads_a_file_that_was_rejected_whole_again_when_its_settings_chan
         print_file_warnings(counts)
         said.append((counts.n_read, counts.n_appended, counts.n_skipped_files, "a.csv" in capsys.readouterr().err))
     assert said == [(2, 0, 0, True), (0, 0, 1, True), (2, 2, 1, False), (0, 0, 2, False)]
+
+
+@pytest.mark.slow
+def test_the_same_content_is_read_once_for_each_person_whom_its_name_or_folder_names(tmp_path: Path) -> None:
+    """A file under a wrong person's name is read under the right one, but not again where `forget` removed a name."""
+    entry = {"uuid": "u", "creationDate": "2026-01-05T10:00:00Z", "text": "joy"}
+    contents = {
+        "file/{}.csv": "posted_at,text\n2026-01-05,joy\n",
+        "folder/{}/a.csv": "posted_at,text\n2026-01-06,joy\n",
+        "preset/{}.json": json.dumps({"entries": [entry]}),
+    }
+    feeds = (
+        Feed(files="file/*.csv", subject="{file}"),
+        Feed(files="folder/*/*.csv", subject="{folder}"),
+        Feed(files="preset/*.json", preset="dayone"),
+    )
+    inbox = tmp_path / "inbox"
+    config = settings(tmp_path, inbox, feeds=feeds, pseudonyms=False)
+
+    def night(person: str) -> list[tuple[object, ...]]:
+        for name, content in contents.items():
+            path = inbox / name.format(person)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        run_pipeline(config, KeywordScorer, report=False)
+        shutil.rmtree(inbox)
+        return run_query(
+            Database(config.db), "SELECT subject_id, count(*) FROM documents GROUP BY ALL ORDER BY ALL"
+        ).rows
+
+    assert night("anna-smith") == [("anna-smith", 3)]
+    assert night("bertha-jones") == [("anna-smith", 3), ("bertha-jones", 3)]
+    inbox.mkdir()
+    forget_subject(Database(config.db), "bertha-jones", config)
+    assert night("bertha-jones") == [("anna-smith", 3)]
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.json", "a.ndjson"])
