@@ -18,7 +18,7 @@ import polars as pl
 from jobs.console.progress import without_control_characters
 from monitor.errors import ConfigError, DataError, cannot_write
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones, too
 """A spreadsheet runs a cell that begins so; OWASP, "CSV Injection"."""
 EXCEL_ROWS = 1_048_575  # below the line of names
 EXCEL_CHARACTERS = 32_767

@@ -224,6 +224,8 @@ def test_cells_that_a_spreadsheet_would_calculate_begin_with_an_apostrophe(db: P
     assert raw.getvalue() == safe.replace("'", "")
     save_rows(Database(db), FORMULAS, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_text() == safe
+    wide = "SELECT unnest(['\uff1d1', '\uff0b1', '\uff0d1', '\uff20x', '\uff081']) AS a"
+    assert written(db, wide, Format.CSV) == "a\n'\uff1d1\n'\uff0b1\n'\uff0d1\n'\uff20x\n\uff081\n"
 
 
 def test_results_go_into_files_as_their_endings_say(db: Path, tmp_path: Path) -> None:
