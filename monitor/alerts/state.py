@@ -83,7 +83,7 @@ def write_episodes(
     con.register("changes", changes)
     execute(con, "alerts/write_alerts")
     note = statement("alerts/note_update")
-    con.execute(note.sql, note.pick({**rules.parameters(), "model_id": model_id, "run_id": run_id}))
+    con.execute(note.sql, note.pick({**rules.parameters(), **values}))
     is_open = pl.col("state") != "closed"
     ((n_open,),) = con.execute(
         "SELECT count(*) FROM alerts WHERE model_id = ? AND state <> 'closed'", [model_id]

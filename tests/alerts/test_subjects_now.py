@@ -56,3 +56,16 @@ def test_view_waits_for_the_rules_and_knows_silent_subjects() -> None:
             ("a", 1, 1.0, True, True, ["level"]),
             ("b", 0, None, False, False, ["level"]),
         ]
+
+
+def test_a_text_of_the_future_makes_nobody_silent() -> None:
+    """A phone with a wrong clock writes one; the report reads texts up to today, and so does the view."""
+    with fake_feed.database() as con:
+        fake_feed.add(
+            con, [("a", "2026-01-20 08:00", 1.0), ("b", "2026-01-20 08:00", 1.0), ("b", "2098-01-01 08:00", 0)]
+        )
+        fake_feed.add(con, [("c", "2098-01-01 08:00", 1.0)])
+        fake_feed.update_alerts(con, dt.date(2026, 1, 20), AlertRules(min_texts=1, confirm_days=1), "run")
+        rows = con.sql("SELECT subject_id, as_of, last_day, n_7, at_line FROM subjects_now").fetchall()
+        day = dt.date(2026, 1, 20)
+        assert rows == [("a", day, day, 1, True), ("b", day, day, 1, True)]
