@@ -2,43 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import MappingProxyType
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import polars as pl
 
 from jobs.console.interrupts import raise_if_stopped
-from jobs.console.progress import print_note, print_warning, progress
+from jobs.console.progress import print_note, progress
 from jobs.pipeline import batches
 from jobs.pipeline.batches import BatchWriter, Commit, batch_writer
 from jobs.pipeline.inbox import sha256_of, size_and_mtime
+from jobs.pipeline.read_before import FilesRead, ReadRules, files_by_content, hash_of, pass_over, was_read
 from jobs.pipeline.run_counts import RunCounts
-from monitor.database import store
 from monitor.database.connection import Database
 from monitor.database.store import InputFile
 from monitor.errors import ConfigError, DataError
 from monitor.intake import documents
-from monitor.intake.feeds import Feed, FeedOf
+from monitor.intake.feeds import FeedOf
 from monitor.intake.raw_rows import LAST_FAULTS
-from monitor.intake.row_rules import IdRules, OnChange
-from monitor.intake.selection import named_by_place
-from monitor.privacy.pseudonyms import Pseudonyms
 
 NONE_TAKEN = "nothing was taken from this file; every row was rejected"
-
-
-class ReadRules(TypedDict, total=False):
-    """How rows are read; see `documents.read_documents`."""
-
-    pseudonyms: Pseudonyms | None
-    ids: IdRules | None
-    on_change: OnChange
 
 
 def check_files(files: Sequence[Path], feed_of: FeedOf | None = None) -> None:
@@ -79,13 +66,11 @@ def ingest(
         DataError, ConfigError: a file cannot be read at all; the files before it are in the database. Of a file that
             is damaged further on the rows before are read, and it becomes one reject more.
     """
-    read_before = defaultdict[tuple[int, str], list[InputFile]](list)  # by bytes and SHA-256
+    read_before: FilesRead = {}
     on_change = rules.get("on_change", "reject")
     if unattended or on_change == "replace":
         with db.reading() as con:
-            files_read = sorted(store.files_read(con), key=lambda file: file.fault is not None)
-        for file in files_read:  # of two copies the one without fault counts
-            read_before[file.size, file.sha256].append(file)
+            read_before = files_by_content(con)
 
     def commit(batch: batches.Batch, counts: RunCounts, stop: Event) -> None:
         batches.commit_batch(db, batch, run_id, counts, stop, on_change)
@@ -106,7 +91,7 @@ def read_files(
     commit: Commit,
     counts: RunCounts,
     *,
-    read_before: Mapping[tuple[int, str], Sequence[InputFile]] = MappingProxyType({}),
+    read_before: FilesRead = MappingProxyType({}),
     unattended: bool = False,
     feed_of: FeedOf | None = None,
     **rules: Unpack[ReadRules],
@@ -117,10 +102,9 @@ def read_files(
         files: the input files.
         commit: commits a batch.
         counts: the counts of the run, and the reasons of the rejects.
-        read_before: files that were read, by size in bytes and SHA-256; of copies those without fault come first. An
-            unattended run does not read them again, unless no row of one was taken and the rules are others now, or
-            its name or folder now gives its rows to another subject; it names those with a fault. In another run they
-            cannot bring back a version that was replaced.
+        read_before: files that were read. An unattended run does not read them again, unless no row of one was taken
+            and the rules are others now, or its name or folder gives its rows to another subject; it names those
+            with a fault. In another run they cannot bring back a version that was replaced.
         unattended: as `ingest`.
         feed_of, rules: as `ingest`.
 
@@ -133,10 +117,9 @@ def read_files(
             try:
                 sha256 = sha256_of(path)
                 copies = read_before.get((before[0], sha256), ()) if before is not None else ()
-                known = next(iter(copies), None)
                 try:
-                    if known and unattended and known.read_as is None and _is_of_same_person(path, copies, feed_of):
-                        _pass_over(path, known, writer)
+                    if unattended and was_read(path, copies, feed_of):
+                        pass_over(path, copies[0], writer)
                         continue
                     feed = feed_of(path) if feed_of else None
                 except ConfigError as error:
@@ -144,12 +127,12 @@ def read_files(
                         raise
                     counts.undecided[path] = str(error).removeprefix(f"{path}: ")
                     continue
-                read_as = _hash_of(path, feed, rules)
-                if known and unattended and known.read_as == read_as:
+                read_as = hash_of(path, feed, rules)
+                if unattended and read_as in {copy.read_as for copy in copies}:
                     counts.still_empty.append(path)
                     continue
                 chunks = documents.read_documents(path, feed=feed, **rules)
-                damage = _read_file(path, writer, chunks, advance, is_known=known is not None)
+                damage = _read_file(path, writer, chunks, advance, is_known=bool(copies))
                 counts.n_files += 1
             except DataError as error:
                 if not unattended:
@@ -167,46 +150,6 @@ def read_files(
                 writer.add_file(InputFile(documents.display_name(path), before[0], sha256, NONE_TAKEN, read_as))
             else:
                 writer.add_file(InputFile(documents.display_name(path), before[0], sha256, damage))
-
-
-def _pass_over(path: Path, known: InputFile, writer: BatchWriter) -> None:
-    """Count a file that was read before, or name its fault."""
-    if known.fault is None:
-        writer.counts.n_skipped_files += 1
-    else:
-        writer.refuse(path, known.fault, known.sha256)
-
-
-def _is_of_same_person(path: Path, copies: Sequence[InputFile], feed_of: FeedOf | None) -> bool:
-    """Whether a file says the same as its copies that were read, also where its name or folder is the subject's id.
-
-    Raises:
-        ConfigError: two feeds name the file.
-    """
-    if feed_of is None or documents.display_name(path) in {copy.path for copy in copies}:
-        return True
-    feed = feed_of(path)
-    subject = named_by_place(path, feed)
-    if subject is None:
-        return True
-    earlier = [Path(copy.path) for copy in copies]
-    if any(not copy.is_absolute() for copy in earlier):
-        print_warning(
-            f"{path.name}: its content was read under a name that `forget` has removed, so it is not read again; "
-            "if it is another person's, export it again"
-        )
-        return True
-    return subject in {named_by_place(copy, feed) for copy in earlier}
-
-
-def _hash_of(path: Path, feed: Feed | None, rules: ReadRules) -> str:
-    """A hash of all that decides which rows of a file are taken, but not of the names of the feed's files."""
-    chosen = [feed.model_dump_json(exclude={"files"}) if feed else "", rules.get("on_change", "reject")]
-    ids = rules.get("ids")
-    if subject := named_by_place(path, feed):
-        chosen.append(subject)
-    chosen.append(ids.model_dump_json() if ids else "")
-    return hashlib.sha256("\0".join(chosen).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _read_file(
