@@ -32,6 +32,7 @@ PEOPLE_FRAMES = (
     "person_weeks",
     "person_days",
     "texts",
+    "wording",
     "word_weights",
     "case_events",
     "outcomes",

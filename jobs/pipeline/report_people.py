@@ -16,7 +16,7 @@ from monitor.database.statements import query
 from reports.risk.cards import TEXT_DAYS, TOP
 from reports.risk.curve import WEEKS
 from reports.risk.inputs import STRIP_DAYS, Inputs
-from reports.risk.people import people
+from reports.risk.people import CLOSED_DAYS, people
 
 LAST_DAY = dt.date(9999, 12, 30)  # a report of a past day shows what is known of its alerts today
 
@@ -53,6 +53,7 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
         person_weeks=query(con, "people/weeks", model_id=model_id, as_of=as_of, weeks=WEEKS, subjects=listed),
         person_days=query(con, "people/days", model_id=model_id, as_of=as_of, days=STRIP_DAYS, subjects=listed),
         texts=texts,
+        wording=query(con, "queries/crisis_passages", as_of=as_of, days=_crisis_days(options.rules) if quoted else 0),
     )
 
 
@@ -66,10 +67,16 @@ def texts_on_cards(
         model_id=model_id,
         as_of=as_of,
         days=TEXT_DAYS,
+        crisis_days=_crisis_days(rules),
         top=TOP,
         suicidal_limit=rules.suicidal_limit,
         subjects=subjects,
     )
+
+
+def _crisis_days(rules: AlertRules) -> int:
+    """Days back to the texts behind the oldest crisis alert that closed unseen and still has a card."""
+    return CLOSED_DAYS + rules.cooldown_days + 1
 
 
 def keep_cohorts(con: duckdb.DuckDBPyConnection, cohorts: Sequence[str]) -> None:

@@ -88,7 +88,7 @@ class Card:
     headline is why the card is in its group: in crisis and new what opened the alert, in closed how the alert closed,
     elsewhere how the person does now. against has the numbers; reasons what opened the alerts, the newest first;
     opened all but the headline's; unseen names the crisis alerts that closed unseen, but for the headline's; commands
-    record a look.
+    record a look; quote is the newest crisis passage, in the place of the score, and short its beginning.
     """
 
     code: str
@@ -110,6 +110,8 @@ class Card:
     sort_now: float
     sort_change: float
     curve: Curve
+    quote: Passage | None
+    short: str
     strips: Sequence[Strip]
     strips_note: str
     events: Sequence[Event]
@@ -130,7 +132,8 @@ class Cards:
         strips, strips_note = self._strips(person)
         headline, compared = self._headline(person)
         newest_first = list(reversed(person.alerts))
-        reasons = [self._reason(alert) for alert in [*newest_first, *person.closed]]
+        quote, short, lists = self._quoted(person)
+        raised = sorted([*newest_first, *person.closed], key=lambda alert: alert["opened_on"], reverse=True)
         return Card(
             code=inputs.code(person.subject_id),
             name=inputs.name(person.subject_id),
@@ -143,7 +146,7 @@ class Cards:
             now_note=inputs.high_name,
             headline=headline,
             against=compared,
-            reasons=reasons,
+            reasons=list(map(self._reason, raised)),
             opened=self._opened(person, [one for one in newest_first if one is not person.reason]),
             unseen=[self._closed(alert) for alert in person.closed[1 if person.group == "closed" else 0 :]],
             open_text=self._open(person),
@@ -151,10 +154,12 @@ class Cards:
             sort_now=round(now["p_7"] or 0, 4),
             sort_change=round((now["p_7"] or 0) - (now["past_mean"] or 0), 4) if now["n_7"] else -1.0,
             curve=self._curve(person),
+            quote=quote,
+            short=short,
             strips=strips,
             strips_note=strips_note,
             events=list(dict.fromkeys(map(self._event, person.events))),  # one look at several alerts is one event
-            passages=self._passages(person) if inputs.options.evidence else [],
+            passages=lists,
             commands=self._commands(person),
             who=f"risk-monitor who {inputs.code(person.subject_id)} --db {self._db}",
         )
@@ -273,19 +278,32 @@ class Cards:
         )
         return Event(text, event["note"] or "" if self._inputs.options.about_persons else "")
 
-    def _passages(self, person: Person) -> list[PassageList]:
+    def _quoted(self, person: Person) -> tuple[Passage | None, str, list[PassageList]]:
+        """The newest crisis passage of somebody in a crisis, its beginning, and all other passages."""
+        if not self._inputs.options.evidence:
+            return None, "", []
+        raised = self._crises.get(person.subject_id, [])
+        alarming = [row for row in self._texts.get(person.subject_id, []) if row["is_crisis"]][:TOP]
+        if person.group not in ("crisis", "closed") or not (raised or alarming):
+            return None, "", self._passages(person, raised, alarming)
+        if raised and (not alarming or raised[0]["posted_at"] >= alarming[0]["posted_at"]):
+            short = _beginning(raised[0]["passage"][max(0, raised[0]["first"] - BEFORE_WORDING) :])
+            return self._crisis(raised[0]), short, self._passages(person, raised[1:], alarming)
+        return self._text(alarming[0]), _beginning(alarming[0]["text"]), self._passages(person, raised, alarming[1:])
+
+    def _passages(
+        self, person: Person, raised: Sequence[Mapping[str, Any]], alarming: Sequence[Mapping[str, Any]]
+    ) -> list[PassageList]:
         """Crisis wording first, then the newest and the strongest texts; a text is quoted once."""
-        words, own = self._inputs.words, self._texts.get(person.subject_id, [])
-        alarming = [row for row in own if row["is_crisis"]][:TOP]
+        words = self._inputs.words
+        own = [row for row in self._texts.get(person.subject_id, []) if not row["is_crisis"] or row in alarming]
         of_death = [row for row in own if row["shows_death"] and not row["is_crisis"]][:TOP]
         others = [row for row in own if row not in [*alarming, *of_death]]
         newest = [row for row in others if row["new_place"] <= TOP]
         strongest = sorted((row for row in others if row["strong_place"] <= TOP), key=lambda row: row["strong_place"])
         again = [row for row in strongest if row["new_place"] <= TOP]
         lists = [
-            PassageList(
-                words("Crisis wording"), [self._crisis(row) for row in self._crises.get(person.subject_id, [])]
-            ),
+            PassageList(words("Crisis wording"), [self._crisis(row) for row in raised]),
             PassageList(words("Read as thoughts of death or self-harm"), [self._text(row) for row in alarming]),
             PassageList(
                 words("Weaker signs of thoughts of death or self-harm, without a crisis alert"),
@@ -342,13 +360,19 @@ class Cards:
 
     @cached_property
     def _crises(self) -> dict[str, list[dict[str, Any]]]:
-        rows = _by_subject(self._inputs.passages)
+        rows = _by_subject(self._inputs.wording)
         return {subject: own[:TOP] for subject, own in rows.items()}
 
 
 TOP = 3  # passages of a list
+SHORT = 160  # characters of a passage on the overview
+BEFORE_WORDING = 50  # of them before the wording of the crisis list
 SHORT_ID = 8  # characters of an alert's id
 TEXT_DAYS = 28
+
+
+def _beginning(text: str) -> str:
+    return text if len(text) <= SHORT else f"{text[:SHORT].rsplit(maxsplit=1)[0]}…"
 
 
 def counts(listed: Sequence[Person]) -> dict[Group, int]:

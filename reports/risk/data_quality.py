@@ -12,7 +12,7 @@ import polars as pl
 
 from reports.risk.figures import Figure, Table
 from reports.risk.inputs import Inputs
-from reports.style.wording import Words, exact, percent
+from reports.style.wording import exact, percent
 
 Fact = tuple[str, str, str]
 METHODS = {
@@ -90,11 +90,14 @@ def facts(inputs: Inputs) -> list[Fact]:
             exact(options.threshold),
             words("applies to the mean P(high risk); set by --threshold"),
         ),
-        (words("Smallest cohort"), words.count(options.min_cohort, "subject"), _withheld(words)),
+        (words("Smallest cohort"), words.count(options.min_cohort, "subject"), _withheld(inputs)),
     ]
 
 
-def _withheld(words: Words) -> str:
+def _withheld(inputs: Inputs) -> str:
+    words = inputs.words
+    if inputs.options.min_cohort == 1:
+        return words("nothing is withheld")
     return words(
         "numbers about fewer subjects, or mostly about one, are withheld, and so are numbers that would reveal them; "
         "the difference between the reports of two nights may be about fewer"

@@ -224,7 +224,8 @@ def weekday_hour(inputs: Inputs) -> Figure:
     unit = words.join(
         unit,
         inputs.high_note,
-        words("Grey: withheld to protect groups of fewer than {n} subjects. Blank: no texts.", n=limit),
+        words("Grey: withheld to protect groups of fewer than {n} subjects.", n=limit) if limit > 1 else "",
+        words("Blank: no texts."),
     )
     figure = partial(Figure, "weekday_hour", words("{score} by weekday and hour", score=inputs.high_title), unit)
     heat = chart_data.weekday_hours(inputs.weekday_hour, words)

@@ -152,6 +152,7 @@ class Inputs:
     signs: criteria_subject of STRIP_DAYS.
     word_weights: of the texts in evidence and texts, as far as a run has weighed them.
     passages: passages of GROUP_DAYS that the crisis list raised; column passage is empty without the option evidence.
+    wording: columns of passages, for the cards, from before GROUP_DAYS too; empty without the option evidence.
     people, person_weeks, person_days, texts: sql/people/now.sql, weeks.sql, days.sql and passages.sql. The last three
         cover the people whom somebody should look at; texts is empty without the option evidence.
     measures: sql/people/measures.sql; empty unless subject_pages is set.
@@ -188,6 +189,7 @@ class Inputs:
     person_weeks: pl.DataFrame
     person_days: pl.DataFrame
     texts: pl.DataFrame
+    wording: pl.DataFrame
     case_events: pl.DataFrame
     outcomes: pl.DataFrame
     measures: pl.DataFrame

@@ -18,11 +18,24 @@ def order_note(inputs: Inputs) -> str:
         "decides next; in the other groups, the higher score."
     )
     could_fire = words(
-        "The rules had enough texts on {share} of all days. On the other days only the crisis rule can raise an "
-        "alert, so a person without a card may still need somebody.",
+        "On {share} of all days a person had written enough texts for the rules. On the other days only the crisis "
+        "rule could raise an alert. So a person without a card may still need somebody.",
         share=percent(days["any"] / max(1, days["subject_days"]), 0),
     )
     return words.join(order, could_fire)
+
+
+def quote_key(inputs: Inputs) -> list[tuple[str, str]]:
+    """What the looks of words in quoted texts mean: the class of a sample, and its words; empty without quotes."""
+    words = inputs.words
+    if not inputs.texts.height:
+        return []
+    return [
+        ("adds-2", words("shaded: the word adds to the answer")),
+        ("adds-3", words("bold: it adds most")),
+        ("takes", words("dotted line: it takes away from the answer")),
+        ("crisis", words("wording of the crisis list")),
+    ]
 
 
 def legend(inputs: Inputs) -> list[tuple[str, str]]:

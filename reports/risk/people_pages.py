@@ -49,6 +49,7 @@ class PeoplePart:
         summary: how many, of which group, and how many nobody has looked at.
         reason: why no people are shown; then everything else is empty.
         jumps: links to what changed and to what no machine can know.
+        key: class of a sample -> what this look of words in quoted texts means.
         order, legend: the rule of the order, and what the groups and the parts of a card mean.
         brief: first cards of the list in a short form, each with the file of its full card.
         groups: full cards.
@@ -62,6 +63,7 @@ class PeoplePart:
     jumps: Sequence[Link] = ()
     order: str = ""
     legend: Sequence[tuple[str, str]] = ()
+    key: Sequence[tuple[str, str]] = ()
     changed: Sequence[Line] = ()
     limits: Sequence[str] = ()
     brief: Sequence[tuple[Card, str]] = ()
@@ -129,6 +131,7 @@ class PeopleList:
             jumps=self._jumps(),
             order=legend.order_note(self.inputs) if shown else "",
             legend=legend.legend(self.inputs) if shown else (),
+            key=legend.quote_key(self.inputs) if shown else (),
             groups=self._groups(shown),
             pages=[Link(str(one + 1), page_name(one)) for one in range(self.n_pages)] if self.n_pages > 1 else (),
             everybody=self._everybody(),

@@ -44,12 +44,15 @@ def shaded(text: str, starts_at: int, weights: Sequence[Weight], words: Words) -
         starts_at: its first character in the whole text, which places are counted in.
         weights: of the words of the whole text, in order, 0 for those that do not stand out of the noise; those
             outside the excerpt are left out. Without any the text is not shaded, and nothing is said of its words.
+            Where no word is named, none is shaded.
         words: the language.
     """
     inside = [(first - starts_at, last - starts_at, weight) for first, last, weight in weights]
     inside = [word for word in inside if word[0] >= 0 and word[1] <= len(text)]
     if not inside:
         return Markup.escape(text)
+    if not strongest(text, inside, MOST_NAMED):
+        return Markup('{} <span class="counted">{}</span>').format(text, counted_most(text, inside, words))
     largest, furthest = max(weight for *_, weight in inside), max(abs(weight) for *_, weight in inside)
     parts, place = [], 0
     for first, last, weight in inside:

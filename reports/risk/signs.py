@@ -153,8 +153,8 @@ def two_limits(subject_id: str, inputs: Inputs) -> str:
     if not shown.height or inputs.alerts.filter(crisis).height:
         return ""
     return inputs.words(
-        "Thoughts of death or self-harm are shown from a lower limit on than a crisis alert needs, which is a "
-        "probability of {limit} in one text, or wording of the crisis list. Read these texts.",
+        "A text showed a weak sign of thoughts of death or self-harm. No crisis alert opened: it needs a probability "
+        "of {limit} in one text, or wording of the crisis list. Read these texts.",
         limit=percent(inputs.options.rules.suicidal_limit, 0),
     )
 

@@ -160,8 +160,8 @@ def rules_unit(inputs: Inputs) -> str:
         words(
             "Level: the signal's mean over a week reached the threshold. Change: the week's signal was above this "
             "person's usual; the value is the distance in standard errors. Sustained: the signal was high on many "
-            "days of two weeks. A sustained alert with a value below its threshold rests on dark passages in calm "
-            "texts, on this many days in a row."
+            "days of two weeks; the value is the number of these days. Where that number is below the threshold, "
+            "dark passages opened the alert: on so many days in a row, texts that are calm as a whole had one."
         ),
         *_measures_note(inputs),
         signal,
@@ -300,7 +300,7 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
         texts = texts.filter(pl.col("subject_id") == subject_id)
     unit = words(
         "For each open alert: the texts of its evidence days that speak most for it, cut to 280 characters. Shaded "
-        "words add to the answer, underlined ones take away from it."
+        "words add to the answer, bold ones most, and underlined ones take away from it."
     )
     title = words("The texts behind the alerts")
     figure = partial(Figure, "evidence", title, unit)

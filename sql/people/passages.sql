@@ -3,9 +3,9 @@
 --          reports for authorised staff show them. new_place and strong_place count from 1
 -- grain: one row per text that is among the `top` newest or the `top` strongest of its subject, raised a crisis alert, or
 --        showed the sign of thoughts of death, which has a limit of its own (shows_death)
--- frame: `days` calendar days ending on and including as_of; a text is cut to 600 characters, with … where it was.
+-- frame: `days` calendar days ending on and including as_of, and `crisis_days` of texts that raised a crisis alert; a text is cut to 600 characters, with … where it was.
 --        Those of a text of several pieces begin with its darkest one, or with the one that speaks most of death
--- params: model_id, as_of, days, top, suicidal_limit, subjects
+-- params: model_id, as_of, days, crisis_days, top, suicidal_limit, subjects
 SELECT
     s.subject_id,
     s.doc_id,
@@ -19,7 +19,10 @@ SELECT
     CAST(coalesce(if(is_crisis OR shows_death, p.most_suicidal, p.darkest), 0) AS INTEGER) AS starts_at,
     concat(substr(d.text, starts_at + 1, 600), if(length(d.text) > starts_at + 600, '…', '')) AS text,
     row_number() OVER (PARTITION BY s.subject_id ORDER BY s.posted_at DESC, s.doc_id) AS new_place,
-    row_number() OVER (PARTITION BY s.subject_id ORDER BY s.p_high DESC, s.posted_at DESC, s.doc_id) AS strong_place
+    row_number() OVER (
+        PARTITION BY s.subject_id
+        ORDER BY s.posted_at < CAST($as_of AS DATE) - CAST($days AS INTEGER) + 1, s.p_high DESC, s.posted_at DESC, s.doc_id
+    ) AS strong_place
 FROM scores AS s
 JOIN documents AS d USING (doc_id)
 LEFT JOIN (
@@ -31,7 +34,7 @@ LEFT JOIN (
 WHERE
     s.model_id = $model_id
     AND s.posted_at < CAST($as_of AS DATE) + 1
-    AND s.posted_at >= CAST($as_of AS DATE) - CAST($days AS INTEGER) + 1
+    AND s.posted_at >= CAST($as_of AS DATE) - CAST(if(is_crisis, $crisis_days, $days) AS INTEGER) + 1
     AND list_contains(CAST($subjects AS VARCHAR[]), s.subject_id)
     AND d.text IS NOT NULL
 QUALIFY new_place <= $top OR strong_place <= $top OR is_crisis OR shows_death

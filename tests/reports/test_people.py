@@ -15,7 +15,7 @@ from monitor.alerts.case_log import record_case
 from monitor.alerts.rules import AlertRules
 from monitor.errors import ConfigError
 from reports.risk import html, pages
-from reports.risk.cards import PAGE_CARDS, Cards
+from reports.risk.cards import PAGE_CARDS, SHORT, Cards
 from reports.risk.comparison import against
 from reports.risk.curve import draw
 from reports.risk.inputs import Inputs, Options
@@ -284,7 +284,7 @@ def test_a_sign_of_death_without_a_crisis_alert_says_why(case: Inputs) -> None:
     found = replace(found, signs=shown, criteria=pl.DataFrame({"cohort": ["x"]}))
     notes = {one.subject_id: Cards(found).card(one).strips_note for one in people(found)}
     assert notes["new"].startswith(
-        "Thoughts of death or self-harm are shown from a lower limit on than a crisis alert"
+        "A text showed a weak sign of thoughts of death or self-harm. No crisis alert opened"
     )
     assert "90% in one text" in notes["new"]
     assert notes["crisis"] == ""
@@ -296,7 +296,9 @@ def test_the_share_of_days_on_which_the_rules_could_fire_stands_beside_the_cards
     found = case
     days = found.could_fire.row(0, named=True)
     share = f"{days['any'] / days['subject_days']:.0%}"
-    assert f"The rules had enough texts on {share} of all days." in PeopleList(found).page(0).order
+    assert (
+        f"On {share} of all days a person had written enough texts for the rules." in PeopleList(found).page(0).order
+    )
     assert share not in ("0%", "100%")
 
 
@@ -339,6 +341,7 @@ def test_a_crisis_alert_that_closed_by_itself_unseen_has_a_card_until_somebody_l
         news = changes(found, listed)
         assert (news.unseen, "fine" in news.calm) == (["fine"], False)
         page = "".join(html.render(one, found.words).split("<script")[0] for one in pages.pages(found))
+        assert "fewer than 1 " not in page
         assert f"closed 2026-04-12: by itself, after {said}; nobody had looked" in page
         (command,) = card.commands
         record_case(con, command.split("--acknowledge ")[1].split()[0], by="Ana", outcome="contacted")
@@ -377,14 +380,43 @@ def test_texts_are_quoted_once_escaped_and_with_the_crisis_wording_marked(
     found = inputs(con, evidence=True)
     cards = {one.subject_id: Cards(found).card(one) for one in people(found)}
     lists = cards["crisis"].passages
-    assert [one.title for one in lists] == ["Crisis wording", "Newest texts"]  # all equally strong
+    assert [one.title for one in lists] == ["Newest texts"]  # all equally strong
     assert re.fullmatch(
-        r'text <mark class="crisis">doc</mark>-\d+ &lt;b&gt;of&lt;/b&gt; crisis', lists[0].passages[0].html
+        r'text <mark class="crisis">doc</mark>-\d+ &lt;b&gt;of&lt;/b&gt; crisis', cards["crisis"].quote.html
     )
-    quoted = [passage.html for one in lists[1:] for passage in one.passages]
+    assert re.fullmatch(r"text doc-\d+ <b>of</b> crisis", cards["crisis"].short)
+    assert [one.subject_id for one in people(found) if cards[one.subject_id].quote] == ["crisis"]
+    quoted = [passage.html for one in lists for passage in one.passages]
     assert len(quoted) == len(set(quoted))
     assert not case.texts.height
-    assert all(not card.passages for card in map(Cards(case).card, people(case)))
+    assert all(not card.passages and not card.quote for card in map(Cards(case).card, people(case)))
+
+
+def test_a_card_quotes_the_crisis_text_of_an_alert_that_closed_unseen_though_it_is_older_than_28_days() -> None:
+    with fake_feed.database() as con:
+        fill(con)
+        closed_crisis(con, "calm again", 20)
+        con.execute("UPDATE documents SET text = repeat('a dark word ', 40) || doc_id WHERE subject_id = 'fine'")
+        con.execute(
+            "UPDATE scores SET s_suicidal = 0.99, scored_at = '2026-01-01'"
+            " WHERE subject_id = 'fine' AND CAST(posted_at AS DATE) = '2026-03-10'"
+        )
+        found = inputs(con, evidence=True)
+        one = next(one for one in people(found) if one.subject_id == "fine")
+        card = Cards(found).card(one)
+        listed = PeopleList(found)
+        overview, full = (
+            html.render(pages.index(found, listed, pages.partial(pages.Page)), found.words),
+            "".join(html.render(one, found.words) for one in pages.people_list(listed, pages.partial(pages.Page))),
+        )
+    assert card.quote is not None
+    assert card.quote.when == "10 Mar 2026, 08:00"
+    assert len(card.short) <= SHORT + 1
+    assert card.short.endswith("dark word a…")
+    assert card.short in overview
+    assert card.quote.html not in overview
+    assert full.count(str(card.quote.html)) == 1
+    assert "bold: it adds most" in full
 
 
 def test_marks_never_overlap_and_never_leave_the_text() -> None:
