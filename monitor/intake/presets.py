@@ -222,7 +222,7 @@ CATALOGUE: dict[str, Preset] = {
         arrange=_twitter,
         members=(("tweets.js", "tweets-part*.js", "tweet.js", "tweet-part*.js"),),
         one_person=True,
-        own_names=("tweets", "tweet", "tweets-part1"),
+        own_names=("tweets", "tweet"),
         person=("account.js", ("account", "accountId")),
         endings=(".js", ".json", ".jsonl", ".zip"),
     ),

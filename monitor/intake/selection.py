@@ -17,6 +17,8 @@ from monitor.intake.raw_rows import COLUMNS, REQUIRED
 MAX_NAMES = 20  # of columns in a message
 TIME_OF_FORM = r".*_timestamp|survey timestamp"  # in lower case, as REDCap calls the times of its forms
 _OPTIONAL = ("doc_id", "source")
+_COPY = re.compile(r"(-part\d+|\s*\(\d+\)|[\s_-]+(copy|kopie|copie|copia|副本|複製)(\s+\d+)?)+$")
+"""What a program adds to the name of a further part, and a browser or desktop to that of a second copy."""
 _NUMBER = re.compile(r"[-+]?[\d.,]+")
 
 
@@ -150,7 +152,7 @@ class Selection:
         if "subject_id" in self.given or self.preset is None:
             return None
         name = stem(self.path)
-        if name.lower() in self.preset.own_names:
+        if _COPY.sub("", name.lower()) in self.preset.own_names:
             raise DataError(
                 f"{self.path}: this export does not say whose it is, and its name is everybody's; name the file "
                 'after the person, or give subject (--subject ID, or subject = "{folder}")'

@@ -251,7 +251,15 @@ def test_an_export_of_one_person_is_theirs_by_the_name_of_the_file_or_by_a_setti
     assert subject("anna.json") == "anna"
     assert subject("Journal.json", subject="p7") == "p7"
     assert subject("ben/Journal.json", subject="{folder}") == "ben"
-    assert "does not say whose it is" in refusal(tmp_path / "Journal.json", Feed(preset="dayone"))
+    assert subject("journal-07.json") == "journal-07"
+    names = ("Journal.json", "Journal (1).json", "journal(2).json", "Journal - Copy.json", "Journal copy 2.json")
+    for name in names:
+        path = write(tmp_path / name, content)
+        assert "does not say whose it is" in refusal(path, Feed(preset="dayone")), name
+    tweet = {"tweet": {"id_str": "1", "full_text": "x", "created_at": "Mon Oct 05 10:00:00 +0000 2026"}}
+    for name in ("tweets-part1.js", "tweets-part2.js", "tweets-part12 (1).js"):
+        path = write(tmp_path / name, f"window.YTD.tweets.part1 = {json.dumps([tweet])}")
+        assert "does not say whose it is" in refusal(path, Feed(preset="twitter-archive")), name
 
 
 ROW = ["Who", "When", "Text"]
