@@ -106,7 +106,10 @@ def read_phrases(path: Path | None) -> PhraseList:
     """
     file = SHIPPED if path is None else path
     try:
-        content = file.read_bytes()
+        if file.exists() and not file.is_file():  # a pipe would be waited for, a device never ends
+            raise ConfigError(f"{file}: cannot read this list of phrases (it is no file)")
+        with file.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{file}: cannot read this list of phrases ({error.strerror or error})") from error
     if len(content) > MAX_BYTES:

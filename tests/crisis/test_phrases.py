@@ -1,5 +1,6 @@
 """Wrong lists are refused in one line with their place."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def test_empty_list_unknown_key_and_criterion_are_refused(tmp_path: Path) -> Non
 def test_missing_file_is_refused_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"gone\.toml"):
         CrisisList.read(tmp_path / "gone.toml")
+
+
+def test_a_pipe_or_a_device_is_no_list(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.toml")
+    for path in (tmp_path / "pipe.toml", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ConfigError, match="it is no file"):
+            CrisisList.read(path)
+    (tmp_path / "large.toml").write_bytes(b"#" * (2**20 + 1))
+    with pytest.raises(ConfigError, match="larger than 1 MiB"):
+        CrisisList.read(tmp_path / "large.toml")
 
 
 def test_own_list_is_matched_and_changes_the_fingerprint(tmp_path: Path) -> None:
