@@ -28,6 +28,7 @@ from monitor.database.connection import Database
 from monitor.database.snapshot import publish, snapshot_files
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
+from monitor.intake.archives import left_unpacked
 from monitor.intake.feeds import feed_files, feed_finder
 from monitor.intake.identity import clean_ids, look_alike_form
 from monitor.output_files import is_listed
@@ -81,6 +82,8 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         print_warning(
             f"{path} is your file and still names this subject; remove the rows, or the next run reads them again"
         )
+    for path in left_unpacked():
+        print_warning(f"{path} was left by a run that was killed, and may hold texts of this subject; remove it")
     if left:
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:

@@ -30,12 +30,15 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _remove_left(parent: Path, prefix: str) -> None:
+def left_folders(parent: Path, prefix: str) -> list[Path]:
+    """The folders below `parent` whose process is not seen to run on this machine: it was probably killed."""
     name = re.compile(rf"{re.escape(prefix)}{re.escape(_machine())}-(\d+)-\w+")
-    for folder in parent.glob(f"{prefix}*"):
-        match = name.fullmatch(folder.name)
-        if match is None or _runs(int(match[1])):
-            continue
+    matches = [(folder, name.fullmatch(folder.name)) for folder in sorted(parent.glob(f"{prefix}*"))]
+    return [folder for folder, match in matches if match is not None and not _runs(int(match[1]))]
+
+
+def _remove_left(parent: Path, prefix: str) -> None:
+    for folder in left_folders(parent, prefix):
         with suppress(OSError):  # another user's, or removed meanwhile
             if time.time() - folder.stat().st_mtime > LEFT_AFTER_S:
                 shutil.rmtree(folder)

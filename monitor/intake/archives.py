@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 from monitor.errors import DataError
 from monitor.intake.presets import Preset
 from monitor.intake.streams import check_growth
-from monitor.scratch_folder import scratch_folder
+from monitor.scratch_folder import left_folders, scratch_folder
 
 _MAX_PERSON_BYTES = 2**20
+UNPACKED = "risk-monitor-unpacked-"
 BAD_ZIP = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, lzma.LZMAError)  # of damage, or a password
 
 
@@ -82,6 +83,11 @@ def packed_size(path: Path, member: str) -> int:
         return packed.getinfo(member).compress_size
 
 
+def left_unpacked() -> list[Path]:
+    """Folders in which killed runs may have left what they had unpacked."""
+    return left_folders(Path(tempfile.gettempdir()), UNPACKED)
+
+
 @contextmanager
 def unpacked(path: Path, member: str) -> Iterator[Path]:
     """A copy of a file of the .zip in a temporary folder, for formats that are not read from front to back.
@@ -89,7 +95,7 @@ def unpacked(path: Path, member: str) -> Iterator[Path]:
     Raises:
         DataError: it is damaged, or unpacks to too much.
     """
-    with scratch_folder(Path(tempfile.gettempdir()), "risk-monitor-unpacked-") as folder:
+    with scratch_folder(Path(tempfile.gettempdir()), UNPACKED) as folder:
         copy = folder / f"member{PurePosixPath(member).suffix.lower()}"
         try:
             with zipfile.ZipFile(path) as packed, packed.open(member) as stream, copy.open("wb") as out:

@@ -1,5 +1,6 @@
 """Forgetting and privacy in everything a run writes: database, snapshot, exports, report and messages."""
 
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -12,8 +13,10 @@ from jobs.forget import command, forget_subject
 from jobs.nightly import run_nightly
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, StoreError
+from monitor.intake.archives import UNPACKED
 from monitor.privacy.forgetting import files_containing, values_containing
 from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
+from monitor.scratch_folder import scratch_folder
 from monitor.settings import Settings, load_settings
 from tests.support.inputs import write, write_rows
 from tests.support.keyword_scorer import KeywordScorer
@@ -305,8 +308,14 @@ def test_the_name_of_a_folder_is_nobodys_id(after_a_night: Settings) -> None:
         assert con.execute("SELECT path FROM files ORDER BY ALL").fetchall() == before
 
 
-def test_files_of_others_are_named_and_no_bug(after_a_night: Settings, capfd: pytest.CaptureFixture[str]) -> None:
+def test_files_of_others_and_of_killed_runs_are_named_and_no_bug(
+    after_a_night: Settings, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = after_a_night
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with scratch_folder(tmp_path, UNPACKED) as running:
+        killed = tmp_path / running.name.replace(f"-{os.getpid()}-", f"-{2**30}-")
+    killed.mkdir()
     settings.out.mkdir(parents=True, exist_ok=True)
     theirs = [write(folder / "index.html", SUBJECT) for folder in (settings.out, settings.snapshot)]
     forget_subject(Database(settings.db), SUBJECT, settings)
@@ -314,6 +323,7 @@ def test_files_of_others_are_named_and_no_bug(after_a_night: Settings, capfd: py
     for path in theirs:
         assert f"{path} is no file that risk-monitor wrote, and holds traces" in told
         assert path.read_text() == SUBJECT
+    assert f"{killed} was left by a run that was killed" in told
 
 
 def test_the_snapshot_has_no_fingerprint_of_the_key(after_a_night: Settings) -> None:
