@@ -72,7 +72,7 @@ def fill(db: Path, subject: str = "alice", other: str = "bob") -> None:
         )
         store.append_rejects(con, frame, "r")
         for name in (subject, f"x{subject}x"):
-            store.add_file(con, f"/inbox/{name}.csv", SHA, 1, "r")
+            store.add_file(con, store.InputFile(f"/inbox/{name}.csv", 1, SHA), "r")
         con.execute(
             "INSERT INTO alerts BY NAME SELECT unnest(['a1', 'a2']) AS alert_id, 'm' AS model_id,"
             " unnest([$subject, $other]) AS subject_id, 'level' AS rule, DATE '2026-01-05' AS opened_on,"
