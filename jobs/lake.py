@@ -26,7 +26,7 @@ from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, new_app, run_group
 from jobs.console.progress import format_duration, print_note, print_warning
-from jobs.pipeline.lake.forget import forget_in_lake
+from jobs.pipeline.lake.forget import forget_in_lake, stored_ids
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.local_engine import LocalCrew
 from jobs.pipeline.lake.ray_engine import RayCrew
@@ -138,14 +138,18 @@ def check(
         bool, typer.Option("--deep", help="Also read every text, and compare it with its file's name.")
     ] = False,
     subject: Annotated[
-        list[str] | None, typer.Option("--subject", help="An id that no row may have; may be given again.")
+        list[str] | None,
+        typer.Option("--subject", help="An id, or pseudonym, that no row may have; may be given again."),
     ] = None,
+    key_file: KeyOption = None,
     fail_on_missing: Annotated[
         bool, typer.Option("--fail-on-missing", help="Exit with 3 when a model has not scored every shard.")
     ] = False,
 ) -> None:
     """Compare documents and scores shard by shard: what is missing, doubled, foreign or torn."""
-    found = check_lake(Lake(Storage(lake)), deep=deep, subjects=subject or ())
+    of_lake = Lake(Storage(lake))
+    subjects = stored_ids(of_lake, subject, _local_key(lake, key_file)) if subject else ()
+    found = check_lake(of_lake, deep=deep, subjects=subjects)
     print_check(found, lake)
     if faults := found.faults:
         raise StoreError(f"{lake}: " + ", ".join(f"{len(lines):,} {kind}" for kind, lines in faults.items()))
@@ -208,12 +212,11 @@ def forget(
     """
     if not subject.strip():
         raise ConfigError("SUBJECT is empty; give the id of one subject")
-    is_local = Storage(lake).is_local
-    key = key_file or (_key_of(lake) if is_local else None)
-    control = db or (default_control(Lake(Storage(lake))) if is_local else None)
-    removed = forget_in_lake(lake, subject.strip(), key, control)
+    control = db or (default_control(Lake(Storage(lake))) if Storage(lake).is_local else None)
+    removed = forget_in_lake(lake, subject.strip(), _local_key(lake, key_file), control)
     print_lines({"removed": ", ".join(f"{n:,} {table}" for table, n in removed.items()), "lake": lake})
     print_note("your input files were not searched; remove this subject's rows there, too")
+    print_note("reports and snapshots of the control file were not searched either; write them anew")
 
 
 @command.command()
@@ -253,6 +256,11 @@ def print_check(found: LakeCheck, lake: str) -> None:
             print_warning(f"{kind}: {row}")
         if len(rows) > SHOWN:
             print_note(f"and {len(rows) - SHOWN:,} more {kind}")
+
+
+def _local_key(lake: str, key_file: Path | None) -> Path | None:
+    """The named key file, or the one beside the lake's folder; None for an object store without a named one."""
+    return key_file or (_key_of(lake) if Storage(lake).is_local else None)
 
 
 def _key_of(lake: str) -> Path:

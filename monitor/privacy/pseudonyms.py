@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hmac
 import os
+import re
 import secrets
 import stat
 from collections.abc import Sequence
@@ -66,6 +67,11 @@ class Pseudonyms:
         keyed = (f"{purpose}\0{value}".encode("utf-8", "replace") for value in values)
         digests = (hmac.digest(self._key, value, "sha256")[:n_bytes] for value in keyed)
         return [base64.b32encode(digest).decode().rstrip("=").lower() for digest in digests]
+
+
+def looks_like_pseudonym(subject: str) -> bool:
+    """Whether an id has the form of a subject's pseudonym."""
+    return re.fullmatch("[a-z2-7]{16}", subject) is not None
 
 
 def default_key_file(db: Path) -> Path:

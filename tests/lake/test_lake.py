@@ -8,6 +8,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from jobs.alerts import list_alerts, update_alerts
+from jobs.lake import check
+from jobs.pipeline.lake.forget import stored_ids
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.score import score_lake
 from jobs.pipeline.score_files import score_files
@@ -15,7 +17,7 @@ from jobs.query import run_query
 from jobs.status import read_health
 from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
-from monitor.errors import DataError, StoreError
+from monitor.errors import ConfigError, DataError, StoreError
 from monitor.lake.check import check_lake
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
@@ -186,3 +188,22 @@ def test_an_empty_lake_opens(tmp_path: Path) -> None:
 def test_a_database_with_rows_is_not_replaced(lake: Path, database: Database) -> None:
     with pytest.raises(StoreError, match="rows of its own"):
         control(lake, database.path)
+
+
+def test_a_search_for_a_subject_knows_the_pseudonym_or_is_refused(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key_file, (known,) = (
+        lake.with_name("key"),
+        stored_ids(Lake(Storage(str(lake))), ["s1"], lake.with_name("key"))[1:],
+    )
+    for subject in ("s1", " s1\u200b", known):
+        with pytest.raises(StoreError, match="holding"):
+            check(str(lake), deep=False, subject=[subject], key_file=key_file, fail_on_missing=False)
+    with pytest.raises(StoreError, match="holding"):
+        check(str(lake), deep=False, subject=[known], key_file=None, fail_on_missing=False)
+    check(str(lake), deep=False, subject=["nobody"], key_file=key_file, fail_on_missing=False)
+    for subject in ("s1", " "):
+        with pytest.raises(ConfigError, match="--subject"):
+            check(str(lake), deep=False, subject=[subject], key_file=None, fail_on_missing=False)
+    assert "s1" not in capsys.readouterr().out.split()

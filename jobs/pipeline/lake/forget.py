@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+import polars as pl
 
 from jobs.console.interrupts import stoppable
 from monitor.database.connection import Database
-from monitor.errors import DataError, StoreError
+from monitor.errors import ConfigError, DataError, StoreError
+from monitor.intake.identity import clean_ids
 from monitor.lake.check import files_naming
 from monitor.lake.control import open_lake
 from monitor.lake.removal import forget_subjects
@@ -15,7 +19,7 @@ from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
 from monitor.privacy import agreement
 from monitor.privacy.forgetting import possible_ids
-from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, open_pseudonyms
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, looks_like_pseudonym, open_pseudonyms
 
 
 def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path | None) -> dict[str, int]:
@@ -37,7 +41,7 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
     with stoppable(), storage.only_writer():
         lake = Lake(storage)
         pseudonyms = _key_of(lake, key_file)
-        ids = possible_ids(subject, pseudonyms)
+        ids = _names_of(subject, pseudonyms)
         removed = forget_subjects(lake, ids)
         if control is not None and control.exists():
             open_lake(lake, Database(control), without_subjects=ids)
@@ -48,6 +52,40 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         hint = "" if pseudonyms or lake.fingerprint == PLAIN else "; without the key only a pseudonym can be found"
         raise DataError(f"{url}: nothing about this subject{hint}")
     return removed
+
+
+def stored_ids(lake: Lake, subjects: Sequence[str], key_file: Path | None) -> list[str]:
+    """Each id as given, and the pseudonym that the lake may hold instead.
+
+    Args:
+        lake: the lake.
+        subjects: plain ids or pseudonyms.
+        key_file: the key of the pseudonyms, if it is at hand.
+
+    Raises:
+        ConfigError: an id is empty, or the key is not at hand and an id is no pseudonym: no file would hold it, and
+            a search would prove nothing.
+    """
+    subjects = [subject.strip() for subject in subjects]
+    if not all(subjects):
+        raise ConfigError("--subject is empty; give the id of one subject")
+    pseudonyms = _key_of(lake, key_file)
+    if (
+        pseudonyms is None
+        and lake.fingerprint != PLAIN
+        and not all(looks_like_pseudonym(subject.strip()) for subject in subjects)
+    ):
+        raise ConfigError(
+            "--subject: the key of this lake's pseudonyms is not at hand, so no plain id can be found; name it with "
+            "--key-file, or give the subject's pseudonym"
+        )
+    return [name for subject in subjects for name in _names_of(subject, pseudonyms)]
+
+
+def _names_of(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]:
+    """The id as given and as `ingest` cleans it (7.0 is 7), each with its pseudonym."""
+    cleaned = clean_ids(pl.Series([subject])).ids.item() or subject
+    return tuple(dict.fromkeys((*possible_ids(subject, pseudonyms), *possible_ids(cleaned, pseudonyms))))
 
 
 def _key_of(lake: Lake, key_file: Path | None) -> Pseudonyms | None:
