@@ -36,7 +36,7 @@ from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note, progress
 from jobs.evaluation.compare_fusion import run_fusion
-from jobs.evaluation.replay_texts import print_replay, read_design, run_replay
+from jobs.evaluation.replay_texts import print_replay, read_design, run_replay, scored_database, tell_kept
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
@@ -158,8 +158,10 @@ def evaluate(
 ) -> Json:
     """Score the feed unless a database is given, replay it, and write alerts.json and the pictures into `out`."""
     if db is None:
-        db = Database(out / "alerts.duckdb")
+        db = scored_database(feed or demo_feed_path(), out, "alerts")
         model_id: str = score_files([feed or demo_feed_path()], db, load, rules=rules).model.model_id
+        if feed is not None:
+            tell_kept(out)
     else:
         db.connect(read_only=True).close()
         model_id = (latest_model(db) or {"model_id": ""})["model_id"]

@@ -25,6 +25,8 @@ from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.replay import Design, Pool, Scored, replay
+from monitor.intake.documents import find_inputs
+from monitor.model.files import text_hash
 from monitor.scratch_folder import scratch_folder
 from reports.evaluation import replay_page
 from reports.evaluation.text_tables import as_text
@@ -74,12 +76,39 @@ def run_replay(
         if texts.scores.is_empty():
             raise DataError(f"{name}: none of the texts of this pool can be scored")
         scored.append(Pool(name, is_low, texts))
+    tell_kept(out)
     print_note("replaying")
     results = replay(own, scored, rules, design, model_id) | {"rejects": rejects}
     (out / "replay.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     written = replay_page.write(results, out)
     print_note(f"wrote {', '.join(['replay.json', *written])} into {out}")
     return results
+
+
+def scored_database(feed: Path, out: Path, kind: str) -> Database:
+    """The database in `out` for the scores of these texts alone: its name has a hash of their files.
+
+    Two feeds in one database would be measured as one.
+
+    Args:
+        feed: a file, folder or pattern.
+        out: a folder that exists.
+        kind: the beginning of the name.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    hashes = [sha256_of(path) for path in find_inputs([feed])]
+    name = hashes[0] if len(hashes) == 1 else text_hash("".join(hashes))
+    return Database(out / f"{kind}-{name[:12]}.duckdb")
+
+
+def tell_kept(out: Path) -> None:
+    """Say that the databases in `out` hold what people wrote: `forget` of another database does not reach them."""
+    print_note(
+        f"the databases in {out} keep the texts, with their ids as they came; `risk-monitor forget ID --db FILE` "
+        "removes a person from one, or remove the files when you are done"
+    )
 
 
 def read_pool(path: Path, *, is_low: bool) -> Iterator[tuple[str, bool, pl.DataFrame]]:
@@ -137,7 +166,7 @@ def _score_pool(name: str, rows: pl.DataFrame, load: Callable[[], Scorer], out: 
 
 def _score_once(file: Path, load: Callable[[], Scorer], out: Path) -> tuple[Scored, str, int]:
     """Score a file in its own database; returns its scores, the model_id, and how many of its rows are rejects."""
-    db = Database(out / f"replay-{sha256_of(file)[:12]}.duckdb")
+    db = scored_database(file, out, "replay")
     model_id: str = score_files([file], db, load).model.model_id
     with db.reading() as con:
         scores = con.sql("FROM scores WHERE model_id = $id ORDER BY doc_id", params={"id": model_id}).pl()

@@ -230,6 +230,16 @@ def test_without_a_truth_the_alerts_are_only_counted(db: Path) -> None:
     assert not (db.parent / "alerts.png").exists()
 
 
+def test_two_feeds_in_one_folder_are_measured_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for subject in ("s1", "s2", "s1"):
+        feed = tmp_path / "feed.csv"
+        feed.write_text(f"subject_id,posted_at,text\n{subject},2026-01-01,sadness\n{subject},2026-01-02,joy\n")
+        found = evaluate(tmp_path, None, feed, None, AlertRules(), KeywordScorer)
+        assert (found["n_subjects"], found["n_texts"]) == (1, 2)
+        assert "keep the texts, with their ids" in capsys.readouterr().err
+    assert len(list(tmp_path.glob("alerts-*.duckdb"))) == 2
+
+
 def test_a_database_without_scores_cannot_be_evaluated(tmp_path: Path) -> None:
     new_database(tmp_path / "empty.duckdb")
     with pytest.raises(DataError, match="nothing is scored"):
