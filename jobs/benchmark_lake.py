@@ -259,8 +259,7 @@ def gpus(
                 first = scores if first is None else first
                 row["greatest_difference"] = float((scores["p_high"] - first["p_high"]).abs().max())  # type: ignore[arg-type]
             results.append(row)
-            (out / "gpus.json").write_text(json.dumps(results, indent=1), encoding="utf-8")  # a stop keeps it
-            Console().print_json(data=row)
+            _save(results, out / "gpus.json")  # after each, so that a stop keeps them
             shutil.rmtree(lake)
 
 
@@ -319,7 +318,6 @@ def _cards(n: int) -> Iterator[None]:
 def _warm_scorer(model: str) -> Any:
     """A scorer that has scored as many texts as a shard holds: its kernels are compiled before time counts."""
     from monitor.benchmark.gpu_workers import random_scorer  # imports torch, in a worker
-    from monitor.benchmark.scoring_speed import word_texts
 
     scorer = random_scorer(model) if model == RANDOM else open_scorer(model, "cuda")
     scorer.score(word_texts(WARM_TEXTS))

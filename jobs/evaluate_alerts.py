@@ -158,8 +158,9 @@ def evaluate(
 ) -> Json:
     """Score the feed unless a database is given, replay it, and write alerts.json and the pictures into `out`."""
     if db is None:
-        db = scored_database(feed or demo_feed_path(), out, "alerts")
-        model_id: str = score_files([feed or demo_feed_path()], db, load, rules=rules).model.model_id
+        texts = feed or demo_feed_path()
+        db = scored_database(texts, out, "alerts")
+        model_id: str = score_files([texts], db, load, rules=rules).model.model_id
         if feed is not None:
             tell_kept(out)
     else:

@@ -49,8 +49,7 @@ class MentionSearch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end()
-        self._pool = None
+        self._close()
 
     def start(self, rows: pl.DataFrame) -> Callable[[], pl.DataFrame]:
         """Search documents (columns doc_id, text); the result, called, gives the rows for `store.append_mentions`."""
@@ -92,9 +91,12 @@ class MentionSearch:
         if self._n_processes:
             print_warning("a process that searches for crisis wording was ended; the search goes on without it")
         self._n_processes = 0
+        self._close()
+        return find_mentions(rows, self._crisis)
+
+    def _close(self) -> None:
         self._end()
         self._pool = None
-        return find_mentions(rows, self._crisis)
 
 
 def _end_processes(pool: ProcessPoolExecutor, name: str) -> None:

@@ -70,11 +70,7 @@ def stored_ids(lake: Lake, subjects: Sequence[str], key_file: Path | None) -> li
     if not all(subjects):
         raise ConfigError("--subject is empty; give the id of one subject")
     pseudonyms = _key_of(lake, key_file)
-    if (
-        pseudonyms is None
-        and lake.fingerprint != PLAIN
-        and not all(looks_like_pseudonym(subject.strip()) for subject in subjects)
-    ):
+    if pseudonyms is None and lake.fingerprint != PLAIN and not all(map(looks_like_pseudonym, subjects)):
         raise ConfigError(
             "--subject: the key of this lake's pseudonyms is not at hand, so no plain id can be found; name it with "
             "--key-file, or give the subject's pseudonym"
