@@ -13,7 +13,6 @@ import shutil
 import sys
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,21 +125,10 @@ def _open_result(
         with db.reading(wait_s=wait_s) as con:
             statement = check_statement(con, sql)
             with limits(con, time_s):
-                result = _execute(con, statement)
+                result = con.execute(statement)
                 yield _unique_names([column[0] for column in result.description]), result
     except duckdb.Error as error:
         raise DataError(_plain_message(str(error))) from error
-
-
-def _execute(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> duckdb.DuckDBPyConnection:
-    """Execute a statement in a thread, because DuckDB reacts to Ctrl-C late or never."""
-    with ThreadPoolExecutor(1) as pool:
-        execution = pool.submit(con.execute, statement)
-        try:
-            return execution.result()
-        except KeyboardInterrupt:
-            con.interrupt()
-            raise
 
 
 def _plain_message(message: str) -> str:

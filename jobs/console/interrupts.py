@@ -98,7 +98,8 @@ def sleep(seconds: float) -> None:
 
 def _request_stop(number: int, _frame: FrameType | None) -> None:
     global _requested_signal
+    if number == _requested_signal == signal.SIGINT:
+        raise KeyboardInterrupt
     _requested_signal = number
     if number == signal.SIGINT:
-        signal.signal(number, signal.default_int_handler)
         os.write(2, STOPPING)  # not print: the handler may interrupt a print

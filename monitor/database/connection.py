@@ -19,6 +19,7 @@ import duckdb
 from filelock import FileLock, Timeout
 
 from monitor.database import doublewrite
+from monitor.database.ctrl_c import ctrl_c_ends_queries
 from monitor.database.lake_views import allow_lake, lake_url
 from monitor.database.remedies import explained
 from monitor.database.schema import check_schema, make_empty, migrate
@@ -81,7 +82,8 @@ class Database:
         con = self.connect(read_only=True, wait_s=wait_s)
         with explained(self.file):
             try:
-                yield con
+                with ctrl_c_ends_queries(con):
+                    yield con
             finally:
                 con.close()
 
@@ -106,7 +108,8 @@ class Database:
                 try:
                     headers = doublewrite.save_blocks(file, self.file, con)
                     con.execute("BEGIN")
-                    yield con
+                    with ctrl_c_ends_queries(con):
+                        yield con
                     con.execute("COMMIT")
                     # A large commit makes a checkpoint, and closing makes another one. The commit counts even if
                     # the disk has no room for a second copy.

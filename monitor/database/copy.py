@@ -13,6 +13,7 @@ import duckdb
 
 from monitor.database.comments import comment_all
 from monitor.database.connection import FILE_TYPE, Database, logs, private_files
+from monitor.database.ctrl_c import connected
 from monitor.database.lake_views import quoted, refuse_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
@@ -74,7 +75,7 @@ def database_copy(
     with private_files(), explained(db.file):
         try:
             _create(new, keys)
-            with duckdb.connect() as con:
+            with connected() as con:
                 con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
                 # DuckDB would take a log that is there for the log of the new file.
                 if any(log.exists() for log in logs(db.file)):
@@ -95,7 +96,7 @@ def _create(new: Path, keys: bool) -> None:
         make_empty(new)
         return
     make_empty(new, READERS_VERSION)
-    with duckdb.connect(f"{FILE_TYPE}:{new.absolute()}") as con:
+    with connected(f"{FILE_TYPE}:{new.absolute()}") as con:
         for table in TEXT_TABLES:
             con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
         comment_all(con, TEXT_TABLES)  # the tables made anew have lost theirs

@@ -18,6 +18,7 @@ import polars as pl
 
 from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
+from monitor.database.ctrl_c import connected
 from monitor.database.remedies import explained
 from monitor.database.statements import execute, statement
 from monitor.errors import ConfigError, cannot_write
@@ -109,7 +110,7 @@ def _claim(files: OutputFiles, path: Path) -> Path:
 def _earlier_files(folder: Path) -> Iterator[Path]:
     """Copies and Parquet files of a version that kept no list, recognised by their tables and columns."""
     yield from (folder / f".{NAME}.new", *folder.glob(f".{MONTHS}.new"))  # a killed run left them
-    with suppress(duckdb.Error), duckdb.connect(f"duckdb:{folder / NAME}", read_only=True) as con:
+    with suppress(duckdb.Error), connected(f"duckdb:{folder / NAME}", read_only=True) as con:
         con.execute("FROM schema_version LIMIT 0")
         yield folder / NAME
     for path in folder.glob(MONTHS):
@@ -121,7 +122,7 @@ def _earlier_files(folder: Path) -> Iterator[Path]:
 def _write_months(snapshot: Path, files: OutputFiles) -> set[Path]:
     """Write one file of scores for each calendar month (UTC) of posted_at; returns the files."""
     written, folder = set(), snapshot.parent
-    with explained(snapshot), duckdb.connect(snapshot, read_only=True) as con:
+    with explained(snapshot), connected(snapshot, read_only=True) as con:
         for (month,) in execute(con, "queries/snapshot_months").fetchall():
             path = folder / f"scores-{month:%Y-%m}.parquet"
             new = _claim(files, path)

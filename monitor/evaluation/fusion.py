@@ -24,6 +24,7 @@ import polars as pl
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import find_episodes
 from monitor.database import store
+from monitor.database.ctrl_c import connected
 from monitor.database.schema import migrate
 from monitor.evaluation import exact_intervals
 from monitor.labels import EMOTIONS, RiskMap, score_columns
@@ -110,7 +111,7 @@ def _people(design: Design, shift: float, seed: int) -> Iterator[tuple[duckdb.Du
             texts += [(subject, at, value) for value in p[day]]
             if there[day]:
                 numbers.append((subject, at, float(values[day])))
-    with duckdb.connect() as con:
+    with connected() as con:
         con.execute("SET TimeZone = 'UTC'")
         migrate(con)
         _insert(con, texts, numbers)

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-import duckdb
 import polars as pl
 
 from monitor.alerts.rules import ALL_RULES, RULES, AlertRules
 from monitor.alerts.state import find_episodes
+from monitor.database.ctrl_c import connected
 from monitor.database.schema import migrate
 from monitor.database.statements import execute, query
 from monitor.errors import DataError
@@ -151,7 +151,7 @@ def mixed_timelines(
     own = background.scores.filter(pl.col("subject_id").is_in(list(chosen)))
     arms = [(OWN, 0.0), *((pool.name, dose) for pool in pools for dose in design.doses)]
     all_texts = [background, *(pool.texts for pool in pools)]
-    with duckdb.connect() as con:
+    with connected() as con:
         con.execute("SET TimeZone = 'UTC'")
         migrate(con)
         con.register("background_texts", own.select("doc_id", "subject_id", "posted_at"))

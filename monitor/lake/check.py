@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from monitor.database.ctrl_c import connected
 from monitor.errors import StoreError
 from monitor.lake.shards import (
     DERIVED,
@@ -170,7 +171,7 @@ def _check_shard(
 @contextmanager
 def _id_table() -> Iterator[duckdb.DuckDBPyConnection]:
     """A table of all ids, which DuckDB moves to temporary files where memory ends."""
-    with tempfile.TemporaryDirectory() as folder, duckdb.connect(config={"temp_directory": folder}) as con:
+    with tempfile.TemporaryDirectory() as folder, connected(config={"temp_directory": folder}) as con:
         con.execute("CREATE TABLE ids (doc_id VARCHAR, path VARCHAR)")
         yield con
 

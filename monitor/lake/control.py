@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from monitor.database.connection import FILE_TYPE, Database, private_files
 from monitor.database.copy import FILTERED_TABLES, pattern_of
+from monitor.database.ctrl_c import connected
 from monitor.database.lake_views import LAKE_TABLE, quoted, reach_objects
 from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
@@ -74,7 +75,7 @@ def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ())
         new.unlink(missing_ok=True)
         try:
             make_empty(new)
-            with duckdb.connect(new) as con:
+            with connected(new) as con:
                 reach_objects(con, lake.url)
                 if db.exists():
                     _take_over(con, db, without_subjects)
@@ -92,7 +93,7 @@ def _require_control(lake: Lake, db: Database) -> None:
     if not db.exists():
         return
     db.check_place(read_only=False)
-    with duckdb.connect(f"{FILE_TYPE}:{db.file.absolute()}", read_only=True) as con:
+    with connected(f"{FILE_TYPE}:{db.file.absolute()}", read_only=True) as con:
         root = con.execute(f"FROM {LAKE_TABLE}").fetchall() if has_table(con, LAKE_TABLE) else []
     if not root:
         raise StoreError(f"{db}: a database with rows of its own, no control file of a lake; name another with --db")

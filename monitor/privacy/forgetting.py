@@ -11,6 +11,7 @@ import duckdb
 
 from monitor.database.connection import FILE_TYPE, Database
 from monitor.database.copy import pattern_of
+from monitor.database.ctrl_c import connected
 from monitor.database.remedies import explained
 from monitor.database.statements import execute
 from monitor.privacy.pseudonyms import Pseudonyms
@@ -75,13 +76,13 @@ def values_containing(files: Iterable[Path], strings: Sequence[str]) -> tuple[li
     found, n_columns = [], 0
     for path in files:
         if path.suffix == ".parquet":
-            with explained(path), duckdb.connect() as con:
+            with explained(path), connected() as con:
                 con.read_parquet(str(path)).create_view("parquet")
                 columns = [(name, kind) for name, kind, *_ in con.execute("DESCRIBE parquet").fetchall()]
                 pairs = [("parquet", name) for name, kind in columns if kind in ("VARCHAR", "JSON")]
                 found += [f"{path}: {column}" for _, column in _columns_containing(con, pairs, strings)]
         else:
-            with explained(path), duckdb.connect(f"{FILE_TYPE}:{path.absolute()}", read_only=True) as con:
+            with explained(path), connected(f"{FILE_TYPE}:{path.absolute()}", read_only=True) as con:
                 pairs = execute(con, "queries/text_columns").fetchall()
                 found += [f"{path}: {'.'.join(pair)}" for pair in _columns_containing(con, pairs, strings)]
         n_columns += len(pairs)

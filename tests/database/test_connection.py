@@ -17,7 +17,6 @@ from monitor.database.connection import Database
 from monitor.database.remedies import explained
 from monitor.errors import StoreError
 from tests.support import rows
-from tests.support.interrupted import interrupted, once
 from tests.support.rows import count, documents
 
 
@@ -215,20 +214,6 @@ def test_second_run_is_refused_while_readers_may_read(db: Path) -> None:
             assert count(con, "documents") == 2
     with Database(db).only_writer():
         pass
-
-
-def test_ctrl_c_ends_a_long_query_on_reading(db: Path) -> None:
-    code = f"""
-import pathlib
-from monitor.database.connection import Database
-
-with Database(pathlib.Path({str(db)!r})).reading() as con:
-    con.sql("SELECT 1").pl()  # polars replaces Python's signal handler by its own
-    print("started", flush=True)
-    con.sql("SELECT sum(a.range * b.range) FROM range(1_000_000) AS a, range(1_000_000) AS b").pl()  # an hour
-"""
-    _, error = interrupted(code, at="started", send=once)
-    assert "KeyboardInterrupt" in error.splitlines(), error
 
 
 def test_link_and_its_target_are_one_database(db: Path, tmp_path: Path) -> None:
