@@ -37,6 +37,7 @@ from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note, progress
 from jobs.evaluation.compare_fusion import run_fusion
 from jobs.evaluation.replay_texts import print_replay, read_design, run_replay, scored_database, tell_kept
+from jobs.evaluation.trained_texts import training_hashes
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
@@ -300,7 +301,10 @@ def command(
         design = read_design(days, onset, within, dose, incidence, least_texts, seed, in_order=in_order)
         rules = load_settings(config).alert_rules
         claim_folder(out)
-        found = run_replay(background, low, control or (), design, rules, lambda: open_scorer(model, device), out)
+        trained = training_hashes(model)
+        found = run_replay(
+            background, low, control or (), design, rules, lambda: open_scorer(model, device), out, trained
+        )
         print_replay(found)
         return
     if sum(option is not None for option in (feed, db, seeds)) > 1:

@@ -5,7 +5,8 @@
 Most real text is neutral, so the first question is how often a neutral comment is called high risk. The second is how
 well the answers tell the two sides of each contrast apart (see monitor/corpora/contrasts.py), over all texts and
 within fifths of their length, and by how much they beat the best of four cheap baselines: length, first-person words,
-VADER, and TF-IDF with logistic regression that was fitted on the other sources (leave one source out).
+VADER, and TF-IDF with logistic regression that was fitted on the other sources (leave one source out). Texts of a
+contrast that stand in the model's training list are left out and counted.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from rich.table import Table
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
+from jobs.evaluation.trained_texts import training_hashes
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
 from monitor.corpora.contrasts import Contrast, read_contrasts
+from monitor.corpora.mixture import is_listed
 from monitor.corpora.sources import GOEMOTIONS, read_comments, read_stress
 from monitor.evaluation import cheap_baselines, fifths
 from monitor.evaluation.bootstrap import row_weights
@@ -48,8 +51,11 @@ def command(
     """Measure a model on text unlike its corpus, beside cheap baselines: comments, tweets, posts, written texts."""
     comments = read_comments(data / "goemotions_train_dev.parquet", "dev")
     posts, stressed = read_stress(data / "dreaddit_train.parquet")
-    contrasts = [contrast.sample(texts) for contrast in read_contrasts(data)]
+    all_contrasts = read_contrasts(data)
     claim_folder(out)
+    trained = training_hashes(model)
+    untrained = [contrast.without(is_listed(contrast.texts, trained)) for contrast in all_contrasts]
+    contrasts = [contrast.sample(texts) for contrast in untrained]
     scorer = open_scorer(model, device)
     risks = scorer.model.risk_map.risk_probabilities
     emotions = scorer.score(comments.texts).probabilities
@@ -75,6 +81,11 @@ def command(
         "values": {name: _with_interval(metric) for name, metric in metrics.items()},
         "undefined": {name: metric.reason for name, metric in metrics.items() if metric.value is None},
         "contrasts": (rows := compare(contrasts, scorer)),
+        "left_out_as_trained_on": {
+            before.name: left_out
+            for before, after in zip(all_contrasts, untrained, strict=True)
+            if (left_out := len(before.texts) - len(after.texts))
+        },
         "note": NOT_A_DIAGNOSIS,
     }
     (out / "transfer.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 from rich.console import Console
 
@@ -22,6 +24,7 @@ from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
+from monitor.corpora.mixture import is_listed
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.replay import Design, Pool, Scored, replay
@@ -35,6 +38,7 @@ Json = dict[str, Any]
 MOST_DAYS = 3_660
 LABEL, CONTROL = "label", "other label"
 LABELS = ("0", "1")
+NO_LIST: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
 FIRST_TIME = dt.datetime(2000, 1, 1)  # of texts without a time; only their order counts
 
 
@@ -46,6 +50,7 @@ def run_replay(
     rules: AlertRules,
     load: Callable[[], Scorer],
     out: Path,
+    trained: npt.NDArray[np.uint64] = NO_LIST,
 ) -> Json:
     """Score the files, replay them, and write replay.json, replay.html, replay.png and replay.svg into `out`.
 
@@ -57,6 +62,7 @@ def run_replay(
         rules: of the alerts.
         load: opens the model.
         out: a folder that exists.
+        trained: the model's training list; the texts of pools that stand in it are left out.
 
     Raises:
         DataError: a file cannot be read, or nobody in the background can be replayed.
@@ -67,6 +73,7 @@ def run_replay(
     pools = [part for path in (*low, *control) for part in read_pool(path, is_low=path in low)]
     if empty := [name for name, _, rows in pools if rows.is_empty()]:
         raise DataError(f"{empty[0]}: this pool has no texts")
+    pools = [(name, is_low, _untrained(name, rows, trained)) for name, is_low, rows in pools]
     load = cache(load)
     rejects: dict[str, int] = {}
     own, model_id, rejects["background"] = _score_once(background, load, out)
@@ -83,6 +90,16 @@ def run_replay(
     written = replay_page.write(results, out)
     print_note(f"wrote {', '.join(['replay.json', *written])} into {out}")
     return results
+
+
+def _untrained(name: str, rows: pl.DataFrame, trained: npt.NDArray[np.uint64]) -> pl.DataFrame:
+    """The rows of a pool whose texts are not in the training list."""
+    listed = is_listed(rows["text"].fill_null("").to_list(), trained)
+    if listed.all():
+        raise DataError(f"{name}: the model was trained on every text of this pool; give other texts")
+    if n := int(listed.sum()):
+        print_note(f"{name}: {n:,} of {rows.height:,} texts are left out, because the model was trained on them")
+    return rows.filter(~listed)
 
 
 def scored_database(feed: Path, out: Path, kind: str) -> Database:

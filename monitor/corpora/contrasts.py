@@ -7,7 +7,7 @@ None of them trains a model of this package, except where `trained_on` says that
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +45,18 @@ class Contrast:
     scores: tuple[str, ...] = ("p_high", "p_any")
     trained_on: str = ""
 
+    def without(self, left_out: Bools) -> Contrast:
+        """The texts that are not left out; (n,) says which are."""
+        kept = np.flatnonzero(~left_out)
+        return replace(self, texts=tuple(self.texts[row] for row in kept), positive=self.positive[kept])
+
     def sample(self, count: int, seed: int = 0) -> Contrast:
         """At most `count` texts drawn at random, in their order; the share of positive ones stays about the same."""
         if len(self.texts) <= count:
             return self
-        rows = np.sort(np.random.default_rng(seed).choice(len(self.texts), count, replace=False))
-        texts = tuple(self.texts[row] for row in rows)
-        return Contrast(self.name, self.source, texts, self.positive[rows], self.scores, self.trained_on)
+        left_out = np.ones(len(self.texts), np.bool_)
+        left_out[np.random.default_rng(seed).choice(len(self.texts), count, replace=False)] = False
+        return self.without(left_out)
 
 
 def read_contrasts(folder: Path) -> list[Contrast]:

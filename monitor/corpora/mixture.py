@@ -91,8 +91,17 @@ def without_twins(split: Split, held_out: Iterable[Split | SymptomTexts]) -> tup
 
 def training_list(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
     """Sorted 64-bit hashes of the texts' twin keys, so that anyone can check what was trained on; (n,)."""
-    hashes = {int.from_bytes(hashlib.sha256(twin_key(text).encode()).digest()[:8], "little") for text in texts}
-    return np.array(sorted(hashes), dtype=np.uint64)
+    return np.unique(_hashes(texts))
+
+
+def is_listed(texts: Iterable[str], listed: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Whether each text, or a twin of it, is in a training list; (n,)."""
+    return np.isin(_hashes(texts), listed)
+
+
+def _hashes(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
+    keys = (hashlib.sha256(twin_key(text).encode()).digest()[:8] for text in texts)
+    return np.array([int.from_bytes(key, "little") for key in keys], dtype=np.uint64)
 
 
 class Mixture:

@@ -9,6 +9,7 @@ import pytest
 
 from jobs import transfer
 from monitor.corpora.contrasts import Contrast, read_contrasts
+from monitor.corpora.mixture import training_list
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation import cheap_baselines, fifths
 from tests.support.keyword_scorer import KeywordScorer
@@ -50,6 +51,20 @@ def test_a_measure_without_texts_is_undefined_with_a_reason(
     assert record["undefined"]["AUROC of P(high) for the sad group"] == "every text is outside the group"
     assert record["undefined"]["mean confidence on neutral comments"] == "there are no such texts"
     assert "undefined: every text is outside" in capsys.readouterr().out
+
+
+def test_texts_that_trained_the_model_are_left_out_and_counted(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = training_list([f"such sadness on day {i}" for i in range(4)])
+    monkeypatch.setattr(transfer, "open_scorer", lambda *_: KeywordScorer())
+    monkeypatch.setattr(transfer, "training_hashes", lambda _: seen)
+    transfer.command(data, tmp_path / "out")
+    record = json.loads((tmp_path / "out" / "transfer.json").read_text())
+    name = "comments: sadness, grief, remorse, disappointment"
+    assert record["left_out_as_trained_on"] == {name: 4}
+    (row,) = (row for row in record["contrasts"] if row["name"] == name)
+    assert (row["n"], row["n_positive"]) == (36, 6)
 
 
 def test_an_output_folder_that_cannot_be_written_is_refused_before_scoring(data: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from jobs.cli import main
 from jobs.console.app import USER_ERROR
 from jobs.evaluation.replay_texts import print_replay, read_design, read_pool, run_replay
 from monitor.alerts.rules import AlertRules
+from monitor.corpora.mixture import training_list
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.replay import Design
 from reports.evaluation import replay_page
@@ -31,6 +32,20 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pool = ["text,label", *(f"{n} sadness,1" for n in range(15)), *(f"{n} love,0" for n in range(15))]
     (folder / "forum.csv").write_text("\n".join(pool))
     return folder
+
+
+@pytest.mark.slow
+def test_texts_that_trained_the_model_are_left_out_of_pools_and_told(
+    files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scorer = KeywordScorer()
+    given = (files / "people.csv", [files / "forum.csv"], (), DESIGN, AlertRules(), lambda: scorer, tmp_path)
+    run_replay(*given, training_list([f"{n} sadness" for n in range(6)]))
+    assert not {f"{n} sadness" for n in range(6)} & set(scorer.seen)
+    assert {f"{n} sadness" for n in range(6, 15)} <= set(scorer.seen)
+    assert "forum: 6 of 15 texts are left out, because the model was trained on them" in capsys.readouterr().err
+    with pytest.raises(DataError, match="trained on every text of this pool"):
+        run_replay(*given, training_list([f"{n} sadness" for n in range(15)]))
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ python -m tests.scoring.measure_long_posts ../shared/data
 python -m tests.scoring.measure_long_posts ../shared/data speed
 
 Long posts (more than 200 tokens) of depression and suicide forums of 2013 are set against those of forums of no
-mental-health topic, and against diaries of 2004. Nothing was trained or chosen on these posts' forums as labels.
+mental-health topic, and against diaries of 2004. Posts that trained the model are left out.
 With `speed`: what reading every word of the diaries costs, beside texts that are cut at 256 tokens.
 """
 
@@ -18,6 +18,8 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
+from jobs.evaluation.trained_texts import training_hashes
+from monitor.corpora.mixture import is_listed
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
 from monitor.scoring.text_rows import TextRows, encode_cut, encode_pieces
@@ -52,6 +54,8 @@ def sample(data: Path) -> dict[str, list[str]]:
         "diaries": blogs,
     }
     long = pl.col("text").str.split(" ").list.len().is_between(230, 1500)
+    trained = training_hashes("embedded")
+    kinds = {name: frame.filter(~is_listed(frame["text"].to_list(), trained)) for name, frame in kinds.items()}
     return {name: frame.filter(long).sample(N, seed=SEED)["text"].to_list() for name, frame in kinds.items()}
 
 

@@ -1,0 +1,18 @@
+"""Leave out of a measurement the texts that trained the model, as far as its folder lists them."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+
+def training_hashes(model: str) -> npt.NDArray[np.uint64]:
+    """The training list of a model, by name, folder or hub id; empty where it has none; (n,).
+
+    Raises:
+        ModelError: there is no such model, or its list is damaged.
+    """
+    from monitor.model.folder import find_folder, open_folder
+    from monitor.training.continued import trained_before
+
+    return trained_before(open_folder(find_folder(model)))
