@@ -143,6 +143,8 @@ def command(
         print_note("this use was written to the access log (table access_log)")
     else:
         chosen = sys.stdin.read() if text == "-" else str(text)
+        if not chosen.strip():
+            raise ConfigError("the text is empty; give one in quotes, or - for standard input")
     (found,) = explain(cast(Answerer, open_scorer(model, device)), [chosen])
     if as_json_:
         print(json.dumps(as_json(chosen, found), ensure_ascii=False, indent=2))

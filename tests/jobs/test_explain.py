@@ -56,6 +56,12 @@ def test_a_text_is_explained_as_a_table(capsys: pytest.CaptureFixture[str]) -> N
     assert "\x1b[31m" not in out
 
 
+@pytest.mark.parametrize("text", ["", "  ", "\n"])
+def test_an_empty_text_has_no_answer_to_explain(text: str) -> None:
+    with pytest.raises(ConfigError, match="the text is empty"):
+        command(text)
+
+
 def test_a_document_is_found_by_its_id_and_its_use_is_logged(db: Database) -> None:
     with db.reading() as con:
         ids = dict(con.execute("SELECT given_id, doc_id FROM documents").fetchall())
