@@ -41,7 +41,8 @@ KINDS = (
     *("positive", "neutral"),
 )
 SHARES = (0.45, 0.78, 0.97)  # the target of a criterion that a text shows mildly, markedly, severely
-NAMED = 0.85  # share of a text's own emotion in its target; the rest is flat
+NAMED = (0.85, 0.80, 0.88, 0.96)  # by severity: share of a text's own emotion in its target; the rest is flat
+LOW = (0.0, 0.50, 0.82, 0.96)  # by severity: share of the emotion that criteria suggest
 COUNTS = re.compile("(?<=<!-- counts -->\n).*?(?=<!-- end of counts -->)", re.DOTALL)
 HELD_OUT = 10  # a file without splits is validated on every tenth text or so
 Row = dict[str, Any]
@@ -95,9 +96,9 @@ def _emotion_target(
 ) -> npt.NDArray[np.float64] | None:
     """The emotion target (6,) of a text: its own emotion, or what criteria and kind suggest; None if they do not."""
     if emotion is not None:
-        return FLAT.astype(np.float64) if emotion == "none" else _mixed({emotion: NAMED}, of_rest=1 - NAMED)
+        return FLAT.astype(np.float64) if emotion == "none" else _mixed({emotion: NAMED[severity]})
     names = {name for name, seen in zip(CRITERIA, shown, strict=True) if seen}
-    weight = (0.0, 0.45, 0.7, 0.85)[severity]
+    weight = LOW[severity]
     if names & {"mood", "hopeless", "interest", "worth", "suicidal"}:
         angry = 0.2 * weight if "irritable" in names else 0.0
         return _mixed({"sadness": weight - angry, "anger": angry})
@@ -110,8 +111,8 @@ def _emotion_target(
     return None if kind in ("past", "other_person") else FLAT.astype(np.float64)
 
 
-def _mixed(weights: dict[str, float], of_rest: float | None = None) -> npt.NDArray[np.float64]:
-    rest = (1 - sum(weights.values())) if of_rest is None else of_rest
+def _mixed(weights: dict[str, float]) -> npt.NDArray[np.float64]:
+    rest = 1 - sum(weights.values())
     return np.array([weights.get(name, 0.0) + rest / len(EMOTIONS) for name in EMOTIONS])
 
 

@@ -108,7 +108,7 @@ def test_targets_follow_severity_and_emotion(tmp_path: Path) -> None:
     assert examples.criteria_weights.tolist() == [1] * 4
     assert examples.weights.tolist() == [1, 1, 1, 0]
     np.testing.assert_allclose(examples.targets.sum(axis=1), 1, atol=1e-6)
-    assert examples.targets[0, EMOTIONS.index("sadness")] == pytest.approx(0.85 + 0.15 / 6)
+    assert examples.targets[0, EMOTIONS.index("sadness")] == pytest.approx(0.88 + 0.12 / 6)
     assert examples.targets[1].argmax() == EMOTIONS.index("joy")
     np.testing.assert_allclose(examples.targets[2], FLAT)
 
