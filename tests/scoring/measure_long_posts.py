@@ -24,7 +24,7 @@ from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
 from monitor.scoring.text_rows import TextRows, encode_cut, encode_pieces
 
-N = 250
+N = 240
 POSTS, ROUNDS = 1000, 1  # of the measurement of speed
 SEED = 20
 TOPICS = ("depression", "SuicideWatch")
