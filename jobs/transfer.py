@@ -53,8 +53,7 @@ def command(
     posts, stressed = read_stress(data / "dreaddit_train.parquet")
     all_contrasts = read_contrasts(data)
     claim_folder(out)
-    trained = training_hashes(model)
-    untrained = [contrast.without(is_listed(contrast.texts, trained)) for contrast in all_contrasts]
+    untrained, left_out = _without_trained(all_contrasts, training_hashes(model))
     contrasts = [contrast.sample(texts) for contrast in untrained]
     scorer = open_scorer(model, device)
     risks = scorer.model.risk_map.risk_probabilities
@@ -69,32 +68,35 @@ def command(
         "AUROC of P(high) for the sad group": auroc_with_interval(sad, high),
         "AUROC of P(mid) + P(high) for stress": auroc_with_interval(stressed, mid_or_high),
     }
-    sizes = {
-        "neutral": int(comments.neutral.sum()),
-        "sad": int(sad.sum()),
-        "comments": len(sad),
-        "posts": len(posts),
-    }
+    sizes = {"neutral": int(comments.neutral.sum()), "sad": int(sad.sum()), "comments": len(sad), "posts": len(posts)}
     record = {
         "model_id": scorer.model.model_id,
         "n": sizes,
         "values": {name: _with_interval(metric) for name, metric in metrics.items()},
         "undefined": {name: metric.reason for name, metric in metrics.items() if metric.value is None},
         "contrasts": (rows := compare(contrasts, scorer)),
-        "left_out_as_trained_on": {
-            before.name: left_out
-            for before, after in zip(all_contrasts, untrained, strict=True)
-            if (left_out := len(before.texts) - len(after.texts))
-        },
+        "left_out_as_trained_on": left_out,
         "note": NOT_A_DIAGNOSIS,
     }
     (out / "transfer.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     console = Console()
     counts = ", ".join(f"{n:,} {kind}" for kind, n in sizes.items())
     console.print(f"{scorer.model.name} {scorer.model.model_id[:8]}: {counts}")
+    if left_out:
+        n = sum(left_out.values())
+        console.print(f"left out, because the model was trained on them: {n:,} texts of {len(left_out)} contrasts")
     console.print(_table(metrics))
     console.print(_contrast_table(rows))
     console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'transfer.json'}", highlight=False, soft_wrap=True)
+
+
+def _without_trained(
+    contrasts: Sequence[Contrast], trained: npt.NDArray[np.uint64]
+) -> tuple[list[Contrast], dict[str, int]]:
+    """The contrasts without texts of the training list, and how many each has lost, by name, if any."""
+    left = [contrast.without(is_listed(contrast.texts, trained)) for contrast in contrasts]
+    lost = {one.name: len(one.texts) - len(rest.texts) for one, rest in zip(contrasts, left, strict=True)}
+    return left, {name: n for name, n in lost.items() if n}
 
 
 def compare(contrasts: Sequence[Contrast], scorer: Scorer) -> list[dict[str, Any]]:
