@@ -1,4 +1,4 @@
-"""Leave out of a measurement the texts that trained the model, as far as its folder lists them."""
+"""What a model was trained on, as far as its folder lists it, so that a measurement can leave it out."""
 
 from __future__ import annotations
 

@@ -25,6 +25,17 @@ def connected(*database: Any, **options: Any) -> Iterator[duckdb.DuckDBPyConnect
 
 
 @contextmanager
+def interrupts_named() -> Iterator[None]:
+    """DuckDB raises RuntimeError where Ctrl-C ended a query; callers see KeyboardInterrupt."""
+    try:
+        yield
+    except RuntimeError as error:
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
+
+
+@contextmanager
 def ctrl_c_ends_queries(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Inside the block Ctrl-C interrupts the connection's query, if the handler that was there before raises.
 
@@ -46,7 +57,8 @@ def ctrl_c_ends_queries(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
     signal.signal(signal.SIGINT, handler)
     try:
-        yield
+        with interrupts_named():
+            yield
     finally:
         if signal.getsignal(signal.SIGINT) is handler:
             signal.signal(signal.SIGINT, before)

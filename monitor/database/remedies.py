@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from monitor.database.ctrl_c import interrupts_named
 from monitor.errors import DISK_FULL, StoreError, cannot_write
 
 _FILE_ERRORS = (
@@ -25,7 +26,8 @@ _FULL = ("No space left", "Out of disk", "File too large")
 def explained(path: Path) -> Iterator[None]:
     """Turn errors about the file into one line with a remedy; errors about a statement, or another file, pass."""
     try:
-        yield
+        with interrupts_named():
+            yield
     except duckdb.Error as error:
         reason = " ".join(str(error).split())
         about_file = isinstance(error, _FILE_ERRORS) or type(error) is duckdb.Error or "encrypted database" in reason
@@ -38,10 +40,6 @@ def explained(path: Path) -> Iterator[None]:
         if written.parent != path.parent or not written.name.removeprefix(".").startswith(path.name):
             raise
         raise cannot_write(str(path), error) from error
-    except RuntimeError as error:
-        if str(error) == "Query interrupted":  # DuckDB raises this when Ctrl-C arrives
-            raise KeyboardInterrupt from error
-        raise
 
 
 def _remedy(path: Path, reason: str) -> str | None:

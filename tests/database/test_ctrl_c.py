@@ -27,8 +27,8 @@ for i in range(8):
             con.execute("SET threads = 2")
             con.sql("SELECT 1").pl()  # polars chains a signal handler of its own
             con.sql("SELECT sum(a.range * b.range) FROM range(1_000_000) AS a, range(1_000_000) AS b").HOW()
-    except (KeyboardInterrupt, RuntimeError) as error:
-        assert isinstance(error, KeyboardInterrupt) or str(error) == "Query interrupted"
+    except KeyboardInterrupt:
+        pass
     else:
         raise AssertionError("not interrupted")
 print("all ended", file=__import__("sys").stderr)

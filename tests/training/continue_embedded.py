@@ -42,6 +42,7 @@ NEW_TIMES = 1  # beside the two of the whole corpus
 CORPUS, NEUTRAL, EMOTIONAL, COMPOSITES, TWEETS_TIMES = 12_000, 4_000, 3_500, 4_000, 3
 UNITS, POSTS = 5_000, 2_500  # an epoch, of the texts with the adapter's own answers
 UNIT_POOL, POST_POOL, A_FILE = 16_000, 4_000, 6_000
+FORUMS = "posts: suicide forum against depression forum"
 ODDS, WEAK_TIMES = 10.0, 4  # of P(suicidal) of a post, by its forum
 CALIBRATED_ON = "p"  # this hand of the test files, because the base saw the validation hand
 MADE_BY_TEACHERS = ("units_file", "posts_file", "topics_file")
@@ -95,7 +96,7 @@ def unlabelled(folder: Path) -> tuple[list[str], list[str]]:
 
 def forum_posts(trainee: Trainee, folder: Path) -> Examples:
     """Half of the posts of two forums, with the odds of P(suicidal) moved by what their forum says."""
-    (posts,) = (one for one in read_contrasts(folder) if one.scores == ("p_suicidal",) and "forum" in one.name)
+    (posts,) = (one for one in read_contrasts(folder) if one.name == FORUMS)
     rows = [row for row, text in enumerate(posts.texts) if is_trained_on(text)]
     texts, in_suicide_forum = [posts.texts[row][:1400] for row in rows], posts.positive[rows]
     about_others = np.array([len(OTHERS.findall(text)) > 0.6 * len(MYSELF.findall(text)) for text in texts])
