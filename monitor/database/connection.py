@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from monitor.database import doublewrite
 from monitor.database.ctrl_c import ctrl_c_ends_queries
-from monitor.database.lake_views import allow_lake, lake_url
+from monitor.database.lake_views import allow_lake, opened_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import check_schema, make_empty, migrate
 from monitor.database.writer_gate import POLL_S, Gate
@@ -171,7 +171,7 @@ class Database:
             con = _open(self.file, read_only, wait_s, stop)
             try:
                 con.execute("SET TimeZone = 'UTC'")
-                lake = lake_url(con)
+                lake = opened_lake(con)
                 if lake is not None:
                     allow_lake(con, lake)
                 # As an option of the opening, this would forbid the file itself.

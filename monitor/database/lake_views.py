@@ -20,6 +20,22 @@ def lake_url(con: duckdb.DuckDBPyConnection) -> str | None:
     return str(url)
 
 
+def opened_lake(con: duckdb.DuckDBPyConnection) -> str | None:
+    """As `lake_url`, in a fifth of the time where there is no lake; for a connection just opened.
+
+    To list the tables, DuckDB first makes all of its own views, and to suggest a name it lists the tables. Outside
+    transactions alone, because a name that is missing ends them.
+    """
+    con.execute("SET catalog_error_max_schemas = 0")
+    try:
+        con.execute(f"SELECT url FROM main.{LAKE_TABLE} LIMIT 0")
+    except duckdb.CatalogException:
+        return None
+    finally:
+        con.execute("RESET catalog_error_max_schemas")
+    return lake_url(con)
+
+
 def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
     """Let a connection read the lake's folders, before every other access is forbidden.
 
