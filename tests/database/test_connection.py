@@ -4,19 +4,18 @@ import datetime as dt
 import fcntl
 import os
 import stat
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from monitor.database import connection, schema, statements, store, writer_gate
+from monitor.database import connection, schema, store, writer_gate
 from monitor.database.connection import Database
 from monitor.database.remedies import explained
 from monitor.errors import StoreError
 from tests.support import rows
+from tests.support.forked import Forked
 from tests.support.rows import count, documents
 
 
@@ -25,12 +24,9 @@ def db(tmp_path: Path) -> Path:
     return rows.database(tmp_path / "risk.duckdb")
 
 
-def start_process(code: str) -> subprocess.Popen[str]:
+def start_process(code: str) -> Forked:
     """A process that runs this Python code, once the code has printed `ready`."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=statements.SQL.parent
-    )
-    assert process.stdout is not None
+    process = Forked(code)
     assert process.stdout.readline() == "ready\n"
     return process
 

@@ -3,8 +3,6 @@
 import os
 import shutil
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import duckdb
@@ -16,6 +14,7 @@ from jobs.pipeline.score_files import score_files
 from jobs.restore import restore
 from monitor.database.connection import Database, companions
 from monitor.errors import ConfigError, DataError
+from tests.support import forked
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -103,7 +102,7 @@ os._exit(9)
 def test_the_log_of_an_earlier_database_does_not_come_into_a_restored_one(db: Database, tmp_path: Path) -> None:
     """A log fits every copy of its database: its commits would be those of the restored one."""
     kept, new = backup(db, tmp_path / "backups"), tmp_path / "new"
-    subprocess.run([sys.executable, "-c", LEAVE_A_LOG, db.file], check=False, timeout=60)
+    forked.run(LEAVE_A_LOG, db.file)
     new.mkdir()
     for path in companions(db.file):
         rest = new / path.name

@@ -14,6 +14,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.database.statements import SQL
 from monitor.errors import DataError
+from tests.support import forked
 
 ROOT = SQL.parent
 
@@ -27,6 +28,13 @@ def risk_monitor(*words: str, folder: Path = ROOT, **variables: str) -> subproce
         check=False,
         cwd=folder,
         env=environment,
+    )
+
+
+def forked_risk_monitor(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """As `risk_monitor`, in a process whose imports are done."""
+    return forked.run(
+        "from jobs.cli import main\nmain()", *words, folder=folder, variables={"COLUMNS": "100", "NO_COLOR": "1"}
     )
 
 
@@ -77,7 +85,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         ["nightly", "--config", "no.toml"],
         ["query", "SELECT", "--db", str(tmp_path)],
     ):
-        done = risk_monitor(*words, folder=tmp_path)
+        done = forked_risk_monitor(*words, folder=tmp_path)
         assert done.returncode == 2
         assert done.stdout == ""
         assert done.stderr.startswith("risk-monitor: ")
@@ -86,10 +94,10 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
 
 
 def test_a_wrong_command_or_option_is_exit_code_2_and_suggests() -> None:
-    done = risk_monitor("scroe", "x.csv")
+    done = forked_risk_monitor("scroe", "x.csv")
     assert done.returncode == 2
     assert "score" in done.stderr
-    assert risk_monitor("query").returncode == 2
+    assert forked_risk_monitor("query").returncode == 2
 
 
 def test_no_words_print_the_help() -> None:
@@ -153,8 +161,9 @@ def test_a_bug_exits_with_1_and_a_log_gets_no_variables_and_no_messages(tmp_path
 @pytest.mark.slow
 def test_query_prints_a_table_and_says_it_is_no_diagnosis(tmp_path: Path) -> None:
     Database(tmp_path / "risk.duckdb").connect().close()
-    done = risk_monitor("query", "SELECT 1 AS one, 'x' AS letter", "--db", "risk.duckdb", folder=tmp_path)
+    done = forked_risk_monitor("query", "SELECT 1 AS one, 'x' AS letter", "--db", "risk.duckdb", folder=tmp_path)
     assert [line.split() for line in done.stdout.splitlines()][::2] == [["one", "letter"], ["1", "x"]]
     assert done.stderr == f"1 row · {NOT_A_DIAGNOSIS}\n"
-    csv = risk_monitor("query", "SELECT 1 AS one", "--db", "risk.duckdb", "--format", "csv", folder=tmp_path)
+    to_csv = ["query", "SELECT 1 AS one", "--db", "risk.duckdb", "--format", "csv"]
+    csv = forked_risk_monitor(*to_csv, folder=tmp_path)
     assert csv.stdout == "one\n1\n"

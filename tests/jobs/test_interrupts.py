@@ -1,15 +1,19 @@
 """Ctrl-C at the worst moments, sent to real processes: a line, an exit code, whole rows, and never a traceback."""
 
+import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from jobs.pipeline.night import run_pipeline
+from monitor import ROOT
 from monitor.database.connection import Database
 from monitor.settings import load_settings
+from tests.support.forked import Forked
 from tests.support.interrupted import LIMIT_S, interrupted, once, twice, twice_heard
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -65,7 +69,7 @@ def config(tmp_path: Path) -> Path:
     return config
 
 
-def terminate(process: subprocess.Popen[str]) -> None:
+def terminate(process: Forked) -> None:
     process.send_signal(signal.SIGTERM)
 
 
@@ -119,7 +123,7 @@ def test_the_second_ctrl_c_stops_at_once(config: Path, at: str, kept: list[tuple
 def test_the_second_ctrl_c_waits_for_no_reader(config: Path, further: int) -> None:
     db = config.with_name("risk.duckdb")
 
-    def held(process: subprocess.Popen[str]) -> None:
+    def held(process: Forked) -> None:
         with Database(db).connect(read_only=True):
             time.sleep(2)  # the next chunk is scored by now, and its commit waits for this reader
             twice_heard(process)
@@ -153,7 +157,21 @@ def test_a_command_without_chunks_exits_calmly_after_two_ctrl_c() -> None:
         "def command() -> None:\n    print('ready', flush=True)\n    while True: time.sleep(0.05)\n"
         "app.run(command)\n"
     )
-    assert interrupted(code, at="ready", send=twice) == (130, "interrupted; what was committed is kept\n")
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # the caller of the tests may ignore SIGINT
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=LIMIT_S)
+    assert (process.returncode, error) == (130, "interrupted; what was committed is kept\n")
 
 
 def test_what_ignores_ctrl_c_from_its_start_goes_on_ignoring_it(config: Path) -> None:

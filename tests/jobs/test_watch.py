@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +13,10 @@ from jobs.console import interrupts
 from jobs.console.interrupts import Stopped
 from jobs.query import run_query
 from jobs.watch import watch
-from monitor import ROOT
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.settings import Settings
+from tests.support import forked
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.nights import assert_ledger_adds_up, contents
@@ -82,8 +80,8 @@ def test_a_killed_watch_is_completed_by_the_next(
     rows = [f"s{i % 5},2026-01-{i % 28 + 1:02d},only sadness {i}\n" for i in range(90)]
     write(settings.inbox / "a.csv", HEADER + "".join(rows))
     settings = settings.model_copy(update={"chunk_rows": 30})
-    words = [sys.executable, "-c", KILLED, settings.model_dump_json(exclude_unset=True), step]
-    assert subprocess.run(words, cwd=ROOT, capture_output=True, check=False).returncode == -signal.SIGKILL
+    killed = forked.run(KILLED, settings.model_dump_json(exclude_unset=True), step)
+    assert killed.returncode == -signal.SIGKILL
     play(monkeypatch, settings, lambda: None)
     kept = contents(settings.db)
     assert len(kept["documents"]) == len(kept["scores"]) == 90

@@ -4,7 +4,6 @@ Ten seeded moments; KILLS=100 TEXTS=100000 in the environment makes it a hundred
 """
 
 import csv
-import multiprocessing
 import os
 import random
 import shutil
@@ -19,6 +18,7 @@ from monitor.labels import EMOTIONS
 from monitor.lake.check import check_lake
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
+from tests.support.forked import PROCESSES, warm_up
 from tests.support.lake_process import FORGOTTEN, STEPS, live
 from tests.support.lakes import contents, control
 
@@ -26,9 +26,6 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("KILLS", "10"))
 TEXTS = int(os.environ.get("TEXTS", "600"))
 FILES = 3
-
-PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["tests.support.lake_process"])
 
 
 class World:
@@ -76,6 +73,7 @@ def announce(folder: Path, sender: Connection) -> None:
 
 def kill_at(folder: Path, step: str, after: float) -> bool:
     """Start a process and kill it so many seconds after it says the step; whether it lived so long."""
+    warm_up()
     receiver, sender = PROCESSES.Pipe(duplex=False)
     process = PROCESSES.Process(target=announce, args=(folder, sender))
     process.start()

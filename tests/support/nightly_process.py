@@ -1,6 +1,6 @@
 """A night in a process of its own. It prints each step before the step starts, and tests kill it there.
 
-Arguments: settings as JSON, the id of the model, and `undrawn` for a night without its report.
+`NIGHT` is its code. Arguments: settings as JSON, the id of the model, and `undrawn` for a night without its report.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from reports.style import offline, rendering
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 
 INGEST_ROWS = 40  # of a chunk; small, so that there are many moments between chunks
+NIGHT = "from tests.support.nightly_process import main\nmain()"
 COMMIT_ROWS = 90  # a commit has rows of several chunks and of several files
 
 
@@ -82,7 +83,8 @@ class AnnouncingConnection:
         self._con.close()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """What the process runs."""
     connect = Database.connect
     Database.connect = lambda *args, **kwargs: AnnouncingConnection(connect(*args, **kwargs))  # type: ignore[method-assign, assignment, return-value]
     batches.commit_batch = announced("ingest", batches.commit_batch)

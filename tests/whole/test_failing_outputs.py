@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from jobs.pipeline.score_files import score_files
 from jobs.pipeline.write_report import write_report
 from jobs.query import save_rows
 from jobs.restore import restore
-from monitor import ROOT
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.errors import MonitorError
@@ -27,6 +25,7 @@ from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.pseudonyms import open_pseudonyms
 from monitor.privacy.retention import rewrite
+from tests.support import forked
 from tests.support.inputs import HEADER, write
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.nights import assert_ledger_adds_up, contents
@@ -210,8 +209,6 @@ def report_files(folder: Path, out: Path) -> set[Path]:
 
 @pytest.mark.parametrize("nth", [0, 4])
 def test_a_killed_report_is_completed_by_the_next(folder: Path, files_of_a_report: set[Path], nth: int) -> None:
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, folder, str(nth)], cwd=ROOT, capture_output=True, check=False
-    )
+    killed = forked.run(KILLED, folder, nth)
     assert killed.returncode == -signal.SIGKILL
     assert report_files(folder, folder / "report") == files_of_a_report

@@ -2,20 +2,18 @@
 
 import random
 import re
-import resource
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from monitor.database.connection import Database
-from monitor.database.statements import SQL
 from monitor.database.store import append_documents
 from monitor.errors import StoreError
 from monitor.settings import Settings
-from tests.support.nightly_process import run_night
+from tests.support import forked
+from tests.support.nightly_process import NIGHT, run_night
 from tests.support.nights import assert_ledger_adds_up, contents, settings, write_csv
 from tests.support.rows import documents
 from tests.support.small_disk import mounted
@@ -53,15 +51,8 @@ def first_night(db_folder: Path, inbox: Path, elsewhere: Path) -> Settings:
     return chosen
 
 
-def a_night_fails(chosen: Settings, limit: Callable[[], None] | None = None) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.support.nightly_process",
-        chosen.model_dump_json(exclude_unset=True),
-        MODEL,
-    ]
-    done = subprocess.run(command, cwd=SQL.parent, capture_output=True, text=True, preexec_fn=limit, check=False)
+def a_night_fails(chosen: Settings, file_bytes: int | None = None) -> None:
+    done = forked.run(NIGHT, chosen.model_dump_json(exclude_unset=True), MODEL, file_bytes=file_bytes)
     assert done.returncode == 2, done.stderr
     *_, line = done.stderr.splitlines()
     assert line.startswith(f"risk-monitor: {chosen.db}: the disk is full, or this user may write no more; make room")
@@ -139,7 +130,7 @@ def test_a_disk_with_room_for_no_more_files_costs_no_row(
 def test_a_limit_on_the_size_of_files_costs_no_committed_row(tmp_path: Path) -> None:
     chosen = first_night(tmp_path / "disk", tmp_path / "inbox", tmp_path)
     before = contents(chosen.db)
-    a_night_fails(chosen, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.RLIM_INFINITY)))
+    a_night_fails(chosen, LARGEST)
     assert_nothing_was_lost(chosen, before)
     assert_the_next_night_completes(chosen)
 
@@ -164,7 +155,7 @@ def test_a_damaged_log_page_costs_one_commit_and_names_the_remedy(tmp_path: Path
     db = tmp_path / "risk.duckdb"
     with Database(db).writing() as con:
         append_documents(con, documents("in the file"), "run")
-    subprocess.run([sys.executable, "-c", TWO_COMMITS, db], cwd=SQL.parent, check=False)
+    forked.run(TWO_COMMITS, db)
     log = tmp_path / "risk.duckdb.wal"
     raw = bytearray(log.read_bytes())
     assert len(raw) > 2 * from_end

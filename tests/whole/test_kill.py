@@ -7,8 +7,6 @@ import json
 import os
 import random
 import shutil
-import subprocess
-import sys
 import time
 from collections import defaultdict
 from functools import partial
@@ -19,9 +17,9 @@ import pytest
 
 from monitor.database.connection import Database
 from monitor.database.snapshot import NAME
-from monitor.database.statements import SQL
 from monitor.settings import Settings
-from tests.support.nightly_process import run_night
+from tests.support.forked import Forked
+from tests.support.nightly_process import NIGHT, run_night
 from tests.support.nights import assert_ledger_adds_up, contents, fill, settings
 
 pytestmark = pytest.mark.slow
@@ -47,7 +45,6 @@ class World:
         fill(self.inbox, night=2)
         shutil.copytree(self.before, whole)
         process = start(settings(whole, self.inbox), draw=self.draw)
-        assert process.stdout is not None
         said = [line.split()[1:] for line in process.stdout if line.startswith("* ")]
         assert process.wait() == 0
         self.moments: Moments = defaultdict(list)
@@ -63,16 +60,8 @@ def worlds(tmp_path_factory: pytest.TempPathFactory) -> list[World]:
     return [World(tmp_path_factory.mktemp("kill"), new=new) for new in (False, True)]
 
 
-def start(chosen: Settings, *, draw: bool) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.support.nightly_process",
-        chosen.model_dump_json(exclude_unset=True),
-        NEW,
-        *([] if draw else ["undrawn"]),
-    ]
-    return subprocess.Popen(command, cwd=SQL.parent, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+def start(chosen: Settings, *, draw: bool) -> Forked:
+    return Forked(NIGHT, chosen.model_dump_json(exclude_unset=True), NEW, *([] if draw else ["undrawn"]))
 
 
 def files(folder: Path) -> set[str]:
@@ -82,7 +71,6 @@ def files(folder: Path) -> set[str]:
 def kill_at(chosen: Settings, step: str, nth: int, after: float, *, draw: bool) -> bool:
     """Start a night and kill it so many seconds after it says the step for the nth time; whether it lived so long."""
     process = start(chosen, draw=draw)
-    assert process.stdout is not None
     times = 0
     for line in process.stdout:
         times += line.startswith(f"* {step} ")
@@ -90,8 +78,8 @@ def kill_at(chosen: Settings, step: str, nth: int, after: float, *, draw: bool) 
             time.sleep(after)
             break
     process.kill()
-    process.stdout.close()
-    return process.wait() == -9
+    process.communicate()
+    return process.returncode == -9
 
 
 @pytest.mark.parametrize("seed", range(KILLS))
