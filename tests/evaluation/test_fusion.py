@@ -14,7 +14,7 @@ MOST_LOSS = 7.0  # days of 42, where the number carries nothing
 
 @pytest.mark.slow
 def test_fusion_gains_with_a_signal_and_loses_little_without() -> None:
-    found = compare(Design(subjects=300), (2.0, 0.0), seed=77)
+    found = compare(Design(subjects=150), (2.0, 0.0), seed=77)
     signal, none = found["shifts"]
     for part in (signal, none):
         for row in part["rules"].values():
@@ -25,6 +25,7 @@ def test_fusion_gains_with_a_signal_and_loses_little_without() -> None:
     assert none["rules"]["texts"] == signal["rules"]["texts"]  # the texts are the same
 
 
+@pytest.mark.slow
 def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     words = ["evaluate-alerts", "--numbers", "20", "--seed", "5", "--out", str(out)]

@@ -204,7 +204,7 @@ def test_tuning_lowers_the_loss_of_both_questions_at_the_four_bit_values() -> No
     encoder = PromptEncoder(replace(one_token_template(), symptoms=symptoms_question()), tokenizer)
     data = examples(48) + symptom_texts(48)
     network, losses = tiny_llama(len(tokenizer), initializer_range=0.2), list[float]()
-    settings = InstructionSettings(epochs=60, texts=48, batch=48, rate=3e-3)
+    settings = InstructionSettings(epochs=30, texts=48, batch=48, rate=3e-3)
     tune(network, encoder, lambda _: data, settings, report=lambda record: losses.append(record["loss"]))
     assert losses[-1] < 0.3 * losses[0]
     with nf4_forward(network):

@@ -87,7 +87,7 @@ def whole_recipe(files: dict[str, Path]) -> str:
 [adapter]
 r = 8
 alpha = 16
-epochs = 9
+epochs = 5
 batch = 16
 accumulation = 1
 rate = 1e-2
@@ -145,6 +145,7 @@ def test_both_questions_are_trained_calibrated_and_score_from_the_folder(
     assert len(trained_on) > 200
 
 
+@pytest.mark.slow
 def test_a_model_trained_without_symptom_texts_has_no_question(base: Path, corpus: Path, tmp_path: Path) -> None:
     quick = recipe(tmp_path, "[adapter]\nr = 4\nepochs = 1\nrate = 1e-2\n")
     out = tmp_path / "model"
@@ -188,7 +189,7 @@ def test_a_chat_model_of_a_hub_learns_the_question_with_the_same_command(
     tiny_llama(len(tokenizer), initializer_range=0.2).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     quick = recipe(tmp_path, "[adapter]\nr = 8\nalpha = 16\nepochs = 2\nbatch = 8\naccumulation = 1\nrate = 1e-2\n")
-    call = ("--data", str(corpus), "--base", str(folder), "--out", str(out), "--recipe", str(quick))
+    call = ("--data", str(corpus), "--base", str(folder), "--out", str(out), "--recipe", str(quick), "--texts", "60")
     output = run("train", *call, "--symptoms", str(symptoms))
     assert "symptoms AUROC" in output
     model = load_model(out, device="cpu")
