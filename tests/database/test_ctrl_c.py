@@ -21,7 +21,7 @@ from monitor.database.ctrl_c import connected
 
 print("started", flush=True)
 for i in range(8):
-    threading.Timer(0.1 + i / 20, os.kill, (os.getpid(), signal.SIGINT)).start()
+    threading.Timer(0.08 + i / 40, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
         with OPEN as con:
             con.execute("SET threads = 2")
@@ -35,6 +35,7 @@ print("all ended", file=__import__("sys").stderr)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["pl", "fetchall"])
 @pytest.mark.parametrize("block", ["reading()", "writing()", None])
 def test_ctrl_c_ends_a_long_query(tmp_path: Path, block: str | None, how: str) -> None:

@@ -20,7 +20,6 @@ from monitor.alerts.update import ModelEpisodes, apply_rules
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.settings import Settings
-from reports.risk import pictures
 from tests.jobs.test_explain_alerts import Both
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer, KeywordScores
@@ -208,12 +207,12 @@ class Gloomy(Both):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")  # tests/whole/test_wheel.py draws those of a demo
 def test_the_demo_prints_its_lines_and_writes_a_report_and_a_case_report_with_shaded_texts_each_time(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pictures, "INDEX", {})  # they take long to draw
     whole = pl.read_csv(jobs.demo.demo_feed_path())
-    some = whole["subject_id"].unique().sort()[:14]  # of forty; to search and score the texts of all takes longer
+    some = whole["subject_id"].unique().sort()[:11]  # of forty; to search and score the texts of all takes longer
     whole.filter(pl.col("subject_id").is_in(some.implode())).write_csv(tmp_path / "feed.csv")
     monkeypatch.setattr(jobs.demo, "demo_feed_path", lambda: tmp_path / "feed.csv")
     for _ in range(2):

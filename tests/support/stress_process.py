@@ -12,6 +12,8 @@ import sys
 import time
 from pathlib import Path
 
+WORK = "from tests.support.stress_process import main\nmain()"
+
 
 def nights(stop: Path, chosen: str) -> tuple[int, int]:
     """Run one night after the other; returns the nights done, and those refused because another one was running."""
@@ -55,5 +57,6 @@ def reader(stop: Path, chosen: str) -> tuple[int, float]:
     return n_queries, longest
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """What the process runs."""
     print(*{"nights": nights, "reader": reader}[sys.argv[1]](Path(sys.argv[2]) / "stop", sys.argv[3]))

@@ -15,8 +15,10 @@ import pytest
 from monitor.database.connection import Database
 from monitor.database.statements import SQL
 from monitor.settings import Settings
+from tests.support.forked import Forked
 from tests.support.nightly_process import run_night
 from tests.support.nights import assert_ledger_adds_up, contents, rows, settings, write_csv
+from tests.support.stress_process import WORK
 
 pytestmark = pytest.mark.slow
 STRESS_S = float(os.environ.get("STRESS_S", "4"))
@@ -33,11 +35,6 @@ cron = "* * * * *"  # with the built-in model
 """
 
 
-def start(*words: str, said: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", *words]
-    return subprocess.Popen(command, cwd=SQL.parent, stdout=subprocess.PIPE, stderr=said, text=True)
-
-
 def test_runs_the_scheduler_and_readers_at_once(tmp_path: Path) -> None:
     inbox, chosen = tmp_path / "inbox", settings(tmp_path, tmp_path / "inbox", snapshot_parquet=True)
     inbox.mkdir()
@@ -46,13 +43,14 @@ def test_runs_the_scheduler_and_readers_at_once(tmp_path: Path) -> None:
         con.execute("UPDATE runs SET started_at = started_at - INTERVAL 1 DAY, finished_at = started_at")
     (tmp_path / "risk-monitor.toml").write_text(CONFIG)
     with (tmp_path / "scheduler.log").open("w") as log:
-        scheduler = start("jobs.cli", "schedule", "--config", str(tmp_path / "risk-monitor.toml"), said=log.fileno())
+        command = [sys.executable, "-m", "jobs.cli", "schedule", "--config", str(tmp_path / "risk-monitor.toml")]
+        scheduler = subprocess.Popen(command, cwd=SQL.parent, stdout=subprocess.PIPE, stderr=log, text=True)
     while "next run at" not in (tmp_path / "scheduler.log").read_text():
         time.sleep(0.1)
     task = (str(tmp_path), chosen.model_dump_json(exclude_unset=True))
-    work = [start("tests.support.stress_process", "nights", *task, said=subprocess.PIPE) for _ in range(2)]
-    read = [start("tests.support.stress_process", "reader", *task, said=subprocess.PIPE) for _ in range(READERS)]
-    assert [process.stdout.readline() for process in (*work, *read) if process.stdout] == ["ready\n"] * (2 + READERS)
+    work = [Forked(WORK, "nights", *task) for _ in range(2)]
+    read = [Forked(WORK, "reader", *task) for _ in range(READERS)]
+    assert [process.stdout.readline() for process in (*work, *read)] == ["ready\n"] * (2 + READERS)
     until, sent = time.monotonic() + STRESS_S, 0
     while time.monotonic() < until:  # a tenth of each file was sent before
         write_csv(inbox / f"{sent:05d}.csv", rows(sent * FILE_ROWS * 9 // 10, FILE_ROWS))
@@ -63,8 +61,8 @@ def test_runs_the_scheduler_and_readers_at_once(tmp_path: Path) -> None:
     everyone = (*work, *read, scheduler)
     said = [process.communicate(timeout=300) for process in everyone]
     failed = [
-        (process.args, process.returncode, words)
-        for process, words in zip(everyone, said, strict=True)
+        (number, process.returncode, words)
+        for number, (process, words) in enumerate(zip(everyone, said, strict=True))
         if process.returncode != 0
     ]
     assert not failed, (failed, (tmp_path / "scheduler.log").read_text())
