@@ -54,6 +54,7 @@ def test_the_model_alone_raises_it_too(con: duckdb.DuckDBPyConnection) -> None:
     assert len(opened(con, AlertRules(suicidal_limit=0.8))) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("signal", "subjects"), [("p_high", "a"), ("p_any", "bc"), ("both", "abc")])
 def test_the_level_rule_reads_the_signal_that_is_set(
     con: duckdb.DuckDBPyConnection, signal: str, subjects: str
@@ -85,6 +86,7 @@ def evidence(con: duckdb.DuckDBPyConnection, top: int = 2) -> list[tuple[str, in
     return rows.select("doc_id", "starts_at").rows()
 
 
+@pytest.mark.slow
 def test_the_evidence_of_a_crisis_alert_is_the_text_that_raised_it(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add(con, [("a", f"2026-03-01 {hour}:00", p) for hour, p in ((10, 0.9), (11, 0.1), (12, 0.8))])
     con.execute("UPDATE scores SET s_suicidal = CASE doc_id WHEN 'doc-1' THEN 0.95 ELSE 0.2 END, criteria = ''")
@@ -93,6 +95,7 @@ def test_the_evidence_of_a_crisis_alert_is_the_text_that_raised_it(con: duckdb.D
     assert [doc_id for doc_id, _ in evidence(con)] == ["doc-2", "doc-1"], "crisis wording comes first"
 
 
+@pytest.mark.slow
 def test_the_evidence_of_a_long_text_begins_with_its_piece(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add(con, [("a", "2026-03-01 10:00", 0.1)])
     con.execute("UPDATE scores SET s_suicidal = 0.95, criteria = '', peak_high = 0.9")

@@ -107,6 +107,7 @@ def test_windows_of_numbers_agree_with_plain_python(con: duckdb.DuckDBPyConnecti
     assert con.execute("SELECT count(z) FROM measures_rolling WHERE subject_id = 'b'").fetchone() == (0,)
 
 
+@pytest.mark.slow
 def test_the_measures_rule_opens_and_closes_and_is_off_by_default(con: duckdb.DuckDBPyConnection) -> None:
     rng = random.Random(5)
     short = {day: (4.0 if 80 <= day < 95 else 7.5) + rng.gauss(0, 0.5) for day in range(140)}
@@ -130,6 +131,7 @@ def test_the_measures_rule_opens_and_closes_and_is_off_by_default(con: duckdb.Du
     assert find_episodes(con, MODEL, LAST, AlertRules()).is_empty()
 
 
+@pytest.mark.slow
 def test_fusion_is_the_weighted_sum_of_the_parts_that_there_are(con: duckdb.DuckDBPyConnection) -> None:
     rng = random.Random(8)
     texts = {

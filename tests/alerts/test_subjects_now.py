@@ -21,6 +21,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal", ["p_high", "p_any", "both"])
 def test_view_headline_and_report_query_count_the_same_subjects(con: duckdb.DuckDBPyConnection, signal: str) -> None:
     rules = AlertRules(signal=signal, threshold=0.45, min_texts=6)

@@ -11,6 +11,7 @@ from monitor.errors import ConfigError
 from tests.support.keyword_scorer import KeywordScorer
 
 
+@pytest.mark.slow
 def test_a_night_is_timed_without_its_scoring_and_leaves_one_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -59,6 +59,7 @@ def test_place_in_original_normalises_to_what_matched(text: str) -> None:
         assert f" {again} " in f" {CRISIS.normalise(text)} "
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_answered_with_places_inside_it(text: str) -> None:

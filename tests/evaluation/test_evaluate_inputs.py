@@ -68,6 +68,7 @@ def test_a_seed_below_zero_is_refused() -> None:
     assert "'--seed'" in run(*words, code=2)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_a_gate_without_a_measured_fine_tuned_model_does_not_pass(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(60, 1), "test": rows_of(30, 2)})
@@ -240,6 +241,7 @@ def test_an_empty_test_split_or_a_label_outside_the_map_is_refused(tmp_path: Pat
         words_alone(strange, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_models_with_another_risk_map_are_not_compared(tmp_path: Path) -> None:
     data = write_data(tmp_path / "data", {"train": rows_of(12, 1), "test": rows_of(6, 2)})
     usual = replace(KeywordModel(), adapter="words")

@@ -27,6 +27,7 @@ def data(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_measures_are_computed_from_the_scorers_answers(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -39,6 +40,7 @@ def test_the_measures_are_computed_from_the_scorers_answers(
     assert "Not a diagnosis" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_measure_without_texts_is_undefined_with_a_reason(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,6 +55,7 @@ def test_a_measure_without_texts_is_undefined_with_a_reason(
     assert "undefined: every text is outside" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_texts_that_trained_the_model_are_left_out_and_counted(
     data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,6 +42,7 @@ def written(folder: Path, rows: list[tuple[str, ...]]) -> list[Path]:
     return [*files, folder / "e.parquet"]
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(rows=ROWS, chunk_rows=st.integers(1, 20))
 def test_every_format_gives_the_same_documents_and_no_row_is_lost(

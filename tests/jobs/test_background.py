@@ -71,6 +71,7 @@ def test_the_last_task_ends_and_raises_if_the_block_fails() -> None:
     assert isinstance(caught.value.__context__, KeyError)
 
 
+@pytest.mark.slow
 def test_a_chunk_is_committed_while_the_next_is_scored(
     tmp_path: Path, feed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,6 +100,7 @@ def test_a_wrong_command_or_option_is_exit_code_2_and_suggests() -> None:
     assert forked_risk_monitor("query").returncode == 2
 
 
+@pytest.mark.slow
 def test_no_words_print_the_help() -> None:
     done = risk_monitor()
     assert "Usage: risk-monitor" in done.stdout + done.stderr

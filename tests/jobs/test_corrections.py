@@ -103,6 +103,7 @@ def test_a_new_file_brings_back_a_version_that_was_replaced(db: Database, tmp_pa
     assert len(ask(db, "FROM superseded_scores")) == 1
 
 
+@pytest.mark.slow
 def test_every_table_about_a_document_follows_its_replacement(db: Database, tmp_path: Path) -> None:
     score(db, feed(tmp_path / "1.csv", "d,s,2026-01-05,i want to kill myself"), on_change="replace")
     with db.writing() as con:
@@ -246,6 +247,7 @@ def test_a_night_and_forget_tell_of_look_alike_ids(tmp_path: Path, capfd: pytest
     assert "other subject" not in "".join(capfd.readouterr())
 
 
+@pytest.mark.slow
 def test_casefold_and_strip_make_one_person_of_two_spellings(db: Database, tmp_path: Path) -> None:
     path = feed(tmp_path / "a.csv", "a,@P 01,2026-01-05,joy", "b,p01,2026-01-05,fear", "a,P01.,2026-01-05,joy")
     counts = score_files([path], db, KeywordScorer, ids=IdRules(casefold=True, strip=True)).counts

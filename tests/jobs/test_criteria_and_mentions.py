@@ -47,6 +47,7 @@ def rows(db: Database, sql: str) -> list[tuple]:
     return list(run_query(db, sql).rows)
 
 
+@pytest.mark.slow
 def test_criteria_above_their_limits_are_named(db: Database) -> None:
     score_files([db.path.with_name("feed.csv")], db, CriteriaScorer)
     named = rows(db, "SELECT criteria, round(p_any, 1) FROM scores JOIN documents USING (doc_id) ORDER BY text")
@@ -54,11 +55,13 @@ def test_criteria_above_their_limits_are_named(db: Database) -> None:
     assert rows(db, "SELECT round(s_sleep, 1) FROM latest_scores WHERE criteria <> ''") == [(0.9,)]
 
 
+@pytest.mark.slow
 def test_a_model_without_the_question_leaves_the_columns_empty(db: Database) -> None:
     score_files([db.path.with_name("feed.csv")], db, KeywordScorer)
     assert rows(db, "SELECT count(*), count(p_any), count(criteria), count(s_mood) FROM scores") == [(4, 0, 0, 0)]
 
 
+@pytest.mark.slow
 def test_crisis_wording_is_kept_with_its_place_and_raises_its_alert(db: Database) -> None:
     score_files([db.path.with_name("feed.csv")], db, KeywordScorer)
     found = rows(
@@ -75,6 +78,7 @@ def test_crisis_wording_is_kept_with_its_place_and_raises_its_alert(db: Database
     assert rows(db, "SELECT count(*) FROM mentions") == [(2,)]
 
 
+@pytest.mark.slow
 def test_forgetting_removes_the_mentions_too(db: Database) -> None:
     score_files([db.path.with_name("feed.csv")], db, KeywordScorer)
     with db.only_writer():
@@ -82,6 +86,7 @@ def test_forgetting_removes_the_mentions_too(db: Database) -> None:
     assert rows(db, "SELECT subject_id FROM mentions") == [("c",)]
 
 
+@pytest.mark.slow
 def test_another_list_finds_other_wording(db: Database, tmp_path: Path) -> None:
     own = tmp_path / "own.toml"
     own.write_text('[[phrases]]\nphrase = "by the river again"\ncriterion = "suicidal"\nwhy = "a known sign"\n')

@@ -129,6 +129,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     assert run_query(Database(chosen.db), "SELECT count(*) FROM files").rows == [(1,)]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
     tmp_path: Path, inbox: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
     assert "b.csv was taken away before it was read" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
@@ -164,6 +166,7 @@ def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     assert "\x1b" not in shown.err + shown.out
 
 
+@pytest.mark.slow
 def test_of_many_bad_files_each_is_named(tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(1, 8):
         write(inbox / f"{number}.csv", "")

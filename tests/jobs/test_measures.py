@@ -52,6 +52,7 @@ def score(
     return score_files(files, db, KeywordScorer, feed_of=lambda _: feed, key_file=key, on_change=on_change).counts
 
 
+@pytest.mark.slow
 def test_each_number_is_stored_once_and_a_bad_one_keeps_its_text(db: Database, tmp_path: Path) -> None:
     file = write(tmp_path / "a.csv", HEADER + DIARY)
     counts = score(db, file)
@@ -69,6 +70,7 @@ def test_each_number_is_stored_once_and_a_bad_one_keeps_its_text(db: Database, t
     assert rows(db, "SELECT count(*) FROM rejects WHERE file LIKE '%a.csv'") == [(3,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("on_change", "sleep"), [("reject", [7.5, 8.0]), ("replace", [4.0, 8.0])])
 def test_another_number_of_one_time_is_refused_or_replaces(
     db: Database, tmp_path: Path, on_change: OnChange, sleep: list[float]
@@ -88,6 +90,7 @@ def test_another_number_of_one_time_is_refused_or_replaces(
     assert [value for (value,) in rows(db, mine)] == sleep
 
 
+@pytest.mark.slow
 def test_a_corrected_time_moves_the_numbers_of_its_row(db: Database, tmp_path: Path) -> None:
     header = "id," + HEADER
     for name, row in (("a.csv", "d1,s1,2026-01-05,calm,7,100"), ("b.csv", "d1,s1,2026-01-08,calm,7,100")):
@@ -98,6 +101,7 @@ def test_a_corrected_time_moves_the_numbers_of_its_row(db: Database, tmp_path: P
     assert rows(db, SQL) == moved  # a corrected text alone takes no number away
 
 
+@pytest.mark.slow
 def test_numbers_bear_pseudonyms_and_are_forgotten_and_published_with_their_subject(
     db: Database, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ def rows() -> pl.DataFrame:
     return pl.DataFrame({"doc_id": [f"d{number}" for number in range(len(texts))], "text": texts})
 
 
+@pytest.mark.slow
 def test_processes_find_the_mentions_that_this_process_finds(rows: pl.DataFrame, tmp_path: Path) -> None:
     """Also with a list of the user's own, and for a later chunk that is small."""
     own = tmp_path / "own.toml"
@@ -48,6 +49,7 @@ def test_few_texts_start_no_process(rows: pl.DataFrame) -> None:
         assert not multiprocessing.active_children()
 
 
+@pytest.mark.slow
 def test_a_killed_process_loses_no_mention(rows: pl.DataFrame, capsys: pytest.CaptureFixture[str]) -> None:
     """The search goes on in this process, with one warning, for the chunk in hand and for later ones."""
     crisis = CrisisList.read()
@@ -76,6 +78,7 @@ def _search(rows: pl.DataFrame) -> None:
     assert kept.start(rows)().height
 
 
+@pytest.mark.slow
 def test_a_process_ends_that_has_searching_processes(rows: pl.DataFrame) -> None:
     """It waits for its children, so these must be told before its queues close."""
     worker = multiprocessing.get_context("spawn").Process(target=_search, args=(rows,))

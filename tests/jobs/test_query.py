@@ -168,6 +168,7 @@ def test_columns_of_one_name_are_all_kept_and_no_rows_are_still_json(db: Path) -
     assert written(db, sql + " WHERE FALSE", Format.CSV) == "n,n_1,n_1_1\n"
 
 
+@pytest.mark.slow
 def test_the_database_is_closed_before_the_rows_are_written_out(db: Path) -> None:
     class Pager(io.StringIO):
         n_writes = 0

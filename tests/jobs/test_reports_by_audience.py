@@ -73,6 +73,7 @@ def test_two_lines_of_settings_show_a_pilot_to_its_counsellors_and_not_to_the_bo
     assert "numbers of the last week withheld" in told
 
 
+@pytest.mark.slow
 def test_each_reader_gets_the_roster_language_and_cohorts_of_the_settings(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

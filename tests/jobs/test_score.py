@@ -99,6 +99,7 @@ def test_the_ledger_the_model_and_the_file_are_remembered(db: Path, feed: Path) 
     ) == [(10,)]
 
 
+@pytest.mark.slow
 def test_a_second_run_appends_nothing_and_scores_nothing(db: Path, feed: Path) -> None:
     score(db, feed)
     before = (
@@ -115,6 +116,7 @@ def test_a_second_run_appends_nothing_and_scores_nothing(db: Path, feed: Path) -
     )
 
 
+@pytest.mark.slow
 def test_a_new_model_scores_beside_the_old_one(db: Path, feed: Path) -> None:
     score(db, feed)
     counts = score(db, feed, scorer=KeywordScorer(KeywordModel(model_id="keywords-2")))
@@ -125,6 +127,7 @@ def test_a_new_model_scores_beside_the_old_one(db: Path, feed: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_after_a_crash_the_next_run_completes_the_rest(db: Path, feed: Path) -> None:
     with pytest.raises(RuntimeError):
         score(db, feed, scorer=KeywordScorer(die_after=8))
@@ -136,6 +139,7 @@ def test_after_a_crash_the_next_run_completes_the_rest(db: Path, feed: Path) -> 
     assert ask(Database(db), "SELECT count(*), count(DISTINCT doc_id) FROM scores") == [(10, 10)]
 
 
+@pytest.mark.slow
 def test_a_run_that_died_without_a_word_is_closed_by_the_next(db: Path, feed: Path) -> None:
     score(db, feed)
     with Database(db).writing() as con:
@@ -145,6 +149,7 @@ def test_a_run_that_died_without_a_word_is_closed_by_the_next(db: Path, feed: Pa
     assert statuses == [("failed", True), ("done", True)]
 
 
+@pytest.mark.slow
 def test_rejects_are_kept_with_their_place_and_do_not_double(db: Path, tmp_path: Path) -> None:
     path = write(tmp_path / "feed.csv", FEED + "d10,s1,someday,text\nd0,s0,2026-01-01,changed\nd11,s1\n")
     counts = score(db, path)
@@ -160,6 +165,7 @@ def test_rejects_are_kept_with_their_place_and_do_not_double(db: Path, tmp_path:
     assert rejects[2][3] == "d11,s1"
 
 
+@pytest.mark.slow
 def test_a_doc_id_of_an_earlier_file_with_other_content_is_a_reject(db: Path, feed: Path, tmp_path: Path) -> None:
     score(db, feed)
     later = write(tmp_path / "later.csv", HEADER + "d3,s0,2026-01-04,edited\nd4,s1,2026-01-05,today is all fear\n")
@@ -293,6 +299,7 @@ class Interrupted(KeywordScorer):
         return super().score(texts, progress)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_is_a_stopped_one_and_loses_nothing(db: Path, feed: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         score(db, feed, scorer=Interrupted())
@@ -300,6 +307,7 @@ def test_an_interrupted_run_is_a_stopped_one_and_loses_nothing(db: Path, feed: P
     assert score(db, feed).n_scored == 6
 
 
+@pytest.mark.slow
 def test_the_embedded_model_scores_and_another_risk_map_is_another_model(db: Path, feed: Path) -> None:
     scorer = open_scorer("embedded", "cpu")
     counts, model, _ = score_files([feed], Database(db), lambda: scorer)

@@ -24,6 +24,7 @@ def test_large_texts_are_fetched_few_at_a_time_and_none_is_left(
     assert counts.n_scored == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("texts_a_second", "sizes"), [(1, [64, 32, 32]), (7, [64, 210, 210]), (100, [64, 300, 300])])
 def test_a_slow_model_commits_after_fewer_texts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, texts_a_second: int, sizes: list[int]

@@ -195,6 +195,7 @@ def test_zip_damaged_at_its_start_is_called_damaged(tmp_path: Path, name: str, f
     assert "UTF-8" not in line
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_night_reads_all_but_the_file_that_two_feeds_name_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -116,6 +116,7 @@ def test_late_texts_make_cells_stale(lake: Lake, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_forget_removes_what_it_removes_from_a_database(lake: Lake, nights: Path, tmp_path: Path) -> None:
     compact(lake, END)
     db = Database(tmp_path / "risk.duckdb")
@@ -134,6 +135,7 @@ def test_forget_removes_what_it_removes_from_a_database(lake: Lake, nights: Path
         forget_in_lake(str(tmp_path / "lake"), "s3", None, None)
 
 
+@pytest.mark.slow
 def test_retention_removes_texts_and_keeps_scores(lake: Lake, tmp_path: Path) -> None:
     before = contents(opened(tmp_path))
     n = drop_texts(lake, dt.datetime(9999, 1, 1))
@@ -148,6 +150,7 @@ def test_retention_removes_texts_and_keeps_scores(lake: Lake, tmp_path: Path) ->
     assert check_lake(lake).n_scores["keywords-2"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nth", [1, 4, 7])
 def test_a_replacement_that_is_cut_short_shows_every_row_once(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nth: int
@@ -203,6 +206,7 @@ def test_torn_and_foreign_files_are_named(lake: Lake, tmp_path: Path) -> None:
     assert not check_lake(lake).faults
 
 
+@pytest.mark.slow
 def test_a_shard_in_the_wrong_month_is_foreign(lake: Lake, tmp_path: Path) -> None:
     shard = next((tmp_path / "lake" / "documents" / "month=2026-01").glob("*.parquet"))
     shard.rename(tmp_path / "lake" / "documents" / "month=2026-02" / shard.name)

@@ -64,6 +64,7 @@ def test_prefix_text_and_suffix_are_the_whole_prompt(encoder: PromptEncoder, tex
     assert (truncated[0], n_tokens[0]) == (False, len(ids[0]))
 
 
+@pytest.mark.slow
 @given(text=st.text(st.characters(max_codepoint=0x2FFF), max_size=30))
 @settings(max_examples=200)
 def test_a_text_has_the_same_tokens_behind_a_long_llama_2_prompt_as_tokenised_whole(

@@ -87,6 +87,7 @@ def test_the_order_is_crisis_new_high_easing_silent(case: Inputs) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_whoever_was_looked_at_comes_last_in_the_group() -> None:
     with fake_feed.database() as con:
         fill(con)
@@ -158,6 +159,7 @@ def test_the_verdict_says_whether_a_high_score_is_new_and_gives_no_all_clear(
     assert ("too few, to say what is usual" in numbers) == (half > 0.2)
 
 
+@pytest.mark.slow
 def test_the_newest_crisis_text_stands_first_and_needs_another_look() -> None:
     with fake_feed.database() as con:
         fill(con)
@@ -240,6 +242,7 @@ def test_a_new_alert_beside_an_older_one_is_dated_and_its_reason_stands_first(ca
     assert "13 Apr 2026" not in card.opened
 
 
+@pytest.mark.slow
 def test_a_card_tells_which_alerts_were_looked_at_and_each_look_once() -> None:
     with fake_feed.database() as con:
         fill(con)
@@ -315,6 +318,7 @@ def closed_crisis(con: duckdb.DuckDBPyConnection, why: str, days_ago: int, subje
     return f"c{days_ago}{subject}".ljust(32, "c")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("why", "said"), [("calm again", "14 days without another such text"), ("silent", "14 days without any text")]
 )
@@ -350,6 +354,7 @@ def test_a_crisis_alert_that_closed_by_itself_unseen_has_a_card_until_somebody_l
         assert ("fine" in changes(found, people(found)).calm) == (why == "calm again")
 
 
+@pytest.mark.slow
 def test_a_look_before_the_newest_crisis_text_does_not_make_a_closed_alert_seen() -> None:
     with fake_feed.database() as con:
         fill(con)
@@ -441,6 +446,7 @@ def test_an_aggregate_report_shows_nobody_and_refuses_to(con: duckdb.DuckDBPyCon
             Options(mode="aggregate", **{option: True})
 
 
+@pytest.mark.slow
 def test_names_of_a_roster_stand_beside_codes_and_in_no_link(con: duckdb.DuckDBPyConnection) -> None:
     found = inputs(con, {"new": "Ana Novák", "high": "Ana Novák"}, subject_pages=True)
     shown = {one.file: html.render(one, found.words) for one in pages.pages(found)}
@@ -467,6 +473,7 @@ def crowd(found: Inputs, n: int, looked: bool = False) -> Inputs:
     )
 
 
+@pytest.mark.slow
 def test_two_thousand_people_in_a_crisis_fill_pages_below_two_megabytes_in_order(
     con: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -235,6 +235,7 @@ def test_among_few_subjects_the_number_of_passages_is_withheld(
     assert not untold.passages["passage"].str.len_chars().sum()
 
 
+@pytest.mark.slow
 def test_one_passage_and_none_but_alerts_have_their_own_sentence() -> None:
     with fake_feed.database() as con:
         full_report.fill(con)
@@ -247,6 +248,7 @@ def test_one_passage_and_none_but_alerts_have_their_own_sentence() -> None:
         assert "open for 3 people, because the model reads texts of theirs as thoughts of death or self-harm." in lead
 
 
+@pytest.mark.slow
 def test_a_model_without_the_question_says_so_in_one_sentence() -> None:
     with fake_feed.database() as con:
         full_report.fill(con)

@@ -28,6 +28,8 @@ from monitor.training.finetuning import TrainSettings, attach_adapter, fit
 from monitor.training.validation import TrainResult
 from tests.support.tiny_models import WORDS, byte_level_tokenizer, tiny_llama
 
+pytestmark = pytest.mark.slow  # a model is trained for them
+
 CPU = torch.device("cpu")
 QUICK = TrainSettings(r=8, alpha=16, dropout=0.0, epochs=3, batch=8, accumulation=1, rate=1e-2)
 

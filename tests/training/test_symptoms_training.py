@@ -68,6 +68,7 @@ def test_both_questions_are_learned_from_sources_with_one_kind_of_label_each() -
     assert shown[0, 11] > 0 > shown[1, 11]
 
 
+@pytest.mark.slow
 def test_criteria_alone_are_learned_and_choose_the_best_step() -> None:
     data = symptom_texts(80)
     network, prompt = adapted(), encoder(tree=True, after="\nSymptoms:")

@@ -87,6 +87,7 @@ def test_a_full_disk_costs_no_committed_row(small_disk: Path, tmp_path: Path) ->
     assert_the_next_night_completes(chosen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("setting", "left"), [("snapshot", [".risk-monitor-snapshot"]), ("out", None)])
 def test_of_two_disks_the_full_one_is_named(
     small_disk: Path, tmp_path: Path, setting: str, left: list[str] | None

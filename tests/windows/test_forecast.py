@@ -40,6 +40,7 @@ def test_steady_share_is_forecast_as_itself_for_fourteen_days() -> None:
     assert all(0 <= row["lo"] < row["p"] < row["hi"] <= 1 for row in result.to_dicts())
 
 
+@pytest.mark.slow
 def test_intervals_cover_as_many_days_as_their_level_says() -> None:
     rng = np.random.default_rng(5)
     inside, checked = 0.0, 0
