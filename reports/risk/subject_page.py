@@ -57,8 +57,8 @@ def figures(subject_id: str, daily: pl.DataFrame, week: pl.DataFrame, inputs: In
         _alerts(own, inputs),
     ]
     if inputs.options.evidence:
-        charted.append(subjects.evidence(inputs, "../", subject_id))
-        charted.append(subjects.crisis_passages(inputs, "../", subject_id))
+        charted.append(subjects.evidence(inputs, subject_id))
+        charted.append(subjects.crisis_passages(inputs, subject_id))
     return charted
 
 

@@ -24,11 +24,11 @@ MOST_TEXTS = 200
 OPEN = pl.col("is_open")
 
 
-def subject_cell(subject_id: str, inputs: Inputs, root: str = "") -> str | Link:
+def subject_cell(subject_id: str, inputs: Inputs) -> str | Link:
     """A subject in a table, as a link if it has a page."""
     label = inputs.label(subject_id)
     if inputs.options.subject_pages and subject_id in inputs.places:
-        return Link(label, root + inputs.page_file(subject_id))
+        return Link(label, inputs.page_file(subject_id))
     return label
 
 
@@ -188,7 +188,7 @@ def _shown_note(listed: pl.DataFrame, words: Words) -> str:
     return words("The newest {n} are shown.", n=listed.height)
 
 
-def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "", *, with_signs: bool = False) -> Table:
+def alert_table(alerts: pl.DataFrame, inputs: Inputs, *, with_signs: bool = False) -> Table:
     """One row per alert; the signs of the last 14 days are the last column, if the model answers that question."""
     words = inputs.words
     columns = ["Subject", "Rule", "Opened", "Evidence", "Texts", "Value", "Threshold", "State", "Alert"]
@@ -197,7 +197,7 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, root: str = "", *, with_si
         columns.append("Signs in the last 14 days")
     rows = [
         (
-            subject_cell(row["subject_id"], inputs, root),
+            subject_cell(row["subject_id"], inputs),
             words(row["rule"]),
             row["opened_on"].isoformat(),
             f"{row['evidence_from']} – {row['evidence_to']}",
@@ -246,7 +246,7 @@ def closed_alerts(inputs: Inputs) -> Figure:
     summary = words("{alerts} closed.", alerts=words.count(closed.height, "alert"))
     if listed.height < closed.height:
         summary = words.join(summary, _shown_note(listed, words))
-    return figure(summary, table=alert_table(listed, inputs, ""))
+    return figure(summary, table=alert_table(listed, inputs))
 
 
 def alert_bars(inputs: Inputs) -> Figure:
@@ -290,7 +290,7 @@ def alert_bars(inputs: Inputs) -> Figure:
     return figure(summary, partial(subject_charts.alert_bars, bars, words=words))
 
 
-def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> Figure:
+def evidence(inputs: Inputs, subject_id: str | None = None) -> Figure:
     """The texts with the highest risk behind the open alerts; only with the option `evidence`."""
     words = inputs.words
     alerts = inputs.alerts.select("alert_id", "subject_id", "rule").with_row_index("place")
@@ -311,7 +311,7 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
     weights = inputs.word_weights.partition_by("doc_id", as_dict=True)
     rows = [
         (
-            subject_cell(row["subject_id"], inputs, root),
+            subject_cell(row["subject_id"], inputs),
             words(row["rule"]),
             f"{row['posted_at']:%Y-%m-%d %H:%M}",
             percent(row["p_high"], 0),
@@ -328,7 +328,7 @@ def evidence(inputs: Inputs, root: str = "", subject_id: str | None = None) -> F
     return figure(summary, table=Table(columns, rows))
 
 
-def crisis_passages(inputs: Inputs, root: str = "", subject_id: str | None = None) -> Figure:
+def crisis_passages(inputs: Inputs, subject_id: str | None = None) -> Figure:
     """The passages that the crisis list raised in the last 28 days; only with the option `evidence`."""
     words, passages = inputs.words, inputs.passages
     if subject_id is not None:
@@ -344,7 +344,7 @@ def crisis_passages(inputs: Inputs, root: str = "", subject_id: str | None = Non
         return figure(words("The crisis list found no passages in the last 28 days."))
     rows = [
         (
-            subject_cell(row["subject_id"], inputs, root),
+            subject_cell(row["subject_id"], inputs),
             f"{row['posted_at']:%Y-%m-%d %H:%M}",
             row["phrase"],
             row["passage"],

@@ -116,7 +116,7 @@ def test_every_link_leads_to_a_page_or_a_picture(tmp_path: Path, monkeypatch: py
     with Database(tmp_path / "risk.duckdb").writing() as other:
         full_report.fill(other, subjects=24, south="../../etc/<script>")
     out = tmp_path / "out"
-    write_report(Database(tmp_path / "risk.duckdb"), out, options=Options(subject_pages=True, top=5))
+    write_report(Database(tmp_path / "risk.duckdb"), out, options=Options(subject_pages=True, evidence=True, top=5))
     files = sorted(out.rglob("*.html"))
     assert len(files) == 4 + 2 + 1 + 24
     assert {file.name for file in out.glob("cohort*")} == {
@@ -349,4 +349,4 @@ def test_links_are_made_of_numbers_and_codes_never_of_names(con: duckdb.DuckDBPy
         if isinstance(cell, Link)
     ]
     assert links
-    assert all(re.fullmatch(r"(\.\./)?(cohort-\d+|subjects/[A-Z][a-z]+\d)\.html", link.href) for link in links)
+    assert all(re.fullmatch(r"(cohort-\d+|subjects/[A-Z][a-z]+\d)\.html", link.href) for link in links)
