@@ -7,9 +7,11 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "2")  # torch reads it at import; more only slows tiny tensors
 
 import gc
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
@@ -19,6 +21,7 @@ from playwright.sync_api import Browser, sync_playwright
 from monitor import ROOT
 from monitor.database import connection, copy, schema
 from monitor.lake import control
+from monitor.model import chat_template, prompts
 
 # A busy machine must fail no test: none is timed by the clock.
 hypothesis_settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,9 +43,12 @@ def pytest_unconfigure() -> None:
 def new_databases_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """New databases of this process are copies of its first one: some 600 tests need one, and each costs 0.3 s.
 
+    So are those that snapshots begin with.
+
     The children of a test make theirs the usual way, and so does a test that replaces the files of the schema.
     """
     folder, make, files = tmp_path_factory.mktemp("empty"), schema.make_empty, schema._migrations
+    create = copy._create
 
     def copy_first(path: Path, storage_version: str | None = None) -> None:
         first = folder / f"{storage_version}.duckdb"
@@ -53,9 +59,35 @@ def new_databases_are_copies(tmp_path_factory: pytest.TempPathFactory) -> Iterat
             make(first, storage_version)
         path.write_bytes(first.read_bytes())
 
+    def copy_for_readers(new: Path, keys: bool) -> None:
+        first = folder / "readers.duckdb"
+        if keys or schema._migrations is not files:
+            create(new, keys)
+            return
+        if not first.exists():
+            create(first, keys)
+        new.write_bytes(first.read_bytes())
+
     with pytest.MonkeyPatch.context() as patched:
         for module in (connection, copy, control):
             patched.setattr(module, "make_empty", copy_first)
+        patched.setattr(copy, "_create", copy_for_readers)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chat_templates_are_rendered_once() -> Iterator[None]:
+    """Prompts get what the same template gave before: each rendering starts a process that imports transformers."""
+    known: dict[str, list[str]] = {}
+
+    def once(*order: Any) -> list[str]:
+        key = json.dumps(order, default=str)
+        if key not in known:
+            known[key] = chat_template.render(*order)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(prompts, "render", once)
         yield
 
 
