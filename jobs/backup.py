@@ -43,8 +43,10 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
         roster: a CSV of names, if it is to be kept there.
 
     Raises:
-        ConfigError: a file or folder cannot be read or written. StoreError: the database cannot be read.
+        ConfigError: a file or folder cannot be read or written. StoreError: there is no such
+            database, or it cannot be read.
     """
+    db.check_place(read_only=True)  # a mistyped name must not create a database, nor a folder of backups
     target = folder / f"backup-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     try:
         with private_files(), db.only_writer():

@@ -187,9 +187,9 @@ def compact(
     rows: Annotated[int, typer.Option(min=1, help="About so many documents in a merged shard.")] = MERGED_ROWS,
 ) -> None:
     """Merge the small shards of closed months, sum their days, and remove what killed commands left."""
-    storage = Storage(lake)
-    with storage.only_writer():
-        done = compact_lake(Lake(storage), until.date() if until else utc_now().date(), rows)
+    of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder
+    with of_lake.storage.only_writer():
+        done = compact_lake(of_lake, until.date() if until else utc_now().date(), rows)
     print_lines(
         {
             "merged": f"{done.n_old:,} shards into {done.n_new:,}",
@@ -225,9 +225,9 @@ def retention(
     days: Annotated[int, typer.Option("--text-days", min=1, help="Days that texts are kept; scores stay.")],
 ) -> None:
     """Remove the texts that were taken in more than some days ago, and the raw content of rejects."""
-    storage = Storage(lake)
-    with storage.only_writer():
-        n = drop_texts(Lake(storage), utc_now() - dt.timedelta(days=days))
+    of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder
+    with of_lake.storage.only_writer():
+        n = drop_texts(of_lake, utc_now() - dt.timedelta(days=days))
     print_lines({"removed": f"{n:,} texts; their scores stay", "lake": lake})
 
 

@@ -144,6 +144,7 @@ def command(
     if not 1 <= window <= 366:
         raise ConfigError(f"--window {window}: give 1 to 366 days")
     database, key_file = named_database(db, config)
+    database.check()  # before the folder of the answer is made
     claim_folder(out)
     result = validate(file, database, key_file, positive, window, load_settings(config).alert_rules)
     (out / "validation.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -67,8 +67,9 @@ def database_copy(
         table -> number of rows that the copy lacks, where it lacks any; "file names" -> number of changed names.
 
     Raises:
-        StoreError: the database cannot be read or the copy cannot be written.
+        StoreError: the database is missing, or cannot be read, or the copy cannot be written.
     """
+    db.check_place(read_only=True)  # opened for writing, a missing file would be created
     with contextlib.closing(db.connect()) as con:  # moves the log into the file
         refuse_lake(con, db.path, "forget SUBJECT")
     _remove(new)  # a killed run may have left one

@@ -13,7 +13,9 @@ from jobs.cli import main
 from jobs.pipeline.score_files import score_files
 from jobs.restore import restore
 from monitor.database.connection import Database, companions
-from monitor.errors import ConfigError, DataError
+from monitor.database.snapshot import publish
+from monitor.errors import ConfigError, DataError, StoreError
+from monitor.privacy.retention import rewrite
 from tests.support import forked
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
@@ -88,6 +90,41 @@ def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Data
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="the backup was not made"):
         backup(db, tmp_path / "file")
+
+
+def test_a_backup_of_a_mistyped_database_is_refused_and_makes_nothing(tmp_path: Path) -> None:
+    for make in (
+        lambda db: backup(db, tmp_path / "dest"),
+        lambda db: publish(db, tmp_path / "dest"),
+        lambda db: rewrite(db, subjects=["s1"]),
+    ):
+        with pytest.raises(StoreError, match=r"riks.duckdb: there is no such database"):
+            make(Database(tmp_path / "riks.duckdb"))
+    assert not list(tmp_path.rglob("*.duckdb*"))
+    assert not list(tmp_path.rglob("backup-*"))
+
+
+@pytest.mark.slow
+def test_commands_that_read_make_nothing_where_there_is_no_database_or_lake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "l.csv", "doc_id,label\n1,yes\n")
+    write(tmp_path / "risk-monitor.toml", 'db = "riks.duckdb"\n')
+    before = set(tmp_path.iterdir())
+    for line in (
+        *("backup dest", "query SELECT", "report --db riks.duckdb --out o", "report --config risk-monitor.toml"),
+        *("status", "alerts --update", "who Bako7", "validate l.csv", "calibrate l.csv", "forget s1"),
+        *("explain --doc-id x --db riks.duckdb", "lake open --lake lk", "lake check --lake lk"),
+        *("lake retention --lake lk --text-days 3", "lake compact --lake lk", "lake forget s1 --lake lk"),
+        *("lake forget s1 --lake lk --db control.duckdb", "lake score --lake lk"),
+    ):
+        words = line.replace("SELECT", "SELECT#1 --db riks.duckdb").split()
+        with pytest.raises(SystemExit) as stop:
+            main([word.replace("#", " ") for word in words])
+        assert stop.value.code == 2, line
+        assert "there is no such database" in (err := capsys.readouterr().err) or "not a lake" in err, line
+        assert set(tmp_path.iterdir()) == before, line
 
 
 LEAVE_A_LOG = """

@@ -37,9 +37,8 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
     Raises:
         DataError: the lake has no such subject. StoreError: a file still names the subject.
     """
-    storage = Storage(url)
-    with stoppable(), storage.only_writer():
-        lake = Lake(storage)
+    lake = Lake(Storage(url))  # a mistyped name must not make a folder
+    with stoppable(), lake.storage.only_writer():
         pseudonyms = _key_of(lake, key_file)
         ids = _names_of(subject, pseudonyms)
         removed = forget_subjects(lake, ids)
