@@ -2,8 +2,8 @@
 
     python -m tests.scoring.measure_signal ../shared/data [MODEL...]
 
-Prints a column a model (default: embedded): neutral comments, diaries, and what is seen of hand o of our texts,
-with exact 95% intervals (Clopper and Pearson).
+Prints a column a model (default: embedded): neutral comments, diaries, what is seen of hand o of our texts with exact
+95% intervals (Clopper and Pearson), and what is seen of the probe sentences.
 """
 
 import sys
@@ -18,6 +18,7 @@ from monitor.evaluation import exact_intervals
 from monitor.labels import ANSWERS, CRITERIA
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
+from tests.scoring.probe_sentences.lists import LISTS
 
 BLOGS = 800
 SUICIDAL = CRITERIA.index("suicidal")
@@ -32,6 +33,7 @@ class Answers:
         assert scores.criteria is not None
         assert scores.any is not None
         assert limits is not None
+        self.p_any = scores.any
         self.p_high = scorer.model.risk_map.risk_probabilities(scores.probabilities)[:, -1]
         passes = np.column_stack([scores.criteria, scores.any]) > [limits[name] for name in ANSWERS]
         self.seen, self.suicidal = passes.any(axis=1), passes[:, SUICIDAL]
@@ -64,6 +66,25 @@ def of_symptom_texts(scorer: LabelScorer) -> dict[str, str]:
     }
 
 
+def of_probes(scorer: LabelScorer) -> dict[str, str]:
+    """What is seen of each list of tests/scoring/probe_sentences; a negation is right if seen or P(high) says so."""
+    told = {}
+    for name, probes in LISTS.items():
+        mild, marked, severe = (Answers(scorer, texts) for texts in probes.graded)
+        seen = "/".join(str(int(grade.seen.sum())) for grade in (mild, marked, severe))
+        rising = int(((mild.p_any < marked.p_any) & (marked.p_any < severe.p_any)).sum())
+        crisis, negations = Answers(scorer, probes.crisis), Answers(scorer, probes.negations)
+        right = int(((negations.seen | (negations.p_high > 0.5)) == np.array(probes.low)).sum())
+        others, ordinary = (int(Answers(scorer, texts).seen.sum()) for texts in (probes.others, probes.neutral))
+        told[f"list {name}, seen of 21 mild, marked, severe; P(any) rising of 21; P(high)"] = (
+            f"{seen}; {rising}; {'/'.join(f'{grade.p_high.mean():.2f}' for grade in (mild, marked, severe))}"
+        )
+        told[
+            f"list {name}: crisis seen of 10, negations right of 8, others of 20 and ordinary of 40 wrongly seen"
+        ] = f"{int(crisis.seen.sum())}, {right}, {others}, {ordinary}"
+    return told
+
+
 def main(data: Path, models: list[str]) -> None:
     """Print the table."""
     comments = read_comments(data / "external" / "goemotions_train_dev.parquet", "dev")
@@ -75,9 +96,9 @@ def main(data: Path, models: list[str]) -> None:
         scorer = LabelScorer(load_model(model))
         rows = of_ordinary_texts(scorer, "neutral comments not calibrated on", neutral[len(neutral) // 2 :])
         rows |= of_ordinary_texts(scorer, "diaries of 2004", [blogs[row] for row in some])
-        columns.append(rows | of_symptom_texts(scorer))
+        columns.append(rows | of_symptom_texts(scorer) | of_probes(scorer))
     for name in columns[0]:
-        print(f"{name:<78}", *(rows[name] for rows in columns), sep=" | ")
+        print(f"{name:<104}", *(rows[name] for rows in columns), sep=" | ")
 
 
 if __name__ == "__main__":

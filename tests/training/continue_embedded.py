@@ -9,7 +9,6 @@ tests/scoring/measure_signal.py measures what comes out.
 """
 
 import argparse
-import hashlib
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +35,7 @@ from monitor.training.finetuning import attach_adapter, fit
 from monitor.training.fitted import fit_answers
 from monitor.training.prepare import Prepared, prepare
 from monitor.training.recipe import read_recipe
+from tests.training.forum_halves import is_trained_on
 
 NEW_HANDS = tuple("qrstuv")
 NEW_TIMES = 1  # beside the two of the whole corpus
@@ -69,11 +69,6 @@ class Trainee:
         ones = np.ones(len(texts), np.float32)
         criteria = (1 / (1 + np.exp(-logits))).astype(np.float32)
         return Examples(texts, shares.astype(np.float32), ones, criteria, ones)
-
-
-def is_trained_on(post: str) -> bool:
-    """Whether a post of the two forums is of the half that trains; the other half measures."""
-    return hashlib.sha256(post[:200].encode()).digest()[0] % 2 == 0
 
 
 def unlabelled(folder: Path) -> tuple[list[str], list[str]]:

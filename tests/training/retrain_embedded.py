@@ -1,0 +1,294 @@
+"""Train the embedded model on the answers of teachers; no test. The model's card calls these its last steps.
+
+    python -m tests.training.retrain_embedded LABELLED OUT --data ../shared/data [--tune] [--device cuda]
+
+LABELLED is what `tests.training.teachers label` wrote. Without --tune the adapter of --start is trained on; with it
+all weights of its base are tuned first, and a new adapter is trained on that. The result is not calibrated:
+`tests.training.calibrate_embedded` does that, on any machine. What the model answers to external sets and to our
+probe sentences is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from monitor.corpora.contrasts import read_contrasts
+from monitor.corpora.examples import Examples
+from monitor.corpora.mixture import Mixture, MixtureSettings, training_list, without_twins
+from monitor.corpora.sources import read_comments, read_extra, read_isear, read_semeval, read_texts, twin_key
+from monitor.corpora.splits import load_splits
+from monitor.corpora.symptom_mixture import SymptomMixture, SymptomSettings, topic_examples
+from monitor.corpora.symptoms import load_symptoms
+from monitor.labels import ANSWERS, EMOTIONS
+from monitor.model.calibration import Calibration
+from monitor.model.files import read_tokenizer
+from monitor.model.prompts import PromptEncoder
+from monitor.training import continued
+from monitor.training.checkpoint import load_base, load_trainable, pick_device, save_base, save_model
+from monitor.training.finetuning import TrainSettings, attach_adapter, fit
+from monitor.training.instruction import InstructionSettings, tune
+from tests.training.forum_halves import is_trained_on
+from tests.training.measure_trained import ANY, SUICIDAL, Reader, measure
+
+EVERYDAY = 2000
+MISTAKEN = 0.25  # P(suicidal) of the model of the start, not calibrated
+NEW_HANDS = ("q", "r", "s", "t", "u", "v", "x", "aa", "ab", "ac", "ad", "ae")
+MYSELF = re.compile(r"\b(i|im|me|my|ive|id)\b", re.IGNORECASE)
+OTHERS = re.compile(
+    r"\b(he|she|him|her|his|they|them|brother|sister|friend|boyfriend|girlfriend|son|daughter)\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Texts of an epoch, by source; the corpus of symptoms and the tweets are drawn so many times.
+
+    odds: of P(suicidal) of a post of r/SuicideWatch, and divided by it of r/depression. low_odds: of sadness and
+    P(any) of a post of both. mistaken: times that a stretch is drawn which the model of the start takes for suicidal
+    and the teachers do not. unit_trust, unit_emotion_trust: weight of the teachers beside the model of the start in
+    the targets of stretches, of criteria as logits and of emotions; posts have the answers of the start alone.
+    """
+
+    corpus: int = 24_000
+    neutral: int = 11_000
+    emotional: int = 8_000
+    symptoms: int = 2
+    new_hands: int = 2
+    composites: int = 7_000
+    tweets: int = 4
+    isear: int = 1
+    topics: int = 7_000
+    units: int = 30_000
+    forum_units: int = 22_000
+    posts: int = 6_000
+    forum_posts: int = 8_000
+    mistaken: int = 3
+    odds: float = 10.0
+    low_odds: float = 1.0
+    topic_share: float = 0.6
+    unit_trust: float = 0.4
+    unit_emotion_trust: float = 0.5
+
+
+def read_labelled(path: Path) -> tuple[Examples, npt.NDArray[np.str_]]:
+    """The pool with the teachers' answers as targets, and each text's kind."""
+    table = pq.read_table(path).to_pydict()
+    shares = (np.array([table[name] for name in (*EMOTIONS, *(f"s_{name}" for name in ANSWERS))]).T / 255).astype(
+        "f4"
+    )
+    emotions = shares[:, : len(EMOTIONS)] / np.maximum(shares[:, : len(EMOTIONS)].sum(axis=1, keepdims=True), 1e-6)
+    ones = np.ones(len(shares), np.float32)
+    return Examples(table["text"], emotions, ones, shares[:, len(EMOTIONS) :], ones), np.array(table["kind"])
+
+
+class Epochs:
+    """Draws the examples of each epoch."""
+
+    def __init__(
+        self, data: Path, labelled: Path, shares: Shares, seed: int, topics: Path, own: Path | None = None
+    ) -> None:
+        self.shares, self.seed = shares, seed
+        splits, symptoms = (
+            load_splits(str(data / "emotion"), required=("train", "validation", "test")),
+            load_symptoms("embedded"),
+        )
+        self.splits, self.symptoms = splits, symptoms
+        held_out = [part[name] for part in (splits, symptoms) for name in ("validation", "test")]
+        train, _ = without_twins(splits["train"], held_out)
+        extra, _ = without_twins(read_extra(data / "emotion" / "unsplit_extra.parquet"), held_out)
+        external = data / "external"
+        self.comments = read_comments(external / "goemotions_train_dev.parquet")
+        settings = MixtureSettings(neutral=0, emotional=0, trust=0.4, drop=0.08, negate=0.03, seed=seed)
+        self.corpus = Mixture([train, extra], self.comments, settings)
+        self.held_out = {twin_key(text) for split in held_out for text in split.texts}
+        pool, kinds = read_labelled(labelled)
+        free = np.array([twin_key(text) not in self.held_out for text in pool.texts], np.bool_)
+        pool, self.kinds = pool.select(free), kinds[free]
+        self.kinds[np.flatnonzero(self.kinds == "post")[:EVERYDAY]] = "everyday"  # diaries, which measure
+        self.mistaken = np.zeros(len(pool.texts), np.bool_)
+        if own is not None:
+            pool = self._blended(pool, own)
+        self.pool = self._with_forums(pool, external)
+        calm = [self.comments.texts[row] for row in np.flatnonzero(self.comments.neutral)]
+        calm += [pool.texts[row] for row in np.flatnonzero((self.kinds == "post") & (pool.criteria[:, ANY] < 0.08))]
+        whole = [(read_isear(external / "isear.parquet"), shares.isear)]
+        whole.append((read_semeval(external / "semeval2018_ec_train_dev.parquet"), shares.tweets))
+        drawn = [(topic_examples(read_texts(topics), shares.topic_share), shares.topics)]
+        own = SymptomSettings(repeats=shares.symptoms, composites=shares.composites, seed=seed)
+        self.mixture = SymptomMixture(symptoms["train"], calm, whole, drawn, own)
+        new = np.array([hand in NEW_HANDS for hand in symptoms["train"].hands], np.bool_)
+        self.new_hands = symptoms["train"].select(new).examples()
+
+    def _blended(self, pool: Examples, own: Path) -> Examples:
+        """The pool with answers of the model of the start as targets, for stretches mixed with the teachers'."""
+        answers, shares = np.load(own), self.shares
+        short = np.isin(self.kinds, ("unit", "forum unit"))[:, None]
+        trust, emotion_trust = shares.unit_trust * short, shares.unit_emotion_trust * short
+        logits = [
+            np.log(part.clip(1e-4, 1 - 1e-4)) - np.log1p(-part.clip(1e-4, 1 - 1e-4))
+            for part in (answers["criteria"], pool.criteria)
+        ]
+        criteria = 1 / (1 + np.exp(-((1 - trust) * logits[0] + trust * logits[1])))
+        emotions = (1 - emotion_trust) * answers["emotions"] + emotion_trust * pool.targets
+        self.mistaken = (
+            short[:, 0] & (answers["criteria"][:, SUICIDAL] > MISTAKEN) & (pool.criteria[:, SUICIDAL] < 0.1)
+        )
+        criteria[self.mistaken, SUICIDAL] = pool.criteria[self.mistaken, SUICIDAL]
+        print(f"mistaken for suicidal: {int(self.mistaken.sum()):,}", flush=True)
+        return replace(pool, targets=emotions.astype(np.float32), criteria=criteria.astype(np.float32))
+
+    def _with_forums(self, pool: Examples, external: Path) -> Examples:
+        """The odds of P(suicidal) of posts of two forums moved by what their forum says; a weak sign."""
+        (posts,) = (one for one in read_contrasts(external) if one.name.startswith("posts: suicide forum"))
+        forum_of = {
+            text[:200]: flag for text, flag in zip(posts.texts, posts.positive, strict=True) if is_trained_on(text)
+        }
+        criteria, emotions = pool.criteria.copy(), pool.targets.copy()
+        for row in np.flatnonzero(self.kinds == "forum post"):
+            text = pool.texts[row]
+            if text[:200] in forum_of:
+                about_others = len(OTHERS.findall(text)) > 0.6 * len(MYSELF.findall(text))
+                in_suicide_forum = forum_of[text[:200]]
+                factor = (1.0 if about_others else self.shares.odds) if in_suicide_forum else 1 / self.shares.odds
+                before = float(criteria[row, SUICIDAL].clip(0.01, 0.98))
+                odds = before / (1 - before) * factor
+                criteria[row, SUICIDAL] = odds / (1 + odds)
+                criteria[row, ANY] = (
+                    criteria[row, ANY] * self.shares.low_odds / (1 + criteria[row, ANY] * (self.shares.low_odds - 1))
+                )
+                criteria[row, ANY] = max(criteria[row, ANY], criteria[row, SUICIDAL])
+                emotions[row, 0] *= self.shares.low_odds
+                emotions[row] /= emotions[row].sum()
+        return replace(pool, criteria=criteria, targets=emotions)
+
+    @property
+    def texts(self) -> list[str]:
+        """Every text that an epoch may hold."""
+        pool = self.pool.select(self.kinds != "everyday")
+        return [*self.corpus.texts, *self.comments.texts, *self.mixture.texts, *pool.texts]
+
+    def others(self, index: int) -> Examples:
+        """An epoch without the emotion corpus."""
+        random = np.random.default_rng([self.seed, index, 9])
+        comments, shares = self.comments.examples(), self.shares
+        soft = replace(comments, targets=(0.9 * comments.targets + 0.1 / len(EMOTIONS)).astype(np.float32))
+        flat, felt = np.flatnonzero(self.comments.neutral), np.flatnonzero(~self.comments.neutral)
+        chosen = [
+            random.choice(flat, shares.neutral, replace=False),
+            random.choice(felt, shares.emotional, replace=False),
+        ]
+        parts = [soft.select(np.concatenate(chosen)), self.mixture.epoch(index)]
+        parts += [self.new_hands] * shares.new_hands
+        counts = {
+            "unit": shares.units,
+            "forum unit": shares.forum_units,
+            "post": shares.posts,
+            "forum post": shares.forum_posts,
+        }
+        for kind, count in counts.items():
+            rows = np.flatnonzero(self.kinds == kind)
+            parts.append(self.pool.select(random.choice(rows, min(count, len(rows)), replace=False)))
+        parts += [self.pool.select(self.mistaken)] * shares.mistaken
+        joined = Examples.joined(parts)
+        return joined.select(np.array([twin_key(text) not in self.held_out for text in joined.texts], np.bool_))
+
+    def __call__(self, index: int) -> Examples:
+        random = np.random.default_rng([self.seed, index, 7])
+        corpus = self.corpus.epoch(index)
+        rows = random.choice(len(corpus.texts), min(self.shares.corpus, len(corpus.texts)), replace=False)
+        return corpus.select(rows) + self.others(index)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("labelled", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--topics", type=Path, required=True, help="Parquet file of texts about depression.")
+    parser.add_argument("--start", default="embedded")
+    parser.add_argument("--tune", action="store_true")
+    parser.add_argument("--fresh", action="store_true", help="A new adapter, not that of --start.")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--tune-epochs", type=int, default=2)
+    parser.add_argument("--tune-rate", type=float, default=5e-4)
+    parser.add_argument("--write-own", action="store_true", help="Write the start's answers to LABELLED as OUT.")
+    parser.add_argument("--own", type=Path, help="What --write-own wrote.")
+    parser.add_argument("--shares", default="{}", help="JSON object of Shares.")
+    given = parser.parse_args()
+    started = time.monotonic()
+
+    def clock(what: str) -> None:
+        print(f"[{time.monotonic() - started:.0f} s] {what}", flush=True)
+
+    device = pick_device(given.device)
+    shares = Shares(**json.loads(given.shares))
+    epochs = Epochs(given.data, given.labelled, shares, given.seed, given.topics, given.own)
+    clock("texts are read")
+    source = continued.open_source(None, given.start)
+    assert source.adapter is not None
+    prompt = source.manifest.prompt
+    encoder = PromptEncoder(prompt, read_tokenizer(source.base))
+    adapter = TrainSettings(
+        r=32, alpha=64, dropout=0.0, epochs=given.epochs, batch=128, accumulation=2, rate=given.rate, seed=given.seed,
+        targets=("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
+    )  # fmt: skip
+    settings = continued.settings_of(source.adapter, adapter)
+    network = attach_adapter(load_trainable(source.base, device, dense=True), settings)
+    continued.load_adapter(network, source.adapter)
+    if given.write_own:
+        reader, pool = Reader(network, encoder), list(epochs.pool.texts)
+        np.savez(given.out, emotions=reader.emotions(pool).astype("f4"), criteria=reader.criteria(pool).astype("f4"))
+        clock("the pool is answered")
+        return
+    if given.fresh:
+        network = attach_adapter(load_trainable(source.base, device, dense=True), settings)
+    if given.tune:
+        base, tokenizer = load_base(given.start)
+        instructed = InstructionSettings(
+            epochs=given.tune_epochs,
+            texts=512,
+            batch=512 if device.type == "cuda" else 64,
+            rate=given.tune_rate,
+            seed=given.seed,
+        )
+        tune(
+            base,
+            encoder,
+            epochs.others,
+            instructed,
+            device=str(device),
+            report=lambda record: print(record, flush=True),
+        )
+        save_base(base.cpu(), tokenizer, given.out / "tuned", "emotion-llama-base", prompt)
+        source = replace(source, path=given.out / "tuned", base=given.out / "tuned" / "base", adapter=None)
+        clock("the base is tuned")
+        network = attach_adapter(load_trainable(source.base, device, dense=True), settings)
+    validation = Examples.from_labels(epochs.splits["validation"].texts, epochs.splits["validation"].labels)
+
+    def report(record: dict[str, float]) -> None:
+        if record["step"] % 200 == 0 or "accuracy" in record:
+            print({key: round(value, 4) for key, value in record.items()}, flush=True)
+
+    fit(network, encoder, epochs, validation, replace(settings, evaluations=0), report)
+    clock("the adapter is trained:")
+    save_model(network, source, given.out / "model", name="emotion-llama", prompt=prompt, calibration=Calibration())
+    everyday = [epochs.pool.texts[row] for row in np.flatnonzero(epochs.kinds == "everyday")]
+    measure(Reader(network, encoder), epochs.splits["test"], epochs.symptoms["test"], everyday, given.data)
+    np.save(given.out / "model" / "training_list.npy", training_list(epochs.texts))
+    clock("done")
+
+
+if __name__ == "__main__":
+    main()
