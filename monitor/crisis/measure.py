@@ -26,18 +26,7 @@ EXPLICIT = re.compile(
     r"\b(?:cut|cutting|hurt|hurting|harm|harming|hang|hanging) my ?self|\bbetter off dead|\boverdos",
     re.IGNORECASE,
 )
-FIRST_PERSON = re.compile(r"\b(?:i|i['’]?m|i['’]?ve|i['’]?d)\b", re.IGNORECASE)
-SENTENCE = re.compile(r"[^.!?\n]+")
 FORUMS = ("SuicideWatch", "depression")
-
-
-def is_own(text: str) -> bool:
-    """Whether a sentence of the text says "i" before a plain word of suicide or self-harm."""
-    for sentence in SENTENCE.findall(text):
-        explicit = EXPLICIT.search(sentence)
-        if explicit is not None and FIRST_PERSON.search(sentence, 0, explicit.start()):
-            return True
-    return False
 
 
 def wilson(count: int, total: int) -> tuple[float, float]:

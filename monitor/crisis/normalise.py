@@ -74,11 +74,6 @@ class Normalised:
             place += len(piece.words) + 1
         self.words = f" {' '.join([piece.words for piece in pieces])} "
 
-    def widen(self, first: int, last: int) -> tuple[int, int]:
-        """The places in `words`, spaces included, of the whole pieces that words[first:last] touches."""
-        start, end = self._touched(first, last)
-        return self.starts[start], self.starts[end] + len(self.pieces[end].words) + 2
-
     def original(self, first: int, last: int) -> tuple[int, int]:
         """The place in the original, last exclusive, of what words[first:last] touches."""
         start, end = self._touched(first, last)

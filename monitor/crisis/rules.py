@@ -15,10 +15,7 @@ QUOTED = 400  # characters of the original within which quotation marks are pair
 NEAR = 15  # words
 
 _RAISED = ("raised", "")
-_OPENERS = '"“„«‟'
 _MARKS = re.compile('["“”„«»‟″]|\n\\s*\n')
-_CONTRAST = frozenset(("but", "because", "cause", "though", "so", "if"))
-_TURNS = frozenset((",", "."))
 
 
 class Context(NamedTuple):
