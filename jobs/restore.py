@@ -6,14 +6,17 @@ risk-monitor restore /mnt/backup/backup-20260101T020000Z --to /srv/risk-monitor
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import tomllib
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from jobs.console.app import run
-from jobs.console.progress import print_note
+from jobs.console.progress import print_note, print_warning
 from jobs.pipeline.inbox import sha256_of
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, companions, private_files
@@ -21,14 +24,28 @@ from monitor.errors import ConfigError, DataError, cannot_write
 from monitor.privacy.agreement import read_fingerprint
 from monitor.privacy.pseudonyms import PLAIN, default_key_file
 from monitor.scratch_folder import scratch_folder
+from monitor.settings import Settings
 
 CONTENTS = "backup.json"
+SETTINGS = "risk-monitor.toml"
+
+
+class Places(NamedTuple):
+    """Where a restored database and its key belong.
+
+    `outside` is the `db` of the settings if it leads out of the folder; then they do not name this database.
+    """
+
+    database: Path
+    key_file: Path
+    outside: str | None
 
 
 def restore(source: Path, folder: Path) -> Database:
     """Copy the files of a backup into a folder, where none of them may exist; returns the database.
 
-    They appear when all of them are copied. An older database is brought up to date.
+    They appear when all of them are copied. An older database is brought up to date. It lies where the settings in
+    the backup say, relative to the folder, or in the folder itself if they name a place outside of it.
 
     Args:
         source: a folder that `backup` wrote.
@@ -40,26 +57,56 @@ def restore(source: Path, folder: Path) -> Database:
         StoreError: the disk is full.
     """
     contents = _read_contents(source)
+    database = places(source, folder).database
+    targets = {name: folder / name for name in contents["sha256"]} | {contents["database"]: database}
     try:
         for name, digest in contents["sha256"].items():
             if sha256_of(source / name) != digest:
                 raise DataError(f"{source / name}: not what was backed up; use another backup")
-            if (folder / name).exists():
-                raise ConfigError(f"{folder / name}: exists already; name another folder with --to, or move it away")
-        _check_no_rest(folder / contents["database"])
+            if (target := targets[name]).exists():
+                raise ConfigError(f"{target}: exists already; name another folder with --to, or move it away")
+        _check_no_rest(database)
         with private_files():
             folder.mkdir(parents=True, exist_ok=True)
             with scratch_folder(folder, ".restore-") as unfinished:
-                for name in contents["sha256"]:
+                for name in targets:
                     shutil.copyfile(source / name, unfinished / name)
-                for name in contents["sha256"]:
-                    (unfinished / name).rename(folder / name)
+                database.parent.mkdir(parents=True, exist_ok=True)
+                for name, target in targets.items():
+                    (unfinished / name).rename(target)
     except OSError as error:
         raise cannot_write(f"--to {folder}", error) from error
-    db = Database(folder / contents["database"])
+    db = Database(database)
     with db.writing():  # brings the schema up to date
         pass
     return db
+
+
+def places(source: Path, folder: Path) -> Places:
+    """Where the database of a backup and its key belong in a folder, by the settings in the backup.
+
+    Raises:
+        DataError: `source` is no backup.
+    """
+    contents = _read_contents(source)
+    given: dict[str, Any] = {"db": contents["database"]}
+    if SETTINGS in contents["sha256"]:
+        with suppress(OSError, ValueError):  # the next command that reads them says what is wrong with them
+            given = tomllib.loads((source / SETTINGS).read_text(encoding="utf-8"))
+    named = str(given.get("db", Settings.model_fields["db"].default))
+    inside = _inside(folder, named)
+    database = inside or folder / contents["database"]
+    key = given.get("key_file")
+    key_file = folder / os.path.expanduser(key) if isinstance(key, str) else default_key_file(database)  # noqa: PTH111
+    return Places(database, key_file, None if inside else named)
+
+
+def _inside(folder: Path, named: str) -> Path | None:
+    """The place in a folder that settings there name; None if it lies outside."""
+    place = Path(os.path.normpath(os.path.expanduser(named)))  # noqa: PTH111
+    if "\0" in named or place.is_absolute() or place.parts[:1] in ((), ("..",)):
+        return None
+    return folder / place
 
 
 def _check_no_rest(database: Path) -> None:
@@ -104,11 +151,17 @@ def command(
     to: Annotated[Path, typer.Option(help="Folder for database and settings.")],
 ) -> None:
     """Check a backup and copy it into a folder; no file there is replaced."""
+    found = places(source, to)
     db = restore(source, to)
     with db.reading() as con:
         needs_key = read_fingerprint(con) not in (None, PLAIN)
     if needs_key:
-        print_note(f"bring the key back as well: {default_key_file(db.path)}, or key_file in the settings")
+        print_note(f"bring the key back as well: {found.key_file}")
+    if found.outside is not None:
+        print_warning(
+            f'{to / SETTINGS} still says db = "{found.outside}", a place outside {to}: write db = "{db.path.name}" '
+            "there, or the next night does not find the restored database"
+        )
     print_note(NOT_A_DIAGNOSIS)
     typer.echo(str(db))
 

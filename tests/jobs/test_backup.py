@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -11,14 +12,17 @@ import pytest
 from jobs.backup import backup
 from jobs.cli import main
 from jobs.pipeline.score_files import score_files
+from jobs.restore import command as restore_command
 from jobs.restore import restore
 from monitor.database.connection import Database, companions
 from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.privacy.retention import rewrite
+from monitor.settings import load_settings
 from tests.support import forked
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
+from tests.support.rows import database
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,53 @@ def test_a_backup_brings_back_every_row_and_setting_but_no_key(db: Database, tmp
     assert again.counts.n_appended == 0
     with restored.writing() as con, pytest.raises(duckdb.ConstraintException):
         con.execute("INSERT INTO documents FROM documents")
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Callable[[str], Path]:
+    """Backs up a small database with settings of this text."""
+
+    def make(text: str) -> Path:
+        file = database(tmp_path / "old.duckdb")
+        with Database(file).writing() as con:
+            con.execute("INSERT INTO pseudonyms VALUES ('fingerprint', TIMESTAMP '2026-01-01')")
+        write(tmp_path / "old.toml", text)
+        return backup(Database(file), tmp_path / "backups", tmp_path / "old.toml")
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "key"),
+    [
+        ('db = "data/risk.duckdb"\n', "data/risk.duckdb", "data/risk.duckdb.key"),
+        ("threshold = 0.4\n", "risk-monitor.duckdb", "risk-monitor.duckdb.key"),
+        ('db = "./a/../risk.duckdb"\nkey_file = "keys/k"\n', "risk.duckdb", "keys/k"),
+        ('db = "/elsewhere/risk.duckdb"\n', "old.duckdb", "old.duckdb.key"),
+        ('db = "../risk.duckdb"\nkey_file = "/keys/k"\n', "old.duckdb", "/keys/k"),
+    ],
+)
+def test_a_database_is_restored_to_where_the_restored_settings_say(
+    kept: Callable[[str], Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    place: str,
+    key: str,
+) -> None:
+    new = tmp_path / "new"
+    restore_command(kept(text), new)
+    printed = " ".join("".join(capsys.readouterr()).split())
+    named = load_settings(new / "risk-monitor.toml").db
+    assert (new / place).is_file()
+    assert sum(1 for _ in new.rglob("*.duckdb")) == 1
+    assert f"bring the key back as well: {new / key}" in printed
+    if place == "old.duckdb":
+        assert named != new / place
+        assert 'write db = "old.duckdb" there' in printed
+    else:
+        assert named.resolve() == (new / place).resolve()
+        assert "still says" not in printed
 
 
 def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Database, tmp_path: Path) -> None:
