@@ -25,6 +25,7 @@ def states(con: duckdb.DuckDBPyConnection) -> list[tuple]:
     return con.execute("SELECT rule, state, closed_because FROM alerts ORDER BY opened_on, rule").fetchall()
 
 
+@pytest.mark.slow
 def test_update_raises_and_closes_alerts_and_repeats_cleanly(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.1) for day in range(30)] + [(day, 0.9) for day in range(30, 40)])
     assert update(con, 29) == alerts.AlertCounts(0, 0, 0)
@@ -75,6 +76,7 @@ def test_unknown_alert_cannot_be_acknowledged(con: duckdb.DuckDBPyConnection, al
         record_case(con, alert)
 
 
+@pytest.mark.slow
 def test_late_rows_withdraw_an_alert_and_deletion_reopens_it(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
@@ -140,6 +142,7 @@ def test_open_alerts_view_shows_the_latest_model_only(con: duckdb.DuckDBPyConnec
     assert con.execute("FROM open_alerts").fetchall() == []
 
 
+@pytest.mark.slow
 def test_views_agree_with_the_window_queries(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add_courses(con, subjects=4, days=40)
     values = {"model_id": fake_feed.MODEL, "as_of": LAST}

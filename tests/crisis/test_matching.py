@@ -49,6 +49,7 @@ PARTS = (
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from(PARTS), max_size=14).map(" ".join))
 def test_place_in_original_normalises_to_what_matched(text: str) -> None:
@@ -94,6 +95,7 @@ def test_hostile_or_foreign_text_gives_no_mention(text: str) -> None:
     assert CRISIS.find([text]) == [[]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit", ["a", "a ", "want to ", "not ", "want want ", "\n", "k*", '" ', "s u i ", ". a ", "die "]
 )

@@ -107,6 +107,7 @@ def test_old_database_takes_new_texts_alerts_and_reports(db: Database, tmp_path:
     assert "226" in page.read_text(encoding="utf-8"), "all texts, old and new"
 
 
+@pytest.mark.slow
 def test_old_rows_keep_their_doc_ids_and_are_still_recognised(db: Database, tmp_path: Path) -> None:
     with db.writing() as con:
         old = con.execute(

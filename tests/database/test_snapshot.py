@@ -39,6 +39,7 @@ def db(scored: Path, tmp_path: Path) -> Path:
     return tmp_path / "risk.duckdb"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")
 def test_snapshot_answers_like_the_database_without_any_text(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out")

@@ -225,6 +225,7 @@ def test_a_name_that_lies_about_gzip_and_columns_of_odd_types_are_named(tmp_path
         check_file(tmp_path / "b.parquet")
 
 
+@pytest.mark.slow
 @QUICK
 @given(content=st.binary(max_size=400), cut=st.integers(0, 60), kind=st.sampled_from(["csv", "jsonl"]))
 def test_no_bytes_at_all_break_the_reader(tmp_path: Path, content: bytes, cut: int, kind: str) -> None:

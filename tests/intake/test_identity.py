@@ -98,6 +98,7 @@ ANY_ID = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=tries(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ids=st.lists(ANY_ID, min_size=1, max_size=10))
 def test_ids_are_cleaned_alike_in_every_format_and_stay_apart(tmp_path: Path, ids: list[str]) -> None:

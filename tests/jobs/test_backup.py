@@ -46,6 +46,7 @@ def contents(db: Database) -> dict[str, list[tuple[object, ...]]]:
         return {name: sorted(con.table(name).fetchall(), key=repr) for name in tables}
 
 
+@pytest.mark.slow
 def test_a_backup_brings_back_every_row_and_setting_but_no_key(db: Database, tmp_path: Path) -> None:
     kept = backup(db, tmp_path / "backups", tmp_path / "risk-monitor.toml")
     names = {path.name for path in kept.iterdir()}

@@ -67,6 +67,7 @@ def test_small_files_are_one_commit(tmp_path: Path, files: list[Path], commits: 
     assert len(commits) == 1, "a run with nothing new opens no database to say so"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("limit", "value"), [("COMMIT_ROWS", 20), ("COMMIT_BYTES", 300), ("COMMIT_FILES", 10)])
 def test_rows_bytes_and_files_limit_what_a_crash_costs(
     tmp_path: Path,
@@ -148,6 +149,7 @@ def test_a_file_that_cannot_be_read_keeps_no_other_out(
     assert len(commits) == 1
 
 
+@pytest.mark.slow
 def test_a_failed_commit_leaves_nothing_and_the_next_run_completes_it(
     tmp_path: Path, files: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

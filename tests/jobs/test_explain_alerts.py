@@ -40,6 +40,7 @@ def rows(db: Database, sql: str) -> list[tuple]:
     return list(run_query(db, sql).rows)
 
 
+@pytest.mark.slow
 def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
     ((run_id,),) = rows(db, "SELECT run_id FROM runs")
     assert explain_alerts(db, Both(), run_id, AlertRules()) == 4, (

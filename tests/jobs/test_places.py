@@ -57,6 +57,7 @@ def test_a_name_with_no_room_for_its_neighbours_or_that_is_no_text_is_one_line(t
         con.execute("FROM runs")
 
 
+@pytest.mark.slow
 def test_days_of_a_picture_are_those_of_utc_west_of_it() -> None:
     code = (
         "from reports.style import axes, rendering\n"

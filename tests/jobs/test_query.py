@@ -274,6 +274,7 @@ def test_names_of_columns_steer_no_terminal(db: Path, capsys: pytest.CaptureFixt
 RUN = [sys.executable, "-m", "jobs.cli", "query"]
 
 
+@pytest.mark.slow
 def test_sql_comes_from_a_file_or_standard_input_and_a_reader_may_leave(db: Path, tmp_path: Path) -> None:
     (tmp_path / "many.sql").write_text("SELECT 'äöü 日本' AS x FROM range(200_000)")
     environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONPATH": str(ROOT)}

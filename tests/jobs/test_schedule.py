@@ -84,6 +84,7 @@ def nights(
     return ran
 
 
+@pytest.mark.slow
 def test_berlin_runs_once_a_night_through_both_clock_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     args = ("30 2 * * *", "Europe/Berlin")
     assert nights(monkeypatch, *args, "2026-03-27T12:00", "2026-03-30T12:00") == [
@@ -98,6 +99,7 @@ def test_berlin_runs_once_a_night_through_both_clock_changes(monkeypatch: pytest
     ]
 
 
+@pytest.mark.slow
 def test_taipei_runs_once_a_night_in_1979_and_now(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -61,6 +61,7 @@ def feed(tmp_path: Path) -> Path:
     return write(tmp_path / "feed.csv", FEED)
 
 
+@pytest.mark.slow
 def test_each_text_gets_its_own_scores(db: Path, feed: Path) -> None:
     counts = score(db, feed)
     assert (counts.n_read, counts.n_rejected, counts.n_appended, counts.n_scored) == (10, 0, 10, 10)
@@ -76,6 +77,7 @@ def test_each_text_gets_its_own_scores(db: Path, feed: Path) -> None:
         assert n_tokens == 4
 
 
+@pytest.mark.slow
 def test_the_ledger_the_model_and_the_file_are_remembered(db: Path, feed: Path) -> None:
     score(db, feed)
     ((status, n_read, n_rejected, n_duplicate, n_appended, n_scored, message),) = ask(
@@ -182,6 +184,7 @@ def test_nothing_is_begun_when_one_input_cannot_be_read(db: Path, feed: Path, tm
     assert not db.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("begun_plain", "key", "told"),
     [
@@ -210,6 +213,7 @@ def test_a_wrong_key_is_refused_before_the_model_loads(
     assert set(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["option", "variable", "settings of this database"])
 def test_the_key_file_can_be_named(
     db: Path, feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str

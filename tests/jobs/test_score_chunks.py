@@ -11,6 +11,7 @@ from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
 
+@pytest.mark.slow
 def test_large_texts_are_fetched_few_at_a_time_and_none_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

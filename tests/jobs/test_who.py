@@ -43,6 +43,7 @@ def accesses(db: Path) -> list[tuple]:
         return con.execute('SELECT command, code, n_people FROM access_log ORDER BY "at"').fetchall()
 
 
+@pytest.mark.slow
 def test_a_code_leads_to_the_name_and_an_id_to_the_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     db = folder / "risk.duckdb"
     hidden = open_pseudonyms(folder / "risk.duckdb.key").of("s1234")

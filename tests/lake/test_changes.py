@@ -26,6 +26,8 @@ from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 from tests.support.lakes import OwnCrew, contents, control
 from tests.support.nights import fill
 
+pytestmark = pytest.mark.slow  # lakes are made, scored and changed
+
 END = dt.date(2026, 7, 1)
 
 

@@ -27,6 +27,8 @@ from tests.support.lakes import OwnCrew, contents, control
 from tests.support.nights import fill
 from tests.whole.test_docs import QUERIES
 
+pytestmark = pytest.mark.slow  # a lake is made, scored and compacted
+
 RULES = AlertRules(threshold=0.1)
 PARAMETERS: dict[str, Any] = {
     "model_id": "keywords-1",

@@ -21,6 +21,7 @@ def drawn(temperature: float, exponent: float = 1.0, count: int = 20_000) -> tup
     return -temperature * (honest.max(axis=1, keepdims=True) - honest) ** (1 / exponent), labels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [(0.5, 1.0), (1.0, 1.0), (3.0, 1.0), (1.4, 1.8), (0.8, 0.6)])
 def test_the_calibration_that_makes_spoiled_answers_honest_is_found(wanted: tuple[float, float]) -> None:
     assert fit_calibration(*drawn(*wanted)) == pytest.approx(wanted, rel=0.06)

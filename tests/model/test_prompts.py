@@ -140,6 +140,7 @@ def test_an_empty_text_has_a_prompt() -> None:
     assert not truncated.any()
 
 
+@pytest.mark.slow
 def test_the_llama_2_prefix_ends_before_the_space_of_the_text(llama2: Tokenizer) -> None:
     encoder = PromptEncoder(chat_template(llama2), llama2)
     assert [llama2.id_to_token(i) for i in encoder.prefix_ids[-2:]] == ["Text", ":"]

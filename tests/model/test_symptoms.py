@@ -124,6 +124,7 @@ def test_a_prompt_without_the_question_gets_the_default_one_and_keeps_its_own() 
     assert with_symptoms(own, BYTE_LEVEL) is own
 
 
+@pytest.mark.slow
 def test_the_default_words_are_one_token_each_with_the_llama_2_tokenizer(data_dir: Path) -> None:
     tokenizer = metaspace_tokenizer(data_dir / "tokenizer" / "llama2_tokenizer.model")
     words = dict.fromkeys(RiskMap().rules, ("x",)) | {name: (name,) for name in RiskMap().rules}

@@ -12,6 +12,8 @@ from monitor.privacy import retention
 from monitor.privacy.retention import drop_old_texts
 from tests.support.rows import documents, scores
 
+pytestmark = pytest.mark.slow  # each makes several runs
+
 TODAY = dt.datetime(2026, 6, 1)
 AHEAD = TODAY + dt.timedelta(days=400)
 

@@ -68,6 +68,7 @@ def test_codes_never_change_over_a_year_of_people_who_come_go_and_are_forgotten(
     assert len(gone) == 4
 
 
+@pytest.mark.slow
 def test_a_code_is_two_syllables_and_a_digit_and_grows_before_they_run_out(
     con: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_code_is_found_in_any_spelling_and_an_id_wins_over_a_code(con: duckdb.
     assert find_person(con, "nobody", ["nobody"]) is None
 
 
+@pytest.mark.slow
 def test_an_older_database_gets_its_codes_and_the_snapshot_has_the_same(tmp_path: Path) -> None:
     db = Database(tmp_path / "risk.duckdb")
     with db.writing() as con:

@@ -58,6 +58,7 @@ def rows(spec: dict[str, Any], column: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_every_chart_draws_each_row_of_its_window_query(inputs: Inputs) -> None:
     found = specs(all_figures(inputs))
     assert list(found) == ["risk_trend", "risk_levels", "emotion_mix", "subject_week", "weekday_hour"]
@@ -85,6 +86,7 @@ def test_the_forecast_is_dashed_and_its_past_coverage_is_told(inputs: Inputs) ->
     assert dashes["legend"]["symbolType"] == "stroke"
 
 
+@pytest.mark.slow
 def test_days_are_dates_without_a_time_zone_to_move_them(inputs: Inputs) -> None:
     found = specs(all_figures(inputs))
     assert rows(found["risk_trend"], "share")[0]["day"] == "2026-01-05"
