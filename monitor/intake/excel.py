@@ -16,18 +16,17 @@ from monitor.errors import DataError
 from monitor.intake.archives import BAD_ZIP
 from monitor.intake.csv_jsonl import add_object
 from monitor.intake.date_rules import from_excel
-from monitor.intake.raw_rows import MAX_RAW_CHARACTERS, Batch, BatchBuilder, Line
-from monitor.intake.selection import Places, Selection
+from monitor.intake.excel_parts import column_letters, read_cells, read_workbook
+from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, BatchBuilder, Line
+from monitor.intake.selection import Places, Selection, normal
 from monitor.intake.streams import check_growth
 
 MAX_BYTES = 2**29  # of all parts, unpacked; a sheet is read as a whole
+MAX_CELLS = 2**25  # of a sheet, the empty ones too; fewer with values fit into MAX_BYTES
 _EXTRA = 'reading Excel files needs pip install "risk-monitor[excel]", or save it as CSV in UTF-8'
-_MERGED = re.compile(rb'<mergeCell\s+ref="([A-Z]{1,3})(\d+):([A-Z]{1,3})(\d+)"')
 _SERIAL = re.compile(r"[2-6]\d{4}(\.\d+)?")
 _DAYS_1904 = 1462  # between the two calendars that Excel has
-_ROUNDED = re.compile(  # cells with numbers of more than 15 digits, which Excel does not hold
-    rb'<c r="([A-Z]{1,3})(\d+)"(?:(?! t=)[^>])*><v>(?:-?\d{16,}|-?\d(?:\.\d+)?E\+(?:1[5-9]|[2-9]\d))</v>'
-)
+_ROUNDED = "a number of more than 15 digits, which Excel has rounded; format the column as text and export it again"
 
 
 def read_excel(path: Path, batch_rows: int, selection: Selection) -> Iterator[Batch]:
@@ -38,49 +37,58 @@ def read_excel(path: Path, batch_rows: int, selection: Selection) -> Iterator[Ba
     """
     sheet = Sheet(path, selection.feed.sheet if selection.feed else None)
     feed, builder = selection.feed, BatchBuilder(selection.measures, selection.dates)
-    skipped = (feed.skip_rows if feed else 0) or sheet.first_row
-    rows = sheet.rows(skipped)
+    rows = (row for row in sheet.rows((feed.skip_rows if feed else 0) or 0) if any(map(str.strip, row[1])))
     header = next(rows, None)
     if header is None:
         return
     names = header[1]
-    while names and not names[-1].strip():
+    while not names[-1].strip():
         names.pop()
     places = selection.places(names) if not (selection.preset and selection.preset.arrange) else None
     if places is None:
         selection.arranged_names(names)
-    n_after = feed.skip_rows_after_header or 0 if feed else 0
-    sheet.refuse_merged(header[0] + n_after, places)
+    first = header[0] + ((feed.skip_rows_after_header or 0) if feed else 0) + 1
+    sheet.refuse_merged(first - 1, places)
+    table = _Table(names, places, selection, sheet)
     for number, fields in rows:
-        if number <= header[0] + n_after or not any(field.strip() for field in fields):
-            continue
-        _add(builder, number, fields[: len(names)], names, places, selection, sheet)
+        if number >= first:
+            table.add(builder, number, fields[: len(names)])
         if builder.is_full(batch_rows):
             yield builder.build()
     yield builder.build()
 
 
-def _add(
-    builder: BatchBuilder,
-    number: int,
-    fields: list[str],
-    names: list[str],
-    places: Places | None,
-    selection: Selection,
-    sheet: Sheet,
-) -> None:
-    line = Line(number, " ".join(fields)[:MAX_RAW_CHARACTERS], None)
-    if places is None:
-        row = {name: value for name, value in zip(names, fields, strict=True) if value != ""}
-        add_object(builder, line, row, selection)
-        return
-    values = places.values(fields)
-    for column, name in ((0, "subject_id"), (3, "doc_id")):
-        if any(sheet.is_rounded(number, position) for position in places.positions[column]):
-            builder.refuse(line, "a number of more than 15 digits, which Excel has rounded; format it as text", name)
+class _Table:
+    """The rows below a header with these names."""
+
+    def __init__(self, names: list[str], places: Places | None, selection: Selection, sheet: Sheet) -> None:
+        self._names, self._places, self._selection, self._sheet = names, places, selection, sheet
+        self._ids = {name: self._positions(name) for name in ("subject_id", "doc_id")}
+
+    def _positions(self, column: str) -> tuple[int, ...]:
+        """The positions of the columns that may hold an id; the first that is not empty holds it."""
+        if column == "subject_id" and self._selection.subject is not None:
+            return ()
+        if self._places is not None:
+            return self._places.positions[COLUMNS.index(column)]
+        header = list(map(normal, self._names))
+        return tuple(header.index(normal(n)) for n in self._selection.names[column] if normal(n) in header)
+
+    def add(self, builder: BatchBuilder, number: int, fields: list[str]) -> None:
+        """Add a row, or refuse it if Excel has rounded one of its ids."""
+        line = Line(number, " ".join(fields)[:MAX_RAW_CHARACTERS], None)
+        for column, positions in self._ids.items():
+            used = next((i for i in positions if fields[i] != ""), None)
+            if used is not None and self._sheet.is_rounded(number, used):
+                builder.refuse(line, _ROUNDED, column)
+                return
+        if self._places is None:
+            row = {name: value for name, value in zip(self._names, fields, strict=True) if value != ""}
+            add_object(builder, line, row, self._selection)
             return
-    values[1] = sheet.time(values[1])
-    builder.add(number, values)
+        values = self._places.values(fields)
+        values[1] = self._sheet.time(values[1])
+        builder.add(number, values)
 
 
 class Sheet:
@@ -96,33 +104,44 @@ class Sheet:
             import fastexcel
         except ImportError as error:
             raise DataError(f"{path}: {_EXTRA}") from error
-        parts = _checked_parts(path)
+        workbook = read_workbook(path, _checked_parts(path))
         try:
             book = fastexcel.read_excel(path)
+            if book.sheet_names != [sheet.name for sheet in workbook.sheets]:
+                raise DataError(f"{path}: not a readable Excel file (its list of sheets is damaged); save it again")
             if name is not None and name not in book.sheet_names:
                 raise DataError(f"{path}: no sheet {name}; it has: {', '.join(book.sheet_names[:20])}")
             index = book.sheet_names.index(name) if name is not None else 0
-            self._strings = book.load_sheet(index, header_row=None, dtypes="string").to_polars()
+            self._cells = read_cells(path, workbook.sheets[index].part)
+            self._refuse_vast(path)
+            sheet = book.load_sheet(index, header_row=None, skip_rows=0, dtypes="string")  # 0: its empty rows, too
+            self._strings = sheet.to_polars()
         except fastexcel.FastExcelError as error:
             raise DataError(f"{path}: not a readable Excel file ({str(error).splitlines()[0][:80]})") from error
-        self.path, self.first_row = path, 0
-        with zipfile.ZipFile(path) as packed:
-            workbook = packed.read("xl/workbook.xml") if "xl/workbook.xml" in parts else b""
-            self._days = _DAYS_1904 if re.search(rb'date1904="(1|true)"', workbook) else 0
-            own = f"xl/worksheets/sheet{index + 1}.xml"
-            cells = packed.read(own) if own in parts else b""
-        self._merged = _MERGED.findall(cells)
-        self._rounded = {(int(row), _column_number(column)) for column, row in _ROUNDED.findall(cells)}
+        if self._strings.shape != (self._cells.last_row, self._cells.width):
+            raise DataError(
+                f"{path}: it is unclear where the cells of this Excel file stand; save it as CSV in UTF-8"
+            )
+        self.path, self._days = path, _DAYS_1904 if workbook.from_1904 else 0
+
+    def _refuse_vast(self, path: Path) -> None:
+        """Raise DataError if there is a cell so far from the others that the cells between would fill the memory."""
+        last, width = self._cells.last_row, self._cells.width
+        if last * width > MAX_CELLS:
+            raise DataError(
+                f"{path}: cells stand too far apart, over {last:,} rows and {width:,} columns; delete the rows and "
+                "columns beside the table, or save it as CSV in UTF-8"
+            )
 
     def rows(self, skipped: int) -> Iterator[tuple[int, list[str]]]:
-        """Number and fields of each row after the skipped ones."""
+        """Number in the sheet and fields of each row after the skipped ones; empty columns before are left out."""
         for number, fields in enumerate(self._strings.iter_rows(), 1):
             if number > skipped:
                 yield number, ["" if field is None else field for field in fields]
 
     def is_rounded(self, row: int, position: int) -> bool:
-        """Whether a cell is a number that Excel may have rounded."""
-        return (row, position) in self._rounded
+        """Whether a field of a row is a number that Excel may have rounded."""
+        return self._cells.is_rounded(row, position + self._cells.first_column)
 
     def time(self, value: str | None) -> str | None:
         """A time; a number of days becomes the date that it stands for."""
@@ -132,19 +151,20 @@ class Sheet:
 
     def refuse_merged(self, header_row: int, places: Places | None) -> None:
         """Raise DataError if cells below the header are merged over several rows, in a column that we read."""
-        wanted = {i for where in places.positions for i in where} if places else None
-        for first, top, last, bottom in self._merged:
-            columns = range(_column_number(first), _column_number(last) + 1)
-            if int(bottom) > max(int(top), header_row) and (wanted is None or wanted & set(columns)):
-                cells = b":".join((first + top, last + bottom)).decode()
+        wanted = None
+        if places is not None:
+            wanted = {i + self._cells.first_column for where in places.positions for i in where}
+        for left, top, right, bottom in self._cells.merged():
+            if bottom > header_row and (wanted is None or any(left <= column <= right for column in wanted)):
+                place = f"{column_letters(left)}{top}:{column_letters(right)}{bottom}"
                 raise DataError(
-                    f"{self.path}: cells {cells} are merged, so only the first of these rows has a value; unmerge "
+                    f"{self.path}: cells {place} are merged, so only the first of these rows has a value; unmerge "
                     "them and write the value in each row"
                 )
 
 
-def _checked_parts(path: Path) -> set[str]:
-    """The names of the parts of the file, after a check that they unpack to no more than they should."""
+def _checked_parts(path: Path) -> dict[str, str]:
+    """Names of the parts, by these in lower case, after a check that they unpack to no more than they should."""
     try:
         with zipfile.ZipFile(path) as packed:
             total = 0
@@ -155,17 +175,12 @@ def _checked_parts(path: Path) -> set[str]:
                         check_growth(path, total, path.stat().st_size)
                         if total > MAX_BYTES:
                             raise DataError(f"{path}: more than {MAX_BYTES >> 20} MiB unpacked; save it as CSV")
-            return {part.filename for part in packed.infolist()}
+            parts = {name.lower().replace("\\", "/"): name for name in packed.namelist()}
+            if len(parts) < len(packed.namelist()):
+                raise DataError(f"{path}: not a readable Excel file (it has two parts of one name); save it again")
+            return parts
     except (OSError, *BAD_ZIP) as error:
         raise DataError(f"{path}: not a readable Excel file (damaged, encrypted or of the old kind .xls?)") from error
-
-
-def _column_number(letters: bytes) -> int:
-    """The position of a column from 0 by its letters."""
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number - 1
 
 
 def sheet_rows(path: Path, name: str | None, n: int) -> list[list[str]]:
