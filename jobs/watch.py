@@ -17,36 +17,57 @@ import typer
 
 from jobs.console.app import run
 from jobs.console.interrupts import Stopped, sleep, stoppable
-from jobs.console.progress import print_note
-from jobs.pipeline.inbox import list_inbox, size_and_mtime
+from jobs.console.progress import print_note, print_warning
+from jobs.pipeline.inbox import inbox_state, list_inbox
 from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from jobs.pipeline.summary import print_file_warnings
 from monitor import NOT_A_DIAGNOSIS
-from monitor.errors import BusyError
+from monitor.errors import BusyError, DataError
 from monitor.settings import Settings, load_settings
 
 
 def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, report: bool = False) -> None:
     """Run once at the start and whenever the inbox has changed, until SIGTERM or Ctrl-C.
 
+    An inbox that is away for a while, as a network folder may be, is waited for.
+
     Raises:
+        DataError: the inbox cannot be read at the start.
         Stopped: SIGTERM or Ctrl-C came; what had come in is scored up to the last chunk.
     """
+    list_inbox(settings.inbox)
     last_state: dict[Path, tuple[int, float] | None] | None = None
-    load_once = cache(load)
+    load_once, is_away = cache(load), False
     with stoppable():
         print_note(f"watching {settings.inbox} every {every_s:g} s · {NOT_A_DIAGNOSIS}")
         while True:
-            state = {path: size_and_mtime(path) for path in list_inbox(settings.inbox)}
-            if state != last_state:
-                try:
+            try:
+                state = inbox_state(settings.inbox, settings.feeds)
+                if is_away:
+                    print_note(f"{settings.inbox}: the inbox is back")
+                is_away = False
+                if state != last_state:
                     _run_batch(settings, load_once, report)
                     last_state = state
-                except BusyError:
-                    print_note("another run is working on the database; waiting for it")
+            except BusyError:
+                print_note("another run is working on the database; waiting for it")
+            except DataError as error:
+                if _is_there(settings.inbox):
+                    raise
+                if not is_away:
+                    print_warning(f"{error}; watch waits until it is back")
+                is_away = True
             sleep(every_s)
+
+
+def _is_there(inbox: Path) -> bool:
+    try:
+        list_inbox(inbox)
+    except DataError:
+        return False
+    return True
 
 
 def _run_batch(settings: Settings, load: Callable[[], Scorer], report: bool) -> None:

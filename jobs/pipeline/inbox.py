@@ -32,6 +32,20 @@ def list_inbox(inbox: Path) -> list[Path]:
         ) from error
 
 
+def inbox_state(inbox: Path, feeds: Sequence[Feed] = ()) -> dict[Path, tuple[int, float] | None]:
+    """Size and time of the last change of all entries, and of the files in subfolders of any depth that a feed names.
+
+    Raises:
+        DataError: as `list_inbox`.
+    """
+    paths = set(list_inbox(inbox))
+    try:
+        paths.update(path for feed in feeds for path in feed_files(feed, inbox))
+    except OSError as error:  # a folder went away meanwhile
+        raise DataError(f"{inbox}: cannot read its subfolders ({error.strerror}); make them readable") from error
+    return {path: size_and_mtime(path) for path in sorted(paths)}
+
+
 def own_entries(entries: Iterable[Path], inbox: Path) -> list[Path]:
     """Entries of an inbox without links that lead out of it, pipes and devices; a line names each of these."""
     own = []

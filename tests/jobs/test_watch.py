@@ -11,10 +11,12 @@ from pydantic import SecretStr
 
 from jobs.console import interrupts
 from jobs.console.interrupts import Stopped
+from jobs.pipeline import night
 from jobs.query import run_query
 from jobs.watch import watch
 from monitor.database.connection import Database
 from monitor.errors import DataError
+from monitor.intake.feeds import Feed
 from monitor.settings import Settings
 from tests.support import forked
 from tests.support.inputs import write
@@ -166,6 +168,58 @@ def test_a_missing_inbox_is_one_line(settings: Settings) -> None:
     settings.inbox.rmdir()
     with pytest.raises(DataError, match="cannot read the inbox"):
         watch(settings, lambda: pytest.fail("loaded"), 1)
+
+
+def test_files_of_a_feed_are_seen_however_deep_and_when_they_grow(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings.model_copy(update={"feeds": (Feed(files="forms/**/*.csv"),)})
+    deep, flat = settings.inbox / "forms" / "2026" / "a.csv", settings.inbox / "forms" / "b.csv"
+    deep.parent.mkdir(parents=True)
+    write(flat, HEADER + "s1,2026-01-05,joy\n")
+    play(
+        monkeypatch,
+        settings,
+        lambda: write(deep, HEADER + "s2,2026-01-05,fear\n"),
+        lambda: write(deep, HEADER + "s2,2026-01-05,fear\ns2,2026-01-06,joy\n"),
+        lambda: write(flat, HEADER + "s1,2026-01-05,joy\ns1,2026-01-06,joy\n"),
+        lambda: None,
+    )
+    assert run_query(Database(settings.db), LEDGER).rows == [("watch", "done", 1, 1)] * 4
+
+
+def test_an_inbox_that_goes_away_is_said_once_and_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = settings.inbox.with_name("away")
+
+    def back() -> None:
+        write(away / "a.csv", HEADER + "s1,2026-01-05,joy\n")
+        away.rename(settings.inbox)
+
+    play(monkeypatch, settings, lambda: settings.inbox.rename(away), lambda: None, back, lambda: None)
+    printed = capsys.readouterr().err
+    assert printed.count("cannot read the inbox") == printed.count("waits until it is back") == 1
+    assert printed.count("the inbox is back") == 1
+    assert run_query(Database(settings.db), LEDGER).rows[1:] == [("watch", "done", 1, 1)]
+
+
+def test_an_inbox_that_goes_away_during_a_run_is_waited_for(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = settings.inbox.with_name("away")
+    write(settings.inbox / "a.csv", HEADER + "s1,2026-01-05,joy\n")
+    real, calls = night.complete_files, iter(range(9))
+
+    def leaving(*given: object) -> list[Path]:
+        if next(calls) == 0:
+            settings.inbox.rename(away)
+        return real(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(night, "complete_files", leaving)
+    play(monkeypatch, settings, lambda: away.rename(settings.inbox), lambda: None)
+    assert "waits until it is back" in capsys.readouterr().err
+    assert run_query(Database(settings.db), LEDGER).rows[-1] == ("watch", "done", 1, 1)
 
 
 def test_waiting_ends_at_once_when_it_is_asked_to() -> None:
