@@ -19,6 +19,7 @@ from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import print_note, print_warning, without_control_characters
+from jobs.pipeline.people import settings_for
 from jobs.pipeline.run import recorded_run
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.case_log import OUTCOMES, record_case
@@ -28,7 +29,7 @@ from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
 from monitor.errors import ConfigError, StoreError
 from monitor.privacy.codes import give_missing_codes
-from monitor.settings import DEFAULT_FILE, load_settings
+from monitor.settings import DEFAULT_FILE
 from monitor.windows import window_queries
 
 SHORT_ID = 8
@@ -142,7 +143,7 @@ def command(
     """
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
-    settings = load_settings(config)
+    settings = settings_for(db, config)
     rules = settings.alert_rules
     database = Database(db or settings.db)
     database.check()  # a mistyped name must not create a database

@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
-from jobs.pipeline.people import named_database, open_key
+from jobs.pipeline.people import named_database, open_key, settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
@@ -29,7 +29,6 @@ from monitor.database.connection import Database
 from monitor.database.statements import execute, query, utc_now
 from monitor.errors import DataError
 from monitor.evaluation.platt import Recalibrated, recalibrate
-from monitor.settings import load_settings
 
 ANSWERS = {"yes": True, "no": False, "1": True, "0": False, "true": True, "false": False}
 
@@ -121,7 +120,8 @@ def _score(texts: list[str], model_id: str, signal: str, load: Callable[[], Scor
     scorer = load()
     if scorer.model.model_id != model_id:
         raise DataError(
-            f"the model {scorer.model.name} is not the one that scored last ({model_id[:12]}); name that with --model"
+            f"{scorer.model.name} with these settings is the model {scorer.model.model_id[:12]}, not the one that "
+            f"scored last ({model_id[:12]}); name its settings with --config (model, risk_map), or label by doc_id"
         )
     scores = scorer.score(texts)
     high = np.asarray(scores.probabilities @ scorer.model.risk_map.matrix()[:, -1], dtype=np.float64)
@@ -132,10 +132,15 @@ def _score(texts: list[str], model_id: str, signal: str, load: Callable[[], Scor
 def command(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="CSV with doc_id (or text) and label (yes, no).")],
     db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
-    model: Annotated[str, typer.Option(help='The model for texts: "embedded", a folder, or a hub id.')] = "embedded",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help='Model for texts: "embedded", a folder, or a hub id (default: of the settings, else embedded).'
+        ),
+    ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(help="Settings in TOML, with database, key and signal (default: risk-monitor.toml)."),
+        typer.Option(help="Settings in TOML, with database, key, model and signal (default: risk-monitor.toml)."),
     ] = None,
 ) -> None:
     """Calibrate the signal of the rules anew from your own labels, 30 or more.
@@ -144,8 +149,11 @@ def command(
     applies it. The error after it is measured on labels left out of the fit.
     """
     database, key_file = named_database(db, config)
-    signal = load_settings(config).alert_rules.signal
-    name, fitted, n, n_yes = calibrate(labels, database, key_file, signal, lambda: open_scorer(model))
+    settings = settings_for(db, config)
+    signal = settings.alert_rules.signal
+    name, fitted, n, n_yes = calibrate(
+        labels, database, key_file, signal, lambda: open_scorer(**settings.model_with(model=model))
+    )
     console = Console()
     console.print(
         f"calibration {name} of {signal}: slope {fitted.platt.slope:.2f}, intercept {fitted.platt.intercept:.2f}"

@@ -11,16 +11,18 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, NamedTuple, cast
 
 import typer
 from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import run
-from jobs.console.progress import print_note, without_control_characters
+from jobs.console.progress import print_note, print_warning, without_control_characters
+from jobs.pipeline.people import named_settings, settings_for
 from jobs.pipeline.run import open_scorer
 from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.update import latest_model
 from monitor.database.connection import Database
 from monitor.database.statements import query
 from monitor.errors import ConfigError, DataError
@@ -32,8 +34,15 @@ MOST_NAMED = 3
 SHADES = ((0.5, "bold white on red"), (0.2, "on dark_red"))  # share of the strongest weight -> look
 
 
-def stored_text(db: Database, doc_id: str) -> str:
-    """The text of a document, found by its id, the id that the file gave, or the first characters of the id.
+class StoredText(NamedTuple):
+    """A text of the database, and the id of the model whose score of it the reports show; None: it has no score."""
+
+    text: str
+    scored_by: str | None
+
+
+def stored_text(db: Database, doc_id: str) -> StoredText:
+    """A document, found by its id, the id that the file gave, or the first characters of the id.
 
     Raises:
         DataError: no document or several have such an id, or the text was removed. StoreError: the database cannot
@@ -48,12 +57,31 @@ def stored_text(db: Database, doc_id: str) -> str:
         raise DataError(f"--doc-id {doc_id!r}: {what}")
     if rows[0]["text"] is None:
         raise DataError(f"--doc-id {doc_id!r}: its text was removed (setting text_days); only its scores are kept")
-    return str(rows[0]["text"])
+    return StoredText(str(rows[0]["text"]), _scored_by(db, rows[0]["doc_id"]))
 
 
-def as_json(text: str, found: Explanation) -> dict[str, Any]:
+def _scored_by(db: Database, doc_id: str) -> str | None:
+    """The model of all that scored last, if it scored this document, else the last that did; None if none did."""
+    with db.reading() as con:
+        models = query(con, "queries/models_of_document", doc_id=doc_id)["model_id"].to_list()
+    latest = latest_model(db) if len(models) > 1 else None
+    return latest["model_id"] if latest and latest["model_id"] in models else next(iter(models), None)
+
+
+def warn_of_another_model(scored_by: str | None, answers: str) -> None:
+    """Warn that the answers (of a model_id) are not those of the model that scored the text."""
+    if scored_by not in (None, answers):
+        print_warning(
+            f"these answers are of the model {answers[:12]}, but the text's scores are of {str(scored_by)[:12]}; "
+            "name the settings of that night with --config (model, risk_map)"
+        )
+
+
+def as_json(text: str, found: Explanation, model_id: str, scored_by: str | None) -> dict[str, Any]:
     """The explanation as plain JSON values, with the words in question beside their places."""
     return {
+        "model_id": model_id,
+        "scored_by": scored_by,
         "passage": {"first": found.first, "last": found.last, "text": text[found.first : found.last]},
         "p_high": round(found.p_high, 6),
         "criterion": found.criterion,
@@ -122,32 +150,48 @@ def _plain(text: str) -> str:
 def command(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The text; - reads standard input.")] = None,
     doc_id: Annotated[str | None, typer.Option(help="A document of the database, or the start of its id.")] = None,
-    db: Annotated[Path | None, typer.Option(help="The database file, for --doc-id.")] = None,
-    model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    db: Annotated[
+        Path | None, typer.Option(help="The database file, for --doc-id (default: that of the settings).")
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help='"embedded", a model folder, or a hub id (default: that of the settings, else embedded).'),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu or cuda (default: that of the settings, else auto).")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if it is of this database)."),
+    ] = None,
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Say which sentences and words of a text its answer rests on.
 
     A word's weight is what it adds to the log-odds of high risk, or of the sign that was found, while halves of the
     other words are left out; 0 if it does not stand out of the noise, or if P(high risk) is below 0.3.
+
+    The model and its limits are those of the settings, as `nightly` takes them. An option given here wins.
     """
     if (text is None) == (doc_id is None):
         raise ConfigError("give either a text, or --doc-id and --db")
+    scored_by: str | None = None
     if doc_id is not None:
-        if db is None:
-            raise ConfigError("--doc-id: name the database with --db")
-        database = Database(db)
+        database, _ = named_settings(db, config)
         database.check()
-        chosen = stored_text(database, doc_id)
+        chosen, scored_by = stored_text(database, doc_id)
         print_note("this use was written to the access log (table access_log)")
     else:
         chosen = sys.stdin.read() if text == "-" else str(text)
         if not chosen.strip():
             raise ConfigError("the text is empty; give one in quotes, or - for standard input")
-    (found,) = explain(cast(Answerer, open_scorer(model, device)), [chosen])
+    settings = settings_for(db, config)
+    scorer = cast(Answerer, open_scorer(**settings.model_with(model=model, device=device)))
+    (found,) = explain(scorer, [chosen])
+    model_id = scorer.model.model_id
+    warn_of_another_model(scored_by, model_id)
     if as_json_:
-        print(json.dumps(as_json(chosen, found), ensure_ascii=False, indent=2))
+        print(json.dumps(as_json(chosen, found, model_id, scored_by), ensure_ascii=False, indent=2))
     else:
         print_table(chosen, found)
 

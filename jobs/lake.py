@@ -97,9 +97,16 @@ def ingest(
 @command.command()
 def score(
     lake: LakeOption,
-    model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    weights: Annotated[str, typer.Option(help="auto, dense or nf4.")] = "auto",
+    model: Annotated[
+        str | None,
+        typer.Option(help='"embedded", a model folder, or a hub id (default: that of the settings, else embedded).'),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu or cuda (default: that of the settings, else auto).")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="auto, dense or nf4 (default: that of the settings, else auto).")
+    ] = None,
     engine: Annotated[Engine, typer.Option(help="Worker processes on this machine, or Ray.")] = Engine.LOCAL,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Workers of the engine local (default: one a GPU, else one).")
@@ -107,10 +114,17 @@ def score(
     address: Annotated[
         str | None, typer.Option(help="Ray: join the cluster at this address (default: start one here).")
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
+    ] = None,
 ) -> None:
-    """Score what the model has not scored. Any number of these may run at once, on any machine."""
-    settings = load_settings()
-    load = partial(open_scorer, model, device, settings.risk_map, weights, settings.criteria)
+    """Score what the model has not scored. Any number of these may run at once, on any machine.
+
+    From the settings come the model and its limits, and the list of crisis wording, as `score` takes them.
+    """
+    settings = load_settings(config)
+    choice = settings.model_with(model=model, device=device, weights=weights)
+    device, load = choice["device"], partial(open_scorer, **choice)
     crew: AbstractContextManager[Any]
     if engine is Engine.RAY:
         if workers is not None:

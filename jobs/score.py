@@ -14,6 +14,7 @@ import typer
 
 from jobs.console.app import run
 from jobs.console.feed_options import feed_from_options, with_feed_options
+from jobs.pipeline.people import settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
@@ -23,7 +24,7 @@ from monitor.errors import ConfigError
 from monitor.intake.feeds import feed_finder
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.privacy.pseudonyms import default_key_file
-from monitor.settings import load_settings
+from monitor.settings import Settings
 
 
 @with_feed_options
@@ -33,13 +34,18 @@ def command(
         typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns: CSV, JSON, Parquet, Excel, .zip."),
     ],
     db: Annotated[Path, typer.Option(help="The database file; created if it does not exist.")],
-    model: Annotated[str, typer.Option(help='"embedded", a model folder, or a hub id.')] = "embedded",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    model: Annotated[
+        str | None,
+        typer.Option(help='"embedded", a model folder, or a hub id (default: that of the settings, else embedded).'),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="auto, cpu or cuda (default: that of the settings, else auto).")
+    ] = None,
     on_change: Annotated[
         str | None,
         typer.Option(
             help="A row with a used doc_id, but another time or text: reject, replace or keep_both "
-            "(default: that of risk-monitor.toml here, else reject)."
+            "(default: that of the settings, else reject)."
         ),
     ] = None,
     casefold: Annotated[
@@ -54,9 +60,13 @@ def command(
     key_file: Annotated[
         Path | None,
         typer.Option(
-            envvar="RISK_MONITOR_KEY_FILE",
-            help="Key of the pseudonyms (default: FILE.key beside the database).",
+            help="Key of the pseudonyms (default: that of the settings or of RISK_MONITOR_KEY_FILE, else FILE.key "
+            "beside the database)."
         ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if it is of this database)."),
     ] = None,
     **options: Any,
 ) -> None:
@@ -67,22 +77,23 @@ def command(
     `risk-monitor inspect FILE` proposes them. Rows that cannot be used go to the table rejects with the reason. A
     second run appends nothing; a run after a crash completes the rest. Input without any usable row is an error.
 
+    From the settings come the model and its limits, the rules, feeds and ids, the key and `pseudonyms`, as `nightly`
+    takes them. An option given here wins.
+
     Ids of subjects and documents are replaced by keyed hashes. The key is in RISK_MONITOR_KEY or beside the
     database. Without the key nobody can compute the same hashes again, so do not lose it.
     """
     feed = feed_from_options(**options)
-    settings = load_settings()
-    if key_file is None and settings.db.resolve() == db.resolve():
-        key_file = settings.key_file
+    settings = settings_for(db, config)
     if on_change is not None and on_change not in get_args(OnChange):
         raise ConfigError(f"--on-change {on_change}: use {', '.join(get_args(OnChange))}")
     ids = IdRules(casefold=casefold or settings.ids.casefold, strip=strip or settings.ids.strip)
-    key = None if plain_ids else key_file or default_key_file(db)
     done = score_files(
         inputs,
         Database(db),
-        lambda: open_scorer(model, device),
-        key_file=key,
+        lambda: open_scorer(**settings.model_with(model=model, device=device)),
+        settings.chunk_rows,
+        key_file=_key(settings, db, key_file, plain_ids=plain_ids),
         rules=settings.alert_rules,
         crisis=CrisisList.read(settings.crisis_list),
         feed_of=(lambda _: feed) if feed else feed_finder(settings.feeds, settings.inbox),
@@ -91,6 +102,13 @@ def command(
     )
     print_summary(done.counts, Database(db), done.model, alerts=done.alerts)
     done.counts.check_taken(f"the table rejects of {db}")
+
+
+def _key(settings: Settings, db: Path, key_file: Path | None, *, plain_ids: bool) -> Path | None:
+    """The key file of the pseudonyms: that of the options, else that of the settings; None: ids stay as they are."""
+    if plain_ids or (key_file is None and not settings.pseudonyms):
+        return None
+    return key_file or settings.key_file or default_key_file(db)
 
 
 if __name__ == "__main__":

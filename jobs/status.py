@@ -20,7 +20,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
 from monitor.errors import ConfigError
-from monitor.settings import DEFAULT_FILE, Settings, load_settings
+from monitor.settings import DEFAULT_FILE, load_settings, load_variables
 
 
 def read_health(db: Database, late_hours: float, now: dt.datetime | None = None) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def command(
     """Print whether the runs are in order: the last one, rows, lag, failures, quality. Exit code 3 if not."""
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")
-    settings = Settings() if db and not config else load_settings(config)
+    settings = load_variables() if db and not config else load_settings(config)
     status = read_health(Database(db or settings.db), settings.late_hours)
     if as_json:
         typer.echo(json.dumps({**status, "note": NOT_A_DIAGNOSIS}, default=_in_utc, ensure_ascii=False))

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_folder
-from jobs.pipeline.people import named_database, open_key
+from jobs.pipeline.people import named_database, open_key, settings_for
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.update import latest_model
@@ -32,7 +32,6 @@ from monitor.evaluation.metrics import Metric
 from monitor.evaluation.outcome_measures import measure_outcomes
 from monitor.evaluation.outcomes import Criterion, Outcomes, read_outcomes
 from monitor.privacy.forgetting import possible_ids
-from monitor.settings import load_settings
 from reports.evaluation import outcomes as outcomes_page
 
 Json = dict[str, Any]
@@ -146,7 +145,7 @@ def command(
     database, key_file = named_database(db, config)
     database.check()  # before the folder of the answer is made
     claim_folder(out)
-    result = validate(file, database, key_file, positive, window, load_settings(config).alert_rules)
+    result = validate(file, database, key_file, positive, window, settings_for(db, config).alert_rules)
     (out / "validation.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / "index.html").write_text(outcomes_page.page(result), encoding="utf-8")
     _print(result, out)

@@ -215,6 +215,10 @@ class Settings(BaseSettings):
             "max_pieces": self.max_pieces,
         }
 
+    def model_with(self, **options: Any) -> dict[str, Any]:
+        """`model_choice`, in which an option of the command line that is given (not None) takes its place."""
+        return {**self.model_choice, **{name: value for name, value in options.items() if value is not None}}
+
     @property
     def alert_rules(self) -> AlertRules:
         """The table [alerts] with the alert line that the report draws."""
@@ -252,7 +256,19 @@ def load_settings(config: Path | None = None) -> Settings:
     Raises:
         ConfigError: the file cannot be read, or a key or value in it or in a variable is wrong.
     """
-    given = _read(config or DEFAULT_FILE) if config or DEFAULT_FILE.exists() else {}
+    return _settings(_read(config or DEFAULT_FILE) if config or DEFAULT_FILE.exists() else {}, config)
+
+
+def load_variables() -> Settings:
+    """Settings of the variables alone, for a database that the file is not about.
+
+    Raises:
+        ConfigError: a variable has no such setting, or a wrong value.
+    """
+    return _settings({}, None)
+
+
+def _settings(given: dict[str, Any], config: Path | None) -> Settings:
     _refuse_unknown_variables()
     try:
         return Settings(**given)

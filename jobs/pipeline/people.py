@@ -7,13 +7,13 @@ from pathlib import Path
 
 import duckdb
 
-from jobs.console.progress import print_warning
+from jobs.console.progress import print_note, print_warning
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.privacy import agreement
 from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
 from monitor.privacy.roster import Roster, read_roster
-from monitor.settings import DEFAULT_FILE, Settings, load_settings
+from monitor.settings import DEFAULT_FILE, Settings, load_settings, load_variables
 
 MOST_ROWS_NAMED = 5
 
@@ -37,6 +37,28 @@ def named_settings(db: Path | None, config: Path | None) -> tuple[Database, Sett
     if path is None:
         raise ConfigError("name the database with --db, or the settings with --config")
     return Database(path), settings
+
+
+def settings_for(db: Path | None, config: Path | None) -> Settings:
+    """The settings for work on a database: those of the file, or of the variables alone if the file is of another.
+
+    Args:
+        db: the database that --db names; None: that of the settings.
+        config: the settings file; None: risk-monitor.toml in the working folder, if there is one.
+
+    Raises:
+        ConfigError: the settings cannot be read.
+    """
+    settings = load_settings(config)
+    if db is None or db.resolve() == settings.db.resolve():
+        return settings
+    file = config or DEFAULT_FILE
+    if file.exists():
+        print_note(
+            f"{file} is not used, because its database is {settings.db}; if it should be used for {db}, name that "
+            "there with db"
+        )
+    return load_variables()
 
 
 def open_key(con: duckdb.DuckDBPyConnection, key_file: Path) -> Pseudonyms | None:

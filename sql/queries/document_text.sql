@@ -1,10 +1,11 @@
 -- name: document_text
--- purpose: the text of a document (NULL: it was removed), and the code of its subject; found by doc_id, by the id that the
+-- purpose: the id and text of a document (NULL: it was removed), and the code of its subject; found by doc_id, by the id that the
 --          file gave, or by the first characters of doc_id where no id is the whole of it
 -- grain: one row per document that fits, two at most
 -- frame: all documents that fit: whether one of them has exactly this id
 -- params: doc_id
 SELECT
+    d.doc_id,
     d.text,
     c.code
 FROM documents AS d

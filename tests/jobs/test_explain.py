@@ -16,7 +16,7 @@ from tests.support.keyword_scorer import KeywordScorer
 
 @pytest.fixture(autouse=True)
 def word_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.explain.open_scorer", lambda model, device: WordScorer())
+    monkeypatch.setattr("jobs.explain.open_scorer", lambda **_: WordScorer())
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +65,9 @@ def test_an_empty_text_has_no_answer_to_explain(text: str) -> None:
 def test_a_document_is_found_by_its_id_and_its_use_is_logged(db: Database) -> None:
     with db.reading() as con:
         ids = dict(con.execute("SELECT given_id, doc_id FROM documents").fetchall())
-    assert stored_text(db, "ab") == "c"
-    assert stored_text(db, "ab1") == stored_text(db, ids["ab1"]) == stored_text(db, ids["ab1"][:12]) == TEXT
+    assert stored_text(db, "ab").text == "c"
+    for one in ("ab1", ids["ab1"], ids["ab1"][:12]):
+        assert stored_text(db, one) == (TEXT, "keywords-1")
     with db.reading() as con:
         log = con.execute("SELECT command, n_people FROM access_log").fetchall()
     assert log == [("explain", 1)] * 4
@@ -90,5 +91,5 @@ def test_one_of_text_and_document_is_needed(tmp_path: Path) -> None:
         command()
     with pytest.raises(ConfigError, match="either a text, or --doc-id"):
         command("a", doc_id="b")
-    with pytest.raises(ConfigError, match="--doc-id: name the database"):
+    with pytest.raises(ConfigError, match="name the database with --db"):
         command(doc_id="b")

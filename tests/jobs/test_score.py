@@ -218,7 +218,7 @@ def test_a_wrong_key_is_refused_before_the_model_loads(
 def test_the_key_file_can_be_named(
     db: Path, feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    monkeypatch.setattr("jobs.score.open_scorer", lambda *_: KeywordScorer())
+    monkeypatch.setattr("jobs.score.open_scorer", lambda **_: KeywordScorer())
     monkeypatch.delenv("RISK_MONITOR_KEY", raising=False)
     key, words = tmp_path / "keys" / "of risk", ["score", str(feed), "--db", str(db)]
     if way == "option":

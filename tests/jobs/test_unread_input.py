@@ -74,7 +74,7 @@ DAMAGED: dict[str, Callable[[Path], object]] = {
 @pytest.fixture
 def fails(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Runs a command that must end with exit code 2; returns its last line."""
-    monkeypatch.setattr("jobs.score.open_scorer", lambda *_: KeywordScorer())
+    monkeypatch.setattr("jobs.score.open_scorer", lambda **_: KeywordScorer())
 
     return partial(last_line, capfd)
 
