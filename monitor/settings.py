@@ -2,7 +2,7 @@
 
 Unknown keys and variables are errors, so that a misspelling does not silently mean the default. Paths in the file,
 and default paths, are relative to the folder of the file, because cron starts runs anywhere. Paths in variables are
-relative to the working folder.
+relative to the working folder. In both `~` is the home folder.
 """
 
 from __future__ import annotations
@@ -99,6 +99,11 @@ class Report(BaseModel):
     days: Count = Field(366, description="days that the charts cover")
     cohorts: tuple[str, ...] = Field((), description="only texts of these cohorts; default: of all")
 
+    @field_validator(*_REPORT_PATHS)
+    @classmethod
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return value and _with_home(value)
+
     @model_validator(mode="after")
     def _may_name_people(self) -> Report:
         if self.roster is not None and self.mode != "case":
@@ -178,6 +183,16 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read variables first, then arguments (the file's values), and nothing else."""
         return env_settings, init_settings
+
+    @field_validator(*_PATHS)
+    @classmethod
+    def _expand_home(cls, value: Path | None) -> Path | None:
+        return value and _with_home(value)
+
+    @field_validator("model")
+    @classmethod
+    def _expand_home_of_model(cls, value: str) -> str:
+        return str(_with_home(value)) if value.startswith("~") else value
 
     @field_validator("notify", mode="before")
     @classmethod
@@ -291,28 +306,33 @@ def _read(config: Path) -> dict[str, Any]:
     folder = config.resolve().parent
     for key in _PATHS:
         path = given.get(key, Settings.model_fields[key].default)
-        if isinstance(path, str | Path):
-            given[key] = folder / _with_home(path)
+        if path is not None:
+            given[key] = _beside(folder, path)
     for report in given["reports"] if isinstance(given.get("reports"), list) else ():
         for key in _REPORT_PATHS:
-            if isinstance(report, dict) and isinstance(report.get(key), str):
-                report[key] = folder / _with_home(report[key])
+            if isinstance(report, dict) and key in report:
+                report[key] = _beside(folder, report[key])
     model = given.get("model")
-    if isinstance(model, str) and (folder / _with_home(model)).is_dir():
-        given["model"] = str(folder / _with_home(model))
+    if isinstance(model, str) and (folder / model).is_dir():
+        given["model"] = str(folder / model)
     return given
 
 
+def _beside(folder: Path, path: object) -> object:
+    """A path of the file, relative to its folder; what begins with `~`, or is no path, is left to its check."""
+    return folder / path if isinstance(path, str | Path) and not str(path).startswith("~") else path
+
+
 def _with_home(path: str | Path) -> Path:
-    """The path with `~` and `~user` replaced by the home folder.
+    """The path with `~` or `~user` replaced by the home folder.
 
     Raises:
-        ConfigError: there is no such user, or the user has no home folder.
+        ValueError: there is no such user, or the user has no home folder.
     """
     try:
         return Path(path).expanduser()
     except RuntimeError as error:
-        raise ConfigError(f"{path}: there is no such user or no home folder; write the whole path") from error
+        raise ValueError(f"{path}: there is no such user or no home folder; write the whole path") from error
 
 
 def _refuse_unknown_variables() -> None:

@@ -214,7 +214,7 @@ def test_a_wrong_key_is_refused_before_the_model_loads(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("way", ["option", "variable", "settings of this database"])
+@pytest.mark.parametrize("way", ["option", "variable", "variable with ~", "settings of this database"])
 def test_the_key_file_can_be_named(
     db: Path, feed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
@@ -225,6 +225,9 @@ def test_the_key_file_can_be_named(
         words += ["--key-file", str(key)]
     elif way == "variable":
         monkeypatch.setenv("RISK_MONITOR_KEY_FILE", str(key))
+    elif way == "variable with ~":
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("RISK_MONITOR_KEY_FILE", "~/keys/of risk")
     else:
         write(tmp_path / "risk-monitor.toml", f'db = "{db.name}"\nkey_file = "keys/of risk"\n')
         monkeypatch.chdir(tmp_path)

@@ -55,6 +55,29 @@ def test_a_variable_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.Monke
     assert (settings.chunk_rows, settings.db, settings.threshold) == (7, Path("here.duckdb"), 0.25)
 
 
+def test_the_home_folder_is_meant_alike_in_variables_and_in_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    names = ("db", "inbox", "out", "snapshot", "key_file", "crisis_list", "model")
+    report = '[[reports]]\nmode = "case"\nfolder = "~/a"\nroster = "~/b.csv"\n'
+    lines = "".join(f'{name} = "~/{name}"\n' for name in names)
+    in_file = load_settings(config(tmp_path, lines + report))
+    for name in names:
+        monkeypatch.setenv(f"RISK_MONITOR_{name.upper()}", f"~/{name}")
+    monkeypatch.setenv("RISK_MONITOR_REPORTS", '[{"mode": "case", "folder": "~/a", "roster": "~/b.csv"}]')
+    assert load_settings() == in_file
+    assert {name: str(getattr(in_file, name)) for name in names} == {name: str(tmp_path / name) for name in names}
+    assert in_file.reports[0].folder == tmp_path / "a"
+    monkeypatch.setenv("RISK_MONITOR_DB", "~nobody-here/risk.duckdb")
+    with pytest.raises(ConfigError, match=r"variable RISK_MONITOR_DB: db: ~nobody-here.*write the whole path"):
+        load_settings()
+    monkeypatch.delenv("RISK_MONITOR_DB")
+    monkeypatch.delenv("RISK_MONITOR_OUT")
+    with pytest.raises(ConfigError, match=r"night\.toml: out: ~nobody-here.*write the whole path"):
+        load_settings(config(tmp_path, 'out = "~nobody-here/out"'))
+
+
 @pytest.mark.parametrize(
     ("content", "parts"),
     [
