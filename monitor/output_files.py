@@ -8,7 +8,7 @@ before its file is written, so a killed run leaves no file that the next run wou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from monitor.errors import ConfigError
 
@@ -33,7 +33,7 @@ class OutputFiles:
         earlier: finds the files that a version without lists left, if there is no list yet.
 
     Raises:
-        OSError: the list cannot be read.
+        ConfigError: the list names a file outside of the folder. OSError: the list cannot be read.
     """
 
     def __init__(self, folder: Path, kind: str, earlier: Callable[[], Iterable[Path]] = tuple) -> None:
@@ -43,7 +43,13 @@ class OutputFiles:
         if self._listed:
             self._names = set(self._list.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
         else:
-            self._names = {self._name(path) for path in earlier()}
+            self._names = {self._name(path) for path in earlier()} - self._of_other_kinds()
+        for name in sorted(self._names):
+            if not self._is_inside(name):
+                raise ConfigError(
+                    f"{self._list}: this list names {name!r}, which lies outside of its folder; risk-monitor wrote "
+                    "no such line, so look at the list and remove it"
+                )
 
     @property
     def paths(self) -> list[Path]:
@@ -51,13 +57,14 @@ class OutputFiles:
         return [self.folder / name for name in sorted(self._names)]
 
     def check(self, paths: Iterable[Path]) -> None:
-        """Check that each of these files is missing or one of ours.
+        """Check that each of these files is missing or one of ours. We write no links, and nothing through them.
 
         Raises:
             ConfigError: a file is somebody else's.
         """
         for path in paths:
-            if self._name(path) not in self._names and (path.exists() or path.is_symlink()):
+            foreign = path.is_symlink() or (self._name(path) not in self._names and path.exists())
+            if foreign or not self._is_inside(self._name(path)):
                 raise ConfigError(
                     f"{path}: risk-monitor did not write this file, and does not replace it; move it away, or name "
                     "another folder"
@@ -83,12 +90,25 @@ class OutputFiles:
         """
         kept = {self._name(path) for path in paths}
         for name in self._names - kept:
-            (self.folder / name).unlink(missing_ok=True)
+            if not (self.folder / name).is_symlink():
+                (self.folder / name).unlink(missing_ok=True)
         self._names = kept
         self._save()
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
+
+    def _is_inside(self, name: str) -> bool:
+        """Whether a name stays within the folder, also where a folder below it is a link."""
+        parts = PurePosixPath(name).parts
+        if not parts or PurePosixPath(name).is_absolute() or ".." in parts:
+            return False
+        return (self.folder / name).parent.resolve().is_relative_to(self.folder.resolve())
+
+    def _of_other_kinds(self) -> set[str]:
+        """The names in the other lists of this folder."""
+        lists = (file for file in self.folder.glob(f"{LIST_PREFIX}*") if file != self._list and file.is_file())
+        return {name for file in lists for name in file.read_text("utf-8", "surrogateescape").splitlines()}
 
     def _save(self) -> None:
         unfinished = self._list.with_name(f"{self._list.name}.new")
