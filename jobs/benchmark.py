@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.console.app import run
-from jobs.console.output_folder import claim_folder
+from jobs.console.output_folder import claim_files
 from jobs.console.progress import print_note
 from monitor.corpora.splits import load_splits
 from monitor.demo.feed import demo_texts
@@ -35,6 +35,9 @@ FORMAT = 2  # of benchmark.json
 GPU_TEXTS = 24576
 TRAINING_TEXTS, EPOCHS = 16000, 3
 NARROWEST = 118  # least width of the table in columns, if the output is no terminal
+
+
+FILES = ("benchmark.json", "benchmark.png", "benchmark.svg")
 
 
 def benchmark(
@@ -66,7 +69,8 @@ def benchmark(
         raise ConfigError(f"--measure {measure}: use all, scoring or training")
     if measure == "training" and not cuda:
         raise ConfigError("--measure training: training is timed only on a GPU; leave the option out")
-    claim_folder(out)
+    files = claim_files(out, "benchmark", FILES, ("machine", "torch", "rows"))
+    files.claim(*(out / name for name in FILES))
     results: dict[str, Any] = {
         "format": FORMAT,
         "device": speed_table.device_name("cuda" if cuda else "cpu"),

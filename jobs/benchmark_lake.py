@@ -35,7 +35,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import new_app, run_group
-from jobs.console.output_folder import claim_folder
+from jobs.console.output_folder import claim_files, claim_folder
 from jobs.console.progress import print_note
 from jobs.pipeline.lake.local_engine import CARDS, LocalCrew, visible_cards
 from jobs.pipeline.lake.ray_engine import RayCrew
@@ -218,6 +218,8 @@ def workers(
 ) -> None:
     """Measure how well shards are handed out, with a scorer that sleeps: efficiency 1 would lose no time."""
     results = []
+    names = ["workers.json", *(f"lake-{n}" for n in map(int, counts.split(",")))]
+    claim_files(out, "workers", names, ("workers", "efficiency")).claim(*(out / name for name in names))
     for n in map(int, counts.split(",")):
         n_texts = 50 * n * shards_each
         lake = _texts_lake(out / f"lake-{n}", n * shards_each, word_texts(n_texts))
@@ -239,6 +241,9 @@ def gpus(
     load = partial(_warm_scorer, model)
     texts_of = word_texts if model == RANDOM else _numbered_texts
     results: list[dict[str, Any]] = []
+    names = [f"{scaling}-{n}" for scaling in ("strong", "weak") for n in map(int, counts.split(","))]
+    names.insert(0, "gpus.json")
+    claim_files(out, "gpus", names, ("scaling", "texts_per_s")).claim(*(out / name for name in names))
     first = None
     peak, per_token = in_own_process(_peak_and_operations, RANDOM) if model == RANDOM else (1.0, 1.0)
     for scaling in ("strong", "weak"):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from jobs.console.output_folder import claim_files
 from jobs.console.progress import format_duration, print_note
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.night import run_pipeline
@@ -73,12 +74,13 @@ def benchmark_night(
         ConfigError: `out` cannot be written.
         ModelError: the model is not found.
     """
+    files = claim_files(out, "night", ["night.json"], ("reading", "night"))
     try:
-        out.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=out, prefix=".night-") as folder:
             reading = _read_rows(Path(folder), texts, n_rows)
             night = _time_night(Path(folder), texts, n_texts, lambda: open_scorer(model, device))
         results = {"reading": reading, "night": night}
+        files.claim(out / "night.json")
         (out / "night.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise cannot_write(f"--out {out}", error) from error

@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
-from jobs.console.output_folder import claim_folder
+from jobs.console.output_folder import claim_files
 from jobs.console.progress import print_note
 from monitor.database.statements import SQL
 from monitor.errors import ConfigError
@@ -88,8 +88,10 @@ def command(
     """Measure the 7- and 28-day windows of all subjects over many scores."""
     if min(rows, subjects, threads) < 1:
         raise ConfigError("--rows, --subjects and --threads are whole numbers of at least 1")
-    claim_folder(out)
-    results = measure(out / f"windows-{rows}-{subjects}.duckdb", rows, subjects, threads, memory)
+    db = out / f"windows-{rows}-{subjects}.duckdb"
+    files = claim_files(out, "windows", ["windows.json", db.name], ("texts_in_windows", "file_gib"))
+    files.claim(db, out / "windows.json")
+    results = measure(db, rows, subjects, threads, memory)
     (out / "windows.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     Console().print_json(data=results)
 

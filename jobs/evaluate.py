@@ -164,7 +164,7 @@ def _check_writable(out: Path, db: Path | None) -> None:
         if folder:
             claim_folder(folder, option)
     try:
-        report.evaluation_files(out).check(out / name for name in report.FIXED_NAMES)
+        report.evaluation_files(out).check(report.possible_files(out))
         if (file := out / "metrics.json").exists():
             file.open("ab").close()
     except OSError as error:

@@ -33,10 +33,17 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.console.app import run
-from jobs.console.output_folder import claim_folder
+from jobs.console.output_folder import claim_files
 from jobs.console.progress import print_note, progress
-from jobs.evaluation.compare_fusion import run_fusion
-from jobs.evaluation.replay_texts import print_replay, read_design, run_replay, scored_database, tell_kept
+from jobs.evaluation.compare_fusion import claim_fusion, run_fusion
+from jobs.evaluation.replay_texts import (
+    claim_replay,
+    print_replay,
+    read_design,
+    run_replay,
+    scored_database,
+    tell_kept,
+)
 from jobs.evaluation.trained_texts import training_hashes
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
@@ -52,6 +59,7 @@ from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
 from monitor.evaluation.replay import Design
+from monitor.output_files import OutputFiles
 from monitor.settings import load_settings
 from monitor.windows import window_queries
 from reports.evaluation import alert_curves
@@ -64,6 +72,8 @@ GRIDS: Mapping[str, Sequence[float]] = {
     "change": tuple(step / 5 for step in range(5, 21)),
     "sustained": tuple(range(1, 11)),
 }
+FILES = ("alerts.json", "alerts.png", "alerts.svg")
+DRAWN = ("feed.csv", "truth.csv")
 LEAD_IN = re.compile(r"\b[iI](?:'m|m| am)?(?: just| still| really)? (?:feel|felt|feeling)(?: so| like)?\s+")
 LAST_DAY = dt.date(9999, 12, 30)
 KNOWN_MEASURES = {
@@ -125,12 +135,28 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
     }
 
 
+def claim_alerts(out: Path, *, drawn: bool = False) -> OutputFiles:
+    """Our files in the folder `out`, checked; with the feed and its truth if they are to be drawn.
+
+    Raises:
+        ConfigError: a file is somebody else's, or the folder cannot be written.
+    """
+    files = claim_files(out, "alerts", FILES, ("model_id", "subject_years", "curves"))
+    if drawn:
+        files.check(out / name for name in DRAWN)
+    return files
+
+
 def draw_feeds(seeds: Sequence[int], out: Path, *, lead_ins: bool = True) -> tuple[Path, Path]:
     """Write the demo feeds of these seeds into one feed and one truth file; a subject starts with its seed.
 
     Without `lead_ins`, "I feel so" and the like are cut out of every text.
+
+    Raises:
+        ConfigError: one of the files is somebody else's.
     """
-    feed, truth = out / "feed.csv", out / "truth.csv"
+    feed, truth = (out / name for name in DRAWN)
+    claim_alerts(out, drawn=True).claim(feed, truth)
     texts, periods = [], []
     for seed in seeds:
         drawn = generate(seed)
@@ -157,7 +183,12 @@ def evaluate(
     rules: AlertRules,
     load: Callable[[], Scorer],
 ) -> Json:
-    """Score the feed unless a database is given, replay it, and write alerts.json and the pictures into `out`."""
+    """Score the feed unless a database is given, replay it, and write alerts.json and the pictures into `out`.
+
+    Raises:
+        ConfigError: one of the files is somebody else's; nothing is scored then.
+    """
+    files = claim_alerts(out)
     if db is None:
         texts = feed or demo_feed_path()
         db = scored_database(texts, out, "alerts")
@@ -170,6 +201,7 @@ def evaluate(
     print_note("replaying")
     with db.reading() as con:
         results = replay(con, model_id, rules, truth)
+    files.claim(*(out / name for name in FILES))
     (out / "alerts.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     names = alert_curves.write_pictures(results, out)
     print_note(f"wrote {', '.join(['alerts.json', *names])} into {out}")
@@ -290,7 +322,7 @@ def command(
     if numbers is not None:
         if any(option is not None for option in (feed, truth, db, seeds, background, low, control)):
             raise ConfigError("--numbers simulates people; leave --feed, --truth, --db, --seeds and the replay out")
-        claim_folder(out)
+        claim_fusion(out)
         run_fusion(numbers, seed, out)
         return
     if background is not None or low or control:
@@ -300,7 +332,7 @@ def command(
             raise ConfigError("--background takes no --feed, --truth, --db or --seeds; leave them out")
         design = read_design(days, onset, within, dose, incidence, least_texts, seed, in_order=in_order)
         rules = load_settings(config).alert_rules
-        claim_folder(out)
+        claim_replay(out)
         trained = training_hashes(model)
         found = run_replay(
             background, low, control or (), design, rules, lambda: open_scorer(model, device), out, trained
@@ -312,7 +344,7 @@ def command(
     if seeds is not None and not (1 <= seeds <= 1000 and truth is None):
         raise ConfigError("--seeds generates 1 to 1000 feeds with their truth; leave --truth out")
     rules = load_settings(config).alert_rules
-    claim_folder(out)
+    claim_alerts(out, drawn=seeds is not None)
     if seeds is not None:
         feed, truth = draw_feeds(range(first_seed, first_seed + seeds), out, lead_ins=lead_ins)
     elif feed is None and db is None:

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.console.app import run
-from jobs.console.output_folder import claim_folder
+from jobs.console.output_folder import claim_files
 from jobs.evaluation.trained_texts import training_hashes
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
@@ -49,10 +49,10 @@ def command(
     texts: Annotated[int, typer.Option(help="At most this many texts a contrast, drawn with a fixed seed.")] = 3000,
 ) -> None:
     """Measure a model on text unlike its corpus, beside cheap baselines: comments, tweets, posts, written texts."""
+    files = claim_files(out, "transfer", ["transfer.json"], ("model_id", "values"))
     comments = read_comments(data / "goemotions_train_dev.parquet", "dev")
     posts, stressed = read_stress(data / "dreaddit_train.parquet")
     all_contrasts = read_contrasts(data)
-    claim_folder(out)
     untrained, left_out = _without_trained(all_contrasts, training_hashes(model))
     contrasts = [contrast.sample(texts) for contrast in untrained]
     scorer = open_scorer(model, device)
@@ -78,6 +78,7 @@ def command(
         "left_out_as_trained_on": left_out,
         "note": NOT_A_DIAGNOSIS,
     }
+    files.claim(out / "transfer.json")
     (out / "transfer.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     console = Console()
     counts = ", ".join(f"{n:,} {kind}" for kind, n in sizes.items())

@@ -20,7 +20,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.console.app import run
-from jobs.console.output_folder import claim_folder
+from jobs.console.output_folder import claim_files
 from jobs.pipeline.people import named_database, open_key, settings_for
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
@@ -34,6 +34,7 @@ from monitor.evaluation.outcomes import Criterion, Outcomes, read_outcomes
 from monitor.privacy.forgetting import possible_ids
 from reports.evaluation import outcomes as outcomes_page
 
+FILES = ("validation.json", "index.html")
 Json = dict[str, Any]
 
 
@@ -144,8 +145,9 @@ def command(
         raise ConfigError(f"--window {window}: give 1 to 366 days")
     database, key_file = named_database(db, config)
     database.check()  # before the folder of the answer is made
-    claim_folder(out)
+    files = claim_files(out, "validation", FILES, ("criterion", "window_days"))
     result = validate(file, database, key_file, positive, window, settings_for(db, config).alert_rules)
+    files.claim(*(out / name for name in FILES))
     (out / "validation.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / "index.html").write_text(outcomes_page.page(result), encoding="utf-8")
     _print(result, out)

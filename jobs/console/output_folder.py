@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from monitor.errors import ConfigError, cannot_write
+from monitor.output_files import OutputFiles
 
 MODEL_PARTS = ("monitor.json", "config.json", "adapter", "base")
+TRAINING_FILES = ("training_list.npy", "training_curve.json", "training_curve.png")
+OUR_PAGE = '<a class="skip" href="#main">'
 
 
 def claim_folder(out: Path, option: str = "--out") -> None:
@@ -23,15 +28,52 @@ def claim_folder(out: Path, option: str = "--out") -> None:
         raise cannot_write(f"{option} {out}", error) from error
 
 
+def claim_files(out: Path, kind: str, names: Sequence[str], marks: Sequence[str] = ()) -> OutputFiles:
+    """Make the folder of --out, and check that each of these files is missing or was written by us.
+
+    Whoever writes them calls `claim` of the result just before.
+
+    Args:
+        out: the folder.
+        kind: of the files, as `OutputFiles` takes it.
+        names: of the files.
+        marks: what the first file holds if a version without lists wrote it.
+
+    Raises:
+        ConfigError: a file is somebody else's, or the folder cannot be written. StoreError: the disk is full.
+    """
+    claim_folder(out)
+    try:
+        files = OutputFiles(out, kind, lambda: _earlier_files(out, names, marks))
+        files.check(out / name for name in names)
+    except OSError as error:
+        raise cannot_write(f"--out {out}", error) from error
+    return files
+
+
+def _earlier_files(out: Path, names: Sequence[str], marks: Sequence[str]) -> Iterator[Path]:
+    """The files of a version without lists, recognised by what the first of them, and each page, holds."""
+    with suppress(OSError, UnicodeDecodeError):
+        text = (out / names[0]).read_text("utf-8")
+        if marks and all(f'"{mark}"' in text for mark in marks):
+            for path in (out / name for name in names):
+                if path.suffix != ".html" or not path.exists() or OUR_PAGE in path.read_text("utf-8"):
+                    yield path
+
+
 def claim_model_folder(out: Path) -> None:
     """The same for a folder that will hold a model; no model in it is overwritten.
 
     Raises:
-        ConfigError: it cannot be made or written to, or holds a part of a model.
+        ConfigError: it cannot be made or written to, or holds a part of a model or of a training.
     """
     parts = [name for name in MODEL_PARTS if (out / name).exists()]
     if parts:
         raise ConfigError(
             f"--out {out}: holds a model already ({', '.join(parts)}); name another folder, or move that one away"
+        )
+    if theirs := [name for name in TRAINING_FILES if (out / name).exists()]:
+        raise ConfigError(
+            f"--out {out}: holds {', '.join(theirs)}, which training would replace; name another folder"
         )
     claim_folder(out)

@@ -10,18 +10,31 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from jobs.console.output_folder import claim_files
 from jobs.console.progress import print_note
 from monitor import NOT_A_DIAGNOSIS
 from monitor.evaluation.fusion import SHIFTS, Design, compare
+from monitor.output_files import OutputFiles
 
 TITLES = {"texts": "texts alone (change)", "fusion": "fusion, weights 1 and -1", "half": "fusion, weights 1 and -0.5"}
 Json = dict[str, Any]
 
 
+def claim_fusion(out: Path) -> OutputFiles:
+    """Our file in the folder `out`, checked.
+
+    Raises:
+        ConfigError: the file is somebody else's, or the folder cannot be written.
+    """
+    return claim_files(out, "fusion", ["fusion.json"], ("shifts", "tuning_seed"))
+
+
 def run_fusion(subjects: int, seed: int, out: Path) -> Json:
     """Compare the rules on simulated people, print the table, and write fusion.json into `out`."""
+    files = claim_fusion(out)
     print_note("simulating people, and seeking limits with equal false alarms")
     found = compare(Design(subjects=subjects), SHIFTS, seed)
+    files.claim(out / "fusion.json")
     (out / "fusion.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
     table = Table("number falls by", "rule", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("limit", "false alarms a subject-year", "found in 21 days", "mean delay, days", "days sooner"):

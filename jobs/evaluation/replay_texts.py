@@ -18,6 +18,7 @@ import numpy.typing as npt
 import polars as pl
 from rich.console import Console
 
+from jobs.console.output_folder import claim_files
 from jobs.console.progress import print_note
 from jobs.pipeline.inbox import sha256_of
 from jobs.pipeline.score_files import score_files
@@ -30,16 +31,27 @@ from monitor.errors import ConfigError, DataError
 from monitor.evaluation.replay import Design, Pool, Scored, replay
 from monitor.intake.documents import find_inputs
 from monitor.model.files import text_hash
+from monitor.output_files import OutputFiles
 from monitor.scratch_folder import scratch_folder
 from reports.evaluation import replay_page
 from reports.evaluation.text_tables import as_text
 
 Json = dict[str, Any]
+FILES = ("replay.json", "replay.html", "replay.png", "replay.svg")
 MOST_DAYS = 3_660
 LABEL, CONTROL = "label", "other label"
 LABELS = ("0", "1")
 NO_LIST: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
 FIRST_TIME = dt.datetime(2000, 1, 1)  # of texts without a time; only their order counts
+
+
+def claim_replay(out: Path) -> OutputFiles:
+    """Our files in the folder `out`, checked.
+
+    Raises:
+        ConfigError: a file is somebody else's, or the folder cannot be written.
+    """
+    return claim_files(out, "replay", FILES, ("design", "arms"))
 
 
 def run_replay(
@@ -65,8 +77,10 @@ def run_replay(
         trained: the model's training list; the texts of pools that stand in it are left out.
 
     Raises:
-        DataError: a file cannot be read, or nobody in the background can be replayed.
+        DataError: a file cannot be read, or nobody in the background can be replayed. ConfigError: two pools have one
+        name, or a file in `out` is somebody else's.
     """
+    files = claim_replay(out)
     names = [path.name.split(".")[0] for path in (*low, *control)]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"two pools are called {twice[0]}; a pool is called by its file, so rename one")
@@ -86,6 +100,7 @@ def run_replay(
     tell_kept(out)
     print_note("replaying")
     results = replay(own, scored, rules, design, model_id) | {"rejects": rejects}
+    files.claim(*(out / name for name in FILES))
     (out / "replay.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     written = replay_page.write(results, out)
     print_note(f"wrote {', '.join(['replay.json', *written])} into {out}")

@@ -36,6 +36,7 @@ from reports.style.wording import Words, count, percent
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
 WIDTH = 1180
 METRICS = "metrics.json"
+FIGURES = ("method_comparison", "confusion_matrices", "roc_pr", "reliability", "per_class", "training_curve")
 FIXED_NAMES = (METRICS, "index.html", "Summary_Report.txt", "Technical_Report.md")
 MARKS = ("<!-- evaluation -->", "<!-- end of evaluation -->")
 
@@ -62,6 +63,12 @@ def write(metrics: Json, out: Path) -> None:
         _save(_page(metrics, figures, tables, charts), out / "index.html")
     _save(summary(metrics, tables), out / "Summary_Report.txt")
     _save(technical_report(metrics, tables, figures), out / "Technical_Report.md")
+
+
+def possible_files(out: Path) -> list[Path]:
+    """Every file that the report may have."""
+    pictures = (f"{name}.{suffix}" for name in FIGURES for suffix in ("html", "png", "svg"))
+    return [out / name for name in (*FIXED_NAMES, *pictures)]
 
 
 def evaluation_files(out: Path) -> OutputFiles:
