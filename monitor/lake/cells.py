@@ -9,22 +9,24 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 
 import duckdb
 import pyarrow.dataset as ds
 
 from monitor.lake.scratch import open_scratch, view_sql
-from monitor.lake.shards import Lake, Listing, Shard, derived_path
+from monitor.lake.shards import CELLS, KEY, Lake, Listing, Shard, derived_path
+from monitor.lake.storage import OURS
 
-CELLS = "cells"
 VIEW = "daily_cells"
+FILE = re.compile(rf"{CELLS}/model_id=({KEY.pattern})/month=\d{{4}}-\d{{2}}/([0-9a-f]{{32}}\.parquet|{OURS.pattern})")
 CellKey = tuple[str, str]  # model_id and month
 
 
 def current_cells(lake: Lake, listing: Listing) -> dict[CellKey, str]:
     """The paths of the files of cells that sum exactly the scores of their model and month."""
-    stored = {path for path, _ in lake.storage.list_files(CELLS)}
+    stored = _stored(lake)
     if not stored:
         return {}
     return {key: path for key, path in _paths(listing, view_sql(VIEW)).items() if path in stored}
@@ -40,7 +42,7 @@ def write_cells(lake: Lake, listing: Listing, before: dt.date) -> int:
     """
     paths = _paths(listing, view_sql(VIEW))
     closed = {key: path for key, path in paths.items() if key[1] < f"{before:%Y-%m}"}
-    stored = {path for path, _ in lake.storage.list_files(CELLS)}
+    stored = _stored(lake)
     for path in sorted(stored - set(paths.values())):
         lake.storage.remove(path)
     n_new = 0
@@ -58,9 +60,14 @@ def write_cells(lake: Lake, listing: Listing, before: dt.date) -> int:
 def remove_cells(lake: Lake, months: Iterable[str]) -> None:
     """Remove the cells of some months, whose scores changed: they still hold rows of who was forgotten."""
     ends = tuple(f"/month={month}/" for month in months)
-    for path, _ in lake.storage.list_files(CELLS):
+    for path in _stored(lake):
         if any(end in path for end in ends):
             lake.storage.remove(path)
+
+
+def _stored(lake: Lake) -> set[str]:
+    """The files of cells, complete or not; those of others are left out."""
+    return {path for path, _ in lake.storage.list_files(CELLS) if FILE.fullmatch(path)}
 
 
 def _write(lake: Lake, con: duckdb.DuckDBPyConnection, path: str, scored: Mapping[Shard, str]) -> bool:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from monitor.lake.cells import write_cells
 from monitor.lake.replacement import finish_replacements, replace_shards
 from monitor.lake.shards import (
+    FOLDERS,
     Lake,
     Listing,
     Shard,
@@ -46,7 +47,7 @@ def compact(lake: Lake, before: dt.date, rows: int = MERGED_ROWS) -> Compacted:
     Raises:
         StoreError: a file cannot be read or written; run again.
     """
-    lake.storage.remove_unfinished(UNFINISHED_S)
+    lake.storage.remove_unfinished(FOLDERS, UNFINISHED_S)
     finish_replacements(lake)
     listing = lake.list_shards()
     n_old = n_new = 0

@@ -16,7 +16,7 @@ from monitor.database.statements import statement
 from monitor.lake.cells import remove_cells
 from monitor.lake.replacement import Derived, finish_replacements, remove_shards, replace_shards
 from monitor.lake.scratch import open_scratch, rows_of
-from monitor.lake.shards import SMALL_TABLES, Lake, Listing, Shard, derived_path, document_path, shard_name
+from monitor.lake.shards import FOLDERS, SMALL_TABLES, Lake, Listing, Shard, derived_path, document_path, shard_name
 from monitor.lake.stored import shards_with_subjects
 
 COPIED = ("files", "rejects", "runs")  # small tables that may name a subject
@@ -33,7 +33,7 @@ def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
     Returns:
         table -> number of rows removed or changed, where there are any.
     """
-    lake.storage.remove_unfinished(ABANDONED_S)
+    lake.storage.remove_unfinished(FOLDERS, ABANDONED_S)
     finish_replacements(lake)
     listing = lake.list_shards()
     removed = Counter[str]()
@@ -58,7 +58,7 @@ def drop_texts(lake: Lake, before: dt.datetime) -> int:
     Returns:
         the number of removed texts.
     """
-    lake.storage.remove_unfinished(ABANDONED_S)
+    lake.storage.remove_unfinished(FOLDERS, ABANDONED_S)
     finish_replacements(lake)
     listing = lake.list_shards()
     n_removed = 0

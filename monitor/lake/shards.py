@@ -36,6 +36,8 @@ SMALL_TABLES: Mapping[str, tuple[str, ...]] = {
 }
 """Tables with few rows -> their primary keys. Their files may overlap: `lake open` keeps one row a key."""
 REPLACED = "replaced"
+CELLS = "cells"
+FOLDERS = (DOCUMENTS, *DERIVED, *SMALL_TABLES, REPLACED, CELLS)
 SHARD_ROWS = 20_000
 GROUP_ROWS = 122_880  # a row group of DuckDB, so that its threads share a file
 NAME = re.compile(r"[0-9a-f]{32}-(\d+)")

@@ -7,9 +7,10 @@ so a file that exists needs no other mark of being done.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -21,6 +22,7 @@ from pyarrow import fs
 from monitor.errors import BusyError, ConfigError, StoreError
 
 UNFINISHED = ".tmp"  # files being written end in it, and so match no pattern of Parquet files
+OURS = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")  # what `_write_local` calls a file that it is writing
 TRIES = 3
 RETRY_S = 1.0
 
@@ -118,11 +120,17 @@ class Storage:
         with suppress(FileNotFoundError):
             self._retry(lambda: self.filesystem.delete_file(self.full_path(path)), path)
 
-    def remove_unfinished(self, older_s: float) -> None:
-        """Remove the files that killed processes left half written, and that are older than so many seconds."""
-        for path, written in self.list_files(""):
-            if path.endswith(UNFINISHED) and time.time() - written > older_s:
-                self.remove(path)
+    def remove_unfinished(self, folders: Iterable[str], older_s: float) -> None:
+        """Remove the files that killed processes left half written, and that are older than so many seconds.
+
+        Args:
+            folders: the lake's own, directly below the root; no other is looked into.
+            older_s: age in seconds.
+        """
+        for folder in folders:
+            for path, written in self.list_files(folder):
+                if OURS.fullmatch(path.rpartition("/")[2]) and time.time() - written > older_s:
+                    self.remove(path)
 
     @contextmanager
     def only_writer(self) -> Iterator[None]:
