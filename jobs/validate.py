@@ -25,7 +25,7 @@ from jobs.pipeline.people import named_database, open_key, settings_for
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.update import latest_model
-from monitor.database.connection import Database
+from monitor.database.connection import Database, private_files
 from monitor.database.statements import query
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.metrics import Metric
@@ -33,6 +33,7 @@ from monitor.evaluation.outcome_measures import measure_outcomes
 from monitor.evaluation.outcomes import Criterion, Outcomes, read_outcomes
 from monitor.privacy.forgetting import possible_ids
 from reports.evaluation import outcomes as outcomes_page
+from reports.style.rendering import put
 
 FILES = ("validation.json", "index.html")
 Json = dict[str, Any]
@@ -133,7 +134,9 @@ def command(
     out: Annotated[Path, typer.Option(help="Folder for index.html and validation.json.")] = Path("out/validation"),
     config: Annotated[
         Path | None,
-        typer.Option(help="Settings in TOML, with database, key and line (default: risk-monitor.toml here)."),
+        typer.Option(
+            help="Settings in TOML, with database, key and line (default: risk-monitor.toml here, if it is of --db)."
+        ),
     ] = None,
 ) -> None:
     """Compare the scores with clinical outcomes: AUROC, sensitivity and specificity at the alert line, correlations.
@@ -148,8 +151,9 @@ def command(
     files = claim_files(out, "validation", FILES, ("criterion", "window_days"))
     result = validate(file, database, key_file, positive, window, settings_for(db, config).alert_rules)
     files.claim(*(out / name for name in FILES))
-    (out / "validation.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    (out / "index.html").write_text(outcomes_page.page(result), encoding="utf-8")
+    with private_files():
+        put(out / "validation.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+        put(out / "index.html", outcomes_page.page(result))
     _print(result, out)
 
 

@@ -143,7 +143,7 @@ def _usual(path: Path, names: list[str]) -> Criterion:
 def _row(
     subject: str | None, date: str | None, name: str | None, value: str | None, wanted: str
 ) -> tuple[str, dt.date, float] | str:
-    """Subject, day and value, or the reason why the row cannot be used."""
+    """Subject, day and value, or the reason why the row cannot be used; a reason holds nothing of a cell."""
     if not (subject or "").strip():
         return "column subject_id is empty"
     if not scale_name(name or ""):
@@ -151,12 +151,12 @@ def _row(
     try:
         day = dt.date.fromisoformat((date or "").strip()[:10])
     except ValueError:
-        return f"column date: {date!r} is not a date such as 2026-03-01"
+        return "column date: not a date such as 2026-03-01"
     try:
         number = float(value or "")
     except ValueError:
-        return f"column value: {value!r} is not a number"
+        return "column value: not a number"
     low, high = SCALES.get(wanted, (-math.inf, math.inf))
     if not (math.isfinite(number) and low <= number <= high):
-        return f"column value: {number:g} is outside the scale of {wanted} ({low:g} to {high:g})"
+        return f"column value: outside the scale of {wanted} ({low:g} to {high:g})"
     return str(subject).strip(), day, number

@@ -1,6 +1,7 @@
 """risk-monitor validate: from a scored database and a file of outcomes to the page and validation.json."""
 
 import json
+import stat
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,13 @@ def test_outcomes_without_texts_before_them_are_refused_with_counts(db: Path, tm
         command(tmp_path / "o.csv", db=db, out=tmp_path / "out")
     with pytest.raises(ConfigError, match="--window 0"):
         command(tmp_path / "o.csv", db=db, window=0, out=tmp_path / "out")
+
+
+def test_reasons_hold_no_content_of_cells_and_the_files_are_private(db: Path, tmp_path: Path) -> None:
+    more = "s1,a note about Maria,phq9,5\ns2,2026-01-15,phq9,a note about Maria\n"
+    command(outcomes(tmp_path / "o.csv", more), db=db, out=tmp_path / "out")
+    files = [tmp_path / "out" / name for name in ("validation.json", "index.html")]
+    assert json.loads(files[0].read_text())["counts"]["n_rejected"] == 2
+    for file in files:
+        assert "Maria" not in file.read_text()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
