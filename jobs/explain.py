@@ -182,6 +182,8 @@ def command(
         chosen, scored_by = stored_text(database, doc_id)
         print_note("this use was written to the access log (table access_log)")
     else:
+        if db is not None:
+            raise ConfigError(f"--db {db}: a text given here is in no database; leave out --db, or name --doc-id")
         chosen = sys.stdin.read() if text == "-" else str(text)
         if not chosen.strip():
             raise ConfigError("the text is empty; give one in quotes, or - for standard input")

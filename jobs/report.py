@@ -7,6 +7,7 @@ risk-monitor report --config risk-monitor.toml              every report that th
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -27,6 +28,7 @@ from reports.style.wording import Language
 
 
 def command(
+    context: typer.Context,
     db: Annotated[Path | None, typer.Option(help="The database to read.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for the pages and the pictures.")] = None,
     config: Annotated[
@@ -73,8 +75,8 @@ def command(
 ) -> None:
     """Write the offline risk report of a database: HTML pages, PNG and SVG."""
     if config is not None:
-        if db is not None or out is not None:
-            raise ConfigError("--config names database and folders; leave out --db and --out")
+        if ignored := given_options(context, but=("config",)):
+            raise ConfigError(f"--config names database, folders and reports; leave out {' and '.join(ignored)}")
         write_all(config)
         return
     if db is None or out is None:
@@ -98,6 +100,17 @@ def command(
     database = Database(db)
     names = names_of(database, roster, key_file or default_key_file(db))
     _print(write_report(database, out, as_of and as_of.date(), model, options, names=names))
+
+
+def given_options(context: typer.Context, but: Sequence[str]) -> list[str]:
+    """The options that the command line names, beside `but`, in their order."""
+    return [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in but
+        and parameter.name is not None
+        and getattr(context.get_parameter_source(parameter.name), "name", None) == "COMMANDLINE"
+    ]
 
 
 def write_all(config: Path) -> None:

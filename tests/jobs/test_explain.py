@@ -93,3 +93,5 @@ def test_one_of_text_and_document_is_needed(tmp_path: Path) -> None:
         command("a", doc_id="b")
     with pytest.raises(ConfigError, match="name the database with --db"):
         command(doc_id="b")
+    with pytest.raises(ConfigError, match="a text given here is in no database; leave out --db"):
+        command("a", db=tmp_path / "nothere.duckdb")

@@ -121,7 +121,21 @@ def test_a_mistake_in_a_report_is_named_before_a_night_begins(folder: Path, extr
     ("words", "message"),
     [
         (["--db", "risk.duckdb"], "--out"),
-        (["--config", "risk-monitor.toml", "--out", "x"], "leave out --db and --out"),
+        (["--config", "risk-monitor.toml", "--out", "x"], "reports; leave out --out"),
+        (
+            [
+                "--config",
+                "risk-monitor.toml",
+                "--min-cohort",
+                "11",
+                "--mode",
+                "case",
+                "--evidence",
+                "--lang",
+                "zh-TW",
+            ],
+            "leave out --min-cohort and --evidence and --lang and --mode",
+        ),
         (["--db", "risk.duckdb", "--out", "x", "--roster", "roster.csv"], "needs --mode case"),
         (["--db", "risk.duckdb", "--out", "x", "--mode", "cases"], "there is aggregate, people, case"),
     ],
