@@ -9,7 +9,6 @@ up for all missed nights. On SIGTERM or Ctrl-C the job finishes its current chun
 from __future__ import annotations
 
 import datetime as dt
-import inspect
 import logging
 import os
 import shlex
@@ -18,7 +17,6 @@ import subprocess
 import sys
 import threading
 import time
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,13 +25,14 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES
 from apscheduler.schedulers.blocking import BlockingScheduler
 from apscheduler.triggers.base import BaseTrigger
 
-from jobs.console.app import COMMANDS, run
+from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning
+from jobs.pipeline.scheduled_jobs import command_lines
 from monitor.cron import Cron
 from monitor.database import ledger
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
-from monitor.settings import DEFAULT_FILE, Settings, load_settings
+from monitor.settings import DEFAULT_FILE, Settings, absolute_variables, load_settings
 
 CHECK_EVERY_S = 60  # the longest wait until the scheduler notices a changed clock or a wake-up
 NIGHTLY = "nightly"
@@ -97,10 +96,17 @@ class Scheduler(BlockingScheduler):  # type: ignore[misc]
 
 
 class Jobs:
-    """Runs command lines of risk-monitor one after another, each in its own process, until `stop`."""
+    """Runs command lines of risk-monitor one after another, each in its own process, until `stop`.
 
-    def __init__(self, commands: list[list[str]]) -> None:
+    Args:
+        commands: the words of each.
+        folder: where they run: that of the settings file, to which their paths are relative.
+    """
+
+    def __init__(self, commands: list[list[str]], folder: Path) -> None:
         self._commands = commands
+        self._folder = folder
+        self._variables = absolute_variables()
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._stopping = False
@@ -112,7 +118,9 @@ class Jobs:
                 if self._stopping:
                     return
                 # In its own session the child does not receive Ctrl-C; `stop` signals it.
-                self._child = subprocess.Popen([*PROGRAM, *command], start_new_session=True)
+                self._child = subprocess.Popen(
+                    [*PROGRAM, *command], start_new_session=True, cwd=self._folder, env=self._variables
+                )
             code = self._child.wait()
             if code:
                 reason = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
@@ -160,35 +168,10 @@ def last_night(db: Database) -> dt.datetime | None:
         return ledger.last_night(con, NIGHTLY)
 
 
-def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
-    """The words of each job in `schedule.jobs`, with --config added if its command has that option.
-
-    Raises:
-        ConfigError: a job cannot be split into words, or is no command to schedule.
-    """
-    lines = []
-    for line in settings.schedule.jobs:
-        try:
-            words = shlex.split(line)
-        except ValueError as error:
-            raise ConfigError(f"schedule.jobs: {line!r}: {str(error).lower()}") from error
-        if not words or words[0] not in COMMANDS or words[0] == "schedule":
-            raise ConfigError(f"schedule.jobs: {line!r} is no command to schedule, such as {NIGHTLY!r}")
-        module = import_module(f"jobs.{words[0].replace('-', '_')}")
-        if (
-            config is not None
-            and "config" in inspect.signature(module.command).parameters
-            and "--config" not in words
-        ):
-            words += ["--config", str(config)]
-        lines.append(words)
-    return lines
-
-
-def run_scheduler(settings: Settings, cron: Cron, commands: list[list[str]]) -> None:
-    """Run the scheduler until SIGTERM or Ctrl-C."""
+def run_scheduler(settings: Settings, cron: Cron, commands: list[list[str]], folder: Path) -> None:
+    """Run the scheduler until SIGTERM or Ctrl-C; the commands run in the folder of the settings."""
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # build_scheduler prints its warning itself
-    jobs, last = Jobs(commands), last_night(Database(settings.db))
+    jobs, last = Jobs(commands, folder), last_night(Database(settings.db))
     scheduler = build_scheduler(cron, jobs, last)
 
     def stop() -> None:
@@ -318,7 +301,7 @@ def command(
     elif print_systemd:
         typer.echo(systemd(cron, commands, settings, file.parent), nl=False)
     else:
-        run_scheduler(settings, cron, commands)
+        run_scheduler(settings, cron, commands, file.parent)
 
 
 if __name__ == "__main__":

@@ -283,6 +283,18 @@ def load_variables() -> Settings:
     return _settings({}, None)
 
 
+def absolute_variables() -> dict[str, str]:
+    """The environment for a process in another folder: paths in the variables of the settings are absolute."""
+    names = {f"{PREFIX}{key}".upper() for key in _PATHS}
+    model = f"{PREFIX}MODEL"
+    return {
+        name: str(Path(value).absolute())
+        if value and (name.upper() in names or (name.upper() == model and Path(value).is_dir()))
+        else value
+        for name, value in os.environ.items()
+    }
+
+
 def _settings(given: dict[str, Any], config: Path | None) -> Settings:
     _refuse_unknown_variables()
     try:

@@ -18,7 +18,8 @@ from apscheduler.schedulers import base, blocking
 
 from jobs import schedule
 from jobs.console.app import COMMANDS
-from jobs.schedule import Jobs, Scheduler, build_scheduler, command_lines, crontab, last_night, systemd
+from jobs.pipeline.scheduled_jobs import command_lines
+from jobs.schedule import Jobs, Scheduler, build_scheduler, crontab, last_night, systemd
 from monitor.cron import Cron
 from monitor.database import ledger
 from monitor.database.connection import Database
@@ -264,7 +265,7 @@ def test_a_stopped_scheduler_lets_its_child_end_and_starts_no_other(tmp_path: Pa
         "schedule.PROGRAM = (sys.executable, '-c')\n"
         "schedule.last_night = lambda db: dt.datetime(2026, 1, 5)\n"
         f"commands = {[[child], [f'open({str(second)!r}, chr(119))']]!r}\n"
-        "schedule.run_scheduler(Settings(), Cron.parse('15 2 * * *', 'UTC'), commands)\n"
+        "schedule.run_scheduler(Settings(), Cron.parse('15 2 * * *', 'UTC'), commands, Path())\n"
     )
     process.send_signal(number)
     assert process.wait(LIMIT_S) == 0
@@ -278,12 +279,12 @@ def test_a_failed_job_ends_its_night_but_not_the_scheduler(
     monkeypatch.setattr(schedule, "PROGRAM", (sys.executable, "-c"))
     after = tmp_path / "after"
     then = f"import pathlib; pathlib.Path({str(after)!r}).touch()"
-    Jobs([["raise SystemExit(2)"], [then]])()
+    Jobs([["raise SystemExit(2)"], [then]], tmp_path)()
     assert "ended with exit code 2" in capsys.readouterr().err
-    Jobs([["import os; os.kill(os.getpid(), 9)"], [then]])()
+    Jobs([["import os; os.kill(os.getpid(), 9)"], [then]], tmp_path)()
     assert "was ended by signal 9" in capsys.readouterr().err
     assert not after.exists()
-    Jobs([["pass"], [then]])()
+    Jobs([["pass"], [then]], tmp_path)()
     assert after.exists()
 
 
@@ -318,7 +319,7 @@ def test_a_job_imports_nothing_from_the_working_folder(
         (tmp_path / name).write_text("raise SystemExit(9)")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(SQL.parent))
-    Jobs([["status", "--help"]])()
+    Jobs([["status", "--help"]], tmp_path)()
     shown = capfd.readouterr()
     assert "Exit code 3" in shown.out
     assert shown.err == ""
@@ -366,3 +367,47 @@ def test_the_log_of_cron_is_rotated(capsys: pytest.CaptureFixture[str], tmp_path
     (tmp_path / "risk-monitor.toml").write_text("")
     schedule.command(tmp_path / "risk-monitor.toml", print_logrotate=True)
     assert capsys.readouterr().out.splitlines()[1] == f'"{tmp_path}/nightly.log" {{'
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("report --db risk.duckdb --out out/case --mode case", []),
+        ("report --db=risk.duckdb --out=out/case", []),
+        ("nightly --config=other.toml", []),
+        ("nightly --config other.toml", []),
+        ("report", ["--config", "/srv/risk.toml"]),
+        ("backup bk", ["--config", "/srv/risk.toml"]),
+        ("score more.csv --db risk.duckdb", ["--config", "/srv/risk.toml"]),
+        ("lake score --lake lake", ["--config", "/srv/risk.toml"]),
+        ("lake compact --lake lake", []),
+        ("lake nonsense", []),
+    ],
+)
+def test_a_job_gets_the_settings_file_unless_its_own_options_contradict_it(line: str, words: list[str]) -> None:
+    (got,) = command_lines(Settings(schedule=Schedule(jobs=(line,))), Path("/srv/risk.toml"))
+    assert got == [*line.split(), *words]
+
+
+def test_the_settings_file_stands_before_arguments_that_look_like_options() -> None:
+    (got,) = command_lines(Settings(schedule=Schedule(jobs=("backup -- -bk",))), Path("/srv/risk.toml"))
+    assert got == ["backup", "--config", "/srv/risk.toml", "--", "-bk"]
+
+
+def test_jobs_run_in_the_folder_of_the_settings_and_variables_keep_their_meaning(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "here" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    for name, value in {"DB": "risk.duckdb", "MODEL": "model", "DEVICE": "cpu"}.items():
+        monkeypatch.setenv(f"RISK_MONITOR_{name}", value)
+    monkeypatch.setattr(schedule, "PROGRAM", (sys.executable, "-Sc"))
+    values = "[os.environ[f'RISK_MONITOR_{name}'] for name in ('DB', 'MODEL', 'DEVICE')]"
+    code = f"import os, pathlib; pathlib.Path('seen').write_text(chr(10).join({values}))"
+    Jobs([[code]], tmp_path / "there")()
+    assert (tmp_path / "there" / "seen").read_text().splitlines() == [
+        str(tmp_path / "here" / "risk.duckdb"),
+        str(tmp_path / "here" / "model"),
+        "cpu",
+    ]
