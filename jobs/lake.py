@@ -41,7 +41,7 @@ from monitor.lake.check import LakeCheck, check_lake
 from monitor.lake.compaction import MERGED_ROWS
 from monitor.lake.compaction import compact as compact_lake
 from monitor.lake.control import MANY_FILES, default_control, open_lake
-from monitor.lake.removal import drop_texts
+from monitor.lake.removal import drop_old_texts
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.pseudonyms import default_key_file
@@ -237,11 +237,14 @@ def forget(
 def retention(
     lake: LakeOption,
     days: Annotated[int, typer.Option("--text-days", min=1, help="Days that texts are kept; scores stay.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="The clock is right: remove old texts although the last run is long ago.")
+    ] = False,
 ) -> None:
     """Remove the texts that were taken in more than some days ago, and the raw content of rejects."""
     of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder
     with of_lake.storage.only_writer():
-        n = drop_texts(of_lake, utc_now() - dt.timedelta(days=days))
+        n = drop_old_texts(of_lake, days, trust_clock=yes)
     print_lines({"removed": f"{n:,} texts; their scores stay", "lake": lake})
 
 

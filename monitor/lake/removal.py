@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.database.copy import pattern_of
-from monitor.database.statements import statement
+from monitor.database.statements import statement, utc_now
 from monitor.lake.cells import remove_cells
 from monitor.lake.replacement import Derived, finish_replacements, remove_shards, replace_shards
 from monitor.lake.scratch import open_scratch, rows_of
 from monitor.lake.shards import FOLDERS, SMALL_TABLES, Lake, Listing, Shard, derived_path, document_path, shard_name
 from monitor.lake.stored import shards_with_subjects
+from monitor.privacy.retention import check_clock
 
 COPIED = ("files", "rejects", "runs")  # small tables that may name a subject
 ABANDONED_S = 3600.0
@@ -48,6 +49,44 @@ def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
     remove_cells(lake, months)
     removed += Counter(_rewrite_small(lake, subjects, None))
     return dict(removed)
+
+
+def drop_old_texts(lake: Lake, days: int, now: dt.datetime | None = None, *, trust_clock: bool = False) -> int:
+    """Remove what `drop_texts` removes from so many days ago on, unless the clock is far ahead of the last run.
+
+    The caller holds `Storage.only_writer`.
+
+    Args:
+        lake: the lake.
+        days: age from which texts are removed.
+        now: UTC; None: the machine's clock.
+        trust_clock: accept a clock that is far ahead of the last accepted one.
+
+    Returns:
+        the number of removed texts.
+
+    Raises:
+        ClockError: as `check_clock`; nothing was removed.
+    """
+    now = now or utc_now()
+    if not trust_clock:
+        again = f"risk-monitor lake retention --lake {lake.url} --text-days {days} --yes"
+        check_clock(now, _last_accepted(lake), again)
+    columns = {"day": pa.array([now.date()], pa.date32()), "checked_at": pa.array([now], pa.timestamp("us"))}
+    lake.write_small("retention_checks", pa.table(columns))
+    return drop_texts(lake, now - dt.timedelta(days=days))
+
+
+def _last_accepted(lake: Lake) -> dt.datetime | None:
+    """The time that queries/last_accepted_clock.sql finds in a database; None if there is none."""
+    checks: list[dt.datetime] = []
+    for path in lake.small_files("retention_checks"):
+        checks += lake.read(path)["checked_at"].to_pylist()
+    if checks:
+        return max(checks)
+    runs = [row for path in lake.small_files("runs") for row in lake.read(path).to_pylist()]
+    done = [(row["run_id"], row["finished_at"]) for row in runs if row["status"] == "done"]
+    return max(done)[1] if done else None
 
 
 def drop_texts(lake: Lake, before: dt.datetime) -> int:

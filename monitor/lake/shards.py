@@ -33,6 +33,7 @@ SMALL_TABLES: Mapping[str, tuple[str, ...]] = {
     "files": ("path", "sha256"),
     "rejects": ("reject_id",),
     "runs": ("run_id",),
+    "retention_checks": ("day",),
 }
 """Tables with few rows -> their primary keys. Their files may overlap: `lake open` keeps one row a key."""
 REPLACED = "replaced"

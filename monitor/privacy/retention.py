@@ -42,17 +42,32 @@ def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None, *, t
     with db.reading() as con:
         (accepted,) = execute(con, "queries/last_accepted_clock").fetchall()[0]
         n_texts, n_rejects, n_notes = execute(con, "queries/count_old_texts", before=before).fetchall()[0]
-    jump = (now - accepted).days if accepted is not None else 0
-    if jump > MAX_JUMP_DAYS and not trust_clock:
-        raise ClockError(
-            f"no old text was removed: the clock says {now:%Y-%m-%d}, {jump:,} days after the last run; if that is "
-            "right, run once: risk-monitor nightly --yes"
-        )
+    if not trust_clock:
+        check_clock(now, accepted, "risk-monitor nightly --yes")
     with db.writing() as con:
         execute(con, "queries/accept_clock", now=now)
     if n_texts or n_rejects or n_notes:
         rewrite(db, before=before)
     return int(n_texts)
+
+
+def check_clock(now: dt.datetime, accepted: dt.datetime | None, command: str) -> None:
+    """Check that a clock is not far ahead of the last accepted time, for it would make every text old.
+
+    Args:
+        now: UTC, what the clock says.
+        accepted: UTC; None: there is no earlier time to compare with.
+        command: the command line that accepts this clock.
+
+    Raises:
+        ClockError: `now` is more than MAX_JUMP_DAYS after `accepted`.
+    """
+    jump = (now - accepted).days if accepted is not None else 0
+    if jump > MAX_JUMP_DAYS:
+        raise ClockError(
+            f"no old text was removed: the clock says {now:%Y-%m-%d}, {jump:,} days after the last run; if that is "
+            f"right, run once: {command}"
+        )
 
 
 def rewrite(db: Database, *, subjects: Sequence[str] = (), before: dt.datetime | None = None) -> dict[str, int]:

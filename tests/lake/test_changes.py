@@ -12,12 +12,13 @@ from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.score import score_lake
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
-from monitor.errors import BusyError, DataError, StoreError
+from monitor.database.statements import utc_now
+from monitor.errors import BusyError, ClockError, DataError, StoreError
 from monitor.lake import replacement
 from monitor.lake.cells import current_cells
 from monitor.lake.check import check_lake, files_naming
 from monitor.lake.compaction import compact
-from monitor.lake.removal import drop_texts
+from monitor.lake.removal import drop_old_texts, drop_texts
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.forgetting import forget
@@ -150,6 +151,22 @@ def test_retention_removes_texts_and_keeps_scores(lake: Lake, tmp_path: Path) ->
     assert not check_lake(lake, deep=True).faults
     score(tmp_path, "keywords-2")
     assert check_lake(lake).n_scores["keywords-2"] == 0
+
+
+@pytest.mark.slow
+def test_retention_refuses_a_clock_that_is_far_ahead(lake: Lake, tmp_path: Path) -> None:
+    n = len(contents(opened(tmp_path))["documents"])
+    ahead = utc_now() + dt.timedelta(days=400)
+    for _ in range(2):
+        with pytest.raises(ClockError, match=r"no old text was removed: .*run once: .*--text-days 365 --yes"):
+            drop_old_texts(lake, 365, ahead)
+    assert drop_old_texts(lake, 365, utc_now() + dt.timedelta(days=30)) == 0
+    with pytest.raises(ClockError):  # compared with the day that was accepted, not with the last run
+        drop_old_texts(lake, 365, ahead)
+    opened(tmp_path)
+    assert not check_lake(lake, deep=True).faults
+    assert drop_old_texts(lake, 365, ahead, trust_clock=True) == n
+    assert drop_old_texts(lake, 365, ahead + dt.timedelta(days=1)) == 0
 
 
 @pytest.mark.slow
