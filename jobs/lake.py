@@ -45,7 +45,7 @@ from monitor.lake.removal import drop_old_texts
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.pseudonyms import default_key_file
-from monitor.settings import load_settings
+from monitor.settings import MAX_TEXT_DAYS, load_settings
 
 SHOWN = 20  # lines of one kind of fault
 command = new_app("Beyond one machine: a lake of Parquet files.")
@@ -236,7 +236,9 @@ def forget(
 @command.command()
 def retention(
     lake: LakeOption,
-    days: Annotated[int, typer.Option("--text-days", min=1, help="Days that texts are kept; scores stay.")],
+    days: Annotated[
+        int, typer.Option("--text-days", min=1, max=MAX_TEXT_DAYS, help="Days that texts are kept; scores stay.")
+    ],
     yes: Annotated[
         bool, typer.Option("--yes", help="The clock is right: remove old texts although the last run is long ago.")
     ] = False,

@@ -42,6 +42,7 @@ from monitor.labels import CRITERIA, RiskMap
 
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
+MAX_TEXT_DAYS = 36_500  # a hundred years; some day counts from there on lead to before the year 1
 _OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real data; the key of privacy.py
 _REPORT_PATHS = ("folder", "roster")
 _PATHS = ("db", "inbox", "out", "snapshot", "key_file", "crisis_list")
@@ -60,6 +61,15 @@ def _check_zone(value: str) -> str:
 
 
 Zone = Annotated[str, AfterValidator(_check_zone)]
+
+
+def _check_text_days(value: int) -> int:
+    if value > MAX_TEXT_DAYS:
+        raise ValueError(f"give at most {MAX_TEXT_DAYS:,} days; without this line texts are kept always")
+    return value
+
+
+TextDays = Annotated[Count, AfterValidator(_check_text_days)]
 
 
 class Schedule(BaseModel):
@@ -149,7 +159,7 @@ class Settings(BaseSettings):
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")
     pseudonyms: bool = Field(True, description="keep keyed hashes of subject and document ids, not the ids")
     key_file: Path | None = Field(None, description="key of the pseudonyms; default: beside the database")
-    text_days: Count | None = Field(None, description="days that texts are kept; scores stay; default: always")
+    text_days: TextDays | None = Field(None, description="days that texts are kept; scores stay; default: always")
     notify: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         (), description="Apprise URLs told of alerts and failed runs"
     )

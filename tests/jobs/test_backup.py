@@ -179,6 +179,13 @@ def test_commands_that_read_make_nothing_where_there_is_no_database_or_lake(
         assert set(tmp_path.iterdir()) == before, line
 
 
+def test_more_days_than_the_calendar_has_are_refused_by_lake_retention(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["lake", "retention", "--lake", "lk", "--text-days", "999999999"])
+    assert stop.value.code == 2
+    assert "36500" in capsys.readouterr().err
+
+
 LEAVE_A_LOG = """
 import os, sys, duckdb
 con = duckdb.connect("duckdb:" + sys.argv[1])

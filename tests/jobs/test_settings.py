@@ -108,6 +108,7 @@ def test_the_home_folder_is_meant_alike_in_variables_and_in_the_file(
         ("[quality]\nrejected = [0.5, 0.1]", ["quality.rejected", "yellow not above red"]),
         ("[quality]\nlength = 3", ["quality.length"]),
         ("text_days = 0", ["text_days"]),
+        ("text_days = 999999", ["text_days: give at most 36,500 days; without this line texts are kept always"]),
         ("[alerts]\nchange_errors = 0", ["alerts.change_errors", "greater than 0"]),
         ("[alerts]\nchange_error = 2", ["alerts.change_error", "did you mean change_errors?"]),
         ("[alerts]\nsustained_days = 15", ["alerts", "cannot be more than all"]),
