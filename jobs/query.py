@@ -197,9 +197,9 @@ def read_sql(given: str) -> str:
     """
     try:
         if given == "-":
-            return sys.stdin.buffer.read().decode()
+            return sys.stdin.buffer.read().decode("utf-8-sig")
         if given.endswith(".sql") and not re.search(r"\s", given):
-            return Path(given).read_text(encoding="utf-8")
+            return Path(given).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"{given}: cannot read this SQL file ({error.strerror})") from error
     except UnicodeDecodeError as error:

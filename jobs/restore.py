@@ -92,7 +92,7 @@ def places(source: Path, folder: Path) -> Places:
     given: dict[str, Any] = {"db": contents["database"]}
     if SETTINGS in contents["sha256"]:
         with suppress(OSError, ValueError):  # the next command that reads them says what is wrong with them
-            given = tomllib.loads((source / SETTINGS).read_text(encoding="utf-8"))
+            given = tomllib.loads((source / SETTINGS).read_text(encoding="utf-8-sig"))
     named = str(given.get("db", Settings.model_fields["db"].default))
     inside = _inside(folder, named)
     database = inside or folder / contents["database"]

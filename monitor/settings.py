@@ -320,11 +320,15 @@ def _settings(given: dict[str, Any], config: Path | None) -> Settings:
 def _read(config: Path) -> dict[str, Any]:
     """The file's values, with absolute paths."""
     try:
-        given = tomllib.loads(config.read_text(encoding="utf-8"))
+        given = tomllib.loads(config.read_text(encoding="utf-8-sig"))  # Windows' Notepad begins files with a mark
     except OSError as error:
         raise ConfigError(f"{config}: cannot read this settings file ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{config}: not TOML, which is UTF-8; save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{config}: not TOML ({error})") from error
+    except RecursionError as error:
+        raise ConfigError(f"{config}: nested too deep; no setting has more than three levels") from error
     folder = config.resolve().parent
     for key in _PATHS:
         path = given.get(key, Settings.model_fields[key].default)

@@ -121,7 +121,7 @@ def read_phrases(path: Path | None) -> PhraseList:
 def _checked_list(file: Path, content: bytes) -> PhraseList:
     """The list of a file with this content. A process checks it once (half a second), `watch` in its first batch."""
     try:
-        text = content.decode()
+        text = content.decode("utf-8-sig")  # Windows' Notepad begins files with a mark
         tables = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}; save it as UTF-8") from error

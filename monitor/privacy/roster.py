@@ -46,9 +46,13 @@ def read_roster(path: Path, known: Collection[str], pseudonyms: Pseudonyms | Non
             empty or longer than 80 characters.
     """
     try:
-        frame = pl.read_csv(path, infer_schema=False)
+        frame = pl.read_csv(path.read_bytes(), infer_schema=False)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: there is no such file; give a roster, a CSV with subject_id and name") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot read this roster ({error.strerror})") from error
+        raise DataError(
+            f"{path}: cannot read this roster ({error.strerror}); give a CSV that you may read"
+        ) from error
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a CSV in UTF-8 ({str(error).splitlines()[0]})") from error
     if missing := [name for name in ("subject_id", "name") if name not in frame.columns]:

@@ -93,7 +93,7 @@ def read_recipe(name: str, changes: dict[str, Any]) -> Recipe:
         return Recipe(TrainSettings(**changes))
     path = RECIPES.get(name, Path(name))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as fault:
         raise ConfigError(f"recipe {name}: {fault}; give notebook, embedded or a TOML file") from fault
     given = _checked(path, content)

@@ -79,6 +79,7 @@ def kept(tmp_path: Path) -> Callable[[str], Path]:
     ("text", "place", "key"),
     [
         ('db = "data/risk.duckdb"\n', "data/risk.duckdb", "data/risk.duckdb.key"),
+        ('\ufeffdb = "data/risk.duckdb"\n', "data/risk.duckdb", "data/risk.duckdb.key"),
         ("threshold = 0.4\n", "risk-monitor.duckdb", "risk-monitor.duckdb.key"),
         ('db = "./a/../risk.duckdb"\nkey_file = "keys/k"\n', "risk.duckdb", "keys/k"),
         ('db = "/elsewhere/risk.duckdb"\n', "old.duckdb", "old.duckdb.key"),

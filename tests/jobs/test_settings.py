@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from jobs.query import read_sql
 from monitor.alerts.rules import AlertRules
+from monitor.crisis.phrases import SHIPPED, read_phrases
 from monitor.errors import ConfigError
 from monitor.settings import Settings, load_settings
+from monitor.training.recipe import read_recipe
 
 
 @pytest.fixture(autouse=True)
@@ -175,3 +178,27 @@ def test_a_missing_file_or_a_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"# caf\xe9\n")
     with pytest.raises(ConfigError, match="not TOML"):
         load_settings(tmp_path / "latin.toml")
+    (tmp_path / "deep.toml").write_text("db = " + "[" * 5000)
+    with pytest.raises(ConfigError, match="nested too deep"):
+        load_settings(tmp_path / "deep.toml")
+
+
+def test_a_mark_at_the_start_of_a_file_is_no_content(tmp_path: Path) -> None:
+    (tmp_path / "notepad.toml").write_text("min_texts = 3\r\n", encoding="utf-8-sig")
+    assert load_settings(tmp_path / "notepad.toml").min_texts == 3
+    (tmp_path / "unicode.toml").write_text("min_texts = 3\r\n", encoding="utf-16")
+    with pytest.raises(ConfigError, match="save it as UTF-8"):
+        load_settings(tmp_path / "unicode.toml")
+    query = tmp_path / "query.sql"
+    query.write_text("SELECT 1", encoding="utf-8-sig")
+    assert read_sql(str(query)) == "SELECT 1"
+
+
+@pytest.mark.slow
+def test_a_mark_at_the_start_of_a_list_or_recipe_is_no_content(tmp_path: Path) -> None:
+    marked = tmp_path / "list.toml"
+    marked.write_text(SHIPPED.read_text(encoding="utf-8"), encoding="utf-8-sig")
+    assert len(read_phrases(marked).phrases) == len(read_phrases(None).phrases)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("[adapter]\nseed = 7\n", encoding="utf-8-sig")
+    assert read_recipe(str(recipe), {}).adapter.seed == 7

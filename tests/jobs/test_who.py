@@ -106,3 +106,16 @@ def test_a_faulty_roster_is_explained_in_one_line(
         capsys, "s1234", "--db", str(folder / "plain.duckdb"), "--roster", str(tmp_path / "roster.csv")
     )
     assert (exit_code, message in " ".join(told.split())) == (code, True), told
+
+
+def test_a_missing_roster_is_said_to_be_missing_and_one_of_notepad_is_read(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    words = ("s1234", "--db", str(folder / "plain.duckdb"), "--roster")
+    exit_code, told = call(capsys, *words, str(tmp_path / "nothere.csv"))
+    assert exit_code == 2
+    assert "there is no such file; give a roster, a CSV with subject_id and name" in " ".join(told.split())
+    _, told = call(capsys, *words, str(tmp_path))
+    assert "(Is a directory); give a CSV that you may read" in " ".join(told.split())
+    (tmp_path / "marked.csv").write_text("subject_id,name\ns1234,Ana Novak\n", encoding="utf-8-sig")
+    assert "Ana Novak" in call(capsys, *words, str(tmp_path / "marked.csv"))[1]
