@@ -27,12 +27,12 @@ from apscheduler.triggers.base import BaseTrigger
 
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning
-from jobs.pipeline.scheduled_jobs import command_lines
+from jobs.pipeline.scheduled_jobs import absolute_variables, command_lines
 from monitor.cron import Cron
 from monitor.database import ledger
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
-from monitor.settings import DEFAULT_FILE, Settings, absolute_variables, load_settings
+from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 CHECK_EVERY_S = 60  # the longest wait until the scheduler notices a changed clock or a wake-up
 NIGHTLY = "nightly"

@@ -45,7 +45,7 @@ PREFIX = "RISK_MONITOR_"
 MAX_TEXT_DAYS = 36_500  # a hundred years; some day counts from there on lead to before the year 1
 _OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real data; the key of privacy.py
 _REPORT_PATHS = ("folder", "roster")
-_PATHS = ("db", "inbox", "out", "snapshot", "key_file", "crisis_list")
+PATHS = ("db", "inbox", "out", "snapshot", "key_file", "crisis_list")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
@@ -194,7 +194,7 @@ class Settings(BaseSettings):
         """Read variables first, then arguments (the file's values), and nothing else."""
         return env_settings, init_settings
 
-    @field_validator(*_PATHS)
+    @field_validator(*PATHS)
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
         return value and _with_home(value)
@@ -293,18 +293,6 @@ def load_variables() -> Settings:
     return _settings({}, None)
 
 
-def absolute_variables() -> dict[str, str]:
-    """The environment for a process in another folder: paths in the variables of the settings are absolute."""
-    names = {f"{PREFIX}{key}".upper() for key in _PATHS}
-    model = f"{PREFIX}MODEL"
-    return {
-        name: str(Path(value).absolute())
-        if value and (name.upper() in names or (name.upper() == model and Path(value).is_dir()))
-        else value
-        for name, value in os.environ.items()
-    }
-
-
 def _settings(given: dict[str, Any], config: Path | None) -> Settings:
     _refuse_unknown_variables()
     try:
@@ -330,7 +318,7 @@ def _read(config: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise ConfigError(f"{config}: nested too deep; no setting has more than three levels") from error
     folder = config.resolve().parent
-    for key in _PATHS:
+    for key in PATHS:
         path = given.get(key, Settings.model_fields[key].default)
         if path is not None:
             given[key] = _beside(folder, path)

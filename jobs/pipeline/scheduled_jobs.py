@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 from collections.abc import Callable
 from importlib import import_module
@@ -13,7 +14,7 @@ import typer
 
 from jobs.console.app import COMMANDS
 from monitor.errors import ConfigError
-from monitor.settings import Settings
+from monitor.settings import PATHS, PREFIX, Settings
 
 # Options that say what the settings would say; a command that is given one refuses --config beside it.
 INSTEAD_OF_CONFIG = {"report": ("--db", "--out")}
@@ -38,6 +39,20 @@ def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
             words[end:end] = ["--config", str(config)]
         lines.append(words)
     return lines
+
+
+def absolute_variables() -> dict[str, str]:
+    """The environment for a process in another folder: paths in the variables of the settings are absolute."""
+    names = {f"{PREFIX}{key}".upper() for key in PATHS}
+    model = f"{PREFIX}MODEL"
+    return {
+        name: str(Path(value).absolute())
+        if value.strip()
+        and not value.startswith("~")
+        and (name.upper() in names or (name.upper() == model and Path(value).is_dir()))
+        else value
+        for name, value in os.environ.items()
+    }
 
 
 def _lacks_config(words: list[str]) -> bool:
