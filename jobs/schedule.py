@@ -27,7 +27,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning
-from jobs.pipeline.scheduled_jobs import absolute_variables, command_lines
+from jobs.pipeline.scheduled_jobs import absolute_variables, command_lines, written_folders
 from monitor.cron import Cron
 from monitor.database import ledger
 from monitor.database.connection import Database
@@ -225,11 +225,12 @@ def systemd(cron: Cron, commands: list[list[str]], settings: Settings, folder: P
         commands: the words of each job.
         settings: whose folders the service may write to; without `notify` it has no network.
         folder: of the settings file.
+
+    Raises:
+        ConfigError: a folder is missing, and so are all above it.
     """
     starts = "\n".join(f"ExecStart={_systemd_words([*INSTALLED, *words])}" for words in commands)
-    places = {settings.db.absolute().parent, settings.out.absolute(), settings.snapshot.absolute()}
-    # A folder that does not exist cannot be named, so the nearest one above it that does may be written to.
-    written = sorted({next(str(path) for path in (place, *place.parents) if path.exists()) for place in places})
+    written = sorted({_nearest(place) for place in written_folders(settings, commands, folder)})
     return f"""\
 # /etc/systemd/system/risk-monitor.service     `systemd-analyze security risk-monitor.service` judges it
 [Unit]
@@ -245,7 +246,7 @@ Nice=10
 TimeoutStopSec=300
 {starts}
 ProtectSystem=strict
-ReadWritePaths={" ".join(f'"{_systemd_path(path)}"' for path in written)}
+ReadWritePaths={" ".join(f'"{_in_quotes(path)}"' for path in written)}
 {HARDENING}{"" if settings.notify else NO_NETWORK}
 # /etc/systemd/system/risk-monitor.timer     systemctl enable --now risk-monitor.timer
 # systemd leaves out a time that the clocks skip in spring; the next run makes up for it.
@@ -259,6 +260,21 @@ Persistent=true
 [Install]
 WantedBy=timers.target
 """
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists: systemd cannot let a service write to a missing one."""
+    found = next(path for path in (folder, *folder.parents) if path.exists())
+    if found == Path(found.anchor):
+        raise ConfigError(
+            f"{folder}: none of the folders above it exists, and the service may not write to {found}; make it with "
+            f"mkdir -p {shlex.quote(str(folder))}, then print the unit again"
+        )
+    return found
+
+
+def _in_quotes(path: Path) -> str:
+    return _systemd_path(path).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _systemd_path(path: str | Path) -> str:

@@ -1,4 +1,4 @@
-"""The command lines in `[schedule] jobs`: their words, and their settings file."""
+"""The command lines in `[schedule] jobs`: their settings file, and the folders that they write to."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from typing import Any
 import typer
 
 from jobs.console.app import COMMANDS
+from jobs.pipeline.audiences import key_of
+from monitor.database.connection import Database
 from monitor.errors import ConfigError
-from monitor.settings import PATHS, PREFIX, Settings
+from monitor.settings import PATHS, PREFIX, Settings, load_settings
 
 # Options that say what the settings would say; a command that is given one refuses --config beside it.
 INSTEAD_OF_CONFIG = {"report": ("--db", "--out")}
+FOLDER_OPTIONS = ("out", "to")
 
 
 def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
@@ -75,3 +78,47 @@ def _function(words: list[str]) -> tuple[Callable[..., Any] | None, list[str]]:
         if words[1:2] == [one.name or getattr(one.callback, "__name__", "")]:
             return one.callback, words[2:]
     return None, []
+
+
+def _parameters(words: list[str]) -> dict[str, Any]:
+    """What the words of a job give its command, by name; of a faulty line, what can be read."""
+    command, arguments = _function(words)
+    if command is None:
+        return {}
+    app = typer.Typer(add_completion=False)
+    app.command()(command)
+    context = typer.main.get_command(app).make_context(words[0], list(arguments), resilient_parsing=True)
+    return context.params
+
+
+def written_folders(settings: Settings, commands: list[list[str]], folder: Path) -> list[Path]:
+    """The folders that the jobs write to, whether they exist or not; absolute, without `..`, links followed.
+
+    Args:
+        settings: those of the schedule.
+        commands: the words of each job.
+        folder: where the jobs run.
+    """
+    places = _folders_of(settings)
+    for words in commands:
+        given = _parameters(words)
+        config, db = given.get("config"), given.get("db")
+        if config is not None and (folder / config).is_file():
+            places |= _folders_of(load_settings(folder / config))
+        if db is not None:
+            places |= _folders_of_database(folder / db)
+        places |= {folder / given[name] for name in FOLDER_OPTIONS if given.get(name)}
+        if words[0] == "backup" and given.get("folder"):
+            places.add(folder / given["folder"])
+    return sorted({place.resolve() for place in places})
+
+
+def _folders_of(settings: Settings) -> set[Path]:
+    reports = {settings.report_folder(report) for report in settings.reports}
+    keys = {key_of(settings).parent} if settings.pseudonyms else set()
+    return _folders_of_database(settings.db) | {settings.out, settings.snapshot} | reports | keys
+
+
+def _folders_of_database(db: Path) -> set[Path]:
+    """The folder of the name, where the key is made, and that of the file, which differs if the name is a link."""
+    return {db.parent, Database(db).file.parent}

@@ -411,3 +411,55 @@ def test_jobs_run_in_the_folder_of_the_settings_and_variables_keep_their_meaning
         str(tmp_path / "here" / "model"),
         "cpu",
     ]
+
+
+def written(unit: str) -> list[str]:
+    """The folders that a unit names in ReadWritePaths."""
+    (line,) = re.findall("^ReadWritePaths=(.*)$", unit, flags=re.M)
+    return re.findall('"([^"]*)"', line)
+
+
+def test_the_service_may_write_whatever_the_night_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folders = ("conf", "state", "out", "snapshot", "case", "keys", "disk", "backups", "more", "other", "trial/keys")
+    for name in folders:
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "state" / "risk.duckdb").symlink_to(tmp_path / "disk" / "risk.duckdb")
+    (tmp_path / "conf" / "other.toml").write_text('db = "../other/risk.duckdb"\nkey_file = "../trial/keys/key"\n')
+    (tmp_path / "conf" / "risk-monitor.toml").write_text(
+        'db = "../state/risk.duckdb"\nout = "../out/report"\nsnapshot = "../snapshot"\nkey_file = "../keys/key"\n'
+        '[schedule]\njobs = ["nightly", "backup ../backups", "report --db ../state/risk.duckdb --out ../more",'
+        ' "nightly --config other.toml"]\n'
+        '[[reports]]\nmode = "case"\nfolder = "../case"\n[[reports]]\nmode = "people"\n'
+    )
+    schedule.command(tmp_path / "conf" / "risk-monitor.toml", print_systemd=True)
+    names = {str(Path(path).relative_to(tmp_path)) for path in written(capsys.readouterr().out)}
+    # conf has the report and snapshot of other.toml; out has the folders report and people, once they are made
+    assert names == {*folders}
+
+
+def test_the_service_may_never_write_everywhere(tmp_path: Path) -> None:
+    cron = Cron.parse("15 2 * * *", "UTC")
+    nowhere = Path(f"/no such folder of {tmp_path.name}/snapshot")
+    settings = Settings(db=tmp_path / "risk.duckdb", out=tmp_path / "out", snapshot=nowhere)
+    with pytest.raises(ConfigError, match=r"none of the folders above it exists.* mkdir -p '/no such folder") as told:
+        systemd(cron, [["nightly"]], settings, tmp_path)
+    assert "\n" not in str(told.value)
+
+
+def test_a_quote_in_a_path_is_escaped_in_the_service(tmp_path: Path) -> None:
+    folder = tmp_path / 'a "b'
+    folder.mkdir()
+    settings = Settings(db=folder / "risk.duckdb", out=folder, snapshot=folder)
+    unit = systemd(Cron.parse("15 2 * * *", "UTC"), [["nightly"]], settings, folder)
+    assert f'ReadWritePaths="{tmp_path}/a \\"b"\n' in unit
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
+def test_systemd_ignores_no_line_of_the_service(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    settings = Settings(db=tmp_path / "conf" / ".." / "risk.duckdb", out=tmp_path / "out", snapshot=tmp_path / "out")
+    text = systemd(Cron.parse("15 2 * * *", "UTC"), [["nightly"]], settings, tmp_path)
+    unit = tmp_path / "risk-monitor.service"
+    unit.write_text(text.partition("# /etc/systemd/system/risk-monitor.timer")[0])
+    judged = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert "ignoring" not in judged.stderr
