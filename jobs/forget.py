@@ -8,7 +8,7 @@ SUBJECT is the id in the feed, or its pseudonym in the database.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +33,14 @@ from monitor.intake.feeds import feed_files, feed_finder
 from monitor.intake.identity import clean_ids, look_alike_form
 from monitor.output_files import is_listed
 from monitor.privacy import agreement
-from monitor.privacy.forgetting import Forgotten, files_containing, forget, possible_ids, values_containing
+from monitor.privacy.forgetting import (
+    Forgotten,
+    files_below,
+    forget,
+    possible_ids,
+    search_files,
+    values_containing,
+)
 from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
 from monitor.settings import Settings
 
@@ -47,7 +54,8 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         settings: of the nightly run, with snapshot, report, inbox and key; None: there is only the database.
 
     Raises:
-        StoreError: a file of this project still holds a trace. DataError: the database has no such subject.
+        StoreError: a file of this project still holds a trace, or a file that may
+            hold one was not searched. DataError: the database has no such subject.
     """
     key_file = (settings and settings.key_file) or default_key_file(db.path)
     pseudonyms, comparable = _open_key(db, key_file, subject)
@@ -60,20 +68,16 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         planned_reports(settings)  # a mistake in the settings must not come up half-way
     with db.only_writer():
         done = forget(db, names)
-        files = [db.file, *_rewrite_outputs(db, settings)]
+        outputs, unread = _rewrite_outputs(db, settings)
         left, n_columns = values_containing(_stored(db, settings), done.search_strings)
-        with_bytes = files_containing(files, done.search_strings)
+        with_bytes, not_read = search_files([db.file, *outputs], done.search_strings)
+        files = [path for path in (db.file, *outputs) if path not in not_read]
         left += [str(path) for path in with_bytes if path == db.file or is_listed(path)]
     _print_result(done, files, settings, n_columns)
     for path in with_bytes:
         if path != db.file and not is_listed(path):
             print_warning(f"{path} is no file that risk-monitor wrote, and holds traces of this subject; look at it")
-    if alike:
-        stay = "1 other subject differs" if len(alike) == 1 else f"{len(alike):,} other subjects differ"
-        print_warning(
-            f"{stay} from this one only by case, .0 or accents, spaces or leading zeros, and stay in the database: "
-            f"{', '.join(alike)}; forget each of them that is the same person"
-        )
+    _tell_of_look_alikes(alike)
     if not comparable:
         print_warning(
             "the key of this database is missing, so your input files were not searched for this subject; check them"
@@ -88,6 +92,29 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:
         raise DataError(f"{db}: nothing about this subject")
+    _tell_what_is_open(unread + not_read)
+
+
+def _tell_of_look_alikes(alike: Sequence[str]) -> None:
+    """Name the other subjects whose ids look like the forgotten one."""
+    if not alike:
+        return
+    stay = "1 other subject differs" if len(alike) == 1 else f"{len(alike):,} other subjects differ"
+    print_warning(
+        f"{stay} from this one only by case, .0 or accents, spaces or leading zeros, and stay in the database: "
+        f"{', '.join(alike)}; forget each of them that is the same person"
+    )
+
+
+def _tell_what_is_open(unread: Sequence[Path]) -> None:
+    """Name what the search did not cover, although files of this subject may be there.
+
+    Raises:
+        StoreError: there is some of it.
+    """
+    faults = [f"{path}: cannot be read, so the proof does not cover it; look at it yourself" for path in unread]
+    if faults:
+        raise StoreError("; ".join(("the subject is removed from the database, but not everywhere", *faults)))
 
 
 def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | None, bool]:
@@ -113,10 +140,13 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
     return None, False
 
 
-def _rewrite_outputs(db: Database, settings: Settings | None) -> Iterator[Path]:
-    """Publish the snapshot and write the reports again, if they exist; gives their files."""
+def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path], list[Path]]:
+    """Publish the snapshot and write the reports again, if they exist.
+
+    Returns the files in their folders, and what cannot be looked at there.
+    """
     if settings is None:
-        return
+        return [], []
     if settings.snapshot.is_dir():
         months = any(path.suffix == ".parquet" for path in snapshot_files(settings.snapshot).paths)
         publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months, group=settings.snapshot_group)
@@ -125,8 +155,8 @@ def _rewrite_outputs(db: Database, settings: Settings | None) -> Iterator[Path]:
         page = planned.folder / "index.html"
         if page.exists() and page in report_files(planned.folder).paths:
             write_planned(db, settings, planned)
-    for folder in (settings.snapshot, *(planned.folder for planned in reports)):
-        yield from (path for path in sorted(folder.rglob("*")) if path.is_file())
+    found = [files_below(folder) for folder in (settings.snapshot, *(planned.folder for planned in reports))]
+    return [path for files, _ in found for path in files], [path for _, unread in found for path in unread]
 
 
 def _stored(db: Database, settings: Settings | None) -> list[Path]:

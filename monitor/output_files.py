@@ -8,6 +8,7 @@ before its file is written, so a killed run leaves no file that the next run wou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from monitor.errors import ConfigError
@@ -19,8 +20,11 @@ def is_listed(path: Path) -> bool:
     """Whether a list of its folder, or of the folder above, has this file, or whether it is such a list."""
     for folder in (path.parent, path.parent.parent):
         for file in folder.glob(f"{LIST_PREFIX}*"):
-            if file == path or path.relative_to(folder).as_posix() in file.read_text("utf-8", "replace").splitlines():
+            if file == path:
                 return True
+            with suppress(OSError):  # a file of others, which has the name of a list
+                if path.relative_to(folder).as_posix() in file.read_text("utf-8", "replace").splitlines():
+                    return True
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,10 +96,31 @@ def _columns_containing(
     return [pair for pair in columns if _strings_in_column(con, *pair, list(strings))]
 
 
-def files_containing(files: Iterable[Path], strings: Sequence[str]) -> list[Path]:
-    """The files whose bytes contain one of these strings, as UTF-8 or with JSON escapes."""
+def search_files(files: Iterable[Path], strings: Sequence[str]) -> tuple[list[Path], list[Path]]:
+    """The files whose bytes contain one of these strings, as UTF-8 or with JSON escapes, and those not read."""
     needles = [form.encode() for text in strings for form in {text, ascii(text)[1:-1]}]
-    return [path for path in files if _contains(path, needles)]
+    found, unread = [], []
+    for path in files:
+        try:
+            if _contains(path, needles):
+                found.append(path)
+        except OSError:
+            unread.append(path)
+    return found, unread
+
+
+def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Every regular file in a folder and the folders below, sorted, and the folders that cannot be looked into."""
+    files: list[Path] = []
+    unread: list[Path] = []
+    for place, _, names in os.walk(folder, onerror=lambda error: unread.append(Path(error.filename))):
+        for path in sorted(Path(place, name) for name in names):
+            try:
+                if path.is_file():
+                    files.append(path)
+            except OSError:
+                unread.append(path)
+    return files, [path for path in unread if path != folder or folder.is_dir()]
 
 
 def _contains(path: Path, needles: Sequence[bytes]) -> bool:

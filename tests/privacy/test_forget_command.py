@@ -14,7 +14,7 @@ from jobs.nightly import run_nightly
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake.archives import UNPACKED
-from monitor.privacy.forgetting import files_containing, values_containing
+from monitor.privacy.forgetting import search_files, values_containing
 from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
 from monitor.scratch_folder import scratch_folder
 from monitor.settings import Settings, load_settings
@@ -283,7 +283,7 @@ def test_the_proof_reads_values_that_no_search_of_bytes_finds(
     texts = [str(row["text"]) for row in rows]
     parquet = settings.snapshot / "scores-2026-01.parquet"
     stored = [settings.db, settings.snapshot / "risk-snapshot.duckdb", parquet]
-    assert files_containing([parquet], texts[:5]) == [], "compressed"
+    assert search_files([parquet], texts[:5])[0] == [], "compressed"
     for path in stored:
         for text in texts[::20]:
             found, n_columns = values_containing([path], [text])

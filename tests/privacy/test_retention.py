@@ -12,7 +12,7 @@ import pytest
 from monitor.database import ledger, store
 from monitor.database.connection import Database
 from monitor.errors import StoreError
-from monitor.privacy.forgetting import files_containing, forget, possible_ids
+from monitor.privacy.forgetting import forget, possible_ids, search_files
 from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import drop_old_texts, rewrite
 from tests.support.rows import documents, scores
@@ -133,10 +133,10 @@ def test_a_forgotten_subject_is_in_no_row_and_others_stay(db: Path) -> None:
 def test_the_bytes_of_a_forgotten_subject_are_gone_from_the_file(db: Path) -> None:
     secrets = ("the very secret words", "half a secret", "alice,2026", "/inbox/alice.csv", "d-one")
     for text in secrets:
-        assert files_containing([db], [text]) == [db], "a search that finds nothing before proves nothing after"
+        assert search_files([db], [text])[0] == [db], "a search that finds nothing before proves nothing after"
     done = forget(Database(db), possible_ids("alice", None))
     assert "the very secret words" in done.search_strings
-    assert files_containing([db], [*secrets, *done.search_strings]) == []
+    assert search_files([db], [*secrets, *done.search_strings])[0] == []
 
 
 def test_forgetting_through_a_link_rewrites_its_target(db: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_forgetting_through_a_link_rewrites_its_target(db: Path, tmp_path: Path)
     link.symlink_to(db)
     done = forget(Database(link), possible_ids("alice", None))
     assert link.is_symlink()
-    assert files_containing([db], done.search_strings) == []
+    assert search_files([db], done.search_strings)[0] == []
     assert column(db, "SELECT count(*) FROM documents WHERE subject_id = 'alice'") == [0]
 
 
@@ -160,7 +160,7 @@ def test_plain_id_and_pseudonym_both_identify_the_subject(tmp_path: Path) -> Non
         db = tmp_path / f"{len(given)}.duckdb"
         fill(db, KEY.of("alice"), KEY.of("bob"))
         assert forget(Database(db), possible_ids(given, KEY)).removed["documents"] == 2
-        assert files_containing([db], ["the very secret words"]) == []
+        assert search_files([db], ["the very secret words"])[0] == []
         assert column(db, "SELECT subject_id FROM alerts") == [KEY.of("bob")]
 
 
@@ -179,7 +179,7 @@ def test_old_texts_are_removed_with_their_bytes_and_scores_stay(db: Path) -> Non
         con.execute("UPDATE documents SET ingested_at = '2026-05-02' WHERE doc_id NOT IN ('d-one', 'd-three')")
         con.execute("UPDATE rejects SET rejected_at = '2026-05-01' WHERE reject_id < '4'")
     n_scores = column(db, "SELECT count(*) FROM scores")
-    assert files_containing([db], ["the very secret words"]) == [db]
+    assert search_files([db], ["the very secret words"])[0] == [db]
     assert drop_old_texts(Database(db), 30, NOW) == 2
     assert column(db, "SELECT text FROM documents ORDER BY doc_id") == [
         "common words",
@@ -190,7 +190,7 @@ def test_old_texts_are_removed_with_their_bytes_and_scores_stay(db: Path) -> Non
     assert column(db, "SELECT count(*) FROM rejects WHERE raw IS NULL") == [3]
     assert column(db, "SELECT count(*) FROM scores") == n_scores
     assert column(db, "SELECT count(*) FROM alerts") == [2]
-    assert files_containing([db], ["the very secret words", "half a secret", "alice,2026"]) == []
+    assert search_files([db], ["the very secret words", "half a secret", "alice,2026"])[0] == []
     untouched = db.stat().st_ino
     assert drop_old_texts(Database(db), 30, NOW) == 0
     assert db.stat().st_ino == untouched, "nothing to do is nothing written"
@@ -232,4 +232,4 @@ def test_a_copy_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyP
 def test_the_search_sees_escaped_and_empty_files(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "page").write_text('{"text": "\\u65e5\\u672c"}')
-    assert files_containing(sorted(tmp_path.iterdir()), ["日本"]) == [tmp_path / "page"]
+    assert search_files(sorted(tmp_path.iterdir()), ["日本"])[0] == [tmp_path / "page"]
