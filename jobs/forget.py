@@ -21,6 +21,7 @@ from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, progress
 from jobs.pipeline.audiences import planned_reports
 from jobs.pipeline.night import write_planned
+from jobs.pipeline.output_folders import left_behind
 from jobs.pipeline.people import named_settings
 from jobs.pipeline.write_report import report_files
 from monitor.database import store
@@ -92,7 +93,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:
         raise DataError(f"{db}: nothing about this subject")
-    _tell_what_is_open(unread + not_read)
+    _tell_what_is_open(db, settings, unread + not_read)
 
 
 def _tell_of_look_alikes(alike: Sequence[str]) -> None:
@@ -106,13 +107,23 @@ def _tell_of_look_alikes(alike: Sequence[str]) -> None:
     )
 
 
-def _tell_what_is_open(unread: Sequence[Path]) -> None:
+def _tell_what_is_open(db: Database, settings: Settings | None, unread: Sequence[Path]) -> None:
     """Name what the search did not cover, although files of this subject may be there.
 
     Raises:
         StoreError: there is some of it.
     """
+    old = left_behind(db, settings)
+    if settings is None:
+        for one in old:
+            print_note(f"not searched: {one.folder}, into which runs of this database wrote a {one.kind}")
+        old = []
     faults = [f"{path}: cannot be read, so the proof does not cover it; look at it yourself" for path in unread]
+    faults += [
+        f"{one.folder}: an earlier run wrote this {one.kind}, and the settings name it no more, so it was not "
+        "written anew and may hold texts of this subject; remove it"
+        for one in old
+    ]
     if faults:
         raise StoreError("; ".join(("the subject is removed from the database, but not everywhere", *faults)))
 

@@ -13,6 +13,7 @@ from jobs.pipeline.explain_alerts import explain_alerts
 from jobs.pipeline.inbox import complete_files, list_inbox
 from jobs.pipeline.ingest import ingest
 from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
+from jobs.pipeline.output_folders import left_behind, remember_folders
 from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer, score_pending
@@ -84,14 +85,25 @@ def run_pipeline(
         explain_alerts(db, run.scorer, run.run_id, settings.alert_rules)
         quality = judge_input(db, settings, run.run_id, len(counts.undecided))
         if settings.text_days is not None:
-            try:
-                drop_old_texts(db, settings.text_days, trust_clock=trust_clock)
-            except ClockError as error:
-                print_warning(str(error))
+            remove_old_texts(db, settings, settings.text_days, trust_clock=trust_clock)
         if report:
             page = report_and_publish(db, settings, model_id)
         notify_of_alerts(settings.notify, db, model_id, alerts, quality.level, settings.alert_rules)
     return NightResult(counts, run.scorer.model, alerts, quality, page)
+
+
+def remove_old_texts(db: Database, settings: Settings, days: int, *, trust_clock: bool) -> None:
+    """Remove old texts from the database, and name the folders that keep them because no run writes there now."""
+    try:
+        drop_old_texts(db, days, trust_clock=trust_clock)
+    except ClockError as error:
+        print_warning(str(error))
+    for one in left_behind(db, settings):
+        if one.has_texts:
+            print_warning(
+                f"{one.folder}: an earlier run wrote this {one.kind}, and the settings name it no more; it may hold "
+                f"texts that are older than text_days = {days}; remove it"
+            )
 
 
 def judge_input(db: Database, settings: Settings, run_id: str, n_undecided: int) -> Judgement:
@@ -106,6 +118,7 @@ def report_and_publish(db: Database, settings: Settings, model_id: str) -> Path:
 
     Returns the page of the first report, which is that in `out`.
     """
+    remember_folders(db, settings)
     first, *others = planned_reports(settings)
     with pictures.drawer(first.options) as drawer:
         try:

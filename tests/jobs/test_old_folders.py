@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from jobs.forget import forget_subject
-from jobs.pipeline.night import report_and_publish
+from jobs.pipeline.night import remove_old_texts, report_and_publish
+from jobs.pipeline.output_folders import left_behind
 from monitor.database.connection import Database
 from monitor.errors import StoreError
 from monitor.settings import Settings, load_settings
@@ -30,6 +31,32 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     write(tmp_path / "out" / "case" / ".risk-monitor-report", "index.html\n")
     write(tmp_path / "out" / "case" / "index.html", "a text")
     return db
+
+
+def test_folders_that_the_settings_name_no_more_are_told(
+    db: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now, case, snapshot = settings(tmp_path, 'snapshot = "copy"\n'), tmp_path / "out/case", tmp_path / "out/snapshot"
+    assert left_behind(db, settings(tmp_path, CASE)) == []
+    remove_old_texts(db, now, 3, trust_clock=True)
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{case}: an earlier run wrote this report, and the settings name it no more" in told
+    assert f"{snapshot}: an earlier run wrote this snapshot" in told
+    with pytest.raises(StoreError, match="the subject is removed from the database, but not everywhere") as fault:
+        forget_subject(db, "s", now)
+    assert f"{case}: an earlier run wrote this report" in str(fault.value)
+    assert f"{snapshot}: an earlier run wrote this snapshot" in str(fault.value)
+    with db.reading() as con:
+        assert con.execute("FROM documents").fetchall() == []
+    (case / "index.html").unlink()
+    assert [one.folder for one in left_behind(db, now)] == [snapshot]
+
+
+def test_forget_without_settings_names_the_folders_of_runs(
+    db: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget_subject(db, "s", None)
+    assert f"not searched: {tmp_path / 'out' / 'case'}" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_file_that_cannot_be_read_is_named_and_not_covered(

@@ -1,0 +1,12 @@
+-- name: output_folders
+-- purpose: the folders into which runs wrote reports and snapshots, so that forgetting and retention find those that the
+--          settings name no more
+-- grain: one row per kind and folder; has_texts speaks of what the last run wrote there
+-- frame: none
+-- params: none
+CREATE TABLE output_folders (
+    kind VARCHAR NOT NULL CHECK (kind IN ('report', 'snapshot')),
+    folder VARCHAR NOT NULL,
+    has_texts BOOLEAN NOT NULL,
+    PRIMARY KEY (kind, folder)
+)
