@@ -24,7 +24,10 @@ PerMeasure = dict[str, Annotated[float, Field(allow_inf_nan=False)]]
 
 
 class AlertRules(BaseModel):
-    """Limits at which the three rules of sql/alerts raise an alert and end it; days are UTC calendar days.
+    """Limits at which the rules of sql/alerts raise an alert and end it; days are UTC calendar days.
+
+    Four rules always run: level, change, sustained and crisis. Two more, measures and fusion, read numbers beside the
+    texts, and are off unless the settings name such numbers.
 
     A day is calm when a rule's value is below `calm_share` of its limit. An alert starts on the day that raises it
     and lasts through days that are not calm. It ends when `cooldown_days` days have passed since the last such day:

@@ -14,7 +14,7 @@ from jobs.console.app import COMMANDS
 from jobs.pipeline.score_files import score_files
 from jobs.query import run_query
 from monitor import ROOT
-from monitor.alerts.rules import AlertRules
+from monitor.alerts.rules import ALL_RULES, OPTIONAL_RULES, AlertRules
 from monitor.database.connection import Database
 from monitor.demo.feed import demo_feed_path
 from monitor.labels import EMOTIONS
@@ -39,6 +39,24 @@ PYTHON = [block for language, block in BLOCKS if language == "python"]
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert any(call.split()[1] == command for call in CALLS)
+
+
+def test_the_readme_says_what_each_command_does_without_its_neighbours() -> None:
+    rows = re.findall(r"^\| `risk-monitor [^`]+` \| (.*) \|$", README, flags=re.M)
+    assert len(rows) == len(COMMANDS)
+    assert not [row for row in rows if row.startswith("the same")]
+
+
+def test_the_readme_tells_what_the_first_installation_needs() -> None:
+    (needs,) = (part for part in README.split("\n\n") if part.startswith("Both commands need"))
+    assert {word for word in ("make", "git", "network", "Python 3.11") if word in needs} == {
+        "make", "git", "network", "Python 3.11",
+    }  # fmt: skip
+    assert "nothing else" not in needs
+
+
+def test_the_docstring_of_the_rules_names_each() -> None:
+    assert [rule for rule in (*ALL_RULES, *OPTIONAL_RULES) if rule not in (AlertRules.__doc__ or "")] == []
 
 
 @pytest.mark.parametrize("call", CALLS)
