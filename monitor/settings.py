@@ -12,17 +12,14 @@ import tomllib
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     ValidationError,
     field_validator,
-    model_validator,
 )
 from pydantic_settings import (
     BaseSettings,
@@ -33,34 +30,22 @@ from pydantic_settings import (
 )
 
 from monitor.alerts.rules import AlertRules
-from monitor.cron import Cron
 from monitor.errors import ConfigError
 from monitor.intake.feeds import Feed
 from monitor.intake.quality_limits import Count, Quality
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.labels import CRITERIA, RiskMap
+from monitor.settings_tables import REPORT_PATHS, Report, Schedule, Zone, with_home
 
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
 MAX_TEXT_DAYS = 36_500  # a hundred years; some day counts from there on lead to before the year 1
 _OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real data; the key of privacy.py
-_REPORT_PATHS = ("folder", "roster")
 PATHS = ("db", "inbox", "out", "snapshot", "key_file", "crisis_list")
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[float, Field(ge=0, le=3600)]
 Hours = Annotated[float, Field(gt=0)]
-
-
-def _check_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (OSError, KeyError, ValueError) as error:
-        raise ValueError(f"no time zone {value!r}; use a name such as Asia/Taipei") from error
-    return value
-
-
-Zone = Annotated[str, AfterValidator(_check_zone)]
 
 
 def _check_text_days(value: int) -> int:
@@ -70,60 +55,6 @@ def _check_text_days(value: int) -> int:
 
 
 TextDays = Annotated[Count, AfterValidator(_check_text_days)]
-
-
-class Schedule(BaseModel):
-    """The table [schedule]: when the jobs run, and which."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    cron: str = Field(default="15 2 * * *", description="minute hour day month weekday, as cron reads it")
-    time_zone: Zone | None = Field(default=None, description="zone of these times; default: time_zone")
-    jobs: tuple[str, ...] = Field(default=("nightly",), min_length=1, description="command lines, one after another")
-
-    @field_validator("cron")
-    @classmethod
-    def _check_cron(cls, value: str) -> str:
-        try:
-            Cron.parse(value, "UTC")
-        except ConfigError as error:
-            raise ValueError(str(error).removeprefix("cron ")) from error
-        return value
-
-
-class Report(BaseModel):
-    """One [[reports]]: a report for its own readers, written each night beside the one in `out`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    mode: Literal["aggregate", "people", "case"] = Field(
-        "people", description="aggregates alone; also people by code; or for those who may see single people"
-    )
-    name: str | None = Field(None, pattern=r"^[\w-]+$", description="its name; default: the mode")
-    folder: Path | None = Field(None, description="its folder; default: a folder of its name beside `out`")
-    subject_pages: bool = Field(False, description="also a page for each person")
-    show_subjects: bool = Field(False, description="show ids beside codes")
-    evidence: bool = Field(False, description="quote texts")
-    roster: Path | None = Field(None, description="CSV with subject_id and name: people by their names")
-    lang: str = Field("en", description="language of its own words: en or zh-TW")
-    days: Count = Field(366, description="days that the charts cover")
-    cohorts: tuple[str, ...] = Field((), description="only texts of these cohorts; default: of all")
-
-    @field_validator(*_REPORT_PATHS)
-    @classmethod
-    def _expand_home(cls, value: Path | None) -> Path | None:
-        return value and _with_home(value)
-
-    @model_validator(mode="after")
-    def _may_name_people(self) -> Report:
-        if self.roster is not None and self.mode != "case":
-            raise ValueError(f'a roster names people, so it needs mode = "case", not "{self.mode}"')
-        return self
-
-    @property
-    def title(self) -> str:
-        """The name of the report."""
-        return self.name or self.mode
 
 
 class Settings(BaseSettings):
@@ -197,12 +128,12 @@ class Settings(BaseSettings):
     @field_validator(*PATHS)
     @classmethod
     def _expand_home(cls, value: Path | None) -> Path | None:
-        return value and _with_home(value)
+        return value and with_home(value)
 
     @field_validator("model")
     @classmethod
     def _expand_home_of_model(cls, value: str) -> str:
-        return str(_with_home(value)) if value.startswith("~") else value
+        return str(with_home(value)) if value.startswith("~") else value
 
     @field_validator("notify", mode="before")
     @classmethod
@@ -323,7 +254,7 @@ def _read(config: Path) -> dict[str, Any]:
         if path is not None:
             given[key] = _beside(folder, path)
     for report in given["reports"] if isinstance(given.get("reports"), list) else ():
-        for key in _REPORT_PATHS:
+        for key in REPORT_PATHS:
             if isinstance(report, dict) and key in report:
                 report[key] = _beside(folder, report[key])
     model = given.get("model")
@@ -335,18 +266,6 @@ def _read(config: Path) -> dict[str, Any]:
 def _beside(folder: Path, path: object) -> object:
     """A path of the file, relative to its folder; what begins with `~`, or is no path, is left to its check."""
     return folder / path if isinstance(path, str | Path) and not str(path).startswith("~") else path
-
-
-def _with_home(path: str | Path) -> Path:
-    """The path with `~` or `~user` replaced by the home folder.
-
-    Raises:
-        ValueError: there is no such user, or the user has no home folder.
-    """
-    try:
-        return Path(path).expanduser()
-    except RuntimeError as error:
-        raise ValueError(f"{path}: there is no such user or no home folder; write the whole path") from error
 
 
 def _refuse_unknown_variables() -> None:

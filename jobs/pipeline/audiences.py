@@ -11,7 +11,8 @@ from monitor.database.connection import Database
 from monitor.errors import ConfigError
 from monitor.privacy.access_log import log_access
 from monitor.privacy.pseudonyms import default_key_file
-from monitor.settings import Report, Settings
+from monitor.settings import Settings
+from monitor.settings_tables import Report
 from reports.risk.inputs import Options
 from reports.style.wording import Language
 

@@ -25,7 +25,8 @@ from monitor.database import ledger
 from monitor.database.connection import Database
 from monitor.database.statements import SQL
 from monitor.errors import ConfigError
-from monitor.settings import Schedule, Settings
+from monitor.settings import Settings
+from monitor.settings_tables import Schedule
 
 LIMIT_S = 60
 Ran = list[str]

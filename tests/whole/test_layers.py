@@ -22,6 +22,7 @@ LAYERS = (
     ("monitor.alerts", "monitor.crisis", "monitor.model", "monitor.corpora", "monitor.demo"),
     ("monitor.intake", "monitor.scoring", "monitor.evaluation", "monitor.lake"),
     ("monitor.explanation",),
+    ("monitor.settings_tables",),
     ("monitor.settings",),
     ("monitor.training",),
     ("monitor.benchmark",),
