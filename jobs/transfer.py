@@ -81,14 +81,19 @@ def command(
     files.claim(out / "transfer.json")
     (out / "transfer.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     console = Console()
-    counts = ", ".join(f"{n:,} {kind}" for kind, n in sizes.items())
-    console.print(f"{scorer.model.name} {scorer.model.model_id[:8]}: {counts}")
-    if left_out:
-        n = sum(left_out.values())
-        console.print(f"left out, because the model was trained on them: {n:,} texts of {len(left_out)} contrasts")
+    console.print(f"{scorer.model.name} {scorer.model.model_id[:8]}: {_counts(sizes, left_out)}")
     console.print(_table(metrics))
     console.print(_contrast_table(rows))
     console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'transfer.json'}", highlight=False, soft_wrap=True)
+
+
+def _counts(sizes: Mapping[str, int], left_out: Mapping[str, int]) -> str:
+    """What was measured, and what was left out, if anything."""
+    counts = ", ".join(f"{n:,} {kind}" for kind, n in sizes.items())
+    if not left_out:
+        return counts
+    n = sum(left_out.values())
+    return f"{counts}\nleft out, because the model was trained on them: {n:,} texts of {len(left_out)} contrasts"
 
 
 def _without_trained(
