@@ -8,6 +8,7 @@ import itertools
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +21,8 @@ from monitor.errors import ConfigError, DataError, cannot_write
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones, too
 """A spreadsheet runs a cell that begins so; OWASP, "CSV Injection"."""
+INNER_FORMULA = re.compile('(?<=[;\t\r\n|])([ "]*)([=+\\-@\uff1d\uff0b\uff0d\uff20])')
+"""What such a cell would be to a spreadsheet that splits lines at semicolons, tabs or bars, or inside quotes."""
 EXCEL_ROWS = 1_048_575  # below the line of names
 EXCEL_CHARACTERS = 32_767
 ENDINGS = (".parquet", ".csv", ".xlsx")
@@ -35,8 +38,14 @@ class Format(StrEnum):
 
 
 def safe_cell(value: object) -> object:
-    """A text that a spreadsheet would run as a formula, with an apostrophe before it; other values as they are."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+    """A text that a spreadsheet would run as a formula, with an apostrophe before it; other values as they are.
+
+    So does each part of a text after a semicolon, tab, bar or line break, where a spreadsheet may split it.
+    """
+    if not isinstance(value, str):
+        return value
+    text = INNER_FORMULA.sub(r"\1'\2", value)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
 
 
 def write_rows(

