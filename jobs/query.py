@@ -11,7 +11,6 @@ import itertools
 import re
 import shutil
 import sys
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from tempfile import SpooledTemporaryFile
 from typing import Annotated, Any, TextIO, cast
 
 import duckdb
-import polars as pl
 import typer
 from rich import box
 from rich.console import Console
@@ -33,7 +31,7 @@ from jobs.console.result_files import Format, check_file, printable_lines, write
 from jobs.console.safe_sql import TIME_S, USE, check_statement, limits
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import READ_WAIT_S, Database, private_files
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 
 TABLE_ROWS = 100
 FETCH_ROWS = 10_000
@@ -104,16 +102,8 @@ def save_rows(db: Database, sql: str, file: Path, *, time_s: float = TIME_S, saf
         ConfigError: the file cannot be written. Other errors as `run_query`.
     """
     check_file(file)
-    with _open_result(db, sql, READ_WAIT_S, time_s) as (names, result), warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a copy; con.sql makes none, but takes no checked statement
-        table = result.to_arrow_table().rename_columns(names)
-    try:
-        frame = cast(pl.DataFrame, pl.from_arrow(table))
-        with private_files():
-            write_file(frame, file, safe_csv=safe_csv)
-    except pl.exceptions.PolarsError as error:
-        raise DataError(f"--out {file}: a type of a column has no place there; CAST it to VARCHAR") from error
-    return frame.height
+    with private_files(), _open_result(db, sql, READ_WAIT_S, time_s) as (names, result):
+        return write_file(names, result, file, safe_csv=safe_csv)
 
 
 @contextmanager
@@ -210,7 +200,9 @@ def read_sql(given: str) -> str:
 def command(
     sql: Annotated[str, typer.Argument(help="One statement that only reads, in quotes; a file *.sql; or - (input).")],
     db: Annotated[Path, typer.Option(help="The database file.")],
-    style: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.TABLE,
+    style: Annotated[
+        Format | None, typer.Option("--format", help="How to print the rows (default: table); not with --out.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write all rows into this file instead: .parquet, .csv or .xlsx.")
     ] = None,
@@ -229,16 +221,18 @@ def command(
     "SELECT risk, count(*) FROM latest_scores GROUP BY risk"
     """
     statement, database, cut = read_sql(sql), Database(db), False
+    if out is not None and style is not None:
+        raise ConfigError(f"--format {style}: the ending of --out says how the file is written; leave out --format")
     if out is not None:
         n = save_rows(database, statement, out, time_s=timeout, safe_csv=safe_csv)
-    elif style is Format.TABLE:
+    elif style in (None, Format.TABLE):
         result = run_query(database, statement, time_s=timeout)
         print_table(result)
         n, cut = min(len(result.rows), TABLE_ROWS), len(result.rows) > TABLE_ROWS
     else:
         if hasattr(sys.stdout, "reconfigure") and not sys.stdout.isatty():
             sys.stdout.reconfigure(encoding="utf-8")  # a file for programs, whatever this terminal can show
-        n = export_rows(database, statement, style, sys.stdout, time_s=timeout, safe_csv=safe_csv)
+        n = export_rows(database, statement, Format(style), sys.stdout, time_s=timeout, safe_csv=safe_csv)
     rows = f"{n:,} row{'' if n == 1 else 's'}"
     if cut:
         rows = f"the first {TABLE_ROWS} rows (--format csv or json prints all)"

@@ -9,22 +9,28 @@ import json
 import math
 import os
 import re
+import warnings
 from collections.abc import Iterable
+from contextlib import suppress
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
 
-import polars as pl
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 
-from jobs.console.progress import without_control_characters
+from jobs.console.progress import print_warning, without_control_characters
 from monitor.errors import ConfigError, DataError, cannot_write
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones, too
 """A spreadsheet runs a cell that begins so; OWASP, "CSV Injection"."""
-INNER_FORMULA = re.compile('(?<=[;\t\r\n|])([ "]*)([=+\\-@\uff1d\uff0b\uff0d\uff20])')
+INNER_FORMULA = re.compile('([;\t\r\n|][ "]*)([=+\\-@\uff1d\uff0b\uff0d\uff20])')
 """What such a cell would be to a spreadsheet that splits lines at semicolons, tabs or bars, or inside quotes."""
 EXCEL_ROWS = 1_048_575  # below the line of names
 EXCEL_CHARACTERS = 32_767
+PART_ROWS = 10_000  # that are in memory at once
 ENDINGS = (".parquet", ".csv", ".xlsx")
 Row = tuple[Any, ...]
 
@@ -90,47 +96,96 @@ def check_file(file: Path) -> None:
         raise ConfigError(f"--out {file}: there is no folder {file.parent}")
 
 
-def write_file(frame: pl.DataFrame, file: Path, *, safe_csv: bool = True) -> None:
-    """Write a result as the file's ending says, in one step.
+def write_file(names: list[str], result: duckdb.DuckDBPyConnection, file: Path, *, safe_csv: bool = True) -> int:
+    """Write an open result as the file's ending says, some rows at a time and visible in one step; returns its rows.
 
     Raises:
-        DataError: Excel does not hold so many rows. ConfigError: the file cannot be written.
+        DataError: the result does not fit into Excel, or a type has no place in Parquet. ConfigError: the file cannot
+        be written.
     """
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.new")
+    unfinished = file.with_name(f".query-{os.getpid()}.new")  # short: the file's own name may be as long as names get
+    parts = iter(lambda: result.fetchmany(PART_ROWS), [])
     try:
         if file.suffix.lower() == ".parquet":
-            frame.write_parquet(unfinished)
+            n = _write_parquet(names, result, unfinished)
         elif file.suffix.lower() == ".xlsx":
-            _write_excel(frame, unfinished)
+            n = _write_excel(names, parts, unfinished)
         else:
             with unfinished.open("w", encoding="utf-8", newline="") as stream:
-                write_rows(frame.columns, [frame.rows()], Format.CSV, stream, safe_csv=safe_csv)
+                n = write_rows(names, parts, Format.CSV, stream, safe_csv=safe_csv)
         unfinished.replace(file)
     except OSError as error:
         raise cannot_write(f"--out {file}", error) from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    return n
 
 
-def _write_excel(frame: pl.DataFrame, file: Path) -> None:
+def _write_parquet(names: list[str], result: duckdb.DuckDBPyConnection, file: Path) -> int:
+    n = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a copy; con.sql makes none, but takes no checked statement
+        reader = result.to_arrow_reader(PART_ROWS)
+    schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
+    try:
+        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
+                n += batch.num_rows
+    except pa.ArrowNotImplementedError as error:
+        raise DataError(f"--out {file}: a type of a column has no place there; CAST it to VARCHAR") from error
+    return n
+
+
+def _write_excel(names: list[str], parts: Iterable[list[Row]], file: Path) -> int:
     from xlsxwriter import Workbook
+    from xlsxwriter.exceptions import FileCreateError
 
-    if frame.height > EXCEL_ROWS:
-        raise DataError(f"Excel holds {EXCEL_ROWS:,} rows, the result has {frame.height:,}; use .parquet or .csv")
-    with Workbook(file, {"constant_memory": True}) as book:
-        sheet = book.add_worksheet("result")
-        forms = {dt.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})}
-        forms[dt.date] = book.add_format({"num_format": "yyyy-mm-dd"})
-        for place, row in enumerate(itertools.chain([tuple(frame.columns)], frame.iter_rows())):
-            for column, value in enumerate(row):
-                if isinstance(value, bool):
-                    sheet.write_boolean(place, column, value)
-                elif isinstance(value, int | float) and math.isfinite(value):
-                    sheet.write_number(place, column, value)
-                elif isinstance(value, dt.date):  # a datetime too
-                    sheet.write_datetime(place, column, _without_zone(value), forms[type(value)])
-                elif value is not None:
-                    sheet.write_string(place, column, str(value)[:EXCEL_CHARACTERS])  # never as a formula or a link
+    try:
+        with Workbook(file, {"constant_memory": True}) as book:
+            n, n_long, n_exact = _write_sheet(book, itertools.chain([[tuple(names)]], parts))
+    except FileCreateError as error:
+        raise OSError(*getattr(error.args[0], "args", ())) from error
+    if n_long:
+        raise DataError(
+            f"Excel holds {EXCEL_CHARACTERS:,} characters a cell; longer texts: {n_long:,}; use .parquet or .csv"
+        )
+    if n_exact:
+        print_warning(f"numbers written as texts, because Excel would round them: {n_exact:,}")
+    return n
+
+
+def _write_sheet(book: Any, parts: Iterable[list[Row]]) -> tuple[int, int, int]:
+    """Write the rows; returns the numbers of rows, of texts that are too long, and of numbers written as texts."""
+    sheet, n_long, n_exact, place = book.add_worksheet("result"), 0, 0, -1
+    forms = {dt.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})}
+    forms[dt.date] = book.add_format({"num_format": "yyyy-mm-dd"})
+    for place, row in enumerate(itertools.chain.from_iterable(parts)):
+        if place > EXCEL_ROWS:
+            raise DataError(f"Excel holds {EXCEL_ROWS:,} rows, and the result has more; use .parquet or .csv")
+        for column, value in enumerate(row):
+            if isinstance(value, bool):
+                sheet.write_boolean(place, column, value)
+            elif isinstance(value, dt.date):  # a datetime too
+                sheet.write_datetime(place, column, _without_zone(value), forms[type(value)])
+            elif _is_exact(value):
+                sheet.write_number(place, column, value)
+            elif value is not None:
+                text = str(value)
+                n_exact += isinstance(value, int | Decimal)
+                n_long += len(text.encode("utf-16-le", "replace")) // 2 > EXCEL_CHARACTERS
+                sheet.write_string(place, column, text[:EXCEL_CHARACTERS])  # never as a formula or a link
+    return place, n_long, n_exact
+
+
+def _is_exact(value: object) -> bool:
+    """Whether an Excel cell can hold this as a number; it keeps 16 digits, and whole numbers up to 2^53."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if not isinstance(value, int | Decimal) or not math.isfinite(value) or abs(value) > 2**53:
+        return False
+    return Decimal(f"{float(value):.16G}") == value
 
 
 def _without_zone(value: dt.date) -> dt.date:

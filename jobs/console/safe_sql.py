@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import duckdb
 
 from monitor.database.lake_views import lake_url
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 
 LAKE_STATEMENTS = {"SELECT", "EXPLAIN"}
 READ_STATEMENTS = {"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI"}  # MULTI is a PIVOT
@@ -20,6 +20,7 @@ CALLED = re.compile(r"\s*CALL\s+\"?(pragma_|duckdb_)\w+", re.IGNORECASE)
 PREFIX = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\s+(ANALYZE\s+)?(\([^)]*\)\s*)?", re.IGNORECASE | re.DOTALL)
 USE = "use SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE"
 TIME_S = 240.0  # less than a run waits for readers, so that no query costs a night
+MOST_TIME_S = 7 * 86_400.0
 MEMORY_BYTES = 4 * 2**30
 SPILL_BYTES = 16 * 2**30
 
@@ -82,8 +83,10 @@ def limits(con: duckdb.DuckDBPyConnection, time_s: float) -> Iterator[None]:
     """Limits on the memory, the spilled bytes and the time of what a connection runs inside the block.
 
     Raises:
-        DataError: the time or the memory was not enough.
+        DataError: the time or the memory was not enough. ConfigError: no time that a timer takes.
     """
+    if not 0 < time_s <= MOST_TIME_S:
+        raise ConfigError(f"--timeout {time_s:g}: give seconds up to {MOST_TIME_S:,.0f}, a week")
     memory = min(MEMORY_BYTES, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
     con.execute(f"SET memory_limit = '{memory}B'")
     con.execute(f"SET max_temp_directory_size = '{SPILL_BYTES}B'")

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import json
+import math
 import os
 import re
 import signal
@@ -247,7 +248,7 @@ def test_a_part_of_a_cell_that_a_spreadsheet_may_split_off_is_no_formula(text: s
 
 def test_results_go_into_files_as_their_endings_say(db: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="CAST it to VARCHAR"):
-        save_rows(Database(db), EVERY_TYPE, tmp_path / "result.csv")
+        save_rows(Database(db), EVERY_TYPE, tmp_path / "result.parquet")
     sql = f"SELECT * EXCLUDE (i, deep) FROM ({EVERY_TYPE}) CROSS JOIN ({FORMULAS})"
     for ending in ("parquet", "csv", "xlsx"):
         file = tmp_path / f"result.{ending}"
@@ -315,3 +316,41 @@ def test_sql_comes_from_a_file_or_standard_input_and_a_reader_may_leave(db: Path
         check=True,
     )
     assert table.stdout.split()[::2] == ["x", "\\xe4"]
+
+
+def test_excel_holds_numbers_as_numbers_and_none_that_it_would_round(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql = "SELECT sum(range) AS n, 1.25::DECIMAL(5, 2) AS d, 9007199254740993 AS big, 0.1 AS x FROM range(4)"
+    save_rows(Database(db), sql, tmp_path / "a.xlsx")
+    (row,) = pl.read_excel(tmp_path / "a.xlsx").rows()
+    assert row == (6, 1.25, "9007199254740993", 0.1)
+    assert "because Excel would round them: 1" in capsys.readouterr().err
+    with pytest.raises(DataError, match="longer texts: 2"):
+        save_rows(
+            Database(db), "SELECT repeat('x', 32_768) AS a, repeat('\U0001f600', 20_000) AS b", tmp_path / "a.xlsx"
+        )
+
+
+@pytest.mark.parametrize("value", ["TIMESTAMP 'infinity'", "DATE '290000-01-01'", "DATE '-infinity'"])
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet"])
+def test_times_that_python_lacks_are_written_somehow(db: Path, tmp_path: Path, value: str, ending: str) -> None:
+    assert save_rows(Database(db), f"SELECT {value} AS a", tmp_path / f"a.{ending}") == 1
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet"])
+def test_a_file_that_cannot_be_written_is_one_line(db: Path, tmp_path: Path, ending: str) -> None:
+    longest = tmp_path / f"{'a' * (254 - len(ending))}.{ending}"
+    assert save_rows(Database(db), "SELECT 1", longest) == 1
+    for file in (Path(f"/proc/a.{ending}"), tmp_path / f"{'a' * 300}.{ending}"):
+        with pytest.raises(ConfigError, match="cannot write there"):
+            save_rows(Database(db), "SELECT 1", file)
+    assert not list(tmp_path.glob(".*.new"))
+
+
+def test_a_timeout_that_no_timer_takes_and_a_format_beside_a_file_are_refused(db: Path, tmp_path: Path) -> None:
+    for time_s in (1e300, math.nan, math.inf):
+        with pytest.raises(ConfigError, match="--timeout"):
+            run_query(Database(db), "SELECT 1", time_s=time_s)
+    with pytest.raises(ConfigError, match="leave out --format"):
+        command("SELECT 1", db=db, style=Format.JSON, out=tmp_path / "a.csv")
