@@ -39,15 +39,18 @@ from monitor.windows import window_queries
 from reports.risk.inputs import Options
 
 DRAW = 2026  # of the codes
+REPORTS = ("report", "case-report")  # folders
+SAYS_SO = "This is the demo"  # on every page of the demo (reports/risk/pages.py)
 
 
 def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
     """Make demo.duckdb and both reports in the folder `out`, and print what is in them.
 
     Raises:
-        StoreError: another demo is running in this folder, or the folder cannot be written.
+        StoreError: another demo is running in this folder, the folder cannot be written, or a real report lies there.
     """
     db, options = Database(out / "demo.duckdb"), Options(invented=True)
+    _keep_real_reports(db, out)
     _start_over(db)
     counts = RunCounts()
     with scoring_run(db, "demo", load, key_file=None) as (scorer, run_id, _):
@@ -88,6 +91,14 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
     )
 
 
+def _keep_real_reports(db: Database, out: Path) -> None:
+    """Raise StoreError if the report of a real database lies where the demo writes its own."""
+    for page in (out / name / "index.html" for name in REPORTS):
+        # An earlier version's demo did not say so on its pages, but its database lies beside them.
+        if page.exists() and not db.exists() and SAYS_SO not in page.read_text(encoding="utf-8", errors="replace"):
+            raise StoreError(f"{page.parent}: holds a report that is not the demo's; name another folder with --out")
+
+
 def _start_over(db: Database) -> None:
     """Remove the database of an earlier demo, and make one in which people have the same codes in every demo.
 
@@ -112,8 +123,8 @@ def _write_reports(db: Database, out: Path, model_id: str, options: Options) -> 
     print_note("writing the reports")
     for_staff = replace(options, mode="case", subject_pages=True, evidence=True)
     return (
-        write_report(db, out / "report", model=model_id, options=options),
-        write_report(db, out / "case-report", model=model_id, options=for_staff),
+        write_report(db, out / REPORTS[0], model=model_id, options=options),
+        write_report(db, out / REPORTS[1], model=model_id, options=for_staff),
     )
 
 

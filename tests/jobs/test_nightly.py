@@ -206,6 +206,18 @@ class Gloomy(Both):
         return super().score([text.replace("i ", "sadness ") for text in texts], progress)
 
 
+@pytest.mark.parametrize("folder", jobs.demo.REPORTS)
+def test_a_demo_replaces_no_report_of_real_people(tmp_path: Path, folder: str) -> None:
+    page = tmp_path / folder / "index.html"
+    page.parent.mkdir()
+    page.write_text("<p>As of 2026-05-04: 14 people.</p>", encoding="utf-8")
+    with pytest.raises(StoreError, match=f"{folder}: holds a report that is not the demo's; name another folder"):
+        run_demo(tmp_path, Gloomy)
+    assert sorted(tmp_path.rglob("*")) == [page.parent, page], "nothing was made"
+    page.write_text(f"<p>{jobs.demo.SAYS_SO}: its people and their texts are invented.</p>", encoding="utf-8")
+    jobs.demo._keep_real_reports(Database(tmp_path / "demo.duckdb"), tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_pictures")  # tests/whole/test_wheel.py draws those of a demo
 def test_the_demo_prints_its_lines_and_writes_a_report_and_a_case_report_with_shaded_texts_each_time(
