@@ -30,7 +30,7 @@ UNITS, POSTS = 9000, 3500
 
 
 def read_topics(path: Path, seed: int = 0) -> list[str]:
-    """Topic texts: the column text of a Parquet file as it is, or those found in a folder of Parquet files of posts.
+    """Topic texts: the column text of a Parquet file, or what `topic_texts` finds in a folder of files of posts.
 
     Raises:
         DataError: there is no file, or the column is missing.

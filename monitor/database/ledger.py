@@ -23,7 +23,7 @@ REPLACED = (
 def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) -> str:
     """Open a line in the ledger, mark lines of dead runs as failed, and return the new run_id.
 
-    The ids sort by the order of the runs: after a run whose clock was ahead, an id counts on from that run's time.
+    Ids sort in the order of the runs. If the last run's clock was ahead, the new id is one millisecond later.
     The caller holds `only_writer`.
     """
     now = utc_now()

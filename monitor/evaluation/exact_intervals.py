@@ -52,7 +52,7 @@ def middle(values: Sequence[float], confidence: float = CONFIDENCE) -> Json:
 
 
 def predictive_value(detection: Json, alarms: Json, incidence: float) -> Json:
-    """The share of true alerts among all alerts (PPV), where `incidence` low periods begin a subject-year.
+    """The share of alerts that are true (PPV), if `incidence` low periods begin in each subject-year.
 
     PPV = incidence · detection / (incidence · detection + false alarms a subject-year). Its interval takes the bounds
     of both, each given at 97.5%, so that it holds at least 95% (Bonferroni).

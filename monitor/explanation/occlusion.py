@@ -171,9 +171,8 @@ def weigh_words(
     Args:
         scorer: the model.
         texts: n texts.
-        words: of each text, first and last character (exclusive) of the words that are weighed; what is outside
-            them is not part of the passage.
-        criteria: the criterion of each text, if any; its words weigh 0 without one.
+        words: for each text, the (first, end) places of its words. Text outside these places is left out.
+        criteria: for each text the criterion to weigh, or None; without one the second weight of each word is 0.
     """
     halves = [_halves(len(own)) for own in words]
     variants = [

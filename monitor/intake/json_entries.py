@@ -42,7 +42,7 @@ _NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 class Entry(NamedTuple):
-    """One element: its text, and the plain values of the object around its array."""
+    """One element of a JSON array: its text, and the plain values of the object that holds the array."""
 
     text: str
     parent: dict[str, Any]

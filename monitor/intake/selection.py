@@ -110,7 +110,11 @@ class Selection:
             raise self.wrong_preset(f"its entries have: {listed(keys)}")
 
     def check_first(self, row: Mapping[str, Any]) -> None:
-        """Raise DataError if the first object of a file has almost nothing that the feed or the contract names."""
+        """Raise DataError if the first object of a file is of another kind than the feed or the contract says.
+
+        It is if it is not the preset's, or if, without a preset, it lacks two or more required columns and has two or
+        more unknown keys.
+        """
         self.check_keys(row)
         missing = [name for name in REQUIRED if not any(_has(row, own) for own in self.names[name])]
         if self.subject is not None and "subject_id" in missing:

@@ -88,7 +88,13 @@ def of_group(series: Series, inputs: Inputs) -> Figure:
 
 
 def of_subject(subject_id: str, with_texts: Collection[dt.date], inputs: Inputs) -> Figure:
-    """A strip for each criterion that a subject's texts showed; `with_texts`: days on which they wrote."""
+    """One strip for each sign that this person's texts of the last 14 days showed.
+
+    Args:
+        subject_id: the person.
+        with_texts: the days on which the person wrote.
+        inputs: of the report.
+    """
     words, until = inputs.words, inputs.as_of
     days = [until - dt.timedelta(days=back) for back in reversed(range(STRIP_DAYS))]
     unit = words(

@@ -291,7 +291,7 @@ def alert_bars(inputs: Inputs) -> Figure:
 
 
 def evidence(inputs: Inputs, subject_id: str | None = None) -> Figure:
-    """The texts with the highest risk behind the open alerts; only with the option `evidence`."""
+    """The texts that speak most for each open alert; only with the option `evidence`."""
     words = inputs.words
     alerts = inputs.alerts.select("alert_id", "subject_id", "rule").with_row_index("place")
     texts = inputs.evidence.join(alerts, on="alert_id", how="left", maintain_order="left")

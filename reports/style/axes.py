@@ -109,7 +109,11 @@ def breaks(values: pl.Series, most: int) -> list[float]:
 
 
 def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
-    """Days to mark on an axis: each day, then Mondays (at most 14), then firsts of months."""
+    """Days to mark on an axis.
+
+    Each day of a span under 14 days; at most 14 Mondays of a span up to 200 days; the first day of each month of a
+    longer span, and of each quarter from 750 days on.
+    """
     span = (last - first).days
     days = [first + dt.timedelta(days=step) for step in range(span + 1)]
     if span < 14:

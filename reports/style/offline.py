@@ -110,9 +110,9 @@ def load_template(name: str) -> Template:
 
 @cache
 def chart_script() -> str:
-    """Vega, Vega-Lite and vega-embed as one script, of the version that this Altair writes for.
+    """Vega, Vega-Lite and vega-embed as one script, in the versions that the installed Altair needs.
 
-    Bundling takes more than a second, so `reports/assets` holds the script for the installed versions.
+    It is read from `reports/assets`. If no file there fits, it is bundled anew, which takes more than a second.
     """
     name = f"vega-lite-{axes.VEGA_LITE}-vl-convert-{version('vl-convert-python')}.js.gz"
     stored = files("reports").joinpath("assets", name)
