@@ -50,7 +50,6 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
         StoreError: another demo is running in this folder, the folder cannot be written, or a real report lies there.
     """
     db, options = Database(out / "demo.duckdb"), Options(invented=True)
-    _keep_real_reports(db, out)
     _start_over(db)
     counts = RunCounts()
     with scoring_run(db, "demo", load, key_file=None) as (scorer, run_id, _):
@@ -91,9 +90,9 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
     )
 
 
-def _keep_real_reports(db: Database, out: Path) -> None:
-    """Raise StoreError if the report of a real database lies where the demo writes its own."""
-    for page in (out / name / "index.html" for name in REPORTS):
+def _keep_real_reports(db: Database) -> None:
+    """Raise StoreError if the report of a real database lies beside `db`, where the demo writes its own."""
+    for page in (db.path.parent / name / "index.html" for name in REPORTS):
         # An earlier version's demo did not say so on its pages, but its database lies beside them.
         if page.exists() and not db.exists() and SAYS_SO not in page.read_text(encoding="utf-8", errors="replace"):
             raise StoreError(f"{page.parent}: holds a report that is not the demo's; name another folder with --out")
@@ -103,8 +102,9 @@ def _start_over(db: Database) -> None:
     """Remove the database of an earlier demo, and make one in which people have the same codes in every demo.
 
     Raises:
-        StoreError: another command appended texts to it, or another demo is running.
+        StoreError: another command appended texts to it, another demo is running, or a real report lies beside it.
     """
+    _keep_real_reports(db)
     with db.only_writer():
         if db.exists():
             with db.writing() as con:

@@ -215,7 +215,7 @@ def test_a_demo_replaces_no_report_of_real_people(tmp_path: Path, folder: str) -
         run_demo(tmp_path, Gloomy)
     assert sorted(tmp_path.rglob("*")) == [page.parent, page], "nothing was made"
     page.write_text(f"<p>{jobs.demo.SAYS_SO}: its people and their texts are invented.</p>", encoding="utf-8")
-    jobs.demo._keep_real_reports(Database(tmp_path / "demo.duckdb"), tmp_path)
+    jobs.demo._start_over(Database(tmp_path / "demo.duckdb"))
 
 
 @pytest.mark.slow
