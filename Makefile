@@ -15,6 +15,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TOOL = $(PYTHON) -m venv $(VENV)/tools && $(VENV)/tools/bin/python -m pip --disable-pip-version-check install --quiet
+# One more process than cores, four at most: tests of killed runs and of pages wait a quarter of their time.
+TESTERS = $(shell $(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: help demo test quick lock sbom audit clean
@@ -28,12 +30,12 @@ demo: $(VENV)/.installed
 	@$(BIN)/risk-monitor demo --out out
 
 test: $(VENV)/.installed-dev
-	@echo "==> test: pytest, a process for each core, four at most"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	@echo "==> test: pytest in $(TESTERS) processes"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
 
 quick: $(VENV)/.installed-dev
 	@echo "==> quick: pytest without the slow and the browser tests"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not slow and not browser"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile -m "not slow and not browser"
 
 # These tools have an environment of their own, so that they change no package of the program's.
 lock: $(VENV)/.made

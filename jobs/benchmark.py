@@ -23,6 +23,7 @@ from jobs.console.progress import print_note
 from monitor.corpora.splits import load_splits
 from monitor.demo.feed import demo_texts
 from monitor.errors import ConfigError, cannot_write
+from monitor.output_files import OutputFiles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,6 @@ def benchmark(
     if measure == "training" and not cuda:
         raise ConfigError("--measure training: training is timed only on a GPU; leave the option out")
     files = claim_files(out, "benchmark", FILES, ("machine", "torch", "rows"))
-    files.claim(*(out / name for name in FILES))
     results: dict[str, Any] = {
         "format": FORMAT,
         "device": speed_table.device_name("cuda" if cuda else "cpu"),
@@ -80,7 +80,7 @@ def benchmark(
         "training": [],
     }
     if cuda:
-        _write(results, out)
+        _write(results, files)
         measurements = _gpu_measurements(results, measure, texts)
     else:
         loaded, results["load_s"] = _timed_load(model)
@@ -89,10 +89,10 @@ def benchmark(
         for row in rows:
             print_note(f"{row.way}: " + (row.reason or f"{row.texts_per_s:,.1f} texts/s"))
             results[kind].append(row.to_json())
-            _write(results, out)
+            _write(results, files)
     if cuda and labels is not None:
         results["eight_bit"] = speed_table.eight_bit_effect(model, texts, labels)
-        _write(results, out)
+        _write(results, files)
     _draw(results, out)
     return results
 
@@ -145,8 +145,10 @@ def _draw(results: dict[str, Any], out: Path) -> None:
             write_picture(results, out)
 
 
-def _write(results: dict[str, Any], out: Path) -> None:
+def _write(results: dict[str, Any], files: OutputFiles) -> None:
+    out = files.folder
     try:
+        files.claim(*(out / name for name in FILES))
         (out / "benchmark.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise cannot_write(f"--out {out}", error) from error

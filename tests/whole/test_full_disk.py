@@ -20,7 +20,7 @@ from tests.support.small_disk import mounted
 
 MODEL = "keywords-1"
 LARGEST = 4_000_000  # bytes of a file, under a limit
-DISK = "9m"
+DISK = "10500k"
 
 
 def rows(first: int, n: int) -> list[dict[str, str]]:
