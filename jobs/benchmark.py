@@ -36,8 +36,6 @@ FORMAT = 2  # of benchmark.json
 GPU_TEXTS = 24576
 TRAINING_TEXTS, EPOCHS = 16000, 3
 NARROWEST = 118  # least width of the table in columns, if the output is no terminal
-
-
 FILES = ("benchmark.json", "benchmark.png", "benchmark.svg")
 
 

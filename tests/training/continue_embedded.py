@@ -9,14 +9,11 @@ tests/scoring/measure_signal.py measures what comes out.
 """
 
 import argparse
-import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
-import torch
 
 from monitor.corpora.contrasts import read_contrasts
 from monitor.corpora.examples import Examples
@@ -24,51 +21,25 @@ from monitor.corpora.mixture import training_list
 from monitor.corpora.sources import twin_key
 from monitor.corpora.symptom_mixture import SENTENCE, SymptomSettings
 from monitor.corpora.symptoms import load_symptoms
-from monitor.labels import ANSWERS, CRITERIA
 from monitor.model.files import read_tokenizer
 from monitor.model.prompts import PromptEncoder
-from monitor.scoring.loading import multiplies_bf16
 from monitor.training import continued
-from monitor.training.answers import label_log_likelihoods, symptom_logits
 from monitor.training.checkpoint import load_trainable, pick_device, save_model
 from monitor.training.finetuning import attach_adapter, fit
 from monitor.training.fitted import fit_answers
 from monitor.training.prepare import Prepared, prepare
 from monitor.training.recipe import read_recipe
-from tests.training.forum_halves import is_trained_on
+from tests.training.forum_halves import FORUMS, is_trained_on, suicidal_factor, with_odds_times
+from tests.training.measure_trained import ANY, SUICIDAL, Reader
 
 NEW_HANDS = tuple("qrstuv")
 NEW_TIMES = 1  # beside the two of the whole corpus
 CORPUS, NEUTRAL, EMOTIONAL, COMPOSITES, TWEETS_TIMES = 12_000, 4_000, 3_500, 4_000, 3
 UNITS, POSTS = 5_000, 2_500  # an epoch, of the texts with the adapter's own answers
 UNIT_POOL, POST_POOL, A_FILE = 16_000, 4_000, 6_000
-FORUMS = "posts: suicide forum against depression forum"
 ODDS, WEAK_TIMES = 10.0, 4  # of P(suicidal) of a post, by its forum
 CALIBRATED_ON = "p"  # this hand of the test files, because the base saw the validation hand
 MADE_BY_TEACHERS = ("units_file", "posts_file", "topics_file")
-OTHERS = re.compile(
-    r"\b(he|she|him|her|his|they|them|brother|sister|friend|boyfriend|girlfriend|son|daughter)\b", re.IGNORECASE
-)
-MYSELF = re.compile(r"\b(i|im|me|my|ive|id)\b", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Trainee:
-    """The network with its adapter, and the encoder of its prompt."""
-
-    network: Any
-    encoder: PromptEncoder
-
-    def own_answers(self, texts: list[str]) -> Examples:
-        """The texts with the network's answers, not calibrated, as targets of both questions."""
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=multiplies_bf16()):
-            scores = label_log_likelihoods(self.network, self.encoder, texts)
-            logits = symptom_logits(self.network, self.encoder, texts)
-        shares = np.exp(scores - scores.max(axis=1, keepdims=True))
-        shares /= shares.sum(axis=1, keepdims=True)
-        ones = np.ones(len(texts), np.float32)
-        criteria = (1 / (1 + np.exp(-logits))).astype(np.float32)
-        return Examples(texts, shares.astype(np.float32), ones, criteria, ones)
 
 
 def unlabelled(folder: Path) -> tuple[list[str], list[str]]:
@@ -89,34 +60,35 @@ def unlabelled(folder: Path) -> tuple[list[str], list[str]]:
     return units[:UNIT_POOL], [text[:1200] for text in texts[-POST_POOL:]]
 
 
-def forum_posts(trainee: Trainee, folder: Path) -> Examples:
+def forum_posts(reader: Reader, folder: Path) -> Examples:
     """Half of the posts of two forums, with the odds of P(suicidal) moved by what their forum says."""
     (posts,) = (one for one in read_contrasts(folder) if one.name == FORUMS)
     rows = [row for row, text in enumerate(posts.texts) if is_trained_on(text)]
-    texts, in_suicide_forum = [posts.texts[row][:1400] for row in rows], posts.positive[rows]
-    about_others = np.array([len(OTHERS.findall(text)) > 0.6 * len(MYSELF.findall(text)) for text in texts])
-    factor = np.where(in_suicide_forum, np.where(about_others, 1.0, ODDS), 1 / ODDS)
-    answers = trainee.own_answers(texts)
-    column, criteria = CRITERIA.index("suicidal"), answers.criteria.copy()
-    before = criteria[:, column].clip(0.01, 0.98)
-    odds = before / (1 - before) * factor
-    criteria[:, column] = odds / (1 + odds)
-    any_ = ANSWERS.index("any")
-    criteria[:, any_] = np.maximum(criteria[:, any_], criteria[:, column])
+    texts = [posts.texts[row][:1400] for row in rows]
+    factors = np.array(
+        [
+            suicidal_factor(text, ODDS, in_suicide_forum=bool(posts.positive[row]))
+            for text, row in zip(texts, rows, strict=True)
+        ]
+    )
+    answers = reader.answers(texts)
+    criteria = answers.criteria.copy()
+    criteria[:, SUICIDAL] = with_odds_times(criteria[:, SUICIDAL].clip(0.01, 0.98), factors)
+    criteria[:, ANY] = np.maximum(criteria[:, ANY], criteria[:, SUICIDAL])
     return replace(answers, criteria=criteria.astype(np.float32))
 
 
 class Epochs:
     """Draws the examples of each epoch."""
 
-    def __init__(self, prepared: Prepared, trainee: Trainee, data: Path, seed: int) -> None:
+    def __init__(self, prepared: Prepared, reader: Reader, data: Path, seed: int) -> None:
         self._prepared, self._seed = prepared, seed
         units, posts = unlabelled(data / "pretrain")
-        self._drawn = [(trainee.own_answers(units), UNITS), (trainee.own_answers(posts), POSTS)]
+        self._drawn = [(reader.answers(units), UNITS), (reader.answers(posts), POSTS)]
         splits = load_symptoms("embedded")
         hands = splits["train"].hands
         new = splits["train"].select(np.array([hand in NEW_HANDS for hand in hands], np.bool_)).examples()
-        self.forum_posts = forum_posts(trainee, data / "external")
+        self.forum_posts = forum_posts(reader, data / "external")
         self._whole = [*[self.forum_posts] * WEAK_TIMES, *[new] * NEW_TIMES]
         self._held_out = {twin_key(text) for name in ("validation", "test") for text in splits[name].texts}
 
@@ -156,7 +128,7 @@ def main() -> None:
     encoder = PromptEncoder(prompt, read_tokenizer(source.base))
     network = attach_adapter(load_trainable(source.base, pick_device("cpu"), dense=True), settings)
     continued.load_adapter(network, source.adapter)
-    epochs = Epochs(prepared, Trainee(network, encoder), given.data, given.seed)
+    epochs = Epochs(prepared, Reader(network, encoder), given.data, given.seed)
     validation = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
     fit(network, encoder, epochs, validation, settings, lambda record: print(record, flush=True))
     test = load_symptoms("embedded")["test"]

@@ -16,6 +16,7 @@ import torch
 from scipy.stats import rankdata
 
 from monitor.corpora.contrasts import read_contrasts
+from monitor.corpora.examples import Examples
 from monitor.corpora.sources import read_comments
 from monitor.corpora.splits import Split
 from monitor.corpora.symptoms import SymptomTexts
@@ -56,6 +57,12 @@ class Reader:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=multiplies_bf16()):
             logits = symptom_logits(self.network, self.encoder, texts, batch=256)
         return np.asarray(1 / (1 + np.exp(-logits)))
+
+    def answers(self, texts: list[str]) -> Examples:
+        """The texts with these answers as targets of both questions."""
+        ones = np.ones(len(texts), np.float32)
+        emotions, criteria = (part.astype(np.float32) for part in (self.emotions(texts), self.criteria(texts)))
+        return Examples(texts, emotions, ones, criteria, ones)
 
 
 def area(positive: Bools, scores: npt.NDArray[np.floating]) -> float:

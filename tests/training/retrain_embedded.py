@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,16 +35,12 @@ from monitor.training import continued
 from monitor.training.checkpoint import load_base, load_trainable, pick_device, save_base, save_model
 from monitor.training.finetuning import TrainSettings, attach_adapter, fit
 from monitor.training.instruction import InstructionSettings, tune
-from tests.training.forum_halves import is_trained_on
+from tests.training.forum_halves import FORUMS, is_trained_on, suicidal_factor, with_odds_times
 from tests.training.measure_trained import ANY, SUICIDAL, Reader, measure
 
 EVERYDAY = 2000
 MISTAKEN = 0.25  # P(suicidal) of the model of the start, not calibrated
 NEW_HANDS = ("q", "r", "s", "t", "u", "v", "x", "aa", "ab", "ac", "ad", "ae")
-MYSELF = re.compile(r"\b(i|im|me|my|ive|id)\b", re.IGNORECASE)
-OTHERS = re.compile(
-    r"\b(he|she|him|her|his|they|them|brother|sister|friend|boyfriend|girlfriend|son|daughter)\b", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -148,7 +143,7 @@ class Epochs:
 
     def _with_forums(self, pool: Examples, external: Path) -> Examples:
         """The odds of P(suicidal) of posts of two forums moved by what their forum says; a weak sign."""
-        (posts,) = (one for one in read_contrasts(external) if one.name.startswith("posts: suicide forum"))
+        (posts,) = (one for one in read_contrasts(external) if one.name == FORUMS)
         forum_of = {
             text[:200]: flag for text, flag in zip(posts.texts, posts.positive, strict=True) if is_trained_on(text)
         }
@@ -156,15 +151,9 @@ class Epochs:
         for row in np.flatnonzero(self.kinds == "forum post"):
             text = pool.texts[row]
             if text[:200] in forum_of:
-                about_others = len(OTHERS.findall(text)) > 0.6 * len(MYSELF.findall(text))
-                in_suicide_forum = forum_of[text[:200]]
-                factor = (1.0 if about_others else self.shares.odds) if in_suicide_forum else 1 / self.shares.odds
-                before = float(criteria[row, SUICIDAL].clip(0.01, 0.98))
-                odds = before / (1 - before) * factor
-                criteria[row, SUICIDAL] = odds / (1 + odds)
-                criteria[row, ANY] = (
-                    criteria[row, ANY] * self.shares.low_odds / (1 + criteria[row, ANY] * (self.shares.low_odds - 1))
-                )
+                factor = suicidal_factor(text, self.shares.odds, in_suicide_forum=bool(forum_of[text[:200]]))
+                criteria[row, SUICIDAL] = with_odds_times(criteria[row, SUICIDAL].clip(0.01, 0.98), factor)
+                criteria[row, ANY] = with_odds_times(criteria[row, ANY].clip(0, 0.999), self.shares.low_odds)
                 criteria[row, ANY] = max(criteria[row, ANY], criteria[row, SUICIDAL])
                 emotions[row, 0] *= self.shares.low_odds
                 emotions[row] /= emotions[row].sum()
