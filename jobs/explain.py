@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import run
+from jobs.console.model_options import DeviceOption, ModelOption
 from jobs.console.progress import print_note, print_warning, without_control_characters
 from jobs.pipeline.people import named_settings, settings_for
 from jobs.pipeline.run import open_scorer
@@ -153,13 +154,8 @@ def command(
     db: Annotated[
         Path | None, typer.Option(help="The database file, for --doc-id (default: that of the settings).")
     ] = None,
-    model: Annotated[
-        str | None,
-        typer.Option(help='"embedded", a model folder, or a hub id (default: that of the settings, else embedded).'),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu or cuda (default: that of the settings, else auto).")
-    ] = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
     config: Annotated[
         Path | None,
         typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if it is of this database)."),

@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, new_app, run_group
+from jobs.console.model_options import DeviceOption, ModelOption
 from jobs.console.progress import format_duration, print_note, print_warning
 from jobs.pipeline.lake.forget import forget_in_lake, stored_ids
 from jobs.pipeline.lake.ingest import ingest_files
@@ -97,13 +98,8 @@ def ingest(
 @command.command()
 def score(
     lake: LakeOption,
-    model: Annotated[
-        str | None,
-        typer.Option(help='"embedded", a model folder, or a hub id (default: that of the settings, else embedded).'),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu or cuda (default: that of the settings, else auto).")
-    ] = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
     weights: Annotated[
         str | None, typer.Option(help="auto, dense or nf4 (default: that of the settings, else auto).")
     ] = None,

@@ -14,6 +14,7 @@ import typer
 
 from jobs.console.app import run
 from jobs.console.feed_options import feed_from_options, with_feed_options
+from jobs.console.model_options import DeviceOption, ModelOption
 from jobs.pipeline.people import settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
@@ -34,13 +35,8 @@ def command(
         typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns: CSV, JSON, Parquet, Excel, .zip."),
     ],
     db: Annotated[Path, typer.Option(help="The database file; created if it does not exist.")],
-    model: Annotated[
-        str | None,
-        typer.Option(help='"embedded", a model folder, or a hub id (default: that of the settings, else embedded).'),
-    ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu or cuda (default: that of the settings, else auto).")
-    ] = None,
+    model: ModelOption = None,
+    device: DeviceOption = None,
     on_change: Annotated[
         str | None,
         typer.Option(
