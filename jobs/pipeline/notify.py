@@ -19,7 +19,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts, count_unsent, mark_sent
 from monitor.database.connection import Database
-from monitor.database.statements import query
+from monitor.database.statements import query, utc_now
 from monitor.errors import BusyError, ConfigError
 
 TITLE = "Risk monitor"
@@ -58,8 +58,8 @@ def notify_of_alerts(
     with db.reading() as con:
         n_new = count_unsent(con, model_id)
         n_crisis = query(con, "alerts/unsent_crisis", model_id=model_id).item()
-        limit = rules.suicidal_limit
-        n_again = query(con, "alerts/unsent_crisis_texts", model_id=model_id, suicidal_limit=limit).item()
+        line = {"as_of": utc_now().date(), "suicidal_limit": rules.suicidal_limit}
+        n_again = query(con, "alerts/unsent_crisis_texts", model_id=model_id, **line).item()
     parts = []
     if n_new:
         parts.append(f"New alerts: {n_new:,}; closed: {alerts.closed:,}; open: {alerts.open:,}.")

@@ -4,7 +4,7 @@
 --          where the mean of 95 in 100 weeks like that past would lie, as in rolling_subject. silent_days = days since the
 --          last text; longest_pause = days of the longest pause between days with texts in the 56 days to the last text.
 --          Of people with an alert of the crisis rule, last_crisis = when the newest text that can raise one was posted, and
---          crisis_known_at = when the newest such text was scored; an open alert stays as it is when another such text comes
+--          crisis_known_at = the newest known_at of the macro crisis_texts; an open alert stays as it is when another such text comes
 -- grain: one row per subject with a scored text of this model
 -- frame: now: the 7 calendar days ending on and including as_of; before: the 7 days before those; past: the 56 days before now;
 --        pauses: the 56 calendar days ending on each subject's last day, each day against the one with texts before it
@@ -49,16 +49,9 @@ sums AS (
     GROUP BY subject_id
 ),
 crises AS (
-    SELECT subject_id, max(posted_at) AS last_crisis, max(scored_at) AS crisis_known_at
-    FROM scores AS t
-    WHERE
-        model_id = $model_id
-        AND posted_at < CAST($as_of AS DATE) + 1
-        AND subject_id IN (SELECT subject_id FROM alerts WHERE model_id = $model_id AND rule = 'crisis')
-        AND (
-            coalesce(s_suicidal >= $suicidal_limit, false)
-            OR EXISTS (FROM mentions AS m WHERE m.doc_id = t.doc_id AND m.state = 'raised')
-        )
+    SELECT subject_id, max(posted_at) AS last_crisis, max(known_at) AS crisis_known_at
+    FROM crisis_texts($model_id, $as_of, $suicidal_limit)
+    WHERE subject_id IN (SELECT subject_id FROM alerts WHERE model_id = $model_id AND rule = 'crisis')
     GROUP BY subject_id
 )
 SELECT

@@ -218,35 +218,57 @@ def test_a_message_counts_new_crisis_alerts_apart(inbox: Inbox, db: Path) -> Non
     assert "New alerts of the crisis rule: 1; a person must read them now." in received[0]["message"]
 
 
+def score(db: Path, doc_id: str, p_suicidal: float, posted_at: dt.datetime | None = None) -> None:
+    """Insert a score of a text of the person `s`; posted_at is in UTC, and None is the time of the score."""
+    with Database(db).writing() as con:
+        con.execute(
+            "INSERT INTO scores BY NAME SELECT $id AS doc_id, 's' AS subject_id, 'm' AS model_id, 'c' AS cohort,"
+            " timezone('UTC', now()) AS scored_at, coalesce($at, scored_at) AS posted_at, $p AS s_suicidal,"
+            " 'fear' AS emotion, 'mid_risk' AS risk, 'r' AS run_id, 9 AS n_tokens, false AS truncated,"
+            " 1 / 6 AS p_joy, 1 / 6 AS p_sadness, 1 / 6 AS p_love, 1 / 6 AS p_anger, 1 / 6 AS p_fear,"
+            " 1 / 6 AS p_surprise, 1 / 2 AS p_low, 1 / 3 AS p_mid, 1 / 6 AS p_high, 1 / 6 AS confidence",
+            {"id": doc_id, "p": p_suicidal, "at": posted_at},
+        )
+
+
+AGAIN = "People who wrote of a crisis again since the last message or look: 1; read it now."
+
+
 @pytest.mark.parametrize("state", ["open", "acknowledged"])
 def test_a_crisis_text_of_somebody_who_was_reported_is_counted_once(inbox: Inbox, db: Path, state: str) -> None:
     """The alert stays as it is, so nothing else in a message would tell of the text."""
     urls, received = inbox
-    again = "People who wrote of a crisis again since the last message or look: 1; read it now."
-
-    def score(doc_id: str, p_suicidal: float) -> None:
-        with Database(db).writing() as con:
-            con.execute(
-                "INSERT INTO scores BY NAME SELECT $id AS doc_id, 's' AS subject_id, 'm' AS model_id, 'c' AS cohort,"
-                " timezone('UTC', now()) AS posted_at, posted_at AS scored_at, $p AS s_suicidal, 'fear' AS emotion,"
-                " 'mid_risk' AS risk, 'r' AS run_id, 9 AS n_tokens, false AS truncated, 1 / 6 AS p_joy,"
-                " 1 / 6 AS p_sadness, 1 / 6 AS p_love, 1 / 6 AS p_anger, 1 / 6 AS p_fear, 1 / 6 AS p_surprise,"
-                " 1 / 2 AS p_low, 1 / 3 AS p_mid, 1 / 6 AS p_high, 1 / 6 AS confidence",
-                {"id": doc_id, "p": p_suicidal},
-            )
-
     with Database(db).writing() as con:
         con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id = 'a0'")
-    score("d1", 0.95)
+    score(db, "d1", 0.95)
     notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
-    assert again not in received[0]["message"], "a new alert says it"
+    assert AGAIN not in received[0]["message"], "a new alert says it"
     with Database(db).writing() as con:
         con.execute("UPDATE alerts SET state = $state WHERE alert_id = 'a0'", {"state": state})
-    score("d2", 0.4)
+    score(db, "d2", 0.4)
     notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
     assert len(received) == 1, "the text is calm"
-    score("d3", 0.95)
+    score(db, "d3", 0.95)
     for _ in range(2):
         notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
-    assert again in received[1]["message"]
+    assert AGAIN in received[1]["message"]
     assert len(received) == 2
+
+
+def test_a_crisis_text_dated_ahead_is_counted_once_on_its_day(
+    inbox: Inbox, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls, received = inbox
+    now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
+    with Database(db).writing() as con:
+        con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id = 'a0'")
+    score(db, "ahead", 0.95, now + dt.timedelta(days=3))
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+    score(db, "today", 0.95)
+    for days in range(5):
+        night = now + dt.timedelta(days=days, minutes=1)
+        monkeypatch.setattr("jobs.pipeline.notify.utc_now", lambda night=night: night)
+        monkeypatch.setattr("monitor.alerts.state.utc_now", lambda night=night: night)
+        notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+        assert len(received) == (2 if days < 3 else 3), "a message of the new text, and one on the day of the other"
+    assert all(AGAIN in message["message"] for message in received[1:])
