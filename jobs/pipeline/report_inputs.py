@@ -92,12 +92,13 @@ def collect_inputs(
 
 def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model, options: Options) -> Inputs:
     weekly = window("weekly_cohort", weeks=math.ceil(options.days / 7) + WINDOWS[-1] // 7)
-    daily = [window("rolling_overall", window_days=length) for length in WINDOWS]
+    frames = [window("rolling_cohort", window_days=length) for length in WINDOWS]
+    tops = window("daily_top")
+    frames[0] = frames[0].join(tops, on=["cohort", "day"], how="left", nulls_equal=True, maintain_order="left")
     heat = window("heat_subject_week", days=options.days, top=ALL_SUBJECTS)
     subjects_until = as_of if options.subject_pages else NEVER
-    cohorts = _cohorts(window, weekly.drop_nulls("cohort"), as_of, options)
-    daily[0] = _with_top(daily[0], window("daily_top"))
-    everyone, pieces = _everyone(daily, weekly.filter(pl.col("cohort").is_null()), as_of, options)
+    cohorts = _cohorts(frames, weekly, as_of, options)
+    everyone, pieces = _everyone(frames, weekly, as_of, options)
     hour_days = pieces.days_by_day(options.days)
     hours = window("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
     return Inputs(
@@ -132,15 +133,6 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
     )
 
 
-def _with_top(daily: pl.DataFrame, tops: pl.DataFrame) -> pl.DataFrame:
-    """Days with n_top, the most texts of one subject; without a column cohort they are of everyone."""
-    if "cohort" not in daily.columns:
-        return daily.join(
-            tops.filter(pl.col("cohort").is_null()).drop("cohort"), on="day", how="left", maintain_order="left"
-        )
-    return daily.join(tops, on=["cohort", "day"], how="left", maintain_order="left")
-
-
 def _with_inertia(window: Window, as_of: dt.date) -> pl.DataFrame:
     """The windows of 7 days per subject, with the inertia of the 28 days; a week is too short for one."""
     week, month = (window("rolling_subject", window_days=length, as_of=as_of) for length in WINDOWS[1:])
@@ -151,23 +143,21 @@ def _with_inertia(window: Window, as_of: dt.date) -> pl.DataFrame:
 def _everyone(
     frames: list[pl.DataFrame], weekly: pl.DataFrame, as_of: dt.date, options: Options
 ) -> tuple[Series, Pieces]:
-    daily = frames[0].with_columns(cohort=pl.lit(None, pl.String))
-    pieces = suppression.cut(daily, weekly, as_of, options.min_cohort).get(None, Pieces(as_of))
+    daily, weeks = (frame.filter(pl.col("cohort").is_null()) for frame in (frames[0], weekly))
+    pieces = suppression.cut(daily, weeks, as_of, options.min_cohort).get(None, Pieces(as_of))
     return _series(None, frames, weekly, pieces), pieces
 
 
-def _cohorts(window: Window, weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
+def _cohorts(frames: list[pl.DataFrame], weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
     """The cohorts whose numbers are not all withheld, by name; none if there is only one, which is everyone."""
+    daily, weekly = (frame.drop_nulls("cohort") for frame in (frames[0], weekly))
     if weekly["cohort"].n_unique() < 2:
         return []
-    frames = [window("rolling_cohort", window_days=length) for length in WINDOWS]
-    frames[0] = _with_top(frames[0], window("daily_top"))
-    pieces = suppression.cut(frames[0], weekly, as_of, options.min_cohort)
+    pieces = suppression.cut(daily, weekly, as_of, options.min_cohort)
     largest = weekly.group_by("cohort").agg(pl.col("n").sum()).sort("n", "cohort", descending=[True, False])
     cohorts = []
     for cohort in sorted(largest["cohort"].head(options.top)):
-        own = [frame.filter(pl.col("cohort") == cohort).drop("cohort") for frame in frames]
-        series = _series(cohort, own, weekly.filter(pl.col("cohort") == cohort), pieces[cohort])
+        series = _series(cohort, frames, weekly, pieces[cohort])
         if not series.weeks["withheld"].all():
             cohorts.append(series)
     return cohorts
@@ -176,6 +166,9 @@ def _cohorts(window: Window, weekly: pl.DataFrame, as_of: dt.date, options: Opti
 def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame, pieces: Pieces) -> Series:
     from monitor.windows import forecast
 
+    *frames, weekly = (
+        frame.filter(pl.col("cohort").eq_missing(cohort)).drop("cohort") for frame in (*frames, weekly)
+    )
     daily, week, month = (
         suppression.windows(frame, pieces, length) for frame, length in zip(frames, WINDOWS, strict=True)
     )
@@ -187,7 +180,7 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
         daily=daily,
         week=week,
         month=month,
-        weeks=suppression.weeks(weekly.drop("cohort"), pieces),
+        weeks=suppression.weeks(weekly, pieces),
         by_week=bool(pieces.undivided),
         forecast=ahead.with_columns(pl.col("p", "lo", "hi").round(3)),  # no way back to single days
         level=forecast.LEVEL,

@@ -120,7 +120,7 @@ class Series:
     """The time series of everyone (cohort None) or of one cohort, without the rows that may not be published.
 
     first: the day of the first scored text.
-    daily, week, month: windows of 1, 7 and 28 days, columns as rolling_overall.
+    daily, week, month: windows of 1, 7 and 28 days, columns as rolling_cohort without cohort.
     weeks: columns as weekly_cohort and `withheld`; withheld rows are included with empty measures.
     by_week: True if some weeks are one point each, because one of their days has too few subjects to be published.
     forecast: columns of monitor.windows.forecast; empty if there is none.

@@ -1,14 +1,16 @@
 -- name: rolling_cohort
--- purpose: each cohort's last days on each day: means weighted by texts, and the number of subjects;
+-- purpose: the last days of everyone and of each cohort on each day: means weighted by texts, and the number of subjects;
 --          share_high_lo and _hi are the 95% interval of the macros cluster_low and cluster_high, which count subjects
--- grain: one row per cohort (the source of the texts) and UTC calendar day with at least one scored text; a day without texts has no row
+-- grain: one row per cohort (the source of the texts; NULL: everyone) and UTC calendar day with at least one scored text; a day
+--        without texts has no row
 -- frame: window_days calendar days ending on and including day. It counts days, not rows: days without texts
 --        make n smaller, not the window longer. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would add an eighth day
 -- params: model_id, as_of, window_days
-WITH cells AS (
+WITH of_cohorts AS (
     FROM daily_cells
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
 ),
+cells AS (FROM of_cohorts UNION ALL SELECT * REPLACE (NULL AS cohort) FROM of_cohorts),
 daily AS (
     SELECT cohort, day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day))) FROM cells GROUP BY cohort, day
 ),
@@ -58,8 +60,8 @@ windows AS (
     )
 )
 SELECT
-    day,
-    cohort,
+    w.day,
+    w.cohort,
     CAST(n AS BIGINT) AS n,
     n_days,
     n_subjects,
@@ -68,6 +70,6 @@ SELECT
     cluster_low(n_high, n, n_subjects, kk, kn, nn) AS share_high_lo,
     cluster_high(n_high, n, n_subjects, kk, kn, nn) AS share_high_hi,
     COLUMNS('^(low|mid|high|sadness|joy|love|anger|fear|surprise)$') / n AS "p_\1"
-FROM windows
-JOIN subjects USING (cohort, day)
-ORDER BY day, cohort
+FROM windows AS w
+JOIN subjects AS s ON s.cohort IS NOT DISTINCT FROM w.cohort AND s.day = w.day
+ORDER BY w.cohort NULLS FIRST, w.day

@@ -150,11 +150,16 @@ def test_views_agree_with_the_window_queries(con: duckdb.DuckDBPyConnection) -> 
     daily = con.sql("FROM risk_daily ORDER BY day, subject_id").pl()
     assert_frame_equal(daily.select(shared), window_queries.run(con, "daily_subject", **values).select(shared))
     measures = ["n", "n_days", "n_high", "p_high", "share_high", "share_high_lo", "share_high_hi"]
-    for level in ("subject", "cohort", "overall"):
+    cohort = pl.col("cohort")
+    for level, name, own in (
+        ("subject", "rolling_subject", True),
+        ("cohort", "rolling_cohort", cohort.is_not_null()),
+        ("overall", "rolling_cohort", cohort.is_null()),
+    ):
         rolling = con.sql("FROM risk_rolling WHERE level = $level ORDER BY day, name", params={"level": level}).pl()
         for window, suffix in ((1, ""), (7, "_7"), (28, "_28")):
-            wanted = window_queries.run(con, f"rolling_{level}", window_days=window, **values)
-            names = [name for name in measures if window > 1 or name != "n_days"]
-            actual = rolling.select("day", *(pl.col(f"{name}{suffix}").alias(name) for name in names))
+            wanted = window_queries.run(con, name, window_days=window, **values).filter(own)
+            names = [measure for measure in measures if window > 1 or measure != "n_days"]
+            actual = rolling.select("day", *(pl.col(f"{column}{suffix}").alias(column) for column in names))
             assert_frame_equal(actual, wanted.select("day", *names))
     assert con.sql("SELECT DISTINCT cohort FROM latest_scores").fetchall() == [("test",)]

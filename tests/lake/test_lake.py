@@ -183,7 +183,7 @@ def test_an_empty_lake_opens(tmp_path: Path) -> None:
     assert run_query(db, "SELECT count(*) FROM latest_scores").rows == [(0,)]
     with db.reading() as con:
         assert window_queries.run(
-            con, "rolling_overall", model_id="m", as_of=dt.date(2026, 1, 1), window_days=7
+            con, "rolling_cohort", model_id="m", as_of=dt.date(2026, 1, 1), window_days=7
         ).is_empty()
 
 

@@ -112,11 +112,11 @@ def course(subject: str, day: dt.date, days: int, texts: Sequence[Text]) -> Row:
     }
 
 
-def rolling(texts: Sequence[Text], days: int, key: Callable[[Text], str], name: str | None) -> list[Row]:
+def rolling(texts: Sequence[Text], days: int, key: Callable[[Text], str], name: str) -> list[Row]:
     rows = []
     for day, group in sorted({(text.day, key(text)) for text in texts}):
         within = [text for text in texts if key(text) == group and day - days * DAY < text.day <= day]
-        row = {"day": day} | ({name: group} if name else {}) | measures(within)
+        row = {"day": day, name: group} | measures(within)
         row |= wilson(sum(t.is_high for t in within), len(within)) if name == "subject_id" else clustered(within)
         row["n_days"] = len({text.day for text in within})
         if name == "subject_id":
@@ -127,12 +127,17 @@ def rolling(texts: Sequence[Text], days: int, key: Callable[[Text], str], name: 
     return rows
 
 
-def daily(texts: Sequence[Text], key: Callable[[Text], str], name: str | None) -> list[Row]:
+def rolling_cohort(texts: Sequence[Text], days: int) -> list[Row]:
+    everyone = [row | {"cohort": None} for row in rolling(texts, days, lambda _: "", "cohort")]
+    cohorts = rolling(texts, days, lambda text: text.cohort or "unnamed", "cohort")
+    return everyone + sorted(cohorts, key=lambda row: (row["cohort"], row["day"]))
+
+
+def daily(texts: Sequence[Text]) -> list[Row]:
     rows = []
-    for day, group in sorted({(text.day, key(text)) for text in texts}):
-        within = [text for text in texts if (text.day, key(text)) == (day, group)]
-        counted = {} if name else {"n_subjects": len({text.subject for text in within})}
-        rows.append({"day": day} | ({name: group} if name else {}) | measures(within) | counted)
+    for day, subject in sorted({(text.day, text.subject) for text in texts}):
+        within = [text for text in texts if (text.day, text.subject) == (day, subject)]
+        rows.append({"day": day, "subject_id": subject} | measures(within))
     return rows
 
 
@@ -285,17 +290,9 @@ def answers(
     def subject(text: Text) -> str:
         return text.subject
 
-    def cohort(text: Text) -> str:
-        return text.cohort or "unnamed"
-
-    def everyone(_: Text) -> str:
-        return ""
-
     return {
-        "daily_overall": daily(texts, everyone, None),
-        "daily_subject": daily(texts, subject, "subject_id"),
-        "rolling_overall": rolling(texts, window_days, everyone, None),
-        "rolling_cohort": rolling(texts, window_days, cohort, "cohort"),
+        "daily_subject": daily(texts),
+        "rolling_cohort": rolling_cohort(texts, window_days),
         "rolling_subject": rolling(texts, window_days, subject, "subject_id"),
         "headline": headline(texts, as_of, threshold, min_texts),
         "daily_top": daily_top(texts),

@@ -79,12 +79,12 @@ def test_header_names_exactly_the_parameters_of_its_statement(name: str) -> None
     [
         ("no_such", {}, "no window query 'no_such'; there are alert_evidence, alerts, criteria_overall, "),
         ("../schema/001", {}, "no window query"),
-        ("daily_overall", {"model_id": "m"}, "missing as_of"),
-        ("daily_overall", {"model_id": "m", "as_of": AS_OF, "day": 1}, "unknown day"),
-        ("daily_overall", {"model_id": 7, "as_of": AS_OF}, "model_id is a string, not 7"),
-        ("daily_overall", {"model_id": "m", "as_of": "yesterday"}, "as_of is a date, not 'yesterday'"),
-        ("rolling_overall", {"model_id": "m", "as_of": AS_OF, "window_days": 0}, "at least 1, not 0"),
-        ("rolling_overall", {"model_id": "m", "as_of": AS_OF, "window_days": 7.5}, "whole number"),
+        ("daily_subject", {"model_id": "m"}, "missing as_of"),
+        ("daily_subject", {"model_id": "m", "as_of": AS_OF, "day": 1}, "unknown day"),
+        ("daily_subject", {"model_id": 7, "as_of": AS_OF}, "model_id is a string, not 7"),
+        ("daily_subject", {"model_id": "m", "as_of": "yesterday"}, "as_of is a date, not 'yesterday'"),
+        ("rolling_cohort", {"model_id": "m", "as_of": AS_OF, "window_days": 0}, "at least 1, not 0"),
+        ("rolling_cohort", {"model_id": "m", "as_of": AS_OF, "window_days": 7.5}, "whole number"),
         (
             "headline",
             {"model_id": "m", "as_of": AS_OF, "signal": "both", "threshold": 1.2, "min_texts": 3},
@@ -110,10 +110,10 @@ def test_window_queries_do_not_mix_scores_of_models(con: duckdb.DuckDBPyConnecti
     fake_feed.add(con, [("a", "2026-01-01 08:00", 1.0)])
     fake_feed.add(con, [("a", "2026-01-01 09:00", 0.0)], model="model-b")
     for model, p_high in (("model-a", 1.0), ("model-b", 0.0)):
-        for name in ("daily_overall", "daily_subject"):
-            frame = window_queries.run(con, name, model_id=model, as_of=AS_OF)
-            assert frame["n"].to_list() == [1]
-            assert frame["p_high"].to_list() == [p_high]
+        for name in ("rolling_cohort", "daily_subject"):
+            frame = window_queries.run(con, name, **arguments(name, {"model_id": model, "window_days": 1}))
+            assert frame["n"].unique().to_list() == [1]
+            assert frame["p_high"].unique().to_list() == [p_high]
 
 
 def test_model_coverage_sorts_models_by_their_newest_scores(
