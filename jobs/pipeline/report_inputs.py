@@ -109,7 +109,6 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         cohorts=cohorts,
         n_cohorts=weekly["cohort"].drop_nulls().n_unique(),
         headline=window("headline", **options.line),
-        subjects=window("subjects_at", **options.line),
         data_quality=window("data_quality"),
         missing=window("missing_nights")["day"].to_list(),
         places=dict(heat.select("subject_id", "place").unique().sort("place").iter_rows()),

@@ -70,7 +70,7 @@ class Options:
 
     @property
     def line(self) -> dict[str, Any]:
-        """The limits of who is at the line: parameters of sql/windows/subjects_at.sql and headline.sql."""
+        """The limits of who is at the line: parameters of sql/windows/headline.sql."""
         return {"signal": self.signal, "threshold": self.threshold, "min_texts": self.min_texts}
 
     def __post_init__(self) -> None:
@@ -143,7 +143,6 @@ class Inputs:
     """All inputs of the pages and pictures of one report; frames are results of the queries of the same names.
 
     cohorts: those with at least one publishable week, of n_cohorts in all.
-    headline, subjects: both count who is at the line by the macro at_line, on as_of and (headline) 7 days before.
     places: rank of each subject by recent risk, 1 is the highest.
     hour_days: number of days in weekday_hour; 0 if it may not be published.
     run: quality, findings and time of the newest run with a judgement, if any.
@@ -168,7 +167,6 @@ class Inputs:
     cohorts: Sequence[Series]
     n_cohorts: int
     headline: pl.DataFrame
-    subjects: pl.DataFrame
     data_quality: pl.DataFrame
     missing: Sequence[dt.date]
     places: Mapping[str, int]

@@ -87,14 +87,14 @@ def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
 
 
 def at_line_note(inputs: Inputs) -> str:
-    """Number of subjects at the line, by the one definition of sql/windows/subjects_at.sql."""
-    options, rated = inputs.options, inputs.subjects.filter("rated")
+    """Number of subjects at the line on as_of, as sql/windows/headline.sql counts them."""
+    options, now = inputs.options, inputs.headline.row(by_predicate=pl.col("period") == "now", named=True)
     return inputs.words(
         "At the line in the 7 days to {day}: {above} of {subjects} with {least} or more texts (mean of the signal at "
         "or above {threshold}).",
         day=inputs.words.day(inputs.as_of),
-        above=rated.filter("at_line").height,
-        subjects=inputs.words.count(rated.height, "subject"),
+        above=now["n_above"],
+        subjects=inputs.words.count(now["n_rated"], "subject"),
         least=options.min_texts,
         threshold=exact(options.threshold),
     )

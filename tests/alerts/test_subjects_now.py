@@ -1,12 +1,14 @@
-"""Who is at the line: one definition for the view, the headline and the query of a report."""
+"""Who is at the line: one definition for the view, the headline and the cards of a report."""
 
 import datetime as dt
 from collections.abc import Iterator
 
 import duckdb
+import polars as pl
 import pytest
 
 from monitor.alerts.rules import AlertRules
+from monitor.database.statements import query
 from monitor.windows import window_queries
 from tests.support import fake_feed
 
@@ -23,23 +25,22 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("signal", ["p_high", "p_any", "both"])
-def test_view_headline_and_report_query_count_the_same_subjects(con: duckdb.DuckDBPyConnection, signal: str) -> None:
+def test_view_headline_and_cards_count_the_same_subjects(con: duckdb.DuckDBPyConnection, signal: str) -> None:
     rules = AlertRules(signal=signal, threshold=0.45, min_texts=6)
     fake_feed.update_alerts(con, LAST, rules, "run")
     line = {"model_id": fake_feed.MODEL, "as_of": LAST, "signal": signal, "threshold": 0.45, "min_texts": 6}
-    of_day = window_queries.run(con, "subjects_at", **line)
     now, _ = window_queries.run(con, "headline", **line).to_dicts()
+    cards = query(con, "people/now", suicidal_limit=1.0, **line)
     view = con.sql("FROM subjects_now").pl()
     assert view["as_of"].unique().to_list() == [LAST]
     assert view["subject_id"].to_list() == [f"demo-{number:02d}" for number in range(1, 31)]
-    assert view.filter("at_line")["subject_id"].to_list() == of_day.filter("at_line")["subject_id"].to_list()
+    assert view.filter("at_line")["subject_id"].to_list() == cards.filter("at_line")["subject_id"].to_list()
     assert view["at_line"].sum() == now["n_above"] > 0
     assert view["rated"].sum() == now["n_rated"]
-    in_view = view.filter(view["n_7"] > 0).select("n_7", "n_days_7", "n_high_7").rows()
-    assert of_day.select("n_7", "n_days_7", "n_high_7").rows() == in_view
+    assert view.select(pl.col("n_7", "n_high_7").sum()).row(0) == (now["n"], now["n_high"])
 
 
-def test_level_rule_reaches_its_line_where_subjects_at_says_so(con: duckdb.DuckDBPyConnection) -> None:
+def test_level_rule_reaches_its_line_where_the_view_says_so(con: duckdb.DuckDBPyConnection) -> None:
     rules = AlertRules(signal="both", threshold=0.45, min_texts=6, confirm_days=1, cooldown_days=1)
     fake_feed.update_alerts(con, LAST, rules, "run")
     rows = con.sql("FROM subjects_now WHERE at_line AND last_day = as_of").pl()
@@ -50,10 +51,10 @@ def test_level_rule_reaches_its_line_where_subjects_at_says_so(con: duckdb.DuckD
 def test_view_waits_for_the_rules_and_knows_silent_subjects() -> None:
     with fake_feed.database() as con:
         fake_feed.add(con, [("a", "2026-01-20 08:00", 1.0), ("b", "2026-01-10 08:00", 1.0)])
-        query = "SELECT subject_id, n_7, p_high_7, rated, at_line, open_rules FROM subjects_now"
-        assert con.sql(query).fetchall() == [("a", 1, 1.0, None, None, []), ("b", 0, None, None, None, [])]
+        columns = "SELECT subject_id, n_7, p_high_7, rated, at_line, open_rules FROM subjects_now"
+        assert con.sql(columns).fetchall() == [("a", 1, 1.0, None, None, []), ("b", 0, None, None, None, [])]
         fake_feed.update_alerts(con, dt.date(2026, 1, 20), AlertRules(min_texts=1, confirm_days=1), "run")
-        assert con.sql(query).fetchall() == [
+        assert con.sql(columns).fetchall() == [
             ("a", 1, 1.0, True, True, ["level"]),
             ("b", 0, None, False, False, ["level"]),
         ]

@@ -173,20 +173,6 @@ def daily_top(texts: Sequence[Text]) -> list[Row]:
     return rows
 
 
-def subjects_at(texts: Sequence[Text], as_of: dt.date, threshold: float, min_texts: int) -> list[Row]:
-    within = [text for text in texts if text.day > as_of - 7 * DAY]
-    rows = []
-    for subject in sorted({text.subject for text in within}):
-        own = [text for text in within if text.subject == subject]
-        value = mean(text.high for text in own)
-        rows.append(
-            {"subject_id": subject, "last_day": max(text.day for text in own), "n_7": len(own), "signal_7": value}
-            | {"n_days_7": len({text.day for text in own}), "rated": len(own) >= min_texts, "p_any_7": None}
-            | {"p_high_7": value, "at_line": len(own) >= min_texts and value >= threshold}
-        )
-    return rows
-
-
 def heat_subject_week(texts: Sequence[Text], as_of: dt.date, days: int, top: int) -> list[Row]:
     within = [text for text in texts if text.day >= monday(as_of - (days - 1) * DAY)]
     if not within:
@@ -296,7 +282,6 @@ def answers(
         "rolling_subject": rolling(texts, window_days, subject, "subject_id"),
         "headline": headline(texts, as_of, threshold, min_texts),
         "daily_top": daily_top(texts),
-        "subjects_at": subjects_at(texts, as_of, threshold, min_texts),
         "heat_subject_week": heat_subject_week(texts, as_of, days, top),
         "heat_weekday_hour": heat_weekday_hour(texts, as_of, days),
         "weekly_cohort": weekly_cohort(texts, as_of, weeks),
