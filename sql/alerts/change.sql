@@ -11,36 +11,23 @@
 -- frame: past: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
 --        stretches: half of change_days (at least a day), and change_days, ending on and including day
 -- params: model_id, as_of, signal, change_errors, change_allowance, change_days, change_texts, wander, baseline_days, baseline_gap, baseline_texts, usual_texts, usual_mean, usual_deviation, calm_share
-WITH daily AS (
-    SELECT
-        subject_id,
-        day,
-        sum(n) AS n,
-        sum(CASE $signal WHEN 'p_high' THEN high WHEN 'p_any' THEN any_or_high ELSE either END) AS high,
-        sum(
-            CASE $signal WHEN 'p_high' THEN high_squared WHEN 'p_any' THEN any_or_high_squared ELSE either_squared END
-        ) AS squares
-    FROM daily_cells
-    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
-    GROUP BY subject_id, day
-),
-past AS (
+WITH past AS (
     SELECT
         subject_id,
         day,
         n,
-        high,
+        signal,
         sum(n) OVER past AS past_texts,
         sum(n) OVER past + $usual_texts AS weight,
-        (sum(high) OVER past + $usual_texts * $usual_mean) / weight AS past_mean,
+        (sum(signal) OVER past + $usual_texts * $usual_mean) / weight AS past_mean,
         greatest(
             0,
-            sum(squares) OVER past
-            - 2 * past_mean * sum(high) OVER past
+            sum(signal_squared) OVER past
+            - 2 * past_mean * sum(signal) OVER past
             + past_texts * past_mean ** 2
             + $usual_texts * ($usual_deviation ** 2 + (past_mean - $usual_mean) ** 2)
         ) / greatest(1, weight - 1) AS variance
-    FROM daily
+    FROM signal_days($model_id, $as_of, $signal)
     WINDOW past AS (
         PARTITION BY subject_id
         ORDER BY day
@@ -52,10 +39,10 @@ sums AS (
     SELECT
         *,
         sum(n) OVER half AS n_half,
-        sum(high) OVER half AS high_half,
+        sum(signal) OVER half AS signal_half,
         min(day) OVER half AS from_half,
         sum(n) OVER long AS n_long,
-        sum(high) OVER long AS high_long,
+        sum(signal) OVER long AS signal_long,
         min(day) OVER long AS from_long
     FROM past
     WINDOW
@@ -77,13 +64,13 @@ stretches AS (
         n,
         past_texts,
         [
-            {'place': 0, 'n': n_half, 'high': high_half, 'day': from_half},
-            {'place': -1, 'n': n_long, 'high': high_long, 'day': from_long}
+            {'place': 0, 'n': n_half, 'signal': signal_half, 'day': from_half},
+            {'place': -1, 'n': n_long, 'signal': signal_long, 'day': from_long}
         ].list_transform(lambda one: {
             'value': if(
                 one.n >= $change_texts,
                 round(
-                    greatest(0, one.high / one.n - past_mean - $change_allowance)
+                    greatest(0, one.signal / one.n - past_mean - $change_allowance)
                     / sqrt(variance / one.n + variance / weight + $wander ** 2),
                     9
                 ),

@@ -1,30 +1,20 @@
 -- name: level
--- purpose: level rule: the mean p_high of a subject's last days is at or above a line, and they wrote enough texts for it
+-- purpose: level rule: the mean of the signal over a subject's last days is at or above a line, and they wrote enough texts for it
 -- grain: one row per day with texts, of the subjects who ever reached the line (`hit`); `calm` = below calm_share of it.
 --        Where these days hold too few texts, four times as many days say whether the subject is calm, or an alert about
 --        somebody who writes rarely would never close
 -- frame: level_days calendar days ending on and including day; long: four times as many
 -- params: model_id, as_of, signal, threshold, min_texts, level_days, calm_share
-WITH daily AS (
-    SELECT
-        subject_id,
-        day,
-        sum(n) AS n,
-        sum(CASE $signal WHEN 'p_high' THEN high WHEN 'p_any' THEN any_or_high ELSE either END) AS high
-    FROM daily_cells
-    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
-    GROUP BY subject_id, day
-),
-windows AS (
+WITH windows AS (
     SELECT
         subject_id,
         day,
         min(day) OVER recent AS evidence_from,
         CAST(sum(n) OVER recent AS INTEGER) AS n,
-        sum(high) OVER recent / sum(n) OVER recent AS value,
+        sum(signal) OVER recent / sum(n) OVER recent AS value,
         sum(n) OVER long AS n_long,
-        sum(high) OVER long / n_long AS value_long
-    FROM daily
+        sum(signal) OVER long / n_long AS value_long
+    FROM signal_days($model_id, $as_of, $signal)
     WINDOW
         recent AS (
             PARTITION BY subject_id

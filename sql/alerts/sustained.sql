@@ -7,17 +7,7 @@
 --        calm_share of sustained_days
 -- frame: sustained_of calendar days ending on and including day; in a row: passage_days rows within these days
 -- params: model_id, as_of, signal, threshold, sustained_days, sustained_of, sustained_line, passage_line, passage_days, calm_share
-WITH daily AS (
-    SELECT
-        subject_id,
-        day,
-        sum(n) AS n,
-        sum(CASE $signal WHEN 'p_high' THEN high WHEN 'p_any' THEN any_or_high ELSE either END) AS high
-    FROM daily_cells
-    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
-    GROUP BY subject_id, day
-),
-passages AS (
+WITH passages AS (
     SELECT DISTINCT subject_id, CAST(posted_at AS DATE) AS day, true AS passage
     FROM scores
     WHERE
@@ -33,9 +23,9 @@ windows AS (
         coalesce(passage, false) AS passage,
         min(day) OVER recent AS evidence_from,
         CAST(sum(n) OVER recent AS INTEGER) AS n,
-        CAST(count(*) FILTER (high / n >= $sustained_line) OVER recent AS DOUBLE) AS high_days,
+        CAST(count(*) FILTER (signal / n >= $sustained_line) OVER recent AS DOUBLE) AS high_days,
         count(*) FILTER (passage) OVER latest = $passage_days AND count(*) OVER recent >= $passage_days AS in_a_row
-    FROM daily
+    FROM signal_days($model_id, $as_of, $signal)
     LEFT JOIN passages USING (subject_id, day)
     WINDOW
         recent AS (

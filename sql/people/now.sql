@@ -9,25 +9,13 @@
 -- frame: now: the 7 calendar days ending on and including as_of; before: the 7 days before those; past: the 56 days before now;
 --        pauses: the 56 calendar days ending on each subject's last day, each day against the one with texts before it
 -- params: model_id, as_of, signal, threshold, min_texts, suicidal_limit
-WITH daily AS (
-    SELECT
-        subject_id,
-        day,
-        sum(n) AS n,
-        sum(high) AS high,
-        sum(high_squared) AS high_squared,
-        sum(CASE $signal WHEN 'p_high' THEN high WHEN 'p_any' THEN any_or_high ELSE either END) AS signal
-    FROM daily_cells
-    WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
-    GROUP BY subject_id, day
-),
-marked AS (
+WITH marked AS (
     SELECT
         *,
         CAST($as_of AS DATE) - day AS age,
         day - lag(day) OVER own AS pause,
         last_value(day) OVER (own ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS last_day
-    FROM daily
+    FROM signal_days($model_id, $as_of, $signal)
     WINDOW own AS (PARTITION BY subject_id ORDER BY day)
 ),
 sums AS (
