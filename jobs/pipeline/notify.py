@@ -56,8 +56,7 @@ def notify_of_alerts(
     if not urls:
         return
     with db.reading() as con:
-        n_new = count_unsent(con, model_id)
-        n_crisis = query(con, "alerts/unsent_crisis", model_id=model_id).item()
+        n_new, n_crisis = count_unsent(con, model_id)
         line = {"as_of": utc_now().date(), "suicidal_limit": rules.suicidal_limit}
         n_again = query(con, "alerts/unsent_crisis_texts", model_id=model_id, **line).item()
     parts = []

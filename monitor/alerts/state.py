@@ -95,9 +95,10 @@ def write_episodes(
     )
 
 
-def count_unsent(con: duckdb.DuckDBPyConnection, model_id: str) -> int:
-    """Number of a model's open alerts of which no notification was sent."""
-    return int(query(con, "alerts/unsent", model_id=model_id).item())
+def count_unsent(con: duckdb.DuckDBPyConnection, model_id: str) -> tuple[int, int]:
+    """Numbers of a model's open alerts of which no notification was sent: of all rules, and of the crisis rule."""
+    n, n_crisis = query(con, "alerts/unsent", model_id=model_id).row(0)
+    return n, n_crisis
 
 
 def mark_sent(con: duckdb.DuckDBPyConnection, model_id: str) -> None:

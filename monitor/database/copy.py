@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,19 +20,10 @@ from monitor.database.schema import make_empty
 from monitor.database.statements import execute, fetch_number, statement
 from monitor.errors import StoreError
 
-# Scores, pieces and mentions follow documents, and the case log follows alerts, because they are copied with them.
+OF_DOCUMENTS = ("scores", "pieces", "word_weights", "mentions")  # their rows are copied with their documents
+# The order matters: superseded scores are copied with the superseded documents, and the case log with the alerts.
 FILTERED_TABLES = (
-    *(
-        "documents",
-        "scores",
-        "pieces",
-        "word_weights",
-        "mentions",
-        "superseded_documents",
-        "superseded_scores",
-        "subject_forms",
-        "measures",
-    ),
+    *("documents", *OF_DOCUMENTS, "superseded_documents", "superseded_scores", "subject_forms", "measures"),
     *("alerts", "case_log", "codes", "files", "rejects", "runs"),
 )
 TEXT_TABLES = ("documents", "scores", "pieces")  # the tables with a row for each text
@@ -122,17 +113,29 @@ def _copy_tables(
     con.execute("COMMIT")
     removed = {}
     for table in (*FILTERED_TABLES, *others):
-        if table in FILTERED_TABLES:
-            insert = statement(f"queries/copy_{table}")
-            con.execute(insert.sql, insert.pick(values))
-        else:
-            con.execute(f'INSERT INTO "{table}" BY NAME FROM old."{table}"')
+        copy_table(con, table, values)
         counts = con.execute(f'SELECT (SELECT count(*) FROM old."{table}") - (SELECT count(*) FROM "{table}")')
         if n := fetch_number(counts):
             removed[table] = n
     if n := fetch_number(execute(con, "queries/count_file_names", names=values["names"])):
         removed["file names"] = n
     return removed
+
+
+def copy_table(con: duckdb.DuckDBPyConnection, table: str, values: Mapping[str, object]) -> None:
+    """Copy a table of the attached database `old` into the empty table of that name.
+
+    Args:
+        con: the connection; the tables before this one in FILTERED_TABLES are copied already.
+        table: its name.
+        values: what is left out: `subjects` and the pattern `names` of their ids, and texts from `before` a time.
+    """
+    if table in FILTERED_TABLES and table not in OF_DOCUMENTS:
+        insert = statement(f"queries/copy_{table}")
+        con.execute(insert.sql, insert.pick(values))
+    else:
+        kept = " SEMI JOIN documents USING (doc_id)" if table in OF_DOCUMENTS else ""
+        con.execute(f'INSERT INTO "{table}" BY NAME FROM old."{table}"{kept}')
 
 
 def _remove(database: Path) -> None:

@@ -17,12 +17,12 @@ import duckdb
 import pyarrow.parquet as pq
 
 from monitor.database.connection import FILE_TYPE, Database, private_files
-from monitor.database.copy import FILTERED_TABLES, pattern_of
+from monitor.database.copy import FILTERED_TABLES, copy_table, pattern_of
 from monitor.database.ctrl_c import connected
 from monitor.database.lake_views import LAKE_TABLE, quoted, reach_objects
 from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
-from monitor.database.statements import query, statement
+from monitor.database.statements import query
 from monitor.errors import StoreError
 from monitor.lake.cells import current_cells
 from monitor.lake.check import foreign_reason
@@ -109,11 +109,7 @@ def _take_over(con: duckdb.DuckDBPyConnection, db: Database, without_subjects: S
     held_by_lake = {DOCUMENTS, *DERIVED, *SMALL_TABLES, LAKE_TABLE, "schema_version"}
     own = [table for (table,) in rows if table not in held_by_lake and has_table(con, table)]
     for table in sorted(own, key=lambda table: FILTERED_TABLES.index(table) if table in FILTERED_TABLES else 99):
-        if table in FILTERED_TABLES:
-            copy = statement(f"queries/copy_{table}")
-            con.execute(copy.sql, copy.pick(values))
-        else:
-            con.execute(f'INSERT INTO "{table}" BY NAME FROM old."{table}"')
+        copy_table(con, table, values)
     con.execute("INSERT INTO runs BY NAME FROM old.runs WHERE job NOT IN ('ingest', 'score')")
     con.execute("DETACH old")
 

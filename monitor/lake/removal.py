@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from monitor.database.copy import pattern_of
-from monitor.database.statements import statement, utc_now
+from monitor.database.copy import copy_table, pattern_of
+from monitor.database.statements import utc_now
 from monitor.lake.cells import remove_cells
 from monitor.lake.replacement import Derived, finish_replacements, remove_shards, replace_shards
 from monitor.lake.scratch import open_scratch, rows_of
@@ -162,8 +162,7 @@ def _rewrite_small(lake: Lake, subjects: Sequence[str], before: dt.datetime | No
         for table in COPIED:
             _load(con, lake, table)
         for table in COPIED:
-            copy = statement(f"queries/copy_{table}")
-            con.execute(copy.sql, copy.pick(values))
+            copy_table(con, table, values)
             difference = f"SELECT count(*) FROM (FROM old.{table} EXCEPT ALL FROM {table})"
             ((n,),) = con.execute(difference).fetchall()
             if n:

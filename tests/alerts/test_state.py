@@ -42,9 +42,9 @@ def test_update_raises_and_closes_alerts_and_repeats_cleanly(con: duckdb.DuckDBP
 def test_sent_alert_stays_sent_when_it_changes(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 6)
-    assert alerts.count_unsent(con, fake_feed.MODEL) == 2
+    assert alerts.count_unsent(con, fake_feed.MODEL) == (2, 0)
     alerts.mark_sent(con, fake_feed.MODEL)
-    assert alerts.count_unsent(con, fake_feed.MODEL) == 0
+    assert alerts.count_unsent(con, fake_feed.MODEL) == (0, 0)
     update(con, 60)
     assert con.execute("SELECT state, told_at IS NULL FROM alerts").fetchall() == [("closed", False)] * 2
 
