@@ -26,6 +26,7 @@ from monitor.model.chat_template import Message, render
 from monitor.model.special_tokens import FENCE, fence_special_tokens, rename
 from monitor.model.symptoms import SymptomsQuestion, SymptomTokens
 from monitor.model.token_rows import TokenRows
+from monitor.model.word_tokens import WordTokens
 
 INSTRUCTION = (
     "Which emotion does the writer of this text express? Answer with one word: "
@@ -165,6 +166,8 @@ class PromptEncoder:
         self._tokenizer, self._names = fence_special_tokens(backend)
         self._before, self._after = (rename(part, self._names) for part in (template.before, template.after))
         self._split()
+        between = self._before.endswith(FENCE) and self._after.startswith(FENCE)  # special tokens hold the text
+        self._words = WordTokens(self._tokenizer) if between and WordTokens.applies(self._tokenizer) else None
         self.label_ids = tuple(
             tuple(self.word_ids(word) for word in template.verbalizers[emotion]) for emotion in EMOTIONS
         )
@@ -238,6 +241,8 @@ class PromptEncoder:
         return head if same else ()
 
     def _encode(self, texts: Sequence[str]) -> TokenRows:
+        if self._words is not None:
+            return self._words.rows(texts)
         context, suffix = np.array(self._context_ids, dtype=np.int32), np.array(self.suffix_ids, dtype=np.int32)
         encodings = self._tokenizer.encode_batch_fast([self._context + text + self._after for text in texts])
         lengths = np.fromiter(map(len, encodings), dtype=np.int64, count=len(encodings))

@@ -21,10 +21,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from monitor.model.word_tokens import normalizer
 from monitor.training.quantisation_aware import decoder_matrices, nf4_forward
 
 Tokens = npt.NDArray[np.uint16]
@@ -62,22 +63,9 @@ class PretrainSettings:
 def build_tokenizer(
     texts: Iterable[str], vocabulary: int = 8192, more_special: Sequence[str] = ()
 ) -> PreTrainedTokenizerFast:
-    """Byte-level BPE whose normaliser writes all text the way the emotion corpus is written.
-
-    NFKC, lower case, links as one word, apostrophes dropped ("don't" is "dont"), white space and control
-    characters folded. Case and spelling variants of one word then share their pieces.
-    """
+    """Byte-level BPE whose normaliser writes all text the way the emotion corpus is written."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.Sequence(
-        [
-            normalizers.NFKC(),
-            normalizers.Lowercase(),
-            normalizers.Replace(Regex(r"(https?://|www\.)\S+"), " url "),
-            normalizers.Replace(Regex("['\u2018\u2019\u02bc`\u00b4]"), ""),
-            normalizers.Replace(Regex(r"[\s\p{Cc}]+"), " "),
-            normalizers.Strip(),
-        ]
-    )
+    tokenizer.normalizer = normalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
