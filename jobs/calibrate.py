@@ -20,7 +20,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
-from jobs.pipeline.people import named_database, open_key, settings_for
+from jobs.pipeline.people import named_database, settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
@@ -29,6 +29,7 @@ from monitor.database.connection import Database
 from monitor.database.statements import execute, query, utc_now
 from monitor.errors import DataError
 from monitor.evaluation.platt import Recalibrated, recalibrate
+from monitor.privacy.agreement import open_key, read_fingerprint
 
 ANSWERS = {"yes": True, "no": False, "1": True, "0": False, "true": True, "false": False}
 
@@ -107,7 +108,7 @@ def calibrate(
 def _look_up(db: Database, labels: pl.DataFrame, key_file: Path, model_id: str, signal: str) -> pl.DataFrame:
     """number and signal of the documents of these ids, as they are or as their pseudonyms."""
     with db.reading() as con:
-        pseudonyms = open_key(con, key_file)
+        pseudonyms = open_key(read_fingerprint(con), key_file)
         ids = labels.select("number", doc_id="key")
         if pseudonyms:
             hashed = pseudonyms.of_documents(labels["key"].to_list())

@@ -7,7 +7,6 @@ SUBJECT is the id in the feed, or its pseudonym in the database.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -33,7 +32,7 @@ from monitor.intake.archives import left_unpacked
 from monitor.intake.feeds import feed_files, feed_finder
 from monitor.intake.identity import clean_ids, look_alike_form
 from monitor.output_files import is_listed
-from monitor.privacy import agreement
+from monitor.privacy.agreement import open_key, read_fingerprint
 from monitor.privacy.forgetting import (
     Forgotten,
     files_below,
@@ -42,7 +41,7 @@ from monitor.privacy.forgetting import (
     search_files,
     values_containing,
 )
-from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file
 from monitor.settings import Settings
 
 
@@ -135,20 +134,21 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
         StoreError: the key is missing or is another one, and the subject is no pseudonym of the database.
     """
     with db.reading() as con:
-        recorded = agreement.read_fingerprint(con)
+        recorded = read_fingerprint(con)
         is_pseudonym = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
-    has_key = KEY_VARIABLE in os.environ or key_file.exists()
-    pseudonyms = open_pseudonyms(key_file, create=False) if has_key else None
-    if recorded in (None, PLAIN) or (pseudonyms and pseudonyms.fingerprint == recorded):
-        return pseudonyms, True
-    if not is_pseudonym and pseudonyms:
-        agreement.check_fingerprint(recorded, pseudonyms.fingerprint)
-    if not is_pseudonym:
+    try:
+        pseudonyms = open_key(recorded, key_file)
+    except StoreError:
+        if not is_pseudonym:
+            raise
+        pseudonyms = None
+    comparable = recorded in (None, PLAIN) or pseudonyms is not None
+    if not comparable and not is_pseudonym:
         raise StoreError(
             f"{db}: the key of its pseudonyms is missing (no {key_file}, no {KEY_VARIABLE}); bring it back, or give "
             "the subject's pseudonym"
         )
-    return None, False
+    return pseudonyms, comparable
 
 
 def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path], list[Path]]:

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
-from jobs.pipeline.people import named_database, open_key, settings_for
+from jobs.pipeline.people import named_database, settings_for
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.update import latest_model
@@ -31,6 +31,7 @@ from monitor.errors import ConfigError, DataError
 from monitor.evaluation.metrics import Metric
 from monitor.evaluation.outcome_measures import measure_outcomes
 from monitor.evaluation.outcomes import Criterion, Outcomes, read_outcomes
+from monitor.privacy.agreement import open_key, read_fingerprint
 from monitor.privacy.forgetting import possible_ids
 from reports.evaluation import outcomes as outcomes_page
 from reports.style.rendering import put
@@ -51,7 +52,7 @@ def validate(file: Path, db: Database, key_file: Path, positive: str | None, win
     if model is None:
         raise DataError(f"{db}: nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
     with db.reading() as con:
-        pseudonyms = open_key(con, key_file)
+        pseudonyms = open_key(read_fingerprint(con), key_file)
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
         ids = {name: next((one for one in possible_ids(name, pseudonyms) if one in known), name)
                for name in outcomes.frame["subject_id"].unique()}  # fmt: skip

@@ -16,10 +16,11 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.progress import print_note, without_control_characters
-from jobs.pipeline.people import named_database, open_key, open_roster
+from jobs.pipeline.people import named_database, open_roster
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.privacy.access_log import log_access
+from monitor.privacy.agreement import open_key, read_fingerprint
 from monitor.privacy.codes import Named, find_person, give_missing_codes
 from monitor.privacy.forgetting import possible_ids
 
@@ -33,7 +34,7 @@ def who(db: Database, word: str, key_file: Path, roster_file: Path | None) -> tu
     """
     give_missing_codes(db)
     with db.reading() as con:
-        pseudonyms = open_key(con, key_file)
+        pseudonyms = open_key(read_fingerprint(con), key_file)
         person = find_person(con, word, possible_ids(word, pseudonyms))
     roster = open_roster(db, roster_file, key_file) if roster_file else None
     with db.writing() as con:

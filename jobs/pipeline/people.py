@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-
-import duckdb
 
 from jobs.console.progress import print_note, print_warning
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
-from monitor.privacy import agreement
-from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file, open_pseudonyms
+from monitor.privacy.agreement import open_key, read_fingerprint
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, default_key_file
 from monitor.privacy.roster import Roster, read_roster
 from monitor.settings import DEFAULT_FILE, Settings, load_settings, load_variables
 
@@ -61,20 +58,6 @@ def settings_for(db: Path | None, config: Path | None) -> Settings:
     return load_variables()
 
 
-def open_key(con: duckdb.DuckDBPyConnection, key_file: Path) -> Pseudonyms | None:
-    """The pseudonyms of this database; None if it holds plain ids, or if the key is not here.
-
-    Raises:
-        StoreError: the key is that of another database. ConfigError: it cannot be read.
-    """
-    recorded = agreement.read_fingerprint(con)
-    if recorded in (None, PLAIN) or not (KEY_VARIABLE in os.environ or key_file.exists()):
-        return None
-    pseudonyms = open_pseudonyms(key_file, create=False)
-    agreement.check_fingerprint(recorded, pseudonyms.fingerprint)
-    return pseudonyms
-
-
 def open_roster(db: Database, path: Path, key_file: Path) -> Roster:
     """Read a roster and match it with the database; warns of ids that the database lacks and of shared names.
 
@@ -82,14 +65,18 @@ def open_roster(db: Database, path: Path, key_file: Path) -> Roster:
         DataError: the roster cannot be used. StoreError, ConfigError: as `open_key`.
     """
     with db.reading() as con:
-        pseudonyms = open_key(con, key_file)
+        recorded = read_fingerprint(con)
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM documents").fetchall()}
-        plain = agreement.read_fingerprint(con) in (None, PLAIN)
+    pseudonyms = open_key(recorded, key_file)
     roster = read_roster(path, known, pseudonyms)
     if roster.unknown:
         rows = ", ".join(map(str, roster.unknown[:MOST_ROWS_NAMED]))
         more = ", ..." if len(roster.unknown) > MOST_ROWS_NAMED else ""
-        key = "" if plain or pseudonyms else f"; the key is not here (no {key_file}, no {KEY_VARIABLE})"
+        key = (
+            ""
+            if recorded in (None, PLAIN) or pseudonyms
+            else f"; the key is not here (no {key_file}, no {KEY_VARIABLE})"
+        )
         n = len(roster.unknown)
         print_warning(f"{path}: {n:,} of its ids {'is' if n == 1 else 'are'} not in {db} (row {rows}{more}){key}")
     if roster.shared:

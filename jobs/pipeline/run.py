@@ -19,7 +19,6 @@ from monitor.database.lake_views import refuse_lake
 from monitor.errors import MonitorError
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
-from monitor.privacy.agreement import pseudonyms_for_run
 from monitor.privacy.codes import give_missing_codes
 from monitor.privacy.pseudonyms import PLAIN, Pseudonyms
 
@@ -84,10 +83,12 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
         StoreError, ConfigError, ModelError: one of them cannot be read, or the key is not the database's key.
     """
     with stoppable(), db.only_writer():
+        recorded = None
         if db.exists():
             with db.writing() as con:  # brings the schema up to date
                 refuse_lake(con, db.path, "ingest INPUT")
-        pseudonyms = pseudonyms_for_run(db, key_file)
+                recorded = agreement.read_fingerprint(con)
+        pseudonyms = agreement.pseudonyms_for_run(recorded, key_file)
         try:
             with ending_at_once():
                 scorer = load()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import duckdb
 
-from monitor.database.connection import Database
 from monitor.database.statements import execute, utc_now
 from monitor.errors import StoreError
-from monitor.privacy.pseudonyms import PLAIN, Pseudonyms, open_pseudonyms
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, open_pseudonyms
 
 
 def require_same_key(con: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
@@ -54,21 +54,37 @@ def check_fingerprint(recorded: str | None, fingerprint: str | None) -> None:
         )
 
 
-def pseudonyms_for_run(db: Database, key_file: Path | None) -> Pseudonyms | None:
-    """The pseudonyms of a run, checked against the database; None without a key file.
+def pseudonyms_for_run(recorded: str | None, key_file: Path | None) -> Pseudonyms | None:
+    """The pseudonyms of a run on a database or a lake; None without a key file.
 
-    Only the schema of the database may change here. A new database gets a new key.
+    Args:
+        recorded: the fingerprint that the first run recorded; None: this is the first run, and a missing key is made.
+        key_file: the key; None: ids stay as they are.
 
     Raises:
         StoreError: as `require_same_key`. ConfigError: the key cannot be read.
     """
-    recorded = None
-    if db.exists():
-        with db.writing() as con:  # brings the schema up to date
-            recorded = read_fingerprint(con)
     check_fingerprint(recorded, PLAIN if key_file is None else None)
     if key_file is None:
         return None
     pseudonyms = open_pseudonyms(key_file, create=recorded is None)
+    check_fingerprint(recorded, pseudonyms.fingerprint)
+    return pseudonyms
+
+
+def open_key(recorded: str | None, key_file: Path | None) -> Pseudonyms | None:
+    """The pseudonyms of a database or a lake; None if its ids are plain, or if the key is not here.
+
+    Args:
+        recorded: the fingerprint that the first run recorded; None before any run.
+        key_file: where the key may be; None: only the variable RISK_MONITOR_KEY may hold it.
+
+    Raises:
+        StoreError: the key is that of another database. ConfigError: it cannot be read.
+    """
+    is_here = KEY_VARIABLE in os.environ or (key_file is not None and key_file.exists())
+    if recorded in (None, PLAIN) or not is_here:
+        return None
+    pseudonyms = open_pseudonyms(key_file or Path(), create=False)
     check_fingerprint(recorded, pseudonyms.fingerprint)
     return pseudonyms

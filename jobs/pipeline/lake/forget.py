@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,9 +16,9 @@ from monitor.lake.control import open_lake
 from monitor.lake.removal import forget_subjects
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
-from monitor.privacy import agreement
+from monitor.privacy.agreement import open_key
 from monitor.privacy.forgetting import possible_ids
-from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, looks_like_pseudonym, open_pseudonyms
+from monitor.privacy.pseudonyms import PLAIN, Pseudonyms, looks_like_pseudonym
 
 
 def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path | None) -> dict[str, int]:
@@ -39,7 +38,7 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
     """
     lake = Lake(Storage(url))  # a mistyped name must not make a folder
     with stoppable(), lake.storage.only_writer():
-        pseudonyms = _key_of(lake, key_file)
+        pseudonyms = open_key(lake.fingerprint, key_file)
         ids = _names_of(subject, pseudonyms)
         removed = forget_subjects(lake, ids)
         if control is not None and control.exists():
@@ -68,7 +67,7 @@ def stored_ids(lake: Lake, subjects: Sequence[str], key_file: Path | None) -> li
     subjects = [subject.strip() for subject in subjects]
     if not all(subjects):
         raise ConfigError("--subject is empty; give the id of one subject")
-    pseudonyms = _key_of(lake, key_file)
+    pseudonyms = open_key(lake.fingerprint, key_file)
     if pseudonyms is None and lake.fingerprint != PLAIN and not all(map(looks_like_pseudonym, subjects)):
         raise ConfigError(
             "--subject: the key of this lake's pseudonyms is not at hand, so no plain id can be found; name it with "
@@ -81,13 +80,3 @@ def _names_of(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]:
     """The id as given and as `ingest` cleans it (7.0 is 7), each with its pseudonym."""
     cleaned = clean_ids(pl.Series([subject])).ids.item() or subject
     return tuple(dict.fromkeys((*possible_ids(subject, pseudonyms), *possible_ids(cleaned, pseudonyms))))
-
-
-def _key_of(lake: Lake, key_file: Path | None) -> Pseudonyms | None:
-    """The lake's pseudonyms; None if its ids are plain, or the key is not at hand."""
-    at_hand = KEY_VARIABLE in os.environ or (key_file is not None and key_file.exists())
-    if lake.fingerprint == PLAIN or not at_hand:
-        return None
-    pseudonyms = open_pseudonyms(key_file or Path(), create=False)
-    agreement.check_fingerprint(lake.fingerprint, pseudonyms.fingerprint)
-    return pseudonyms

@@ -22,8 +22,8 @@ from monitor.lake.scratch import insert, open_scratch, rows_of
 from monitor.lake.shards import DOCUMENTS, MARK, SHARD_ROWS, Lake, Shard, document_path, shard_name
 from monitor.lake.storage import Storage
 from monitor.lake.stored import documents_with_ids
-from monitor.privacy import agreement
-from monitor.privacy.pseudonyms import PLAIN, Pseudonyms, open_pseudonyms
+from monitor.privacy.agreement import pseudonyms_for_run
+from monitor.privacy.pseudonyms import PLAIN, Pseudonyms
 
 PUBLISHED = ("rejects", "files")  # tables of a batch beside its documents
 
@@ -123,11 +123,6 @@ def write_shards(lake: Lake, documents: pl.DataFrame) -> None:
 
 def _open_lake(storage: Storage, key_file: Path | None) -> tuple[Lake, Pseudonyms | None]:
     """The lake and the pseudonyms of a run, which must use the key of the lake's first run."""
-    is_new = not storage.exists(MARK)
-    recorded = None if is_new else Lake(storage).fingerprint
-    agreement.check_fingerprint(recorded, PLAIN if key_file is None else None)
-    if key_file is None:
-        return Lake.create(storage, PLAIN), None
-    pseudonyms = open_pseudonyms(key_file, create=is_new)
-    agreement.check_fingerprint(recorded, pseudonyms.fingerprint)
-    return Lake.create(storage, pseudonyms.fingerprint), pseudonyms
+    recorded = Lake(storage).fingerprint if storage.exists(MARK) else None
+    pseudonyms = pseudonyms_for_run(recorded, key_file)
+    return Lake.create(storage, pseudonyms.fingerprint if pseudonyms else PLAIN), pseudonyms
