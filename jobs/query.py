@@ -30,7 +30,7 @@ from jobs.console.progress import without_control_characters
 from jobs.console.result_files import Format, check_file, printable_lines, write_file, write_rows
 from jobs.console.safe_sql import TIME_S, USE, check_statement, limits
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import READ_WAIT_S, Database, private_files
+from monitor.database.connection import Database, private_files
 from monitor.errors import ConfigError, DataError
 
 TABLE_ROWS = 100
@@ -48,15 +48,12 @@ class Rows:
     rows: list[tuple[Any, ...]]
 
 
-def run_query(
-    db: Database, sql: str, wait_s: float = READ_WAIT_S, max_rows: int = TABLE_ROWS + 1, time_s: float = TIME_S
-) -> Rows:
+def run_query(db: Database, sql: str, *, max_rows: int = TABLE_ROWS + 1, time_s: float = TIME_S) -> Rows:
     """Run a statement that only reads; returns the first max_rows rows.
 
     Args:
         db: the database.
         sql: one statement.
-        wait_s: seconds to wait while another process writes.
         max_rows: the most rows to return.
         time_s: seconds after which the query is ended.
 
@@ -64,7 +61,7 @@ def run_query(
         DataError: the SQL is wrong, is several statements, would change something, or takes too much time or memory.
         StoreError: the database cannot be read.
     """
-    with _open_result(db, sql, wait_s, time_s) as (names, result):
+    with _open_result(db, sql, time_s) as (names, result):
         return Rows(names, result.fetchmany(max_rows))
 
 
@@ -73,7 +70,6 @@ def export_rows(
     sql: str,
     style: Format,
     out: TextIO,
-    wait_s: float = READ_WAIT_S,
     *,
     time_s: float = TIME_S,
     safe_csv: bool = True,
@@ -84,7 +80,7 @@ def export_rows(
     pipe, gets the first of them. A terminal gets no control characters. Errors as `run_query`.
     """
     with SpooledTemporaryFile(SPOOL_BYTES, "w+", encoding="utf-8", errors="replace", newline="") as spool:
-        with _open_result(db, sql, wait_s, time_s) as (names, result):
+        with _open_result(db, sql, time_s) as (names, result):
             parts = iter(lambda: result.fetchmany(FETCH_ROWS), [])
             n = write_rows(names, parts, style, cast(TextIO, spool), safe_csv=safe_csv)
         spool.seek(0)
@@ -102,17 +98,15 @@ def save_rows(db: Database, sql: str, file: Path, *, time_s: float = TIME_S, saf
         ConfigError: the file cannot be written. Other errors as `run_query`.
     """
     check_file(file)
-    with private_files(), _open_result(db, sql, READ_WAIT_S, time_s) as (names, result):
+    with private_files(), _open_result(db, sql, time_s) as (names, result):
         return write_file(names, result, file, safe_csv=safe_csv)
 
 
 @contextmanager
-def _open_result(
-    db: Database, sql: str, wait_s: float, time_s: float
-) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+def _open_result(db: Database, sql: str, time_s: float) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
     """Check a statement and run it; gives its column names and the open result."""
     try:
-        with db.reading(wait_s=wait_s) as con:
+        with db.reading() as con:
             statement = check_statement(con, sql)
             with limits(con, time_s):
                 result = con.execute(statement)

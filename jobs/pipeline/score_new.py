@@ -105,7 +105,7 @@ def commit_scores(
     mentions: pl.DataFrame,
     run_id: str,
     counts: RunCounts,
-    stop: Event | None = None,
+    stop: Event,
 ) -> None:
     """Commit a chunk's scores, pieces, mentions and counts in one transaction; see `Database.writing` for stop."""
     with db.writing(stop=stop) as con:

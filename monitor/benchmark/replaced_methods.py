@@ -129,18 +129,17 @@ def padded_llama(
     return in_order
 
 
-def distilbert(layers: int = 6) -> Any:
+def distilbert() -> Any:
     """A random encoder of DistilBERT's shape: 66 million parameters, in fp32 on the CPU."""
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
-    return DistilBertForSequenceClassification(
-        DistilBertConfig(vocab_size=32000, n_layers=layers, num_labels=6)
-    ).eval()
+    return DistilBertForSequenceClassification(DistilBertConfig(vocab_size=32000, n_layers=6, num_labels=6)).eval()
 
 
 @torch.inference_mode()
-def padded_encoder(network: Any, texts: Ids, batch: int = 64) -> None:
-    """Classify texts in padded batches, sorted by length."""
+def padded_encoder(network: Any, texts: Ids) -> None:
+    """Classify texts in padded batches of 64, sorted by length."""
+    batch = 64
     order = np.argsort([-len(ids) for ids in texts])
     for start in range(0, len(texts), batch):
         rows = [texts[i] for i in order[start : start + batch]]

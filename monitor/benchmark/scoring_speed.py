@@ -67,9 +67,9 @@ class Speed:
         return asdict(self)
 
 
-def word_texts(n: int, seed: int = 0, vocabulary: int = 32000) -> list[str]:
+def word_texts(n: int, vocabulary: int = 32000) -> list[str]:
     """`n` texts of words, 3 to 80 each, 22 on average, spread like short posts."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     lengths = np.clip(random.gamma(4.0, MEAN_TEXT_TOKENS / 4.0, n).round().astype(int), 3, 80)
     words = random.integers(200, vocabulary, lengths.sum())
     return [" ".join(f"w{word}" for word in part) for part in np.split(words, np.cumsum(lengths)[:-1])]
@@ -133,8 +133,9 @@ def texts_per_second(score: Callable[[Sequence[Any]], object], texts: Sequence[A
     return float(np.median(rates))
 
 
-def matmul_peak(device: torch.device, size: int = 8192) -> float:
+def matmul_peak(device: torch.device) -> float:
     """Operations a second of one large bf16 matrix product on random data, the best of several runs."""
+    size = 8192
     left, right = (torch.randn(size, size, device=device, dtype=torch.bfloat16) for _ in range(2))
     best = 0.0
     for _ in range(4):

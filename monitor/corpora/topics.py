@@ -29,7 +29,7 @@ SHORT, READ = 1800, 4000  # characters of a post taken whole, and of one that se
 UNITS, POSTS = 9000, 3500
 
 
-def read_topics(path: Path, seed: int = 0) -> list[str]:
+def read_topics(path: Path) -> list[str]:
     """Topic texts: the column text of a Parquet file, or what `topic_texts` finds in a folder of files of posts.
 
     Raises:
@@ -40,12 +40,12 @@ def read_topics(path: Path, seed: int = 0) -> list[str]:
     files = sorted(path.glob("*.parquet"))
     if not files:
         raise DataError(f"{path}: no Parquet file; give a folder of posts, or a file of topic texts")
-    return topic_texts((post for file in files for post in read_texts(file)), seed)
+    return topic_texts(post for file in files for post in read_texts(file))
 
 
-def topic_texts(posts: Iterable[str], seed: int = 0) -> list[str]:
+def topic_texts(posts: Iterable[str]) -> list[str]:
     """Posts that mention the topic several times, and sentences around single mentions; at most POSTS and UNITS."""
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     whole, units = list[str](), list[str]()
     for post in posts:
         lower = post.lower()

@@ -23,6 +23,7 @@ from monitor.demo.grammar import INTENTS, Occasion, invent_person, pick, weighte
 ASSETS = ROOT / "monitor" / "assets"
 SOURCES = ("synthetic-demo-a", "synthetic-demo-b")
 SEED = 2026
+SUBJECTS, DAYS = 30, 120
 FIRST_DAY = date(2026, 3, 1)  # a Sunday, so that 120 days end with a whole week
 COURSES = {"stable": 0.4, "declining": 1 / 6, "drop": 1 / 6, "recovering": 2 / 15, "episodic": 2 / 15}
 ARCS = ("breakup", "jobloss", "grief", "loneliness", "nothing", "illness")
@@ -98,32 +99,25 @@ def demo_texts() -> list[str]:
         return [row["text"] for row in csv.DictReader(file)]
 
 
-def generate(seed: int = SEED, *, subjects: int = 30, days: int = 120, texts: int = 5000) -> DemoFeed:
+def generate(seed: int = SEED, *, texts: int = 5000) -> DemoFeed:
     """Generate a feed; the same arguments give the same feed.
 
     Args:
         seed: any integer.
-        subjects: number of writers, divided among the courses by the shares in COURSES.
-        days: length of the feed; every course needs at least 60.
         texts: approximate number of texts in all.
-
-    Raises:
-        ValueError: fewer than 60 days or no subjects.
     """
-    if days < 60 or subjects < 1:
-        raise ValueError(f"a feed needs at least 60 days and 1 subject, got {days} and {subjects}")
     rng = Random(f"demo-{seed}")
-    courses = _shared_out(rng, subjects)
-    rates = [0.5 + rng.random() ** 2 * 1.5 for _ in range(subjects)]
+    courses = _shared_out(rng)
+    rates = [0.5 + rng.random() ** 2 * 1.5 for _ in range(SUBJECTS)]
     rows: list[tuple[DemoText, DemoIntent]] = []
     periods: list[DemoPeriod] = []
     for number, course in enumerate(courses, start=1):
         own = Random(f"demo-{seed}-{number}")
         subject = f"demo-{number:02d}"
-        drawn = _periods(own, subject, course, days)
+        drawn = _periods(own, subject, course)
         periods += drawn
         source = SOURCES[number % len(SOURCES)]
-        rows += _texts_of(own, subject, source, drawn, days, texts * rates[number - 1] / sum(rates))
+        rows += _texts_of(own, subject, source, drawn, texts * rates[number - 1] / sum(rates))
     rows.sort(key=lambda row: (row[0].posted_at, row[0].doc_id))
     return DemoFeed(tuple(text for text, _ in rows), tuple(periods), tuple(intent for _, intent in rows))
 
@@ -157,26 +151,26 @@ def to_csv(rows: Sequence[DemoText | DemoPeriod | DemoIntent]) -> str:
     return buffer.getvalue()
 
 
-def _shared_out(rng: Random, subjects: int) -> list[str]:
+def _shared_out(rng: Random) -> list[str]:
     """One course per subject in random order, in shares as close to COURSES as whole numbers allow."""
-    ranks = [((copy + 0.5) / share, course) for course, share in COURSES.items() for copy in range(subjects)]
-    courses = [course for _, course in sorted(ranks)[:subjects]]
+    ranks = [((copy + 0.5) / share, course) for course, share in COURSES.items() for copy in range(SUBJECTS)]
+    courses = [course for _, course in sorted(ranks)[:SUBJECTS]]
     return [course for _, course in sorted((rng.random(), course) for course in courses)]
 
 
-def _periods(rng: Random, subject: str, course: str, days: int) -> list[DemoPeriod]:
+def _periods(rng: Random, subject: str, course: str) -> list[DemoPeriod]:
     cause = None if course == "stable" else pick(rng, ARCS)
     depth = 0.0 if course == "stable" else 0.75 + 0.2 * rng.random()
 
     def between(low: float, high: float) -> int:
-        return int(days * (low + (high - low) * rng.random()))
+        return int(DAYS * (low + (high - low) * rng.random()))
 
     if course == "stable":
         spans: list[tuple[int, int]] = []
     elif course == "declining":
-        spans = [(between(0.25, 0.4), days - 1)]
+        spans = [(between(0.25, 0.4), DAYS - 1)]
     elif course == "drop":
-        spans = [(between(0.4, 0.65), days - 1)]
+        spans = [(between(0.4, 0.65), DAYS - 1)]
     elif course == "recovering":
         spans = [(0, between(0.55, 0.75))]
     else:
@@ -188,11 +182,11 @@ def _periods(rng: Random, subject: str, course: str, days: int) -> list[DemoPeri
         DemoPeriod(subject, course, cause, start, end, _date(start), _date(end), round(depth, 3))
         for start, end in spans
     )
-    return [replace(period, half=_date(_half_day(period, days))) for period in drawn]
+    return [replace(period, half=_date(_half_day(period))) for period in drawn]
 
 
-def _half_day(period: DemoPeriod, days: int) -> int:
-    return next(day for day in range(days) if lowness(period, day) >= period.depth / 2)
+def _half_day(period: DemoPeriod) -> int:
+    return next(day for day in range(DAYS) if lowness(period, day) >= period.depth / 2)
 
 
 def _date(day: int) -> str:
@@ -200,7 +194,7 @@ def _date(day: int) -> str:
 
 
 def _texts_of(
-    rng: Random, subject: str, source: str, periods: Sequence[DemoPeriod], days: int, expected: float
+    rng: Random, subject: str, source: str, periods: Sequence[DemoPeriod], expected: float
 ) -> Iterable[tuple[DemoText, DemoIntent]]:
     """One subject's texts in order: the subject's usual mix of emotions, changed by daily mood and by the periods.
 
@@ -211,7 +205,7 @@ def _texts_of(
     usual = _usual_mix(rng)
     mood = 0.0
     number = 0
-    for day, times in enumerate(_posting_times(rng, days, expected)):
+    for day, times in enumerate(_posting_times(rng, expected)):
         mood = 0.7 * mood + 0.3 * (rng.random() - 0.5)  # good and bad days without a cause
         period = max(periods, key=lambda each: lowness(each, day))
         low = min(1.0, max(0.0, lowness(period, day) + 0.6 * mood))
@@ -250,14 +244,14 @@ def _usual_mix(rng: Random) -> Mapping[str, float]:
     return {intent: share / sum(drawn.values()) for intent, share in drawn.items()}
 
 
-def _posting_times(rng: Random, days: int, expected: float) -> Iterable[list[datetime]]:
+def _posting_times(rng: Random, expected: float) -> Iterable[list[datetime]]:
     """Times of each day's texts in order, with preferred hours and weekdays and a few silent days in a row."""
     hours = [pick(rng, [7, 8, 12, 13, 17]), pick(rng, [19, 20, 21, 22, 23])]
     evening = 0.5 + 0.4 * rng.random()
     weekday_rates = [0.4 + rng.random() for _ in range(7)]
     silent = 0
     weights = []
-    for day in range(days):
+    for day in range(DAYS):
         silent = silent - 1 if silent > 0 else (1 + int(4 * rng.random()) if rng.random() < 0.035 else 0)
         weights.append(0.0 if silent else weekday_rates[day % 7])
     for day, weight in enumerate(weights):

@@ -33,16 +33,16 @@ def rate(events: int, exposure: float, confidence: float = CONFIDENCE) -> Json:
     return {"value": events / exposure, "low": float(low / exposure), "high": float(high / exposure)}
 
 
-def middle(values: Sequence[float], confidence: float = CONFIDENCE) -> Json:
+def middle(values: Sequence[float]) -> Json:
     """The median with its interval between two order statistics: value, low, high.
 
-    The interval holds the median with at least this confidence. There is none for fewer than six values at 95%.
+    The interval holds the median with at least 95% confidence. There is none for fewer than six values.
     """
     ordered = sorted(values)
     if not ordered:
         return {"value": None, "low": None, "high": None}
     n = len(ordered)
-    below = int(binom.ppf((1 - confidence) / 2, n, 0.5))  # P(as few values below the median) is under the tail
+    below = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))  # P(as few values below the median) is under the tail
     enough = below >= 1
     return {
         "value": median(ordered),

@@ -179,13 +179,13 @@ def average(draws: Sequence[Measurement], counted: int) -> Measurement:
     )
 
 
-def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> Floats:
-    """Count, mean confidence and accuracy of each equal-width bin of confidence, shape (bins, 3).
+def reliability_bins(labels: Ints, probabilities: Floats) -> Floats:
+    """Count, mean confidence and accuracy of each equal-width bin of confidence, shape (BINS, 3).
 
     Confidence is the probability of the predicted class. Empty bins hold NaN for mean and accuracy.
     """
-    confidence, correct, bin_of = _confidence_bins(labels, probabilities, bins)
-    sums = np.eye(bins)[bin_of].T @ np.stack([np.ones_like(correct), confidence, correct], axis=1)
+    confidence, correct, bin_of = _confidence_bins(labels, probabilities)
+    sums = np.eye(BINS)[bin_of].T @ np.stack([np.ones_like(correct), confidence, correct], axis=1)
     with np.errstate(invalid="ignore"):
         sums[:, 1:] /= sums[:, :1]
     return np.asarray(sums, dtype=np.float64)
@@ -194,7 +194,7 @@ def reliability_bins(labels: Ints, probabilities: Floats, bins: int = BINS) -> F
 def calibration_null(probabilities: Floats, seed: int = 0) -> Floats:
     """ECE that a perfectly calibrated model with these probabilities (n, k) shows by chance, shape (NULL_DRAWS,)."""
     confidence = probabilities.max(axis=1)
-    bin_of = _bins(confidence, BINS)
+    bin_of = _bins(confidence)
     order = np.argsort(bin_of, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(bin_of[order]) > 0])
     rng = np.random.default_rng(seed)
@@ -270,20 +270,20 @@ def _rates(confusion: Floats) -> dict[str, Floats]:
 
 def _calibration_error(weights: Floats, labels: Ints, probabilities: Floats) -> Floats:
     """Expected calibration error of the predicted class; (b, n) -> (b,)."""
-    confidence, correct, bin_of = _confidence_bins(labels, probabilities, BINS)
+    confidence, correct, bin_of = _confidence_bins(labels, probabilities)
     gaps = np.eye(BINS)[bin_of] * (correct - confidence)[:, None]
     return np.asarray(np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1))
 
 
-def _confidence_bins(labels: Ints, probabilities: Floats, bins: int) -> tuple[Floats, Floats, Ints]:
-    """Confidence, 1.0 if correct else 0.0, and bin of each row, each of shape (n,); bin i is (i/bins, (i+1)/bins]."""
+def _confidence_bins(labels: Ints, probabilities: Floats) -> tuple[Floats, Floats, Ints]:
+    """Confidence, 1.0 if correct else 0.0, and bin of each row, each of shape (n,); bin i is (i/BINS, (i+1)/BINS]."""
     confidence = probabilities.max(axis=1)
     correct = (probabilities.argmax(axis=1) == labels).astype(np.float64)
-    return confidence, correct, _bins(confidence, bins)
+    return confidence, correct, _bins(confidence)
 
 
-def _bins(confidence: Floats, bins: int) -> Ints:
-    return np.clip(np.ceil(confidence * bins).astype(np.int64) - 1, 0, bins - 1)
+def _bins(confidence: Floats) -> Ints:
+    return np.clip(np.ceil(confidence * BINS).astype(np.int64) - 1, 0, BINS - 1)
 
 
 def ranking_areas(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floats) -> tuple[Floats, Floats]:

@@ -39,7 +39,7 @@ class Recalibrated(NamedTuple):
     ece_after: float
 
 
-def recalibrate(signal: Floats, yes: Flags, seed: int = 0) -> Recalibrated:
+def recalibrate(signal: Floats, yes: Flags) -> Recalibrated:
     """Fit Platt's line to labels; signal and yes have shape (n,). The error after it is of texts left out of the fit.
 
     Raises:
@@ -51,7 +51,7 @@ def recalibrate(signal: Floats, yes: Flags, seed: int = 0) -> Recalibrated:
     if min(hits, n - hits) < LEAST_OF_EACH:
         raise DataError(f"{hits} yes and {n - hits} no; a calibration needs {LEAST_OF_EACH} of each or more")
     fold = np.empty(n, dtype=np.int64)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     for value in (True, False):  # as many of each in every fold
         rows = rng.permutation(np.flatnonzero(yes == value))
         fold[rows] = np.arange(len(rows)) % FOLDS

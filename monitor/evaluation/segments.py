@@ -58,9 +58,9 @@ def segments(
     ]
 
 
-def worst(parts: Sequence[Segment], count: int = 5) -> list[Segment]:
-    """The segments with the lowest accuracy, lowest first; macro-F1 would need every class in each segment."""
-    return sorted(parts, key=lambda segment: segment.measurement.metrics["accuracy"].value or 0.0)[:count]
+def worst(parts: Sequence[Segment]) -> list[Segment]:
+    """The five segments with the lowest accuracy, lowest first; macro-F1 would need every class in each segment."""
+    return sorted(parts, key=lambda segment: segment.measurement.metrics["accuracy"].value or 0.0)[:5]
 
 
 def has_feel(texts: Sequence[str]) -> Mask:

@@ -38,8 +38,8 @@ _FULL_MONTHS = [
 ]
 
 
-def _pattern(date: str, rest: str = "") -> re.Pattern[str]:
-    return re.compile(rf"{_DAY_NAME}{date}(?:{_CLOCK}{_ZONE})?{rest}", re.ASCII | re.IGNORECASE)
+def _pattern(date: str) -> re.Pattern[str]:
+    return re.compile(rf"{_DAY_NAME}{date}(?:{_CLOCK}{_ZONE})?", re.ASCII | re.IGNORECASE)
 
 
 _YEAR_FIRST = _pattern(r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})")

@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import IO, Any, NamedTuple
 
 import polars as pl
@@ -250,12 +249,6 @@ def derived_path(table: str, key: str, shard: Shard) -> str:
     if not KEY.fullmatch(key):
         raise ConfigError(f"{DERIVED[table]} {key!r}: a lake takes letters, digits, points, and hyphens alone")
     return f"{table}/{DERIVED[table]}={key}/month={shard.month}/{shard.name}.parquet"
-
-
-def shard_of(path: str) -> Shard:
-    """The shard that a path of documents, scores or mentions is about."""
-    parts = PurePosixPath(path)
-    return Shard(parts.parent.name.removeprefix("month="), parts.stem)
 
 
 def shard_name(documents: pl.DataFrame) -> str:

@@ -30,6 +30,7 @@ from monitor.training.quantisation_aware import decoder_matrices, nf4_forward
 
 Tokens = npt.NDArray[np.uint16]
 PAD, BOS, TEXT, EMOTION = "<pad>", "<s>", "<|text|>", "<|emotion|>"
+CHUNK = 20_000  # texts that are tokenised at a time
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,13 @@ def build_tokenizer(
     )
 
 
-def encode_corpus(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], chunk: int = 20_000) -> Tokens:
+def encode_corpus(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> Tokens:
     """All texts as one stream of token ids, each opened by BOS and TEXT; shape (total,)."""
     backend = tokenizer.backend_tokenizer
     head = np.array(tokenizer.convert_tokens_to_ids([BOS, TEXT]), dtype=np.uint16)
     parts: list[Tokens] = []
-    for start in range(0, len(texts), chunk):
-        for encoding in backend.encode_batch_fast(list(texts[start : start + chunk]), add_special_tokens=False):
+    for start in range(0, len(texts), CHUNK):
+        for encoding in backend.encode_batch_fast(list(texts[start : start + CHUNK]), add_special_tokens=False):
             parts += [head, np.array(encoding.ids, dtype=np.uint16)]
     return np.concatenate(parts)
 

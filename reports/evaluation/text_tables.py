@@ -25,15 +25,15 @@ class Table:
     rows: Sequence[tuple[str, ...]]
 
 
-def number(metric: Json, digits: int = 3, *, interval: bool = False, spread: bool = True) -> str:
+def number(metric: Json, *, interval: bool = False, spread: bool = True) -> str:
     """`0.913`, `0.913 (0.898–0.926)`, `0.351 ± 0.020` with a spread, or "undefined"."""
     if metric["value"] is None:
         return UNDEFINED
-    text = f"{metric['value']:.{digits}f}"
+    text = f"{metric['value']:.3f}"
     if spread and "spread" in metric:
-        text += f" ± {metric['spread']:.{digits}f}"
+        text += f" ± {metric['spread']:.3f}"
     if interval and "low" in metric:
-        text += f" ({metric['low']:.{digits}f}–{metric['high']:.{digits}f})"
+        text += f" ({metric['low']:.3f}–{metric['high']:.3f})"
     return text
 
 
@@ -66,9 +66,9 @@ def measured_methods(metrics: Json) -> list[Json]:
     return [method for method in metrics["methods"] if method["emotion"]]
 
 
-def shortened(text: str, most: int = 120) -> str:
-    """One line of at most `most` characters."""
-    return textwrap.shorten(" ".join(text.split()), most, placeholder=" …")
+def shortened(text: str) -> str:
+    """One line of at most 120 characters."""
+    return textwrap.shorten(" ".join(text.split()), 120, placeholder=" …")
 
 
 def as_text(table: Table, wide: int = WIDE) -> str:

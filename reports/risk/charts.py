@@ -28,9 +28,7 @@ def risk_trend(
     *,
     gaps: pl.DataFrame,
     forecast: pl.DataFrame,
-    top: float = 0.0,
     width: Width = "container",
-    height: int = 300,
 ) -> Layers:
     """Share of high risk over time: single days, 7-day line with its interval, 28-day line, forecast.
 
@@ -40,11 +38,9 @@ def risk_trend(
         words: translates.
         gaps: chart_data.gaps; shaded.
         forecast: columns day, p, lo, hi; dashed. May be empty.
-        top: the value axis reaches at least this high, so that charts can be compared.
         width: in pixels, or of the container.
-        height: in pixels.
     """
-    scale = alt.Scale(domain=[0, min(1.0, max(top, highest(frame, forecast)) * 1.08 + 0.02)], nice=False)
+    scale = alt.Scale(domain=[0, min(1.0, highest(frame, forecast) * 1.08 + 0.02)], nice=False)
     y: dict[str, Any] = {"scale": scale, "axis": axes.percent_axis(), "title": None}
     x = axes.time_axis("day", pl.concat([frame["day"], forecast["day"]]), words)
     looks = _trend_looks(palette, words)
@@ -80,7 +76,7 @@ def risk_trend(
     layers.append(axes.day_hover("day", course.encode(x=x), palette, _trend_tooltip_rows(frame, words)))
     if frame["alone"].any():
         layers.append(layer(course.transform_filter("datum.alone").mark_circle(size=34, opacity=1), "share_7"))
-    return alt.layer(*layers).properties(width=width, height=height)
+    return alt.layer(*layers).properties(width=width, height=300)
 
 
 def _trend_looks(palette: Palette, words: Words) -> dict[str, tuple[str, str, list[int]]]:
@@ -113,9 +109,7 @@ def _trend_tooltip_rows(frame: pl.DataFrame, words: Words) -> axes.Rows:
     ]
 
 
-def risk_levels(
-    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", height: int = 260
-) -> Layers:
+def risk_levels(frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container") -> Layers:
     """The three risk levels as shares of 1, 7-day means; high is at the bottom, where it is easiest to read."""
     wide = frame.drop_nulls("share_7").select(
         "day", "date", "stretch", "n_7", *(pl.col(level).alias(words(level)) for level in LEVELS)
@@ -141,7 +135,7 @@ def risk_levels(
         ("n_7", words("Texts, 7 days"), ",d"),
     ]
     hover = axes.day_hover("levels_day", base.encode(x=x), palette, tooltip_rows)
-    return alt.layer(areas, hover).properties(width=width, height=height)
+    return alt.layer(areas, hover).properties(width=width, height=260)
 
 
 def emotion_mix(
@@ -151,7 +145,6 @@ def emotion_mix(
     *,
     rules: Mapping[str, str],
     width: Width = "container",
-    height: int = 260,
 ) -> alt.Chart:
     """The six emotions as shares of 1, one column per week, coloured by risk level."""
     colours = {words(emotion): colour for emotion, colour in palette.emotions(rules).items()}
@@ -173,14 +166,12 @@ def emotion_mix(
             color=axes.stacked_colours("name", colours),
             tooltip=axes.tooltips(tooltip_rows),
         )
-        .properties(width=width, height=height)
+        .properties(width=width, height=260)
     )
     return chart
 
 
-def heat_weekday_hour(
-    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", row: int = 26
-) -> Layers:
+def heat_weekday_hour(frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container") -> Layers:
     """Mean high risk of each weekday (a row) and hour (a column, UTC); withheld cells are grey."""
     hours = alt.Axis(
         title=None,
@@ -204,11 +195,11 @@ def heat_weekday_hour(
         ("n_subjects", words("Subjects"), ",d"),
     ]
     visible = cells.transform_filter("!datum.withheld").encode(
-        color=axes.heat_colours("p_high", frame, palette, words, width), tooltip=axes.tooltips(tooltip_rows)
+        color=axes.heat_colours(frame, palette, words, width), tooltip=axes.tooltips(tooltip_rows)
     )
     grey = cells.transform_filter("datum.withheld").mark_rect(
         color=palette.withheld, stroke=palette.paper, strokeWidth=1.5
     )
     shown = visible.mark_rect(stroke=palette.paper, strokeWidth=1.5)
     layers = [grey, shown] if frame["withheld"].any() else [shown]  # a screen reader meets no empty layer
-    return alt.layer(*layers).properties(width=width, height=row * len(WEEKDAYS))
+    return alt.layer(*layers).properties(width=width, height=26 * len(WEEKDAYS))

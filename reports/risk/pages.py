@@ -145,7 +145,7 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
     page_figures = []
     if inputs.options.mode != "aggregate":
         page_figures = [
-            subjects.open_alerts(inputs, with_signs=True),
+            subjects.open_alerts(inputs),
             subjects.alert_bars(inputs),
             subjects.closed_alerts(inputs),
         ]

@@ -16,9 +16,9 @@ LABEL_WIDTH = 48  # pixels left of charts that stand below each other, so that t
 
 
 def heat_subject_week(
-    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", row: int = 17
+    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container"
 ) -> alt.Chart:
-    """Mean high risk of each subject (a row, the highest first) and week (a column); `row` in pixels."""
+    """Mean high risk of each subject (a row, the highest first) and week (a column)."""
     axis = alt.Axis(title=None, ticks=False, domain=False, labelLimit=110, labelPadding=6)
     order = alt.EncodingSortField("place", op="min")
     tooltip_rows = [
@@ -35,17 +35,15 @@ def heat_subject_week(
             x=axes.time_axis("week", frame["week"], words),
             x2=alt.X2("week_end:T"),
             y=alt.Y("label:N", sort=order, axis=axis, scale=alt.Scale(padding=0)),
-            color=axes.heat_colours("p_high", frame, palette, words, width),
+            color=axes.heat_colours(frame, palette, words, width),
             tooltip=axes.tooltips(tooltip_rows),
         )
-        .properties(width=width, height=row * frame["label"].n_unique())
+        .properties(width=width, height=17 * frame["label"].n_unique())
     )
     return chart
 
 
-def alert_bars(
-    frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container", row: int = 30
-) -> alt.Chart:
+def alert_bars(frame: pl.DataFrame, palette: Palette, words: Words, *, width: Width = "container") -> alt.Chart:
     """Each alert as a bar from the day it opened to the day it closed; one row per subject, one lane per rule.
 
     Args:
@@ -53,7 +51,6 @@ def alert_bars(
         palette: the colours.
         words: translates.
         width: in pixels, or of the container.
-        row: height of a row in pixels.
     """
     colours = {
         "crisis": palette.ink,
@@ -87,7 +84,7 @@ def alert_bars(
             color=axes.stacked_colours("rule", shades),
             tooltip=axes.tooltips(tooltip_rows),
         )
-        .properties(width=width, height=row * frame["label"].n_unique())
+        .properties(width=width, height=30 * frame["label"].n_unique())
     )
     return chart
 
@@ -101,7 +98,6 @@ def subject_trend(
     alerts: pl.DataFrame,
     span: pl.Series | None = None,
     width: Width = "container",
-    height: int = 320,
 ) -> Layers:
     """One subject: single days, 7-day mean, band of their own past, alert threshold, and alerts.
 
@@ -113,7 +109,6 @@ def subject_trend(
         alerts: columns day, high_7, rule, date; one mark per row.
         span: days (ISO) from whose first to whose last the chart runs, as those of `measure_lines`; None: its own.
         width: in pixels, or of the container.
-        height: in pixels.
     """
     lines = {
         "high": (words("one day"), palette.high[2], [3, 4]),
@@ -151,7 +146,7 @@ def subject_trend(
     if alerts.height:
         flags = alt.Chart(alerts).mark_point(shape="triangle-down", filled=True, size=130, color=palette.ink, dy=-12)
         layers.append(flags.encode(x=x, y=alt.Y("high_7:Q", **y), tooltip=axes.tooltips(marks)))
-    return alt.layer(*layers).properties(width=width, height=height)
+    return alt.layer(*layers).properties(width=width, height=320)
 
 
 def _trend_tooltip_rows(words: Words) -> axes.Rows:
@@ -172,7 +167,6 @@ def measure_lines(
     *,
     span: pl.Series,
     width: Width = "container",
-    height: int = 110,
 ) -> Layers:
     """One number beside the texts: single days, the median of 7 days, and the median of the own past.
 
@@ -182,7 +176,6 @@ def measure_lines(
         words: translates.
         span: days (ISO) from whose first to whose last the chart runs.
         width: in pixels, or of the container.
-        height: in pixels.
     """
     axis = alt.Axis(tickCount=3, domain=False, ticks=False, title=None, minExtent=LABEL_WIDTH)
     base = alt.Chart(frame).encode(x=axes.time_axis("day", span, words, fixed=True), detail=alt.Detail("stretch:N"))
@@ -202,4 +195,4 @@ def measure_lines(
         layer(base.mark_line(strokeWidth=1.4, strokeDash=[2, 2], color=palette.muted), "median_past"),
         layer(base.mark_line(strokeWidth=2.4, color=palette.low[0]), "median_7"),
         axes.day_hover("day", base, palette, rows),
-    ).properties(width=width, height=height)
+    ).properties(width=width, height=110)

@@ -120,8 +120,8 @@ def alert_tiles(inputs: Inputs) -> list[Tile]:
     ]
 
 
-def open_alerts(inputs: Inputs, *, with_signs: bool = False) -> Figure:
-    """The first open alerts as a table, optionally with the signs of each subject's last 14 days."""
+def open_alerts(inputs: Inputs) -> Figure:
+    """The first open alerts as a table, with the signs of each subject's last 14 days."""
     words, not_closed = inputs.words, inputs.alerts.filter(OPEN)
     figure = partial(Figure, "open_alerts", words("Open alerts"), rules_unit(inputs))
     if inputs.people_hidden:  # checked first: "no alert" would also reveal something
@@ -136,7 +136,7 @@ def open_alerts(inputs: Inputs, *, with_signs: bool = False) -> Figure:
     )
     if listed.height < not_closed.height:
         summary = words.join(summary, _shown_note(listed, words))
-    return figure(summary, table=alert_table(listed, inputs, with_signs=with_signs))
+    return figure(summary, table=alert_table(listed, inputs, with_signs=True))
 
 
 def rules_unit(inputs: Inputs) -> str:

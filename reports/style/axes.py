@@ -190,11 +190,9 @@ def stacked_colours(field: str, colours: Mapping[str, str]) -> alt.Color:
     return alt.Color(f"{field}:N", scale=scale, legend=key)
 
 
-def heat_colours(
-    field: str, frame: pl.DataFrame, palette: Palette, words: Words, width: int | Literal["container"]
-) -> alt.Color:
-    """The heat ramp in round steps that fit the frame's own values; its key is never wider than the chart."""
-    inner = breaks(frame[field], len(palette.heat))
+def heat_colours(frame: pl.DataFrame, palette: Palette, words: Words, width: int | Literal["container"]) -> alt.Color:
+    """Colours of the column p_high, in round steps that fit its values; the key is never wider than the chart."""
+    inner = breaks(frame["p_high"], len(palette.heat))
     count, ramp = len(inner) + 1, palette.heat
     picks = [ramp[round(place * (len(ramp) - 1) / max(count - 1, 1))] for place in range(count)]
     key = alt.Legend(
@@ -206,7 +204,7 @@ def heat_colours(
         gradientLength=alt.ExprRef(f"min({KEY_WIDTH}, width)") if width == "container" else KEY_WIDTH,
         offset=8,
     )
-    return alt.Color(f"{field}:Q", scale=alt.Scale(type="threshold", domain=inner, range=picks), legend=key)
+    return alt.Color("p_high:Q", scale=alt.Scale(type="threshold", domain=inner, range=picks), legend=key)
 
 
 def tooltips(rows: Rows) -> list[alt.Tooltip]:

@@ -53,10 +53,10 @@ class Palette:
         )
 
 
-def _shades(strong: str, faint: str, count: int = 6) -> tuple[str, ...]:
-    """Colours from strong to faint, evenly mixed."""
+def _shades(strong: str, faint: str) -> tuple[str, ...]:
+    """Six colours from strong to faint, evenly mixed."""
     ends = [[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in (strong, faint)]
-    parts = [step / (count - 1) for step in range(count)]
+    parts = [step / 5 for step in range(6)]
     return tuple(
         "#" + "".join(f"{round(a + (b - a) * part):02x}" for a, b in zip(*ends, strict=True)) for part in parts
     )

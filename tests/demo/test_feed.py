@@ -176,11 +176,6 @@ def test_the_same_seed_repeats_and_another_differs() -> None:
     assert {intent.intent for intent in generate(3, texts=600).intents} == set(INTENTS)
 
 
-def test_too_short_a_feed_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least 60 days"):
-        generate(days=30)
-
-
 def test_a_person_with_a_breakup_has_an_ex_and_no_partner() -> None:
     for seed in range(50):
         person = invent_person(random.Random(seed), "breakup")
