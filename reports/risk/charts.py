@@ -28,6 +28,7 @@ def risk_trend(
     *,
     gaps: pl.DataFrame,
     forecast: pl.DataFrame,
+    top: float = 0.0,
     width: Width = "container",
 ) -> Layers:
     """Share of high risk over time: single days, 7-day line with its interval, 28-day line, forecast.
@@ -38,9 +39,10 @@ def risk_trend(
         words: translates.
         gaps: chart_data.gaps; shaded.
         forecast: columns day, p, lo, hi; dashed. May be empty.
+        top: the value axis reaches at least this high, so that charts can be compared.
         width: in pixels, or of the container.
     """
-    scale = alt.Scale(domain=[0, min(1.0, highest(frame, forecast) * 1.08 + 0.02)], nice=False)
+    scale = alt.Scale(domain=[0, min(1.0, max(top, highest(frame, forecast)) * 1.08 + 0.02)], nice=False)
     y: dict[str, Any] = {"scale": scale, "axis": axes.percent_axis(), "title": None}
     x = axes.time_axis("day", pl.concat([frame["day"], forecast["day"]]), words)
     looks = _trend_looks(palette, words)
