@@ -30,6 +30,7 @@ def risk_trend(
     forecast: pl.DataFrame,
     top: float = 0.0,
     width: Width = "container",
+    height: int = 300,
 ) -> Layers:
     """Share of high risk over time: single days, 7-day line with its interval, 28-day line, forecast.
 
@@ -41,6 +42,7 @@ def risk_trend(
         forecast: columns day, p, lo, hi; dashed. May be empty.
         top: the value axis reaches at least this high, so that charts can be compared.
         width: in pixels, or of the container.
+        height: in pixels.
     """
     scale = alt.Scale(domain=[0, min(1.0, max(top, highest(frame, forecast)) * 1.08 + 0.02)], nice=False)
     y: dict[str, Any] = {"scale": scale, "axis": axes.percent_axis(), "title": None}
@@ -78,7 +80,7 @@ def risk_trend(
     layers.append(axes.day_hover("day", course.encode(x=x), palette, _trend_tooltip_rows(frame, words)))
     if frame["alone"].any():
         layers.append(layer(course.transform_filter("datum.alone").mark_circle(size=34, opacity=1), "share_7"))
-    return alt.layer(*layers).properties(width=width, height=300)
+    return alt.layer(*layers).properties(width=width, height=height)
 
 
 def _trend_looks(palette: Palette, words: Words) -> dict[str, tuple[str, str, list[int]]]:
