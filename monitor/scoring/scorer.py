@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 CPU_TOKENS = 2048  # the activations of a batch stay in the cache
 CUDA_TOKENS = 16384  # on an H100 8,192 are 3% slower with TinyLlama, 32,768 no faster
 # A GPU is done with a small batch of a narrow model before the next is launched: 16,384 tokens in windows of 4,096
-# texts scored 46,217 texts/s with the embedded model on an H200, these 82,341.
+# texts scored 46,217 texts/s with the embedded model on an H200, these 82,341 (before texts were tokenised by words).
 NARROW, NARROW_TOKENS, NARROW_WINDOW = 1024, 262144, 16384
 MIN_TOKENS = 256
 FIRST_WINDOW, WINDOW = 1024, 4096  # texts that are tokenised, and sorted by length, together

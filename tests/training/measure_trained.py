@@ -6,6 +6,8 @@ calibration does. tests/scoring/measure_signal.py measures a model folder.
 
 from __future__ import annotations
 
+import csv
+import gzip
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from monitor.corpora.examples import Examples
 from monitor.corpora.sources import read_comments
 from monitor.corpora.splits import Split
 from monitor.corpora.symptoms import SymptomTexts
+from monitor.demo.feed import ASSETS, demo_feed_path
 from monitor.evaluation.fifths import fifths
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS
 from monitor.model.calibration import everyday_limits, neutral_limits
@@ -104,6 +107,22 @@ def measure(reader: Reader, test: Split, written: SymptomTexts, everyday: Sequen
     print(f"  hand o, seen by severity 0 to 3: {shares}; P(high) of the severe {dark.mean():.2f}")
     for name, probes in LISTS.items():
         print_probes(reader, limits, name, probes)
+    print_demo(reader, limits)
+
+
+def print_demo(reader: Reader, limits: Floats) -> None:
+    """How many texts of the demo feed, which no one trains on, pass the limit of P(suicidal), by what they are."""
+    with gzip.open(demo_feed_path(), "rt", encoding="utf-8") as file:
+        texts = {row["doc_id"]: row["text"] for row in csv.DictReader(file)}
+    with gzip.open(ASSETS / "demo_intents.csv.gz", "rt", encoding="utf-8") as file:
+        intents = {row["doc_id"]: row["intent"] for row in csv.DictReader(file)}
+    suicidal = reader.criteria(list(texts.values()))[:, SUICIDAL]
+    intent_of = np.array([intents[doc_id] for doc_id in texts])
+    parts = []
+    for intent in sorted(set(intent_of)):
+        own = suicidal[intent_of == intent]
+        parts.append(f"{intent} {int((own > limits[SUICIDAL]).sum())} of {len(own)} (at most {own.max():.2f})")
+    print("  demo feed, P(suicidal) above its limit:", "; ".join(parts), flush=True)
 
 
 def print_corpus(reader: Reader, test: Split) -> None:

@@ -39,8 +39,7 @@ from tests.training.forum_halves import FORUMS, is_trained_on, suicidal_factor, 
 from tests.training.measure_trained import ANY, SUICIDAL, Reader, measure
 
 EVERYDAY = 2000
-MISTAKEN = 0.25  # P(suicidal) of the model of the start, not calibrated
-NEW_HANDS = ("q", "r", "s", "t", "u", "v", "x", "aa", "ab", "ac", "ad", "ae")
+NEW_HANDS = ("q", "r", "s", "t", "u", "v", "x", "aa", "ab", "ac", "ad", "ae", "af", "ag", "ah", "ai")
 
 
 @dataclass(frozen=True)
@@ -48,9 +47,11 @@ class Shares:
     """Texts of an epoch, by source; the corpus of symptoms and the tweets are drawn so many times.
 
     odds: of P(suicidal) of a post of r/SuicideWatch, and divided by it of r/depression. low_odds: of sadness and
-    P(any) of a post of both. mistaken: times that a stretch is drawn which the model of the start takes for suicidal
-    and the teachers do not. unit_trust, unit_emotion_trust: weight of the teachers beside the model of the start in
-    the targets of stretches, of criteria as logits and of emotions; posts have the answers of the start alone.
+    P(any) of a post of both. intent_posts: times that these posts are drawn beside. mistaken: times that a stretch is
+    drawn which the model of the start takes for suicidal (P(suicidal) above mistaken_above, not calibrated) and the
+    teachers do not (below mistaken_below). unit_trust, unit_emotion_trust: weight of the teachers beside the model of
+    the start in the targets of stretches, of criteria as logits and of emotions; posts have the answers of the start
+    alone.
     """
 
     corpus: int = 24_000
@@ -66,7 +67,10 @@ class Shares:
     forum_units: int = 22_000
     posts: int = 6_000
     forum_posts: int = 8_000
+    intent_posts: int = 0
     mistaken: int = 3
+    mistaken_above: float = 0.25
+    mistaken_below: float = 0.1
     odds: float = 10.0
     low_odds: float = 1.0
     topic_share: float = 0.6
@@ -135,7 +139,9 @@ class Epochs:
         criteria = 1 / (1 + np.exp(-((1 - trust) * logits[0] + trust * logits[1])))
         emotions = (1 - emotion_trust) * answers["emotions"] + emotion_trust * pool.targets
         self.mistaken = (
-            short[:, 0] & (answers["criteria"][:, SUICIDAL] > MISTAKEN) & (pool.criteria[:, SUICIDAL] < 0.1)
+            short[:, 0]
+            & (answers["criteria"][:, SUICIDAL] > shares.mistaken_above)
+            & (pool.criteria[:, SUICIDAL] < shares.mistaken_below)
         )
         criteria[self.mistaken, SUICIDAL] = pool.criteria[self.mistaken, SUICIDAL]
         print(f"mistaken for suicidal: {int(self.mistaken.sum()):,}", flush=True)
@@ -148,9 +154,11 @@ class Epochs:
             text[:200]: flag for text, flag in zip(posts.texts, posts.positive, strict=True) if is_trained_on(text)
         }
         criteria, emotions = pool.criteria.copy(), pool.targets.copy()
+        self.of_intent = np.zeros(len(pool.texts), np.bool_)
         for row in np.flatnonzero(self.kinds == "forum post"):
             text = pool.texts[row]
             if text[:200] in forum_of:
+                self.of_intent[row] = True
                 factor = suicidal_factor(text, self.shares.odds, in_suicide_forum=bool(forum_of[text[:200]]))
                 criteria[row, SUICIDAL] = with_odds_times(criteria[row, SUICIDAL].clip(0.01, 0.98), factor)
                 criteria[row, ANY] = with_odds_times(criteria[row, ANY].clip(0, 0.999), self.shares.low_odds)
@@ -187,6 +195,7 @@ class Epochs:
             rows = np.flatnonzero(self.kinds == kind)
             parts.append(self.pool.select(random.choice(rows, min(count, len(rows)), replace=False)))
         parts += [self.pool.select(self.mistaken)] * shares.mistaken
+        parts += [self.pool.select(self.of_intent)] * shares.intent_posts
         joined = Examples.joined(parts)
         return joined.select(np.array([twin_key(text) not in self.held_out for text in joined.texts], np.bool_))
 
