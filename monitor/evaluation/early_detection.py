@@ -129,12 +129,11 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
     periods = [course for course in courses if course.onset]
     low = {course.subject_id for course in periods}
     calm = {course.subject_id for course in courses} - low
-    detections = [(period, _first_within(opened.get(period.subject_id, ()), period)) for period in periods]
+    alarms_within = [_within(opened.get(period.subject_id, ()), period) for period in periods]
+    detections = [(period, days[0] if days else None) for period, days in zip(periods, alarms_within, strict=True)]
     kinds = sorted({period.course for period in periods})
     calm_alarms = sum(len(opened.get(subject, ())) for subject in calm)
-    outside = sum(len(opened.get(subject, ())) for subject in low | calm) - sum(
-        _within(opened.get(period.subject_id, ()), period) for period in periods
-    )
+    outside = sum(len(opened.get(subject, ())) for subject in low | calm) - sum(map(len, alarms_within))
     years_outside = (
         feed.years(low | calm) - sum(_days(period, feed.days[period.subject_id]) for period in periods) / YEAR
     )
@@ -211,12 +210,8 @@ def latency_penalty(texts: int, typical: float) -> float:
     return -1.0 + 2.0 / (1.0 + math.exp(-rate * (texts - 1)))
 
 
-def _first_within(opened: Sequence[dt.date], period: Course) -> dt.date | None:
-    return next((day for day in opened if period.onset and period.end and period.onset <= day <= period.end), None)
-
-
-def _within(opened: Sequence[dt.date], period: Course) -> int:
-    return sum(bool(period.onset and period.end and period.onset <= day <= period.end) for day in opened)
+def _within(opened: Sequence[dt.date], period: Course) -> list[dt.date]:
+    return [day for day in opened if period.onset and period.end and period.onset <= day <= period.end]
 
 
 def _days(period: Course, texts: Sequence[dt.date]) -> int:
