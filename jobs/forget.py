@@ -232,7 +232,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Forget a subject in documents, scores, alerts, rejects, snapshot and report, and verify it.
+    """Remove a subject from database, snapshot and reports, and check that no trace of them is left.
 
     Your own input files are not changed; those that hold the subject are named.
     """

@@ -114,9 +114,9 @@ def score(
         Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
     ] = None,
 ) -> None:
-    """Score what the model has not scored. Any number of these may run at once, on any machine.
+    """Score the texts that this model has not scored. Any number of such commands may run at once, on any machine.
 
-    From the settings come the model and its limits, and the list of crisis wording, as `score` takes them.
+    The settings give the model, its limits and the list of crisis wording, as they do for `score`.
     """
     settings = load_settings(config)
     choice = settings.model_with(model=model, device=device, weights=weights)
@@ -149,7 +149,7 @@ def check(
     ] = False,
     subject: Annotated[
         list[str] | None,
-        typer.Option("--subject", help="An id, or pseudonym, that no row may have; may be given again."),
+        typer.Option("--subject", help="An id, or pseudonym, that no row may have; give it again for more."),
     ] = None,
     key_file: KeyOption = None,
     fail_on_missing: Annotated[

@@ -192,7 +192,9 @@ def read_sql(given: str) -> str:
 
 
 def command(
-    sql: Annotated[str, typer.Argument(help="One statement that only reads, in quotes; a file *.sql; or - (input).")],
+    sql: Annotated[
+        str, typer.Argument(help="One statement that only reads, in quotes; a file *.sql; or - for standard input.")
+    ],
     db: Annotated[Path, typer.Option(help="The database file.")],
     style: Annotated[
         Format | None, typer.Option("--format", help="How to print the rows (default: table); not with --out.")

@@ -37,7 +37,7 @@ def command(
     ] = None,
     as_of: Annotated[
         dt.datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Last day of the report, UTC (default: of the data)."),
+        typer.Option(formats=["%Y-%m-%d"], help="Last day of the report, UTC (default: the last with data)."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="model_id or name (default: the model that scored last).")] = None,
     threshold: Annotated[
@@ -61,14 +61,16 @@ def command(
     mode: Annotated[
         str,
         typer.Option(
-            help="aggregate: no single people; people: also people by code, unless too few; case: for those who may "
-            "see single people, whatever their number."
+            help="aggregate: no single people; people: also single people by code, unless they are too few; case: "
+            "for those who may see single people, whatever their number."
         ),
     ] = Options.mode,
     roster: Annotated[
-        Path | None, typer.Option(help="CSV with subject_id and name: people by their names; with --mode case.")
+        Path | None, typer.Option(help="CSV with subject_id and name; pages of --mode case show the names.")
     ] = None,
-    cohort: Annotated[list[str] | None, typer.Option(help="Only texts of this cohort; may be given again.")] = None,
+    cohort: Annotated[
+        list[str] | None, typer.Option(help="Read only texts of this cohort; give it again for more.")
+    ] = None,
     key_file: Annotated[
         Path | None, typer.Option(help="Key that matches the roster's ids (default: the one beside the database).")
     ] = None,

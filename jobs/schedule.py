@@ -140,7 +140,7 @@ def build_scheduler(cron: Cron, jobs: Any, last: dt.datetime | None) -> Schedule
 
     Args:
         cron: the due times.
-        jobs: called in a thread; never twice at once.
+        jobs: a function that runs the jobs. The scheduler calls it in a thread, and never while it still runs.
         last: UTC start of the last completed night; None: no night was missed.
     """
     scheduler = Scheduler(timezone=cron.zone)

@@ -40,7 +40,7 @@ def command(
     on_change: Annotated[
         str | None,
         typer.Option(
-            help="A row with a used doc_id, but another time or text: reject, replace or keep_both "
+            help="What becomes of a known doc_id with another time or text: reject, replace or keep_both "
             "(default: that of the settings, else reject)."
         ),
     ] = None,
@@ -73,8 +73,8 @@ def command(
     `risk-monitor inspect FILE` proposes them. Rows that cannot be used go to the table rejects with the reason. A
     second run appends nothing; a run after a crash completes the rest. Input without any usable row is an error.
 
-    From the settings come the model and its limits, the rules, feeds and ids, the key and `pseudonyms`, as `nightly`
-    takes them. An option given here wins.
+    The settings give the model and its limits, the rules, feeds and ids, the key and `pseudonyms`, as they do for
+    `nightly`. An option given here wins.
 
     Ids of subjects and documents are replaced by keyed hashes. The key is in RISK_MONITOR_KEY or beside the
     database. Without the key nobody can compute the same hashes again, so do not lose it.

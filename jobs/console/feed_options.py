@@ -23,16 +23,20 @@ def _option(*names: str, help: str) -> Any:
 _ANNOTATIONS: dict[str, Any] = {
     "preset": Annotated[str | None, _option(help=f"The program that wrote them: {', '.join(PRESETS)}.")],
     "subject_id": Annotated[str | None, _option(help="Column of the person's id.")],
-    "subject": Annotated[str | None, _option(help="The id itself, for files of one person; {file} is their name.")],
+    "subject": Annotated[
+        str | None, _option(help="The id itself, where a file holds one person; {file} is the file's name.")
+    ],
     "posted_at": Annotated[str | None, _option(help="Column of the time.")],
-    "text": Annotated[list[str] | None, _option(help="Column of the text; several are joined.")],
+    "text": Annotated[list[str] | None, _option(help="Column of the text; several columns are joined.")],
     "doc_id": Annotated[str | None, _option(help="Column of the text's own id.")],
     "source": Annotated[str | None, _option(help="Column of the source.")],
     "measures": Annotated[list[str] | None, _option("--measure", help="Column of a number, such as hours of sleep.")],
     "date_format": Annotated[
         list[str] | None, _option(help='Format of the time, such as "%d/%m/%Y %H:%M", or excel.')
     ],
-    "day_first": Annotated[bool | None, _option("--day-first/--month-first", help="What 05/10/2026 begins with.")],
+    "day_first": Annotated[
+        bool | None, _option("--day-first/--month-first", help="Whether 05/10/2026 begins with the day or the month.")
+    ],
     "time_zone": Annotated[str | None, _option(help="Zone of times without an offset (default: UTC).")],
     "encoding": Annotated[str | None, _option(help="Encoding of text files, such as cp1252 (default: utf-8).")],
     "delimiter": Annotated[str | None, _option(help="Delimiter of CSV files (default: comma, semicolon or tab).")],

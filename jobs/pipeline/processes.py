@@ -1,4 +1,4 @@
-"""Processes that work for a run: how many cores they may use, and that none outlives the run."""
+"""Processes that work for a run: the number of cores that they may use, and their end together with the run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ THREADS = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # of torch, and of the token
 
 
 def cores() -> int:
-    """The cores that this process may use, or fewer if OMP_NUM_THREADS says so."""
+    """The number of cores that this process may use, or the lower number in OMP_NUM_THREADS."""
     own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     given = os.environ.get(THREADS[0], "")
     return min(own, int(given)) if given.isdigit() and int(given) else own
 
 
 def end_with_parent() -> None:
-    """Make this process ignore Ctrl-C, end on SIGTERM, and end with its parent, also if that is killed."""
+    """Make this process ignore Ctrl-C, end on SIGTERM, and end with its parent, even with a killed one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()

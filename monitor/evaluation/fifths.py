@@ -14,7 +14,9 @@ DRAWS = 1000
 
 
 def auroc_draws(positive: Bools, scores: Floats, lengths: Floats | None = None) -> Floats:
-    """The AUROC, then that of each bootstrap draw; (1 + DRAWS,), the same draws for every score of these texts.
+    """The AUROC, then that of each bootstrap draw, shape (1 + DRAWS,).
+
+    Every score of the same texts gets the same draws.
 
     Args:
         positive: (n,) whether each text is of the first kind.
@@ -53,5 +55,10 @@ def one_sided(positive: Bools) -> str | None:
 
 
 def metric(draws: Floats, n: int) -> Metric:
-    """An AUROC or a difference of two, of n texts, with its 95% interval from the draws."""
+    """An AUROC, or the difference between two, with its 95% interval.
+
+    Args:
+        draws: as `auroc_draws` returns them, or the difference of two such arrays.
+        n: number of texts.
+    """
     return metric_of(draws, None, n)

@@ -153,7 +153,7 @@ class Weights(NamedTuple):
     errors: Floats
 
     def clear(self) -> list[list[float]]:
-        """The values, 0 for those that do not stand out of the noise."""
+        """The values of each word; a value within the noise is 0."""
         values: list[list[float]] = np.where(
             np.abs(self.values) > STANDS_OUT * self.errors, self.values, 0.0
         ).tolist()

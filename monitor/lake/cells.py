@@ -1,8 +1,8 @@
-"""Daily sums of closed months, so that windows need as much memory as there are days of subjects, not texts.
+"""Daily sums of closed months. With them the memory of a window query grows with subject-days, not with texts.
 
-A file of cells holds the rows that sql/schema's view `daily_cells` gives for the scores of one model and month. Its
-name is a hash of the names of these scores' shards and of the view: after late texts, a forgotten subject or a new
-version of the view the name is another one, and the old file no longer counts.
+A file of cells holds the rows of the view `daily_cells` for the scores of one model and month. Its name is a hash of
+the view and of the names of the shards that hold these scores. Late texts, a forgotten subject or a new version of
+the view change that name, and the old file no longer counts.
 """
 
 from __future__ import annotations

@@ -50,7 +50,10 @@ def shards_with_subjects(lake: Lake, shards: Iterable[Shard], subjects: Collecti
 
 
 def documents_of(lake: Lake, con: duckdb.DuckDBPyConnection, shards: Iterable[Shard]) -> ds.Dataset | pa.Table:
-    """The documents of shards, with the columns of the table in `con`, and `month`; what a file lacks is null."""
+    """The documents of these shards, with the columns of the table `documents` in `con`, and `month`.
+
+    A column that a file lacks is null.
+    """
     schema = con.sql("FROM documents LIMIT 0").to_arrow_table().schema.append(MONTH)
     files = [lake.storage.full_path(document_path(shard)) for shard in sorted(shards)]
     if not files:

@@ -121,7 +121,7 @@ class Card:
 
 
 class Cards:
-    """Makes the cards of a report; frames are split by person once."""
+    """Makes the cards of a report. It splits the frames by person once, for all cards."""
 
     def __init__(self, inputs: Inputs) -> None:
         self._inputs = inputs

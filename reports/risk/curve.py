@@ -19,13 +19,14 @@ class Curve(NamedTuple):
 
 
 def draw(weeks: Mapping[int, float], past: float | None, limit: float, label: str) -> Curve:
-    """Draw a curve.
+    """Draw the curve of one person.
 
     Args:
-        weeks: weeks back from the report's last day (0 is the last week) -> mean from 0 to 1; missing without texts.
+        weeks: week -> mean from 0 to 1. Weeks count back from the report's last day; 0 is the last week. A week
+            without texts is missing.
         past: mean of the own past, a dashed line; None: there is none.
         limit: the alert line, a dotted line.
-        label: what the curve says, for those who do not see it.
+        label: a sentence with the same numbers, which screen readers read.
     """
     top = max([*weeks.values(), limit, past or 0, 0.5]) * 1.08
 

@@ -68,7 +68,12 @@ class Pieces:
 
 
 def small(min_cohort: int, subjects: str = "n_subjects", top: str = "n_top", n: str = "n") -> pl.Expr:
-    """Whether a number is about fewer than min_cohort subjects, or one subject wrote more than half of its texts."""
+    """An expression: the number is about fewer than min_cohort subjects, or one subject wrote over half of its texts.
+
+    Args:
+        min_cohort: the fewest subjects that a number may be about.
+        subjects, top, n: columns with the numbers of subjects, of texts of the busiest subject, and of all texts.
+    """
     few = pl.col(subjects) < min_cohort
     return few | (2 * pl.col(top) > pl.col(n)) if min_cohort > 2 else few
 
