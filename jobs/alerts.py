@@ -19,6 +19,7 @@ from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import print_note, print_warning, without_control_characters
+from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.people import settings_for
 from jobs.pipeline.run import recorded_run
 from monitor import NOT_A_DIAGNOSIS
@@ -112,7 +113,7 @@ def print_alerts(rows: list[dict[str, Any]], if_none: str, signal: str = "p_high
 
 
 def command(
-    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
+    db: DatabaseOption = None,
     update_first: Annotated[
         bool, typer.Option("--update", help="Bring the alerts up to date with the scores first.")
     ] = False,

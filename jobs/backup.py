@@ -17,6 +17,7 @@ import typer
 
 from jobs.console.app import run
 from jobs.console.progress import print_note
+from jobs.console.shared_options import SettingsOption
 from jobs.console.version import version_line
 from jobs.pipeline.inbox import sha256_of
 from monitor import NOT_A_DIAGNOSIS
@@ -72,9 +73,7 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
 
 def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that keeps the backups.")],
-    config: Annotated[
-        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
-    ] = None,
+    config: SettingsOption = None,
     roster: Annotated[Path | None, typer.Option(help="CSV of names to keep in the backup, too.")] = None,
 ) -> None:
     """Copy database and settings into a new folder below DIR; `restore` brings them back. The key stays out."""

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
+from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.people import named_database, settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
@@ -132,7 +133,7 @@ def _score(texts: list[str], model_id: str, signal: str, load: Callable[[], Scor
 
 def command(
     labels: Annotated[Path, typer.Argument(metavar="LABELS", help="CSV with doc_id (or text) and label (yes, no).")],
-    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
+    db: DatabaseOption = None,
     model: Annotated[
         str | None,
         typer.Option(

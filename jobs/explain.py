@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import run
-from jobs.console.model_options import DeviceOption, ModelOption
 from jobs.console.progress import print_note, print_warning, without_control_characters
+from jobs.console.shared_options import DatabaseSettingsOption, DeviceOption, ModelOption
 from jobs.pipeline.people import named_settings, settings_for
 from jobs.pipeline.run import open_scorer
 from monitor import NOT_A_DIAGNOSIS
@@ -156,10 +156,7 @@ def command(
     ] = None,
     model: ModelOption = None,
     device: DeviceOption = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if it is of this database)."),
-    ] = None,
+    config: DatabaseSettingsOption = None,
     as_json_: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Say which sentences and words of a text its answer rests on.

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, progress
+from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.audiences import planned_reports
 from jobs.pipeline.night import write_planned
 from jobs.pipeline.output_folders import left_behind
@@ -224,7 +225,7 @@ def _input_files_of(
 
 def command(
     subject: Annotated[str, typer.Argument(help="The subject's id in the feed, or their pseudonym.")],
-    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
+    db: DatabaseOption = None,
     config: Annotated[
         Path | None,
         typer.Option(

@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, new_app, run_group
-from jobs.console.model_options import DeviceOption, ModelOption
 from jobs.console.progress import format_duration, print_note, print_warning
+from jobs.console.shared_options import DeviceOption, ModelOption, PlainIdsOption, SettingsOption, TrustClockOption
 from jobs.pipeline.lake.forget import forget_in_lake, stored_ids
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.local_engine import LocalCrew
@@ -74,9 +74,7 @@ def ingest(
         typer.Argument(metavar="INPUT", help="Files, folders or quoted patterns: CSV, JSONL (.gz), Parquet."),
     ],
     lake: LakeOption,
-    plain_ids: Annotated[
-        bool, typer.Option("--plain-ids", help="Store the ids as they are, for a feed without real ids.")
-    ] = False,
+    plain_ids: PlainIdsOption = False,
     key_file: KeyOption = None,
 ) -> None:
     """Read texts into the lake, as `risk-monitor score` reads them into a database; a second run adds nothing."""
@@ -110,9 +108,7 @@ def score(
     address: Annotated[
         str | None, typer.Option(help="Ray: join the cluster at this address (default: start one here).")
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
-    ] = None,
+    config: SettingsOption = None,
 ) -> None:
     """Score the texts that this model has not scored. Any number of such commands may run at once, on any machine.
 
@@ -235,9 +231,7 @@ def retention(
     days: Annotated[
         int, typer.Option("--text-days", min=1, max=MAX_TEXT_DAYS, help="Days that texts are kept; scores stay.")
     ],
-    yes: Annotated[
-        bool, typer.Option("--yes", help="The clock is right: remove old texts although the last run is long ago.")
-    ] = False,
+    yes: TrustClockOption = False,
 ) -> None:
     """Remove the texts that were taken in more than some days ago, and the raw content of rejects."""
     of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder

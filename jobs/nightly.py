@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
 from zoneinfo import ZoneInfo
-
-import typer
 
 from jobs.console.app import run
 from jobs.console.progress import print_note
+from jobs.console.shared_options import SettingsOption, TrustClockOption
 from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
@@ -40,12 +37,8 @@ def run_nightly(settings: Settings, load: Callable[[], Scorer], *, trust_clock: 
 
 
 def command(
-    config: Annotated[
-        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", help="The clock is right: remove old texts although the last run is long ago.")
-    ] = False,
+    config: SettingsOption = None,
+    yes: TrustClockOption = False,
 ) -> None:
     """Read the new files of the inbox, score the new texts, write the report."""
     settings = load_settings(config)

@@ -27,6 +27,7 @@ from apscheduler.triggers.base import BaseTrigger
 
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning
+from jobs.console.shared_options import SettingsOption
 from jobs.pipeline.scheduled_jobs import absolute_variables, command_lines, written_folders
 from monitor.cron import Cron
 from monitor.database import ledger
@@ -291,9 +292,7 @@ def _escaped(word: str) -> str:
 
 
 def command(
-    config: Annotated[
-        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
-    ] = None,
+    config: SettingsOption = None,
     print_cron: Annotated[bool, typer.Option("--print-cron", help="Print crontab lines, run nothing.")] = False,
     print_systemd: Annotated[
         bool, typer.Option("--print-systemd", help="Print a systemd service and timer, run nothing.")

@@ -14,7 +14,7 @@ import typer
 
 from jobs.console.app import run
 from jobs.console.feed_options import feed_from_options, with_feed_options
-from jobs.console.model_options import DeviceOption, ModelOption
+from jobs.console.shared_options import DatabaseSettingsOption, DeviceOption, ModelOption, PlainIdsOption
 from jobs.pipeline.people import settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
@@ -50,9 +50,7 @@ def command(
     strip: Annotated[
         bool, typer.Option("--strip", help="Ids that differ only by spaces and outer punctuation are one person.")
     ] = False,
-    plain_ids: Annotated[
-        bool, typer.Option("--plain-ids", help="Store the ids as they are, for a feed without real ids.")
-    ] = False,
+    plain_ids: PlainIdsOption = False,
     key_file: Annotated[
         Path | None,
         typer.Option(
@@ -60,10 +58,7 @@ def command(
             "beside the database)."
         ),
     ] = None,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if it is of this database)."),
-    ] = None,
+    config: DatabaseSettingsOption = None,
     **options: Any,
 ) -> None:
     """Read texts into the database, score the new ones, and bring the alerts up to date.

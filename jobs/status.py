@@ -16,6 +16,7 @@ from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import format_duration, without_control_characters
+from jobs.console.shared_options import DatabaseOption
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
@@ -89,7 +90,7 @@ def _utc(time: dt.datetime) -> str:
 
 
 def command(
-    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
+    db: DatabaseOption = None,
     config: Annotated[
         Path | None,
         typer.Option(

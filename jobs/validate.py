@@ -21,6 +21,7 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
+from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.people import named_database, settings_for
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
@@ -127,7 +128,7 @@ def _print(result: Json, out: Path) -> None:
 
 def command(
     file: Annotated[Path, typer.Argument(metavar="OUTCOMES", help="CSV with subject_id, date, name and value.")],
-    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
+    db: DatabaseOption = None,
     positive: Annotated[
         str | None, typer.Option(help='What counts as positive, such as "phq9>=10" (default: the usual one).')
     ] = None,

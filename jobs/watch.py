@@ -18,6 +18,7 @@ import typer
 from jobs.console.app import run
 from jobs.console.interrupts import Stopped, sleep, stoppable
 from jobs.console.progress import print_note, print_warning
+from jobs.console.shared_options import SettingsOption
 from jobs.pipeline.inbox import inbox_state, list_inbox
 from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.run import open_scorer
@@ -83,9 +84,7 @@ def _run_batch(settings: Settings, load: Callable[[], Scorer], report: bool) -> 
 
 
 def command(
-    config: Annotated[
-        Path | None, typer.Option(help="Settings in TOML (default: risk-monitor.toml here, if there is one).")
-    ] = None,
+    config: SettingsOption = None,
     every: Annotated[float, typer.Option(min=0.1, help="Seconds between two checks of the inbox.")] = 30.0,
     report: Annotated[
         bool, typer.Option("--report", help="Also publish the snapshot and write the report each time.")

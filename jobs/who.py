@@ -16,6 +16,7 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.progress import print_note, without_control_characters
+from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.people import named_database, open_roster
 from monitor.database.connection import Database
 from monitor.errors import DataError
@@ -47,7 +48,7 @@ def who(db: Database, word: str, key_file: Path, roster_file: Path | None) -> tu
 
 def command(
     word: Annotated[str, typer.Argument(metavar="CODE|ID", help="A code of the report, an id, or a pseudonym.")],
-    db: Annotated[Path | None, typer.Option(help="The database file (default: that of the settings).")] = None,
+    db: DatabaseOption = None,
     roster: Annotated[
         Path | None, typer.Option(help="CSV with subject_id and name; it is read, and never stored.")
     ] = None,

@@ -24,7 +24,6 @@ _PLAIN = re.compile(r"([a-z]+)([.,!?;:]*)")
 _TOKEN = re.compile(r"[a-z0-9@$]+(?:'+[a-z0-9]+)*|[.?!;\x01]|[,:()\[\]{}]|--+")
 _SEPARATORS = str.maketrans("", "", "-_.*/~+|'\\^=")
 _LEET = str.maketrans("1!|03457$@€", "iiloeastsae")
-_LEET_SIGNS = frozenset("!|03457$@€1")
 _WILD = frozenset("*#%&@!$?x_-.0123456789")
 _SURE = frozenset("*#%&@$")
 _EDGES = "\"'()[]{}.,!?;:*_~<>"
