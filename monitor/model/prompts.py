@@ -174,11 +174,6 @@ class PromptEncoder:
         self._check_labels()
         self.symptoms = self._symptom_tokens(template.symptoms) if template.symptoms else None
 
-    @property
-    def by_words(self) -> bool:
-        """Whether texts are tokenised by words, which is fast and holds Python's lock."""
-        return self._words is not None
-
     def encode_texts(
         self, texts: Sequence[str], max_text_tokens: int
     ) -> tuple[TokenRows, npt.NDArray[np.bool_], npt.NDArray[np.int32]]:

@@ -259,8 +259,7 @@ class LabelScorer:
     def _encoded(self, texts: list[str], in_pieces: bool) -> Iterator[TextRows]:
         """Windows of texts as tokens; a thread tokenises the next one while the previous one is scored.
 
-        The first is small, so that scoring starts at once. Texts for a GPU that are tokenised by words have no such
-        thread: it would hold Python's lock, which each launch waits for, while the GPU computes without Python.
+        The first is small, so that scoring starts at once.
         """
         edges = [0, *range(min(FIRST_WINDOW, len(texts)), len(texts), self._window), len(texts)]
         windows = [slice(first, last) for first, last in pairwise(edges) if last > first]
@@ -269,9 +268,6 @@ class LabelScorer:
             if in_pieces
             else partial(encode_cut, self._encoder, self.max_text_tokens)
         )
-        if self._network.device.type == "cuda" and self._encoder.by_words:
-            yield from (encode(texts[window], window.start) for window in windows)
-            return
         with ThreadPoolExecutor(1) as pool:
             tasks = (pool.submit(encode, texts[window], window.start) for window in windows)
             ahead = next(tasks, None)
