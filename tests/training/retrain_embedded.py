@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -206,6 +207,14 @@ class Epochs:
         return corpus.select(rows) + self.others(index)
 
 
+def with_emotions_of(reader: Reader, epochs: Sequence[Examples]) -> list[Examples]:
+    """The epochs with the network's own emotions as targets, so that it keeps them while it learns the criteria."""
+    texts = list(dict.fromkeys(text for epoch in epochs for text in epoch.texts))
+    row_of = {text: row for row, text in enumerate(texts)}
+    emotions = reader.emotions(texts).astype(np.float32)
+    return [replace(epoch, targets=emotions[[row_of[text] for text in epoch.texts]]) for epoch in epochs]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("labelled", type=Path)
@@ -224,6 +233,9 @@ def main() -> None:
     parser.add_argument("--write-own", action="store_true", help="Write the start's answers to LABELLED as OUT.")
     parser.add_argument("--own", type=Path, help="What --write-own wrote.")
     parser.add_argument("--shares", default="{}", help="JSON object of Shares.")
+    parser.add_argument(
+        "--keep-emotions", action="store_true", help="Train the criteria; emotions are those of --start."
+    )
     given = parser.parse_args()
     started = time.monotonic()
 
@@ -273,13 +285,19 @@ def main() -> None:
         source = replace(source, path=given.out / "tuned", base=given.out / "tuned" / "base", adapter=None)
         clock("the base is tuned")
         network = attach_adapter(load_trainable(source.base, device, dense=True), settings)
+    draw: Callable[[int], Examples] = epochs
+    if given.keep_emotions:
+        draw = with_emotions_of(
+            Reader(network, encoder), [epochs(index) for index in range(given.epochs)]
+        ).__getitem__
+        clock("the epochs are answered")
     validation = Examples.from_labels(epochs.splits["validation"].texts, epochs.splits["validation"].labels)
 
     def report(record: dict[str, float]) -> None:
         if record["step"] % 200 == 0 or "accuracy" in record:
             print({key: round(value, 4) for key, value in record.items()}, flush=True)
 
-    fit(network, encoder, epochs, validation, replace(settings, evaluations=0), report)
+    fit(network, encoder, draw, validation, replace(settings, evaluations=0), report)
     clock("the adapter is trained:")
     save_model(network, source, given.out / "model", name="emotion-llama", prompt=prompt, calibration=Calibration())
     everyday = [epochs.pool.texts[row] for row in np.flatnonzero(epochs.kinds == "everyday")]
