@@ -21,7 +21,7 @@ from rich.console import Console
 
 from jobs.console.app import run
 from jobs.console.shared_options import DatabaseOption
-from jobs.pipeline.people import named_database, settings_for
+from jobs.pipeline.people import cleaned_ids, named_database, settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
@@ -31,7 +31,9 @@ from monitor.database.statements import execute, query, utc_now
 from monitor.errors import DataError
 from monitor.evaluation.platt import Recalibrated, recalibrate
 from monitor.privacy.agreement import open_key, read_fingerprint
+from monitor.small_tables import ROW, read_small_table
 
+WHAT = "a CSV with doc_id (or text) and label"
 ANSWERS = {"yes": True, "no": False, "1": True, "0": False, "true": True, "false": False}
 
 
@@ -41,20 +43,20 @@ def read_labels(path: Path) -> tuple[pl.DataFrame, str]:
     Raises:
         DataError: the file cannot be read, lacks a column, or a row has no key or another label than yes or no.
     """
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: cannot read this file as CSV ({str(error).splitlines()[0]})") from error
+    table = read_small_table(path, ("doc_id", "text", "label"), WHAT)
     column = next((name for name in ("doc_id", "text") if name in table.columns), None)
     if column is None or "label" not in table.columns:
         raise DataError(f"{path}: give the columns doc_id (or text) and label")
     rows: dict[str, tuple[int, bool]] = {}
-    for number, (key, label) in enumerate(table.select(column, "label").iter_rows(), start=2):
+    for number, key, label in table.select(ROW, column, "label").iter_rows():
         answer = ANSWERS.get((label or "").strip().lower())
         if not key or answer is None:
-            raise DataError(f"{path}, row {number}: give a {column} and the label yes or no, not {label!r}")
+            fault = f"column {column} is empty" if not key else "column label is neither yes nor no"
+            raise DataError(f"{path}, row {number}: {fault}; give a {column} and the label yes or no")
         if rows.setdefault(key, (number, answer))[1] != answer:
-            raise DataError(f"{path}, row {number}: row {rows[key][0]} has another label for the same {column}")
+            raise DataError(
+                f"{path}, row {number}: row {rows[key][0]} has another label for the same {column}; keep one"
+            )
     numbers, yes = zip(*rows.values(), strict=True) if rows else ((), ())
     schema = {"number": pl.Int64, "key": pl.String, "yes": pl.Boolean}
     return pl.DataFrame({"number": numbers, "key": list(rows), "yes": yes}, schema=schema), column
@@ -110,9 +112,11 @@ def _look_up(db: Database, labels: pl.DataFrame, key_file: Path, model_id: str, 
     """number and signal of the documents of these ids, as they are or as their pseudonyms."""
     with db.reading() as con:
         pseudonyms = open_key(read_fingerprint(con), key_file)
-        ids = labels.select("number", doc_id="key")
+        given = labels.select("number", doc_id="key")
+        cleaned = cleaned_ids(labels["key"].to_list())
+        ids = pl.concat([given, given.with_columns(pl.col("doc_id").replace(cleaned))]).unique(maintain_order=True)
         if pseudonyms:
-            hashed = pseudonyms.of_documents(labels["key"].to_list())
+            hashed = pseudonyms.of_documents(ids["doc_id"].to_list())
             ids = pl.concat([ids, ids.with_columns(doc_id=pl.Series(hashed, dtype=pl.String))])
         con.register("labels", ids)
         return query(con, "queries/labelled_signals", model_id=model_id, signal=signal)

@@ -45,6 +45,7 @@ from jobs.evaluation.replay_texts import (
     tell_kept,
 )
 from jobs.evaluation.trained_texts import training_hashes
+from jobs.pipeline.people import cleaned_ids
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
@@ -104,9 +105,9 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
     if daily.is_empty():
         raise DataError("nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
     feed = Feed.of(daily)
-    courses = (
-        [Course(subject, CALM, None, None) for subject in feed.days] if truth is None else read_truth(truth, feed)
-    )
+    courses = [Course(subject, CALM, None, None) for subject in feed.days]
+    if truth is not None:
+        courses = read_truth(truth, feed, cleaned_ids)
 
     def measured(rules: AlertRules, only: Sequence[str]) -> Json:
         return measure(_opened(find_episodes(con, model_id, LAST_DAY, rules, only)), courses, feed)

@@ -22,10 +22,11 @@ from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.audiences import planned_reports
 from jobs.pipeline.night import write_planned
 from jobs.pipeline.output_folders import left_behind
-from jobs.pipeline.people import named_settings
+from jobs.pipeline.people import named_settings, names_in_database
 from jobs.pipeline.write_report import report_files
 from monitor.database import store
 from monitor.database.connection import Database
+from monitor.database.lake_views import refuse_lake
 from monitor.database.snapshot import publish, snapshot_files
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
@@ -62,7 +63,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     pseudonyms, comparable = _open_key(db, key_file, subject)
     rules = settings.ids if settings else None
     cleaned = clean_ids(pl.Series([subject]), rules).ids.item() or subject
-    names = tuple(dict.fromkeys((*possible_ids(subject, pseudonyms), *possible_ids(cleaned, pseudonyms))))
+    names = names_in_database(subject, pseudonyms, rules)
     with db.reading() as con:
         alike = store.look_alikes(con, names, possible_ids(look_alike_form(cleaned), pseudonyms)[-1:])
     if settings is not None:
@@ -92,7 +93,10 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     if left:
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:
-        raise DataError(f"{db}: nothing about this subject")
+        raise DataError(
+            f"{db}: nothing about this subject; give the id as the feed has it, or the pseudonym (`risk-monitor who` "
+            "tells the pseudonym of a code)"
+        )
     _tell_what_is_open(db, settings, unread + not_read)
 
 
@@ -135,6 +139,7 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
         StoreError: the key is missing or is another one, and the subject is no pseudonym of the database.
     """
     with db.reading() as con:
+        refuse_lake(con, db.path, "forget SUBJECT")
         recorded = read_fingerprint(con)
         is_pseudonym = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
     try:

@@ -21,7 +21,6 @@ from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
-from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import load_settings
 from reports.risk.inputs import Mode, Options, Signal
 from reports.style.wording import Language
@@ -100,7 +99,7 @@ def command(
         cohorts=tuple(cohort or ()),
     )
     database = Database(db)
-    names = names_of(database, roster, key_file or default_key_file(db))
+    names = names_of(database, roster, key_file)
     _print(write_report(database, out, as_of and as_of.date(), model, options, names=names))
 
 

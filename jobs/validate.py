@@ -21,8 +21,9 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
+from jobs.console.progress import print_warning
 from jobs.console.shared_options import DatabaseOption
-from jobs.pipeline.people import named_database, settings_for
+from jobs.pipeline.people import known_ids, lacking_key, named_database, settings_for
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.update import latest_model
@@ -32,8 +33,8 @@ from monitor.errors import ConfigError, DataError
 from monitor.evaluation.metrics import Metric
 from monitor.evaluation.outcome_measures import measure_outcomes
 from monitor.evaluation.outcomes import Criterion, Outcomes, read_outcomes
+from monitor.intake.row_rules import IdRules
 from monitor.privacy.agreement import open_key, read_fingerprint
-from monitor.privacy.forgetting import possible_ids
 from reports.evaluation import outcomes as outcomes_page
 from reports.style.rendering import put
 
@@ -41,7 +42,15 @@ FILES = ("validation.json", "index.html")
 Json = dict[str, Any]
 
 
-def validate(file: Path, db: Database, key_file: Path, positive: str | None, window: int, rules: AlertRules) -> Json:
+def validate(
+    file: Path,
+    db: Database,
+    key_file: Path,
+    positive: str | None,
+    window: int,
+    rules: AlertRules,
+    ids: IdRules | None = None,
+) -> Json:
     """Measure how the signal before each outcome agrees with it; the contents of validation.json.
 
     Raises:
@@ -53,21 +62,25 @@ def validate(file: Path, db: Database, key_file: Path, positive: str | None, win
     if model is None:
         raise DataError(f"{db}: nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
     with db.reading() as con:
-        pseudonyms = open_key(read_fingerprint(con), key_file)
+        recorded = read_fingerprint(con)
+        pseudonyms = open_key(recorded, key_file)
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
-        ids = {name: next((one for one in possible_ids(name, pseudonyms) if one in known), name)
-               for name in outcomes.frame["subject_id"].unique()}  # fmt: skip
-        frame = outcomes.frame.with_columns(pl.col("subject_id").replace_strict(ids, return_dtype=pl.String))
+        found = known_ids(outcomes.frame["subject_id"].to_list(), known, pseudonyms, ids)
+        no_key = lacking_key(recorded, pseudonyms, key_file)
+        frame = outcomes.frame.with_columns(pl.col("subject_id").replace(found))
         con.register("outcomes", frame.select("number", "subject_id", "day"))
         scores = query(
             con, "queries/outcome_scores", model_id=model["model_id"], signal=rules.signal, window_days=window
         )
     joined = frame.join(scores, on="number", maintain_order="left")
     used, counts = _usable(joined, rules.min_texts)
+    no_key = no_key if counts["n_unknown"] else ""
     if used.is_empty():
         raise DataError(
-            f"{file}: no outcome has {rules.min_texts} texts in the {window} days to it ({_told(counts)})"
+            f"{file}: no outcome has {rules.min_texts} texts in the {window} days to it ({_told(counts)}){no_key}"
         )
+    if no_key:
+        print_warning(f"{file}: {counts['n_unknown']:,} outcomes of subjects without a score{no_key}")
     return {
         "model_id": model["model_id"],
         "criterion": str(criterion),
@@ -151,7 +164,8 @@ def command(
     database, key_file = named_database(db, config)
     database.check()  # before the folder of the answer is made
     files = claim_files(out, "validation", FILES, ("criterion", "window_days"))
-    result = validate(file, database, key_file, positive, window, settings_for(db, config).alert_rules)
+    settings = settings_for(db, config)
+    result = validate(file, database, key_file, positive, window, settings.alert_rules, settings.ids)
     files.claim(*(out / name for name in FILES))
     with private_files():
         put(out / "validation.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")

@@ -17,16 +17,18 @@ from rich.text import Text
 from jobs.console.app import run
 from jobs.console.progress import print_note, without_control_characters
 from jobs.console.shared_options import DatabaseOption
-from jobs.pipeline.people import named_database, open_roster
+from jobs.pipeline.people import default_key, lacking_key, named_settings, names_in_database, open_roster
 from monitor.database.connection import Database
 from monitor.errors import DataError
+from monitor.intake.row_rules import IdRules
 from monitor.privacy.access_log import log_access
 from monitor.privacy.agreement import open_key, read_fingerprint
 from monitor.privacy.codes import Named, find_person, give_missing_codes
-from monitor.privacy.forgetting import possible_ids
 
 
-def who(db: Database, word: str, key_file: Path, roster_file: Path | None) -> tuple[Named, str | None]:
+def who(
+    db: Database, word: str, key_file: Path, roster_file: Path | None, rules: IdRules | None = None
+) -> tuple[Named, str | None]:
     """The person whom a code, an id or a pseudonym names, and their name in the roster; logged before it is returned.
 
     Raises:
@@ -35,14 +37,16 @@ def who(db: Database, word: str, key_file: Path, roster_file: Path | None) -> tu
     """
     give_missing_codes(db)
     with db.reading() as con:
-        pseudonyms = open_key(read_fingerprint(con), key_file)
-        person = find_person(con, word, possible_ids(word, pseudonyms))
-    roster = open_roster(db, roster_file, key_file) if roster_file else None
+        recorded = read_fingerprint(con)
+        pseudonyms = open_key(recorded, key_file)
+        person = find_person(con, word, names_in_database(word, pseudonyms, rules))
+    roster = open_roster(db, roster_file, key_file, rules) if roster_file else None
     with db.writing() as con:
         log_access(con, "who", person.code if person else None, int(person is not None))
     if person is None:
-        remedy = "" if pseudonyms else "; an id of the feed needs the key of this database"
-        raise DataError(f"{word!r}: nobody in {db} has this code or id{remedy}")
+        no_key = lacking_key(recorded, pseudonyms, key_file)
+        remedy = f"{no_key}, and an id of the feed needs the key of this database" if no_key else ""
+        raise DataError(f"{word!r}: nobody in {db} has this code or id{remedy or '; check how it is written'}")
     return person, roster.names.get(person.subject_id) if roster else None
 
 
@@ -62,8 +66,9 @@ def command(
     Codes lead to pseudonyms. Only a roster leads to names, and only with the key of the database. Each use is written
     to the table access_log before anything is printed.
     """
-    database, key_file = named_database(db, config)
-    person, name = who(database, word.strip(), key_file, roster)
+    database, settings = named_settings(db, config)
+    key_file = (settings and settings.key_file) or default_key(database)
+    person, name = who(database, word.strip(), key_file, roster, settings.ids if settings else None)
     lines = {"code": person.code, "subject": without_control_characters(person.subject_id)}
     if roster is not None:
         lines["name"] = "not in the roster" if name is None else without_control_characters(name)

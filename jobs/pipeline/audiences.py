@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from jobs.pipeline.people import open_roster
+from jobs.pipeline.people import default_key, open_roster
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
+from monitor.intake.row_rules import IdRules
 from monitor.privacy.access_log import log_access
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import Settings
@@ -52,15 +53,23 @@ def planned_reports(settings: Settings) -> list[Planned]:
     return planned
 
 
-def names_of(db: Database, roster: Path | None, key_file: Path) -> Mapping[str, str]:
+def names_of(
+    db: Database, roster: Path | None, key_file: Path | None, rules: IdRules | None = None
+) -> Mapping[str, str]:
     """subject_id -> name in a roster, after the use was written to the access log; empty without a roster.
+
+    Args:
+        db: the database.
+        roster: the file, if any.
+        key_file: the key; None: where it is if nothing names it.
+        rules: the table [ids] of the settings.
 
     Raises:
         DataError: the roster cannot be used. StoreError, ConfigError: its ids cannot be matched, or nothing logged.
     """
     if roster is None:
         return {}
-    found = open_roster(db, roster, key_file)
+    found = open_roster(db, roster, key_file or default_key(db), rules)
     with db.writing() as con:
         log_access(con, "report", None, len(found.names))
     return found.names

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.console.progress import print_note, print_warning
-from jobs.pipeline.audiences import Planned, key_of, names_of, planned_reports
+from jobs.pipeline.audiences import Planned, names_of, planned_reports
 from jobs.pipeline.explain_alerts import explain_alerts
 from jobs.pipeline.inbox import complete_files, list_inbox
 from jobs.pipeline.ingest import ingest
@@ -141,7 +141,7 @@ def write_planned(
     db: Database, settings: Settings, planned: Planned, drawer: Drawer | None = None, model_id: str | None = None
 ) -> Path:
     """Write one of the reports that the settings name; see `write_report`."""
-    names = names_of(db, planned.roster, key_of(settings))
+    names = names_of(db, planned.roster, settings.key_file, settings.ids)
     return write_report(db, planned.folder, model=model_id, options=planned.options, drawer=drawer, names=names)
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from functools import partial
 from pathlib import Path
+
+import polars as pl
 
 from jobs.console.progress import print_note, print_warning
 from monitor.database.connection import Database
+from monitor.database.lake_views import lake_folder
 from monitor.errors import ConfigError
+from monitor.intake.identity import clean_ids
+from monitor.intake.row_rules import IdRules
 from monitor.privacy.agreement import open_key, read_fingerprint
-from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, default_key_file
+from monitor.privacy.forgetting import possible_ids
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file
 from monitor.privacy.roster import Roster, read_roster
 from monitor.settings import DEFAULT_FILE, Settings, load_settings, load_variables
 
@@ -18,7 +26,53 @@ MOST_ROWS_NAMED = 5
 def named_database(db: Path | None, config: Path | None) -> tuple[Database, Path]:
     """The database and the key file that --db or the settings name; errors as `named_settings`."""
     database, settings = named_settings(db, config)
-    return database, (settings and settings.key_file) or default_key_file(database.path)
+    return database, (settings and settings.key_file) or default_key(database)
+
+
+def default_key(db: Database) -> Path:
+    """The key file if none is named: beside the database, or beside the lake that a control file shows."""
+    beside = default_key_file(db.path)
+    if beside.exists() or not db.exists():
+        return beside
+    with db.reading() as con:
+        lake = lake_folder(con)
+    return beside if lake is None else default_key_file(lake)
+
+
+def names_in_database(subject: str, pseudonyms: Pseudonyms | None, rules: IdRules | None = None) -> tuple[str, ...]:
+    """What a database may hold for an id: it as given and as reading cleans it (7.0 is 7), and their pseudonyms."""
+    cleaned = clean_ids(pl.Series([subject]), rules).ids.item() or subject
+    return tuple(dict.fromkeys((*possible_ids(subject, pseudonyms), *possible_ids(cleaned, pseudonyms))))
+
+
+def cleaned_ids(given: Sequence[str], rules: IdRules | None = None) -> dict[str, str]:
+    """Each id that people wrote -> the id as reading a feed cleans it."""
+    ids = list(dict.fromkeys(given))
+    cleaned = clean_ids(pl.Series(ids, dtype=pl.String), rules).ids.to_list()
+    return {name: one or name for name, one in zip(ids, cleaned, strict=True)}
+
+
+def known_ids(
+    given: Sequence[str], known: Collection[str], pseudonyms: Pseudonyms | None, rules: IdRules | None = None
+) -> dict[str, str]:
+    """Each id that people wrote in a file of their own -> the id that the database holds, of those that it knows.
+
+    A person keeps one id however a program wrote it, in such a file as in a feed; so the ids are cleaned as there.
+
+    Args:
+        given: the ids.
+        known: every subject_id of the database.
+        pseudonyms: of the database; None if it holds plain ids, or if the key is not here.
+        rules: the table [ids] of the settings.
+    """
+    cleaned = cleaned_ids(given, rules)
+    own, others = list(cleaned), list(cleaned.values())
+    forms = [own, others] + ([pseudonyms.of_subjects(own), pseudonyms.of_subjects(others)] if pseudonyms else [])
+    found = {}
+    for name, *candidates in zip(own, *forms, strict=True):
+        if stored := next((one for one in candidates if one in known), None):
+            found[name] = stored
+    return found
 
 
 def named_settings(db: Path | None, config: Path | None) -> tuple[Database, Settings | None]:
@@ -58,7 +112,20 @@ def settings_for(db: Path | None, config: Path | None) -> Settings:
     return load_variables()
 
 
-def open_roster(db: Database, path: Path, key_file: Path) -> Roster:
+def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: Path) -> str:
+    """The end of a message where ids of people were not found, if it may be for want of the key; else nothing.
+
+    Args:
+        recorded: the fingerprint that the database recorded.
+        pseudonyms: of the database; None if it holds plain ids, or if the key is not here.
+        key_file: where the key should be.
+    """
+    if pseudonyms is not None or recorded in (None, PLAIN):
+        return ""
+    return f"; the key is not here (no {key_file}, no {KEY_VARIABLE})"
+
+
+def open_roster(db: Database, path: Path, key_file: Path, rules: IdRules | None = None) -> Roster:
     """Read a roster and match it with the database; warns of ids that the database lacks and of shared names.
 
     Raises:
@@ -68,15 +135,11 @@ def open_roster(db: Database, path: Path, key_file: Path) -> Roster:
         recorded = read_fingerprint(con)
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM documents").fetchall()}
     pseudonyms = open_key(recorded, key_file)
-    roster = read_roster(path, known, pseudonyms)
+    key = lacking_key(recorded, pseudonyms, key_file)
+    roster = read_roster(path, partial(known_ids, known=known, pseudonyms=pseudonyms, rules=rules))
     if roster.unknown:
         rows = ", ".join(map(str, roster.unknown[:MOST_ROWS_NAMED]))
         more = ", ..." if len(roster.unknown) > MOST_ROWS_NAMED else ""
-        key = (
-            ""
-            if recorded in (None, PLAIN) or pseudonyms
-            else f"; the key is not here (no {key_file}, no {KEY_VARIABLE})"
-        )
         n = len(roster.unknown)
         print_warning(f"{path}: {n:,} of its ids {'is' if n == 1 else 'are'} not in {db} (row {rows}{more}){key}")
     if roster.shared:

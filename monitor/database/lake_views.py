@@ -20,6 +20,15 @@ def lake_url(con: duckdb.DuckDBPyConnection) -> str | None:
     return str(url)
 
 
+def lake_folder(con: duckdb.DuckDBPyConnection) -> Path | None:
+    """The folder of the lake that this database's views read; None where there is none, as in an object store."""
+    url = lake_url(con)
+    if url is None or ("://" in url and not url.startswith("file://")):
+        return None
+    ((root,),) = con.execute(f"SELECT root FROM {LAKE_TABLE}").fetchall()
+    return Path(root)
+
+
 def opened_lake(con: duckdb.DuckDBPyConnection) -> str | None:
     """As `lake_url`, in a fifth of the time where there is no lake; for a connection just opened.
 

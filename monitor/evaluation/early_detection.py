@@ -16,7 +16,7 @@ import datetime as dt
 import math
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -25,6 +25,7 @@ from typing import Any
 import polars as pl
 
 from monitor.errors import DataError
+from monitor.small_tables import ROW, read_small_table
 
 UNKNOWN, CALM = "low", "stable"  # courses of subjects with label 1 and label 0
 YEAR = 365.25
@@ -61,41 +62,44 @@ class Feed:
         return sum((days[-1] - days[0]).days + 1 for days in spans) / YEAR
 
 
-def read_truth(path: Path, feed: Feed) -> list[Course]:
+def read_truth(
+    path: Path, feed: Feed, cleaned: Callable[[Sequence[str]], Mapping[str, str]] = lambda ids: {}
+) -> list[Course]:
     """Read courses from a CSV with subject_id, course, onset, end and optionally half.
 
     Onset and end are empty for a subject without a low period. A file with subject_id and label (1 or 0) gives no
     dates; the low period of a subject with label 1 is the whole feed.
 
+    Args:
+        path: the file.
+        feed: days of the texts.
+        cleaned: given ids -> the ids as reading the feed cleans them; those that it lacks stay as they are.
+
     Raises:
         DataError: the file cannot be read, a column is missing, a value is wrong, or no subject is in the feed.
     """
-    try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: cannot read this file as CSV ({str(error).splitlines()[0]})") from error
+    columns = ("subject_id", "course", "onset", "end", "half", "label")
+    frame = read_small_table(path, columns, "a CSV with subject_id, course, onset and end, or subject_id and label")
     labelled = {"subject_id", "label"} <= set(frame.columns)
     missing = {"subject_id", "course", "onset", "end"} - set(frame.columns)
     if missing and not labelled:
         raise DataError(
             f"{path}: lacks {', '.join(sorted(missing))}; give subject_id with course, onset and end, or with label"
         )
-    courses = [
-        _course(path, number, row, feed, labelled)
-        for number, row in enumerate(frame.to_dicts(), start=2)
-        if row["subject_id"] in feed.days
-    ]
+    ids = cleaned(frame["subject_id"].drop_nulls().to_list())
+    rows = [row | {"subject_id": ids.get(row["subject_id"], row["subject_id"])} for row in frame.to_dicts()]
+    courses = [_course(path, row[ROW], row, feed, labelled) for row in rows if row["subject_id"] in feed.days]
     if not courses:
         raise DataError(f"{path}: no subject in it wrote in this feed; use the subject_id of the feed")
     return courses
 
 
-def _course(path: Path, number: int, row: dict[str, str | None], feed: Feed, labelled: bool) -> Course:
+def _course(path: Path, number: int, row: Mapping[str, Any], feed: Feed, labelled: bool) -> Course:
     subject = row["subject_id"] or ""
     days = feed.days[subject]
     if labelled:
         if row["label"] not in ("0", "1"):
-            raise DataError(f"{path}, row {number}, label: give 0 or 1, not {row['label']!r}")
+            raise DataError(f"{path}, row {number}, label: neither 0 nor 1; give one of them")
         low = row["label"] == "1"
         return Course(subject, UNKNOWN if low else CALM, *((days[0], days[-1]) if low else (None, None)))
     dates = []
@@ -104,7 +108,7 @@ def _course(path: Path, number: int, row: dict[str, str | None], feed: Feed, lab
         try:
             dates.append(dt.date.fromisoformat(value) if value else None)
         except ValueError as error:
-            raise DataError(f"{path}, row {number}, {name}: {value!r} is not a date such as 2026-03-01") from error
+            raise DataError(f"{path}, row {number}, {name}: not a date such as 2026-03-01; write it so") from error
     onset, end, half = dates
     if (onset is None) != (end is None) or (onset and end and onset > end):
         raise DataError(f"{path}, row {number}: a low period needs an onset and an end on or after it")

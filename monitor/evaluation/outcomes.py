@@ -12,8 +12,10 @@ from types import MappingProxyType
 import polars as pl
 
 from monitor.errors import ConfigError, DataError
+from monitor.small_tables import ROW, read_small_table
 
 COLUMNS = ("subject_id", "date", "name", "value")
+WHAT = "a CSV with subject_id, date, name and value"
 SCALES = MappingProxyType(
     {
         **{"phq9": (0, 27), "phq8": (0, 24), "phq2": (0, 6), "gad7": (0, 21)},
@@ -89,21 +91,18 @@ def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion
         DataError: the file cannot be read, lacks a column, or has no row of this outcome that can be used.
         ConfigError: the criterion is none, or it must be named.
     """
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{path}: cannot read this file as CSV ({str(error).splitlines()[0]})") from error
+    table = read_small_table(path, COLUMNS, WHAT)
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise DataError(f"{path}: lacks {', '.join(missing)}; the columns are {', '.join(COLUMNS)}")
     names = sorted({scale_name(name) for name in table["name"].drop_nulls()} - {""})
     criterion = read_criterion(positive) if positive else _usual(path, names)
     if criterion.name not in names:
-        raise DataError(f"{path}: no row is named {criterion.name}; there are {', '.join(names) or 'no names'}")
+        raise DataError(f"{path}: no row is named {criterion.name}; there are {_told(names)}")
     rejects: list[tuple[int, str]] = []
     rows: list[tuple[int, str, dt.date, float]] = []
     n_other = 0
-    for number, (subject, date, name, value) in enumerate(table.select(COLUMNS).iter_rows(), start=2):
+    for number, subject, date, name, value in table.select(ROW, *COLUMNS).iter_rows():
         if name is not None and scale_name(name) not in ("", criterion.name):
             n_other += 1
             continue
@@ -130,12 +129,19 @@ def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion
     return outcomes, criterion
 
 
+def _told(names: list[str]) -> str:
+    """The names of well-known scales, and the number of the others: a shifted column may hold texts."""
+    known = [name for name in names if name in SCALES]
+    others = len(names) - len(known)
+    more = [f"{others} {'name that is' if others == 1 else 'names that are'} no well-known scale"] if others else []
+    return " and ".join([part for part in (", ".join(known), *more) if part]) or "no names"
+
+
 def _usual(path: Path, names: list[str]) -> Criterion:
     usual = [name for name in names if name in DEFAULT_CRITERION]
     if len(usual) != 1:
         raise ConfigError(
-            f'{path}: say what is positive with --positive, such as "phq9>=10"; the file has '
-            f"{', '.join(names) or 'no names'}"
+            f'{path}: say what is positive with --positive, such as "phq9>=10"; the file has {_told(names)}'
         )
     return read_criterion(usual[0] + DEFAULT_CRITERION[usual[0]])
 

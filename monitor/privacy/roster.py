@@ -6,16 +6,16 @@ Columns: subject_id (as the feed has it, or the pseudonym) and name; others are 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import polars as pl
-
 from monitor.errors import DataError
-from monitor.privacy.pseudonyms import Pseudonyms
+from monitor.small_tables import ROW, read_small_table
 
 MOST_CHARACTERS = 80
+COLUMNS = ("subject_id", "name")
+WHAT = "a roster, a CSV with subject_id and name"
 
 
 @dataclass(frozen=True)
@@ -33,45 +33,41 @@ class Roster:
     shared: tuple[str, ...] = ()
 
 
-def read_roster(path: Path, known: Collection[str], pseudonyms: Pseudonyms | None) -> Roster:
+def read_roster(path: Path, find: Callable[[Sequence[str]], Mapping[str, str]]) -> Roster:
     """Read a roster and match its ids with those of the database.
 
     Args:
         path: the CSV, UTF-8.
-        known: every subject_id of the database.
-        pseudonyms: of the database; None if it holds plain ids, or if there is no key.
+        find: given ids -> the ids that the database holds for those that it knows.
 
     Raises:
         DataError: the file cannot be read, lacks a column, names nobody, or names one id twice; a name or an id is
             empty or longer than 80 characters.
     """
-    try:
-        frame = pl.read_csv(path.read_bytes(), infer_schema=False)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: there is no such file; give a roster, a CSV with subject_id and name") from error
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot read this roster ({error.strerror}); give a CSV that you may read"
-        ) from error
-    except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a CSV in UTF-8 ({str(error).splitlines()[0]})") from error
-    if missing := [name for name in ("subject_id", "name") if name not in frame.columns]:
+    table = read_small_table(path, COLUMNS, WHAT)
+    if missing := [name for name in COLUMNS if name not in table.columns]:
         raise DataError(f"{path}: lacks the column {' and '.join(missing)}; a roster has subject_id and name")
+    given = [
+        (number, _checked(path, number, "subject_id", subject), _checked(path, number, "name", name))
+        for number, subject, name in table.select(ROW, *COLUMNS).iter_rows()
+    ]
+    known = find([subject for _, subject, _ in given])
     names: dict[str, str] = {}
     rows: dict[str, int] = {}
     unknown = []
-    for number, (given, name) in enumerate(frame.select("subject_id", "name").iter_rows(), start=2):
-        given, name = _checked(path, number, "subject_id", given), _checked(path, number, "name", name)
-        subject = given if given in known or pseudonyms is None else pseudonyms.of(given)
-        if subject in rows:
-            raise DataError(f"{path}, row {number}, subject_id: row {rows[subject]} names this person already")
-        rows[subject] = number
+    for number, subject, name in given:
+        person = known.get(subject, subject)
+        if person in rows:
+            raise DataError(
+                f"{path}, row {number}, subject_id: row {rows[person]} names this person already; keep one"
+            )
+        rows[person] = number
         if subject in known:
-            names[subject] = name
+            names[person] = name
         else:
             unknown.append(number)
     if not rows:
-        raise DataError(f"{path}: a roster without rows names nobody")
+        raise DataError(f"{path}: a roster without rows names nobody; add a row for each person")
     shared = sorted(name for name, n in Counter(names.values()).items() if n > 1)
     return Roster(names, tuple(unknown), tuple(shared))
 
@@ -79,7 +75,7 @@ def read_roster(path: Path, known: Collection[str], pseudonyms: Pseudonyms | Non
 def _checked(path: Path, number: int, column: str, value: str | None) -> str:
     text = " ".join((value or "").split())
     if not text:
-        raise DataError(f"{path}, row {number}, {column}: empty")
+        raise DataError(f"{path}, row {number}, {column}: empty; fill it in, or remove the row")
     if len(text) > MOST_CHARACTERS:
-        raise DataError(f"{path}, row {number}, {column}: longer than {MOST_CHARACTERS} characters")
+        raise DataError(f"{path}, row {number}, {column}: longer than {MOST_CHARACTERS} characters; shorten it")
     return text

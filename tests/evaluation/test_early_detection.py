@@ -97,13 +97,13 @@ def test_a_label_alone_makes_the_whole_feed_the_period(feed: Feed, tmp_path: Pat
         ("subject_id,onset\na,2026-01-01\n", "lacks course, end"),
         (
             "subject_id,course,onset,end\na,drop,yesterday,2026-01-02\n",
-            "row 2, onset: 'yesterday' is not a date",
+            "row 2, onset: not a date",
         ),
         ("subject_id,course,onset,end\na,drop,2026-01-02,2026-01-01\n", "row 2: a low period needs"),
         ("subject_id,course,onset,end\na,drop,2026-01-02,\n", "row 2: a low period needs"),
-        ("subject_id,label\na,yes\n", "row 2, label: give 0 or 1, not 'yes'"),
+        ("subject_id,label\na,yes\n", "row 2, label: neither 0 nor 1"),
         ("subject_id,label\nz,1\n", "no subject in it wrote in this feed"),
-        ("", "cannot read this file as CSV"),
+        ("", "not a CSV, for its first line is empty"),
     ],
 )
 def test_a_mistake_in_the_truth_is_one_line_with_its_row(
@@ -118,5 +118,5 @@ def test_a_mistake_in_the_truth_is_one_line_with_its_row(
 
 
 def test_a_missing_truth_file_is_named_in_the_error(feed: Feed, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no\.csv: cannot read"):
+    with pytest.raises(DataError, match=r"no\.csv: there is no such file"):
         read_truth(tmp_path / "no.csv", feed)

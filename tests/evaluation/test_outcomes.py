@@ -43,11 +43,17 @@ def test_each_row_that_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) ->
     [
         ("subject,date,name,value\n", None, DataError, "lacks subject_id"),
         (HEAD + "a,2026-01-01,phq9,4\na,2026-01-01,bdi,4\n", None, ConfigError, "--positive"),
-        (HEAD + "a,2026-01-01,rating,4\n", None, ConfigError, "the file has rating"),
-        (HEAD + "a,2026-01-01,rating,4\n", "mood>=2", DataError, "no row is named mood; there are rating"),
+        (HEAD + "a,2026-01-01,rating,4\n", None, ConfigError, "the file has 1 name that is no well-known scale"),
+        (HEAD + "a,2026-01-01,rating,4\n", "mood>=2", DataError, "no row is named mood; there are 1 name that is no"),
         (HEAD + "a,2026-01-01,rating,4\n", "rating", ConfigError, "a name, a comparison and a number"),
         (HEAD + "a,2026-01-01,phq9,99\n", None, DataError, "row 2: column value: outside"),
-        ("", None, DataError, "cannot read this file as CSV"),
+        (
+            HEAD + "a,2026-01-01,my diary,4\nb,2026-01-01,gad7,4\n",
+            "phq9>=10",
+            DataError,
+            "there are gad7 and 1 name that",
+        ),
+        ("", None, DataError, "not a CSV"),
     ],
 )
 def test_a_mistake_in_the_file_is_one_clear_line(

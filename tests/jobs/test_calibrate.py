@@ -76,11 +76,32 @@ def test_labels_by_id_or_text_are_kept_beside_the_scores(db: Path, tmp_path: Pat
     assert p == pytest.approx(fitted.platt.apply(p_before))
 
 
+def test_an_id_of_a_document_may_be_written_as_excel_writes_it(tmp_path: Path) -> None:
+    rows = [f"{n},s,2026-01-01,{n} {'sadness' if n % 2 else 'joy'}\n" for n in range(1, 61)]
+    (tmp_path / "feed.csv").write_text("doc_id,subject_id,posted_at,text\n" + "".join(rows))
+    db, key = Database(tmp_path / "risk.duckdb"), tmp_path / "key"
+    score_files([tmp_path / "feed.csv"], db, KeywordScorer, key_file=key)
+    lines = [f"{n}.0,{'yes' if n % 2 else 'no'}\n" for n in range(1, 61)]
+    (tmp_path / "labels.csv").write_text("doc_id,label\n" + "".join(lines))
+    assert calibrate(tmp_path / "labels.csv", db, key, "p_high", KeywordScorer)[2] == 60
+
+
+def test_no_message_quotes_a_text(tmp_path: Path, db: Path) -> None:
+    (tmp_path / "labels.csv").write_text("label,text\nmy secret diary,yes\n")
+    with pytest.raises(DataError) as error:
+        calibrate(tmp_path / "labels.csv", Database(db), db.with_name("key"), "p_high", KeywordScorer)
+    assert "secret" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("id,label\nd1,yes\n", "give the columns doc_id"),
-        ("doc_id,label\nd1,maybe\n", "row 2: give a doc_id and the label yes or no, not 'maybe'"),
+        ("doc_id,label\nd1,maybe\n", "row 2: column label is neither yes nor no"),
+        ("doc_id,label\nd1,yes,no\n", "row 2: 3 cells, and the header has 2"),
+        ("text,text,label\na,b,yes\n", "two columns are called text"),
+        ("text;label\na;yes\n", "commas do not separate its columns"),
+        ('text,label\n"never closed,yes\n', "line 2: not a CSV"),
         ("doc_id,label\nd1,yes\nd1,no\n", "row 3: row 2 has another label"),
         ("doc_id,label\nd1,yes\nd999,no\n", "1 labelled texts; .* 1 of the ids have no score"),
     ],

@@ -1,7 +1,9 @@
 """risk-monitor validate: from a scored database and a file of outcomes to the page and validation.json."""
 
 import json
+import shutil
 import stat
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,26 @@ def test_outcomes_of_raw_ids_meet_the_scores_of_their_pseudonyms(db: Path, tmp_p
     assert "Not a diagnosis" in html or "diagnosis" in html
     assert "undefined: 5 subjects, and 30 are needed" in html
     assert "s1" not in json.dumps(found["rejects"])
+
+
+def test_an_id_may_be_written_as_excel_and_keyboards_write_it(tmp_path: Path) -> None:
+    people = [*map(str, range(1, 31)), "josé"]
+    rows = [f"{who},2026-01-{day},{day} joy {who}\n" for who in people for day in range(10, 15)]
+    (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
+    path = tmp_path / "risk.duckdb"
+    score_files([tmp_path / "feed.csv"], Database(path), KeywordScorer, key_file=tmp_path / "risk.duckdb.key")
+    written = [*(f" {who}.0" for who in people[:-1]), unicodedata.normalize("NFD", "josé")]
+    lines = [f"{who},2026-01-15,phq9,{number % 20}\n" for number, who in enumerate(written)]
+    (tmp_path / "o.csv").write_text("subject_id,date,name,value\n" + "".join(lines))
+    command(tmp_path / "o.csv", db=path, out=tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "validation.json").read_text())
+    assert (found["counts"]["n_unknown"], found["everyone"]["n_subjects"]) == (0, 31)
+
+
+def test_outcomes_that_need_a_missing_key_say_so(db: Path, tmp_path: Path) -> None:
+    shutil.copy(db, tmp_path / "risk.duckdb")
+    with pytest.raises(DataError, match=r"40 outcomes of subjects without a score.*; the key is not here"):
+        command(outcomes(tmp_path / "o.csv"), db=tmp_path / "risk.duckdb", out=tmp_path / "out")
 
 
 def test_outcomes_without_texts_before_them_are_refused_with_counts(db: Path, tmp_path: Path) -> None:

@@ -84,6 +84,18 @@ def test_without_the_key_a_plain_id_leads_nowhere(
     assert "not in the roster" in told
 
 
+def test_an_id_is_found_as_a_program_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\n7,2026-01-01,joy\nanna,2026-01-01,joy\n")
+    db = tmp_path / "risk.duckdb"
+    score_files([tmp_path / "feed.csv"], Database(db), KeywordScorer, key_file=tmp_path / "risk.duckdb.key")
+    (tmp_path / "roster.csv").write_text("subject_id,name\n7.0,Ana Novak\nANNA,Bo Chen\n")
+    (tmp_path / "rm.toml").write_text('db = "risk.duckdb"\n[ids]\ncasefold = true\n')
+    for word, name in (("7.0", "Ana Novak"), ("Anna", "Bo Chen")):
+        words = (word, "--config", str(tmp_path / "rm.toml"), "--roster", str(tmp_path / "roster.csv"))
+        exit_code, told = call(capsys, *words)
+        assert (exit_code, name in told) == (0, True), told
+
+
 @pytest.mark.parametrize(
     ("content", "code", "message"),
     [
@@ -116,6 +128,6 @@ def test_a_missing_roster_is_said_to_be_missing_and_one_of_notepad_is_read(
     assert exit_code == 2
     assert "there is no such file; give a roster, a CSV with subject_id and name" in " ".join(told.split())
     _, told = call(capsys, *words, str(tmp_path))
-    assert "(Is a directory); give a CSV that you may read" in " ".join(told.split())
+    assert "(Is a directory); give a roster, a CSV with subject_id and name" in " ".join(told.split())
     (tmp_path / "marked.csv").write_text("subject_id,name\ns1234,Ana Novak\n", encoding="utf-8-sig")
     assert "Ana Novak" in call(capsys, *words, str(tmp_path / "marked.csv"))[1]

@@ -229,7 +229,7 @@ def test_a_subject_that_cannot_be_forgotten_is_one_line(
         forget_subject(Database(settings.db), SUBJECT, settings)
     assert not settings.db.exists()
     settings = after_a_night
-    with pytest.raises(DataError, match=r"nothing about this subject$"):
+    with pytest.raises(DataError, match=r"nothing about this subject; give the id"):
         forget_subject(Database(settings.db), "nobody", settings)
     with Database(settings.db).only_writer(), pytest.raises(StoreError, match="another run is working"):
         forget_subject(Database(settings.db), SUBJECT, settings)

@@ -15,7 +15,8 @@ from monitor import ROOT
 # Each folder or module imports only from those in rows above its own, and from itself.
 LAYERS = (
     ("monitor.errors",),
-    ("monitor.output_files", "monitor.scratch_folder"),
+    ("monitor.output_files", "monitor.regular_files", "monitor.scratch_folder"),
+    ("monitor.small_tables",),
     ("monitor.labels", "monitor.cron", "monitor.database"),
     ("monitor.windows",),
     ("monitor.privacy",),

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import polars as pl
-
 from jobs.console.interrupts import stoppable
+from jobs.pipeline.people import names_in_database
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, StoreError
-from monitor.intake.identity import clean_ids
 from monitor.lake.check import files_naming
 from monitor.lake.control import open_lake
 from monitor.lake.removal import forget_subjects
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.agreement import open_key
-from monitor.privacy.forgetting import possible_ids
-from monitor.privacy.pseudonyms import PLAIN, Pseudonyms, looks_like_pseudonym
+from monitor.privacy.pseudonyms import PLAIN, looks_like_pseudonym
 
 
 def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path | None) -> dict[str, int]:
@@ -39,7 +36,7 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
     lake = Lake(Storage(url))  # a mistyped name must not make a folder
     with stoppable(), lake.storage.only_writer():
         pseudonyms = open_key(lake.fingerprint, key_file)
-        ids = _names_of(subject, pseudonyms)
+        ids = names_in_database(subject, pseudonyms)
         removed = forget_subjects(lake, ids)
         if control is not None and control.exists():
             open_lake(lake, Database(control), without_subjects=ids)
@@ -73,10 +70,4 @@ def stored_ids(lake: Lake, subjects: Sequence[str], key_file: Path | None) -> li
             "--subject: the key of this lake's pseudonyms is not at hand, so no plain id can be found; name it with "
             "--key-file, or give the subject's pseudonym"
         )
-    return [name for subject in subjects for name in _names_of(subject, pseudonyms)]
-
-
-def _names_of(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]:
-    """The id as given and as `ingest` cleans it (7.0 is 7), each with its pseudonym."""
-    cleaned = clean_ids(pl.Series([subject])).ids.item() or subject
-    return tuple(dict.fromkeys((*possible_ids(subject, pseudonyms), *possible_ids(cleaned, pseudonyms))))
+    return [name for subject in subjects for name in names_in_database(subject, pseudonyms)]
