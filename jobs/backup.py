@@ -23,7 +23,8 @@ from jobs.pipeline.inbox import sha256_of
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
-from monitor.errors import ConfigError
+from monitor.database.lake_views import lake_url
+from monitor.errors import ConfigError, StoreError
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.scratch_folder import scratch_folder
 from monitor.settings import DEFAULT_FILE, load_settings
@@ -48,6 +49,9 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
             database, or it cannot be read.
     """
     db.check_place(read_only=True)  # a mistyped name must not create a database, nor a folder of backups
+    with db.reading() as con:
+        if url := lake_url(con):
+            raise StoreError(f"{db}: shows the lake {url}; copy the folder of the lake, its key apart, and this file")
     target = folder / f"backup-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     try:
         with private_files(), db.only_writer():

@@ -20,6 +20,16 @@ _FILE_ERRORS = (
     duckdb.PermissionException,
 )
 _FULL = ("No space left", "Out of disk", "File too large")
+_OF_A_LAKE = (  # what DuckDB says of the Parquet files that a control file shows, and the remedy
+    (
+        ("No files found that match",),
+        "it shows a lake of which files were merged or removed since; run `risk-monitor lake open` again",
+    ),
+    (
+        ("No magic bytes found", "Invalid TType", "TProtocolException", "too small to be a Parquet file"),
+        "a file of its lake is torn; `risk-monitor lake check` names it",
+    ),
+)
 
 
 @contextmanager
@@ -50,6 +60,7 @@ def _remedy(path: Path, reason: str) -> str | None:
         wal = f"the log beside it is damaged at its end; `truncate -s {end[1]} {path}.wal` cuts the damage off"
     wal += " and run again: all that was committed before it is kept, and the run adds what is missing"
     for signs, remedy in (
+        *_OF_A_LAKE,
         (("Cannot open encrypted database",), "an encrypted database; risk-monitor has no key to it"),
         (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
         (_FULL, DISK_FULL),

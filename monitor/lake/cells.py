@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 import duckdb
+import pyarrow as pa
 import pyarrow.dataset as ds
 
 from monitor.lake.scratch import open_scratch, view_sql
@@ -65,19 +66,34 @@ def remove_cells(lake: Lake, months: Iterable[str]) -> None:
             lake.storage.remove(path)
 
 
+def differs(lake: Lake, listing: Listing, model_id: str, month: str, stored: pa.Table) -> bool:
+    """Whether stored cells are other ones than those of the scores of a model and month."""
+    con = open_scratch()
+    try:
+        con.execute("DROP TABLE scores")
+        rows = _sums(lake, con, _scored(listing, model_id, month))
+    finally:
+        con.close()
+    return not rows.equals(stored.cast(rows.schema)) if rows.column_names == stored.column_names else True
+
+
 def _stored(lake: Lake) -> set[str]:
     """The files of cells, complete or not; those of others are left out."""
     return {path for path, _ in lake.storage.list_files(CELLS) if FILE.fullmatch(path)}
 
 
 def _write(lake: Lake, con: duckdb.DuckDBPyConnection, path: str, scored: Mapping[Shard, str]) -> bool:
+    return lake.write(path, CELLS, _sums(lake, con, scored))
+
+
+def _sums(lake: Lake, con: duckdb.DuckDBPyConnection, scored: Mapping[Shard, str]) -> pa.Table:
     """Sum the scores of a month as a dataset that DuckDB reads shard by shard."""
     files = [lake.storage.full_path(scores) for _, scores in sorted(scored.items())]
     con.register("scores", ds.dataset(files, format="parquet", filesystem=lake.storage.filesystem))
     con.execute(view_sql(VIEW).replace("CREATE VIEW", "CREATE OR REPLACE TEMP VIEW", 1))
     rows = con.sql(f"FROM {VIEW} ORDER BY ALL").to_arrow_table()
     con.unregister("scores")
-    return lake.write(path, CELLS, rows)
+    return rows
 
 
 def _paths(listing: Listing, view: str) -> dict[CellKey, str]:

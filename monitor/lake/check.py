@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from monitor.database.ctrl_c import connected
 from monitor.errors import StoreError
+from monitor.lake.cells import current_cells, differs
 from monitor.lake.shards import (
     DERIVED,
     DOCUMENTS,
@@ -78,11 +79,11 @@ class LakeCheck:
 
 
 def check_lake(lake: Lake, *, deep: bool = False, subjects: Collection[str] = ()) -> LakeCheck:
-    """Read every shard's ids and compare documents with scores.
+    """Read every shard's ids, compare documents with scores, and look whether the daily sums are whole.
 
     Args:
         lake: the lake.
-        deep: also compute each shard's name from its content anew, which reads every text.
+        deep: also compute each shard's name from its content anew, which reads every text, and the daily sums.
         subjects: ids that no row may have; the rows of all files are searched for them.
     """
     listing = lake.list_shards()
@@ -98,8 +99,13 @@ def check_lake(lake: Lake, *, deep: bool = False, subjects: Collection[str] = ()
     for table in (*(table for table in DERIVED if table != "scores"), *SMALL_TABLES):
         for path in _paths(lake, listing, table):
             _read_checked(lake, found, path, [])
+    for (model_id, month), path in sorted(current_cells(lake, listing).items()):
+        rows = _read_checked(lake, found, path, None if deep else [])
+        if deep and rows is not None and differs(lake, listing, model_id, month, rows):
+            found.foreign.append(f"{path}: not the sums of its scores; remove it, and `lake compact` writes it anew")
     if subjects:
-        found.holding = files_naming(lake, subjects)
+        found.holding, unread = files_naming(lake, subjects)
+        found.torn += [f"{path}: cannot be read" for path in unread if not any(path in line for line in found.torn)]
     return found
 
 
@@ -116,11 +122,20 @@ def foreign_reason(path: str, footer: pq.FileMetaData) -> str | None:
     return None
 
 
-def files_naming(lake: Lake, subjects: Collection[str]) -> list[str]:
-    """The Parquet files, also those that no query reads, with a row about one of these subjects."""
+def files_naming(lake: Lake, subjects: Collection[str]) -> tuple[list[str], list[str]]:
+    """The Parquet files with a row about one of these subjects, and those not readable; also what no query reads."""
     folders = (DOCUMENTS, *DERIVED, *SMALL_TABLES, "cells")
     paths = [path for folder in folders for path, _ in lake.storage.list_files(folder) if path.endswith(".parquet")]
-    return [path for path in paths if _holds(lake, path, subjects)]
+    holding, unread = [], []
+    for path in paths:
+        try:
+            if _holds(lake, path, subjects):
+                holding.append(path)
+        except FileNotFoundError:  # another command replaced it meanwhile
+            continue
+        except (StoreError, KeyError, ValueError):
+            unread.append(path)
+    return holding, unread
 
 
 def _paths(lake: Lake, listing: Listing, table: str) -> Iterator[str]:
@@ -207,10 +222,7 @@ def _check_scores(lake: Lake, found: LakeCheck, model_id: str, shard: Shard, ids
 def _holds(lake: Lake, path: str, subjects: Collection[str]) -> bool:
     """Whether a row of a file is about one of the subjects, or a string of a small table names one."""
     is_small = path.startswith(tuple(f"{table}/" for table in SMALL_TABLES))
-    try:
-        rows = lake.read(path) if is_small else lake.read(path, ["subject_id"])
-    except (FileNotFoundError, StoreError):
-        return False
+    rows = lake.read(path) if is_small else lake.read(path, ["subject_id"])
     for column in rows.itercolumns():
         if pa.types.is_string(column.type):
             for subject in subjects:

@@ -135,6 +135,7 @@ def _read_footers(lake: Lake, listing: Listing) -> dict[str, pq.FileMetaData]:
     paths = [document_path(shard) for shard in listing.documents]
     for table, of_keys in listing.derived.items():
         paths += [derived_path(table, key, shard) for key, shards in of_keys.items() for shard in shards]
+    paths += current_cells(lake, listing).values()
     with ThreadPoolExecutor(FOOTER_THREADS) as pool:
         footers = dict(zip(paths, pool.map(lake.footer, paths), strict=True))
     faults = [fault for path, footer in footers.items() if (fault := foreign_reason(path, footer))]
@@ -160,7 +161,7 @@ def _make_views(
     n_documents = sum(shard.rows for shard in listing.documents)
     scores = [path for path in footers if path.startswith("scores/")]
     n_scores = sum(footers[path].num_rows for path in scores)
-    return Opened(n_documents, n_scores, n_cells, len(footers))
+    return Opened(n_documents, n_scores, n_cells, len(footers) - n_cells)
 
 
 def _make_view(

@@ -40,12 +40,17 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         removed = forget_subjects(lake, ids)
         if control is not None and control.exists():
             open_lake(lake, Database(control), without_subjects=ids)
-        left = files_naming(lake, ids)
+        left, unread = files_naming(lake, ids)
     if left:
         raise StoreError(f"{url}: {', '.join(left[:3])} still names this subject; stop `lake score` and forget again")
     if not removed:
         hint = "" if pseudonyms or lake.fingerprint == PLAIN else "; without the key only a pseudonym can be found"
         raise DataError(f"{url}: nothing about this subject{hint}")
+    if unread:
+        raise StoreError(
+            f"{url}: the subject is removed, but {', '.join(unread[:3])} cannot be read, so the proof does not cover "
+            "it; remove it, and `risk-monitor lake check` says what is missing then"
+        )
     return removed
 
 

@@ -37,7 +37,7 @@ class LocalCrew:
         device: "auto", "cpu" or "cuda".
 
     Raises:
-        ConfigError: more workers than GPUs.
+        ConfigError: more workers than GPUs or cores.
     """
 
     lost = (BrokenProcessPool,)
@@ -54,6 +54,8 @@ class LocalCrew:
         n = n_workers or len(cards) or 1
         if cards and n > len(cards):
             raise ConfigError(f"--workers {n}: there are {len(cards)} GPUs, and each takes one worker")
+        if n > cores():
+            raise ConfigError(f"--workers {n}: this process may use {cores()} cores; give at most as many")
         threads = str(max(1, cores() // n))
         self._arguments = (url, load, crisis_list)
         self._environments = [

@@ -1,0 +1,105 @@
+"""The control file of a lake whose files changed since, its daily sums, and its key."""
+
+import datetime as dt
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from jobs.alerts import update_alerts
+from jobs.backup import backup
+from jobs.forget import forget_subject
+from jobs.pipeline.lake.forget import forget_in_lake
+from jobs.pipeline.lake.ingest import ingest_files
+from jobs.pipeline.lake.local_engine import LocalCrew
+from jobs.pipeline.lake.score import score_lake
+from jobs.pipeline.people import default_key
+from jobs.query import run_query
+from jobs.status import read_health
+from monitor.alerts.rules import AlertRules
+from monitor.errors import ConfigError, StoreError
+from monitor.lake.check import check_lake
+from monitor.lake.compaction import compact
+from monitor.lake.shards import Lake
+from monitor.lake.storage import Storage
+from tests.support.keyword_scorer import KeywordScorer
+from tests.support.lakes import OwnCrew, control
+
+LATER = dt.date(2027, 1, 1)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """Two shards of one month, scored; the key lies beside the lake."""
+    path = tmp_path / "lake"
+    for part in range(2):
+        rows = [f"s{who},2026-01-{day},{day} joy {who}\n" for who in range(4) for day in range(10 + part, 14, 2)]
+        (tmp_path / f"{part}.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
+        ingest_files([tmp_path / f"{part}.csv"], str(path), key_file=tmp_path / "lake.key")
+    score_lake(str(path), OwnCrew(path, KeywordScorer))
+    return Lake(Storage(str(path)))
+
+
+def sums_of(lake: Lake) -> Path:
+    (file,) = Path(lake.storage.root).glob("cells/*/*/*.parquet")
+    return file
+
+
+def test_after_a_compaction_each_command_says_to_open_the_lake_again(lake: Lake, tmp_path: Path) -> None:
+    db = control(lake.storage.root, tmp_path / "lake.duckdb")
+    assert compact(lake, LATER).n_old == 2
+    for call in (
+        lambda: run_query(db, "FROM latest_scores"),
+        lambda: read_health(db, late_hours=26),
+        lambda: update_alerts(db, AlertRules()),
+    ):
+        with pytest.raises(StoreError, match=r"merged or removed since; run `risk-monitor lake open` again"):
+            call()
+    control(lake.storage.root, db.path)
+    assert run_query(db, "SELECT count(*) FROM latest_scores").rows == [(16,)]
+
+
+def test_torn_or_foreign_sums_are_found(lake: Lake, tmp_path: Path) -> None:
+    compact(lake, LATER)
+    assert not check_lake(lake, deep=True).faults
+    file = sums_of(lake)
+    content, rows = file.read_bytes(), pq.read_table(file)
+    file.write_bytes(content[: len(content) // 2])
+    assert "cells/" in check_lake(lake).faults["torn"][0]
+    with pytest.raises(StoreError, match="torn or no Parquet file"):
+        control(lake.storage.root, tmp_path / "lake.duckdb")
+    pq.write_table(rows.slice(0, 3), file)
+    assert "3 rows, and 16 were written" in check_lake(lake).faults["foreign"][0]
+    with pytest.raises(StoreError, match="3 rows, and 16 were written"):
+        control(lake.storage.root, tmp_path / "lake.duckdb")
+    other = rows.set_column(rows.column_names.index("n"), "n", rows["n"].combine_chunks().take([0] * 15 + [0]))
+    other = other.set_column(other.column_names.index("low"), "low", rows["high"])
+    pq.write_table(other, file)
+    assert not check_lake(lake).faults
+    assert "not the sums of its scores" in check_lake(lake, deep=True).faults["foreign"][0]
+
+
+def test_a_file_that_cannot_be_read_is_no_proof(lake: Lake) -> None:
+    stale = Path(lake.storage.root, "cells", "model_id=old", "month=2025-01", f"{'a' * 32}.parquet")
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"PAR1 torn")
+    with pytest.raises(StoreError, match=r"is removed, but cells/model_id=old.* cannot be read"):
+        forget_in_lake(lake.url, "s1", Path(f"{lake.storage.root}.key"), None)
+
+
+def test_the_key_of_a_control_file_is_that_of_its_lake(lake: Lake, tmp_path: Path) -> None:
+    db = control(lake.storage.root, tmp_path / "anywhere.duckdb")
+    assert default_key(db) == tmp_path / "lake.key"
+
+
+def test_backup_and_forget_say_that_it_is_a_lake(lake: Lake, tmp_path: Path) -> None:
+    db = control(lake.storage.root, tmp_path / "lake.duckdb")
+    with pytest.raises(StoreError, match="copy the folder of the lake"):
+        backup(db, tmp_path / "backups")
+    with pytest.raises(StoreError, match="use `risk-monitor lake forget SUBJECT"):
+        forget_subject(db, "s1", None)
+
+
+def test_no_more_workers_than_cores() -> None:
+    with pytest.raises(ConfigError, match="give at most as many"):
+        LocalCrew("lake", KeywordScorer, n_workers=10**20, device="cpu")
