@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,7 @@ from monitor.settings import DEFAULT_FILE, load_settings
 
 CONTENTS = "backup.json"
 SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
+KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)  # what is copied under these names would replace such a database
 
 
 def backup(db: Database, folder: Path, config: Path | None = None, roster: Path | None = None) -> Path:
@@ -49,12 +51,15 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
             database, or it cannot be read.
     """
     db.check_place(read_only=True)  # a mistyped name must not create a database, nor a folder of backups
-    with db.reading() as con:
-        if url := lake_url(con):
-            raise StoreError(f"{db}: shows the lake {url}; copy the folder of the lake, its key apart, and this file")
+    if db.file.name in KEPT_NAMES:
+        raise ConfigError(
+            f"{db}: a backup has a file of this name of its own; give the database a name such as risk.duckdb (`mv`, "
+            "and db in the settings)"
+        )
     target = folder / f"backup-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     try:
         with private_files(), db.only_writer():
+            _refuse_lake(db)
             folder.mkdir(parents=True, exist_ok=True)
             with scratch_folder(folder, ".backup-") as scratch:
                 unfinished = scratch / target.name
@@ -73,6 +78,12 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
             f"{error.filename or folder}: cannot read or write this ({error.strerror}); the backup was not made"
         ) from error
     return target
+
+
+def _refuse_lake(db: Database) -> None:
+    with closing(db.connect()) as con:  # brings the schema up to date
+        if url := lake_url(con):
+            raise StoreError(f"{db}: shows the lake {url}; copy the folder of the lake, its key apart, and this file")
 
 
 def command(

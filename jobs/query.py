@@ -32,6 +32,7 @@ from jobs.console.safe_sql import TIME_S, USE, check_statement, limits
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
 from monitor.errors import ConfigError, DataError
+from monitor.regular_files import require_regular
 
 TABLE_ROWS = 100
 FETCH_ROWS = 10_000
@@ -183,6 +184,7 @@ def read_sql(given: str) -> str:
         if given == "-":
             return sys.stdin.buffer.read().decode("utf-8-sig")
         if given.endswith(".sql") and not re.search(r"\s", given):
+            require_regular(Path(given))
             return Path(given).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"{given}: cannot read this SQL file ({error.strerror})") from error

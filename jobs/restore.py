@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tomllib
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -59,6 +60,7 @@ def restore(source: Path, folder: Path) -> Database:
     contents = _read_contents(source)
     database = places(source, folder).database
     targets = {name: folder / name for name in contents["sha256"]} | {contents["database"]: database}
+    _check_places(source, targets, contents["database"])
     try:
         for name, digest in contents["sha256"].items():
             if sha256_of(source / name) != digest:
@@ -72,14 +74,40 @@ def restore(source: Path, folder: Path) -> Database:
                 for name in targets:
                     shutil.copyfile(source / name, unfinished / name)
                 database.parent.mkdir(parents=True, exist_ok=True)
-                for name, target in targets.items():
-                    (unfinished / name).rename(target)
+                _move(unfinished, targets)
     except OSError as error:
         raise cannot_write(f"--to {folder}", error) from error
     db = Database(database)
     with db.writing():  # brings the schema up to date
         pass
     return db
+
+
+def _check_places(source: Path, targets: Mapping[str, Path], database: str) -> None:
+    """Check that the database's place is its own, and a name that a database may have.
+
+    Raises:
+        DataError: the settings in the backup name the place of another of its files. StoreError: no such name.
+    """
+    Database(targets[database])  # checks the name, which may be too long
+    if [*targets.values()].count(targets[database]) > 1:
+        raise DataError(
+            f'{source / SETTINGS}: db = "{targets[database].name}" is the name of another file of this backup; '
+            "name the database otherwise there"
+        )
+
+
+def _move(unfinished: Path, targets: Mapping[str, Path]) -> None:
+    """Move the copied files to their places: all of them, or after an error none."""
+    moved: list[Path] = []
+    try:
+        for name, target in targets.items():
+            (unfinished / name).rename(target)
+            moved.append(target)
+    except OSError:
+        for target in moved:
+            target.unlink(missing_ok=True)
+        raise
 
 
 def places(source: Path, folder: Path) -> Places:

@@ -28,7 +28,7 @@ from apscheduler.triggers.base import BaseTrigger
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning
 from jobs.console.shared_options import SettingsOption
-from jobs.pipeline.scheduled_jobs import absolute_variables, command_lines, written_folders
+from jobs.pipeline.scheduled_jobs import absolute_variables, command_lines, need_network, written_folders
 from monitor.cron import Cron
 from monitor.database import ledger
 from monitor.database.connection import Database
@@ -224,7 +224,7 @@ def systemd(cron: Cron, commands: list[list[str]], settings: Settings, folder: P
     Args:
         cron: the due times.
         commands: the words of each job.
-        settings: whose folders the service may write to; without `notify` it has no network.
+        settings: whose folders the service may write to; without `notify` and lakes elsewhere it has no network.
         folder: of the settings file.
 
     Raises:
@@ -248,7 +248,7 @@ TimeoutStopSec=300
 {starts}
 ProtectSystem=strict
 ReadWritePaths={" ".join(f'"{_in_quotes(path)}"' for path in written)}
-{HARDENING}{"" if settings.notify else NO_NETWORK}
+{HARDENING}{"" if settings.notify or need_network(commands) else NO_NETWORK}
 # /etc/systemd/system/risk-monitor.timer     systemctl enable --now risk-monitor.timer
 # systemd leaves out a time that the clocks skip in spring; the next run makes up for it.
 [Unit]

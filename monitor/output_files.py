@@ -43,6 +43,10 @@ class OutputFiles:
     def __init__(self, folder: Path, kind: str, earlier: Callable[[], Iterable[Path]] = tuple) -> None:
         self.folder = folder
         self._list = folder / f"{LIST_PREFIX}{kind}"
+        if self._list.exists() and not self._list.is_file():
+            raise ConfigError(
+                f"{self._list}: risk-monitor keeps a list in a file of this name, and this is none; move it away"
+            )
         self._listed = self._list.is_file()
         if self._listed:
             self._names = set(self._list.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
@@ -51,7 +55,7 @@ class OutputFiles:
         for name in sorted(self._names):
             if not self._is_inside(name):
                 raise ConfigError(
-                    f"{self._list}: this list names {name!r}, which lies outside of its folder; risk-monitor wrote "
+                    f"{self._list}: this list names {name[:40]!r}, which is no file of its folder; risk-monitor wrote "
                     "no such line, so look at the list and remove it"
                 )
 
@@ -105,7 +109,7 @@ class OutputFiles:
     def _is_inside(self, name: str) -> bool:
         """Whether a name stays within the folder, also where a folder below it is a link."""
         parts = PurePosixPath(name).parts
-        if not parts or PurePosixPath(name).is_absolute() or ".." in parts:
+        if not parts or PurePosixPath(name).is_absolute() or ".." in parts or "\0" in name:
             return False
         return (self.folder / name).parent.resolve().is_relative_to(self.folder.resolve())
 

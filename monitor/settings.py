@@ -35,7 +35,8 @@ from monitor.intake.feeds import Feed
 from monitor.intake.quality_limits import Count, Quality
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.labels import CRITERIA, RiskMap
-from monitor.settings_tables import REPORT_PATHS, Report, Schedule, Zone, with_home
+from monitor.regular_files import require_regular
+from monitor.settings_tables import REPORT_PATHS, Report, Schedule, Zone, number_faults, with_home
 
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
@@ -227,18 +228,22 @@ def load_variables() -> Settings:
 def _settings(given: dict[str, Any], config: Path | None) -> Settings:
     _refuse_unknown_variables()
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except SettingsError as error:  # a table that a variable should hold as JSON
         field = str(error).split('"')[1]
         raise ConfigError(f"variable {PREFIX}{field.upper()}: not JSON") from error
     except ValidationError as error:
         lines = [_explain(fault["loc"], fault["type"], fault["msg"], config) for fault in error.errors()]
         raise ConfigError("; ".join(lines)) from error
+    if faults := list(number_faults(given, settings)):
+        raise ConfigError("; ".join(_explain(place, "", message, config) for place, message in faults))
+    return settings
 
 
 def _read(config: Path) -> dict[str, Any]:
     """The file's values, with absolute paths."""
     try:
+        require_regular(config, ConfigError)
         given = tomllib.loads(config.read_text(encoding="utf-8-sig"))  # Windows' Notepad begins files with a mark
     except OSError as error:
         raise ConfigError(f"{config}: cannot read this settings file ({error.strerror})") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from monitor.errors import ConfigError
 from monitor.intake.quality_limits import Count
 
 REPORT_PATHS = ("folder", "roster")
+MOST = 10**9  # of a whole number; DuckDB's end at 2^63
 
 
 def _check_zone(value: str) -> str:
@@ -36,6 +38,33 @@ def with_home(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise ValueError(f"{path}: there is no such user or no home folder; write the whole path") from error
+
+
+def number_faults(
+    given: object, taken: object, place: tuple[int | str, ...] = ()
+) -> Iterator[tuple[tuple[int | str, ...], str]]:
+    """Place and fault of each number that was given as true or false, and of each whole number beyond MOST.
+
+    pydantic takes true for 1, so `threshold = true` would be a line that nobody reaches.
+
+    Args:
+        given: the value in the file; None: it is not from there.
+        taken: what pydantic made of it.
+        place: where it stands.
+    """
+    if isinstance(given, bool) and not isinstance(taken, bool):
+        yield place, "give a number, not true or false"
+    elif isinstance(taken, int) and not isinstance(taken, bool) and abs(taken) > MOST:
+        yield place, f"give at most {MOST:,}"
+    elif isinstance(taken, BaseModel | dict):
+        values = dict(taken)
+        own = given if isinstance(given, dict) else {}
+        for name, value in values.items():
+            yield from number_faults(own.get(name), value, (*place, name))
+    elif isinstance(taken, list | tuple):
+        own_list = given if isinstance(given, list | tuple) and len(given) == len(taken) else [None] * len(taken)
+        for number, (value, one) in enumerate(zip(own_list, taken, strict=True)):
+            yield from number_faults(value, one, (*place, number))
 
 
 class Schedule(BaseModel):

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from errno import EDQUOT, EFBIG, ENOSPC, EROFS
+from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn
 
@@ -88,6 +89,7 @@ def exit_with_code(call: Callable[[], object]) -> None:
             raise ConfigError(
                 "Python runs without docstrings (PYTHONOPTIMIZE=2 or -OO), which libraries need; unset it"
             )
+        _require_working_folder()
         call()
     except Stopped as stop:
         _exit_with_note(
@@ -106,6 +108,20 @@ def exit_with_code(call: Callable[[], object]) -> None:
         if not sys.stderr.isatty():
             sys.excepthook = print_without_messages
         raise
+
+
+def _require_working_folder() -> None:
+    """Check that the working folder is there: each relative path, and those of libraries, would fail in their own way.
+
+    Raises:
+        ConfigError: it was removed.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise ConfigError(
+            f"the working folder: {error.strerror}; change to another one (cd) and run again"
+        ) from error
 
 
 def _exit_with_error(message: str) -> NoReturn:

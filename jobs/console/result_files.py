@@ -107,7 +107,7 @@ def write_file(names: list[str], result: duckdb.DuckDBPyConnection, file: Path, 
     parts = iter(lambda: result.fetchmany(PART_ROWS), [])
     try:
         if file.suffix.lower() == ".parquet":
-            n = _write_parquet(names, result, unfinished)
+            n = _write_parquet(names, result, unfinished, file)
         elif file.suffix.lower() == ".xlsx":
             n = _write_excel(names, parts, unfinished)
         else:
@@ -122,14 +122,14 @@ def write_file(names: list[str], result: duckdb.DuckDBPyConnection, file: Path, 
     return n
 
 
-def _write_parquet(names: list[str], result: duckdb.DuckDBPyConnection, file: Path) -> int:
+def _write_parquet(names: list[str], result: duckdb.DuckDBPyConnection, unfinished: Path, file: Path) -> int:
     n = 0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a copy; con.sql makes none, but takes no checked statement
         reader = result.to_arrow_reader(PART_ROWS)
     schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
     try:
-        with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
             for batch in reader:
                 writer.write_batch(pa.RecordBatch.from_arrays(batch.columns, schema=schema))
                 n += batch.num_rows

@@ -32,6 +32,7 @@ from monitor.evaluation.replay import Design, Pool, Scored, replay
 from monitor.intake.documents import find_inputs
 from monitor.model.files import text_hash
 from monitor.output_files import OutputFiles
+from monitor.regular_files import require_regular
 from monitor.scratch_folder import scratch_folder
 from reports.evaluation import replay_page
 from reports.evaluation.text_tables import as_text
@@ -177,6 +178,7 @@ def read_pool(path: Path, *, is_low: bool) -> Iterator[tuple[str, bool, pl.DataF
 
 def _read(path: Path) -> pl.DataFrame:
     kind = path.name.lower().removesuffix(".gz")
+    require_regular(path)
     try:
         if kind.endswith(".parquet"):
             return pl.read_parquet(path)

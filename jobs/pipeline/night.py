@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from jobs.console.interrupts import Stopped
 from jobs.console.progress import print_note, print_warning
 from jobs.pipeline.audiences import Planned, names_of, planned_reports
 from jobs.pipeline.explain_alerts import explain_alerts
@@ -23,7 +26,7 @@ from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.database.snapshot import NAME, group_id, publish, snapshot_files
-from monitor.errors import ClockError, ConfigError
+from monitor.errors import ClockError, ConfigError, MonitorError
 from monitor.intake.feeds import feed_finder
 from monitor.intake.quality import Judgement, measure, record_judgement
 from monitor.privacy.pseudonyms import default_key_file
@@ -84,12 +87,33 @@ def run_pipeline(
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
         explain_alerts(db, run.scorer, run.run_id, settings.alert_rules)
         quality = judge_input(db, settings, run.run_id, len(counts.undecided))
-        if settings.text_days is not None:
-            remove_old_texts(db, settings, settings.text_days, trust_clock=trust_clock)
-        if report:
-            page = report_and_publish(db, settings, model_id)
-        notify_of_alerts(settings.notify, db, model_id, alerts, quality.level, settings.alert_rules)
+        tell = partial(notify_of_alerts, settings.notify, db, model_id, alerts, quality.level, settings.alert_rules)
+        with told_after_all(tell):
+            if settings.text_days is not None:
+                remove_old_texts(db, settings, settings.text_days, trust_clock=trust_clock)
+            if report:
+                page = report_and_publish(db, settings, model_id)
     return NightResult(counts, run.scorer.model, alerts, quality, page)
+
+
+@contextmanager
+def told_after_all(tell: Callable[..., None]) -> Iterator[None]:
+    """Send the message about alerts after a block, also if the block fails.
+
+    Whoever must read of a crisis cannot wait until a disk has room again.
+
+    Args:
+        tell: sends it; `reported` says whether there is a report.
+    """
+    try:
+        yield
+    except Stopped:
+        raise
+    except Exception:
+        with suppress(MonitorError):  # the first error is the one to report, and the next run tries again
+            tell(reported=False)
+        raise
+    tell()
 
 
 def remove_old_texts(db: Database, settings: Settings, days: int, *, trust_clock: bool) -> None:
@@ -151,6 +175,10 @@ def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> S
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")
     for folder in (*(planned.folder for planned in planned_reports(settings)), settings.snapshot):
+        if lost := next(
+            (path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()), None
+        ):
+            raise ConfigError(f"{lost}: a link that leads nowhere; make the folder that it names, or remove it")
         existing = next(path for path in (folder, *folder.parents) if path.exists())
         if not (existing.is_dir() and os.access(existing, os.W_OK)):
             raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")

@@ -23,6 +23,8 @@ from monitor.database.statements import query, utc_now
 from monitor.errors import BusyError, ConfigError
 
 TITLE = "Risk monitor"
+MORE = "The report says more."
+NO_REPORT = "The report of this run failed; `risk-monitor alerts` lists them."
 
 
 @contextmanager
@@ -44,7 +46,14 @@ def notify_on_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
 
 
 def notify_of_alerts(
-    urls: Sequence[SecretStr], db: Database, model_id: str, alerts: AlertCounts, quality: str, rules: AlertRules
+    urls: Sequence[SecretStr],
+    db: Database,
+    model_id: str,
+    alerts: AlertCounts,
+    quality: str,
+    rules: AlertRules,
+    *,
+    reported: bool = True,
 ) -> None:
     """Send the numbers of open alerts that no earlier message counted, and that the input is red, if it is.
 
@@ -70,7 +79,7 @@ def notify_of_alerts(
         parts.append("The quality of the input is red.")
     if not parts:
         return
-    failed = _send(urls, " ".join([*parts, "The report says more."]))
+    failed = _send(urls, " ".join([*parts, MORE if reported else NO_REPORT]))
     sent = len(failed) < len(urls)
     if failed:
         retry = "; the next run tries again" if (n_new or n_again) and not sent else ""

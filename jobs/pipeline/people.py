@@ -11,7 +11,7 @@ import polars as pl
 from jobs.console.progress import print_note, print_warning
 from monitor.database.connection import Database
 from monitor.database.lake_views import lake_folder
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, StoreError
 from monitor.intake.identity import clean_ids
 from monitor.intake.row_rules import IdRules
 from monitor.privacy.agreement import open_key, read_fingerprint
@@ -34,8 +34,11 @@ def default_key(db: Database) -> Path:
     beside = default_key_file(db.path)
     if beside.exists() or not db.exists():
         return beside
-    with db.reading() as con:
-        lake = lake_folder(con)
+    try:
+        with db.reading() as con:
+            lake = lake_folder(con)
+    except StoreError:  # whoever opens the database next says what is wrong with it, or brings it up to date
+        return beside
     return beside if lake is None else default_key_file(lake)
 
 

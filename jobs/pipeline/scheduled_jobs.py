@@ -91,6 +91,16 @@ def _parameters(words: list[str]) -> dict[str, Any]:
     return context.params
 
 
+def need_network(commands: list[list[str]]) -> bool:
+    """Whether a job reads or writes a lake in an object store."""
+    return any(is_remote(str(_parameters(words).get("lake") or "")) for words in commands)
+
+
+def is_remote(lake: str) -> bool:
+    """Whether the address of a lake is that of an object store."""
+    return "://" in lake and not lake.startswith("file://")
+
+
 def written_folders(settings: Settings, commands: list[list[str]], folder: Path) -> list[Path]:
     """The folders that the jobs write to, whether they exist or not; absolute, without `..`, links followed.
 
@@ -108,6 +118,9 @@ def written_folders(settings: Settings, commands: list[list[str]], folder: Path)
         if db is not None:
             places |= _folders_of_database(folder / db)
         places |= {folder / given[name] for name in FOLDER_OPTIONS if given.get(name)}
+        if (lake := given.get("lake")) and not is_remote(lake):
+            place = folder / Path(lake.removeprefix("file://")).expanduser()
+            places |= {place, place.parent}  # beside it lie its key and its control file
         if words[0] == "backup" and given.get("folder"):
             places.add(folder / given["folder"])
     return sorted({place.resolve() for place in places})

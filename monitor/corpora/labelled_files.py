@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.errors import DataError
+from monitor.regular_files import require_regular
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,6 +40,7 @@ def read_labelled(path: Path) -> LabelledRows:
     Raises:
         DataError: it is not of its kind, or lacks a column. OSError: it cannot be read.
     """
+    require_regular(path)
     return READERS[path.suffix.lower()](path)
 
 

@@ -21,6 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from monitor.errors import ConfigError, cannot_write
+from monitor.regular_files import require_regular
 
 KEY_VARIABLE = "RISK_MONITOR_KEY"
 MIN_KEY_CHARACTERS = 16
@@ -93,6 +94,7 @@ def open_pseudonyms(key_file: Path, *, create: bool = True) -> Pseudonyms:
     key = os.environ.get(KEY_VARIABLE)
     if key is not None:
         return Pseudonyms(key, f"variable {KEY_VARIABLE}")
+    require_regular(key_file, ConfigError)
     try:
         if create and not key_file.exists():
             _create(key_file)

@@ -15,6 +15,7 @@ from monitor import ROOT
 from monitor.corpora.mixture import MixtureSettings
 from monitor.corpora.symptom_mixture import SymptomSettings
 from monitor.errors import ConfigError
+from monitor.regular_files import require_regular
 from monitor.settings import plain_message, suggest
 
 if TYPE_CHECKING:
@@ -92,6 +93,7 @@ def read_recipe(name: str, changes: dict[str, Any]) -> Recipe:
     if name == "notebook":
         return Recipe(TrainSettings(**changes))
     path = RECIPES.get(name, Path(name))
+    require_regular(path, ConfigError)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as fault:

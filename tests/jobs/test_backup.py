@@ -145,6 +145,31 @@ def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Data
         backup(db, tmp_path / "file")
 
 
+@pytest.mark.parametrize("name", ["roster.csv", "risk-monitor.toml", "backup.json"])
+def test_a_database_with_the_name_of_another_file_of_a_backup_is_refused(tmp_path: Path, name: str) -> None:
+    file = database(tmp_path / name)
+    roster = write(tmp_path / "names.csv", "subject_id,name\ns1,Ana\n")
+    with pytest.raises(ConfigError, match="give the database a name such as"):
+        backup(Database(file), tmp_path / "backups", roster, roster)
+    assert not (tmp_path / "backups").exists()
+
+
+@pytest.mark.parametrize(
+    ("named", "error", "message"),
+    [
+        ("risk-monitor.toml", DataError, "is the name of another file of this backup"),
+        ("a" * 300 + ".duckdb", StoreError, "the name has 307 bytes"),
+        ("b" * 300 + "/risk.duckdb", ConfigError, "File name too long"),
+    ],
+)
+def test_settings_that_give_the_database_no_place_leave_nothing_behind(
+    kept: Callable[[str], Path], tmp_path: Path, named: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        restore(kept(f'db = "{named}"\n'), tmp_path / "new")
+    assert not list((tmp_path / "new").glob("*"))
+
+
 def test_a_backup_of_a_mistyped_database_is_refused_and_makes_nothing(tmp_path: Path) -> None:
     for make in (
         lambda db: backup(db, tmp_path / "dest"),

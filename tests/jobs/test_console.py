@@ -101,6 +101,22 @@ def test_a_wrong_command_or_option_is_exit_code_2_and_suggests() -> None:
 
 
 @pytest.mark.slow
+def test_a_working_folder_that_was_removed_is_one_line(tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = "import os; os.rmdir(os.getcwd()); from jobs.cli import main; main(['status', '--db', '../a.duckdb'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=gone,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "change to another one (cd) and run again" in done.stderr
+
+
 def test_no_words_print_the_help() -> None:
     done = risk_monitor()
     assert "Usage: risk-monitor" in done.stdout + done.stderr

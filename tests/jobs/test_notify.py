@@ -122,6 +122,25 @@ def test_a_night_sends_its_alerts_and_failure_without_any_name(inbox: Inbox, sad
         assert word not in json.dumps(received)
 
 
+def test_alerts_are_sent_although_the_report_fails(
+    inbox: Inbox, sad: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls, received = inbox
+
+    def full(*_: object, **__: object) -> None:
+        raise ConfigError("--out out/report: cannot write there")
+
+    monkeypatch.setattr("jobs.pipeline.night.write_report", full)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="cannot write there"):
+            run_nightly(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer)
+    alerts, *failures = [message["message"] for message in received]
+    assert re.match(r"New alerts: [1-9].*The report of this run failed; `risk-monitor alerts` lists them\.", alerts)
+    assert [("run failed (ConfigError)" in failure, "New alerts" in failure) for failure in failures] == [
+        (True, False)
+    ] * 2
+
+
 def test_a_failed_run_sends_the_class_of_its_error(inbox: Inbox) -> None:
     urls, received = inbox
     with pytest.raises(DataError, match="alice"), notify_on_failure(urls, "nightly"):

@@ -1,14 +1,16 @@
 """Folders that the settings name no more, and files that nobody can read, are told where texts have to go."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from jobs.forget import forget_subject
-from jobs.pipeline.night import remove_old_texts, report_and_publish
+from jobs.pipeline.night import remove_old_texts, report_and_publish, run_pipeline
 from jobs.pipeline.output_folders import left_behind
+from jobs.pipeline.write_report import report_files
 from monitor.database.connection import Database
-from monitor.errors import StoreError
+from monitor.errors import ConfigError, StoreError
 from monitor.settings import Settings, load_settings
 from tests.support.inputs import write
 from tests.support.rows import database
@@ -73,3 +75,25 @@ def test_a_file_that_cannot_be_read_is_named_and_not_covered(
     with pytest.raises(StoreError, match=r"report/theirs.txt: cannot be read, so the proof does not cover it"):
         forget_subject(db, "s", settings(tmp_path, CASE))
     assert "removed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["folder", "pipe", "torn"])
+def test_a_list_that_is_none_is_one_line(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / ".risk-monitor-report"
+    if kind == "folder":
+        place.mkdir()
+    elif kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.write_bytes(b"\0" * 10_000)  # as a machine that lost power may leave it
+    with pytest.raises(ConfigError, match="move it away|look at the list and remove it") as error:
+        report_files(tmp_path)
+    assert len(str(error.value)) < 500
+
+
+def test_a_night_refuses_a_folder_that_leads_nowhere_before_it_scores(tmp_path: Path) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "report").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="a link that leads nowhere"):
+        run_pipeline(settings(tmp_path, ""), lambda: pytest.fail("the model was loaded"))

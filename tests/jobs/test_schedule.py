@@ -464,3 +464,16 @@ def test_systemd_ignores_no_line_of_the_service(tmp_path: Path) -> None:
     unit.write_text(text.partition("# /etc/systemd/system/risk-monitor.timer")[0])
     judged = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
     assert "ignoring" not in judged.stderr
+
+
+def test_the_service_reaches_the_lakes_of_its_jobs(tmp_path: Path) -> None:
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "far").mkdir()
+    settings = Settings(db=tmp_path / "conf" / "risk.duckdb", out=tmp_path / "conf", snapshot=tmp_path / "conf")
+    cron = Cron.parse("15 2 * * *", "UTC")
+    jobs = [["lake", "retention", "--lake", "../far/lake", "--text-days", "30"]]
+    unit = systemd(cron, jobs, settings, tmp_path / "conf")
+    assert f'"{tmp_path / "far"}"' in unit
+    assert "PrivateNetwork=yes" in unit
+    unit = systemd(cron, [["lake", "score", "--lake", "s3://bucket/lake"]], settings, tmp_path / "conf")
+    assert "PrivateNetwork" not in unit

@@ -1,5 +1,6 @@
 """Settings: the file, the variables over it, and one clear line for whatever is wrong."""
 
+import os
 import re
 from pathlib import Path
 
@@ -202,3 +203,36 @@ def test_a_mark_at_the_start_of_a_list_or_recipe_is_no_content(tmp_path: Path) -
     recipe = tmp_path / "recipe.toml"
     recipe.write_text("[adapter]\nseed = 7\n", encoding="utf-8-sig")
     assert read_recipe(str(recipe), {}).adapter.seed == 7
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("threshold = true", "threshold: give a number, not true or false"),
+        ("min_texts = true", "min_texts: give a number, not true or false"),
+        ("[alerts]\nlevel_days = true", "alerts.level_days: give a number, not true or false"),
+        ("[criteria]\nsleep = false", "criteria.sleep: give a number, not true or false"),
+        ("[quality]\nrejected = [0.1, true]", "quality.rejected.1: give a number, not true or false"),
+        ('[[reports]]\nmode = "case"\ndays = true', "reports.0.days: give a number, not true or false"),
+        ("min_texts = 99999999999999999999999", "min_texts: give at most 1,000,000,000"),
+        ("max_pieces = 9223372036854775808", "max_pieces: give at most 1,000,000,000"),
+        ('[[feeds]]\nfiles = "a.csv"\nskip_rows = 9999999999', "feeds.0.skip_rows: give at most 1,000,000,000"),
+    ],
+)
+def test_a_number_is_no_truth_value_and_ends_somewhere(tmp_path: Path, line: str, message: str) -> None:
+    (tmp_path / "rm.toml").write_text(f"{line}\n")
+    with pytest.raises(ConfigError) as error:
+        load_settings(tmp_path / "rm.toml")
+    assert f"rm.toml: {message}" in str(error.value)
+
+
+def test_truth_values_stay_truth_values(tmp_path: Path) -> None:
+    (tmp_path / "rm.toml").write_text("pseudonyms = false\n[ids]\ncasefold = true\n")
+    settings = load_settings(tmp_path / "rm.toml")
+    assert (settings.pseudonyms, settings.ids.casefold) == (False, True)
+
+
+def test_a_pipe_is_no_settings_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rm.toml")
+    with pytest.raises(ConfigError, match="not a regular file"):
+        load_settings(tmp_path / "rm.toml")

@@ -1,0 +1,40 @@
+"""A pipe or a device where a file is expected: one line at once, never a wait without end."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobs.calibrate import read_labels
+from jobs.evaluation.replay_texts import _read as read_pool
+from jobs.query import read_sql
+from monitor.corpora.labelled_files import read_labelled
+from monitor.errors import ConfigError, DataError, MonitorError
+from monitor.evaluation.early_detection import Feed, read_truth
+from monitor.evaluation.outcomes import read_outcomes
+from monitor.privacy.pseudonyms import open_pseudonyms
+from monitor.privacy.roster import read_roster
+from monitor.settings import load_settings
+from monitor.training.recipe import read_recipe
+
+READERS: dict[str, tuple[str, Callable[[Path], object], type[MonitorError]]] = {
+    "settings": ("rm.toml", load_settings, ConfigError),
+    "SQL": ("q.sql", lambda path: read_sql(str(path)), DataError),
+    "labels": ("l.csv", read_labels, DataError),
+    "outcomes": ("o.csv", lambda path: read_outcomes(path, None), DataError),
+    "roster": ("r.csv", lambda path: read_roster(path, dict), DataError),
+    "courses": ("t.csv", lambda path: read_truth(path, Feed({})), DataError),
+    "pool": ("p.parquet", read_pool, DataError),
+    "training texts": ("train.csv", read_labelled, DataError),
+    "key": ("k.key", open_pseudonyms, ConfigError),
+    "recipe": ("recipe.toml", lambda path: read_recipe(str(path), {}), ConfigError),
+}
+
+
+@pytest.mark.parametrize("what", READERS)
+def test_a_pipe_is_refused_at_once(tmp_path: Path, what: str) -> None:
+    name, read, error = READERS[what]
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(error, match="not a regular file; save what it gives into a file"):
+        read(tmp_path / name)
