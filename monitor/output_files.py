@@ -55,8 +55,8 @@ class OutputFiles:
         for name in sorted(self._names):
             if not self._is_inside(name):
                 raise ConfigError(
-                    f"{self._list}: this list names {name[:40]!r}, which is no file of its folder; risk-monitor wrote "
-                    "no such line, so look at the list and remove it"
+                    f"{self._list}: this list names {name[:40]!r}, which lies outside of its folder; "
+                    "risk-monitor wrote no such line, so look at the list and remove it"
                 )
 
     @property

@@ -111,7 +111,7 @@ def exit_with_code(call: Callable[[], object]) -> None:
 
 
 def _require_working_folder() -> None:
-    """Check that the working folder is there: each relative path, and those of libraries, would fail in their own way.
+    """Check that the working folder is there; without it each path, and each library, fails in its own way.
 
     Raises:
         ConfigError: it was removed.

@@ -175,11 +175,9 @@ def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> S
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")
     for folder in (*(planned.folder for planned in planned_reports(settings)), settings.snapshot):
-        if lost := next(
-            (path for path in (folder, *folder.parents) if path.is_symlink() and not path.exists()), None
-        ):
-            raise ConfigError(f"{lost}: a link that leads nowhere; make the folder that it names, or remove it")
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
+        existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+        if not existing.exists():
+            raise ConfigError(f"{existing}: a link that leads nowhere; make the folder that it names, or remove it")
         if not (existing.is_dir() and os.access(existing, os.W_OK)):
             raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
     if settings.snapshot_group is not None:

@@ -86,7 +86,7 @@ def test_a_list_that_is_none_is_one_line(tmp_path: Path, kind: str) -> None:
         os.mkfifo(place)
     else:
         place.write_bytes(b"\0" * 10_000)  # as a machine that lost power may leave it
-    with pytest.raises(ConfigError, match="move it away|look at the list and remove it") as error:
+    with pytest.raises(ConfigError, match=r"move it away|look at the list and remove it") as error:
         report_files(tmp_path)
     assert len(str(error.value)) < 500
 
