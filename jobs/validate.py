@@ -61,18 +61,7 @@ def validate(
     model = latest_model(db)
     if model is None:
         raise DataError(f"{db}: nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
-    with db.reading() as con:
-        recorded = read_fingerprint(con)
-        pseudonyms = open_key(recorded, key_file)
-        known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
-        found = known_ids(outcomes.frame["subject_id"].to_list(), known, pseudonyms, ids)
-        no_key = lacking_key(recorded, pseudonyms, key_file)
-        frame = outcomes.frame.with_columns(pl.col("subject_id").replace(found))
-        con.register("outcomes", frame.select("number", "subject_id", "day"))
-        scores = query(
-            con, "queries/outcome_scores", model_id=model["model_id"], signal=rules.signal, window_days=window
-        )
-    joined = frame.join(scores, on="number", maintain_order="left")
+    joined, no_key = _with_scores(outcomes.frame, db, key_file, ids, model["model_id"], rules.signal, window)
     used, counts = _usable(joined, rules.min_texts)
     no_key = no_key if counts["n_unknown"] else ""
     if used.is_empty():
@@ -97,6 +86,28 @@ def validate(
         },
         "note": NOT_A_DIAGNOSIS,
     }
+
+
+def _with_scores(
+    outcomes: pl.DataFrame,
+    db: Database,
+    key_file: Path,
+    ids: IdRules | None,
+    model_id: str,
+    signal: str,
+    window: int,
+) -> tuple[pl.DataFrame, str]:
+    """The outcomes beside the mean signal before them, and the end of a message if the key is not here."""
+    with db.reading() as con:
+        recorded = read_fingerprint(con)
+        pseudonyms = open_key(recorded, key_file)
+        known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
+        found = known_ids(outcomes["subject_id"].to_list(), known, pseudonyms, ids)
+        frame = outcomes.with_columns(pl.col("subject_id").replace(found))
+        con.register("outcomes", frame.select("number", "subject_id", "day"))
+        scores = query(con, "queries/outcome_scores", model_id=model_id, signal=signal, window_days=window)
+    joined = frame.join(scores, on="number", maintain_order="left")
+    return joined, lacking_key(recorded, pseudonyms, key_file)
 
 
 def _usable(joined: pl.DataFrame, min_texts: int) -> tuple[pl.DataFrame, dict[str, int]]:
