@@ -32,7 +32,6 @@ class ModelRows(NamedTuple):
 class ShardResult(NamedTuple):
     """What became of a shard: the number of its documents, of new scores, and the error that a user can mend."""
 
-    shard: Shard
     n_documents: int
     n_scored: int = 0
     error: str | None = None
@@ -69,14 +68,14 @@ class ShardScorer:
         model_id = self._scorer.model.model_id
         try:
             if self._lake.storage.exists(derived_path("scores", model_id, shard)):
-                return ShardResult(shard, shard.rows)
+                return ShardResult(shard.rows)
             documents = self._lake.read(document_path(shard))
             check_documents(shard, documents, self._lake.storage.full_path(document_path(shard)))
-            return ShardResult(shard, shard.rows, self._score(shard, documents, run_id))
+            return ShardResult(shard.rows, self._score(shard, documents, run_id))
         except FileNotFoundError:
-            return ShardResult(shard, shard.rows)
+            return ShardResult(shard.rows)
         except MonitorError as error:
-            return ShardResult(shard, shard.rows, error=str(error))
+            return ShardResult(shard.rows, error=str(error))
 
     def _score(self, shard: Shard, documents: pa.Table, run_id: str) -> int:
         path = self._lake.storage.full_path(document_path(shard))
