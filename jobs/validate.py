@@ -176,7 +176,7 @@ def command(
     database.check()  # before the folder of the answer is made
     files = claim_files(out, "validation", FILES, ("criterion", "window_days"))
     settings = settings_for(db, config)
-    result = validate(file, database, key_file, positive, window, settings.alert_rules, settings.ids)
+    result = validate(file, database, key_file, positive, window, settings.alert_rules, ids=settings.ids)
     files.claim(*(out / name for name in FILES))
     with private_files():
         put(out / "validation.json", json.dumps(result, indent=1, ensure_ascii=False) + "\n")

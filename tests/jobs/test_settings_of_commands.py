@@ -175,7 +175,7 @@ def test_calibrate_validate_and_alerts_take_no_rules_of_another_database(
         seen.append(given[3])
         raise ConfigError("seen")
 
-    def see_rules(*given: Any) -> None:
+    def see_rules(*given: Any, **_: Any) -> None:
         seen.append(given[-1].signal)
         raise ConfigError("seen")
 
