@@ -44,7 +44,6 @@ def by_tokenizer(encoder: PromptEncoder, texts: Sequence[str]) -> list[list[int]
     return [encoder._whole(text)[first:-last] for text in texts]
 
 
-@pytest.mark.slow
 @given(texts=st.lists(ANY_TEXT, max_size=5))
 @example(texts=["", " ", "a", "", "A  b\u0085c"])
 @settings(max_examples=300)
