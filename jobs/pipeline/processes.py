@@ -11,9 +11,14 @@ from multiprocessing.connection import wait as wait_for_end
 THREADS = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # of torch, and of the tokenizer
 
 
+def own_cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def cores() -> int:
     """The number of cores that this process may use, or the lower number in OMP_NUM_THREADS."""
-    own = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    own = own_cores()
     given = os.environ.get(THREADS[0], "")
     return min(own, int(given)) if given.isdigit() and int(given) else own
 

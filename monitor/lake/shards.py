@@ -276,6 +276,7 @@ class torn:  # noqa: N801  (a context manager reads as a word)
 
     def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
         if isinstance(error, pa.ArrowInvalid | OSError) and not isinstance(error, FileNotFoundError):
+            again = "`risk-monitor lake compact`" if self._path.startswith("cells/") else "ingest or score again"
             raise StoreError(
-                f"{self._path}: torn or no Parquet file; move it away, and ingest or score again: that writes it anew"
+                f"{self._path}: torn or no Parquet file; move it away, and {again}: that writes it anew"
             ) from error

@@ -1,12 +1,22 @@
 -- name: crisis_texts
 -- purpose: the texts that raise a crisis alert: they hold wording of the crisis list that was raised, or P(suicidal) is at or
 --          above the rule's limit. known_at = when the text was scored. Of a text that was scored before the day of its
---          time, as a phone with a wrong clock writes it, known_at is the beginning of that day: nobody was told of it before
+--          time, as a phone with a wrong clock writes it, known_at is the start of the first run from that day on: nobody was
+--          told of it before. Without such a run it is the beginning of that day
 -- grain: one row per such text of this model
 -- frame: posted up to and including the day `until`
 -- params: none
 CREATE MACRO crisis_texts(model, until, suicidal_limit) AS TABLE
-SELECT doc_id, subject_id, posted_at, greatest(scored_at, CAST(posted_at AS DATE)) AS known_at
+SELECT
+    doc_id,
+    subject_id,
+    posted_at,
+    CASE
+        WHEN scored_at >= CAST(posted_at AS DATE) THEN scored_at
+        ELSE coalesce(
+            (SELECT min(started_at) FROM runs AS r WHERE r.started_at >= CAST(s.posted_at AS DATE)), CAST(posted_at AS DATE)
+        )
+    END AS known_at
 FROM scores AS s
 WHERE
     model_id = model

@@ -291,3 +291,28 @@ def test_a_crisis_text_dated_ahead_is_counted_once_on_its_day(
         notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
         assert len(received) == (2 if days < 3 else 3), "a message of the new text, and one on the day of the other"
     assert all(AGAIN in message["message"] for message in received[1:])
+
+
+def test_a_crisis_text_dated_ahead_is_counted_though_its_alert_was_acknowledged_before_that_days_run(
+    inbox: Inbox, db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls, received = inbox
+    day = dt.datetime.combine(dt.datetime.now(dt.UTC) + dt.timedelta(days=1), dt.time())
+    with Database(db).writing() as con:
+        con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id = 'a0'")
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+    score(db, "ahead", 0.95, day + dt.timedelta(hours=3))
+    with Database(db).writing() as con:
+        looked, run = day + dt.timedelta(hours=9), day + dt.timedelta(hours=22)
+        con.execute("UPDATE alerts SET state = 'acknowledged', state_changed_at = ? WHERE alert_id = 'a0'", [looked])
+        con.execute(
+            "INSERT INTO runs BY NAME SELECT 'late' AS run_id, 'score' AS job, ? AS started_at, 'running' AS status",
+            [run],
+        )
+    for minutes in (1, 2):
+        night = run + dt.timedelta(minutes=minutes)
+        monkeypatch.setattr("jobs.pipeline.notify.utc_now", lambda night=night: night)
+        monkeypatch.setattr("monitor.alerts.state.utc_now", lambda night=night: night)
+        notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+        assert len(received) == 2
+    assert AGAIN in received[1]["message"]

@@ -4,6 +4,7 @@ import datetime as dt
 import shutil
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
 
@@ -15,7 +16,7 @@ from monitor.database.connection import Database
 from monitor.database.statements import utc_now
 from monitor.errors import BusyError, ClockError, DataError, StoreError
 from monitor.lake import replacement
-from monitor.lake.cells import current_cells
+from monitor.lake.cells import current_cells, tables_differ
 from monitor.lake.check import check_lake, files_naming
 from monitor.lake.compaction import compact
 from monitor.lake.removal import drop_old_texts, drop_texts
@@ -241,3 +242,14 @@ def test_a_foreign_folder_is_no_lake(tmp_path: Path) -> None:
         Lake.create(Storage(str(tmp_path / "photos")), "plain")
     with pytest.raises(StoreError, match="lake ingest"):
         Lake(Storage(str(tmp_path / "nothing")))
+
+
+def test_daily_sums_differ_by_more_than_their_last_digits() -> None:
+    own = pa.table({"n": [3, 4], "high": [0.1 + 0.2 + 0.3, 1.25]})
+    other_order = pa.table({"n": [3, 4], "high": [0.3 + 0.2 + 0.1, 1.25]})
+    assert not own.equals(other_order)
+    assert not tables_differ(own, other_order)
+    assert tables_differ(own, pa.table({"n": [3, 5], "high": [0.6, 1.25]}))
+    assert tables_differ(own, pa.table({"n": [3, 4], "high": [0.6, 1.2501]}))
+    assert tables_differ(own, own.slice(0, 1))
+    assert tables_differ(own, own.rename_columns(["n", "low"]))

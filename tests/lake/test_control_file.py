@@ -103,3 +103,10 @@ def test_backup_and_forget_say_that_it_is_a_lake(lake: Lake, tmp_path: Path) -> 
 def test_no_more_workers_than_cores() -> None:
     with pytest.raises(ConfigError, match="give at most as many"):
         LocalCrew("lake", KeywordScorer, n_workers=10**20, device="cpu")
+
+
+def test_one_core_for_each_library_still_allows_a_worker_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    crew = LocalCrew("lake", KeywordScorer)
+    assert len(crew._environments) == 4

@@ -14,6 +14,7 @@ from monitor.labels import EMOTIONS
 from monitor.model import word_tokens
 from monitor.model.files import read_tokenizer
 from monitor.model.prompts import PromptEncoder, PromptTemplate, plain_template
+from monitor.model.special_tokens import FENCE
 from monitor.model.word_tokens import WordTokens
 from monitor.training.continued import open_source
 from monitor.training.pretraining import build_tokenizer
@@ -46,10 +47,11 @@ def by_tokenizer(encoder: PromptEncoder, texts: Sequence[str]) -> list[list[int]
 
 @given(texts=st.lists(ANY_TEXT, max_size=5))
 @example(texts=["", " ", "a", "", "A  b\u0085c"])
+@example(texts=[FENCE, f"<{FENCE}s>"])
 @settings(max_examples=300)
 def test_words_give_the_tokens_of_the_whole_prompt(texts: list[str]) -> None:
     assert ENCODER._words is not None
-    cleaned = [text.encode("utf-8", "replace").decode() for text in texts]
+    cleaned = [text.replace(FENCE, "").encode("utf-8", "replace").decode() for text in texts]
     assert [row.tolist() for row in ENCODER.encode_whole(texts)] == by_tokenizer(ENCODER, cleaned)
 
 

@@ -172,7 +172,8 @@ class Epochs:
     def texts(self) -> list[str]:
         """Every text that an epoch may hold."""
         pool = self.pool.select(self.kinds != "everyday")
-        return [*self.corpus.texts, *self.comments.texts, *self.mixture.texts, *pool.texts]
+        texts = [*self.corpus.texts, *self.comments.texts, *self.mixture.texts, *pool.texts]
+        return [text for text in texts if twin_key(text) not in self.held_out]
 
     def others(self, index: int) -> Examples:
         """An epoch without the emotion corpus."""

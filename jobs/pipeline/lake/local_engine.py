@@ -16,7 +16,7 @@ from typing import Self
 
 from jobs.pipeline.lake.hand_out import Worker
 from jobs.pipeline.lake.shard_scorer import ModelRows, ShardResult, ShardScorer
-from jobs.pipeline.processes import THREADS, cores, end_with_parent
+from jobs.pipeline.processes import THREADS, cores, end_with_parent, own_cores
 from jobs.pipeline.score_new import Scorer
 from monitor.errors import ConfigError
 from monitor.lake.shards import Shard
@@ -54,8 +54,8 @@ class LocalCrew:
         n = n_workers or len(cards) or 1
         if cards and n > len(cards):
             raise ConfigError(f"--workers {n}: there are {len(cards)} GPUs, and each takes one worker")
-        if n > cores():
-            raise ConfigError(f"--workers {n}: this process may use {cores()} cores; give at most as many")
+        if not cards and n > own_cores():
+            raise ConfigError(f"--workers {n}: cores that this process may use: {own_cores()}; give at most as many")
         threads = str(max(1, cores() // n))
         self._arguments = (url, load, crisis_list)
         self._environments = [
