@@ -7,19 +7,19 @@ corpus in a second. A text that is not ASCII or holds a link goes through the to
 
 from __future__ import annotations
 
-import json
+import itertools
 import threading
-from array import array
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from monitor.model.token_rows import TokenRows
 
-MOST_WORDS, MOST_TOKENS = 200_000, 2_000_000  # the dictionary starts anew beyond one of them
-_END = b"\xff"  # a byte that no text in UTF-8 has, as the word between two texts
+MOST_WORDS, LONGEST = 200_000, 64  # beyond so many words the dictionary starts anew; a word of more bytes is not kept
+_END = b"\xff"  # a byte that no text in UTF-8 has, as the word after each text
+_END_TOKENS = (-1,)
 _DROPPED = b"'`"
 _FOLDED = bytes(byte if 32 < byte < 127 or byte > 127 else 32 for byte in range(256)).lower()
 
@@ -42,49 +42,40 @@ def normalizer() -> Any:
     )
 
 
-class WordTokens(dict[bytes, int]):
-    """A dictionary of words that were met, each with its number.
+class WordTokens(dict[bytes, tuple[int, ...]]):
+    """A dictionary of words that were met, each with its tokens.
 
     Args:
         tokenizer: one of which `applies` is true.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        super().__init__()
-        state = json.loads(tokenizer.to_str())
+        super().__init__({_END: _END_TOKENS})
         self._normalizer = tokenizer.normalizer
-        self._tokenizer = Tokenizer.from_str(json.dumps(state | {"normalizer": None}))
+        self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
+        self._tokenizer.normalizer = None
         self._lock = threading.Lock()
-        self._forget()
 
     @staticmethod
     def applies(tokenizer: Tokenizer) -> bool:
         """Whether a tokenizer is of the kind that `pretrain` builds."""
-        state = json.loads(tokenizer.to_str())
-        own = Tokenizer.from_str(tokenizer.to_str())
-        own.normalizer, own.pre_tokenizer = normalizer(), pre_tokenizers.ByteLevel(add_prefix_space=True)
-        built = json.loads(own.to_str())
-        alike = all(state[part] == built[part] for part in ("normalizer", "pre_tokenizer"))
-        plain = state["model"]["type"] == "BPE" and not state["model"].get("dropout")
-        return alike and plain and all(token["special"] for token in state["added_tokens"])
+        model, parts = tokenizer.model, (tokenizer.normalizer, tokenizer.pre_tokenizer)
+        built = (normalizer(), pre_tokenizers.ByteLevel(add_prefix_space=True))
+        alike = all(own and own.__getstate__() == part.__getstate__() for own, part in zip(parts, built, strict=True))
+        plain = isinstance(model, models.BPE) and not model.dropout
+        return alike and plain and all(token.special for token in tokenizer.get_added_tokens_decoder().values())
 
     def rows(self, texts: Sequence[str]) -> TokenRows:
         """The tokens of n texts, n rows, as the tokenizer gives them without special tokens."""
+        text = b" \xff ".join([*map(self._written, texts), b""])
+        words = text.translate(_FOLDED, _DROPPED).split()
         with self._lock:
-            if len(self) > MOST_WORDS or len(self._ids) > MOST_TOKENS:
-                self._forget()
-            text = b" \xff ".join([*map(self._written, texts), b""])
-            words = text.translate(_FOLDED, _DROPPED).split()
-            numbers = np.fromiter(map(self.__getitem__, words), dtype=np.int64, count=len(words))
-            known = TokenRows(np.array(self._ids, dtype=np.int32), np.array(self._lengths))
-        tokens = known.take(numbers)
-        ends = (tokens.starts + tokens.lengths)[numbers == self[_END]]
-        return TokenRows(tokens.ids, np.diff(ends, prepend=0))
-
-    def _forget(self) -> None:
-        self.clear()
-        self._ids, self._lengths = array("i"), array("q", [0])
-        self[_END] = 0
+            if len(self) > MOST_WORDS:
+                self.clear()
+                self[_END] = _END_TOKENS
+            ids = np.fromiter(itertools.chain.from_iterable(map(self.__getitem__, words)), dtype=np.int32)
+        ends = np.flatnonzero(ids == _END_TOKENS[0])
+        return TokenRows(np.delete(ids, ends), np.diff(ends, prepend=-1) - 1)
 
     def _written(self, text: str) -> bytes:
         """A text in bytes that differ from the normaliser's only by what _FOLDED and _DROPPED change."""
@@ -92,9 +83,8 @@ class WordTokens(dict[bytes, int]):
             text = self._normalizer.normalize_str(text)
         return text.encode()
 
-    def __missing__(self, word: bytes) -> int:
-        ids = self._tokenizer.encode(word.decode(), add_special_tokens=False).ids
-        self._ids.extend(ids)
-        self._lengths.append(len(ids))
-        self[word] = len(self._lengths) - 1
-        return self[word]
+    def __missing__(self, word: bytes) -> tuple[int, ...]:
+        tokens = tuple(self._tokenizer.encode(word.decode(), add_special_tokens=False).ids)
+        if len(word) <= LONGEST:
+            self[word] = tokens
+        return tokens
