@@ -15,14 +15,14 @@ import polars as pl
 from monitor.errors import DataError
 from monitor.regular_files import require_regular
 
-ROW = "row number"  # the name of a column that no file has, because a space stands in it beside no other
+ROW = "row number"  # the name of the column of numbers; no caller asks a file for one of this name
 _MOST_BYTES = 2**27  # of a cell; Python's own limit, 128 KiB, is shorter than the longest text
 
 
 def read_small_table(path: Path, columns: Sequence[str], what: str) -> pl.DataFrame:
     """The cells of these columns as text, null where empty, and the number of each row (ROW; the header is row 1).
 
-    A column that the file lacks is left out. Lines without any cell are skipped, and count as rows.
+    A column that the file lacks is left out. Lines without any filled cell are skipped, and count as rows.
 
     Args:
         path: a CSV in UTF-8.

@@ -15,6 +15,7 @@ import typer
 from jobs.console.app import COMMANDS
 from jobs.pipeline.audiences import key_of
 from monitor.database.connection import Database
+from monitor.database.lake_views import is_remote
 from monitor.errors import ConfigError
 from monitor.settings import PATHS, PREFIX, Settings, load_settings
 
@@ -94,11 +95,6 @@ def _parameters(words: list[str]) -> dict[str, Any]:
 def need_network(commands: list[list[str]]) -> bool:
     """Whether a job reads or writes a lake in an object store."""
     return any(is_remote(str(_parameters(words).get("lake") or "")) for words in commands)
-
-
-def is_remote(lake: str) -> bool:
-    """Whether the address of a lake is that of an object store."""
-    return "://" in lake and not lake.startswith("file://")
 
 
 def written_folders(settings: Settings, commands: list[list[str]], folder: Path) -> list[Path]:

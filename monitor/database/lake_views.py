@@ -12,6 +12,11 @@ LAKE_TABLE = "lake"  # one row with the root and the url; other databases have n
 FOLDERS = ("documents", "scores", "mentions", "pieces", "cells")
 
 
+def is_remote(url: str) -> bool:
+    """Whether the address of a lake is that of an object store."""
+    return "://" in url and not url.startswith("file://")
+
+
 def lake_url(con: duckdb.DuckDBPyConnection) -> str | None:
     """The lake that this database's views read; None for a database with rows of its own."""
     if not con.execute("FROM duckdb_tables() WHERE table_name = ? LIMIT 1", [LAKE_TABLE]).fetchall():
@@ -23,7 +28,7 @@ def lake_url(con: duckdb.DuckDBPyConnection) -> str | None:
 def lake_folder(con: duckdb.DuckDBPyConnection) -> Path | None:
     """The folder of the lake that this database's views read; None where there is none, as in an object store."""
     url = lake_url(con)
-    if url is None or ("://" in url and not url.startswith("file://")):
+    if url is None or is_remote(url):
         return None
     ((root,),) = con.execute(f"SELECT root FROM {LAKE_TABLE}").fetchall()
     return Path(root)
@@ -52,7 +57,7 @@ def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
         StoreError: the lake is in an object store that cannot be read.
     """
     ((root,),) = con.execute(f"SELECT root FROM {LAKE_TABLE}").fetchall()
-    if "://" in url and not url.startswith("file://"):
+    if is_remote(url):
         root = f"{url.partition('://')[0]}://{root}"
         reach_objects(con, url)
     folders = ", ".join(quoted(f"{root}/{folder}") for folder in FOLDERS)
