@@ -27,6 +27,7 @@ from monitor.database.copy import database_copy
 from monitor.database.lake_views import lake_url
 from monitor.errors import ConfigError, StoreError
 from monitor.privacy.pseudonyms import default_key_file
+from monitor.regular_files import require_regular
 from monitor.scratch_folder import scratch_folder
 from monitor.settings import DEFAULT_FILE, load_settings
 
@@ -50,6 +51,9 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
         ConfigError: a file or folder cannot be read or written. StoreError: there is no such
             database, or it cannot be read.
     """
+    for source in (config, roster):
+        if source is not None:
+            require_regular(source, ConfigError)
     db.check_place(read_only=True)  # a mistyped name must not create a database, nor a folder of backups
     if db.file.name in KEPT_NAMES:
         raise ConfigError(

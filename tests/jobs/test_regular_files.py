@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from jobs.backup import backup
 from jobs.calibrate import read_labels
 from jobs.evaluation.replay_texts import _read as read_pool
 from jobs.query import read_sql
 from monitor.corpora.labelled_files import read_labelled
+from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, MonitorError
 from monitor.evaluation.early_detection import Feed, read_truth
 from monitor.evaluation.outcomes import read_outcomes
@@ -28,6 +30,11 @@ READERS: dict[str, tuple[str, Callable[[Path], object], type[MonitorError]]] = {
     "pool": ("p.parquet", read_pool, DataError),
     "training texts": ("train.csv", read_labelled, DataError),
     "key": ("k.key", open_pseudonyms, ConfigError),
+    "roster of a backup": (
+        "b.csv",
+        lambda path: backup(Database(path.with_name("risk.duckdb")), path.parent, roster=path),
+        ConfigError,
+    ),
     "recipe": ("recipe.toml", lambda path: read_recipe(str(path), {}), ConfigError),
 }
 
