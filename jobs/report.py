@@ -7,7 +7,7 @@ risk-monitor report --config risk-monitor.toml              every report that th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -17,6 +17,7 @@ from rich.console import Console
 from jobs.console.app import run
 from jobs.pipeline.audiences import names_of, planned_reports
 from jobs.pipeline.night import write_planned
+from jobs.pipeline.people import settings_for
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
@@ -71,7 +72,10 @@ def command(
         list[str] | None, typer.Option(help="Read only texts of this cohort; give it again for more.")
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option(help="Key that matches the roster's ids (default: the one beside the database).")
+        Path | None,
+        typer.Option(
+            help="Key that matches the roster's ids (default: that of the settings, or the one beside the database)."
+        ),
     ] = None,
 ) -> None:
     """Write the offline risk report of a database: HTML pages, PNG and SVG."""
@@ -99,7 +103,10 @@ def command(
         cohorts=tuple(cohort or ()),
     )
     database = Database(db)
-    names = names_of(database, roster, key_file)
+    names: Mapping[str, str] = {}
+    if roster is not None:
+        settings = settings_for(db, None)
+        names = names_of(database, roster, key_file or settings.key_file, settings.ids)
     _print(write_report(database, out, as_of and as_of.date(), model, options, names=names))
 
 

@@ -24,3 +24,20 @@ def require_regular(path: Path, error: type[MonitorError] = DataError) -> None:
         return
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise error(f"{path}: not a regular file; save what it gives into a file, and name that")
+
+
+def require_file(path: Path, error: type[MonitorError] = DataError) -> None:
+    """Refuse what `require_regular` refuses, a folder, and what is missing.
+
+    Args:
+        path: as the user named it.
+        error: the class of the error.
+
+    Raises:
+        MonitorError: of the class `error`.
+    """
+    require_regular(path, error)
+    if path.is_dir():
+        raise error(f"{path}: a folder; name one of its files")
+    if not path.is_file():
+        raise error(f"{path}: there is no such file, or you may not look into its folder; check the name")

@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -235,7 +236,8 @@ def _settings(given: dict[str, Any], config: Path | None) -> Settings:
     except ValidationError as error:
         lines = [_explain(fault["loc"], fault["type"], fault["msg"], config) for fault in error.errors()]
         raise ConfigError("; ".join(lines)) from error
-    if faults := list(number_faults(given, settings)):
+    variables = EnvSettingsSource(Settings)()
+    if faults := dict.fromkeys([*number_faults(given, settings), *number_faults(variables, settings)]):
         raise ConfigError("; ".join(_explain(place, "", message, config) for place, message in faults))
     return settings
 

@@ -48,7 +48,7 @@ def number_faults(
     pydantic takes true for 1, so `threshold = true` would be a line that nobody reaches.
 
     Args:
-        given: the value in the file; None: it is not from there.
+        given: the value in the file, or in the variables; None: it is not from there.
         taken: what pydantic made of it.
         place: where it stands.
     """

@@ -30,6 +30,7 @@ from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.replay import Design, Pool, Scored, replay
 from monitor.intake.documents import find_inputs
+from monitor.intake.timestamps import parse_times
 from monitor.model.files import text_hash
 from monitor.output_files import OutputFiles
 from monitor.regular_files import require_regular
@@ -157,10 +158,11 @@ def read_pool(path: Path, *, is_low: bool) -> Iterator[tuple[str, bool, pl.DataF
     name = path.name.split(".")[0]
     if "text" not in rows.columns:
         raise DataError(f"{path}: lacks the column text (found: {', '.join(rows.columns) or 'none'})")
-    columns = {
-        column: pl.col(column).cast(pl.String) for column in ("subject_id", "posted_at") if column in rows.columns
-    }
-    columns.setdefault("subject_id", pl.lit("-"))
+    columns: dict[str, pl.Expr | pl.Series] = {"subject_id": pl.lit("-")}
+    if "subject_id" in rows.columns:
+        columns["subject_id"] = pl.col("subject_id").cast(pl.String)
+    if "posted_at" in rows.columns:
+        columns["posted_at"] = _as_strings(rows["posted_at"])
     times = pl.lit(FIRST_TIME) + pl.duration(seconds=pl.int_range(pl.len()))
     columns.setdefault("posted_at", times.dt.strftime("%Y-%m-%dT%H:%M:%S"))
     texts = rows.select("text", **columns)
@@ -174,6 +176,13 @@ def read_pool(path: Path, *, is_low: bool) -> Iterator[tuple[str, bool, pl.DataF
     yield name, True, texts.filter(labels == "1")
     if (labels == "0").any():
         yield f"{name}, {CONTROL}", False, texts.filter(labels == "0")
+
+
+def _as_strings(times: pl.Series) -> pl.Series:
+    """Times as strings; one outside of the calendar (DuckDB's infinity), which polars cannot print, is null."""
+    if isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone:
+        times = times.dt.convert_time_zone("UTC")
+    return (parse_times(times) if times.dtype in (pl.Date, pl.Datetime) else times).cast(pl.String)
 
 
 def _read(path: Path) -> pl.DataFrame:

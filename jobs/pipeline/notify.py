@@ -24,7 +24,7 @@ from monitor.errors import BusyError, ConfigError
 
 TITLE = "Risk monitor"
 MORE = "The report says more."
-NO_REPORT = "The report of this run failed; `risk-monitor alerts` lists them."
+NO_REPORT = "The report of this run failed; `risk-monitor alerts` lists the alerts that are not closed."
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from jobs.console.app import COMMANDS
 from jobs.pipeline.audiences import key_of
@@ -41,8 +42,29 @@ def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
         if config is not None and _lacks_config(words):
             end = words.index("--") if "--" in words else len(words)
             words[end:end] = ["--config", str(config)]
+        _check_options(line, words)
         lines.append(words)
     return lines
+
+
+def _check_options(line: str, words: list[str]) -> None:
+    """Check the options of a job, which would otherwise fail every night.
+
+    Raises:
+        ConfigError: the command has no such option, or lacks an argument.
+    """
+    function, arguments = _function(words)
+    if function is None:
+        raise ConfigError(
+            f"schedule.jobs: {line!r}: see `risk-monitor {words[0]} --help` for the commands of this group"
+        )
+    try:
+        _command(function).make_context(words[0], list(arguments))
+    except typer.TyperException as error:
+        fault = str(error).rstrip(".")
+        raise ConfigError(f"schedule.jobs: {line!r}: {fault}; see `risk-monitor {words[0]} --help`") from error
+    except typer.Exit as error:
+        raise ConfigError(f"schedule.jobs: {line!r} only prints its help; leave out --help") from error
 
 
 def absolute_variables() -> dict[str, str]:
@@ -86,10 +108,14 @@ def _parameters(words: list[str]) -> dict[str, Any]:
     command, arguments = _function(words)
     if command is None:
         return {}
+    return _command(command).make_context(words[0], list(arguments), resilient_parsing=True).params
+
+
+def _command(function: Callable[..., Any]) -> TyperCommand:
+    """The command line of a function."""
     app = typer.Typer(add_completion=False)
-    app.command()(command)
-    context = typer.main.get_command(app).make_context(words[0], list(arguments), resilient_parsing=True)
-    return context.params
+    app.command()(function)
+    return typer.main.get_command(app)
 
 
 def need_network(commands: list[list[str]]) -> bool:

@@ -19,6 +19,7 @@ from monitor.crisis.normalise import Normaliser
 from monitor.crisis.syntax import Compiled, PhraseIndex, compile_pattern, compile_phrase
 from monitor.errors import ConfigError
 from monitor.labels import CRITERIA
+from monitor.regular_files import require_file
 
 SHIPPED = Path(__file__).parent.parent / "assets" / "crisis_phrases.toml"
 READINGS = ("plain", "topic", "doubtful", "figure", "other")
@@ -106,12 +107,13 @@ def read_phrases(path: Path | None) -> PhraseList:
     """
     file = SHIPPED if path is None else path
     try:
-        if file.exists() and not file.is_file():  # a pipe would be waited for, a device never ends
-            raise ConfigError(f"{file}: cannot read this list of phrases (it is no file)")
+        require_file(file, ConfigError)
         with file.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{file}: cannot read this list of phrases ({error.strerror or error})") from error
+        raise ConfigError(
+            f"{file}: cannot read this list of phrases ({error.strerror}); name one that you may read"
+        ) from error
     if len(content) > MAX_BYTES:
         raise ConfigError(f"{file}: larger than 1 MiB; a list of phrases is a few hundred lines")
     return _checked_list(file, content)

@@ -95,10 +95,15 @@ def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise DataError(f"{path}: lacks {', '.join(missing)}; the columns are {', '.join(COLUMNS)}")
+    if not table.height:
+        raise DataError(f"{path}: no row stands below the header; give {WHAT} of each outcome")
     names = sorted({scale_name(name) for name in table["name"].drop_nulls()} - {""})
     criterion = read_criterion(positive) if positive else _usual(path, names)
     if criterion.name not in names:
-        raise DataError(f"{path}: no row is named {criterion.name}; there are {_told(names)}")
+        raise DataError(
+            f"{path}, column name: no row is named {criterion.name}; there are {_told(names)}; "
+            "name one of them in --positive"
+        )
     rejects: list[tuple[int, str]] = []
     rows: list[tuple[int, str, dt.date, float]] = []
     n_other = 0

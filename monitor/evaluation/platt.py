@@ -47,7 +47,7 @@ def recalibrate(signal: Floats, yes: Flags) -> Recalibrated:
     """
     n, hits = len(yes), int(yes.sum())
     if n < LEAST_LABELS:
-        raise DataError(f"{n} labelled texts; a calibration needs {LEAST_LABELS} or more")
+        raise DataError(f"{n} labelled texts; a calibration needs {LEAST_LABELS} or more; label more texts")
     if min(hits, n - hits) < LEAST_OF_EACH:
         raise DataError(f"{hits} yes and {n - hits} no; a calibration needs {LEAST_OF_EACH} of each or more")
     fold = np.empty(n, dtype=np.int64)

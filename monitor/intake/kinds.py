@@ -22,6 +22,7 @@ from monitor.intake.raw_rows import MEASURE_PREFIX, Batch, Stream
 from monitor.intake.selection import Selection
 from monitor.intake.streams import check_text, open_text
 from monitor.intake.whatsapp import read_whatsapp
+from monitor.regular_files import require_file
 
 TextReader = Callable[[Path, int, Selection, Stream], Iterator[Batch]]
 _TEXT: dict[str, TextReader] = {
@@ -128,8 +129,7 @@ def kind_of(path: Path, feed: Feed | None) -> str:
     Raises:
         DataError: it is no file, of no kind that is read, or not what its name says.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: not a regular file")
+    require_file(path)
     endings, name = ENDINGS, path.name.lower()
     if feed and feed.preset:
         own = CATALOGUE[feed.preset].endings

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.errors import DataError
@@ -28,6 +29,7 @@ from monitor.intake.raw_rows import BOM, DAMAGE, MAX_LINE_BYTES
 from monitor.intake.selection import looks_like_a_row, normal
 from monitor.intake.streams import check_text, guess_encoding, open_text
 from monitor.intake.whatsapp import is_chat
+from monitor.regular_files import require_file
 
 SAMPLE_ROWS = 1000
 _TEXT_BYTES = 16 * 2**20  # of a sample
@@ -70,8 +72,7 @@ def read_sample(path: Path, feed: Feed | None) -> Sample:
     Raises:
         DataError: the file is of no known kind, or damaged.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: not a regular file")
+    require_file(path)
     ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if ending == "parquet":
         return _parquet(path)
@@ -278,9 +279,18 @@ def _parquet(path: Path) -> Sample:
             check_size(path, file.metadata)
             batch = next(file.iter_batches(SAMPLE_ROWS), None)
             names = list(file.schema_arrow.names)
-            rows = [] if batch is None else batch.to_pylist()
+            columns = [] if batch is None else [_values(column) for column in batch.columns]
+            rows = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
     except DataError:
         raise
     except Exception as error:
         raise DataError(f"{path}: not a readable Parquet file (cut short or damaged?); export it again") from error
     return Sample("Parquet", names, rows)
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """The values of a column; times that Python lacks, such as DuckDB's infinity, make it one of strings."""
+    try:
+        return list(column.to_pylist())
+    except (OverflowError, ValueError):
+        return list(column.cast(pa.string()).to_pylist())

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 
 import duckdb
 import polars as pl
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from monitor.database.copy import copy_table, pattern_of
-from monitor.database.statements import utc_now
+from monitor.database.statements import execute, utc_now
 from monitor.lake.cells import remove_cells
 from monitor.lake.replacement import Derived, finish_replacements, remove_shards, replace_shards
 from monitor.lake.scratch import open_scratch, rows_of
@@ -27,6 +28,8 @@ ABANDONED_S = 3600.0
 def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
     """Remove every row of some subjects. The caller holds `Storage.only_writer`.
 
+    An id that stands nowhere, or only in the name of a folder, is nobody's: nothing is removed.
+
     Args:
         lake: the lake.
         subjects: their ids as the lake holds them, and as file names may hold them.
@@ -39,7 +42,10 @@ def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
     listing = lake.list_shards()
     removed = Counter[str]()
     months = set()
-    for shard in shards_with_subjects(lake, listing.documents, subjects):
+    shards = shards_with_subjects(lake, listing.documents, subjects)
+    if not shards and not _is_named(lake, subjects):
+        return {}
+    for shard in shards:
         documents = lake.read(document_path(shard))
         kept = documents.filter(pc.invert(pc.is_in(documents["subject_id"], pa.array(subjects, pa.string()))))
         derived = _derived_of(lake, listing, shard, kept["doc_id"], removed)
@@ -156,11 +162,7 @@ def _rewrite_small(lake: Lake, subjects: Sequence[str], before: dt.datetime | No
     """Write the small tables anew by the statements that copy a database without subjects and old texts."""
     values = {"subjects": list(subjects), "names": pattern_of(subjects), "before": before}
     changed = {}
-    con = open_scratch()
-    try:
-        con.execute("ATTACH ':memory:' AS old")
-        for table in COPIED:
-            _load(con, lake, table)
+    with _small_tables(lake) as con:
         for table in COPIED:
             copy_table(con, table, values)
             difference = f"SELECT count(*) FROM (FROM old.{table} EXCEPT ALL FROM {table})"
@@ -168,9 +170,25 @@ def _rewrite_small(lake: Lake, subjects: Sequence[str], before: dt.datetime | No
             if n:
                 changed[table] = n
                 _publish(con, lake, table)
-    finally:
-        con.close()
     return changed
+
+
+def _is_named(lake: Lake, subjects: Sequence[str]) -> bool:
+    """Whether a reject, a message or the name of an input file is about one of the subjects."""
+    with _small_tables(lake) as con:
+        con.execute("USE old")
+        ((named,),) = execute(con, "queries/is_named", subjects=list(subjects), names=pattern_of(subjects)).fetchall()
+        return bool(named)
+
+
+@contextmanager
+def _small_tables(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A scratch database whose attached database `old` holds the small tables."""
+    with closing(open_scratch()) as con:
+        con.execute("ATTACH ':memory:' AS old")
+        for table in COPIED:
+            _load(con, lake, table)
+        yield con
 
 
 def _load(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:

@@ -65,8 +65,12 @@ def test_missing_file_is_refused_with_its_name(tmp_path: Path) -> None:
 
 def test_a_pipe_or_a_device_is_no_list(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.toml")
-    for path in (tmp_path / "pipe.toml", Path("/dev/zero"), tmp_path):
-        with pytest.raises(ConfigError, match="it is no file"):
+    for path, message in {
+        tmp_path / "pipe.toml": "not a regular file; save what it gives into a file",
+        Path("/dev/zero"): "not a regular file; save what it gives into a file",
+        tmp_path: "a folder; name one of its files",
+    }.items():
+        with pytest.raises(ConfigError, match=message):
             CrisisList.read(path)
     (tmp_path / "large.toml").write_bytes(b"#" * (2**20 + 1))
     with pytest.raises(ConfigError, match="larger than 1 MiB"):

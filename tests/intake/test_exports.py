@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from jobs.inspect import print_inspection
@@ -357,3 +358,12 @@ def test_inspect_proposes_no_settings_that_cannot_work(
         assert part in shown
     assert "[[feeds]]" not in shown
     assert "risk-monitor score" not in shown
+
+
+def test_a_time_without_end_does_not_make_a_file_damaged(tmp_path: Path) -> None:
+    times = pl.Series([2**63 - 1, 1_767_225_600_000_000]).cast(pl.Datetime("us"))
+    pl.DataFrame({"subject_id": ["a", "b"], "posted_at": times, "text": ["sad", "joy"]}).write_parquet(
+        tmp_path / "a.parquet"
+    )
+    found = inspect_file(tmp_path / "a.parquet")
+    assert (found.n_taken, found.n_rejected) == (1, 1)

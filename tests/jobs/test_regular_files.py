@@ -15,12 +15,16 @@ from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, MonitorError
 from monitor.evaluation.early_detection import Feed, read_truth
 from monitor.evaluation.outcomes import read_outcomes
+from monitor.intake.documents import find_inputs
+from monitor.intake.sampling import read_sample
 from monitor.privacy.pseudonyms import open_pseudonyms
 from monitor.privacy.roster import read_roster
 from monitor.settings import load_settings
 from monitor.training.recipe import read_recipe
 
 READERS: dict[str, tuple[str, Callable[[Path], object], type[MonitorError]]] = {
+    "texts": ("t.csv", lambda path: find_inputs([path]), DataError),
+    "an export to inspect": ("e.csv", lambda path: read_sample(path, None), DataError),
     "settings": ("rm.toml", load_settings, ConfigError),
     "SQL": ("q.sql", lambda path: read_sql(str(path)), DataError),
     "labels": ("l.csv", read_labels, DataError),
@@ -45,3 +49,17 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path, what: str) -> None:
     os.mkfifo(tmp_path / name)
     with pytest.raises(error, match="not a regular file; save what it gives into a file"):
         read(tmp_path / name)
+
+
+@pytest.mark.parametrize("what", ["texts", "an export to inspect"])
+def test_a_folder_is_refused_with_a_remedy(tmp_path: Path, what: str) -> None:
+    name, read, error = READERS[what]
+    (tmp_path / name / name).mkdir(parents=True)
+    with pytest.raises(error, match=r"name one of its files|no \.csv"):
+        read(tmp_path / name)
+
+
+def test_a_table_of_outcomes_without_a_row_is_refused_with_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "o.csv").write_text("subject_id,date,name,value\n")
+    with pytest.raises(DataError, match="no row stands below the header; give a CSV with"):
+        read_outcomes(tmp_path / "o.csv", "phq9>=10")

@@ -4,6 +4,7 @@ import json
 import random
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from jobs.cli import main
@@ -93,6 +94,13 @@ def test_a_pool_that_cannot_be_used_is_one_line(tmp_path: Path, name: str, conte
         list(read_pool(tmp_path / name, is_low=True))
     assert told in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_time_without_end_in_a_pool_is_no_time(tmp_path: Path) -> None:
+    times = pl.Series([2**63 - 1, 1_767_225_600_000_000]).cast(pl.Datetime("us"))
+    pl.DataFrame({"posted_at": times, "text": ["sad", "joy"]}).write_parquet(tmp_path / "p.parquet")
+    ((_, _, rows),) = read_pool(tmp_path / "p.parquet", is_low=True)
+    assert rows["posted_at"].to_list() == [None, "2026-01-01 00:00:00.000000"]
 
 
 def test_two_pools_of_one_name_and_an_empty_pool_are_refused(files: Path, tmp_path: Path) -> None:

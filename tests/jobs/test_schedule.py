@@ -306,10 +306,47 @@ def test_jobs_get_the_settings_file_and_must_be_commands() -> None:
         command_lines(Settings(schedule=Schedule(jobs=("query 'FROM runs --db x",))), None)
 
 
+NEEDED = {  # arguments without which a command does nothing
+    "score": "feed.csv --db a.duckdb",
+    "inspect": "feed.csv",
+    "who": "Bavo7",
+    "evaluate-alerts": "--out a",
+    "backup": "backups",
+    "restore": "backups/a --to b",
+    "forget": "p1",
+    "query": "'FROM runs' --db a.duckdb",
+    "train": "--data d --out m",
+    "evaluate": "--data d --model m --out o",
+    "calibrate": "labels.csv",
+    "validate": "phq9.csv --out o",
+    "transfer": "--data d --out o",
+    "pretrain": "--data d --out o",
+    "lake": "check --lake lake",
+}
+
+
 @pytest.mark.parametrize("name", sorted({*COMMANDS} - {"schedule"}))
 def test_every_command_can_be_a_scheduled_job(name: str) -> None:
-    ((first, *_),) = command_lines(Settings(schedule=Schedule(jobs=(name,))), Path("risk-monitor.toml"))
+    job = f"{name} {NEEDED.get(name, '')}"
+    ((first, *_),) = command_lines(Settings(schedule=Schedule(jobs=(job,))), Path("risk-monitor.toml"))
     assert first == name
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("nightly --nosuch", "No such option: --nosuch; see `risk-monitor nightly --help`"),
+        ("nightly --help", "only prints its help"),
+        ("nightly now", "unexpected extra argument"),
+        ("watch --every soon", "valid number"),
+        ("backup", "Missing parameter: folder; see `risk-monitor backup --help`"),
+        ("lake nonsense --lake lake", "see `risk-monitor lake --help` for the commands of this group"),
+        ("lake score --lak lake", "No such option: --lak"),
+    ],
+)
+def test_a_job_with_a_faulty_option_is_refused_before_the_first_night(line: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(line) + ".*" + message):
+        command_lines(Settings(schedule=Schedule(jobs=(line,))), Path("/srv/risk.toml"))
 
 
 def test_a_job_imports_nothing_from_the_working_folder(
@@ -382,7 +419,6 @@ def test_the_log_of_cron_is_rotated(capsys: pytest.CaptureFixture[str], tmp_path
         ("score more.csv --db risk.duckdb", ["--config", "/srv/risk.toml"]),
         ("lake score --lake lake", ["--config", "/srv/risk.toml"]),
         ("lake compact --lake lake", []),
-        ("lake nonsense", []),
     ],
 )
 def test_a_job_gets_the_settings_file_unless_its_own_options_contradict_it(line: str, words: list[str]) -> None:

@@ -137,6 +137,13 @@ def test_a_fault_in_the_file_is_one_line_with_file_and_key(tmp_path: Path, conte
         ("RISK_MONITOR_CHUNK_ROW", "5", ["RISK_MONITOR_CHUNK_ROW:", "did you mean chunk_rows?"]),
         ("RISK_MONITOR_RISK_MAP", "{joy", ["risk_map", "JSON"]),
         ("RISK_MONITOR_QUALITY", "{joy", ["RISK_MONITOR_QUALITY", "not JSON"]),
+        (
+            "RISK_MONITOR_ALERTS",
+            '{"suicidal_limit": true}',
+            ["RISK_MONITOR_ALERTS", "limit: give a number, not true"],
+        ),
+        ("RISK_MONITOR_CRITERIA", '{"sleep": false}', ["RISK_MONITOR_CRITERIA", "sleep: give a number, not true"]),
+        ("RISK_MONITOR_REPORTS", '[{"days": true}]', ["RISK_MONITOR_REPORTS", "reports.0.days: give a number"]),
     ],
 )
 def test_a_fault_in_a_variable_is_one_line_with_its_name(

@@ -1,10 +1,12 @@
 """`risk-monitor who`: from a code to a person and back, and a line in the access log for each use."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from jobs import report
 from jobs.cli import main
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
@@ -94,6 +96,25 @@ def test_an_id_is_found_as_a_program_writes_it(tmp_path: Path, capsys: pytest.Ca
         words = (word, "--config", str(tmp_path / "rm.toml"), "--roster", str(tmp_path / "roster.csv"))
         exit_code, told = call(capsys, *words)
         assert (exit_code, name in told) == (0, True), told
+
+
+def test_a_report_of_a_database_takes_the_ids_of_its_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\nanna,2026-01-01,joy\n")
+    (tmp_path / "keys").mkdir()
+    key = tmp_path / "keys" / "a.key"
+    score_files([tmp_path / "feed.csv"], Database(tmp_path / "risk.duckdb"), KeywordScorer, key_file=key)
+    (tmp_path / "roster.csv").write_text("subject_id,name\nANNA,Bo Chen\n")
+    (tmp_path / "risk-monitor.toml").write_text(
+        'db = "risk.duckdb"\nkey_file = "keys/a.key"\n[ids]\ncasefold = true\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    named: list[Mapping[str, str]] = []
+    monkeypatch.setattr(report, "write_report", lambda *_, names: named.append(names) or tmp_path)
+    with pytest.raises(SystemExit):
+        main(["report", "--db", "risk.duckdb", "--out", "x", "--mode", "case", "--roster", "roster.csv"])
+    assert [[*names.values()] for names in named] == [["Bo Chen"]], capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

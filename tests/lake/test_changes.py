@@ -20,7 +20,7 @@ from monitor.lake.cells import current_cells, tables_differ
 from monitor.lake.check import check_lake, files_naming
 from monitor.lake.compaction import compact
 from monitor.lake.removal import drop_old_texts, drop_texts
-from monitor.lake.shards import Lake
+from monitor.lake.shards import DOCUMENTS, Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.forgetting import forget
 from monitor.windows import window_queries
@@ -137,6 +137,23 @@ def test_forget_removes_what_it_removes_from_a_database(lake: Lake, nights: Path
     assert not check_lake(lake, deep=True, subjects=["s3"]).faults
     with pytest.raises(DataError, match="nothing about"):
         forget_in_lake(str(tmp_path / "lake"), "s3", None, None)
+
+
+@pytest.mark.slow
+def test_forget_names_unreadable_files_also_where_it_finds_nobody(lake: Lake, tmp_path: Path) -> None:
+    torn = f"{DOCUMENTS}/left-behind.parquet"
+    (tmp_path / "lake" / torn).write_bytes(b"PAR1 half")
+    with pytest.raises(DataError, match=f"nothing about this subject; but {torn} cannot be read, so the proof"):
+        forget_in_lake(str(tmp_path / "lake"), "nobody", None, None)
+
+
+@pytest.mark.slow
+def test_forget_changes_nothing_where_it_finds_nobody(lake: Lake, tmp_path: Path) -> None:
+    before = contents(opened(tmp_path))
+    assert any(row[-1] is not None for row in before["rejects"])
+    with pytest.raises(DataError, match="nothing about this subject"):
+        forget_in_lake(str(tmp_path / "lake"), "nobody", None, None)
+    assert contents(opened(tmp_path)) == before
 
 
 @pytest.mark.slow

@@ -43,14 +43,16 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         left, unread = files_naming(lake, ids)
     if left:
         raise StoreError(f"{url}: {', '.join(left[:3])} still names this subject; stop `lake score` and forget again")
+    open_end = (
+        f"{', '.join(unread[:3])} cannot be read, so the proof does not cover it; remove it, and `risk-monitor lake "
+        "check` says what is missing then"
+    )
     if not removed:
         hint = "" if pseudonyms or lake.fingerprint == PLAIN else "; without the key only a pseudonym can be found"
+        hint = f"{hint}; but {open_end}" if unread else hint
         raise DataError(f"{url}: nothing about this subject{hint}")
     if unread:
-        raise StoreError(
-            f"{url}: the subject is removed, but {', '.join(unread[:3])} cannot be read, so the proof does not cover "
-            "it; remove it, and `risk-monitor lake check` says what is missing then"
-        )
+        raise StoreError(f"{url}: the subject is removed, but {open_end}")
     return removed
 
 
