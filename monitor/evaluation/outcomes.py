@@ -91,12 +91,7 @@ def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion
         DataError: the file cannot be read, lacks a column, or has no row of this outcome that can be used.
         ConfigError: the criterion is none, or it must be named.
     """
-    table = read_small_table(path, COLUMNS, WHAT)
-    missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise DataError(f"{path}: lacks {', '.join(missing)}; the columns are {', '.join(COLUMNS)}")
-    if not table.height:
-        raise DataError(f"{path}: no row stands below the header; give {WHAT} of each outcome")
+    table = _table(path)
     names = sorted({scale_name(name) for name in table["name"].drop_nulls()} - {""})
     criterion = read_criterion(positive) if positive else _usual(path, names)
     if criterion.name not in names:
@@ -132,6 +127,16 @@ def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion
         n_averaged=days.filter(pl.col("n_values") > 1).height,
     )
     return outcomes, criterion
+
+
+def _table(path: Path) -> pl.DataFrame:
+    table = read_small_table(path, COLUMNS, WHAT)
+    missing = [name for name in COLUMNS if name not in table.columns]
+    if missing:
+        raise DataError(f"{path}: lacks {', '.join(missing)}; the columns are {', '.join(COLUMNS)}")
+    if not table.height:
+        raise DataError(f"{path}: no row stands below the header; give {WHAT} of each outcome")
+    return table
 
 
 def _told(names: list[str]) -> str:
