@@ -20,7 +20,7 @@ from rich.text import Text
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, without_control_characters
 from jobs.console.shared_options import DatabaseSettingsOption, DeviceOption, ModelOption
-from jobs.pipeline.people import named_settings, settings_for
+from jobs.pipeline.people import cleaned_ids, named_database, settings_for
 from jobs.pipeline.run import open_scorer
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.update import latest_model
@@ -30,6 +30,7 @@ from monitor.errors import ConfigError, DataError
 from monitor.explanation.occlusion import Answerer, Explanation, explain
 from monitor.explanation.words import strongest
 from monitor.privacy.access_log import log_access
+from monitor.privacy.agreement import open_key, read_fingerprint
 
 MOST_NAMED = 3
 SHADES = ((0.5, "bold white on red"), (0.2, "on dark_red"))  # share of the strongest weight -> look
@@ -42,15 +43,24 @@ class StoredText(NamedTuple):
     scored_by: str | None
 
 
-def stored_text(db: Database, doc_id: str) -> StoredText:
+def stored_text(db: Database, doc_id: str, key_file: Path) -> StoredText:
     """A document, found by its id, the id that the file gave, or the first characters of the id.
+
+    Args:
+        db: the database.
+        doc_id: as the user gave it.
+        key_file: the key of the pseudonyms; without it an id that a file gave is found only where ids are plain.
 
     Raises:
         DataError: no document or several have such an id, or the text was removed. StoreError: the database cannot
         be read, or not be written, so that nothing would be logged.
     """
     with db.reading() as con:
-        rows = query(con, "queries/document_text", doc_id=doc_id.strip()).to_dicts() if doc_id.strip() else []
+        pseudonyms = open_key(read_fingerprint(con), key_file)
+        start = doc_id.strip()
+        ids = [start, *cleaned_ids([start]).values()]
+        ids += pseudonyms.of_documents(ids) if pseudonyms else []
+        rows = query(con, "queries/document_text", start=start, ids=ids).to_dicts() if start else []
     with db.writing() as con:
         log_access(con, "explain", rows[0]["code"] if len(rows) == 1 else None, int(len(rows) == 1))
     if len(rows) != 1:
@@ -150,7 +160,10 @@ def _plain(text: str) -> str:
 
 def command(
     text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The text; - reads standard input.")] = None,
-    doc_id: Annotated[str | None, typer.Option(help="A document of the database, or the start of its id.")] = None,
+    doc_id: Annotated[
+        str | None,
+        typer.Option(help="A document: its id in the file or in the database, or the start of the latter."),
+    ] = None,
     db: Annotated[
         Path | None, typer.Option(help="The database file, for --doc-id (default: that of the settings).")
     ] = None,
@@ -170,9 +183,9 @@ def command(
         raise ConfigError("give either a text, or --doc-id and --db")
     scored_by: str | None = None
     if doc_id is not None:
-        database, _ = named_settings(db, config)
+        database, key_file = named_database(db, config)
         database.check()
-        chosen, scored_by = stored_text(database, doc_id)
+        chosen, scored_by = stored_text(database, doc_id, key_file)
         print_note("this use was written to the access log (table access_log)")
     else:
         if db is not None:

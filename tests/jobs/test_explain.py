@@ -13,6 +13,8 @@ from monitor.errors import ConfigError, DataError
 from tests.explanation.test_occlusion import TEXT, WordScorer
 from tests.support.keyword_scorer import KeywordScorer
 
+NO_KEY = Path("no.key")
+
 
 @pytest.fixture(autouse=True)
 def word_scorer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,25 +67,35 @@ def test_an_empty_text_has_no_answer_to_explain(text: str) -> None:
 def test_a_document_is_found_by_its_id_and_its_use_is_logged(db: Database) -> None:
     with db.reading() as con:
         ids = dict(con.execute("SELECT given_id, doc_id FROM documents").fetchall())
-    assert stored_text(db, "ab").text == "c"
+    assert stored_text(db, "ab", NO_KEY).text == "c"
     for one in ("ab1", ids["ab1"], ids["ab1"][:12]):
-        assert stored_text(db, one) == (TEXT, "keywords-1")
+        assert stored_text(db, one, NO_KEY) == (TEXT, "keywords-1")
     with db.reading() as con:
         log = con.execute("SELECT command, n_people FROM access_log").fetchall()
     assert log == [("explain", 1)] * 4
 
 
+def test_the_id_of_the_file_names_no_other_document_by_the_start_of_a_pseudonym(tmp_path: Path) -> None:
+    rows = "".join(f"d{n},s{n},2026-01-{n % 28 + 1:02d},text {n}\n" for n in range(200))
+    (tmp_path / "feed.csv").write_text(f"doc_id,subject_id,posted_at,text\n{rows}7.0,s,2026-01-01,seven\n")
+    db, key = Database(tmp_path / "risk.duckdb"), tmp_path / "risk.duckdb.key"
+    score_files([tmp_path / "feed.csv"], db, KeywordScorer, key_file=key)
+    for number in range(200):
+        assert stored_text(db, f"d{number}", key).text == f"text {number}"
+    assert stored_text(db, "7.0", key).text == stored_text(db, "7", key).text == "seven"
+
+
 @pytest.mark.parametrize(("doc_id", "fault"), [("zz", "no such document"), (" ", "no such"), ("%", "no such")])
 def test_an_unknown_document_is_said_so(db: Database, doc_id: str, fault: str) -> None:
     with pytest.raises(DataError, match=fault):
-        stored_text(db, doc_id)
+        stored_text(db, doc_id, NO_KEY)
 
 
 def test_a_removed_text_is_said_so(db: Database) -> None:
     with db.writing() as con:
         con.execute("UPDATE documents SET text = NULL")
     with pytest.raises(DataError, match="was removed"):
-        stored_text(db, "ab1")
+        stored_text(db, "ab1", NO_KEY)
 
 
 def test_one_of_text_and_document_is_needed(tmp_path: Path) -> None:
