@@ -3,11 +3,15 @@
 -- grain: one row per cohort (NULL: everyone) and UTC calendar day with at least one scored text
 -- frame: the calendar day; every day up to and including the day of as_of
 -- params: model_id, as_of
-WITH own AS (
-    SELECT cohort, day, subject_id, sum(n) AS n
+WITH cells AS NOT MATERIALIZED (
+    SELECT cohort, day, subject_id, n
     FROM daily_cells
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
-    GROUP BY GROUPING SETS ((day, subject_id), (cohort, day, subject_id))
+),
+own AS (
+    FROM cells
+    UNION ALL
+    SELECT NULL, day, subject_id, sum(n) FROM cells GROUP BY day, subject_id
 )
 SELECT cohort, day, CAST(max(n) AS BIGINT) AS n_top
 FROM own

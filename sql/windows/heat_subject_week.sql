@@ -5,7 +5,7 @@
 --        highest) by mean p_high of the 28 days ending on as_of. 5 more texts at everyone's mean are added to each
 --        subject's, so that one bad text does not lead the table. Subjects without texts in those 28 days come last
 -- params: model_id, as_of, days, top
-WITH texts AS (
+WITH texts AS NOT MATERIALIZED (
     SELECT
         CAST(s.posted_at AS DATE) AS day,
         s.subject_id,

@@ -6,62 +6,89 @@
 -- frame: window_days calendar days ending on and including day. It counts days, not rows: days without texts
 --        make n smaller, not the window longer. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would add an eighth day
 -- params: model_id, as_of, window_days
-WITH of_cohorts AS (
+WITH cells AS NOT MATERIALIZED (
     FROM daily_cells
     WHERE model_id = $model_id AND day <= CAST($as_of AS DATE)
 ),
-cells AS (FROM of_cohorts UNION ALL SELECT * REPLACE (NULL AS cohort) FROM of_cohorts),
 daily AS (
-    SELECT cohort, day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day))) FROM cells GROUP BY cohort, day
+    SELECT cohort, day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day)))
+    FROM cells
+    GROUP BY GROUPING SETS ((day), (cohort, day))
 ),
--- Distinct subjects and squares of their totals cannot be added up over days. So each subject's own totals of the window
--- change when texts enter it and when they leave it, and the sums over subjects change by as much.
-changes AS (
-    SELECT cohort, subject_id, day, CAST(sum(n) AS DOUBLE) AS n, CAST(sum(k) AS DOUBLE) AS k
-    FROM (
-        SELECT cohort, subject_id, day, n, n_high AS k FROM cells
-        UNION ALL
-        SELECT cohort, subject_id, day + CAST($window_days AS INTEGER), -n, -n_high FROM cells
-    )
-    GROUP BY ALL
+own AS (
+    SELECT cohort, subject_id, day, CAST(sum(n) AS DOUBLE) AS n, CAST(sum(n_high) AS DOUBLE) AS k
+    FROM cells
+    GROUP BY GROUPING SETS ((subject_id, day), (cohort, subject_id, day))
 ),
+-- Distinct subjects and squares of their totals cannot be added up over days. But the sums over subjects change by known
+-- amounts when a subject's texts of a day enter the window, and when they leave it. n_in counts the subject's texts in the
+-- window just after the day's texts entered it. n_out counts them just before the day's texts leave it.
 totals AS (
-    SELECT *, sum(n) OVER own AS n_after, sum(k) OVER own AS k_after, n_after - n AS n_before, k_after - k AS k_before
-    FROM changes
-    WINDOW own AS (PARTITION BY cohort, subject_id ORDER BY day)
+    SELECT
+        cohort,
+        day,
+        n,
+        k,
+        sum(n) OVER recent AS n_in,
+        sum(k) OVER recent AS k_in,
+        sum(n) OVER coming AS n_out,
+        sum(k) OVER coming AS k_out
+    FROM own
+    WINDOW
+        recent AS (
+            PARTITION BY cohort, subject_id
+            ORDER BY day
+            RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+        ),
+        coming AS (
+            PARTITION BY cohort, subject_id
+            ORDER BY day
+            RANGE BETWEEN CURRENT ROW AND to_days(CAST($window_days AS INTEGER) - 1) FOLLOWING
+        )
 ),
 moves AS (
     SELECT
-        cohort, day,
-        sum(CAST(n_after > 0 AS INTEGER) - CAST(n_before > 0 AS INTEGER)) AS n_subjects,
-        sum(k_after * k_after - k_before * k_before) AS kk,
-        sum(k_after * n_after - k_before * n_before) AS kn,
-        sum(n_after * n_after - n_before * n_before) AS nn
+        cohort,
+        day,
+        count(*) FILTER (n_in = n) AS subjects_in,
+        count(*) FILTER (n_out = n) AS subjects_out,
+        sum(k * (2 * k_in - k)) AS kk_in,
+        sum(k * (2 * k_out - k)) AS kk_out,
+        sum(n * k_in + k * n_in - k * n) AS kn_in,
+        sum(n * k_out + k * n_out - k * n) AS kn_out,
+        sum(n * (2 * n_in - n)) AS nn_in,
+        sum(n * (2 * n_out - n)) AS nn_out
     FROM totals
     GROUP BY cohort, day
 ),
-subjects AS (
-    SELECT
-        cohort, day,
-        CAST(sum(n_subjects) OVER so_far AS BIGINT) AS n_subjects,
-        sum(kk) OVER so_far AS kk,
-        sum(kn) OVER so_far AS kn,
-        sum(nn) OVER so_far AS nn
-    FROM moves
-    WINDOW so_far AS (PARTITION BY cohort ORDER BY day)
-),
 windows AS (
-    SELECT cohort, day, count(*) OVER recent AS n_days, sum(COLUMNS(* EXCLUDE (cohort, day))) OVER recent
+    SELECT
+        daily.cohort,
+        daily.day,
+        count(*) OVER recent AS n_days,
+        sum(COLUMNS(daily.* EXCLUDE (cohort, day))) OVER recent,
+        CAST(sum(subjects_in) OVER so_far - coalesce(sum(subjects_out) OVER gone, 0) AS BIGINT) AS n_subjects,
+        sum(kk_in) OVER so_far - coalesce(sum(kk_out) OVER gone, 0) AS kk,
+        sum(kn_in) OVER so_far - coalesce(sum(kn_out) OVER gone, 0) AS kn,
+        sum(nn_in) OVER so_far - coalesce(sum(nn_out) OVER gone, 0) AS nn
     FROM daily
-    WINDOW recent AS (
-        PARTITION BY cohort
-        ORDER BY day
-        RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
-    )
+    JOIN moves ON moves.cohort IS NOT DISTINCT FROM daily.cohort AND moves.day = daily.day
+    WINDOW
+        recent AS (
+            PARTITION BY daily.cohort
+            ORDER BY daily.day
+            RANGE BETWEEN to_days(CAST($window_days AS INTEGER) - 1) PRECEDING AND CURRENT ROW
+        ),
+        so_far AS (PARTITION BY daily.cohort ORDER BY daily.day RANGE UNBOUNDED PRECEDING),
+        gone AS (
+            PARTITION BY daily.cohort
+            ORDER BY daily.day
+            RANGE BETWEEN UNBOUNDED PRECEDING AND to_days(CAST($window_days AS INTEGER)) PRECEDING
+        )
 )
 SELECT
-    w.day,
-    w.cohort,
+    day,
+    cohort,
     CAST(n AS BIGINT) AS n,
     n_days,
     n_subjects,
@@ -70,6 +97,5 @@ SELECT
     cluster_low(n_high, n, n_subjects, kk, kn, nn) AS share_high_lo,
     cluster_high(n_high, n, n_subjects, kk, kn, nn) AS share_high_hi,
     COLUMNS('^(low|mid|high|sadness|joy|love|anger|fear|surprise)$') / n AS "p_\1"
-FROM windows AS w
-JOIN subjects AS s ON s.cohort IS NOT DISTINCT FROM w.cohort AND s.day = w.day
-ORDER BY w.cohort NULLS FIRST, w.day
+FROM windows
+ORDER BY cohort NULLS FIRST, day

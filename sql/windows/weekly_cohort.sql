@@ -5,7 +5,7 @@
 -- grain: one row per cohort (NULL: everyone) and week with at least one scored text; day is the week's last; n_top texts of one subject
 -- frame: the newest `weeks` weeks of 7 calendar days, counted back from as_of; every week has all 7 days
 -- params: model_id, as_of, weeks
-WITH cells AS (
+WITH cells AS NOT MATERIALIZED (
     SELECT CAST($as_of AS DATE) - 7 * CAST(floor((CAST($as_of AS DATE) - day) / 7) AS INTEGER) AS week_end, *
     FROM daily_cells
     WHERE model_id = $model_id
@@ -15,7 +15,6 @@ totals AS (
     SELECT
         cohort,
         week_end,
-        count(DISTINCT subject_id) AS n_subjects,
         count(DISTINCT day) AS n_days,
         sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day, week_end)))
     FROM cells
@@ -27,7 +26,7 @@ own AS (
     GROUP BY GROUPING SETS ((week_end, subject_id), (cohort, week_end, subject_id))
 ),
 spreads AS (
-    SELECT cohort, week_end, sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn, max(n) AS n_top
+    SELECT cohort, week_end, count(*) AS n_subjects, sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn, max(n) AS n_top
     FROM own
     GROUP BY cohort, week_end
 )
