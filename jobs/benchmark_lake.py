@@ -5,9 +5,9 @@ python -m jobs.benchmark_lake workers --workers 1,2,4,8 --out out/lake
 python -m jobs.benchmark_lake gpus --gpus 1,2,4 --texts 400000 --out out/lake
 
 `windows` writes synthetic scores of a year into a lake, and the same rows into a database file, and asks every window
-query of the lake, of the file, and of the lake with daily sums. `workers` scores a lake with a scorer that sleeps, so
-that handing out is all that is measured. `gpus` scores a lake with one worker a GPU, from strings to Parquet. Each
-writes a JSON file into DIR.
+query of the lake, of the file, and of the lake with daily sums; answers are read in batches and dropped. `workers`
+scores a lake with a scorer that sleeps, so that handing out is all that is measured. `gpus` scores a lake with one
+worker a GPU, from strings to Parquet. Each writes a JSON file into DIR.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-import resource
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +40,7 @@ from jobs.pipeline.lake.local_engine import CARDS, LocalCrew, visible_cards
 from jobs.pipeline.lake.ray_engine import RayCrew
 from jobs.pipeline.lake.score import score_lake
 from jobs.pipeline.run import open_scorer
+from monitor.benchmark.peak_memory import peak_memory
 from monitor.database.connection import Database
 from monitor.demo.feed import demo_texts
 from monitor.errors import ConfigError
@@ -56,6 +56,7 @@ command = new_app("Measure SQL over a lake, and how engines scale.")
 MODEL = "benchmark"
 CPU = SimpleNamespace(type="cpu")  # what a torch.device says, without torch
 SHARD_ROWS = 100_000
+BATCH_ROWS = 100_000  # of an answer
 WARM_TEXTS = 20_000
 MONTH_US = 28 * 86_400_000_000
 RANDOM = "TinyLlama 1.1B"
@@ -161,16 +162,31 @@ def write_database(control: Path, file: Path) -> None:
 
 
 def ask_windows(db: Path, threads: int) -> dict[str, Any]:
-    """CPU seconds of each window query on a database, and the peak memory of this process in GiB."""
-    seconds = {}
+    """CPU seconds of each window query on a database, and the peak memory of this process in GiB.
+
+    Answers are read in batches, because a row for each subject and day can need more memory than the query.
+    """
+    queries: dict[str, dict[str, float]] = {}
     with Database(db).reading() as con:
         con.execute(f"SET threads = {threads}; SET enable_progress_bar = false")
         for name in window_queries.names():
+            query = window_queries.load(name)
             before = time.process_time()
-            window_queries.run(con, name, **window_queries.load(name).pick(PARAMETERS))
-            seconds[name] = round(time.process_time() - before, 2)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    return {"cpu_seconds": round(sum(seconds.values()), 1), "peak_gib": round(peak, 2), "queries": seconds}
+            with peak_memory("cpu") as peak:
+                answer = con.sql(query.sql, params=query.pick(PARAMETERS)).to_arrow_reader(BATCH_ROWS)
+                rows = sum(batch.num_rows for batch in answer)
+            seconds = time.process_time() - before
+            queries[name] = {
+                "rows": rows,
+                "cpu_seconds": round(seconds, 2),
+                "peak_gib": round((peak.bytes or 0) / 2**30, 2),
+            }
+            print_note(f"{name}: {queries[name]}")
+    return {
+        "cpu_seconds": round(sum(query["cpu_seconds"] for query in queries.values()), 1),
+        "peak_gib": max(query["peak_gib"] for query in queries.values()),
+        "queries": queries,
+    }
 
 
 def in_own_process(call: Callable[..., Any], *arguments: object) -> Any:

@@ -10,6 +10,7 @@ from monitor.errors import StoreError
 
 LAKE_TABLE = "lake"  # one row with the root and the url; other databases have no such table
 FOLDERS = ("documents", "scores", "mentions", "pieces", "cells")
+MEMORY_BYTES = 4 * 2**30  # a lake can be larger than memory; DuckDB spills what needs more into its temporary folder
 
 
 def is_remote(url: str) -> bool:
@@ -51,7 +52,7 @@ def opened_lake(con: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
-    """Let a connection read the lake's folders, before every other access is forbidden.
+    """Let a connection read the lake's folders in bounded memory, before every other access is forbidden.
 
     Raises:
         StoreError: the lake is in an object store that cannot be read.
@@ -62,6 +63,8 @@ def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
         reach_objects(con, url)
     folders = ", ".join(quoted(f"{root}/{folder}") for folder in FOLDERS)
     con.execute(f"SET allowed_directories = [{folders}]")
+    ((usual,),) = con.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()
+    con.execute(f"SET memory_limit = '{min(MEMORY_BYTES, usual)}B'")
 
 
 def refuse_lake(con: duckdb.DuckDBPyConnection, path: Path, instead: str) -> None:

@@ -17,6 +17,7 @@ from jobs.pipeline.people import default_key
 from jobs.query import run_query
 from jobs.status import read_health
 from monitor.alerts.rules import AlertRules
+from monitor.database.lake_views import MEMORY_BYTES
 from monitor.errors import ConfigError, StoreError
 from monitor.lake.check import check_lake
 from monitor.lake.compaction import compact
@@ -90,6 +91,15 @@ def test_a_file_that_cannot_be_read_is_no_proof(lake: Lake) -> None:
 def test_the_key_of_a_control_file_is_that_of_its_lake(lake: Lake, tmp_path: Path) -> None:
     db = control(lake.storage.root, tmp_path / "anywhere.duckdb")
     assert default_key(db) == tmp_path / "lake.key"
+
+
+def test_a_lake_is_read_in_bounded_memory(lake: Lake, tmp_path: Path) -> None:
+    db = control(lake.storage.root, tmp_path / "lake.duckdb")
+    with db.reading() as con:
+        bytes_of_memory = "parse_formatted_bytes(current_setting('memory_limit'))"
+        ((memory, folder),) = con.execute(f"SELECT {bytes_of_memory}, current_setting('temp_directory')").fetchall()
+    assert memory <= MEMORY_BYTES
+    assert folder == f"{db.path}.tmp"
 
 
 def test_backup_and_forget_say_that_it_is_a_lake(lake: Lake, tmp_path: Path) -> None:
