@@ -31,6 +31,7 @@ from monitor.scoring.loading import multiplies_bf16
 from monitor.training.answers import label_log_likelihoods, symptom_logits
 from tests.scoring.probe_sentences.lists import LISTS, Probes
 from tests.training.forum_halves import is_trained_on
+from tests.training.readings import read_readings
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
@@ -95,6 +96,7 @@ def measure(reader: Reader, test: Split, written: SymptomTexts, everyday: Sequen
     """
     print_corpus(reader, test)
     print_external(reader, data / "external")
+    print_readings(reader, data)
     comments = read_comments(data / "external" / "goemotions_train_dev.parquet", "dev")
     neutral = [comments.texts[row] for row in np.flatnonzero(comments.neutral)]
     half = len(neutral) // 2
@@ -149,6 +151,19 @@ def print_external(reader: Reader, folder: Path) -> None:
             within = area_within_fifths(contrast.positive, columns[name], contrast.texts)
             told.append(f"{name} {area(contrast.positive, columns[name]):.3f} ({within:.3f})")
         print(f"  {contrast.name} ({int(contrast.positive.sum())} of {len(contrast.texts)}): {'; '.join(told)}")
+
+
+def print_readings(reader: Reader, data: Path) -> None:
+    """AUROCs against what careful readers say of real passages, the part that nothing is trained on."""
+    read = read_readings(data)
+    read = read.select(read.held)
+    criteria, shown = reader.criteria(read.texts), read.grades.max(axis=1) >= 1
+    columns = {"p_high": reader.high(read.texts), "p_any": criteria[:, ANY]}
+    told = [f"{name} {area(shown, values):.3f}" for name, values in columns.items()]
+    for least in (1, 2):
+        grave = read.grades[:, SUICIDAL] >= least
+        told.append(f"suicidal {least} and above ({int(grave.sum())}) {area(grave, criteria[:, SUICIDAL]):.3f}")
+    print(f"  readings, any criterion ({int(shown.sum())} of {len(shown)}): {'; '.join(told)}")
 
 
 def print_limits(reader: Reader, limits: Floats, neutral: Sequence[str], everyday: Sequence[str]) -> None:

@@ -38,6 +38,7 @@ from monitor.training.finetuning import TrainSettings, attach_adapter, fit
 from monitor.training.instruction import InstructionSettings, tune
 from tests.training.forum_halves import FORUMS, is_trained_on, suicidal_factor, with_odds_times
 from tests.training.measure_trained import ANY, SUICIDAL, Reader, measure
+from tests.training.readings import Readings, read_readings
 
 EVERYDAY = 2000
 NEW_HANDS = ("q", "r", "s", "t", "u", "v", "x", "aa", "ab", "ac", "ad", "ae", "af", "ag", "ah", "ai")
@@ -51,8 +52,9 @@ class Shares:
     P(any) of a post of both. intent_posts: times that these posts are drawn beside. mistaken: times that a stretch is
     drawn which the model of the start takes for suicidal (P(suicidal) above mistaken_above, not calibrated) and the
     teachers do not (below mistaken_below). unit_trust, unit_emotion_trust: weight of the teachers beside the model of
-    the start in the targets of stretches, of criteria as logits and of emotions; posts have the answers of the start
-    alone.
+    the start in the targets of stretches, of criteria as logits and of emotions; post_trust: of criteria of posts,
+    whose emotions are those of the start. readings: times that the passages of tests/training/readings.py are drawn,
+    whose emotion counts so much (reading_emotion) beside the answer of the start.
     """
 
     corpus: int = 24_000
@@ -77,6 +79,9 @@ class Shares:
     topic_share: float = 0.6
     unit_trust: float = 0.4
     unit_emotion_trust: float = 0.5
+    post_trust: float = 0.0
+    readings: int = 0
+    reading_emotion: float = 0.5
 
 
 def read_labelled(path: Path) -> tuple[Examples, npt.NDArray[np.str_]]:
@@ -127,12 +132,32 @@ class Epochs:
         self.mixture = SymptomMixture(symptoms["train"], calm, whole, drawn, own)
         new = np.array([hand in NEW_HANDS for hand in symptoms["train"].hands], np.bool_)
         self.new_hands = symptoms["train"].select(new).examples()
+        self.readings = self._free_readings(data) if shares.readings else None
+        self.read: Examples | None = None  # with targets, which need the network's answers
+
+    def _free_readings(self, data: Path) -> Readings:
+        """The passages that train, none of which shares its beginning with a held-out text."""
+        readings = read_readings(data)
+        free = np.array([twin_key(text) not in self.held_out for text in readings.texts], np.bool_)
+        return readings.select(free & ~readings.held)
+
+    def answer_readings(self, reader: Reader, emotion_trust: float) -> None:
+        """Give the passages their targets; the network answers where a reader was not sure."""
+        if self.readings is not None:
+            texts = self.readings.texts
+            emotions, criteria = (
+                part.astype(np.float32) for part in (reader.emotions(texts), reader.criteria(texts))
+            )
+            self.read = self.readings.examples(emotions, criteria, emotion_trust)
 
     def _blended(self, pool: Examples, own: Path) -> Examples:
         """The pool with answers of the model of the start as targets, for stretches mixed with the teachers'."""
         answers, shares = np.load(own), self.shares
         short = np.isin(self.kinds, ("unit", "forum unit"))[:, None]
-        trust, emotion_trust = shares.unit_trust * short, shares.unit_emotion_trust * short
+        trust, emotion_trust = (
+            np.where(short, shares.unit_trust, shares.post_trust),
+            shares.unit_emotion_trust * short,
+        )
         logits = [
             np.log(part.clip(1e-4, 1 - 1e-4)) - np.log1p(-part.clip(1e-4, 1 - 1e-4))
             for part in (answers["criteria"], pool.criteria)
@@ -173,6 +198,7 @@ class Epochs:
         """Every text that an epoch may hold."""
         pool = self.pool.select(self.kinds != "everyday")
         texts = [*self.corpus.texts, *self.comments.texts, *self.mixture.texts, *pool.texts]
+        texts += [] if self.readings is None else self.readings.texts
         return [text for text in texts if twin_key(text) not in self.held_out]
 
     def others(self, index: int) -> Examples:
@@ -198,6 +224,7 @@ class Epochs:
             parts.append(self.pool.select(random.choice(rows, min(count, len(rows)), replace=False)))
         parts += [self.pool.select(self.mistaken)] * shares.mistaken
         parts += [self.pool.select(self.of_intent)] * shares.intent_posts
+        parts += [] if self.read is None else [self.read] * shares.readings
         joined = Examples.joined(parts)
         return joined.select(np.array([twin_key(text) not in self.held_out for text in joined.texts], np.bool_))
 
@@ -208,11 +235,17 @@ class Epochs:
         return corpus.select(rows) + self.others(index)
 
 
-def with_emotions_of(reader: Reader, epochs: Sequence[Examples]) -> list[Examples]:
-    """The epochs with the network's own emotions as targets, so that it keeps them while it learns the criteria."""
+def with_emotions_of(reader: Reader, epochs: Sequence[Examples], kept: Sequence[Examples]) -> list[Examples]:
+    """The epochs with the network's own emotions as targets, so that it keeps them while it learns the criteria.
+
+    Texts of `kept` keep their targets.
+    """
     texts = list(dict.fromkeys(text for epoch in epochs for text in epoch.texts))
     row_of = {text: row for row, text in enumerate(texts)}
     emotions = reader.emotions(texts).astype(np.float32)
+    for part in kept:
+        rows = [row for row, text in enumerate(part.texts) if text in row_of]
+        emotions[[row_of[part.texts[row]] for row in rows]] = part.targets[rows]
     return [replace(epoch, targets=emotions[[row_of[text] for text in epoch.texts]]) for epoch in epochs]
 
 
@@ -287,10 +320,13 @@ def main() -> None:
         clock("the base is tuned")
         network = attach_adapter(load_trainable(source.base, device, dense=True), settings)
     draw: Callable[[int], Examples] = epochs
+    own_reader = Reader(network, encoder)
+    epochs.answer_readings(own_reader, shares.reading_emotion)
     if given.keep_emotions:
-        draw = with_emotions_of(
-            Reader(network, encoder), [epochs(index) for index in range(given.epochs)]
-        ).__getitem__
+        drawn = [epochs(index) for index in range(given.epochs)]
+        kept = [epochs.pool] if given.own else []  # stretches and posts: the start's answers mixed with the teachers'
+        kept += [] if epochs.read is None else [epochs.read]
+        draw = with_emotions_of(own_reader, drawn, kept).__getitem__
         clock("the epochs are answered")
     validation = Examples.from_labels(epochs.splits["validation"].texts, epochs.splits["validation"].labels)
 

@@ -37,6 +37,7 @@ from monitor.corpora.symptoms import load_symptoms
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS
 from tests.training.forum_halves import is_trained_on
 from tests.training.measure_trained import area, area_within_fifths
+from tests.training.readings import UNSURE, read_readings
 
 Floats = npt.NDArray[np.float32]
 KINDS = ("unit", "post", "forum unit", "forum post")
@@ -61,7 +62,7 @@ CRISIS = re.compile(
 NEVER_SUICIDAL = 20_000  # stretches without a word of CRISIS: their P(suicidal) is trained towards 0
 WORDPIECES, BATCH, RATE, EPOCHS = 256, 128, 1.5e-4, 3
 PARTS = 3  # files of the labelled pool
-COMPOSITES, COMMENTS, SYMPTOM_TIMES, TWEETS_TIMES = 14_000, 12_000, 2, 2
+COMPOSITES, COMMENTS, SYMPTOM_TIMES, TWEETS_TIMES, READINGS_TIMES = 14_000, 12_000, 2, 2, 3
 
 
 def stretches(texts: Iterable[str], count: int, random: np.random.Generator) -> list[str]:
@@ -306,6 +307,9 @@ class Lessons:
         settings = SymptomSettings(repeats=SYMPTOM_TIMES, composites=COMPOSITES)
         self.mixture = SymptomMixture(splits["train"], calm, whole, (), settings)
         self.ordinary = [text for text in pool if not CRISIS.search(text)]
+        read = read_readings(data)
+        free = np.array([twin_key(text) not in self.held_out for text in read.texts], np.bool_)
+        self.read = read.select(free & ~read.held)
 
     def __call__(self, index: int) -> tuple[Examples, Floats]:
         random = np.random.default_rng(index)
@@ -324,7 +328,11 @@ class Lessons:
         weights = np.repeat(labelled.criteria_weights[:, None], len(ANSWERS), axis=1)
         only = np.zeros((len(texts), len(ANSWERS)), np.float32)
         only[:, CRITERIA.index("suicidal")] = 0.5
-        return labelled + ordinary, np.concatenate([weights, only]).astype(np.float32)
+        none = np.zeros((len(self.read.texts), len(ANSWERS)), np.float32)
+        read = self.read.examples(np.zeros((len(none), len(EMOTIONS)), np.float32), none, 1.0)
+        sure = np.column_stack([self.read.grades != UNSURE, (self.read.grades != UNSURE).all(axis=1)])
+        drawn = [labelled, ordinary, *[read] * READINGS_TIMES]
+        return Examples.joined(drawn), np.concatenate([weights, only, *[sure] * READINGS_TIMES]).astype(np.float32)
 
 
 def told_apart(data: Path, answer: Any) -> None:
@@ -348,12 +356,26 @@ def told_apart(data: Path, answer: Any) -> None:
         print(f"  {contrast.name} ({int(contrast.positive.sum())} of {len(contrast.texts)}): {told}", flush=True)
 
 
+def print_readings(data: Path, answer: Any) -> None:
+    """Print how well answers tell apart the readings that nothing is trained on."""
+    read = read_readings(data)
+    read = read.select(read.held)
+    emotions, criteria = answer(read.texts)
+    suicidal = CRITERIA.index("suicidal")
+    shown, grave = read.grades.max(axis=1) >= 1, read.grades[:, suicidal] >= 1
+    print(
+        f"  readings: P(high) {area(shown, emotions[:, 0]):.3f}, P(any) {area(shown, criteria[:, -1]):.3f}, "
+        f"P(suicidal) {area(grave, criteria[:, suicidal]):.3f}"
+    )
+
+
 def label(pool: Path, out: Path, data: Path, encoder: Encoder, device: str, seeds: int, epochs: int) -> None:
     """Tune the teachers and write the pool with their mean answers."""
     table = pq.read_table(pool).to_pydict()
     texts, kinds = table["text"], table["kind"]
     lessons = Lessons(data, [text for text, kind in zip(texts, kinds, strict=True) if kind == "unit"])
-    texts, kinds = with_forum_texts(texts, kinds, data, FORUM_UNITS)
+    if "forum post" not in kinds:
+        texts, kinds = with_forum_texts(texts, kinds, data, FORUM_UNITS)
     texts = [text[:1500] for text in texts]
     free = [k for k, text in enumerate(texts) if twin_key(text) not in lessons.held_out]
     texts, kinds = [texts[k] for k in free], [kinds[k] for k in free]
@@ -367,6 +389,7 @@ def label(pool: Path, out: Path, data: Path, encoder: Encoder, device: str, seed
         return emotions, criteria
 
     told_apart(data, mean_answers)
+    print_readings(data, mean_answers)
     test = load_symptoms("embedded")["test"]
     p_any = 1 / (1 + np.exp(-mean_answers(list(test.texts))[1][:, -1]))
     print(

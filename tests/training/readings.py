@@ -1,0 +1,138 @@
+"""Readings: passages of real posts and diaries that careful readers judged, criterion by criterion; no test.
+
+    python -m tests.training.readings measure MODEL --data ../shared/data
+
+Each row of readings.csv.gz names a passage by its file, row, first word and number of words, so that the text itself
+stays where it is. The readers were large language models with one brief, each text read whole, the source unknown to
+them; 90 texts were read by two of them (kappa of "shows any criterion" 0.90, of the thought of suicide 0.90).
+`measure` compares the answers of a model with the readings of the part that nothing is trained on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.parquet as pq
+
+from monitor.corpora.contrasts import CHARACTERS
+from monitor.corpora.examples import Examples
+from monitor.corpora.symptom_mixture import SymptomSettings
+from monitor.labels import ANSWERS, CRITERIA, EMOTIONS
+
+READINGS = Path(__file__).with_name("readings.csv.gz")
+FORUMS = "external/support_forums_2013.parquet"
+UNSURE = -1
+NOT_SHOWN = 0.02  # target of a criterion that a passage does not show
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Readings:
+    """n passages and what their readers say.
+
+    Attributes:
+        texts: n strings, white space folded.
+        grades: (n, 11) 0 not shown, 1 mild, 2 marked, 3 severe, UNSURE.
+        emotions: n names of EMOTIONS, or "none".
+        sources: n names: a forum, or what the file holds.
+        held: (n,) whether the passage measures and trains nothing.
+    """
+
+    texts: list[str]
+    grades: npt.NDArray[np.int64]
+    emotions: list[str]
+    sources: list[str]
+    held: npt.NDArray[np.bool_]
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> Readings:
+        """The rows that a mask of shape (n,) chooses."""
+        kept = np.flatnonzero(rows)
+        lists = ([values[k] for k in kept] for values in (self.texts, self.emotions, self.sources))
+        texts, emotions, sources = lists
+        return Readings(texts, self.grades[kept], emotions, sources, self.held[kept])
+
+    def examples(self, emotions: Floats, criteria: Floats, emotion_trust: float) -> Examples:
+        """The passages as examples.
+
+        Args:
+            emotions: (n, 6) what a network answers; the reader's emotion counts `emotion_trust` beside it.
+            criteria: (n, 12) what a network answers; it stands where the reader is not sure.
+            emotion_trust: from 0 to 1.
+        """
+        steps = SymptomSettings()
+        scale = np.array([NOT_SHOWN, steps.mild, steps.marked, steps.severe], np.float32)
+        targets = np.where(self.grades == UNSURE, criteria[:, : len(CRITERIA)], scale[self.grades.clip(0)])
+        graver = self.grades.max(axis=1)
+        only_unsure = (graver == 0) & (self.grades == UNSURE).any(axis=1)
+        any_target = np.where(only_unsure, criteria[:, ANSWERS.index("any")], scale[graver.clip(0)])
+        flat = np.full(len(EMOTIONS), 1 / len(EMOTIONS))
+        told = np.array([np.eye(len(EMOTIONS))[EMOTIONS.index(e)] if e != "none" else flat for e in self.emotions])
+        mixed = (1 - emotion_trust) * emotions + emotion_trust * told
+        both = np.column_stack([targets, any_target]).astype(np.float32)
+        return Examples.of_criteria(self.texts, both, mixed.astype(np.float32), np.ones(len(self.texts), np.float32))
+
+
+def folded_words(data: Path, file: str) -> list[list[str]]:
+    """The words of each row of a file of ../shared/data; of a forum post its title, a stop and its body."""
+    columns = pq.read_table(data / file).to_pydict()
+    if file == FORUMS:
+        texts = [
+            f"{title or ''}. {body or ''}".strip()[:CHARACTERS]
+            for title, body in zip(columns["title"], columns["body"], strict=True)
+        ]
+    else:
+        texts = [text[:CHARACTERS] for text in columns["text"]]
+    return [text.split() for text in texts]
+
+
+def read_readings(data: Path, path: Path = READINGS) -> Readings:
+    """All passages whose files lie in `data`."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    words = {name: folded_words(data, name) for name in {row["file"] for row in rows}}
+    texts = []
+    for row in rows:
+        first = int(row["first_word"])
+        texts.append(" ".join(words[row["file"]][int(row["row"])][first : first + int(row["words"])]))
+    grades = np.array([[UNSURE if row[name] == "?" else int(row[name] or 0) for name in CRITERIA] for row in rows])
+    held = np.array([row["part"] == "held" for row in rows], np.bool_)
+    return Readings(texts, grades, [row["emotion"] for row in rows], [row["source"] for row in rows], held)
+
+
+def main() -> None:
+    from monitor import LabelScorer, load_model
+    from tests.training.measure_trained import area  # which imports this module
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["measure"])
+    parser.add_argument("model")
+    parser.add_argument("--data", type=Path, required=True)
+    given = parser.parse_args()
+    read = read_readings(given.data)
+    read = read.select(read.held)
+    scores = LabelScorer(load_model(given.model)).score(read.texts)
+    assert scores.any is not None
+    assert scores.criteria is not None
+    answers = {"P(high)": scores.probabilities[:, 0], "P(any)": scores.any}
+    suicidal = CRITERIA.index("suicidal")
+    shown = read.grades.max(axis=1)
+    clear = (shown >= 2) | (read.grades == 0).all(axis=1)
+    for name, values in answers.items():
+        print(
+            f"{name}: AUROC of any criterion {area(shown >= 1, values):.3f} ({len(shown)} passages), "
+            f"of marked ones against none {area(shown[clear] >= 2, values[clear]):.3f} ({int(clear.sum())})"
+        )
+    known = read.grades[:, suicidal] != UNSURE
+    for least in (1, 2):
+        told = read.grades[known, suicidal] >= least
+        print(f"P(suicidal): AUROC of grade {least} and above {area(told, scores.criteria[known, suicidal]):.3f}")
+
+
+if __name__ == "__main__":
+    main()
