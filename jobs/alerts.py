@@ -61,7 +61,7 @@ def list_alerts(db: Database, model_id: str, *, closed: bool = False) -> list[di
 
 
 def describe(alert: dict[str, Any], signal: str = "p_high") -> str:
-    """The value and the limit of an alert in a few words; `signal` is what the rules read."""
+    """The value and the limit of an alert in a few words; `signal` is the signal that the rules read."""
     value, threshold = alert["value"], alert["threshold"]
     by_passages = alert["rule"] == "sustained" and value < threshold
     texts = f"{value:.0f} text" + ("" if value == 1 else "s")
@@ -78,7 +78,7 @@ def describe(alert: dict[str, Any], signal: str = "p_high") -> str:
 
 
 def done(events: list[dict[str, Any]]) -> str:
-    """The events of an alert in the case log, in a few words."""
+    """The events of an alert in the case log, described in a few words."""
     parts = (
         " ".join(filter(None, (str(event["at"].date()), event["by"], (event["outcome"] or "seen").replace("_", " "))))
         for event in events
@@ -87,7 +87,7 @@ def done(events: list[dict[str, Any]]) -> str:
 
 
 def print_alerts(rows: list[dict[str, Any]], if_none: str, signal: str = "p_high") -> None:
-    """Print alerts as a table on standard output, or the line `if_none` without alerts."""
+    """Print alerts as a table on standard output, or the line `if_none` if there are none."""
     console = Console()
     if not console.is_terminal:
         console.width = 10_000
@@ -123,7 +123,7 @@ def command(
             "--acknowledge", metavar="ID", help="Record that somebody has seen this alert, or those of this code."
         ),
     ] = None,
-    by: Annotated[str | None, typer.Option(help="With --acknowledge: the name of whoever looked.")] = None,
+    by: Annotated[str | None, typer.Option(help="With --acknowledge: the name of the person who looked.")] = None,
     outcome: Annotated[
         str | None, typer.Option(help=f"With --acknowledge: what came of it; {', '.join(OUTCOMES)}.")
     ] = None,
@@ -139,8 +139,8 @@ def command(
 ) -> None:
     """List the alerts that are not closed, newest first; bring them up to date; record what was done about one.
 
-    Each alert gives its rule, the days and texts behind it, its value and the limit it passed, all of the day
-    that opened it. The report says how the person does now.
+    Each alert gives its rule, the days and texts behind it, its value and the limit that it passed, all as of the day
+    it opened. The report shows the person's present state.
     """
     if db is None and config is None and not DEFAULT_FILE.exists():
         raise ConfigError("name the database with --db, or the settings with --config")

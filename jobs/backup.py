@@ -2,7 +2,7 @@
 
 risk-monitor backup /mnt/backup --config risk-monitor.toml
 
-The key of the pseudonyms stays out: whoever has texts and key together knows whose they are. Keep it elsewhere.
+The key of the pseudonyms stays out, because texts and key together show who wrote the texts. Keep the key elsewhere.
 """
 
 from __future__ import annotations

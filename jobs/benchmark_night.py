@@ -36,7 +36,7 @@ PEOPLE, FIRST_DAY, DAYS = 1_000, dt.date(2025, 1, 1), 365
 
 
 class TimedScorer:
-    """A scorer that measures the seconds it computes."""
+    """A scorer that also measures its computing time."""
 
     def __init__(self, scorer: Scorer) -> None:
         self._scorer = scorer
@@ -64,7 +64,7 @@ def benchmark_night(
 
     Args:
         out: folder on a disk with some hundred bytes of space for each row.
-        texts: texts to repeat, each with another number after it, until there are enough.
+        texts: texts to repeat, each time with a new number after the text, until there are enough.
         model: model that scores the night.
         device: "auto", "cpu" or "cuda".
         n_rows: number of rows to read without scoring.

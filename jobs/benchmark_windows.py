@@ -4,8 +4,8 @@ python -m jobs.benchmark_windows --rows 100000000 --subjects 100000 --out out/wi
 
 The command generates the scores in SQL in a database in DIR, which later calls use again, and queries the view
 risk_rolling. The table has the columns that windows read, with their types and in the order of arrival. It lacks the
-other columns, which a column store does not read, and the primary key, which no window uses. The command writes
-windows.json.
+other columns, which a column store does not read for these queries, and the primary key, which windows do not use.
+The command writes windows.json.
 """
 
 from __future__ import annotations

@@ -109,7 +109,7 @@ def calibrate(
 
 
 def _look_up(db: Database, labels: pl.DataFrame, key_file: Path, model_id: str, signal: str) -> pl.DataFrame:
-    """number and signal of the documents of these ids, as they are or as their pseudonyms."""
+    """Number and signal of the documents with these ids, or with the pseudonyms of these ids."""
     with db.reading() as con:
         pseudonyms = open_key(read_fingerprint(con), key_file)
         given = labels.select("number", doc_id="key")
@@ -152,7 +152,7 @@ def command(
     """Calibrate the signal of the rules anew from your own labels, 30 or more.
 
     The calibration is kept under its own id beside the scores, which stay as they are; the view calibrated_scores
-    applies it. The error after it is measured on labels left out of the fit.
+    applies it. The calibration error afterwards is measured on labels that were left out of the fit.
     """
     database, key_file = named_database(db, config)
     settings = settings_for(db, config)

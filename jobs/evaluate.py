@@ -74,14 +74,14 @@ def evaluate(
         models: names of models, opened one after another.
         engine: opens the functions that load models, score and generate.
         methods: members of METHODS.
-        draws: draws of few-shot examples for each number of examples.
+        draws: number of draws of few-shot examples, for each number of examples.
         resamples: bootstrap draws for the 95% intervals.
         seed: seed of the bootstrap draws.
         show_texts: quote the most confident mistakes instead of giving their rows alone.
         limits: limits of the gate on the fine-tuned models' metrics.
         db: database for the metrics, if any.
         faithfulness: measure the words of explanations as well.
-        posts: a Parquet file of posts on whose long ones they are measured too.
+        posts: a Parquet file of posts; the long posts are measured, too.
 
     Raises:
         DataError: the data cannot be read.
@@ -130,7 +130,7 @@ def evaluate(
 
 
 def _measure(results: Sequence[tuple[MethodResult, Any]], evaluator: Evaluator) -> list[Measured]:
-    """Measure every method, and warn of each method without answers."""
+    """Measure every method, and warn about each method without answers."""
     methods = []
     total = len(evaluator.test) * sum(len(result.draws) for result, _ in results)
     with progress("measuring, with bootstrap intervals", "answers", total) as advance:
@@ -210,7 +210,7 @@ def _distinct(models: Sequence[str]) -> dict[str, ModelFolder]:
     for name in models:
         content = fingerprint(folders[name], with_adapter=True)
         if content in names:
-            print_note(f"model {name} is {names[content]} again, and left out")
+            print_note(f"model {name} is the same as {names[content]}, and left out")
         names.setdefault(content, name)
     return {name: folders[name] for name in names.values()}
 

@@ -38,11 +38,11 @@ from jobs.console.progress import print_note, progress
 from jobs.evaluation.compare_fusion import claim_fusion, run_fusion
 from jobs.evaluation.replay_texts import (
     claim_replay,
+    note_kept_databases,
     print_replay,
     read_design,
     run_replay,
     scored_database,
-    tell_kept,
 )
 from jobs.evaluation.trained_texts import training_hashes
 from jobs.pipeline.people import cleaned_ids
@@ -137,7 +137,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
 
 
 def claim_alerts(out: Path, *, drawn: bool = False) -> OutputFiles:
-    """Our files in the folder `out`, checked; with the feed and its truth if they are to be drawn.
+    """Our files in the folder `out`, after a check; includes the feed and its truth if they are to be drawn.
 
     Raises:
         ConfigError: a file is somebody else's, or the folder cannot be written.
@@ -195,7 +195,7 @@ def evaluate(
         db = scored_database(texts, out, "alerts")
         model_id: str = score_files([texts], db, load, rules=rules).model.model_id
         if feed is not None:
-            tell_kept(out)
+            note_kept_databases(out)
     else:
         db.connect(read_only=True).close()
         model_id = (latest_model(db) or {"model_id": ""})["model_id"]
@@ -244,7 +244,7 @@ def print_results(results: Json) -> None:
 
 
 def _print_outcomes(console: Console, outcomes: Sequence[Json]) -> None:
-    """Print how often each rule was right, by what people recorded in the case log; nothing where they did not."""
+    """Print how often each rule was right, by the outcomes in the case log; prints nothing without outcomes."""
     if not outcomes:
         return
     columns = ("rule", "judged", *(name.replace("_", " ") for name in OUTCOMES), "precision (95%)")
@@ -317,8 +317,8 @@ def command(
 
     The command replays each rule over a range of its limit, so that you can choose a limit by its false alarms.
     Without a truth (--db or --feed alone) it only counts alerts. With --background and --low it mixes real texts into
-    real timelines, and tells detection, delay, false alarms and the share of true alerts, each with its interval.
-    With --numbers it tells how much sooner alerts come if the rule fusion reads a number beside the texts.
+    real timelines, and gives detection, delay, false alarms and the share of true alerts with their intervals. With
+    --numbers it gives the number of days by which alerts come sooner if the rule fusion also reads a number.
     """
     if numbers is not None:
         if any(option is not None for option in (feed, truth, db, seeds, background, low, control)):
@@ -335,10 +335,10 @@ def command(
         rules = load_settings(config).alert_rules
         claim_replay(out)
         trained = training_hashes(model)
-        found = run_replay(
+        results = run_replay(
             background, low, control or (), design, rules, lambda: open_scorer(model, device), out, trained
         )
-        print_replay(found)
+        print_replay(results)
         return
     if sum(option is not None for option in (feed, db, seeds)) > 1:
         raise ConfigError("--feed, --db and --seeds exclude each other; give one")

@@ -37,7 +37,7 @@ SHADES = ((0.5, "bold white on red"), (0.2, "on dark_red"))  # share of the stro
 
 
 class StoredText(NamedTuple):
-    """A text of the database, and the id of the model whose score of it the reports show; None: it has no score."""
+    """A text of the database, and the id of the model whose score the reports show (None: it has no score)."""
 
     text: str
     scored_by: str | None
@@ -52,8 +52,8 @@ def stored_text(db: Database, doc_id: str, key_file: Path) -> StoredText:
         key_file: the key of the pseudonyms; without it an id that a file gave is found only where ids are plain.
 
     Raises:
-        DataError: no document or several have such an id, or the text was removed. StoreError: the database cannot
-        be read, or not be written, so that nothing would be logged.
+        DataError: no document or several have such an id, or the text was removed. StoreError: the database cannot be
+        read, or cannot be written, so that the use could not be logged.
     """
     with db.reading() as con:
         pseudonyms = open_key(read_fingerprint(con), key_file)
@@ -72,7 +72,7 @@ def stored_text(db: Database, doc_id: str, key_file: Path) -> StoredText:
 
 
 def _scored_by(db: Database, doc_id: str) -> str | None:
-    """The model of all that scored last, if it scored this document, else the last that did; None if none did."""
+    """The model that scored last if it scored this document, else the last that did; None without a score."""
     with db.reading() as con:
         models = query(con, "queries/models_of_document", doc_id=doc_id)["model_id"].to_list()
     latest = latest_model(db) if len(models) > 1 else None
@@ -89,7 +89,7 @@ def warn_of_another_model(scored_by: str | None, answers: str) -> None:
 
 
 def as_json(text: str, found: Explanation, model_id: str, scored_by: str | None) -> dict[str, Any]:
-    """The explanation as plain JSON values, with the words in question beside their places."""
+    """The explanation as plain JSON values, each word with its position."""
     return {
         "model_id": model_id,
         "scored_by": scored_by,

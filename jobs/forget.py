@@ -53,7 +53,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     Args:
         db: the database.
         subject: the plain id, or the pseudonym.
-        settings: of the nightly run, with snapshot, report, inbox and key; None: there is only the database.
+        settings: of the nightly run, with snapshot, report, inbox and key; None: only the database.
 
     Raises:
         StoreError: a file of this project still holds a trace, or a file that may
@@ -78,8 +78,8 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     _print_result(done, files, settings, n_columns)
     for path in with_bytes:
         if path != db.file and not is_listed(path):
-            print_warning(f"{path} is no file that risk-monitor wrote, and holds traces of this subject; look at it")
-    _tell_of_look_alikes(alike)
+            print_warning(f"{path} was not written by risk-monitor, and holds traces of this subject; look at it")
+    _name_look_alikes(alike)
     if not comparable:
         print_warning(
             "the key of this database is missing, so your input files were not searched for this subject; check them"
@@ -94,13 +94,13 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:
         raise DataError(
-            f"{db}: nothing about this subject; give the id as the feed has it, or the pseudonym (`risk-monitor who` "
-            "tells the pseudonym of a code)"
+            f"{db}: nothing about this subject; give the id of the feed, or the pseudonym (`risk-monitor who` "
+            "gives the pseudonym of a code)"
         )
-    _tell_what_is_open(db, settings, unread + not_read)
+    _name_unsearched(db, settings, unread + not_read)
 
 
-def _tell_of_look_alikes(alike: Sequence[str]) -> None:
+def _name_look_alikes(alike: Sequence[str]) -> None:
     """Name the other subjects whose ids look like the forgotten one."""
     if not alike:
         return
@@ -111,20 +111,20 @@ def _tell_of_look_alikes(alike: Sequence[str]) -> None:
     )
 
 
-def _tell_what_is_open(db: Database, settings: Settings | None, unread: Sequence[Path]) -> None:
-    """Name what the search did not cover, although files of this subject may be there.
+def _name_unsearched(db: Database, settings: Settings | None, unread: Sequence[Path]) -> None:
+    """Name the folders and files that the search did not cover, although they may hold texts of this subject.
 
     Raises:
-        StoreError: there is some of it.
+        StoreError: there are such folders or files.
     """
     old = left_behind(db, settings)
     if settings is None:
         for one in old:
             print_note(f"not searched: {one.folder}, into which runs of this database wrote a {one.kind}")
         old = []
-    faults = [f"{path}: cannot be read, so the proof does not cover it; look at it yourself" for path in unread]
+    faults = [f"{path}: cannot be read, so the proof does not cover it; check it yourself" for path in unread]
     faults += [
-        f"{one.folder}: an earlier run wrote this {one.kind}, and the settings name it no more, so it was not "
+        f"{one.folder}: an earlier run wrote this {one.kind}, but the settings no longer name it, so it was not "
         "written anew and may hold texts of this subject; remove it"
         for one in old
     ]
@@ -136,7 +136,7 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
     """The pseudonyms of the database if its key is available, and whether ids of input files can be compared.
 
     Raises:
-        StoreError: the key is missing or is another one, and the subject is no pseudonym of the database.
+        StoreError: the key is missing or wrong, and the subject is not a pseudonym of the database.
     """
     with db.reading() as con:
         refuse_lake(con, db.path, "forget SUBJECT")
@@ -160,7 +160,7 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
 def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path], list[Path]]:
     """Publish the snapshot and write the reports again, if they exist.
 
-    Returns the files in their folders, and what cannot be looked at there.
+    Returns the files in their folders, and the folders that cannot be read.
     """
     if settings is None:
         return [], []
@@ -172,8 +172,8 @@ def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path
         page = planned.folder / "index.html"
         if page.exists() and page in report_files(planned.folder).paths:
             write_planned(db, settings, planned)
-    found = [files_below(folder) for folder in (settings.snapshot, *(planned.folder for planned in reports))]
-    return [path for files, _ in found for path in files], [path for _, unread in found for path in unread]
+    contents = [files_below(folder) for folder in (settings.snapshot, *(planned.folder for planned in reports))]
+    return [path for files, _ in contents for path in files], [path for _, unread in contents for path in unread]
 
 
 def _stored(db: Database, settings: Settings | None) -> list[Path]:
@@ -201,7 +201,7 @@ def _print_result(done: Forgotten, files: Sequence[Path], settings: Settings | N
 def _input_files_of(
     db: Database, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None
 ) -> list[Path]:
-    """The input files, of the inbox and of the manifest, that have rows of a subject with one of these names."""
+    """The input files (in the inbox or in the manifest) with rows of a subject with one of these names."""
     with db.reading() as con:
         files = {Path(file.path) for file in store.files_read(con)}
     if settings is not None and settings.inbox.is_dir():

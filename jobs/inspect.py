@@ -1,4 +1,4 @@
-"""Say what a file is, and propose the settings that read it. No value of the file is printed.
+"""Describe a file, and propose the settings that read it. No value of the file is printed.
 
 risk-monitor inspect survey.csv
 """
@@ -29,15 +29,15 @@ def command(
 ) -> None:
     """Say what a file is: kind, encoding, columns, shapes of values, and what would be taken of its first 1,000 rows.
 
-    Ends with a block [[feeds]] for the settings and the same as options of `score`, or with what is missing for
-    them. What is given as an option is kept, and the rest is proposed. Values are never printed, only their shapes:
-    9 for a digit, a for a letter.
+    Ends with a block [[feeds]] for the settings and the same as options of `score`, or with the missing information.
+    Given options are kept, and the others are proposed. Values are never printed, only their shapes: 9 for a digit, a
+    for a letter.
     """
     print_inspection(file, inspect_file(file, feed_from_options(**options)))
 
 
 def print_inspection(path: Path, found: Inspection) -> None:
-    """Print what was found, and the settings if they work, else what is missing."""
+    """Print the findings, and the settings if they work, otherwise the missing information."""
     lines = [f"{path}", f"  kind       {found.kind}"]
     if found.encoding:
         lines.append(f"  encoding   {found.encoding}")

@@ -152,14 +152,14 @@ def check(
         bool, typer.Option("--fail-on-missing", help="Exit with 3 when a model has not scored every shard.")
     ] = False,
 ) -> None:
-    """Compare documents and scores shard by shard: what is missing, doubled, foreign or torn."""
+    """Compare documents and scores shard by shard, and report missing, doubled, foreign and torn files."""
     of_lake = Lake(Storage(lake))
     subjects = stored_ids(of_lake, subject, _local_key(lake, key_file)) if subject else ()
-    found = check_lake(of_lake, deep=deep, subjects=subjects)
-    print_check(found, lake)
-    if faults := found.faults:
+    checked = check_lake(of_lake, deep=deep, subjects=subjects)
+    print_check(checked, lake)
+    if faults := checked.faults:
         raise StoreError(f"{lake}: " + ", ".join(f"{len(lines):,} {kind}" for kind, lines in faults.items()))
-    if fail_on_missing and any(model.n_missing for model in found.models):
+    if fail_on_missing and any(model.n_missing for model in checked.models):
         raise typer.Exit(GATE_FIRED)
 
 
@@ -192,7 +192,7 @@ def compact(
     ] = None,
     rows: Annotated[int, typer.Option(min=1, help="About so many documents in a merged shard.")] = MERGED_ROWS,
 ) -> None:
-    """Merge the small shards of closed months, sum their days, and remove what killed commands left."""
+    """Merge the small shards of closed months, sum their days, and remove files that killed commands left."""
     of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder
     with of_lake.storage.only_writer():
         done = compact_lake(of_lake, until.date() if until else utc_now().date(), rows)

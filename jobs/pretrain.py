@@ -54,7 +54,7 @@ LONGEST = 4000
 
 
 class Job(NamedTuple):
-    """Where a run prints, reads and computes, the most texts of each kind, and its seed."""
+    """The console, data folder and device of a run, the largest number of texts of each kind, and the seed."""
 
     console: Console
     data: Path
@@ -136,7 +136,7 @@ def _new_base(job: Job, shape: BaseShape, settings: PretrainSettings, *, both: b
 
 
 def _tune(job: Job, network: Any, tokenizer: Any, symptoms: str, files: dict[str, Path]) -> PromptTemplate:
-    """Tune a base on both questions with every source; the prompt that asks them."""
+    """Tune a base on both questions with every source; returns the prompt that asks them."""
     from monitor.training.checkpoint import EMBEDDED_PROMPT
     from monitor.training.instruction import InstructionSettings, add_symptom_tokens, tune
 
@@ -153,9 +153,9 @@ def _tune(job: Job, network: Any, tokenizer: Any, symptoms: str, files: dict[str
 def tuning_examples(
     data: Path, symptoms: str, files: dict[str, Path], limit: int | None, seed: int = 0
 ) -> Callable[[int], Examples]:
-    """What a base is tuned on in each epoch: symptom texts, composites, comments, ISEAR, SemEval, distilled texts.
+    """The tuning texts of each epoch: symptom texts, composites, comments, ISEAR, SemEval, distilled texts.
 
-    The emotion corpus is not among them, so that the base's answers to it stay zero-shot. No held-out text is.
+    The emotion corpus is left out, so that the base's answers to it stay zero-shot. Held-out texts are left out, too.
 
     Raises:
         DataError: a file is missing or wrong.
@@ -185,7 +185,7 @@ def tuning_examples(
 def read_corpora(data: Path, limit: int | None) -> tuple[list[str], list[str], Comments]:
     """First-person posts, short texts of the emotion corpus and of GoEmotions, and the comments with labels.
 
-    No text of the validation or test split, nor a twin of one, is among them.
+    Texts of the validation and test splits, and twins of such texts, are left out.
 
     Raises:
         DataError: a file is missing.

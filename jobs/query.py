@@ -132,7 +132,7 @@ def _plain_message(message: str) -> str:
 
 
 def _unique_names(names: list[str]) -> list[str]:
-    """The names, a second `n` as n_1 (as in DuckDB's subqueries), because a JSON object holds each name once."""
+    """Unique names, which JSON objects need: a second `n` becomes n_1, as in DuckDB's subqueries."""
     unique: dict[str, None] = {}
     for name in names:
         candidates = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(1)))

@@ -7,7 +7,7 @@ risk-monitor report --config risk-monitor.toml              every report that th
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -62,7 +62,7 @@ def command(
         str,
         typer.Option(
             help="aggregate: no single people; people: also single people by code, unless they are too few; case: "
-            "for those who may see single people, whatever their number."
+            "for those who may see single people, even if they are few."
         ),
     ] = Options.mode,
     roster: Annotated[
@@ -80,7 +80,7 @@ def command(
 ) -> None:
     """Write the offline risk report of a database: HTML pages, PNG and SVG."""
     if config is not None:
-        if ignored := given_options(context, but=("config",)):
+        if ignored := options_beside_config(context):
             raise ConfigError(f"--config names database, folders and reports; leave out {' and '.join(ignored)}")
         write_all(config)
         return
@@ -110,13 +110,12 @@ def command(
     _print(write_report(database, out, as_of and as_of.date(), model, options, names=names))
 
 
-def given_options(context: typer.Context, but: Sequence[str]) -> list[str]:
-    """The options that the command line names, beside `but`, in their order."""
+def options_beside_config(context: typer.Context) -> list[str]:
+    """The options given on the command line, in their order, without --config."""
     return [
         parameter.opts[0]
         for parameter in context.command.params
-        if parameter.name not in but
-        and parameter.name is not None
+        if parameter.name not in (None, "config")
         and getattr(context.get_parameter_source(parameter.name), "name", None) == "COMMANDLINE"
     ]
 

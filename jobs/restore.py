@@ -32,9 +32,9 @@ SETTINGS = "risk-monitor.toml"
 
 
 class Places(NamedTuple):
-    """Where a restored database and its key belong.
+    """The places of a restored database and of its key.
 
-    `outside` is the `db` of the settings if it leads out of the folder; then they do not name this database.
+    `outside` is the `db` of the settings if it leads out of the folder; the settings then name another database.
     """
 
     database: Path
@@ -45,16 +45,17 @@ class Places(NamedTuple):
 def restore(source: Path, folder: Path) -> Database:
     """Copy the files of a backup into a folder, where none of them may exist; returns the database.
 
-    They appear when all of them are copied. An older database is brought up to date. It lies where the settings in
-    the backup say, relative to the folder, or in the folder itself if they name a place outside of it.
+    The files appear once all of them are copied. An older database is brought up to date. The database goes where the
+    settings in the backup say, relative to the folder. If they name a place outside of the folder, it goes into the
+    folder itself.
 
     Args:
         source: a folder that `backup` wrote.
-        folder: where to; created if it is missing.
+        folder: the folder to restore into; created if it is missing.
 
     Raises:
         DataError: `source` is no backup, or a file of it is missing or was changed.
-        ConfigError: a file exists in `folder`, or a part of an earlier database, or a file cannot be written.
+        ConfigError: a file, or a part of an earlier database, exists in `folder`, or a file cannot be written.
         StoreError: the disk is full.
     """
     contents = _read_contents(source)
@@ -84,10 +85,11 @@ def restore(source: Path, folder: Path) -> Database:
 
 
 def _check_places(source: Path, targets: Mapping[str, Path], database: str) -> None:
-    """Check that the database's place is its own, and a name that a database may have.
+    """Check that no other file of the backup goes to the database's place, and that its name is valid.
 
     Raises:
-        DataError: the settings in the backup name the place of another of its files. StoreError: no such name.
+        DataError: the settings in the backup name the place of another of its files. StoreError: the name is not
+        valid.
     """
     Database(targets[database])  # checks the name, which may be too long
     if [*targets.values()].count(targets[database]) > 1:
@@ -98,7 +100,7 @@ def _check_places(source: Path, targets: Mapping[str, Path], database: str) -> N
 
 
 def _move(unfinished: Path, targets: Mapping[str, Path]) -> None:
-    """Move the copied files to their places: all of them, or after an error none."""
+    """Move the copied files to their places; after an error none of them stays there."""
     moved: list[Path] = []
     try:
         for name, target in targets.items():
@@ -130,7 +132,7 @@ def places(source: Path, folder: Path) -> Places:
 
 
 def _inside(folder: Path, named: str) -> Path | None:
-    """The place in a folder that settings there name; None if it lies outside."""
+    """The path that the settings in a folder name; None if it is outside of the folder."""
     place = Path(os.path.normpath(os.path.expanduser(named)))  # noqa: PTH111
     if "\0" in named or place.is_absolute() or place.parts[:1] in ((), ("..",)):
         return None
@@ -138,10 +140,10 @@ def _inside(folder: Path, named: str) -> Path | None:
 
 
 def _check_no_rest(database: Path) -> None:
-    """Check that no log of an earlier database lies where this one will: its rows would come into the restored one.
+    """Check that there is no log of an earlier database in this place, because its rows would enter the restored one.
 
     Raises:
-        ConfigError: one does.
+        ConfigError: there is such a log.
     """
     for rest in companions(database):
         if rest.exists() or rest.is_symlink():
@@ -152,10 +154,10 @@ def _check_no_rest(database: Path) -> None:
 
 
 def _read_contents(source: Path) -> dict[str, Any]:
-    """The table of contents of a backup; every name in it is the name of a file in its folder.
+    """The table of contents of a backup. Every name in it is the name of a file in its folder.
 
     Raises:
-        DataError: there is none, or a file that it names is no plain file.
+        DataError: there is no table of contents, or it names something other than a plain file.
     """
     try:
         if not (source / CONTENTS).is_file():  # a pipe would be waited for
@@ -179,16 +181,16 @@ def command(
     to: Annotated[Path, typer.Option(help="Folder for database and settings.")],
 ) -> None:
     """Check a backup and copy it into a folder; no file there is replaced."""
-    found = places(source, to)
+    restored = places(source, to)
     db = restore(source, to)
     with db.reading() as con:
         needs_key = read_fingerprint(con) not in (None, PLAIN)
     if needs_key:
-        print_note(f"bring the key back as well: {found.key_file}")
-    if found.outside is not None:
+        print_note(f"bring the key back as well: {restored.key_file}")
+    if restored.outside is not None:
         print_warning(
-            f'{to / SETTINGS} still says db = "{found.outside}", a place outside {to}: write db = "{db.path.name}" '
-            "there, or the next night does not find the restored database"
+            f'{to / SETTINGS} still says db = "{restored.outside}", a place outside {to}: write '
+            f'db = "{db.path.name}" there, or the next night does not find the restored database'
         )
     print_note(NOT_A_DIAGNOSIS)
     typer.echo(str(db))

@@ -2,8 +2,8 @@
 
 risk-monitor schedule --config risk-monitor.toml
 
-Each job is a process of its own, so that its end frees all memory, also that of the GPU. One run at the start makes
-up for all missed nights. On SIGTERM or Ctrl-C the job finishes its current chunk first.
+Each job is a separate process, whose end frees all memory, including the GPU's. One run at the start makes up for all
+missed nights. On SIGTERM or Ctrl-C the job finishes its current chunk first.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class CronTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no type
 
 
 class Scheduler(BlockingScheduler):  # type: ignore[misc]
-    """Checks the clock at least once a minute, and corrects a next night that a wrong clock put too late."""
+    """Checks the clock at least once a minute, and corrects a next run that a wrong clock made too late."""
 
     def _process_jobs(self) -> float:
         for job in self.get_jobs():
@@ -101,7 +101,7 @@ class Jobs:
 
     Args:
         commands: the words of each.
-        folder: where they run: that of the settings file, to which their paths are relative.
+        folder: the working folder of the jobs, which is that of the settings file; their paths are relative to it.
     """
 
     def __init__(self, commands: list[list[str]], folder: Path) -> None:
@@ -224,11 +224,12 @@ def systemd(cron: Cron, commands: list[list[str]], settings: Settings, folder: P
     Args:
         cron: the due times.
         commands: the words of each job.
-        settings: whose folders the service may write to; without `notify` and lakes elsewhere it has no network.
+        settings: the service may write to their folders; it has a network only for `notify` and for lakes in an
+            object store.
         folder: of the settings file.
 
     Raises:
-        ConfigError: a folder is missing, and so are all above it.
+        ConfigError: a folder and all folders above it are missing.
     """
     starts = "\n".join(f"ExecStart={_systemd_words([*INSTALLED, *words])}" for words in commands)
     written = sorted({_nearest(place) for place in written_folders(settings, commands, folder)})
@@ -265,13 +266,13 @@ WantedBy=timers.target
 
 def _nearest(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists: systemd cannot let a service write to a missing one."""
-    found = next(path for path in (folder, *folder.parents) if path.exists())
-    if found == Path(found.anchor):
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    if existing == Path(existing.anchor):
         raise ConfigError(
-            f"{folder}: none of the folders above it exists, and the service may not write to {found}; make it with "
-            f"mkdir -p {shlex.quote(str(folder))}, then print the unit again"
+            f"{folder}: none of the folders above it exists, and the service may not write to {existing}; make it "
+            f"with mkdir -p {shlex.quote(str(folder))}, then print the unit again"
         )
-    return found
+    return existing
 
 
 def _in_quotes(path: Path) -> str:
@@ -279,7 +280,7 @@ def _in_quotes(path: Path) -> str:
 
 
 def _systemd_path(path: str | Path) -> str:
-    """A path outside a command line, where a dollar sign is no variable."""
+    """A path outside a command line, where a dollar sign does not begin a variable."""
     return str(path).replace("%", "%%")
 
 

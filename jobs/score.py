@@ -40,7 +40,7 @@ def command(
     on_change: Annotated[
         str | None,
         typer.Option(
-            help="What becomes of a known doc_id with another time or text: reject, replace or keep_both "
+            help="Treatment of a known doc_id with another time or text: reject, replace or keep_both "
             "(default: that of the settings, else reject)."
         ),
     ] = None,

@@ -1,4 +1,4 @@
-"""Whether the runs are in order: a few lines for people, an exit code for monitoring tools.
+"""Print whether the runs are in order: a few lines for people, an exit code for monitoring tools.
 
 risk-monitor status --db risk.duckdb        exit code 0: in order · 3: late, failed or red · 2: your mistake
 """
@@ -29,7 +29,7 @@ def read_health(db: Database, late_hours: float, now: dt.datetime | None = None)
 
     Args:
         db: the database.
-        late_hours: from so many hours on the last run is late.
+        late_hours: the last run is late if it ended this many hours ago.
         now: UTC; None: the time now.
 
     Raises:

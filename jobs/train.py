@@ -99,8 +99,8 @@ def command(
     size = f"{_size(prepared)}, {count(settings.epochs, 'epoch')}"
     console.print(f"training on {target.type}: {size}\nleft out: {described(prepared.left_out)}")
     validation = _validation(prepared)
-    told, epoch = _reporter(console), trainable_epoch(prepared, encoder)
-    result = fit(network, encoder, epoch, validation, settings, told, continued=bool(adapter))
+    report, epoch = _reporter(console), trainable_epoch(prepared, encoder)
+    result = fit(network, encoder, epoch, validation, settings, report, continued=bool(adapter))
     fitted = fit_answers(network, encoder, prepared, chosen.calibration, settings.max_text_tokens, console.print)
     save_model(network, source, out, name=out.resolve().name, prompt=prompt, **fitted._asdict())
     np.save(out / "training_list.npy", np.union1d(seen, training_list(prepared.texts)))
@@ -110,7 +110,7 @@ def command(
 
 
 def _validation(prepared: Prepared) -> Examples:
-    """The texts held out of both questions."""
+    """The held-out texts of both questions."""
     from monitor.corpora.examples import Examples
 
     emotions = Examples.from_labels(prepared.validation.texts, prepared.validation.labels)
@@ -118,14 +118,15 @@ def _validation(prepared: Prepared) -> Examples:
 
 
 def _print_start(console: Console, source: ModelFolder, prepared: Prepared, seen: npt.NDArray[np.uint64]) -> None:
-    """Tell what the model that training continues from has seen and what is not taken over."""
+    """Print how many validation texts the model of --start was trained on, and which of its parts are not kept."""
     known = len(np.intersect1d(seen, training_list(prepared.validation.texts)))
     console.print(
         f"continues from {source.manifest.name}, which was trained on {known:,} of the "
         f"{count(len(prepared.validation.texts), 'validation text')}"
     )
     if source.manifest.prompt.symptoms and not prepared.symptoms:
-        console.print("its symptoms question is left out, for nothing here teaches it; --symptoms embedded keeps it")
+        reason = "because nothing here teaches it; --symptoms embedded keeps it"
+        console.print(f"its symptoms question is left out, {reason}")
 
 
 def _last_line(fitted: Fitted, seconds: float, out: Path) -> str:
@@ -151,7 +152,7 @@ def _best(result: TrainResult) -> str:
         return f"validation {measured}: no step was better than the adapter it began with, which is kept"
     before = {"macro-F1": "macro_f1", "symptoms AUROC": "symptoms_auroc"}
     began = " and ".join(f"{name} {result.before[key]:.4f}" for name, key in before.items() if key in result.before)
-    return f"best validation {measured} at step {result.best_step:,}; it began with {began}"
+    return f"best validation {measured} at step {result.best_step:,}; before training {began}"
 
 
 def _reporter(console: Console) -> Callable[[dict[str, float]], None]:

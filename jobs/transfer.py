@@ -6,7 +6,7 @@ Most real text is neutral, so the first question is how often a neutral comment 
 well the answers tell the two sides of each contrast apart (see monitor/corpora/contrasts.py), over all texts and
 within fifths of their length, and by how much they beat the best of four cheap baselines: length, first-person words,
 VADER, and TF-IDF with logistic regression that was fitted on the other sources (leave one source out). Texts of a
-contrast that stand in the model's training list are left out and counted.
+contrast that are in the model's training list are left out and counted.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def command(
 
 
 def _counts(sizes: Mapping[str, int], left_out: Mapping[str, int]) -> str:
-    """What was measured, and what was left out, if anything."""
+    """The numbers of measured and of left-out texts."""
     counts = ", ".join(f"{n:,} {kind}" for kind, n in sizes.items())
     if not left_out:
         return counts
@@ -99,7 +99,7 @@ def _counts(sizes: Mapping[str, int], left_out: Mapping[str, int]) -> str:
 def _without_trained(
     contrasts: Sequence[Contrast], trained: npt.NDArray[np.uint64]
 ) -> tuple[list[Contrast], dict[str, int]]:
-    """The contrasts without texts of the training list, and how many each has lost, by name, if any."""
+    """The contrasts without texts of the training list, and the number of texts removed from each, by name."""
     left = [contrast.without(is_listed(contrast.texts, trained)) for contrast in contrasts]
     lost = {one.name: len(one.texts) - len(rest.texts) for one, rest in zip(contrasts, left, strict=True)}
     return left, {name: n for name, n in lost.items() if n}
@@ -138,7 +138,7 @@ def _answers(contrast: Contrast, scorer: Scorer) -> dict[str, npt.NDArray[np.flo
 
 
 def _baselines(contrast: Contrast, contrasts: Sequence[Contrast]) -> dict[str, npt.NDArray[np.float64]]:
-    """Scores of the cheap baselines; a baseline that cannot be had is left out."""
+    """Scores of the cheap baselines; a baseline that cannot be computed is left out."""
     others = [other for other in contrasts if other.source != contrast.source and len(other.texts) >= LEAST_TEXTS]
     train = [text for other in others for text in other.texts]
     labels = np.concatenate([np.zeros(0, np.bool_), *(other.positive for other in others)])

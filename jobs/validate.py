@@ -66,7 +66,7 @@ def validate(
     no_key = no_key if counts["n_unknown"] else ""
     if used.is_empty():
         raise DataError(
-            f"{file}: no outcome has {rules.min_texts} texts in the {window} days to it ({_told(counts)}){no_key}"
+            f"{file}: no outcome has {rules.min_texts} texts in the {window} days to it ({_in_words(counts)}){no_key}"
         )
     if no_key:
         print_warning(f"{file}: {counts['n_unknown']:,} outcomes of subjects without a score{no_key}")
@@ -97,13 +97,13 @@ def _with_scores(
     signal: str,
     window: int,
 ) -> tuple[pl.DataFrame, str]:
-    """The outcomes beside the mean signal before them, and the end of a message if the key is not here."""
+    """The outcomes with the mean signal before them, and the end of a message if the key is missing."""
     with db.reading() as con:
         recorded = read_fingerprint(con)
         pseudonyms = open_key(recorded, key_file)
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
-        found = known_ids(outcomes["subject_id"].to_list(), known, pseudonyms, ids)
-        frame = outcomes.with_columns(pl.col("subject_id").replace(found))
+        stored = known_ids(outcomes["subject_id"].to_list(), known, pseudonyms, ids)
+        frame = outcomes.with_columns(pl.col("subject_id").replace(stored))
         con.register("outcomes", frame.select("number", "subject_id", "day"))
         scores = query(con, "queries/outcome_scores", model_id=model_id, signal=signal, window_days=window)
     joined = frame.join(scores, on="number", maintain_order="left")
@@ -111,7 +111,7 @@ def _with_scores(
 
 
 def _usable(joined: pl.DataFrame, min_texts: int) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The outcomes with enough texts before them, and the numbers of the others by reason."""
+    """The outcomes with enough texts before them, and the number of other outcomes by reason."""
     unknown = joined["first_day"].is_null()
     before = (joined["day"] < joined["first_day"]).fill_null(False)
     few = ~unknown & ~before & (joined["n_texts"] < min_texts)
@@ -119,7 +119,7 @@ def _usable(joined: pl.DataFrame, min_texts: int) -> tuple[pl.DataFrame, dict[st
     return joined.filter(~unknown & ~before & ~few), counts
 
 
-def _told(counts: dict[str, int]) -> str:
+def _in_words(counts: dict[str, int]) -> str:
     return "; ".join(f"{n:,} {outcomes_page.LEFT_OUT[name]}" for name, n in counts.items() if n)
 
 
@@ -167,8 +167,8 @@ def command(
 ) -> None:
     """Compare the scores with clinical outcomes: AUROC, sensitivity and specificity at the alert line, correlations.
 
-    The line is `threshold` of the settings, on the mean signal of the window. Intervals count subjects. Under 30
-    subjects everything is undefined.
+    The line is `threshold` of the settings, on the mean signal of the window. Intervals count subjects. With fewer
+    than 30 subjects everything is undefined.
     """
     if not 1 <= window <= 366:
         raise ConfigError(f"--window {window}: give 1 to 366 days")

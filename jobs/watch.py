@@ -1,4 +1,4 @@
-"""Near real time: check the inbox every few seconds, and run the steps of a night on the new files.
+"""Near real time: check the inbox every few seconds, and run the steps of a night on new files.
 
 risk-monitor watch --config risk-monitor.toml --every 30
 
@@ -32,11 +32,11 @@ from monitor.settings import Settings, load_settings
 def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, report: bool = False) -> None:
     """Run once at the start and whenever the inbox has changed, until SIGTERM or Ctrl-C.
 
-    An inbox that is away for a while, as a network folder may be, is waited for.
+    If the inbox is missing for a while (a network folder, for example), it waits.
 
     Raises:
         DataError: the inbox cannot be read at the start.
-        Stopped: SIGTERM or Ctrl-C came; what had come in is scored up to the last chunk.
+        Stopped: SIGTERM or Ctrl-C came; new texts are scored up to the last chunk.
     """
     list_inbox(settings.inbox)
     last_state: dict[Path, tuple[int, float] | None] | None = None

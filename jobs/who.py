@@ -1,4 +1,4 @@
-"""Say whom a code of the report names, or which code names a person; each use is logged.
+"""Name the person behind a code of the report, or the code of a person. Each use is logged.
 
 risk-monitor who Bako7 --db risk.duckdb                       the pseudonym behind a code
 risk-monitor who Bako7 --db risk.duckdb --roster roster.csv   the name, for the holder of the key
@@ -29,11 +29,11 @@ from monitor.privacy.codes import Named, find_person, give_missing_codes
 def who(
     db: Database, word: str, key_file: Path, roster_file: Path | None, rules: IdRules | None = None
 ) -> tuple[Named, str | None]:
-    """The person whom a code, an id or a pseudonym names, and their name in the roster; logged before it is returned.
+    """The person of a code, id or pseudonym, and their name in the roster. The use is logged before this returns.
 
     Raises:
         DataError: nobody has this code or id, or the roster cannot be used. StoreError: the database cannot be
-        written, so that nothing would be logged. ConfigError: the key cannot be read.
+        written, so the use could not be logged. ConfigError: the key cannot be read.
     """
     give_missing_codes(db)
     with db.reading() as con:
@@ -61,7 +61,7 @@ def command(
         typer.Option(help="Settings in TOML, with database and key (default: risk-monitor.toml here)."),
     ] = None,
 ) -> None:
-    """Say whom a code names, or which code names a person.
+    """Name the person behind a code, or the code of a person.
 
     Codes lead to pseudonyms. Only a roster leads to names, and only with the key of the database. Each use is written
     to the table access_log before anything is printed.

@@ -1,6 +1,35 @@
 """Risk monitor: score short texts with a 4-bit LoRA language model, keep the scores in DuckDB, and report the trend.
 
 A research and support tool; never a diagnosis.
+
+The folders, in the order of the pipeline:
+
+    intake       rows of input files become documents, or rejects with a reason (documents.py)
+    privacy      pseudonyms of ids, codes of people, retention, forgetting
+    database     DuckDB: connections, schema, and the tables of documents, scores and runs
+    model        prompt, labels, calibration and identity of a model
+    scoring      texts become probabilities
+    crisis       the list of crisis wording, and the rules that hold a match back
+    alerts       the early-warning rules, and the states of an alert
+    windows      rolling windows and the forecast
+
+The folders beside the pipeline:
+
+    training, corpora       train a model, and the texts for it
+    evaluation, benchmark   measure answers, alerts and speed
+    explanation             the words that an answer rests on
+    lake                    Parquet files instead of one database, for many machines
+    demo, assets            the synthetic feed; the built-in model and other data files
+
+The files beside the folders:
+
+    labels.py                           emotions, risk levels, criteria; P(risk) is summed here
+    settings.py, settings_tables.py     risk-monitor.toml
+    cron.py                             when runs are due
+    errors.py                           errors that a user can correct
+    output_files.py, regular_files.py, scratch_folder.py, small_tables.py     files to write and to read
+
+Only model, scoring, training and benchmark may import torch (tests/whole/test_layers.py).
 """
 
 from importlib import import_module

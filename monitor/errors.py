@@ -14,7 +14,7 @@ and exits with 2. Any other exception is a bug, with exit code 1.
 
 from errno import EDQUOT, EFBIG, ENOSPC
 
-DISK_FULL = "the disk is full, or this user may write no more; make room and run again, committed rows are kept"
+DISK_FULL = "the disk is full, or this user's quota is used up; make room and run again, committed rows are kept"
 
 
 class MonitorError(Exception):

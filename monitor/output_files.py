@@ -45,7 +45,8 @@ class OutputFiles:
         self._list = folder / f"{LIST_PREFIX}{kind}"
         if self._list.exists() and not self._list.is_file():
             raise ConfigError(
-                f"{self._list}: risk-monitor keeps a list in a file of this name, and this is none; move it away"
+                f"{self._list}: risk-monitor keeps a list in a file of this name, but this file is not a "
+                "list; move it away"
             )
         self._listed = self._list.is_file()
         if self._listed:
@@ -61,11 +62,11 @@ class OutputFiles:
 
     @property
     def paths(self) -> list[Path]:
-        """The files in the list, whether they exist or not."""
+        """The files in the list; they need not exist."""
         return [self.folder / name for name in sorted(self._names)]
 
     def check(self, paths: Iterable[Path]) -> None:
-        """Check that each of these files is missing or one of ours. We write no links, and nothing through them.
+        """Check that each of these files is missing or one of ours. A link is never ours.
 
         Raises:
             ConfigError: a file is somebody else's.
@@ -91,7 +92,7 @@ class OutputFiles:
             self._save()
 
     def keep_only(self, paths: Iterable[Path]) -> None:
-        """Remove those of our files that are not among `paths`, and shorten the list to `paths`.
+        """Remove our files except `paths`, and shorten the list to `paths`.
 
         Raises:
             OSError: a file cannot be removed, or the list cannot be written.

@@ -1,4 +1,4 @@
-"""Files that a user names: a pipe would be waited for without an end, and a device such as /dev/zero has none."""
+"""Files that a user names. A run would wait for ever at a pipe, and a device such as /dev/zero has no end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitor.errors import DataError, MonitorError
 
 
 def require_regular(path: Path, error: type[MonitorError] = DataError) -> None:
-    """Refuse a pipe, a socket or a device; what is missing, or a folder, is left to whoever opens it.
+    """Refuse a pipe, a socket or a device. A missing file or a folder is left to the code that opens it.
 
     Args:
         path: as the user named it.

@@ -1,4 +1,4 @@
-"""Temporary folders for files that hold texts of people, which no killed process leaves for good."""
+"""Temporary folders for files with people's texts. What killed processes leave behind is removed later."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ LEFT_AFTER_S = 3600.0  # a process in a container of the same name cannot be see
 def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A folder below `parent` that only its owner can read, removed at the end.
 
-    Its name holds the machine and the process, so that the next one removes what processes of this machine left that
-    were killed more than an hour ago.
+    Its name holds the machine and the process. By it the next process of this machine finds and removes folders of
+    processes that were killed more than an hour ago.
 
     Raises:
         OSError: the folder cannot be made.
@@ -31,7 +31,7 @@ def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def left_folders(parent: Path, prefix: str) -> list[Path]:
-    """The folders below `parent` whose process is not seen to run on this machine: it was probably killed."""
+    """The folders below `parent` whose process does not run on this machine any more; it was probably killed."""
     name = re.compile(rf"{re.escape(prefix)}{re.escape(_machine())}-(\d+)-\w+")
     matches = [(folder, name.fullmatch(folder.name)) for folder in sorted(parent.glob(f"{prefix}*"))]
     return [folder for folder, match in matches if match is not None and not _runs(int(match[1]))]

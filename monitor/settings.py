@@ -77,30 +77,32 @@ class Settings(BaseSettings):
         "auto", description="decoded once (dense), at each use (nf4: less memory), or as memory allows"
     )
     max_pieces: Count = Field(
-        64, description="most pieces of a long text that are scored, of 200 tokens at most; the rest is not read"
+        64, description="largest number of pieces of a long text, up to 200 tokens each; the rest is not read"
     )
     snapshot: Path = Field(Path("out/snapshot"), description="folder of the read-only copy for analysts")
     snapshot_texts: bool = Field(False, description="keep texts in the read-only copy")
     snapshot_group: str | None = Field(None, description="group of users who may read the read-only copy")
     snapshot_parquet: bool = Field(False, description="publish the scores by month as Parquet, too")
-    chunk_rows: Count = Field(20_000, description="most texts between two commits, which come every 30 seconds or so")
-    settle_s: Seconds = Field(5.0, description="a file that changes while this is waited is left for later")
+    chunk_rows: Count = Field(
+        20_000, description="largest number of texts between two commits, about 30 seconds apart"
+    )
+    settle_s: Seconds = Field(5.0, description="seconds; a file that changes in this time is left for the next run")
     time_zone: Zone = Field("UTC", description="zone of the times that a run prints")
-    threshold: Probability = Field(0.40, description="alert line: a subject's mean P(high risk) over 7 days")
-    min_texts: Count = Field(5, description="texts in a week that a subject needs to be held to the line")
+    threshold: Probability = Field(0.40, description="alert line for a subject's mean P(high risk) over 7 days")
+    min_texts: Count = Field(5, description="texts in a week that a subject needs to be compared with the line")
     min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")
     pseudonyms: bool = Field(True, description="keep keyed hashes of subject and document ids, not the ids")
     key_file: Path | None = Field(None, description="key of the pseudonyms; default: beside the database")
     text_days: TextDays | None = Field(None, description="days that texts are kept; scores stay; default: always")
     notify: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
-        (), description="Apprise URLs told of alerts and failed runs"
+        (), description="Apprise URLs that receive alerts and failed runs"
     )
-    late_hours: Hours = Field(26.0, description="hours since the last finished run from which status says late")
+    late_hours: Hours = Field(26.0, description="hours after the last finished run from which status says late")
     schedule: Schedule = Field(default_factory=Schedule, description="when jobs run, and which")
     alerts: AlertRules = Field(default_factory=AlertRules, description="the early-warning rules")
     on_change: OnChange = Field(
-        "reject", description='a row with a used doc_id, but another time or text: "reject", "replace" or "keep_both"'
+        "reject", description='a row with a used doc_id and another time or text: "reject", "replace" or "keep_both"'
     )
     ids: IdRules = Field(default_factory=IdRules, description="differences between ids that mean nothing here")
     quality: Quality = Field(default_factory=Quality, description="limits of the input's quality")
@@ -174,7 +176,7 @@ class Settings(BaseSettings):
         }
 
     def model_with(self, **options: Any) -> dict[str, Any]:
-        """`model_choice`, in which an option of the command line that is given (not None) takes its place."""
+        """`model_choice`, with the options of the command line that are given (not None) in place of its values."""
         return {**self.model_choice, **{name: value for name, value in options.items() if value is not None}}
 
     @property
@@ -218,7 +220,7 @@ def load_settings(config: Path | None = None) -> Settings:
 
 
 def load_variables() -> Settings:
-    """Settings of the variables alone, for a database that the file is not about.
+    """Settings from the variables alone, for a database that the settings file does not name.
 
     Raises:
         ConfigError: a variable has no such setting, or a wrong value.
@@ -271,7 +273,10 @@ def _read(config: Path) -> dict[str, Any]:
 
 
 def _beside(folder: Path, path: object) -> object:
-    """A path of the file, relative to its folder; what begins with `~`, or is no path, is left to its check."""
+    """A path of the file, relative to its folder.
+
+    A value that begins with `~`, or is not a path, is left as it is.
+    """
     return folder / path if isinstance(path, str | Path) and not str(path).startswith("~") else path
 
 

@@ -1,4 +1,4 @@
-"""Tables of the settings, and the kinds of their values: [schedule], and each of [[reports]]."""
+"""The tables [schedule] and [[reports]] of the settings, and the types of their values."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def number_faults(
 ) -> Iterator[tuple[tuple[int | str, ...], str]]:
     """Place and fault of each number that was given as true or false, and of each whole number beyond MOST.
 
-    pydantic takes true for 1, so `threshold = true` would be a line that nobody reaches.
+    pydantic reads true as 1, so `threshold = true` would be a limit that nobody reaches.
 
     Args:
-        given: the value in the file, or in the variables; None: it is not from there.
+        given: the value in the file or in a variable; None if it is from neither.
         taken: what pydantic made of it.
-        place: where it stands.
+        place: its position in the settings.
     """
     if isinstance(given, bool) and not isinstance(taken, bool):
         yield place, "give a number, not true or false"
@@ -92,7 +92,7 @@ class Report(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     mode: Literal["aggregate", "people", "case"] = Field(
-        "people", description="aggregates alone; also people by code; or for those who may see single people"
+        "people", description="aggregates only; also people by code; or for those who may see single people"
     )
     name: str | None = Field(None, pattern=r"^[\w-]+$", description="its name; default: the mode")
     folder: Path | None = Field(None, description="its folder; default: a folder of its name beside `out`")

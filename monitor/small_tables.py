@@ -22,7 +22,7 @@ _MOST_BYTES = 2**27  # of a cell; Python's own limit, 128 KiB, is shorter than t
 def read_small_table(path: Path, columns: Sequence[str], what: str) -> pl.DataFrame:
     """The cells of these columns as text, null where empty, and the number of each row (ROW; the header is row 1).
 
-    A column that the file lacks is left out. Lines without any filled cell are skipped, and count as rows.
+    A column that the file lacks is left out. Empty lines are skipped, but count as rows.
 
     Args:
         path: a CSV in UTF-8.
@@ -81,5 +81,5 @@ def _rows(path: Path, text: str, what: str) -> list[list[str]]:
             f"{path}, line {reader.line_num}: not a CSV ({error}); check its quotation marks and line ends"
         ) from error
     if not rows or not any(rows[0]):
-        raise DataError(f"{path}: not a CSV, for its first line is empty; give {what}")
+        raise DataError(f"{path}: not a CSV, because its first line is empty; give {what}")
     return rows

@@ -6,6 +6,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports huggingface_hub
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "2")  # torch reads it at import; more only slows tiny tensors
 
+import atexit
 import gc
 import json
 import shutil
@@ -30,13 +31,8 @@ hypothesis_settings.load_profile("untimed")
 
 def pytest_collection_finish() -> None:
     """Take what is imported out of garbage collection, each pass of which took 0.4 s to go through it."""
-    gc.collect()
     gc.freeze()
-
-
-def pytest_unconfigure() -> None:
-    """Give them back, so that the interpreter can end in order."""
-    gc.unfreeze()
+    atexit.register(gc.unfreeze)  # so that the interpreter can end in order
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -111,7 +111,7 @@ def exit_with_code(call: Callable[[], object]) -> None:
 
 
 def _require_working_folder() -> None:
-    """Check that the working folder is there; without it each path, and each library, fails in its own way.
+    """Check that the working folder exists. Without it, paths and libraries fail in many different ways.
 
     Raises:
         ConfigError: it was removed.
@@ -125,7 +125,7 @@ def _require_working_folder() -> None:
 
 
 def _exit_with_error(message: str) -> NoReturn:
-    """Exit with a line that tells the user what to mend."""
+    """Exit with a line that says what the user should correct."""
     print_line(Text(f"risk-monitor: {' '.join(without_control_characters(message).split())}", style="red"))
     sys.exit(USER_ERROR)
 

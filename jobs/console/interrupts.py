@@ -34,8 +34,8 @@ class Stopped(Exception):  # noqa: N818  (it is no error)
 def stoppable() -> Iterator[None]:
     """Inside the block SIGTERM and the first Ctrl-C do not end the process; the next `raise_if_stopped` raises.
 
-    An inner block changes nothing, nor does a block in another thread, where Python receives no signals. A signal
-    that is ignored stays ignored.
+    An inner block changes nothing. A block in another thread changes nothing either, because Python receives no
+    signals there. A signal that is ignored stays ignored.
     """
     global _requested_signal
     if signal.getsignal(signal.SIGTERM) is _request_stop or threading.current_thread() is not threading.main_thread():
@@ -53,8 +53,8 @@ def stoppable() -> Iterator[None]:
 def ending_at_once() -> Iterator[None]:
     """Inside the block, within `stoppable`, a signal ends the process: there is no chunk to finish yet.
 
-    A model's files may make a library compute without end, and then no handler in Python would run. So SIGTERM has
-    the system's own effect, and Ctrl-C raises KeyboardInterrupt.
+    A model's files may make a library compute for ever, and then no Python handler runs. So SIGTERM has its default
+    effect, and Ctrl-C raises KeyboardInterrupt.
 
     Raises:
         Stopped: a signal came before the block.
@@ -69,7 +69,7 @@ def ending_at_once() -> Iterator[None]:
 
 @contextmanager
 def _handled(handlers: Mapping[int, Any]) -> Iterator[None]:
-    """Inside the block these signals have these handlers, but for those that are ignored."""
+    """Install these signal handlers for the length of a block; ignored signals stay ignored."""
     before = {number: signal.getsignal(number) for number in handlers}
     for number, handler in handlers.items():
         if before[number] != signal.SIG_IGN:

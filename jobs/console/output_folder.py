@@ -31,13 +31,13 @@ def claim_folder(out: Path, option: str = "--out") -> None:
 def claim_files(out: Path, kind: str, names: Sequence[str], marks: Sequence[str] = ()) -> OutputFiles:
     """Make the folder of --out, and check that each of these files is missing or was written by us.
 
-    Whoever writes them calls `claim` of the result just before.
+    Before writing them, call `claim` of the result.
 
     Args:
         out: the folder.
         kind: of the files, as `OutputFiles` takes it.
         names: of the files.
-        marks: what the first file holds if a version without lists wrote it.
+        marks: text in the first file by which a version without lists is recognised.
 
     Raises:
         ConfigError: a file is somebody else's, or the folder cannot be written. StoreError: the disk is full.
@@ -52,7 +52,7 @@ def claim_files(out: Path, kind: str, names: Sequence[str], marks: Sequence[str]
 
 
 def _earlier_files(out: Path, names: Sequence[str], marks: Sequence[str]) -> Iterator[Path]:
-    """The files of a version without lists, recognised by what the first of them, and each page, holds."""
+    """The files of a version without lists, recognised by the text of the first file and of each page."""
     with suppress(OSError, UnicodeDecodeError):
         text = (out / names[0]).read_text("utf-8")
         if marks and all(f'"{mark}"' in text for mark in marks):

@@ -21,7 +21,7 @@ def progress(activity: str, unit: str, total: int | None = None) -> Iterator[Adv
     Args:
         activity: such as "scoring".
         unit: such as "texts".
-        total: number of units; None: unknown.
+        total: number of units; None if it is unknown.
     """
     console = Console(stderr=True)
     if not console.is_terminal:

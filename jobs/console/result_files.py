@@ -46,7 +46,8 @@ class Format(StrEnum):
 def safe_cell(value: object) -> object:
     """A text that a spreadsheet would run as a formula, with an apostrophe before it; other values as they are.
 
-    So does each part of a text after a semicolon, tab, bar or line break, where a spreadsheet may split it.
+    Each part of a text after a semicolon, tab, bar or line break is treated in the same way, because a spreadsheet
+    may split the text there.
     """
     if not isinstance(value, str):
         return value
@@ -63,7 +64,7 @@ def write_rows(
         names: of the columns.
         parts: the rows, some at a time.
         style: CSV or JSON.
-        out: where to.
+        out: the stream to write to.
         safe_csv: as `safe_cell`.
     """
     n = 0

@@ -1,4 +1,4 @@
-"""Statements that only read: what `query` runs, and within which limits."""
+"""Statements that only read, as `query` runs them, and their limits."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def check_statement(con: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statemen
     """The single statement of `sql`, which only reads.
 
     Raises:
-        DataError: it is none or several, or could change something. duckdb.Error: it cannot be parsed.
+        DataError: there is no statement or several, or it could change something. duckdb.Error: it cannot be parsed.
     """
     statements = con.extract_statements(sql)
     if not statements:  # nothing but spaces and comments
@@ -50,7 +50,7 @@ def check_statement(con: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statemen
 
 
 def _check_explained(con: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Refuse EXPLAIN of a statement that could not stand alone: EXPLAIN ANALYZE runs it.
+    """Refuse EXPLAIN of a statement that would be refused by itself, because EXPLAIN ANALYZE runs it.
 
     Raises:
         DataError: as `check_statement`.
@@ -83,7 +83,7 @@ def limits(con: duckdb.DuckDBPyConnection, time_s: float) -> Iterator[None]:
     """Limits on the memory, the spilled bytes and the time of what a connection runs inside the block.
 
     Raises:
-        DataError: the time or the memory was not enough. ConfigError: no time that a timer takes.
+        DataError: time or memory was exceeded. ConfigError: a timer cannot take this time.
     """
     if not 0 < time_s <= MOST_TIME_S:
         raise ConfigError(f"--timeout {time_s:g}: give seconds up to {MOST_TIME_S:,.0f}, a week")

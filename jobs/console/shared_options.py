@@ -1,4 +1,4 @@
-"""Options that several commands have: the database, the settings, the model, and what the clock and the ids are."""
+"""Options that several commands share: the database, the settings, the model, the clock, and the kind of ids."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What a command finds around itself: streams that show any text and may be left early, and a home folder."""
+"""The environment of a command: streams that can show any text and may be closed early, and a home folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 
 class _Leavable:
-    """A stream whose reader may leave (`| head`): what is written after that is dropped, without an error."""
+    """A stream whose reader may stop reading (`| head`). Later output is then dropped without an error."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -45,7 +45,7 @@ class _Leavable:
 
 
 def prepare() -> None:
-    """Prepare this process: a letter that its terminal lacks is printed as an escape, and there is a home folder.
+    """Prepare this process: letters that the terminal lacks are printed as escapes, and a home folder is set.
 
     Libraries look for the home folder when they are imported, and fail for a user without HOME and passwd entry, as
     in a container.

@@ -1,4 +1,4 @@
-"""What is installed: program, schema, built-in model and DuckDB, for a bug report or before an upgrade."""
+"""The installed versions of program, schema, built-in model and DuckDB, for bug reports and before upgrades."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def claim_fusion(out: Path) -> OutputFiles:
-    """Our file in the folder `out`, checked.
+    """Our file in the folder `out`, after a check that we may replace it.
 
     Raises:
         ConfigError: the file is somebody else's, or the folder cannot be written.
@@ -33,13 +33,13 @@ def run_fusion(subjects: int, seed: int, out: Path) -> Json:
     """Compare the rules on simulated people, print the table, and write fusion.json into `out`."""
     files = claim_fusion(out)
     print_note("simulating people, and seeking limits with equal false alarms")
-    found = compare(Design(subjects=subjects), SHIFTS, seed)
+    results = compare(Design(subjects=subjects), SHIFTS, seed)
     files.claim(out / "fusion.json")
-    (out / "fusion.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+    (out / "fusion.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     table = Table("number falls by", "rule", box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
     for name in ("limit", "false alarms a subject-year", "found in 21 days", "mean delay, days", "days sooner"):
         table.add_column(name, justify="right")
-    for part in found["shifts"]:
+    for part in results["shifts"]:
         for rule, row in part["rules"].items():
             rate, gain = row["rate"], part["gain"].get(rule)
             table.add_row(
@@ -55,16 +55,16 @@ def run_fusion(subjects: int, seed: int, out: Path) -> Json:
     if not console.is_terminal:
         console.width = 10_000
     console.print(table)
-    design = found["design"]
+    design = results["design"]
     console.print(
         f"{subjects:,} simulated people of seed {seed}, half of them with a low period; limits from people of seed "
-        f"{found['tuning_seed']}; a period without an alert in {design['within']} days counts as {design['within']} "
-        f"days; 95% intervals\n{NOT_A_DIAGNOSIS}",
+        f"{results['tuning_seed']}; a period without an alert in {design['within']} days counts as "
+        f"{design['within']} days; 95% intervals\n{NOT_A_DIAGNOSIS}",
         style="dim",
         soft_wrap=True,
         highlight=False,
     )
-    return found
+    return results
 
 
 def _with_interval(value: Json, digits: int) -> str:

@@ -31,14 +31,15 @@ def measure_words(
 ) -> list[Json]:
     """The faithfulness of a model's words on the texts and on the long posts that it answers with high risk.
 
-    Of posts every second one is taken, in random order, until POSTS of them have a passage with a high-risk answer;
-    the method was chosen on the others, and on validation texts. A passage is what the explanation weighs.
+    Every second post is taken, in random order, until POSTS of them have a passage with a high-risk answer. The
+    method was chosen on the other posts and on validation texts. A passage is the part of a text that the explanation
+    weighs.
 
     Args:
         engine: makes the scorer.
         model: a LoadedModel with its network.
         texts: the test split.
-        posts: any posts; those of fewer than LEAST_WORDS words are passed over.
+        posts: any posts; posts of fewer than LEAST_WORDS words are skipped.
         resamples: bootstrap draws over texts.
         seed: of the draws, the order of the posts, and the random words.
     """
@@ -62,14 +63,16 @@ def _high(scorer: Answerer, texts: Sequence[str]) -> list[str]:
 def _passages(scorer: Answerer, posts: Sequence[str], seed: int) -> list[str]:
     long = [post for post in posts[::2] if len(post.split()) >= LEAST_WORDS]
     order = np.random.default_rng(seed).permutation(len(long))
-    found: list[str] = []
+    passages: list[str] = []
     for first in range(0, len(long), GROUP):
-        if len(found) >= POSTS:
+        if len(passages) >= POSTS:
             break
         some = [long[row] for row in order[first : first + GROUP]]
         places = find_passages(scorer, some)
-        found += _high(scorer, [text[one.first : one.last].strip() for text, one in zip(some, places, strict=True)])
-    return found[:POSTS]
+        passages += _high(
+            scorer, [text[one.first : one.last].strip() for text, one in zip(some, places, strict=True)]
+        )
+    return passages[:POSTS]
 
 
 def _measured(scorer: Answerer, reader: Any, texts: Sequence[str], resamples: int, seed: int) -> Json:
@@ -109,7 +112,7 @@ def _measured(scorer: Answerer, reader: Any, texts: Sequence[str], resamples: in
 def _weights(
     scorer: Answerer, reader: Any, texts: Sequence[str], words: Sequence[Sequence[Span]], rng: np.random.Generator
 ) -> Mapping[str, list[Floats]]:
-    """What each method says that each word of each text adds to high risk."""
+    """The weight of each word of each text for high risk, by each method."""
     saliencies = [reader.weigh(text, spans) for text, spans in zip(texts, words, strict=True)]
     return {
         OURS: [found.values[:, 0] for found in weigh_words(scorer, texts, words)],

@@ -41,8 +41,8 @@ Json = dict[str, Any]
 class Measured:
     """One method's result and its measurements by split.
 
-    answers: the only draw, or the draw with the median macro-F1 (accuracy if macro-F1 is undefined); charts and
-    McNemar's test use it. None if the method has no answers.
+    answers: the only draw, or the draw with the median macro-F1 (or median accuracy if macro-F1 is undefined). Charts
+    and McNemar's test use it. None if the method has no answers.
     """
 
     result: MethodResult
@@ -175,7 +175,10 @@ class Evaluator:
 
 
 def new_evaluator(splits: Mapping[str, Split], risk_map: RiskMap, resamples: int, seed: int) -> Evaluator:
-    """The evaluator of a data set: of its test split, and of that without repeats and texts of other splits."""
+    """The evaluator of a data set.
+
+    It measures the whole test split, and the test split without repeats and without texts of other splits.
+    """
     deduplicated = unseen(splits["test"], [split for name, split in splits.items() if name != "test"])
     rows = {TEST: np.ones_like(deduplicated), DEDUPLICATED: deduplicated}
     undecided = SharedWords(splits["train"]).undecided(splits["test"].texts) if "train" in splits else None

@@ -32,7 +32,7 @@ SLACK = 8  # tokens that tokenisation may add where examples meet in the prompt
 
 @dataclass(frozen=True)
 class MethodResult:
-    """The answers of one method, and what they cost.
+    """The answers of one method, with their time and memory.
 
     Attributes:
         key: "zero_shot", "zero_shot_calibrated", "few_shot_4", "fine_tuned", "generate", ...
@@ -122,7 +122,10 @@ def _score(
     *,
     calibrate: bool = False,
 ) -> list[MethodResult]:
-    """The result of one method, a draw per model; with `calibrate` a second one, calibrated by content-free texts."""
+    """The result of one method, with one draw per model.
+
+    With `calibrate` also a result calibrated by content-free texts.
+    """
     plain, calibrated, started = [], [], time.monotonic()
     with (
         peak_memory(models[0].device.type) as peak,

@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 def model_provenance(model: Any) -> Json:
-    """What decides a model's answers: base, adapter, quantisation, calibration, prompt and risk map, with its id."""
+    """The id of a model, and what decides its answers: base, adapter, quantisation, calibration, prompt, risk map."""
     names = (
         "name",
         "model_id",

@@ -1,4 +1,4 @@
-"""Read and score the files of a replay with real texts, each once a model, run the replay, and write its results.
+"""Score the files of a replay with real texts once per model, run the replay, and write its results.
 
 The scores of each file stay in a database of their own in the output folder, named by the file's content, so that a
 second run with other doses or rules scores nothing again.
@@ -48,7 +48,7 @@ FIRST_TIME = dt.datetime(2000, 1, 1)  # of texts without a time; only their orde
 
 
 def claim_replay(out: Path) -> OutputFiles:
-    """Our files in the folder `out`, checked.
+    """Our files in the folder `out`, after a check that we may replace them.
 
     Raises:
         ConfigError: a file is somebody else's, or the folder cannot be written.
@@ -76,7 +76,7 @@ def run_replay(
         rules: of the alerts.
         load: opens the model.
         out: a folder that exists.
-        trained: the model's training list; the texts of pools that stand in it are left out.
+        trained: the model's training list; texts of pools that are in it are left out.
 
     Raises:
         DataError: a file cannot be read, or nobody in the background can be replayed. ConfigError: two pools have one
@@ -99,7 +99,7 @@ def run_replay(
         if texts.scores.is_empty():
             raise DataError(f"{name}: none of the texts of this pool can be scored")
         scored.append(Pool(name, is_low, texts))
-    tell_kept(out)
+    note_kept_databases(out)
     print_note("replaying")
     results = replay(own, scored, rules, design, model_id) | {"rejects": rejects}
     files.claim(*(out / name for name in FILES))
@@ -137,8 +137,8 @@ def scored_database(feed: Path, out: Path, kind: str) -> Database:
     return Database(out / f"{kind}-{name[:12]}.duckdb")
 
 
-def tell_kept(out: Path) -> None:
-    """Say that the databases in `out` hold what people wrote: `forget` of another database does not reach them."""
+def note_kept_databases(out: Path) -> None:
+    """Print that the databases in `out` hold people's texts, which `forget` of another database does not reach."""
     print_note(
         f"the databases in {out} keep the texts, with their ids as they came; `risk-monitor forget ID --db FILE` "
         "removes a person from one, or remove the files when you are done"
@@ -208,7 +208,7 @@ def _score_pool(name: str, rows: pl.DataFrame, load: Callable[[], Scorer], out: 
 
 
 def _score_once(file: Path, load: Callable[[], Scorer], out: Path) -> tuple[Scored, str, int]:
-    """Score a file in its own database; returns its scores, the model_id, and how many of its rows are rejects."""
+    """Score a file in its own database; returns its scores, the model_id, and the number of rejects."""
     db = scored_database(file, out, "replay")
     model_id: str = score_files([file], db, load).model.model_id
     with db.reading() as con:

@@ -1,4 +1,4 @@
-"""What a model was trained on, as far as its folder lists it, so that a measurement can leave it out."""
+"""The texts that a model was trained on, as far as its folder lists them. Measurements leave these texts out."""
 
 from __future__ import annotations
 

@@ -56,23 +56,24 @@ def planned_reports(settings: Settings) -> list[Planned]:
 def names_of(
     db: Database, roster: Path | None, key_file: Path | None, rules: IdRules | None = None
 ) -> Mapping[str, str]:
-    """subject_id -> name in a roster, after the use was written to the access log; empty without a roster.
+    """subject_id -> name by a roster; empty without a roster. The use is written to the access log first.
 
     Args:
         db: the database.
         roster: the file, if any.
-        key_file: the key; None: where it is if nothing names it.
+        key_file: the key; None: the default place.
         rules: the table [ids] of the settings.
 
     Raises:
-        DataError: the roster cannot be used. StoreError, ConfigError: its ids cannot be matched, or nothing logged.
+        DataError: the roster cannot be used. StoreError, ConfigError: its ids cannot be matched, or the use cannot be
+        logged.
     """
     if roster is None:
         return {}
-    found = open_roster(db, roster, key_file or default_key(db), rules)
+    opened = open_roster(db, roster, key_file or default_key(db), rules)
     with db.writing() as con:
-        log_access(con, "report", None, len(found.names))
-    return found.names
+        log_access(con, "report", None, len(opened.names))
+    return opened.names
 
 
 def key_of(settings: Settings) -> Path:

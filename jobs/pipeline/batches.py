@@ -27,12 +27,12 @@ COMMIT_FILES = 200  # one statement of a millisecond each
 
 @dataclass
 class Batch:
-    """What one transaction appends.
+    """The content of one transaction.
 
     Attributes:
         chunks: rows; no two chunks share a doc_id.
-        files: each file that was read, to its end or as far as it can be.
-        refused: each file that cannot be read, the reason, and its one reject.
+        files: each file that was read, to its end or to its damage.
+        refused: each file that cannot be read, with the reason and its single reject.
         n_rows: rows of the chunks.
         n_bytes: memory of the chunks.
         doc_ids: of the chunks.
@@ -57,7 +57,7 @@ class Batch:
         return not (self.chunks or self.files or self.refused)
 
     def is_full(self) -> bool:
-        """Whether to commit now; a larger batch would lose more in a crash, or take too much memory."""
+        """Whether to commit now. A larger batch would lose more in a crash, or need too much memory."""
         n_files = len(self.files) + len(self.refused)
         return self.n_rows >= COMMIT_ROWS or self.n_bytes >= COMMIT_BYTES or n_files >= COMMIT_FILES
 
@@ -111,7 +111,7 @@ class BatchWriter:
 
 @contextmanager
 def batch_writer(commit: Commit, counts: RunCounts) -> Iterator[BatchWriter]:
-    """A BatchWriter for the length of a block; what it holds is committed at the end.
+    """A BatchWriter for the length of a block; at the end its rows are committed.
 
     That also holds after an error in the block (a file cannot be read, the run was asked to stop), but not after
     Ctrl-C.
@@ -141,7 +141,7 @@ def commit_batch(
 
 
 class Appended(NamedTuple):
-    """What `append_batch` did.
+    """The result of `append_batch`.
 
     Attributes:
         chunks: those of the batch, without documents whose ids are in use.
@@ -169,7 +169,7 @@ def append_batch(
         con: the database.
         batch: the rows and files.
         run_id: the run whose ledger line counts the rows.
-        on_change: what a document with a used doc_id, but another time or text, does.
+        on_change: the treatment of a document whose doc_id is used, but with another time or text.
     """
     rows = _append(con, batch.chunks, run_id, on_change) if batch.chunks else Appended([], 0, 0, 0, 0, set())
     for file in batch.files:
@@ -237,7 +237,7 @@ def _append_measures(
 ) -> tuple[list[documents.Chunk], int]:
     """Append the chunks' measures; returns the chunks without contradictions, and the number written.
 
-    Rows of a file that was read before add what is missing, and replace nothing.
+    Rows of a file that was read before add missing numbers, and replace none.
     """
     frames = [
         chunk.measures.with_columns(
@@ -274,7 +274,7 @@ def _replace(
 
 
 def _set_apart(chunk: documents.Chunk, changed: set[str], on_change: OnChange) -> documents.Chunk:
-    """Reject a chunk's changed documents, or give them ids of their own."""
+    """Reject a chunk's changed documents, or give them new ids."""
     ids = changed.intersection(chunk.documents["doc_id"])
     if not ids:
         return chunk

@@ -1,4 +1,4 @@
-"""Weigh the words of the texts behind open alerts, and on the cards of their people, within a share of the night."""
+"""Weigh the words of texts behind open alerts and on people's cards, within a limited share of the night."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PIECE = 200  # most tokens of the passage that is weighed
 def explain_alerts(db: Database, scorer: Scorer, run_id: str, rules: AlertRules) -> int:
     """Store the weights of the words of texts behind open alerts; returns the number of texts.
 
-    A text costs its tokens as often as halves of it are left out in pairs, once more for its words alone, and twice
-    for its sentences; the tokens of the model's question come to each half and word. The texts of crisis alerts come
-    first, then those of the newest; what exceeds SHARE of the run's tokens is left for the next run. A scorer that
-    gives no log-odds explains nothing.
+    The cost of a text is its tokens once per pair of halves, once for its single words, and twice for its sentences.
+    Each half and each word also costs the tokens of the model's question. Texts of crisis alerts come first, then
+    those of the newest alerts. Texts beyond SHARE of the run's tokens are left for the next run. Without log-odds
+    from the scorer nothing is explained.
     """
     if not isinstance(scorer, Answerer):
         return 0
@@ -71,7 +71,7 @@ def _doc_ids(con: duckdb.DuckDBPyConnection, model_id: str, today: dt.date, rule
 
 def word_weights(rows: pl.DataFrame, scorer: Answerer, model_id: str) -> pl.DataFrame:
     """Rows of the table word_weights for documents (columns doc_id, text)."""
-    found = explain(scorer, rows["text"].to_list())
+    explanations = explain(scorer, rows["text"].to_list())
     return pl.DataFrame(
         [
             (
@@ -83,7 +83,7 @@ def word_weights(rows: pl.DataFrame, scorer: Answerer, model_id: str) -> pl.Data
                 one.criterion,
                 word.criterion if one.criterion else None,
             )
-            for doc_id, one in zip(rows["doc_id"], found, strict=True)
+            for doc_id, one in zip(rows["doc_id"], explanations, strict=True)
             for word in one.words
         ],
         schema=store.WORD_WEIGHT_COLUMNS,

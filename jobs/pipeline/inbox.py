@@ -1,4 +1,4 @@
-"""Which files of an inbox a run reads: files of known types that are complete, as far as a reader can tell."""
+"""Choose the files of an inbox that a run reads: files of known types that seem to be complete."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from jobs.console.progress import print_note, print_warning
 from monitor.errors import DataError
 from monitor.intake import documents
 from monitor.intake.feeds import Feed, feed_files
-from monitor.intake.places import reason_to_refuse
+from monitor.intake.unsafe_entries import reason_to_refuse
 
 UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart"}
 MAX_NAMES = 3
-SUBFOLDERS = 'not read, for no feed names files of these subfolders (files = "FOLDER/*.csv" in [[feeds]])'
+SUBFOLDERS = 'not read, because no feed names files of these subfolders (files = "FOLDER/*.csv" in [[feeds]])'
 
 
 def list_inbox(inbox: Path) -> list[Path]:
@@ -47,7 +47,7 @@ def inbox_state(inbox: Path, feeds: Sequence[Feed] = ()) -> dict[Path, tuple[int
 
 
 def own_entries(entries: Iterable[Path], inbox: Path) -> list[Path]:
-    """Entries of an inbox without links that lead out of it, pipes and devices; a line names each of these."""
+    """Entries of an inbox without links out of it, pipes and devices; a printed line names each of these."""
     own = []
     for path in entries:
         reason = None if path.name.startswith(".") else reason_to_refuse(path, inbox)
@@ -63,8 +63,8 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
 
     A file is still being written if its name ends so (UNFINISHED), or if it changed within the last settle_s seconds
     and changes again within the next settle_s seconds. It is left for the next run, and a line says so. A line also
-    names files of other types, links to nothing, and subfolders with files that no feed names; hidden files are
-    skipped without one.
+    names files of other types, broken links, and subfolders with files that no feed names. Hidden files are skipped
+    silently.
 
     Raises:
         DataError: as `list_inbox`.
@@ -79,7 +79,7 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     other = [path for path in visible if path not in unfinished and path not in files]
     growing = _growing(files, settle_s)
     _print_names(unfinished + growing, "still being written, left for the next run")
-    _print_names(other, f"not read, for they are no {', '.join(documents.ENDINGS)}")
+    _print_names(other, f"not read, because the ending is none of {', '.join(documents.ENDINGS)}")
     folders = [path for path in entries if path.is_dir() and _has_unread(path, named)]
     _print_names(folders, SUBFOLDERS)
     return [path for path in files if path not in growing]
@@ -97,7 +97,7 @@ def _has_unread(folder: Path, named: set[Path]) -> bool:
 
 
 def _growing(files: list[Path], settle_s: float) -> list[Path]:
-    """Those of the files that change within settle_s seconds; without recently changed files it does not wait."""
+    """The files that change within settle_s seconds. Waits only if a file has changed recently."""
     before = {path: size_and_mtime(path) for path in files}
     recent = [path for path, state in before.items() if state is None or time.time() - state[1] < settle_s]
     if recent:

@@ -58,13 +58,13 @@ def ingest(
         run_id: the run whose ledger line counts the rows.
         counts: the same counts, and the reasons of the rejects.
         unattended: skip files whose content was read before, under any name. A file that cannot be read becomes one
-            reject without a row number, a file that two feeds name stays unread, and the run goes on.
+            reject without a row number. A file that two feeds name stays unread. The run continues in both cases.
         feed_of: gives the feed of each file; None: all have the columns of the contract.
         rules: how the rows are read.
 
     Raises:
-        DataError, ConfigError: a file cannot be read at all; the files before it are in the database. Of a file that
-            is damaged further on the rows before are read, and it becomes one reject more.
+        DataError, ConfigError: a file cannot be read at all; the files before it are in the database. If a file is
+            damaged further on, the rows before the damage are read, and the file becomes one more reject.
     """
     read_before: FilesRead = {}
     on_change = rules.get("on_change", "reject")
@@ -102,9 +102,9 @@ def read_files(
         files: the input files.
         commit: commits a batch.
         counts: the counts of the run, and the reasons of the rejects.
-        read_before: files that were read. An unattended run does not read them again, unless no row of one was taken
-            and the rules are others now, or its name or folder gives its rows to another subject; it names those
-            with a fault. In another run they cannot bring back a version that was replaced.
+        read_before: files that were read. An unattended run reads such a file again only if no row of it could be
+            used and the rules have changed, or if its name or folder now stands for another subject; it names files
+            with a fault. Any other run reads it again, but does not bring back replaced versions.
         unattended: as `ingest`.
         feed_of, rules: as `ingest`.
 
@@ -138,7 +138,7 @@ def read_files(
                 if not unattended:
                     raise
                 if size_and_mtime(path) is None:
-                    print_note(f"{path.name} was taken away before it was read")
+                    print_note(f"{path.name} was removed before it was read")
                 else:
                     writer.refuse(path, str(error).removeprefix(f"{path}: "), sha256)
                 continue
@@ -160,7 +160,7 @@ def _read_file(
     *,
     is_known: bool,
 ) -> str | None:
-    """Read one file, which may be known from before; returns why its end was not read, if so."""
+    """Read one file, unless it was read before; returns the reason if its end was not read."""
     n_read, n_valid, n_measures, unread = 0, 0, 0, None
     for chunk in chunks:
         writer.add(replace(chunk, read_before=is_known))

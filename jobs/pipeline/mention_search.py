@@ -1,4 +1,4 @@
-"""Search texts for crisis wording, beside the model where a GPU scores."""
+"""Search texts for crisis wording; if a GPU scores, in processes beside it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class MentionSearch:
         return found
 
     def _start_processes(self) -> None:
-        """Start the pool. The list goes through a file: as an argument each start would wait until it is read."""
+        """Start the pool. The list is passed through a file, because each start would wait for a large argument."""
         with tempfile.NamedTemporaryFile(prefix="crisis-list-", delete=False) as file:
             pickle.dump(self._crisis, file)
         self._pool = ProcessPoolExecutor(
@@ -87,7 +87,7 @@ class MentionSearch:
         self._end = Finalize(self, _end_processes, (self._pool, file.name), exitpriority=BEFORE_QUEUES)
 
     def _search_here(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """Search in this process, from now on: a process was killed, perhaps for its memory."""
+        """From now on search in this process, because a child was killed, perhaps for its memory use."""
         if self._n_processes:
             print_warning("a process that searches for crisis wording was ended; the search goes on without it")
         self._n_processes = 0

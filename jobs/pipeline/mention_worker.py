@@ -1,4 +1,4 @@
-"""What a process does that searches texts for crisis wording; it imports no more than that needs."""
+"""The code of the processes that search texts for crisis wording. It imports only what they need."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 class NightResult(NamedTuple):
-    """What a night did; `page` is None without a report."""
+    """The result of a night; `page` is None without a report."""
 
     counts: RunCounts
     model: LoadedModel
@@ -87,8 +87,8 @@ def run_pipeline(
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
         explain_alerts(db, run.scorer, run.run_id, settings.alert_rules)
         quality = judge_input(db, settings, run.run_id, len(counts.undecided))
-        tell = partial(notify_of_alerts, settings.notify, db, model_id, alerts, quality.level, settings.alert_rules)
-        with told_after_all(tell):
+        send = partial(notify_of_alerts, settings.notify, db, model_id, alerts, quality.level, settings.alert_rules)
+        with sent_even_after_errors(send):
             if settings.text_days is not None:
                 remove_old_texts(db, settings, settings.text_days, trust_clock=trust_clock)
             if report:
@@ -97,13 +97,13 @@ def run_pipeline(
 
 
 @contextmanager
-def told_after_all(tell: Callable[..., None]) -> Iterator[None]:
+def sent_even_after_errors(send: Callable[..., None]) -> Iterator[None]:
     """Send the message about alerts after a block, also if the block fails.
 
-    Whoever must read of a crisis cannot wait until a disk has room again.
+    People who must read of a crisis cannot wait, for example until a full disk has room again.
 
     Args:
-        tell: sends it; `reported` says whether there is a report.
+        send: sends it; its argument `reported` says whether there is a report.
     """
     try:
         yield
@@ -111,9 +111,9 @@ def told_after_all(tell: Callable[..., None]) -> Iterator[None]:
         raise
     except Exception:
         with suppress(MonitorError):  # the first error is the one to report, and the next run tries again
-            tell(reported=False)
+            send(reported=False)
         raise
-    tell()
+    send()
 
 
 def remove_old_texts(db: Database, settings: Settings, days: int, *, trust_clock: bool) -> None:
@@ -125,8 +125,8 @@ def remove_old_texts(db: Database, settings: Settings, days: int, *, trust_clock
     for one in left_behind(db, settings):
         if one.has_texts:
             print_warning(
-                f"{one.folder}: an earlier run wrote this {one.kind}, and the settings name it no more; it may hold "
-                f"texts that are older than text_days = {days}; remove it"
+                f"{one.folder}: an earlier run wrote this {one.kind}, but the settings no longer name it; it may "
+                f"hold texts that are older than text_days = {days}; remove it"
             )
 
 
@@ -170,7 +170,7 @@ def write_planned(
 
 
 def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
-    """Check the folders, so that the run cannot fail at its end for a wrong one, then load the model."""
+    """Check the folders, so that a wrong one does not fail the run at its end; then load the model."""
     list_inbox(settings.inbox)
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")

@@ -41,7 +41,7 @@ def notify_on_failure(urls: Sequence[SecretStr], job: str) -> Iterator[None]:
         raise
     except Exception as error:
         if _send(urls, f"The {job} run failed ({type(error).__name__}). Its log says what to do."):
-            print_warning("an address in notify did not take the message about this failure")
+            print_warning("an address in notify rejected the message about this failure")
         raise
 
 
@@ -84,7 +84,7 @@ def notify_of_alerts(
     if failed:
         retry = "; the next run tries again" if (n_new or n_again) and not sent else ""
         numbers = ", ".join(map(str, failed))
-        print_warning(f"notify: address {numbers} did not take the message; the run itself is done{retry}")
+        print_warning(f"notify: address {numbers} rejected the message; the run itself is done{retry}")
     if (n_new or n_again) and sent:
         with db.writing() as con:
             mark_sent(con, model_id)
@@ -108,5 +108,5 @@ def _open_apprise(urls: Sequence[SecretStr]) -> Any:
     apprise = Apprise()
     for number, url in enumerate(urls, start=1):
         if not apprise.add(url.get_secret_value()):
-            raise ConfigError(f"notify: address {number} is no URL that Apprise knows (see its list of services)")
+            raise ConfigError(f"notify: address {number} is not a URL that Apprise knows (see its list of services)")
     return apprise

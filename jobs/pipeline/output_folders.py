@@ -1,4 +1,4 @@
-"""The folders into which runs of a database wrote: the settings may name them no more, and they still hold texts."""
+"""The folders into which runs of a database wrote. Folders that the settings no longer name may still hold texts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def remember_folders(db: Database, settings: Settings) -> None:
 
 
 def left_behind(db: Database, settings: Settings | None) -> list[OutputFolder]:
-    """The folders with files of earlier runs that the settings name no more; without settings, all of them."""
+    """The folders with files of earlier runs that the settings no longer name; without settings, all of them."""
     named = {(one.kind, one.folder) for one in _named(settings)} if settings else set()
     return [one for one in _remembered(db) if (one.kind, one.folder) not in named and _has_files(one)]
 
@@ -53,7 +53,7 @@ def _remembered(db: Database) -> list[OutputFolder]:
 
 
 def _has_files(one: OutputFolder) -> bool:
-    """Whether a file of ours is there, or nobody can tell."""
+    """Whether the folder has a file of ours, or cannot be read."""
     try:
         return one.folder.is_dir() and any(path.exists() for path in FILES[one.kind](one.folder).paths)
     except (OSError, ConfigError):  # its list cannot be read, or names files outside of the folder

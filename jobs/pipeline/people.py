@@ -1,4 +1,4 @@
-"""Open what names people: the database and key that a command names, and a roster."""
+"""Open the files that identify people: the database and the key that a command names, and a roster."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def default_key(db: Database) -> Path:
 
 
 def names_in_database(subject: str, pseudonyms: Pseudonyms | None, rules: IdRules | None = None) -> tuple[str, ...]:
-    """What a database may hold for an id: it as given and as reading cleans it (7.0 is 7), and their pseudonyms."""
+    """The ids that a database may hold for a given id: as given, as cleaned by reading (7.0 is 7), and pseudonyms."""
     cleaned = clean_ids(pl.Series([subject]), rules).ids.item() or subject
     return tuple(dict.fromkeys((*possible_ids(subject, pseudonyms), *possible_ids(cleaned, pseudonyms))))
 
 
 def cleaned_ids(given: Sequence[str], rules: IdRules | None = None) -> dict[str, str]:
-    """Each id that people wrote -> the id as reading a feed cleans it."""
+    """Given id -> the id as reading a feed cleans it."""
     ids = list(dict.fromkeys(given))
     cleaned = clean_ids(pl.Series(ids, dtype=pl.String), rules).ids.to_list()
     return {name: one or name for name, one in zip(ids, cleaned, strict=True)}
@@ -58,9 +58,9 @@ def cleaned_ids(given: Sequence[str], rules: IdRules | None = None) -> dict[str,
 def known_ids(
     given: Sequence[str], known: Collection[str], pseudonyms: Pseudonyms | None, rules: IdRules | None = None
 ) -> dict[str, str]:
-    """Each id that people wrote in a file of their own -> the id that the database holds, of those that it knows.
+    """Given id, from a file that people wrote -> the id that the database holds; unknown ids are left out.
 
-    A person keeps one id however a program wrote it, in such a file as in a feed; so the ids are cleaned as there.
+    The ids are cleaned as those of a feed, so a person has one id however a program wrote it.
 
     Args:
         given: the ids.
@@ -71,11 +71,11 @@ def known_ids(
     cleaned = cleaned_ids(given, rules)
     own, others = list(cleaned), list(cleaned.values())
     forms = [own, others] + ([pseudonyms.of_subjects(own), pseudonyms.of_subjects(others)] if pseudonyms else [])
-    found = {}
+    stored_ids = {}
     for name, *candidates in zip(own, *forms, strict=True):
         if stored := next((one for one in candidates if one in known), None):
-            found[name] = stored
-    return found
+            stored_ids[name] = stored
+    return stored_ids
 
 
 def named_settings(db: Path | None, config: Path | None) -> tuple[Database, Settings | None]:
@@ -116,7 +116,7 @@ def settings_for(db: Path | None, config: Path | None) -> Settings:
 
 
 def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: Path) -> str:
-    """The end of a message where ids of people were not found, if it may be for want of the key; else nothing.
+    """The end of a message about ids that were not found, if a missing key may be the reason; otherwise empty.
 
     Args:
         recorded: the fingerprint that the database recorded.
@@ -129,7 +129,7 @@ def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: P
 
 
 def open_roster(db: Database, path: Path, key_file: Path, rules: IdRules | None = None) -> Roster:
-    """Read a roster and match it with the database; warns of ids that the database lacks and of shared names.
+    """Read a roster and match it with the database; warns about ids that the database lacks and about shared names.
 
     Raises:
         DataError: the roster cannot be used. StoreError, ConfigError: as `open_key`.

@@ -1,4 +1,4 @@
-"""Processes that work for a run: the number of cores that they may use, and their end together with the run."""
+"""Worker processes of a run: the number of cores that they may use, and how they end with the run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cores() -> int:
 
 
 def end_with_parent() -> None:
-    """Make this process ignore Ctrl-C, end on SIGTERM, and end with its parent, even with a killed one."""
+    """Make this process ignore Ctrl-C, end on SIGTERM, and end with its parent, even if the parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     parent = multiprocessing.parent_process()

@@ -1,4 +1,4 @@
-"""Which input files were read before, and what of them is read again."""
+"""Decide which input files were read before, and which of them are read again."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def files_by_content(con: duckdb.DuckDBPyConnection) -> FilesRead:
 
 
 def pass_over(path: Path, known: InputFile, writer: BatchWriter) -> None:
-    """Count a file that was read before, or name its fault."""
+    """Count a file that was read before, or print its fault."""
     if known.fault is None:
         writer.counts.n_skipped_files += 1
     else:
@@ -48,7 +48,7 @@ def pass_over(path: Path, known: InputFile, writer: BatchWriter) -> None:
 
 
 def was_read(path: Path, copies: Sequence[InputFile], feed_of: FeedOf | None) -> bool:
-    """Whether rows of a file were taken before, for the same subject where its name or folder is the subject's id.
+    """Whether rows of a file were taken before; if its name or folder is the subject's id, for the same subject.
 
     Raises:
         ConfigError: two feeds name the file.
@@ -73,7 +73,7 @@ def was_read(path: Path, copies: Sequence[InputFile], feed_of: FeedOf | None) ->
 
 
 def hash_of(path: Path, feed: Feed | None, rules: ReadRules) -> str:
-    """A hash of all that decides which rows of a file are taken, but not of the names of the feed's files."""
+    """A hash of the settings that decide which rows of a file are taken, without the names of the feed's files."""
     chosen = [feed.model_dump_json(exclude={"files"}) if feed else "", rules.get("on_change", "reject")]
     ids = rules.get("ids")
     if subject := named_by_place(path, feed):

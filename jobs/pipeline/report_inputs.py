@@ -148,7 +148,7 @@ def _everyone(
 
 
 def _cohorts(frames: list[pl.DataFrame], weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
-    """The cohorts whose numbers are not all withheld, by name; none if there is only one, which is everyone."""
+    """The cohorts with at least one published number, by name; empty if there is only one, which is everyone."""
     daily, weekly = (frame.drop_nulls("cohort") for frame in (frames[0], weekly))
     if weekly["cohort"].n_unique() < 2:
         return []

@@ -1,4 +1,4 @@
-"""Read what the cards of a report need: the people, in order, and more about those whom somebody should look at."""
+"""Read the data for the cards of a report: all people in order, and details about those who need a look."""
 
 from __future__ import annotations
 
@@ -80,10 +80,10 @@ def _crisis_days(rules: AlertRules) -> int:
 
 
 def keep_cohorts(con: duckdb.DuckDBPyConnection, cohorts: Sequence[str]) -> None:
-    """Show this connection only texts of these cohorts, and the alerts of people who wrote them.
+    """Restrict this connection to texts of these cohorts, and to alerts of the people who wrote them.
 
-    Temporary views hide the tables of the same names from every later query of the connection. A cohort of which
-    nothing is scored is a warning, for its first texts may come tomorrow.
+    Temporary views hide the tables of the same names from every later query of the connection. A cohort without
+    scored texts is only a warning, because its first texts may come tomorrow.
     """
     known = {cohort for (cohort,) in con.execute("SELECT DISTINCT cohort FROM scores").fetchall()}
     if unknown := sorted(set(cohorts) - known):

@@ -42,7 +42,7 @@ def open_scorer(
         risk_map: the risk level of each emotion; None: the model's own.
         weights: "auto", "dense", "nf4" or "fp8"; `monitor.scoring.loading.load_model` explains them.
         criteria_limits: probabilities above which criteria count as shown, in place of the model's own.
-        max_pieces: most pieces of a text that are scored; None: the default.
+        max_pieces: largest number of pieces of a text to score; None: the default.
 
     Raises:
         ModelError: no such model, or its parts do not fit.
@@ -133,8 +133,8 @@ def add_model(con: duckdb.DuckDBPyConnection, model: LoadedModel) -> None:
 def recorded_run(db: Database, job: str, model_id: str | None) -> Iterator[str]:
     """Write a line in `runs` for the length of a block: done at its end, failed after an error, stopped on request.
 
-    The line gives the error's class, and its message only if that is a MonitorError; any other message could quote
-    somebody's text. The caller holds `database.only_writer`.
+    The line gives the error's class. It gives the message only of a MonitorError, because any other message could
+    quote somebody's text. The caller holds `database.only_writer`.
     """
     with db.writing() as con:
         run_id = ledger.start_run(con, job, model_id)

@@ -15,7 +15,7 @@ from monitor.intake import documents
 
 @dataclass
 class RunCounts:
-    """What a run did. Valid rows (n_read - n_rejected) are appended, replace a version, or are duplicates.
+    """The counts of a run. Valid rows (n_read - n_rejected) are appended, replace a version, or are duplicates.
 
     Attributes:
         n_replaced: versions of documents that a changed row replaced.
@@ -29,10 +29,10 @@ class RunCounts:
         reasons: number of rejects for each `column: reason`.
         examples: file and row of the first reject for each of these.
         refused: files that cannot be read, or not to the end, with the reason.
-        still_refused: such files that an earlier run refused and that did not change since, with the reason.
+        still_refused: unreadable files that an earlier run refused and that did not change since, with the reason.
         undecided: files that two feeds name, with the reason; they stay unread.
         empty: files without a valid row, with the reason.
-        still_empty: files of which an earlier run took no row, and which this one would read in the same way.
+        still_empty: files of which an earlier run took no row, and which this run would read in the same way.
     """
 
     n_files: int = 0

@@ -26,10 +26,10 @@ FOLDER_OPTIONS = ("out", "to")
 
 
 def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
-    """The words of each job in `schedule.jobs`, with --config added if its command takes it and nothing contradicts.
+    """The words of each job in `schedule.jobs`; --config is added if the command takes it and no option excludes it.
 
     Raises:
-        ConfigError: a job cannot be split into words, or is no command to schedule.
+        ConfigError: a job cannot be split into words, or is not a command that can be scheduled.
     """
     lines = []
     for line in settings.schedule.jobs:
@@ -38,7 +38,7 @@ def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
         except ValueError as error:
             raise ConfigError(f"schedule.jobs: {line!r}: {str(error).lower()}") from error
         if not words or words[0] not in COMMANDS or words[0] == "schedule":
-            raise ConfigError(f"schedule.jobs: {line!r} is no command to schedule, such as 'nightly'")
+            raise ConfigError(f"schedule.jobs: {line!r} is not a command that can be scheduled, such as 'nightly'")
         if config is not None and _lacks_config(words):
             end = words.index("--") if "--" in words else len(words)
             words[end:end] = ["--config", str(config)]
@@ -82,7 +82,7 @@ def absolute_variables() -> dict[str, str]:
 
 
 def _lacks_config(words: list[str]) -> bool:
-    """Whether a command takes --config, and neither has it nor an option that contradicts it."""
+    """Whether a command takes --config, and has neither --config nor an option that excludes it."""
     named = {word.partition("=")[0] for word in words}
     command = _function(words)[0]
     return (
@@ -93,7 +93,7 @@ def _lacks_config(words: list[str]) -> bool:
 
 
 def _function(words: list[str]) -> tuple[Callable[..., Any] | None, list[str]]:
-    """The function of a command, or of the command of a group, and its arguments; None: the group has no such one."""
+    """The function of a command, or of a group's command, and its arguments; None if there is no such command."""
     command = import_module(f"jobs.{words[0].replace('-', '_')}").command
     if not isinstance(command, typer.Typer):
         return command, words[1:]
@@ -104,7 +104,7 @@ def _function(words: list[str]) -> tuple[Callable[..., Any] | None, list[str]]:
 
 
 def _parameters(words: list[str]) -> dict[str, Any]:
-    """What the words of a job give its command, by name; of a faulty line, what can be read."""
+    """The arguments that the words of a job give its command, by name; of a faulty line, only the readable part."""
     command, arguments = _function(words)
     if command is None:
         return {}
@@ -155,5 +155,5 @@ def _folders_of(settings: Settings) -> set[Path]:
 
 
 def _folders_of_database(db: Path) -> set[Path]:
-    """The folder of the name, where the key is made, and that of the file, which differs if the name is a link."""
+    """The folder of the database's name, where the key is made, and that of its file; they differ for a link."""
     return {db.parent, Database(db).file.parent}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ScoreResult(NamedTuple):
-    """What a call of score_files did."""
+    """The result of `score_files`."""
 
     counts: RunCounts
     model: LoadedModel
@@ -51,13 +51,13 @@ def score_files(
         inputs: files, folders and patterns.
         db: the database; created if it does not exist.
         load: opens the model.
-        chunk_rows: most texts between two commits.
+        chunk_rows: largest number of texts between two commits.
         key_file: the key of the pseudonyms; None: ids stay as they are.
         rules: of the alerts; None: the defaults.
         crisis: list of crisis wording; None: the one that comes with the program.
         feed_of: gives the feed of each file; None: all have the columns of the contract.
-        ids: what else to drop from ids of subjects; None: nothing.
-        on_change: what a row with a used doc_id, but another time or text, does.
+        ids: further differences to remove from ids of subjects; None: none.
+        on_change: the treatment of a row whose doc_id is used, but with another time or text.
 
     Raises:
         DataError, StoreError, ModelError: an input, the database or the model cannot be read.

@@ -34,7 +34,7 @@ MIN_CHUNK_ROWS = 32  # for fewer rows a commit costs a slow model more than it s
 
 
 class Scorer(Protocol):
-    """What a run needs of `monitor.scoring.scorer.LabelScorer`."""
+    """The part of `monitor.scoring.scorer.LabelScorer` that a run uses."""
 
     model: LoadedModel
 
@@ -66,7 +66,7 @@ def score_pending(
         scorer: the model.
         run_id: the run whose ledger line counts the scores.
         counts: the same count, updated after each commit.
-        chunk_rows: most texts between two commits.
+        chunk_rows: largest number of texts between two commits.
         crisis: the list of crisis wording that texts are searched for; None: the one that comes with the program.
     """
     crisis = crisis or CrisisList.read()
@@ -95,7 +95,7 @@ def score_pending(
 
 
 def search_processes(scorer: Scorer) -> int:
-    """How many processes search for crisis wording: on a GPU one a core; on a CPU none, the model has the cores."""
+    """Number of processes that search for crisis wording: one per core beside a GPU; none beside a CPU model."""
     return cores() if scorer.model.device.type == "cuda" else 0
 
 

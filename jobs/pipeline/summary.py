@@ -1,4 +1,4 @@
-"""Print what a run did: a few aligned lines on standard output."""
+"""Print the result of a run in a few aligned lines on standard output."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def print_summary(
 
 
 def _count_lines(counts: RunCounts, db: Database) -> list[tuple[str, int, str]]:
-    """Name, number and remark of each count; counts that are rarely above 0 are left out at 0."""
+    """Name, number and remark of each count; rare counts are left out if they are 0."""
     rejects = f'see: risk-monitor query "FROM rejects" --db {db}'
     duplicates = "in the database already, or twice in the input"
     speed = f"in {format_duration(counts.scoring_s)}, {counts.n_scored / max(counts.scoring_s, 1e-9):,.0f} texts/s"
@@ -90,7 +90,7 @@ def _count_lines(counts: RunCounts, db: Database) -> list[tuple[str, int, str]]:
 
 
 def print_file_warnings(counts: RunCounts) -> None:
-    """Warn of each file that was not read or had no valid row: the first few with the reason, the others by name."""
+    """Warn about files that were not read or had no valid row: the first few with the reason, the others by name."""
     files = [*counts.undecided.items(), *counts.refused.items(), *counts.empty.items()]
     for path, reason in files[:TOP_REASONS]:
         print_warning(f"{path}: {reason}")
@@ -100,13 +100,14 @@ def print_file_warnings(counts: RunCounts) -> None:
         was, them = ("was", "it") if len(refused) == 1 else ("were", "them")
         print_warning(
             f"{_files(len(refused))} {was} refused before and did not change since; "
-            f"mend {them}, or move {them} out of the inbox: {_names(refused)}"
+            f"repair {them}, or move {them} out of the inbox: {_names(refused)}"
         )
     if empty := counts.still_empty:
         them = "it" if len(empty) == 1 else "them"
         print_warning(
             f"no row of {_files(len(empty))} was taken before, and neither {'it' if len(empty) == 1 else 'they'} nor "
-            f"the settings changed since; mend these or {them}, or move {them} out of the inbox: {_names(empty)}"
+            f"the settings changed since; change these or repair {them}, or move {them} out of the inbox: "
+            f"{_names(empty)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""Write the risk report of a database: its pages, its pictures, and nothing of an earlier report."""
+"""Write the risk report of a database: its pages and pictures. Files of an earlier report are removed."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write_report(
 
 
 def withheld(inputs: Inputs) -> list[str]:
-    """What a report withholds to protect single people, and the setting that changes it; a line each."""
+    """One line for each number that a report withholds to protect single people, with the setting that changes it."""
     options, lines = inputs.options, []
     n, setting = len(inputs.places), f"min_cohort = {options.min_cohort}"
     if inputs.too_few and options.mode == "people":
@@ -79,7 +79,7 @@ def withheld(inputs: Inputs) -> list[str]:
 
 
 def report_files(out: Path) -> OutputFiles:
-    """The files of the report in this folder; those of others are left alone.
+    """The files of the report in this folder, without other people's files.
 
     Raises:
         OSError: the list of them cannot be read.
@@ -107,7 +107,7 @@ def _pictures_of(page: Path, out: Path) -> list[Path]:
 
 
 def _earlier_files(out: Path) -> Iterator[Path]:
-    """Pages and pictures of a report by a version that kept no list, recognised by what the pages hold."""
+    """Pages and pictures of a report by a version that kept no list, recognised by the text of the pages."""
     for page in (*out.glob("*.html"), *out.glob("subjects/*.html")):
         with suppress(OSError, UnicodeDecodeError):
             if EARLIER_PAGES.fullmatch(page.relative_to(out).as_posix()) and OUR_PAGE in page.read_text("utf-8"):

@@ -25,7 +25,7 @@ class Peak:
 
 @contextmanager
 def peak_memory(device: str) -> Iterator[Peak]:
-    """Watch the block's peak. On systems without /proc the peak is that of the process since it started.
+    """Measure the peak memory of the block. Without /proc it is the peak of the process since its start.
 
     Args:
         device: "cuda" or "cpu", where the model computes.
@@ -52,7 +52,7 @@ def peak_memory(device: str) -> Iterator[Peak]:
 
 
 def _give_back() -> None:
-    """Return freed memory to the system; glibc holds it back, and it would count as the block's."""
+    """Return freed memory to the system. Otherwise glibc keeps it, and it would count for the block."""
     gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:

@@ -106,7 +106,7 @@ def generate_one_at_a_time(network: Any, prompts: Ids) -> None:
 def padded_llama(
     network: Any, prompts: Ids, batch: int, *, ordered: bool, last_only: bool
 ) -> npt.NDArray[np.float32]:
-    """Forward of padded batches: in input order or sorted by length, all logits or the last ones alone.
+    """Run padded batches, in input order or sorted by length, with all logits or the last ones only.
 
     Returns:
         (n, vocabulary) logits after each prompt, in input order.

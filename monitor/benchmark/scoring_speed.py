@@ -1,4 +1,4 @@
-"""How fast scoring is: models of a given shape with random weights, texts of given lengths, and a stopwatch.
+"""Scoring speed: models of a given shape with random weights score texts of given lengths.
 
 Speed depends on the shapes of the weights, not on their values, so a model can be measured without its files. Every
 word is one token, so prompts and texts have exact lengths.
@@ -47,10 +47,10 @@ class Speed:
 
     Attributes:
         way: what was measured.
-        own: whether it is this project's engine, or a method it replaces.
+        own: true for this project's engine, false for a method that it replaces.
         texts_per_s: texts a second, from strings to probabilities; None where it was not measured.
-        mfu: operations of the matrix products over the tokens a method computes, padding left out and all layers
-            counted whole, as a share of the measured peak of one large product; None where not compared.
+        mfu: operations per second of the matrix products, as a share of the measured peak of one large product.
+            Counts each computed token without padding, and each layer in full. None if not compared.
         memory_gb: peak memory on the GPU, or None.
         reason: why it was not measured.
     """
@@ -68,7 +68,7 @@ class Speed:
 
 
 def word_texts(n: int, vocabulary: int = 32000) -> list[str]:
-    """`n` texts of words, 3 to 80 each, 22 on average, spread like short posts."""
+    """`n` texts of 3 to 80 words, 22 on average, with the lengths of short posts."""
     random = np.random.default_rng(0)
     lengths = np.clip(random.gamma(4.0, MEAN_TEXT_TOKENS / 4.0, n).round().astype(int), 3, 80)
     words = random.integers(200, vocabulary, lengths.sum())
@@ -178,7 +178,7 @@ def embedded_speed(way: str, texts: Sequence[str]) -> Speed:
 
 
 def time_by_kind(scorer: LabelScorer, texts: Sequence[str]) -> dict[str, float]:
-    """Shares of a run's wall time the GPU spends on products, attention, the steps between, and nothing."""
+    """Shares of a run's wall time that the GPU spends on products, attention, other steps, and idle."""
     scorer.score(texts)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
         started = time.perf_counter()

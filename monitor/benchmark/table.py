@@ -63,7 +63,7 @@ LARGER = (
 
 
 def device_name(device: str) -> str:
-    """The device as a report names it, with its threads where it is the CPU."""
+    """The device's name for reports; for the CPU also the number of threads."""
     if device == "cuda":
         return str(torch.cuda.get_device_name())
     count = torch.get_num_threads()
@@ -87,9 +87,9 @@ def gpu_time(n_texts: int) -> dict[str, float]:
 
 
 def gpu_rows(n_texts: int, peak: float, posts: Sequence[str]) -> Iterator[Speed]:
-    """Every method on TinyLlama's shape, and ours on those of larger models; random weights, 22 tokens a text.
+    """Every method on TinyLlama's shape, and ours on larger shapes; random weights, 22 tokens per text.
 
-    The embedded model scores real posts, each of them several times with another number at its end.
+    The embedded model scores real posts. Each post is repeated with a different number at its end.
     """
     name = "ours, the embedded model"
     numbered = [f"{post} {number}" for number in range(-(-4 * n_texts // len(posts))) for post in posts]

@@ -1,4 +1,4 @@
-"""How fast training is: this project's steps beside the recipe they replace, on a GPU, with random weights.
+"""Training speed on a GPU with random weights: this project's steps compared with the recipe that they replace.
 
 Both train the notebook's adapter (rank 16 beside q, k, v, o; steps of 4 x 4 texts) on an NF4 base. The replaced
 recipe pads every prompt to 128 tokens, runs the 4-bit layers as they are and takes the loss over the whole prompt.
@@ -36,7 +36,7 @@ def training_speed(way: str, own: bool, shape: LlamaShape, prefix: int, n_texts:
     """Texts a second of EPOCHS epochs over `n_texts`: a whole `fit`, or some steps of the replaced recipe.
 
     Args:
-        way: the row's name; own: which of the two.
+        way: the row's name; own: measure this project's steps, otherwise the replaced recipe.
         shape: of the base; prefix: tokens in front of every text.
         peak: operations a second that `mfu` is a share of.
     """
@@ -65,7 +65,7 @@ def _ours(network: Any, encoder: PromptEncoder, texts: list[str], settings: Trai
 def _replaced(network: Any, encoder: PromptEncoder, texts: list[str], settings: TrainSettings) -> float:
     """Texts a second of the replaced recipe's steps: 4 batches of 4 padded prompts, then the optimizer.
 
-    The median of 9 steps after 3; its 8-bit optimizer is left out, to its advantage.
+    The median of 9 steps after 3 for warming up. The recipe's 8-bit optimizer is left out, which makes it faster.
     """
     size = settings.batch * settings.accumulation
     prompts = whole_prompts(encoder, texts[: 12 * size])

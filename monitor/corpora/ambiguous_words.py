@@ -1,8 +1,8 @@
-"""Words that decide a label, and those that two labels share: how far the labels of a corpus can be learned at all.
+"""Words that decide a label, and words that two labels share. They limit how well a corpus can be learned.
 
 dair-ai/emotion was labelled by lists of words, and the lists overlap: "sweet" and "blessed" are joy or love,
-"helpless" sadness or fear, "weird" fear or surprise, in the canonical splits one as often as the other. Where such a
-word alone decides, no model can know the label; accuracy there and elsewhere says what a mistake is worth.
+"helpless" sadness or fear, "weird" fear or surprise, each label about equally often in the canonical splits. If only
+such a word decides, no model can know the label. Accuracy is therefore given for these texts and for the others.
 """
 
 from __future__ import annotations

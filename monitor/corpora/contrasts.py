@@ -30,8 +30,8 @@ class Contrast:
     """Texts of two kinds.
 
     Attributes:
-        name: what is told from what.
-        source: the file, the same for contrasts of one source.
+        name: the two kinds that are compared.
+        source: the file; contrasts from one file share it.
         texts: n strings.
         positive: (n,) whether each text is of the first kind.
         scores: the model's answers that may tell them apart: "p_high", "p_any", "p_suicidal".
@@ -46,7 +46,7 @@ class Contrast:
     trained_on: str = ""
 
     def without(self, left_out: Bools) -> Contrast:
-        """The texts that are not left out; (n,) says which are."""
+        """The contrast without the texts of the mask `left_out`, shape (n,)."""
         kept = np.flatnonzero(~left_out)
         return replace(self, texts=tuple(self.texts[row] for row in kept), positive=self.positive[kept])
 
@@ -65,10 +65,10 @@ def read_contrasts(folder: Path) -> list[Contrast]:
     Raises:
         DataError: a file cannot be read, or lacks a column.
     """
-    found = [
+    contrasts = [
         contrast for name, read in READERS.items() if (folder / name).is_file() for contrast in read(folder / name)
     ]
-    return [*found, *_symptom_corpus()]
+    return [*contrasts, *_symptom_corpus()]
 
 
 def _goemotions(path: Path) -> Iterator[Contrast]:

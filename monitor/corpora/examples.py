@@ -53,7 +53,7 @@ class Examples:
         targets: Floats | None = None,
         weights: Floats | None = None,
     ) -> Examples:
-        """Targets of the symptoms answers (n, 12), and of emotions where `weights` (n,) says that there are some."""
+        """Targets of the symptoms answers (n, 12); emotion targets count if their weight (n,) is above 0."""
         n = len(texts)
         if targets is None or weights is None:
             targets, weights = (
@@ -69,7 +69,7 @@ class Examples:
 
     @property
     def some_criteria(self) -> bool:
-        """Whether some answer is shown by one text and not by another."""
+        """Whether at least one answer differs between the texts."""
         shown = self.criteria[self.criteria_weights > 0] > 0
         return bool(len(shown) and (shown.any(axis=0) & ~shown.all(axis=0)).any())
 

@@ -1,10 +1,10 @@
-"""Words that stand for two emotions at once, and what a label is worth where one of them decides it.
+"""Words that name two emotions at once, and how far to trust a label that one of them decides.
 
 The emotion corpus was labelled by word lists, and the lists overlap: "blessed", "sweet" and "passionate" are joy or
-love, "weird" and "overwhelmed" fear or surprise, one as often as the other. The canonical splits show both labels;
-the rest of the corpus holds whole classes of love and surprise but only samples of joy and fear, so there such a
-text is nearly always love or surprise. A small text classifier fitted on the canonical train split says how the two
-emotions share a text, and corrects the targets of the rest.
+love, "weird" and "overwhelmed" fear or surprise, each about equally often. The canonical splits show both labels; the
+rest of the corpus holds whole classes of love and surprise but only samples of joy and fear, so there such a text is
+nearly always love or surprise. A small text classifier fitted on the canonical train split says how the two emotions
+share a text, and corrects the targets of the rest.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Overlap:
         share: npt.NDArray[np.float64],
         trust: float,
     ) -> None:
-        """Mix label and share where the classifier is in doubt; a clear word keeps its label."""
+        """Mix the label with the classifier's share if the classifier is in doubt; a clear word keeps its label."""
         doubt = np.clip(1.0 - np.abs(share - 0.5) / 0.4, 0.0, 1.0) ** 0.5
         trusted = 1.0 - doubt * (1.0 - trust)
         total = targets[rows, a] + targets[rows, b]

@@ -35,10 +35,10 @@ class LabelledRows(NamedTuple):
 
 
 def read_labelled(path: Path) -> LabelledRows:
-    """Open a file whose ending is one of READERS; its rows are read as they are asked for.
+    """Open a file whose ending is one of READERS; its rows are read lazily.
 
     Raises:
-        DataError: it is not of its kind, or lacks a column. OSError: it cannot be read.
+        DataError: the content does not fit the ending, or a column is missing. OSError: the file cannot be read.
     """
     require_regular(path)
     return READERS[path.suffix.lower()](path)
@@ -56,8 +56,9 @@ def label_name(label: Any, names: Sequence[str] | None) -> Any:
     number = int(digits[1])
     if names is None:
         raise ValueError(
-            f"{number} is a number that nothing names, and an order is never assumed; write names of emotions, keep "
-            "the ClassLabel that `datasets` writes, or add a file labels.txt with one name a line, that of 0 first"
+            f"{number} is a number without a name, and an order is never assumed; write names of emotions, keep "
+            "the ClassLabel that `datasets` writes, or add a file labels.txt with one name per line, beginning "
+            "with the name of 0"
         )
     if not 0 <= number < len(names):
         raise ValueError(f"{number} has no name among the {len(names)} of its data set ({', '.join(names)[:200]})")
@@ -86,7 +87,7 @@ def check_columns(where: str, columns: Iterable[str] | None) -> tuple[str, str]:
     """The file's own names of the columns text and label, in any case.
 
     Raises:
-        DataError: one of them is missing, or stands there twice.
+        DataError: one of them is missing, or occurs twice.
     """
     present = [str(name) for name in columns or ()]
     own = []
@@ -94,7 +95,7 @@ def check_columns(where: str, columns: Iterable[str] | None) -> tuple[str, str]:
         matches = [name for name in present if name.strip().lower() == column]
         if len(matches) != 1:
             raise DataError(
-                f"{where}, row 1, column {column}: {'there twice' if matches else 'missing'} "
+                f"{where}, row 1, column {column}: {'occurs twice' if matches else 'missing'} "
                 f"(found: {', '.join(present) or 'none'}); name the columns text and label"
             )
         own += matches
@@ -165,7 +166,7 @@ def _read_jsonl(path: Path) -> LabelledRows:
                 record = _parse_json(line)
             except (ValueError, RecursionError) as error:
                 reason = getattr(error, "msg", error)
-                raise DataError(f"{path}, row {row}: not JSON ({reason}); write one object a line") from error
+                raise DataError(f"{path}, row {row}: not JSON ({reason}); write one object per line") from error
             yield row, *_of_object(path, row, record)
 
     return LabelledRows(rows(), None)
@@ -195,14 +196,14 @@ def _json_columns(path: Path, columns: dict[str, Any]) -> Iterator[Row]:
         or len(text) != len(label)
         or (isinstance(text, dict) and text.keys() != label.keys())
     ):
-        raise DataError(f"{path}: its columns text and label do not have the same rows; write one object a text")
+        raise DataError(f"{path}: its columns text and label do not have the same rows; write one object per text")
     for row, key in enumerate(text if isinstance(text, dict) else range(len(text)), 1):
         yield row, text[key], label[key]
 
 
 def _of_object(path: Path, row: int, record: Any) -> tuple[Any, Any]:
     if not isinstance(record, dict):
-        raise DataError(f"{path}, row {row}: not a JSON object; write one object a line")
+        raise DataError(f"{path}, row {row}: not a JSON object; write one object per line")
     if not {*COLUMNS} <= record.keys():
         own = {str(name).strip().lower(): value for name, value in record.items()}
         for column in COLUMNS:
@@ -221,16 +222,16 @@ def _whole(digits: str) -> int | str:
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, unless a key stands in it twice."""
+    """A JSON object; refused if a key occurs twice."""
     record = dict(pairs)
     if len(record) < len(pairs):
-        raise ValueError("a key stands twice in an object")
+        raise ValueError("a key occurs twice in an object")
     return record
 
 
 @contextmanager
 def _readable(path: Path, kind: str) -> Iterator[None]:
-    """Turn what pyarrow raises of a damaged file into a DataError of one line."""
+    """Turn pyarrow's errors about a damaged file into a DataError of one line."""
     import pyarrow as pa
 
     try:

@@ -1,4 +1,4 @@
-"""What the embedded model's adapter is trained on: the emotion corpus, and text that does not look like it.
+"""The training texts of the embedded model's adapter: the emotion corpus, and texts of other kinds.
 
 The corpus knows no neutral text, no punctuation, and nearly always says "feel". Three things teach the model the
 rest of the world: more of the corpus at its natural mix of emotions, GoEmotions comments (Demszky et al. 2020) cast
@@ -46,7 +46,7 @@ class MixtureSettings:
     """Sizes and shares of one epoch.
 
     extra: use the rest of the corpus, resampled to the natural mix.
-    trust: what a label is worth where a word stands for two emotions (`label_overlap`); 1 takes it as it is.
+    trust: how far a label is trusted if its word names two emotions (`label_overlap`); 1: fully.
     balance: 0 draws the natural mix of emotions, 1 all emotions alike.
     neutral, emotional: GoEmotions comments an epoch. soften: share of the flat answer in an emotional one's target.
     punctuate, shorten, surround: share of corpus texts rewritten in each way.
@@ -90,7 +90,7 @@ def without_twins(split: Split, held_out: Iterable[Split | SymptomTexts]) -> tup
 
 
 def training_list(texts: Iterable[str]) -> npt.NDArray[np.uint64]:
-    """Sorted 64-bit hashes of the texts' twin keys, so that anyone can check what was trained on; (n,)."""
+    """Sorted 64-bit hashes of the texts' twin keys, by which anyone can check whether a text was trained on; (n,)."""
     return np.unique(_hashes(texts))
 
 

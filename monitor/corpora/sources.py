@@ -196,7 +196,7 @@ def _cast(
 
 
 def read_distilled(path: Path, prefix: str = "s_") -> Examples:
-    """Texts with the answers of teachers as targets of both questions.
+    """Texts whose targets for both questions are the answers of teacher models.
 
     Args:
         path: a Parquet file with columns text, the six emotions, and a column a criterion and for "any", their
@@ -244,10 +244,10 @@ def read_columns(path: Path, **wanted: type) -> list[list[Any]]:
     for name, kind in wanted.items():
         if table.column_names.count(name) != 1:
             names = ", ".join(table.column_names)
-            raise DataError(f"{path}, column {name}: missing, or there twice (found: {names})")
+            raise DataError(f"{path}, column {name}: missing, or occurs twice (found: {names})")
         columns.append(table.column(name).to_pylist())
         if wrong := [row for row, value in enumerate(columns[-1], start=1) if not isinstance(value, kind)]:
-            raise DataError(f"{path}, row {wrong[0]}, column {name}: not {KINDS[kind]}; mend or remove the row")
+            raise DataError(f"{path}, row {wrong[0]}, column {name}: not {KINDS[kind]}; correct or remove the row")
     return columns
 
 

@@ -59,7 +59,7 @@ def load_splits(source: str | Path, required: Sequence[str] = SPLITS) -> dict[st
 
     Args:
         source: a folder, or a hub id such as `dair-ai/emotion`.
-        required: the splits the caller cannot do without, of `train`, `validation`, `test`.
+        required: the splits that must exist, of `train`, `validation`, `test`.
 
     Returns:
         The splits found, by name (`val` files come back as `validation`), in the order of SPLITS.
@@ -84,10 +84,10 @@ def load_splits(source: str | Path, required: Sequence[str] = SPLITS) -> dict[st
 
 
 def unseen(split: Split, others: Iterable[Split]) -> npt.NDArray[np.bool_]:
-    """Mask of the rows that remain without duplicates, shape (n,).
+    """Mask of the rows that stay when duplicates are removed, shape (n,).
 
-    A row goes when its text stands in one of `others`, or more than once in `split` with different labels;
-    of repeats with the same label the first stays. Case and spacing make no difference.
+    A row is removed if its text is in one of `others`, or occurs in `split` with different labels. If a text repeats
+    with the same label, the first row stays. Case and spacing are ignored.
     """
     elsewhere = {text_key(text) for other in others for text in other.texts}
     pairs = {(text_key(text), int(label)) for text, label in zip(split.texts, split.labels, strict=True)}
@@ -102,7 +102,7 @@ def unseen(split: Split, others: Iterable[Split]) -> npt.NDArray[np.bool_]:
 
 
 def repeats(split: Split) -> tuple[int, int]:
-    """How many texts stand in a split more than once, and how many of those with different labels."""
+    """Number of texts that occur more than once in a split, and how many of them have different labels."""
     labels: dict[str, list[int]] = {}
     for text, label in zip(split.texts, split.labels, strict=True):
         labels.setdefault(text_key(text), []).append(int(label))
@@ -172,8 +172,8 @@ def _files_of_splits(folder: Path) -> dict[str, list[Path]]:
 
 
 def _files_here(folder: Path) -> dict[str, list[Path]]:
-    """The files of each split in a folder, or in its folders that are called as splits."""
-    found: dict[str, list[Path]] = {}
+    """The files of each split in a folder, or in its subfolders that are named after splits."""
+    files: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
         is_data = path.suffix.lower() in READERS
         name = SHARD.fullmatch((path.stem if is_data else path.name).lower())
@@ -181,10 +181,10 @@ def _files_here(folder: Path) -> dict[str, list[Path]]:
         if split is None:
             continue
         if is_data:
-            found.setdefault(split, []).append(path)
+            files.setdefault(split, []).append(path)
         elif path.is_dir():
-            found.setdefault(split, []).extend(_data_files(path))
-    for split, paths in found.items():
+            files.setdefault(split, []).extend(_data_files(path))
+    for split, paths in files.items():
         whole = [path for path in paths if path.parent == folder and "-of-" not in path.stem]
         folders = {path.parent for path in paths}
         if (
@@ -195,7 +195,7 @@ def _files_here(folder: Path) -> dict[str, list[Path]]:
         ):
             names = ", ".join(str(path.relative_to(folder)) for path in paths)
             raise DataError(f"{folder}: more than one {split} file ({names}); keep one")
-    return {split: paths for split, paths in found.items() if paths}
+    return {split: paths for split, paths in files.items() if paths}
 
 
 def _data_files(folder: Path) -> list[Path]:
@@ -269,11 +269,11 @@ def _checked(where: str, rows: Iterable[Row], names: Sequence[str] | None) -> Sp
     labels: list[int] = []
     for row, text, given in rows:
         if not isinstance(text, str) or not text.strip():
-            raise DataError(f"{where}, row {row}, column text: empty or not a string; remove or mend the row")
+            raise DataError(f"{where}, row {row}, column text: empty or not a string; correct or remove the row")
         if HALF_PAIR.search(text):
-            raise DataError(f"{where}, row {row}, column text: half a surrogate pair; remove or mend the row")
+            raise DataError(f"{where}, row {row}, column text: half a surrogate pair; correct or remove the row")
         if given is None:
-            raise DataError(f"{where}, row {row}, column label: missing; remove or mend the row")
+            raise DataError(f"{where}, row {row}, column label: missing; correct or remove the row")
         try:
             label = label_name(given, names)
         except ValueError as error:
@@ -291,5 +291,5 @@ def _checked(where: str, rows: Iterable[Row], names: Sequence[str] | None) -> Sp
 
 
 def text_key(text: str) -> str:
-    """What two texts have in common that count as the same: all but letter case and spacing."""
+    """The text without letter case and spacing; texts with the same key count as equal."""
     return " ".join(text.casefold().split())

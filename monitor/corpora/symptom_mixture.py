@@ -58,9 +58,9 @@ class SymptomMixture:
 
     Args:
         texts: symptom texts of the train split.
-        calm: neutral texts, filling for composites.
-        whole: sources that are drawn whole, each with the number of times.
-        drawn: sources of which some texts are drawn, each with their number.
+        calm: neutral texts, which fill the composites.
+        whole: sources that are used in full, each with its number of repetitions.
+        drawn: sources that are sampled, each with the number of texts to draw.
         settings: sizes and shares.
 
     Raises:
@@ -142,7 +142,7 @@ class SymptomMixture:
         )
 
     def _filling(self, count: int, random: np.random.Generator) -> list[str]:
-        """Up to `count` sentences that follow each other in one calm text, or in several short ones."""
+        """Up to `count` consecutive sentences of one calm text, or of several short ones."""
         sentences: list[str] = []
         while len(sentences) < count:
             own = [part for part in SENTENCE.split(self._calm[int(random.integers(len(self._calm)))]) if part]
@@ -152,7 +152,7 @@ class SymptomMixture:
 
 
 def calm_texts(comments: Sequence[str], posts: Examples | None) -> list[str]:
-    """Neutral comments, and distilled posts that show hardly anything: filling for composites."""
+    """Neutral comments and distilled posts that show hardly any criterion; they fill the composites."""
     if posts is None:
         return list(comments)
     calm = np.flatnonzero(posts.criteria[:, ANSWERS.index("any")] < CALM_ANY)

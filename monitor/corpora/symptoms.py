@@ -170,14 +170,14 @@ def _rows(path: Path) -> Iterator[Row]:
         try:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise DataError(f"{path}, row {number}: not JSON ({error}); write one object a line") from error
+            raise DataError(f"{path}, row {number}: not JSON ({error}); write one object per line") from error
         if fault := _fault(row):
-            raise DataError(f"{path}, row {number}: {fault}; mend or remove the row")
+            raise DataError(f"{path}, row {number}: {fault}; correct or remove the row")
         yield row
 
 
 def _fault(row: Any) -> str | None:
-    """What is wrong with a row, or None."""
+    """The fault of a row, or None."""
     if not isinstance(row, dict):
         return "not a JSON object"
     text, criteria, severity = row.get("text"), row.get("criteria"), row.get("severity")
@@ -186,7 +186,7 @@ def _fault(row: Any) -> str | None:
     if not isinstance(criteria, list) or any(name not in CRITERIA for name in criteria):
         return f"criteria {criteria!r}: give a list of {', '.join(CRITERIA)}"
     if len(set(criteria)) < len(criteria):
-        return f"criteria {criteria!r}: a name stands twice"
+        return f"criteria {criteria!r}: a name occurs twice"
     if isinstance(severity, bool) or severity not in (0, 1, 2, 3) or bool(severity) != bool(criteria):
         return f"severity {severity!r}: give 1, 2 or 3 where there are criteria, else 0"
     if row.get("kind") not in KINDS:

@@ -1,6 +1,7 @@
 """Unlabelled texts that speak of depression, suicide, therapy or loneliness: weak evidence of sadness, nothing more.
 
-They teach that long posts of this kind are sad, and by their everyday neighbours that other long posts are not.
+Training on them teaches that long posts about these topics are sad. The everyday posts beside them teach that other
+long posts are not.
 """
 
 from __future__ import annotations

@@ -20,8 +20,8 @@ class Mention:
         first: place of its first character in the original text, from 0.
         last: place after its last character.
         state: "raised" or "held".
-        rule: what held it (negation, other person, quote, fiction, idiom, trivial, topic, past); of a raised
-            match "past" where it speaks of long ago, else "".
+        rule: the rule that held it (negation, other person, quote, fiction, idiom, trivial, topic, past). For a
+            raised match: "past" if it speaks of long ago, otherwise "".
     """
 
     phrase: str
@@ -50,11 +50,11 @@ class CrisisList:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the list. Mentions of another fingerprint were found by another list."""
+        """A hash of the list. Mentions with a different fingerprint were found by a different list."""
         return self._phrases.fingerprint
 
     def normalise(self, text: str) -> str:
-        """The text as the list sees it, for whoever edits a phrase."""
+        """The text as the list is matched on it; a help for editing phrases."""
         return self._phrases.normaliser.words(text).strip()
 
     def find(self, texts: Sequence[str]) -> list[list[Mention]]:
@@ -63,7 +63,7 @@ class CrisisList:
         return [self._mentions(text, matches) if (matches := index.find(words(text))) else [] for text in texts]
 
     def _mentions(self, text: str, matches: list[tuple[int, int, int]]) -> list[Mention]:
-        """Of matches that overlap the longest counts, then the first, then the phrase that the list has first."""
+        """If matches overlap, the longest counts, then the first, then the one that is first in the list."""
         normalised = self._phrases.normaliser.normalise(text)
         mentions: list[Mention] = []
         for first, last, number in _apart(matches):
@@ -75,7 +75,7 @@ class CrisisList:
 
 
 def _apart(matches: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Matches that do not overlap, the longest of each crowd, in their order."""
+    """Matches without overlaps, in their order; of each overlapping group the longest stays."""
     chosen: list[tuple[int, int, int]] = []
     for match in sorted(matches, key=lambda match: (match[0], -match[1], match[2])):
         if chosen and match[0] < chosen[-1][1]:

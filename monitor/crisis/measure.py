@@ -1,8 +1,8 @@
 """Measure the shipped list on the data folder: `python -m monitor.crisis.measure [--data DIR] [--read NAME]`.
 
-Prints, for each set, how many texts the list raises, with 95% Wilson intervals. `--read NAME` prints the raised or
-missed texts of one set instead. A text of a forum counts as explicit when a plain search, independent of the list,
-finds a word of suicide or self-harm in it.
+Prints, for each set, how many texts the list raises, with 95% Wilson intervals. With `--read NAME` it prints the
+raised or missed texts of one set instead. A text of a forum counts as explicit when a plain search, independent of
+the list, finds a word of suicide or self-harm in it.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import os
 import re
 import time
 from collections.abc import Iterator, Sequence
-from math import sqrt
 from pathlib import Path
 
 import polars as pl
+from scipy.stats import binomtest
 
 from monitor.crisis.matching import CrisisList, Mention
 
@@ -27,16 +27,6 @@ EXPLICIT = re.compile(
     re.IGNORECASE,
 )
 FORUMS = ("SuicideWatch", "depression")
-
-
-def wilson(count: int, total: int) -> tuple[float, float]:
-    """The 95% Wilson interval of a share."""
-    if not total:
-        return 0.0, 1.0
-    z, share = 1.959964, count / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def sets(data: Path, limit: int) -> Iterator[tuple[str, list[str]]]:
@@ -102,11 +92,11 @@ def main() -> None:
         mentions = crisis.find(texts)
         seconds = time.perf_counter() - start
         raised = sum(is_raised(row) for row in mentions)
-        held = sum(bool(row) and not is_raised(row) for row in mentions)
-        low, high = wilson(raised, len(texts))
+        n_held = sum(bool(row) and not is_raised(row) for row in mentions)
+        low, high = binomtest(raised, len(texts)).proportion_ci(method="wilson") if texts else (0.0, 1.0)
         print(
             f"{name}: {raised} of {len(texts)} raised, {raised / max(len(texts), 1):.2%} ({low:.2%} to {high:.2%}), "
-            f"{held} held, {len(texts) / seconds:,.0f} texts/s"
+            f"{n_held} held, {len(texts) / seconds:,.0f} texts/s"
         )
         if options.read is not None:
             for text, row in zip(texts, mentions, strict=True):

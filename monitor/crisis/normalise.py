@@ -74,7 +74,7 @@ class Normalised:
         self.words = f" {' '.join([piece.words for piece in pieces])} "
 
     def original(self, first: int, last: int) -> tuple[int, int]:
-        """The place in the original, last exclusive, of what words[first:last] touches."""
+        """First and last (exclusive) character in the original that words[first:last] cover."""
         start, end = self._touched(first, last)
         return self.pieces[start].first, self.pieces[end].last
 
@@ -88,7 +88,7 @@ class Normaliser:
 
     Args:
         spellings: what a single word (apostrophes dropped) is written out to.
-        masked: words that are looked for behind masks, digits and repeated letters.
+        masked: words that are recognised despite masking characters, digits and repeated letters.
         known: every word that the list uses; a stretched word is shortened to one of them where it can be.
     """
 
@@ -193,7 +193,7 @@ class Normaliser:
         return pieces
 
     def _shortened(self, word: str) -> str | None:
-        """The known word behind repeated letters, such as "dieee"."""
+        """The known word without the repeated letters, such as "die" for "dieee"."""
         if _REPEAT.search(word):
             for shorter in (_REPEAT.sub(r"\1\1", word), _REPEAT.sub(r"\1", word)):
                 spelling = self._spellings.get(shorter)
@@ -203,7 +203,7 @@ class Normaliser:
         return masked if masked and len(masked) > 2 else None
 
     def _unmasked(self, core: str) -> str | None:
-        """The masked word behind separators, digits or signs, if there is one."""
+        """The masked word without its separators, digits and signs; None if there is none."""
         if len(core) > LONGEST_WORD or core.isdigit():
             return None
         joined = core.translate(_SEPARATORS)
@@ -309,7 +309,7 @@ def _folded(sign: str) -> str:
 
 
 def _end(places: list[int], end: int) -> int:
-    """Where a token that ends before folded character `end` ends in the chunk."""
+    """The place in the chunk at which a token ends; `end` is its end in the folded text."""
     return places[end - 1] + 1 if end else 0
 
 

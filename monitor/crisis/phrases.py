@@ -69,7 +69,7 @@ class Phrase:
         text: the phrase or pattern as written.
         criterion: the criterion that it speaks for.
         why: the reason given.
-        reading: how it is to be taken, one of READINGS.
+        reading: how the phrase is meant, one of READINGS.
     """
 
     text: str
@@ -121,7 +121,7 @@ def read_phrases(path: Path | None) -> PhraseList:
 
 @lru_cache(maxsize=2)
 def _checked_list(file: Path, content: bytes) -> PhraseList:
-    """The list of a file with this content. A process checks it once (half a second), `watch` in its first batch."""
+    """The list of a file with this content. A process checks it only once, which takes half a second."""
     try:
         text = content.decode("utf-8-sig")  # Windows' Notepad begins files with a mark
         tables = tomllib.loads(text)
@@ -200,7 +200,7 @@ class _Checked:
             if value not in allowed:
                 raise self._entry_fault(number, f"{key}: no such {key}: {value}{_suggest(value, allowed)}", key)
         if "why" not in entry:
-            raise self._fault(place, f"phrase {number}", "no why; give a short reason, for whoever reads the alert")
+            raise self._fault(place, f"phrase {number}", "no why; give a short reason for the readers of the alert")
         phrase = Phrase(entry[kinds[0]], entry["criterion"], entry["why"], entry.get("reading", "plain"))
         return phrase, kinds[0]
 
@@ -273,7 +273,7 @@ class _Checked:
                 raise self._entry_fault(number + 1, message, key)
 
     def _entry_fault(self, number: int, message: str, key: str) -> ConfigError:
-        """A fault of an entry, at the line of its key if that line is found."""
+        """The error for an entry; it names the line of the key if that line is found."""
         start = self._entry_line(number)
         line = start
         for offset, content in enumerate(self.lines[start:] if start else [], start=start + 1):

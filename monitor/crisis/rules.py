@@ -1,4 +1,4 @@
-"""The rules that hold a match back. When in doubt they do not: the channel is a safety net."""
+"""The rules that hold a match back. In doubt they raise it, because the channel is a safety net."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MARKS = re.compile('["“”„«»‟″]|\n\\s*\n')
 
 
 class Context(NamedTuple):
-    """What a rule looks at: the normalised words around a match, within its sentence and beyond."""
+    """The input of a rule: the normalised words around a match, inside and outside its sentence."""
 
     before: list[str]  # words of the sentence before the match
     matched: list[str]
@@ -103,7 +103,7 @@ def _negated(phrases: PhraseList, context: Context) -> bool:
 
 
 def _undone(phrases: PhraseList, span: list[str], negation: int, context: Context) -> bool:
-    """Whether a phrase of `undone_by` covers the negation, which is the word of this number."""
+    """Whether a phrase of `undone_by` covers the negation; `negation` is its position among the words."""
     words = f" {' '.join(span + context.matched[:3])} "
     place = 1 + sum(len(word) + 1 for word in span[:negation])
     return any(first <= place < last for first, last, _ in phrases.rules["negation.undone_by"].find(words))
@@ -161,5 +161,5 @@ def _nearby(context: Context) -> str:
 
 
 def _distressed(phrases: PhraseList, context: Context) -> bool:
-    """Whether the words near the match, without the match itself, tell of distress."""
+    """Whether the words near the match (without the match itself) speak of distress."""
     return phrases.rules["distress.words"].matches(_nearby(context))

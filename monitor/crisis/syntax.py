@@ -194,7 +194,7 @@ class _Reader:
 
 
 def _either(options: Sequence[_Part]) -> _Part:
-    """One of several parts; their order does not matter, as every word ends at a space."""
+    """One of several parts. Their order does not matter, because every word ends at a space."""
     empty = any(option.empty for option in options)
     keys: tuple[Keys, ...] = ()
     if not empty and all(option.keys for option in options):
@@ -231,7 +231,7 @@ def compile_pattern(pattern: str) -> Compiled:
 
 
 def _ways(pattern: str, place: int, depth: int) -> tuple[int, int, int]:
-    """Ways through the pattern from `place` to its end or closing bracket, that end, and the shortest match."""
+    """Number of paths through the pattern from `place` to its end or closing bracket, that end, shortest match."""
     if depth > 20:
         raise ValueError("brackets nested too deep")
     total, ways, least, shortest = 0, 1, 0, None
@@ -258,7 +258,7 @@ def _ways(pattern: str, place: int, depth: int) -> tuple[int, int, int]:
 
 
 def _atom(pattern: str, place: int, depth: int) -> tuple[int, int, int]:
-    """Ways through one atom, its shortest match, and where it ends."""
+    """Number of paths through one atom, its shortest match, and its end."""
     if pattern[place] == "(":
         inside = place + (3 if pattern.startswith("(?:", place) else 1)
         if pattern.startswith("?", inside):
@@ -279,7 +279,7 @@ def _atom(pattern: str, place: int, depth: int) -> tuple[int, int, int]:
 
 
 class PhraseIndex:
-    """Finds many phrases in normalised words; a text without a key word of a phrase never meets its regex."""
+    """Finds many phrases in normalised words. The regex of a phrase runs only on texts with its key words."""
 
     def __init__(self, compiled: Iterable[Compiled]) -> None:
         """Index the phrases by their rarest key words."""
@@ -338,7 +338,7 @@ class _Words:
         self._stems = tuple(key[:-1] for key in keys if key.endswith("*"))
 
     def of(self, present: frozenset[str]) -> Collection[str]:
-        """The words of `present` that are in the set."""
+        """The words of `present` that the set contains."""
         exact = self._exact & present
         if not self._stems:
             return exact
@@ -355,7 +355,7 @@ def _bare(words: str, first: int, last: int) -> tuple[int, int]:
 
 
 def _places(tokens: list[str], words: str) -> dict[str, list[int]]:
-    """Where each word stands: the places of the space before it."""
+    """The positions of each word, given by the space before it."""
     places: dict[str, list[int]] = {}
     place = len(words) - len(words.lstrip()) - 1
     for token in tokens:

@@ -188,7 +188,7 @@ class Database:
         """Refuse a path that cannot be a database, or, if `read_only`, where there is none."""
         path = self.file
         if "?" in str(path.absolute()):
-            raise StoreError(f"{path}: to DuckDB a name ends before its question mark; name a file without one")
+            raise StoreError(f"{path}: DuckDB ends a name at its question mark; name a file without one")
         if path.is_dir():
             raise StoreError(f"{path}: this is a folder; name a database file, such as {path / 'risk.duckdb'}")
         if path.exists() and not path.is_file():
@@ -229,7 +229,7 @@ def private_files() -> Iterator[None]:
 
 
 def _follow_links(path: Path) -> Path:
-    """The target of a link; if that is no regular file, the path itself, which a later message names."""
+    """The target of a link. If the target is not a regular file, the path itself, for the later error message."""
     _check_name(path)
     try:
         target = path.resolve() if path.is_symlink() else path
@@ -245,11 +245,11 @@ def _check_name(path: Path) -> None:
         str(path.absolute()).encode()
     except UnicodeEncodeError as error:
         name = os.fsencode(path).decode("utf-8", "replace")
-        raise StoreError(f"{name}: the name is not UTF-8; name a database, and folders, that are") from error
+        raise StoreError(f"{name}: the name is not UTF-8; choose names in UTF-8 for database and folders") from error
     if length > MAX_NAME_BYTES:
         raise StoreError(
-            f"{path.name[:40]}…: the name has {length} bytes, more than {MAX_NAME_BYTES}; name a shorter one, for "
-            "the files beside it have longer names"
+            f"{path.name[:40]}…: the name has {length} bytes, more than {MAX_NAME_BYTES}; name a shorter one, "
+            "because the files beside it have longer names"
         )
 
 
@@ -261,7 +261,7 @@ def _check_file_type(path: Path) -> None:
     except OSError as error:
         raise StoreError(f"{path}: cannot read this file ({error.strerror})") from error
     if head[8:] != b"DUCK":
-        what = "not a DuckDB database" if head else "not a DuckDB database, for it is empty"
+        what = "not a DuckDB database" if head else "not a DuckDB database, because it is empty"
         raise StoreError(f"{path}: {what}; name another file")
 
 

@@ -51,11 +51,11 @@ def database_copy(
         new: the file of the copy.
         subjects: ids of subjects to leave out, as the database and file names hold them.
         before: UTC; leave out texts that were taken in before; None: copy all texts.
-        keys: whether the tables of TEXT_TABLES have constraints. A reader needs none, and their indexes are two
-            thirds of the file; nor does a copy for readers have the tables NOT_FOR_READERS.
+        keys: whether the tables of TEXT_TABLES get constraints. Readers do not need them, and their indexes are two
+            thirds of the file. A copy without keys also lacks the tables NOT_FOR_READERS.
 
     Yields:
-        table -> number of rows that the copy lacks, where it lacks any; "file names" -> number of changed names.
+        table -> number of rows left out, for tables with left-out rows; "file names" -> number of changed names.
 
     Raises:
         StoreError: the database is missing, or cannot be read, or the copy cannot be written.

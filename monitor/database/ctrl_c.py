@@ -1,8 +1,8 @@
 """Connections whose queries end on Ctrl-C.
 
-DuckDB 2.0 looks for Ctrl-C between the tasks of the calling thread alone. It then waits for its other threads, and a
-task of theirs runs to its end: every second Ctrl-C had no effect on a query of an hour, whichever way its result was
-fetched. `interrupt` is what its threads look for, so the signal's handler calls it.
+DuckDB 2.0 checks for Ctrl-C only between the tasks of the calling thread. Then it waits for its other threads, whose
+tasks run to their end. On a query of an hour, half of all Ctrl-C had no effect. All threads check for `interrupt`, so
+the signal's handler calls it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def connected(*database: Any, **options: Any) -> Iterator[duckdb.DuckDBPyConnect
 
 @contextmanager
 def interrupts_named() -> Iterator[None]:
-    """DuckDB raises RuntimeError where Ctrl-C ended a query; callers see KeyboardInterrupt."""
+    """Turn the RuntimeError that DuckDB raises after Ctrl-C into KeyboardInterrupt."""
     try:
         yield
     except RuntimeError as error:
@@ -37,7 +37,7 @@ def interrupts_named() -> Iterator[None]:
 
 @contextmanager
 def ctrl_c_ends_queries(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Inside the block Ctrl-C interrupts the connection's query, if the handler that was there before raises.
+    """Inside the block Ctrl-C interrupts the connection's query, provided that the previous handler raises.
 
     A handler that only notes the signal, as a nightly run's, lets the query finish. A block in another thread than
     the main one changes nothing, because Python handles signals in that thread alone.

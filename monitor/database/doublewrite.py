@@ -50,8 +50,8 @@ def save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection, saved: by
         file: descriptor of the database, from `open_file`.
         path: path of the database.
         con: a connection to the database; it lists the metadata blocks.
-        saved: what the last call returned. If the headers are still the same, no copy is written: the last one is
-            good. Empty: there is no copy yet.
+        saved: the result of the last call. If the headers are unchanged, the last copy is still good and no new one
+            is written. Empty: there is no copy yet.
 
     Returns:
         the headers (HEADERS bytes), for the next call.
@@ -90,8 +90,8 @@ def remove_copy(path: Path) -> None:
 def restore_blocks(path: Path) -> bool:
     """Restore the blocks that a killed writer left half written; returns whether there were any.
 
-    Nothing happens while another process has the database open, or if this user may not write the file. The copy
-    stays until a checkpoint finishes, because the next checkpoint may be cut short too.
+    Does nothing while another process has the database open, or if this user may not write the file. The copy stays
+    until a checkpoint finishes, because the next checkpoint may be cut short too.
     """
     copy = copy_path(path)
     try:

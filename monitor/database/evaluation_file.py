@@ -67,9 +67,10 @@ def _typed(name: str, kind: type[pl.DataType] | pl.DataType) -> pl.Expr:
 
 
 def _faults(cells: pl.DataFrame, typed: pl.DataFrame, model_id: str) -> Iterator[tuple[str, pl.Series, str]]:
-    """What the table `evaluations` would refuse: a column, which rows are wrong, and what should be there.
+    """The faults for which the table `evaluations` would refuse rows: column, mask of wrong rows, expected value.
 
-    Types and empty cells are checked in every row, all else in the rows of this model, which alone are stored.
+    Types and empty cells are checked in every row. Everything else is checked only in this model's rows, which are
+    stored.
     """
     expected = {"value": "a number", "lo": "a number", "hi": "a number", "n": "a whole number"}
     for name in EVALUATION_COLUMNS:
@@ -85,11 +86,11 @@ def _faults(cells: pl.DataFrame, typed: pl.DataFrame, model_id: str) -> Iterator
     yield "n", own & (typed["n"] < 0), "give a number of texts"
     keys = ["model_id", "split", "method", "metric"]
     again = ~typed.select(pl.struct(keys).is_first_distinct()).to_series()
-    yield "metric", own & again, "this metric stands in an earlier row"
+    yield "metric", own & again, "this metric is already in an earlier row"
 
 
 def _possible(typed: pl.DataFrame, name: str) -> pl.Series:
-    """Which cells hold nothing or a value of their metric: 0 to 1, a Brier score up to 2, a log loss any."""
+    """Whether each cell is empty or a possible value: 0 to 1, up to 2 for Brier scores, any for log loss."""
     largest = (
         pl.when(pl.col("metric").str.ends_with("log_loss"))
         .then(pl.lit(1e300))

@@ -36,10 +36,10 @@ def lake_folder(con: duckdb.DuckDBPyConnection) -> Path | None:
 
 
 def opened_lake(con: duckdb.DuckDBPyConnection) -> str | None:
-    """As `lake_url`, in a fifth of the time where there is no lake; for a connection just opened.
+    """As `lake_url`, but five times as fast if there is no lake; for a new connection.
 
-    To list the tables, DuckDB first makes all of its own views, and to suggest a name it lists the tables. Outside
-    transactions alone, because a name that is missing ends them.
+    Listing the tables is slow, because DuckDB first makes all of its own views; so does an error that suggests a
+    name. Call this outside transactions, because a missing name ends them.
     """
     con.execute("SET catalog_error_max_schemas = 0")
     try:
@@ -68,7 +68,7 @@ def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
 
 
 def refuse_lake(con: duckdb.DuckDBPyConnection, path: Path, instead: str) -> None:
-    """Refuse to work on a control file where only a database with rows of its own will do.
+    """Refuse a control file for commands that need a database with rows of its own.
 
     Args:
         con: the database.

@@ -1,4 +1,4 @@
-"""DuckDB's errors about a file, as one line that says what to do."""
+"""DuckDB's errors about a file, rewritten as one line with a remedy."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def _remedy(path: Path, reason: str) -> str | None:
     for signs, remedy in (
         *_OF_A_LAKE,
         (("Cannot open encrypted database",), "an encrypted database; risk-monitor has no key to it"),
-        (("version number",), "written by another version of DuckDB; install the one in constraints.txt"),
+        (("version number",), "written by another version of DuckDB; install the version in constraints.txt"),
         (_FULL, DISK_FULL),
         (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
         (("WAL file",), wal),
@@ -78,7 +78,7 @@ def _remedy(path: Path, reason: str) -> str | None:
 
 
 def _full_folder(path: Path, reason: str) -> Path | None:
-    """The folder on the full disk, if it is not the folder of the database: a snapshot may lie elsewhere."""
+    """The folder on the full disk, if it is not the database's own; a snapshot may be in another folder."""
     written = re.search(r'file "([^"]+)"', reason)
     if written is None or not any(sign in reason for sign in _FULL):
         return None

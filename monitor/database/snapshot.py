@@ -1,7 +1,8 @@
 """A read-only copy of the database for analysts and BI tools. No run waits for them, and they wait for no run.
 
-The copy replaces the last one in one step, so whoever opens it sees the complete state of one night; whoever has the
-last copy open keeps it. Its files have mode 600 and hold texts only if the settings say so.
+The copy replaces the last one in one step. A program that opens it sees the complete state of one night; a program
+that has the last copy open keeps reading that one. Its files have mode 600 and hold texts only if the settings say
+so.
 """
 
 from __future__ import annotations
@@ -86,13 +87,13 @@ def share(folder: Path, files: Sequence[Path], group: str) -> None:
             os.chown(path, -1, number)
         except PermissionError as error:
             raise ConfigError(
-                f"snapshot_group: this user is no member of the group {group!r}; add it there"
+                f"snapshot_group: this user is not a member of the group {group!r}; add it there"
             ) from error
         path.chmod(mode)
 
 
 def snapshot_files(folder: Path) -> OutputFiles:
-    """The files of the snapshot in this folder; those of others are left alone.
+    """The files of the snapshot in this folder, without other people's files.
 
     Raises:
         OSError: the list of them cannot be read.
@@ -101,7 +102,7 @@ def snapshot_files(folder: Path) -> OutputFiles:
 
 
 def _claim(files: OutputFiles, path: Path) -> Path:
-    """List a file that is about to be written; returns its name while it is unfinished, which is listed too."""
+    """List a file that is about to be written; returns its temporary name, which is listed too."""
     unfinished = path.with_name(f".{path.name}.new")
     files.claim(path, unfinished)
     return unfinished

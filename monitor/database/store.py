@@ -92,8 +92,8 @@ def append_measures(con: duckdb.DuckDBPyConnection, measures: pl.DataFrame, run_
 
     Args:
         con: the database.
-        measures: subject_id, measured_at, name, value, source, file, row; and `replaces`: the number takes the place
-            of a stored one, and of earlier ones here. Otherwise the first one stays.
+        measures: subject_id, measured_at, name, value, source, file, row, and `replaces`. If `replaces` is true, the
+            number replaces a stored one and earlier ones of this frame; otherwise the first number stays.
         run_id: the run.
 
     Returns:
@@ -142,8 +142,8 @@ def stored_rejects(con: duckdb.DuckDBPyConnection, rejects: pl.DataFrame) -> lis
 def append_scores(con: duckdb.DuckDBPyConnection, scores: pl.DataFrame, run_id: str) -> int:
     """Append the new scores; returns their number. Scores of documents that the database lacks are left out.
 
-    `scores` has doc_id, model_id, emotion, risk, the probabilities, confidence, n_tokens and truncated;
-    what else the table has may be missing.
+    `scores` has doc_id, model_id, emotion, risk, the probabilities, confidence, n_tokens and truncated; the table's
+    other columns may be missing.
     """
     keys = ["doc_id", "model_id"]
     return _append(con, "append_scores", scores.unique(keys, keep="first", maintain_order=True), run_id)
@@ -189,8 +189,9 @@ class InputFile(NamedTuple):
         path: of the file.
         size: in bytes.
         sha256: of its content.
-        fault: why its rows are not all there; None: it was read to its end.
-        read_as: hash of the settings by which none of its rows was taken; None: some were, or the file is damaged.
+        fault: why some of its rows are missing; None: it was read to its end.
+        read_as: hash of the settings under which no row could be used; None: some rows were used, or the file is
+            damaged.
     """
 
     path: str
@@ -218,7 +219,7 @@ def look_alikes(con: duckdb.DuckDBPyConnection, subjects: Sequence[str], forms: 
 
 
 def add_file(con: duckdb.DuckDBPyConnection, file: InputFile, run_id: str) -> None:
-    """Add a file that was read to the manifest. One that was read to its end keeps no fault of another run."""
+    """Add a file that was read to the manifest. If it was read to its end, a fault of an earlier run is removed."""
     execute(con, "queries/add_file", **file._asdict(), run_id=run_id, now=utc_now())
 
 

@@ -1,4 +1,4 @@
-"""A gate beside the database that a waiting writer closes, so that a stream of readers cannot shut it out.
+"""A gate file beside the database. A waiting writer closes it, so that a stream of readers cannot block the writer.
 
 README.md beside this file explains why. The gate is advisory: a program that does not know it opens the database all
 the same.

@@ -51,7 +51,7 @@ class DemoText:
 
 @dataclass(frozen=True)
 class DemoPeriod:
-    """One low period of a subject, or the whole feed of a subject without one (onset and end are None).
+    """One low period of a subject. For a subject without one, the whole feed; onset and end are None.
 
     Days count from 0, the feed's first day; both ends belong to the period. `depth` is the largest share, 0 to 1, by
     which the texts move from the subject's usual mix to the low mix. A `declining` subject reaches it gradually from
@@ -72,7 +72,7 @@ class DemoPeriod:
 
 @dataclass(frozen=True)
 class DemoIntent:
-    """The intended emotion of a text, or `neutral`; how low its writer was that day, 0 to 1."""
+    """The intended emotion of a text, or `neutral`, and how low its writer was that day, from 0 to 1."""
 
     doc_id: str
     intent: str

@@ -27,8 +27,8 @@ def row_weights(n: int, resamples: int, seed: int) -> Iterator[Floats]:
 def interval(drawn: Floats, n: int) -> tuple[float, float] | str | None:
     """The 95% interval of the bootstrap draws of a metric or a difference, or the reason why there is none.
 
-    None without draws. Draws of a single text are all equal, so they give no interval. With many undefined draws the
-    interval would describe the other draws alone, so there is none either.
+    Without draws the interval is None. It is also None for a single text, whose draws are all equal, and if many
+    draws are undefined, because it would describe only the others.
 
     Args:
         drawn: value of each draw, NaN if undefined, shape (resamples,).

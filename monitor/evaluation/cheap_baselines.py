@@ -1,4 +1,4 @@
-"""Cheap baselines of a contrast between texts: each gives one score a text without any language model."""
+"""Cheap baselines of a contrast between texts: each gives one score per text without a language model."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def tfidf(train: Sequence[str], positive: npt.NDArray[np.bool_], texts: Sequence
 
     Args:
         train: m texts of other sources.
-        positive: (m,) whether each is of the first kind; None is returned where they are all alike.
+        positive: (m,) whether each is of the first kind; if all are of one kind, the result is None.
         texts: n texts to score.
     """
     if positive.all() or not positive.any():

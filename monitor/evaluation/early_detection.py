@@ -194,7 +194,10 @@ def _subject_measures(
 
 
 def _erde(texts: Sequence[int], low: int, false: int, calm: int, o: int) -> float | None:
-    """ERDE: of `low` subjects with a low period len(texts) got an alert, of `calm` ones `false`."""
+    """ERDE.
+
+    `low`: subjects with a low period, of whom len(texts) got an alert. `calm`: the others, of whom `false` did.
+    """
     everyone = low + calm
     cost = sum(erde_cost(count, o) for count in texts) + low - len(texts) + false * low / max(1, everyone)
     return _share(cost, everyone)
@@ -219,14 +222,14 @@ def _within(opened: Sequence[dt.date], period: Course) -> list[dt.date]:
 
 
 def _days(period: Course, texts: Sequence[dt.date]) -> int:
-    """Days of a period between the subject's first and last text."""
+    """Days of a period that lie between the subject's first and last text."""
     if not (period.onset and period.end):
         return 0
     return max(0, (min(period.end, texts[-1]) - max(period.onset, texts[0])).days + 1)
 
 
 def _texts(days: Sequence[dt.date], period: Course, alert: dt.date, since_onset: bool) -> int:
-    """Number of texts to the day of the alert: from the subject's first, or from the onset."""
+    """Number of texts up to the day of the alert, counted from the subject's first text or from the onset."""
     first = bisect_left(days, period.onset) if since_onset and period.onset else 0
     return bisect_right(days, alert) - first
 

@@ -48,14 +48,14 @@ def fifths(lengths: Floats) -> list[npt.NDArray[np.int64]]:
 
 
 def one_sided(positive: Bools) -> str | None:
-    """Why no AUROC exists: every text is of one kind; None where it exists."""
+    """The reason why no AUROC exists (every text is of one kind), or None."""
     if positive.any() and not positive.all():
         return None
     return f"every text is {'inside' if positive.any() else 'outside'} the group"
 
 
 def metric(draws: Floats, n: int) -> Metric:
-    """An AUROC, or the difference between two, with its 95% interval.
+    """An AUROC, or the difference of two AUROCs, with its 95% interval.
 
     Args:
         draws: as `auroc_draws` returns them, or the difference of two such arrays.

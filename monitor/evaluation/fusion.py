@@ -1,4 +1,4 @@
-"""A simulation with known courses: does a number beside the texts bring alerts sooner, at equal false alarms?
+"""A simulation with known courses: do alerts come sooner if rules also read a number, at equal false alarms?
 
 Every person writes texts whose P(high) varies about a mean of their own, and has a number a day, such as hours of
 sleep. Half of them have a low period: over two weeks from its onset on the texts' mean rises, and the number falls by
@@ -76,8 +76,9 @@ def compare(design: Design, shifts: Sequence[float], seed: int) -> Json:
 
     Returns:
         design; shifts: one object a shift, with `rules`: name -> limit, alarms and their rate with its exact
-        interval, share found within 21 days with its exact interval, mean delay; and `gain`: name -> days by which it
-        is sooner than the texts alone (mean over people, with a 95% interval by the normal approximation).
+        interval, share found within 21 days with its exact interval, mean delay; and `gain`: name -> number of days
+        by which its alerts come before those of the texts alone (mean over people, with a 95% interval by the normal
+        approximation).
     """
     tuning_seed = seed + TUNING
     answer: Json = {"design": vars(design), "seed": seed, "tuning_seed": tuning_seed, "shifts": []}
@@ -85,10 +86,10 @@ def compare(design: Design, shifts: Sequence[float], seed: int) -> Json:
         limits = {name: _limit(con, onsets, name, design) for name in RULES}
     for shift in shifts:
         with _people(design, shift, seed) as (con, onsets):
-            found = {name: _measure(con, onsets, name, limits[name], design) for name in RULES}
-        delays = {name: result.pop("delays") for name, result in found.items()}
+            measured = {name: _measure(con, onsets, name, limits[name], design) for name in RULES}
+        delays = {name: result.pop("delays") for name, result in measured.items()}
         gains = {name: _mean(delays["texts"] - own) for name, own in delays.items() if name != "texts"}
-        answer["shifts"].append({"shift": shift, "rules": found, "gain": gains})
+        answer["shifts"].append({"shift": shift, "rules": measured, "gain": gains})
     return answer
 
 
@@ -179,7 +180,7 @@ def _opened(con: duckdb.DuckDBPyConnection, name: str, limit: float) -> pl.DataF
 
 
 def _alarms(opened: pl.DataFrame, onsets: dict[str, int]) -> int:
-    """Number of alerts about people without a low period."""
+    """Number of alerts of people without a low period."""
     return opened.filter(~pl.col("subject_id").is_in(list(onsets))).height
 
 

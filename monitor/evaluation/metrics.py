@@ -145,7 +145,7 @@ def measure(
 
 
 def average(draws: Sequence[Measurement], counted: int) -> Measurement:
-    """The mean of measurements of the same texts, with each metric's spread; the counts come from draws[counted].
+    """The mean of measurements of the same texts, with each metric's spread. Counts are those of draws[counted].
 
     The interval of the mean comes from the bootstrap draws that the measurements share. A metric that is undefined
     in one of them is undefined in the mean.
@@ -206,9 +206,10 @@ def calibration_interval(drawn: Floats, null: Floats) -> tuple[float, float]:
     """A 95% interval of the ECE that holds the true one, from its value and bootstrap draws, and the null.
 
     Chance makes every bin's gap larger, so the ECE of few texts is too high, and the draws are higher still: their
-    percentiles miss the truth. The lower end is the smaller of two: the value less the null's noise (the true ECE
-    differs by no more than the noise of all bins together), and the value freed of the null's mean less 1.96 standard
-    deviations. The upper end is the value and 1.96 standard deviations. The interval is wider than 95% would need.
+    percentiles miss the truth. The lower end is the smaller of two numbers. One is the value minus the null's noise,
+    because the true ECE differs by no more than the noise of all bins together. The other is the value minus the
+    null's mean and minus 1.96 standard deviations. The upper end is the value plus 1.96 standard deviations. The
+    interval is wider than 95% would need.
 
     Args:
         drawn: the value, then its bootstrap draws, shape (1 + resamples,).
@@ -221,7 +222,7 @@ def calibration_interval(drawn: Floats, null: Floats) -> tuple[float, float]:
 
 
 def _judged_calibration(ece: Metric, drawn: Floats, null: Floats) -> Metric:
-    """The ECE with its null, and with an interval that covers in place of the draws' percentiles."""
+    """The ECE with its null, and with `calibration_interval` in place of the draws' percentiles."""
     judged = replace(ece, null=float(null.mean()))
     if ece.low is None:
         return judged

@@ -2,9 +2,9 @@
 
 AUROC and the correlation within persons (Bland & Altman 1995, BMJ 310:446) have intervals of the jackknife that
 leaves out one subject after the other, on the log-odds and on Fisher's scale, with Student's t. Spearman's
-correlation between persons, of whom each counts once, has that of Bonett & Wright (2000, Psychometrika 65:23).
-Sensitivity, specificity and the calibration curve have Wilson's interval on the effective number of outcomes, as
-sql/schema/038_risk_rolling.sql.
+correlation between persons, in which each person counts once, has the interval of Bonett & Wright (2000,
+Psychometrika 65:23). Sensitivity, specificity and the calibration curve have Wilson's interval on the effective
+number of outcomes, as sql/schema/038_risk_rolling.sql.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def measure_outcomes(subjects: Ints, signal: Floats, values: Floats, positive: F
 
 
 def share(subjects: Ints, hits: Flags, none: str) -> Metric:
-    """Share of hits with Wilson's interval on the effective number; `none` is the reason without any row."""
+    """Share of hits with Wilson's interval on the effective number; `none` is the reason if there is no row."""
     if not len(hits):
         return Metric(None, reason=none)
     _, own = np.unique(subjects, return_inverse=True)
@@ -82,7 +82,7 @@ def share(subjects: Ints, hits: Flags, none: str) -> Metric:
 
 
 def correlation_within(subjects: Ints, signal: Floats, values: Floats) -> Metric:
-    """Correlation of differences from each subject's own mean, of subjects with two outcomes or more."""
+    """Correlation of differences from each subject's own mean, over subjects with two or more outcomes."""
     n = np.bincount(subjects)
     x, y = (part - (np.bincount(subjects, weights=part) / np.maximum(n, 1))[subjects] for part in (signal, values))
     sums = np.stack([np.bincount(subjects, weights=product) for product in (x * y, x * x, y * y)])[:, n > 1]

@@ -47,11 +47,11 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """The rows of a file that can be used, and those that cannot.
+    """The rows of a file: usable ones, and rejects.
 
     frame: number (of the first row), subject_id, day, value; one row per subject and day, sorted by number.
     rejects: row number and reason of each row that cannot be used.
-    n_other: rows with another outcome's name. n_repeated: rows beyond the first of a subject's day.
+    n_other: number of rows about other outcomes. n_repeated: number of rows after the first of a subject's day.
     n_averaged: subject-days with several different values, which are averaged.
     """
 
@@ -89,14 +89,14 @@ def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion
 
     Raises:
         DataError: the file cannot be read, lacks a column, or has no row of this outcome that can be used.
-        ConfigError: the criterion is none, or it must be named.
+        ConfigError: `positive` is missing although the file does not decide it, or is not a criterion.
     """
     table = _table(path)
     names = sorted({scale_name(name) for name in table["name"].drop_nulls()} - {""})
     criterion = read_criterion(positive) if positive else _usual(path, names)
     if criterion.name not in names:
         raise DataError(
-            f"{path}, column name: no row is named {criterion.name}; there are {_told(names)}; "
+            f"{path}, column name: no row is named {criterion.name}; there are {_scales_in(names)}; "
             "name one of them in --positive"
         )
     rejects: list[tuple[int, str]] = []
@@ -139,8 +139,8 @@ def _table(path: Path) -> pl.DataFrame:
     return table
 
 
-def _told(names: list[str]) -> str:
-    """The names of well-known scales, and the number of the others: a shifted column may hold texts."""
+def _scales_in(names: list[str]) -> str:
+    """The names of well-known scales, and only the number of other names, because a shifted column may hold texts."""
     known = [name for name in names if name in SCALES]
     others = len(names) - len(known)
     more = [f"{others} {'name that is' if others == 1 else 'names that are'} no well-known scale"] if others else []
@@ -151,7 +151,7 @@ def _usual(path: Path, names: list[str]) -> Criterion:
     usual = [name for name in names if name in DEFAULT_CRITERION]
     if len(usual) != 1:
         raise ConfigError(
-            f'{path}: say what is positive with --positive, such as "phq9>=10"; the file has {_told(names)}'
+            f'{path}: say what is positive with --positive, such as "phq9>=10"; the file has {_scales_in(names)}'
         )
     return read_criterion(usual[0] + DEFAULT_CRITERION[usual[0]])
 
@@ -159,7 +159,7 @@ def _usual(path: Path, names: list[str]) -> Criterion:
 def _row(
     subject: str | None, date: str | None, name: str | None, value: str | None, wanted: str
 ) -> tuple[str, dt.date, float] | str:
-    """Subject, day and value, or the reason why the row cannot be used; a reason holds nothing of a cell."""
+    """Subject, day and value, or the reason why the row cannot be used. The reason never quotes a cell."""
     if not (subject or "").strip():
         return "column subject_id is empty"
     if not scale_name(name or ""):

@@ -1,4 +1,4 @@
-"""Replay of the early-warning rules on timelines of real texts, a part of which comes from a pool from a day on.
+"""Replay of the early-warning rules on timelines of real texts. From a certain day a part of them comes from a pool.
 
 A timeline is one person's own texts. From the day `onset` on a share of them (the dose) is replaced by texts of a
 pool: posts that people wrote while they were low, or a control pool of the same source. An alert opened within
@@ -49,9 +49,9 @@ class Design:
         onset: the day from which texts are replaced, from 0.
         within: days from the onset in which an alert detects the change.
         doses: shares of the texts that are replaced.
-        incidences: low periods that begin a subject-year, for which the predictive value is told.
-        least_texts: texts that a person must have in a timeline.
-        in_order: a timeline takes the texts of one author of the pool in their order, not of the whole pool.
+        incidences: numbers of low periods per subject-year for which the predictive value is computed.
+        least_texts: smallest number of texts of a person in a timeline.
+        in_order: a timeline takes the texts of a single author of the pool, in their order.
         seed: of the draws.
     """
 
@@ -116,7 +116,7 @@ def replay(background: Scored, pools: Sequence[Pool], rules: AlertRules, design:
 
 
 def usable_people(scores: pl.DataFrame, design: Design) -> tuple[list[str], Json]:
-    """The subjects who can be replayed, and how many are left out for which reason."""
+    """The subjects who can be replayed, and the number left out for each reason."""
     first = pl.col("posted_at").dt.date().min().over("subject_id")
     day = (pl.col("posted_at").dt.date() - first).dt.total_days()
     people = (
@@ -190,11 +190,11 @@ def measure(timelines: pl.DataFrame, episodes: pl.DataFrame, pools: Sequence[Poo
         years = float(people.filter(pool=OWN)["span"].sum()) / YEAR
         answer["false_alarms"].append(_false_alarms(name, alarms, years))
         for (pool, dose), arm in people.group_by("pool", "dose", maintain_order=True):
-            found = own.filter(pl.col("timeline").is_in(arm["timeline"].implode()))
+            own_alerts = own.filter(pl.col("timeline").is_in(arm["timeline"].implode()))
             row = {"pool": pool, "dose": dose, "is_low": pool in low, "rules": name}
-            answer["arms"].append(row | _detected(arm, found, design.within))
+            answer["arms"].append(row | _detected(arm, own_alerts, design.within))
             if pool in low:
-                answer["by_texts"] += [row | part for part in _by_texts(arm, found, design.within)]
+                answer["by_texts"] += [row | part for part in _by_texts(arm, own_alerts, design.within)]
                 answer["predictive"] += _predictive(row, answer["arms"][-1], alarms.height, years, design.incidences)
     order = {pool: place for place, pool in enumerate([OWN, *(pool.name for pool in pools)])}
     for key in ("arms", "by_texts", "predictive"):
@@ -203,7 +203,7 @@ def measure(timelines: pl.DataFrame, episodes: pl.DataFrame, pools: Sequence[Poo
 
 
 def _numbered(pool: Pool, in_order: bool) -> pl.DataFrame:
-    """The texts of a pool with the numbers that sql/replay/timelines.sql draws by."""
+    """The texts of a pool, with the numbers by which sql/replay/timelines.sql draws."""
     frame = pool.texts.scores.sort("subject_id", "posted_at", "doc_id")
     author = pl.col("subject_id").rank("dense") - 1 if in_order else pl.lit(0)
     return frame.select("doc_id", pool=pl.lit(pool.name), author=author.cast(pl.Int64)).with_columns(
@@ -214,7 +214,7 @@ def _numbered(pool: Pool, in_order: bool) -> pl.DataFrame:
 
 
 def _once(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """The rows of all frames, a text that two files hold once."""
+    """The rows of all frames; a text in two files counts once."""
     return pl.concat(frames, how="vertical_relaxed").unique(maintain_order=True)
 
 
@@ -242,11 +242,11 @@ def _detected(arm: pl.DataFrame, alerts: pl.DataFrame, within: int) -> Json:
 
 
 def _by_texts(arm: pl.DataFrame, alerts: pl.DataFrame, within: int) -> Iterable[Json]:
-    """The same by the number of mixed texts within the days that count."""
+    """The same, by number of mixed texts within the days that count."""
     for least, most in STEPS:
         part = arm.filter(pl.col("n_mixed").is_between(least, most if most is not None else 10**9))
-        found = alerts.filter(pl.col("timeline").is_in(part["timeline"].implode()))
-        yield {"least": least, "most": most, **_detected(part, found, within)}
+        own_alerts = alerts.filter(pl.col("timeline").is_in(part["timeline"].implode()))
+        yield {"least": least, "most": most, **_detected(part, own_alerts, within)}
 
 
 def _predictive(row: Json, arm: Json, alarms: int, years: float, incidences: Sequence[float]) -> Iterable[Json]:

@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Difference:
-    """First method minus second: value, 95% interval and two-sided p, or the reason why they are missing."""
+    """First method minus second: value, 95% interval and two-sided p, or the reason why there are none."""
 
     value: float | None
     low: float | None = None

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class Faithfulness(NamedTuple):
-    """Of n texts, by one explanation of each; (n,) each.
+    """Measures of one explanation for each of n texts; arrays of shape (n,).
 
     Attributes:
         comprehensiveness: the mean fall of P(high risk) without the words of most weight.
@@ -49,8 +49,8 @@ def faithfulness(
     Args:
         scorer: the model.
         texts: n texts that are answered whole.
-        words: of each text, first and last character (exclusive) of its words.
-        weights: of each text, how much each word adds, (words,); only their order counts.
+        words: for each text, first and last (exclusive) character of its words.
+        weights: for each text, how much each word adds, (words,); only their order counts.
     """
     variants = list(texts)
     for text, spans, own in zip(texts, words, weights, strict=True):

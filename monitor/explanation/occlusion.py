@@ -57,7 +57,7 @@ class Answerer(Protocol):
 
     @property
     def tokens_beside_text(self) -> int:
-        """Tokens computed for each text beside its own."""
+        """Tokens computed for each text in addition to its own."""
 
     def answers(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
         """P(emotion), (n, 6), and P(criterion) with P(any), (n, 12), or None."""
@@ -81,8 +81,8 @@ class Sentence(NamedTuple):
 class Word(NamedTuple):
     """A word, and what it adds to the log-odds of P(high risk) and of the criterion.
 
-    A weight of less than STANDS_OUT standard errors is 0: nothing shows that the word adds or takes away. So is every
-    weight for an answer that the passage does not give: high risk below CALM, or no criterion.
+    A weight of less than STANDS_OUT standard errors is 0, because nothing shows that the word has an effect. All
+    weights are 0 for an answer that the passage does not give: high risk below CALM, or no criterion.
     """
 
     first: int
@@ -99,8 +99,8 @@ class Explanation:
         first, last: the passage whose words are weighed: the text, or the piece that speaks most for the answer.
         p_high: P(high risk) of the passage.
         criterion: the criterion that was found in it and whose words are weighed; None if none was found.
-        p_criterion: its probability in the passage; None likewise.
-        sentences: of all that is read of the text.
+        p_criterion: its probability in the passage; None if none was found.
+        sentences: of the part of the text that is read.
         words: of the passage.
     """
 
@@ -128,7 +128,7 @@ def explain(scorer: Answerer, texts: Sequence[str]) -> list[Explanation]:
     """Explain the answer to each text; two calls of the scorer for all of them."""
     passages = find_passages(scorer, texts)
     spans = [word_spans(text, one.first, one.last) for text, one in zip(texts, passages, strict=True)]
-    found = weigh_words(scorer, texts, spans, [one.criterion for one in passages])
+    weights = weigh_words(scorer, texts, spans, [one.criterion for one in passages])
     return [
         Explanation(
             *passage,
@@ -137,7 +137,7 @@ def explain(scorer: Answerer, texts: Sequence[str]) -> list[Explanation]:
                 for span, (high, criterion) in zip(words, own.clear(), strict=True)
             ),
         )
-        for passage, words, own in zip(passages, spans, found, strict=True)
+        for passage, words, own in zip(passages, spans, weights, strict=True)
     ]
 
 
@@ -254,19 +254,22 @@ def find_passages(scorer: Answerer, texts: Sequence[str]) -> list[Passage]:
             for (first, last), p, names in zip(inner, p_high[of_sentences], named[of_sentences], strict=True)
         )
         chosen, criterion = _chosen(own, stated, p_high[of_pieces], named[of_pieces])
-        found = None
+        p_criterion = None
         if criterion is not None and symptoms is not None:
-            found = float(symptoms[of_pieces.start + chosen, CRITERIA.index(criterion)])
+            p_criterion = float(symptoms[of_pieces.start + chosen, CRITERIA.index(criterion)])
         first, last = own[chosen] if own else (0, 0)
         high = float(p_high[of_pieces.start + chosen]) if own else 0.0
-        passages.append(Passage(first, last, high, criterion, found, stated))
+        passages.append(Passage(first, last, high, criterion, p_criterion, stated))
     return passages
 
 
 def _chosen(
     pieces: Sequence[Span], sentences: Sequence[Sentence], p_high: Floats, named: Sequence[str]
 ) -> tuple[int, str | None]:
-    """The piece to weigh, and its criterion: one with thoughts of death before the one with the darkest sentence."""
+    """The piece to weigh, and its criterion.
+
+    A piece with thoughts of death comes before the one with the darkest sentence.
+    """
     peaks = [
         max([float(p), *(s.p_high for s in sentences if first <= s.first and s.last <= last)])
         for (first, last), p in zip(pieces, p_high, strict=True)

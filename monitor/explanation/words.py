@@ -29,22 +29,23 @@ def bare(word: str) -> str:
 def strongest(text: str, words: Sequence[tuple[int, int, float]], most: int) -> list[str]:
     """The different words that add most, strongest first, of those that add at least a third of what the first adds.
 
-    None is named where the answer is spread over many: twice `most` words add more than half of what the first adds.
+    If the answer is spread over many words, none is named: then twice `most` words add more than half of what the
+    first adds.
 
     Args:
         text: the whole text.
         words: first and last character (exclusive) and weight of each word.
         most: most words.
     """
-    found: dict[str, tuple[str, float]] = {}
+    by_name: dict[str, tuple[str, float]] = {}
     for first, last, weight in sorted(words, key=lambda word: -word[2]):
         name = bare(text[first:last])
         if weight > 0:
-            found.setdefault(name.lower(), (name, weight))
-    largest = max((weight for _, weight in found.values()), default=0.0)
-    if sum(weight > largest / 2 for _, weight in found.values()) >= 2 * most:
+            by_name.setdefault(name.lower(), (name, weight))
+    largest = max((weight for _, weight in by_name.values()), default=0.0)
+    if sum(weight > largest / 2 for _, weight in by_name.values()) >= 2 * most:
         return []
-    return [name for name, weight in found.values() if weight >= largest / 3][:most]
+    return [name for name, weight in by_name.values() if weight >= largest / 3][:most]
 
 
 def without(text: str, words: Sequence[Span], is_left_out: npt.NDArray[np.bool_]) -> str:

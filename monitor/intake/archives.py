@@ -36,7 +36,7 @@ def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...])
     if any(info.flag_bits & 1 for info in files):
         raise DataError(f"{path}: this .zip has a password; unpack it")
     names = [info.filename for info in files]
-    there = f"it holds: {', '.join(map(shown, names[:6]))}{' …' if len(names) > 6 else ''}"
+    there = f"it holds: {', '.join(map(member_name, names[:6]))}{' …' if len(names) > 6 else ''}"
     if preset and preset.members:
         for group in preset.members:
             own = (name for name in names if any(fnmatch(PurePosixPath(name).name.lower(), one) for one in group))
@@ -49,7 +49,7 @@ def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...])
     return matching
 
 
-def shown(member: str) -> str:
+def member_name(member: str) -> str:
     """The name of a file of the .zip, for messages."""
     return " ".join(member.split())[-60:]
 
@@ -59,7 +59,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def person_of(path: Path, preset: Preset | None) -> str | None:
-    """The id of the person whose archive it is, if a file of it says so."""
+    """The id of the person whose archive this is, if one of its files names them."""
     if preset is None or preset.person is None:
         return None
     own_name, keys = preset.person
@@ -78,13 +78,13 @@ def person_of(path: Path, preset: Preset | None) -> str | None:
 
 
 def packed_size(path: Path, member: str) -> int:
-    """Packed bytes of a file of the .zip."""
+    """Size in bytes of a packed file of the .zip."""
     with zipfile.ZipFile(path) as packed:
         return packed.getinfo(member).compress_size
 
 
 def left_unpacked() -> list[Path]:
-    """Folders in which killed runs may have left what they had unpacked."""
+    """Folders in which killed runs may have left unpacked files."""
     return left_folders(Path(tempfile.gettempdir()), UNPACKED)
 
 
@@ -104,5 +104,5 @@ def unpacked(path: Path, member: str) -> Iterator[Path]:
                     out.write(block)
                     check_growth(path, out.tell(), size)
         except BAD_ZIP as error:
-            raise DataError(f"{path}: {shown(member)} in it is damaged; pack it again") from error
+            raise DataError(f"{path}: {member_name(member)} in it is damaged; pack it again") from error
         yield copy

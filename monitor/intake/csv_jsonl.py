@@ -52,7 +52,7 @@ def read_csv(
     Args:
         path: the file.
         batch_rows: largest number of rows in a batch.
-        selection: which columns hold what; default: those of the contract.
+        selection: the meaning of the columns; default: the columns of the contract.
         stream: its content as UTF-8; default: opened here.
 
     Raises:
@@ -75,7 +75,7 @@ def read_csv(
 
 
 class _CsvRows:
-    """The rows after the header: a block at once if no line needs special treatment, otherwise one by one."""
+    """The rows after the header: a whole block if no line needs special treatment, otherwise line by line."""
 
     def __init__(self, lines: Lines, header: Header, selection: Selection) -> None:
         self._lines, self._header, self._selection = lines, header, selection
@@ -85,7 +85,7 @@ class _CsvRows:
         self._single_lines = 0  # number of next lines to read one by one
 
     def skip_after_header(self, dates: DateRule) -> DateRule:
-        """Skip what the feed, or Qualtrics, has between header and rows; returns how the rows write their dates."""
+        """Skip the lines between header and rows that the feed or Qualtrics has; returns the rows' date rule."""
         feed = self._selection.feed
         n = feed.skip_rows_after_header if feed else 0
         if feed is not None and n is None and feed.preset == "qualtrics":

@@ -100,12 +100,12 @@ def from_excel(days: float) -> dt.datetime:
         ValueError: the number is no day from 1900 to 2100.
     """
     if not _EXCEL_DAYS[0] <= days < _EXCEL_DAYS[1]:
-        raise ValueError(f"{days} is no Excel date")
+        raise ValueError(f"{days} is not an Excel date")
     return _EXCEL_START + dt.timedelta(milliseconds=round(days * 86_400_000))
 
 
 def parse_date(string: str, rule: DateRule = ISO_ONLY) -> dt.datetime | None:
-    """The UTC time of a date with the year first, with an English month name, or of numbers; None if it is none.
+    """The UTC time of a date: year first, an English month name, or numbers; None if it is not a date.
 
     A date of numbers with the year last is read only if the rule says whether its day is first.
     """
@@ -159,9 +159,9 @@ def _offset(written: str | None) -> dt.timezone:
 
 
 def possible_orders(strings: Iterable[str]) -> set[bool]:
-    """The values of day_first with which all these dates are dates; both if none has its year last.
+    """The values of day_first under which all these dates exist; both values if no date has its year last.
 
-    Values that are no dates of numbers with the year last are passed over.
+    Values other than dates of numbers with the year last are ignored.
     """
     orders = {True, False}
     for string in strings:
@@ -188,16 +188,16 @@ def shape(value: str, longest: int = 40) -> str:
 
 
 def date_shape(value: str, rule: DateRule = ISO_ONLY) -> str:
-    """What a value that is no date by this rule looks like, for a message; few sentences over many values."""
+    """The shape of a value that is not a date by this rule, for a message; many values share few shapes."""
     if len(value) > 40 or sum(char.isdigit() for char in value) < 4:
         return "no date"
-    found = f"its shape is {shape(value)}"
+    described = f"its shape is {shape(value)}"
     if re.fullmatch(r"[2-6]\d{4}([.,]\d+)?", value.strip()):
-        return f'{found}, a number of days as Excel counts them? give date_format = "{EXCEL}"'
+        return f'{described}, a number of days as Excel counts them? give date_format = "{EXCEL}"'
     if rule.formats:
-        return found
+        return described
     if has_year_last(value):
         if rule.day_first is not None:
-            return f"{found}, but there is no such day with the {'day' if rule.day_first else 'month'} first"
-        return f"{found}, day or month first? give day_first or date_format"
-    return found if _YEAR_FIRST.fullmatch(value.strip()) else f"{found}; give date_format"
+            return f"{described}, but there is no such day with the {'day' if rule.day_first else 'month'} first"
+        return f"{described}, day or month first? give day_first or date_format"
+    return described if _YEAR_FIRST.fullmatch(value.strip()) else f"{described}; give date_format"

@@ -33,10 +33,10 @@ from monitor.intake.measures import (
     measure_faults,
     numbers_alone,
 )
-from monitor.intake.places import reason_to_refuse
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, Fault
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
+from monitor.intake.unsafe_entries import reason_to_refuse
 from monitor.intake.versions import Hashed, separate_versions, with_own_ids
 from monitor.privacy.pseudonyms import Pseudonyms
 
@@ -81,15 +81,16 @@ class Chunk:
         documents: valid rows, each doc_id once; columns of DOCUMENT_SCHEMA.
         rejects: refused rows; columns of REJECT_SCHEMA.
         n_repeated: number of valid rows that repeat a document of this chunk.
-        has_pseudonyms: its ids are pseudonyms, and its rejects contain nothing else of their rows.
+        has_pseudonyms: whether its ids are pseudonyms; then its rejects contain nothing else of their rows.
         measures: numbers of the rows with a subject and a time; columns of MEASURE_SCHEMA.
         bad_measures: values of measures that are no numbers, or contradict a stored one; columns of REJECT_SCHEMA.
             They refuse no row, so they are counted apart from `rejects`.
-        n_not_texts: number of entries that are no texts of a person, and no rows: also numbers without a text.
-        n_bytes: most memory it occupies; also strings of rejected rows stay allocated.
+        n_not_texts: number of entries that do not count as rows, because they are not a person's text, or are numbers
+            without a text.
+        n_bytes: upper bound of its memory; strings of rejected rows stay allocated, too.
         replaced: valid rows that a later row of the chunk replaces; columns of DOCUMENT_SCHEMA.
-        subjects: each subject of a valid row once, with the form of its id; columns of SUBJECT_SCHEMA.
-        hashed: makes ids from keys, as those of the documents were made.
+        subjects: the subjects of valid rows, each once, with the form of the id; columns of SUBJECT_SCHEMA.
+        hashed: the function from keys to ids that made the documents' ids.
         read_before: the file's content was read to its end by an earlier run.
     """
 
@@ -195,9 +196,9 @@ def read_documents(
         chunk_rows: largest number of rows in a chunk.
         pseudonyms: replaces the ids of subjects and documents. Rejects then contain only these ids of their row,
             and nothing of a row that cannot be parsed. None: ids stay as they are.
-        ids: what else to drop from ids of subjects; None: nothing.
-        feed: which of its columns are what; None: those of the contract.
-        on_change: what a row with a used doc_id, but another time or text, does.
+        ids: further differences to remove from ids of subjects; None: none.
+        feed: the meaning of its columns; None: the columns of the contract.
+        on_change: the treatment of a row whose doc_id is used, but with another time or text.
 
     Raises:
         DataError: the file as a whole cannot be read (missing, no permission, wrong type, a column missing).
@@ -210,7 +211,7 @@ def read_documents(
 
 
 def check_file(path: Path, feed: Feed | None = None) -> bool:
-    """Read the start of a file, to raise the errors of read_documents early; whether it holds an entry."""
+    """Read the start of a file, to raise the errors of read_documents early; returns whether it holds an entry."""
     chunks = read_documents(path, chunk_rows=1, feed=feed)
     has_entries = any(chunk.n_read or chunk.n_not_texts for chunk in chunks)
     chunks.close()
@@ -306,7 +307,7 @@ def _with_faults(rows: pl.DataFrame, id_rules: IdRules | None, dates: DateRule =
 
 
 def _date_reasons(rows: pl.DataFrame, dates: DateRule) -> pl.Series:
-    """The reasons of the rows; those of a time that was not understood say what its shape is."""
+    """The reasons of the rows; a reason about an unreadable time also gives the shape of the value."""
     odd = (rows["reason"] == BAD_TIME) & (rows["posted_at"].is_null())
     if not odd.any():
         return rows["reason"]
@@ -366,7 +367,7 @@ def _faults(rows: pl.DataFrame, has_pseudonyms: bool) -> list[Fault]:
 
 
 def _key(rows: pl.DataFrame) -> pl.Series:
-    """The content by which a later run recognises each row; null if it does not say whose or which text it is."""
+    """The content by which a later run recognises each row; null if person or text is missing."""
     time = pl.col("posted_at").cast(pl.String)
     if "given" in rows.columns:
         time = time.fill_null(pl.col("given"))
@@ -376,7 +377,7 @@ def _key(rows: pl.DataFrame) -> pl.Series:
 
 
 def _recognisable(raw: str | None) -> str | None:
-    """A line that was refused, by which a later run recognises it; None if it holds next to nothing."""
+    """The refused line itself, by which a later run recognises it; None if it is nearly empty."""
     return raw if raw and sum(map(str.isalnum, raw)) >= MIN_KEY_CHARACTERS else None
 
 

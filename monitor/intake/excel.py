@@ -1,7 +1,7 @@
 """Rows of an Excel file (.xlsx); `row` is the number of a row in its sheet.
 
-A formula counts by its last value. A time may be a date cell, a text, or a number of days as Excel counts them.
-Merged cells that stand in columns we read are refused, because all their rows but the first are empty.
+Of a formula the last value is read. A time may be a date cell, a text, or a number of days as Excel counts them.
+Merged cells in columns that we read are refused, because only their first row has a value.
 """
 
 from __future__ import annotations
@@ -120,16 +120,16 @@ class Sheet:
             raise DataError(f"{path}: not a readable Excel file ({str(error).splitlines()[0][:80]})") from error
         if self._strings.shape != (self._cells.last_row, self._cells.width):
             raise DataError(
-                f"{path}: it is unclear where the cells of this Excel file stand; save it as CSV in UTF-8"
+                f"{path}: the positions of the cells of this Excel file are unclear; save it as CSV in UTF-8"
             )
         self.path, self._days = path, _DAYS_1904 if workbook.from_1904 else 0
 
     def _refuse_vast(self, path: Path) -> None:
-        """Raise DataError if there is a cell so far from the others that the cells between would fill the memory."""
+        """Raise DataError if a cell is so far from the others that the empty cells between would fill the memory."""
         last, width = self._cells.last_row, self._cells.width
         if last * width > MAX_CELLS:
             raise DataError(
-                f"{path}: cells stand too far apart, over {last:,} rows and {width:,} columns; delete the rows and "
+                f"{path}: cells are too far apart, over {last:,} rows and {width:,} columns; delete the rows and "
                 "columns beside the table, or save it as CSV in UTF-8"
             )
 
@@ -164,7 +164,7 @@ class Sheet:
 
 
 def _checked_parts(path: Path) -> dict[str, str]:
-    """Names of the parts, by these in lower case, after a check that they unpack to no more than they should."""
+    """Lower-case name -> name of each part, after a check that they do not unpack to too much."""
     try:
         with zipfile.ZipFile(path) as packed:
             total = 0
@@ -184,5 +184,5 @@ def _checked_parts(path: Path) -> dict[str, str]:
 
 
 def sheet_rows(path: Path, name: str | None, n: int) -> list[list[str]]:
-    """The first n rows of a sheet, its header among them, for `inspect`."""
+    """The first n rows of a sheet, header included, for `inspect`."""
     return [fields for _, fields in islice(Sheet(path, name).rows(0), n)]

@@ -1,4 +1,4 @@
-"""The XML parts of an Excel file, for what fastexcel does not say: where cells stand, and which hold a number.
+"""The XML parts of an Excel file. They say what fastexcel does not: where cells are, and which hold a number.
 
 Elements may have any prefix, their attributes any order. Parts are read in blocks. A part that declares a document
 type is refused: no program writes one into an Excel file, and its entities may grow without end.
@@ -44,7 +44,7 @@ class Workbook(NamedTuple):
 
 
 class Cells:
-    """Where the values of a sheet stand. Rows count from 1 and columns from 0, both in the sheet.
+    """The positions of the values of a sheet. Rows count from 1 and columns from 0, both in the sheet.
 
     Attributes:
         last_row: the last row with a value; 0: there is none.
@@ -72,7 +72,7 @@ class Cells:
         self._rounded[column].append(row)
 
     def add_merged(self, area: str) -> None:
-        """Note merged cells, such as A2:A7; those of one row are left out."""
+        """Note merged cells, such as A2:A7; cells merged within one row are ignored."""
         first, last = (_PLACE.fullmatch(corner) for corner in area.partition(":")[::2])
         if first and last and int(last[2]) > int(first[2]):
             self._merged.extend((_column(first[1]), int(first[2]), _column(last[1]), int(last[2])))
@@ -101,7 +101,7 @@ def read_workbook(path: Path, parts: Mapping[str, str]) -> Workbook:
 
     Args:
         path: the file.
-        parts: names of its parts, by these names in lower case.
+        parts: lower-case name -> name of each part.
 
     Raises:
         DataError: a part is missing or is no XML.
@@ -123,8 +123,8 @@ def read_workbook(path: Path, parts: Mapping[str, str]) -> Workbook:
 
     _parse(path, _part(path, parts, _RELATIONS), relation)
     _parse(path, _part(path, parts, _WORKBOOK), sheet)
-    found = [BookSheet(name, _target(targets.get(own, ""))) for name, own in sheets]
-    return Workbook([BookSheet(one.name, parts.get(one.part.lower(), "")) for one in found], any(is_1904))
+    book_sheets = [BookSheet(name, _target(targets.get(own, ""))) for name, own in sheets]
+    return Workbook([BookSheet(one.name, parts.get(one.part.lower(), "")) for one in book_sheets], any(is_1904))
 
 
 def read_cells(path: Path, part: str) -> Cells:
@@ -142,9 +142,9 @@ def read_cells(path: Path, part: str) -> Cells:
 
 
 class _CellReader:
-    """Follows the elements of a sheet. A cell that does not say where it stands comes after the one before.
+    """Follows the elements of a sheet. A cell without a position comes right after the previous cell.
 
-    A cell has a value by the rules of fastexcel, which leaves out rows and columns at the edges that have none.
+    What counts as a value follows fastexcel, which leaves out empty rows and columns at the edges.
     """
 
     def __init__(self, path: Path) -> None:
@@ -213,10 +213,10 @@ def _parse(
     end: Callable[[str], None] | None = None,
     text: Callable[[str], None] | None = None,
 ) -> None:
-    """Call these with the elements of a part, their names without prefixes, and with its text."""
+    """Call these functions with the elements of a part (names without prefixes) and with its text."""
 
     def refuse(*_: object) -> None:
-        raise DataError(f"{path}: this Excel file declares a document type, as no program does; save it as CSV")
+        raise DataError(f"{path}: this Excel file declares a document type, which no program does; save it as CSV")
 
     parser = expat.ParserCreate()
     parser.buffer_text = True

@@ -1,4 +1,4 @@
-"""A feed: which files belong to it, which of their columns are what, and how they are written.
+"""A feed: its files, the meaning of their columns, and the format of their values.
 
 A feed comes from a table `[[feeds]]` of the settings or from options of `score` and `inspect`. Without one, files
 have the columns subject_id, posted_at and text.
@@ -56,7 +56,7 @@ class Feed(BaseModel):
     preset: PresetName | None = Field(default=None, description="the program that wrote the files")
     subject_id: str | None = Field(default=None, description="column of the person's id")
     subject: str | None = Field(
-        default=None, description="the id itself, for files of one person; {file} and {folder} are names"
+        default=None, description="the id itself, for files of one person; {file} and {folder} stand for names"
     )
     posted_at: str | None = Field(default=None, description="column of the time")
     text: Names = Field(default=(), description="column of the text, or several that are joined")
@@ -90,7 +90,7 @@ class Feed(BaseModel):
             if not pattern or path.is_absolute() or ".." in path.parts:
                 raise ValueError(f"{pattern!r}: give a pattern inside the inbox, such as forms/*.csv")
             if any("**" in part and part != "**" for part in path.parts):
-                raise ValueError(f"{pattern!r}: ** stands alone between slashes, such as forms/**/*.csv")
+                raise ValueError(f"{pattern!r}: ** needs slashes around it, such as forms/**/*.csv")
         return value
 
     @field_validator("measures", "text")
@@ -148,7 +148,7 @@ class Feed(BaseModel):
         if self.subject is not None and not self.subject.strip():
             raise ValueError("subject is empty; give the person's id, or {file}")
         if self.date_format and self.day_first is not None:
-            raise ValueError("date_format says where the day stands; leave out day_first")
+            raise ValueError("date_format already gives the place of the day; leave out day_first")
         return self
 
 

@@ -44,12 +44,12 @@ class CleanIds(NamedTuple):
 def clean_ids(ids: pl.Series, rules: IdRules | None = None, *, required: bool = True) -> CleanIds:
     """Clean a column of ids, so that an id is the same string in every export.
 
-    Characters of no width and outer white space are dropped, accents are composed (NFC), `7.0` becomes `7`. A number
+    Zero-width characters and outer white space are removed, accents are composed (NFC), `7.0` becomes `7`. A number
     in exponent notation is a fault if digits are missing, because different numbers were rounded to it.
 
     Args:
         ids: String, shape (n,).
-        rules: what else to drop from ids of subjects; None: nothing.
+        rules: further differences to remove from ids of subjects; None: none.
         required: a word for a missing value (nan, NULL) is a fault; otherwise such an id becomes null.
     """
     rules = rules or IdRules()
@@ -78,7 +78,7 @@ def clean_ids(ids: pl.Series, rules: IdRules | None = None, *, required: bool = 
 
 
 def look_alike_forms(ids: pl.Series) -> pl.Series:
-    """What ids share that differ only by case, accents, `.0`, spaces or leading zeros; String, shape (n,)."""
+    """The form shared by ids that differ only by case, accents, `.0`, spaces or leading zeros; String, shape (n,)."""
     return _mapped(ids, look_alike_form)
 
 
@@ -92,7 +92,7 @@ def look_alike_form(subject_id: str) -> str:
 
 
 def _number_fault(number: str) -> str | None:
-    """Why a number with a decimal point or an exponent cannot be an id; None: it can, as 2.5 of a version."""
+    """Why a number with a decimal point or exponent cannot be an id; None if it can, such as the version 2.5."""
     if whole := _WHOLE.fullmatch(number):
         return NO_WHOLE_ID if abs(int(whole[1])) >= MAX_WHOLE_FLOAT else None
     return ROUNDED if _EXPONENT.fullmatch(number) and _whole_number(number) is None else None
@@ -111,7 +111,7 @@ def _whole_number(number: str) -> str | None:
 
 
 def _mapped(values: pl.Series, function: Callable[[str], str | None]) -> pl.Series:
-    """Apply a function to every string; it gets each distinct string once, and nulls stay null."""
+    """Apply a function to every string. It is called once per distinct string; nulls stay null."""
     distinct = values.drop_nulls().unique()
     results = pl.Series([function(value) for value in distinct], dtype=pl.String)
     return values.replace_strict(distinct, results, default=None, return_dtype=pl.String)

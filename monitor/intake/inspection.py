@@ -1,4 +1,4 @@
-"""What an unknown file is: its kind, columns and shapes of values, and settings that would read it. Never a value.
+"""Describe an unknown file: kind, columns, shapes of values, and settings that would read it. No value is shown.
 
 Order of day and month is never guessed: if both fit the dates of the sample, the proposal asks for it.
 """
@@ -58,8 +58,8 @@ class Inspection:
         columns: of the sample.
         n_rows: number of rows of the sample.
         feed: settings that would read the file.
-        questions: what the settings leave open, one sentence each, and the option that would settle it ("": none
-            has to).
+        questions: what the settings leave open, as a sentence and the option that would answer it ("" if the question
+            may stay open).
         n_taken: rows of the sample that the settings take.
         n_rejected: rows that they reject.
         n_not_texts: entries that are no texts of a person.
@@ -82,12 +82,12 @@ class Inspection:
 
     @property
     def works(self) -> bool:
-        """Whether the settings would take anything of the file."""
+        """Whether the settings would read any row of the file."""
         return self.n_taken > 0 and self.refused is None
 
 
 def inspect_file(path: Path, feed: Feed | None = None) -> Inspection:
-    """Inspect the first SAMPLE_ROWS rows of a file; what `feed` says is kept, and the rest is proposed.
+    """Inspect the first SAMPLE_ROWS rows of a file. Settings given in `feed` are kept, and the others are proposed.
 
     Raises:
         DataError: the file is of no known kind, or damaged.
@@ -96,20 +96,22 @@ def inspect_file(path: Path, feed: Feed | None = None) -> Inspection:
     table = {name: [_written(row.get(name)) for row in sample.rows] for name in sample.names}
     columns = [_column(name, values) for name, values in table.items()]
     proposed, questions = propose(sample, table, feed or Feed())
-    found = Inspection(sample.kind, sample.encoding, sample.delimiter, columns, len(sample.rows), proposed, questions)
-    _try(path, found)
-    return found
+    inspection = Inspection(
+        sample.kind, sample.encoding, sample.delimiter, columns, len(sample.rows), proposed, questions
+    )
+    _try(path, inspection)
+    return inspection
 
 
-def _try(path: Path, found: Inspection) -> None:
+def _try(path: Path, inspection: Inspection) -> None:
     """Read the first rows by the proposed settings, and count what is taken and rejected."""
     try:
         n, subjects = 0, set[str]()
-        for chunk in read_documents(path, chunk_rows=SAMPLE_ROWS, feed=found.feed):
-            found.n_taken += chunk.n_valid
-            found.n_rejected += chunk.rejects.height
-            found.n_not_texts += chunk.n_not_texts
-            found.reasons.update(
+        for chunk in read_documents(path, chunk_rows=SAMPLE_ROWS, feed=inspection.feed):
+            inspection.n_taken += chunk.n_valid
+            inspection.n_rejected += chunk.rejects.height
+            inspection.n_not_texts += chunk.n_not_texts
+            inspection.reasons.update(
                 f"{column}: {reason}" if column else reason
                 for column, reason in pl.concat([chunk.rejects, chunk.bad_measures]).select("column", "reason").rows()
             )
@@ -117,13 +119,15 @@ def _try(path: Path, found: Inspection) -> None:
             subjects.update(chunk.documents["subject_id"])
             if n >= SAMPLE_ROWS:
                 break
-        preset = CATALOGUE[found.feed.preset] if found.feed.preset else None
-        if preset and preset.one_person and not found.feed.subject and subjects == {stem(path)}:
-            found.questions[OF_ONE_PERSON] = ""
-        if not n + found.n_not_texts:
-            found.refused, found.questions = "it holds no rows", {}
+        preset = CATALOGUE[inspection.feed.preset] if inspection.feed.preset else None
+        if preset and preset.one_person and not inspection.feed.subject and subjects == {stem(path)}:
+            inspection.questions[OF_ONE_PERSON] = ""
+        if not n + inspection.n_not_texts:
+            inspection.refused, inspection.questions = "it holds no rows", {}
     except DataError as error:
-        found.refused = str(error).removeprefix(f"{path}: ").partition(". Name ")[0]  # the questions say the remedy
+        inspection.refused = (
+            str(error).removeprefix(f"{path}: ").partition(". Name ")[0]
+        )  # the questions say the remedy
 
 
 def _written(value: Any) -> str:
@@ -195,14 +199,14 @@ def _table_preset(sample: Sample) -> str | None:
 
 
 def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: dict[str, str]) -> dict[str, Any]:
-    """The columns that hold subject, time and text, as far as names and values say it."""
+    """The columns of subject, time and text, as far as names and values show them."""
     chosen: dict[str, Any] = {}
     filled = {name: values for name, values in table.items() if any(value.strip() for value in values)}
     kinds = {name: _kind([value for value in values if value.strip()]) for name, values in filled.items()}
     defaults = CATALOGUE[feed.preset].columns if feed.preset else {}
 
     def has_default(column: str) -> bool:
-        """Whether the column that is read without settings has values; chooses another of its program's, if not."""
+        """Whether the default column has values; if not, another column of the same program is chosen."""
         own = _own_columns(table, column, defaults.get(column, (column,)))
         if own and own[0] not in filled:
             chosen[column] = next((name for name in own if name in filled), None)
@@ -237,7 +241,7 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: dict[str
 
 
 def _own_columns(table: Mapping[str, Sequence[str]], column: str, names: Sequence[str]) -> list[str]:
-    """The columns of the sample that are read as `column` without settings, in the order of `names`."""
+    """The columns of the sample that are read as `column` even without settings, in the order of `names`."""
     if column == "posted_at" and not names:
         own = [name for name in table if re.fullmatch(TIME_OF_FORM, normal(name))]
         return own if len(own) == 1 else []
@@ -287,5 +291,5 @@ def _date_settings(table: dict[str, list[str]], feed: Feed, questions: dict[str,
         return {"date_format": (EXCEL,)}
     else:
         odd = next(value for value in values if not _share_of_times([value], feed.dates))
-        questions[f"posted_at: some values are no times; {date_shape(odd)}"] = "--date-format FORMAT"
+        questions[f"posted_at: some values are not times; {date_shape(odd)}"] = "--date-format FORMAT"
     return {}

@@ -132,7 +132,7 @@ class Entries:
                 plain[str(key)] = _parsed(self._element())
 
     def _next_element(self, end: str) -> bool:
-        """Step over a comma, or over the end of the array or object; whether an element follows."""
+        """Step over a comma, or over the end of the array or object; returns whether an element follows."""
         mark = self._peek()
         if mark == ",":
             self._at += 1
@@ -145,7 +145,7 @@ class Entries:
         return True
 
     def _peek(self) -> str:
-        """The next character that is no space; "" at the end."""
+        """The next character other than a space; "" at the end."""
         while True:
             space = _SPACE.match(self._text, self._at)
             self._at = space.end() if space else self._at
@@ -243,7 +243,7 @@ def read_json(
 
 
 def is_json_lines(start: str) -> bool:
-    """Whether the beginning of a text is an object a line, whatever its file is called."""
+    """Whether the beginning of a text is one JSON object per line; the file's name is ignored."""
     lines = [line for line in start.split("\n")[:3] if line.strip()]
     if len(lines) < 2 or not all(line.lstrip().startswith("{") for line in lines[:2]):
         return False

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 
 from monitor.errors import DataError
-from monitor.intake.archives import members_to_read, packed_size, person_of, shown, unpacked
+from monitor.intake.archives import member_name, members_to_read, packed_size, person_of, unpacked
 from monitor.intake.csv_jsonl import read_csv, read_jsonl
 from monitor.intake.date_rules import has_year_last, possible_orders
 from monitor.intake.excel import read_excel
@@ -52,7 +52,7 @@ def read_rows(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]
 
 
 def _without_other_forms(batch: Batch) -> Batch:
-    """The batch without rows that have neither time nor text nor a measure: they are of another form."""
+    """The batch without rows that have neither time nor text nor a measure, because they come from another form."""
     values = [name for name in batch.rows.columns if name == "text" or name.startswith(MEASURE_PREFIX)]
     is_other = pl.all_horizontal(
         pl.col("posted_at").fill_null("").str.strip_chars().is_in(["", NOT_COMPLETED]),
@@ -80,13 +80,13 @@ def _read_kind(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch
 def _read_text(
     path: Path, kind: str, opener: Callable[[], Stream], packed: int | None, batch_rows: int, selection: Selection
 ) -> Iterator[Batch]:
-    """The rows of a text file, after a check of its size and encoding; `packed`: its bytes as they are packed."""
+    """The rows of a text file, after a check of its size and encoding; `packed` is its packed size in bytes."""
     check_text(path, opener, packed, selection.feed.encoding if selection.feed else None)
     yield from (_TEXT | _OF_PRESETS)[kind](path, batch_rows, selection, opener())
 
 
 def _read_zip(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]:
-    """The rows of the files in a .zip, one after the other, and numbered as one file."""
+    """The rows of the files in a .zip, numbered continuously as if they were one file."""
     preset = CATALOGUE[feed.preset] if feed and feed.preset else None
     subject, n_before = person_of(path, preset), 0
     for member in members_to_read(path, preset, _IN_ZIP if preset else (*_TEXT, *_TABLES)):
@@ -105,7 +105,7 @@ def _read_member(path: Path, member: str, batch_rows: int, feed: Feed | None, su
             try:
                 yield from _TABLES[kind](copy, batch_rows, selection)
             except DataError as error:  # of the copy, which nobody knows
-                raise DataError(str(error).replace(str(copy), f"{path}: {shown(member)}", 1)) from error
+                raise DataError(str(error).replace(str(copy), f"{path}: {member_name(member)}", 1)) from error
     else:
         opener = partial(open_text, path, feed.encoding if feed else None, member)
         yield from _read_text(path, kind, opener, packed_size(path, member), batch_rows, selection)

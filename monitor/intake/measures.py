@@ -1,4 +1,4 @@
-"""Numbers beside the texts of a row: which are numbers, and faults of those that are none."""
+"""Measures, which are numbers beside the texts: read them, and find the values that are not numbers."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def find_measures(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def numbers_alone(refused: pl.DataFrame, measures: pl.DataFrame) -> pl.Series:
-    """Whether each refused row is no fault: its text is empty, and it has a number."""
+    """Whether each refused row is acceptable after all, because its text is empty but it has a number."""
     is_empty = (refused["column"] == "text") & (refused["reason"] == "empty")
     return is_empty & refused["row"].is_in(measures["row"].implode())
 

@@ -43,7 +43,7 @@ NO_WHOLE_DECIMAL = "a decimal number with a fraction; export ids as strings or i
 def read_parquet(path: Path, batch_rows: int, selection: Selection | None = None) -> Iterator[Batch]:
     """Batches of a Parquet file; ids may be numbers, posted_at a date, a timestamp, a number or a string.
 
-    `selection` says which columns hold what; None: those of the contract.
+    `selection` gives the meaning of the columns; None: the columns of the contract.
 
     Raises:
         DataError: it is no Parquet file, or a column is missing, repeated, or of an unusable type.
@@ -73,11 +73,11 @@ def read_parquet(path: Path, batch_rows: int, selection: Selection | None = None
 
 
 def check_size(path: Path, metadata: pq.FileMetaData) -> None:
-    """Raise DataError if the file claims more rows or bytes than its own can hold: no texts pack so tightly."""
+    """Raise DataError if the file claims more rows or bytes than its size allows: no texts are packed so tightly."""
     size, n_rows = path.stat().st_size, metadata.num_rows
     check_growth(path, sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups)), size)
     if n_rows > MANY_ROWS and n_rows > size * ROWS_A_BYTE:
-        raise DataError(f"{path}: it claims {n_rows:,} rows in {size:,} bytes, as no export does; export it again")
+        raise DataError(f"{path}: it claims {n_rows:,} rows in {size:,} bytes, which no export does; export it again")
 
 
 class _FeedColumns:

@@ -1,4 +1,4 @@
-"""What the exports of well-known programs hold, and which part of it is a person's text.
+"""Exports of well-known programs: their structure, and which part is a person's text.
 
 A preset names the columns (or keys) of an export. `arrange` changes one row where a column alone does not say it: it
 returns None for an entry that is no text of a person, such as a call, a picture or "joined the channel".
@@ -25,17 +25,17 @@ class Preset:
 
     Attributes:
         about: the export, for messages.
-        columns: for each of subject_id, posted_at, text, doc_id, source the names it may have, the best first.
-            Without names for text, the text is the one column that the program itself does not write.
+        columns: for each of subject_id, posted_at, text, doc_id, source its possible names, the best first. Without
+            names for text, the text is the one column that the program itself does not write.
         own: pattern of the columns that the program itself writes (in lower case), beside those of `columns`.
-        requires: keys of which an entry has all, in one of these groups; to tell a preset on a wrong file.
+        requires: groups of keys; an entry has all keys of one group. A file without them has another preset.
         arrange: changes a row, or returns None if no person wrote it.
         items: paths to the arrays of a JSON file that hold the entries; "*" is each element of an array.
         members: groups of patterns of the files of a .zip that hold the entries. All files of the first group that
             names one are read, so names that stand side by side in an export are of one group.
-        one_person: the export is of one person, whom its entries do not name.
+        one_person: the export is of one person, and its entries do not name that person.
         own_names: names of files that the program gives to everybody's export.
-        local_order: the order of day and month depends on the language of whoever exported it.
+        local_order: the order of day and month depends on the language of the person who exported it.
         person: a file of the .zip that names the one person, and the keys that lead to their id.
         endings: of the names of its files.
         many_forms: a table's rows may be of other forms than the one with the text; these have no time and no text.
@@ -61,7 +61,10 @@ def _text(value: object) -> str:
 
 
 def _is_blank(value: object) -> bool:
-    """Whether nobody wrote a word. A value that is no string may be a text that we misread: it is to be refused."""
+    """Whether the value is an empty text.
+
+    A value that is not a string may be a misread text, so it is to be refused.
+    """
     return value is None or (isinstance(value, str) and not value.strip())
 
 

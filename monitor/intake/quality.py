@@ -55,7 +55,7 @@ def record_judgement(db: Database, run_id: str, measures: Mapping[str, float], l
 
 
 def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> dict[str, float]:
-    """The measures of a run for which there are enough rows, by the names of their limits.
+    """The measures of a run that have enough rows, by the names of their limits.
 
     Raises:
         StoreError: the database is not the one with which the run began.

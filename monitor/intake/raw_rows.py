@@ -1,4 +1,4 @@
-"""Lines of a text file, and batches of the rows read from them, in bounded memory even if the file is damaged."""
+"""Lines of a text file, and batches of rows made from them, in bounded memory even if the file is damaged."""
 
 from __future__ import annotations
 

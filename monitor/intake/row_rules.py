@@ -1,4 +1,4 @@
-"""Settings of rows: which differences between ids mean nothing, and what a changed row of a known document does."""
+"""Settings for rows: differences between ids to ignore, and the treatment of a changed row of a known document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first rows of a file as they stand in it, before anybody says which column is what."""
+"""The first rows of a file, read before the meaning of its columns is known."""
 
 from __future__ import annotations
 
@@ -170,7 +170,10 @@ def _csv(path: Path, text: str, feed: Feed | None) -> Sample:
 
 
 def _header_place(records: list[list[str]], width: int) -> int:
-    """The first of these records that holds names, if almost all of its fields do; a title fills one or two."""
+    """Index of the header: the first record whose fields are nearly all filled with names.
+
+    A title fills only one or two.
+    """
     filled = {
         i: sum(bool(field.strip()) for field in fields)
         for i, fields in enumerate(records)

@@ -1,4 +1,4 @@
-"""Which values of a row are the subject, the time, the text and so on, as a feed and its preset say."""
+"""The meaning of the columns of a row (subject, time, text and so on) by a feed and its preset."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NUMBER = re.compile(r"[-+]?[\d.,]+")
 
 
 class Places(NamedTuple):
-    """Where the values of a table's row stand.
+    """The positions of the values in a table's row.
 
     Attributes:
         positions: for each of COLUMNS, then each measure, the positions of its columns; () if it has none.
@@ -112,8 +112,8 @@ class Selection:
     def check_first(self, row: Mapping[str, Any]) -> None:
         """Raise DataError if the first object of a file is of another kind than the feed or the contract says.
 
-        It is if it is not the preset's, or if, without a preset, it lacks two or more required columns and has two or
-        more unknown keys.
+        With a preset, the object must be of that preset. Without one, it may not both lack two or more required
+        columns and have two or more unknown keys.
         """
         self.check_keys(row)
         missing = [name for name in REQUIRED if not any(_has(row, own) for own in self.names[name])]
@@ -141,7 +141,7 @@ class Selection:
         return values + [lookup(row, name) for name in self.measures]
 
     def lacks(self, row: Mapping[str, Any], column: str) -> bool:
-        """Whether a JSON object has no key for a column at all, not even an empty one; not asked of presets."""
+        """Whether a JSON object has no key at all for a column, not even an empty one; always false with a preset."""
         if self.preset is not None or (column == "subject_id" and self.subject is not None):
             return False
         keys = {normal(key) for key in row}
@@ -151,7 +151,7 @@ class Selection:
         """The name of the file, unless a column should hold the subject.
 
         Raises:
-            DataError: the program gives this name to everybody's export, so it tells no person from another.
+            DataError: the program gives this name to everybody's export, so it does not identify a person.
         """
         if "subject_id" in self.given or self.preset is None:
             return None
@@ -222,7 +222,7 @@ class Selection:
 
 @lru_cache(10_000)
 def normal(name: str) -> str:
-    """A column's name for comparison: without case, and without line ends or spaces more than one."""
+    """A column's name for comparison: in lower case, with single spaces."""
     return " ".join(name.split()).casefold()
 
 
@@ -260,9 +260,9 @@ def _has(row: Mapping[str, Any], name: str) -> bool:
 
 
 def looks_like_a_row(fields: Sequence[str]) -> bool:
-    """Whether a first line holds values rather than names: a date, a number, an address, nothing, or a long text.
+    """Whether a first line holds values, not names: a date, a number, an address, an empty field, or a long text.
 
-    The first name may be missing, as pandas leaves it above row numbers, and the last ones, as Excel leaves them.
+    The first name may be empty (pandas leaves it empty above row numbers), and so may the last ones (in Excel).
     """
     last = max((i for i, field in enumerate(fields) if field.strip()), default=-1)
     fields = fields[0 if fields and fields[0].strip() else 1 : last + 1]
@@ -323,7 +323,7 @@ def _constant_subject(path: Path, feed: Feed | None) -> str | None:
 
 
 def named_by_place(path: Path, feed: Feed | None) -> str | None:
-    """The subject that the name or folder of a file gives to its rows; None: this feed finds it in the rows alone."""
+    """The subject that the name or folder of a file gives to its rows; None if this feed takes it from the rows."""
     if feed is None:
         return None
     if feed.subject is not None:

@@ -13,13 +13,13 @@ _OPTIONS = {"measures": "measure"}
 
 
 def as_toml(feed: Feed, path: Path) -> str:
-    """A block [[feeds]] that gives what the feed says; its pattern names the file if the feed has none."""
+    """The feed as a block [[feeds]]; without a pattern of the feed's own, its pattern is the name of the file."""
     lines = ["[[feeds]]", f"files = {_value(feed.files or (path.name,))}"]
     return "\n".join(lines + [f"{name} = {_value(value)}" for name, value in _given(feed).items()]) + "\n"
 
 
 def as_options(feed: Feed, path: Path) -> str:
-    """The words after `risk-monitor score` that read a file as the feed says."""
+    """The words after `risk-monitor score` that read a file by this feed."""
     words = [str(path)]
     for name, value in _given(feed).items():
         option = f"--{_OPTIONS.get(name, name).replace('_', '-')}"

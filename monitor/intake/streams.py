@@ -77,7 +77,7 @@ def open_text(path: Path, encoding: str | None = None, member: str | None = None
 
 
 def check_text(path: Path, opener: Opener, packed_bytes: int | None, encoding: str | None) -> None:
-    """Read a text file once, before its rows: it must be no bomb, and in the encoding that the feed says.
+    """Read a text file once before its rows, to check that it is not a zip bomb and has the feed's encoding.
 
     Args:
         path: the file, for messages.
@@ -113,11 +113,11 @@ def check_text(path: Path, opener: Opener, packed_bytes: int | None, encoding: s
 
 
 def check_growth(path: Path, n_bytes: int, packed_bytes: int) -> None:
-    """Raise DataError if this many bytes come out of so few: no export of texts is packed so tightly."""
+    """Raise DataError if so few packed bytes unpack to n_bytes: no export of texts is packed so tightly."""
     if n_bytes > FREE_BYTES and n_bytes > MAX_GROWTH * packed_bytes:
         raise DataError(
-            f"{path}: it unpacks to more than {MAX_GROWTH} times its size, as no export does (a zip bomb?); unpack "
-            "it yourself, or write it without compression, if you trust it"
+            f"{path}: it unpacks to more than {MAX_GROWTH} times its size, which no export does (a zip bomb?); "
+            "unpack it yourself, or write it without compression, if you trust it"
         )
 
 

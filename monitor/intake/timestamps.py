@@ -57,7 +57,7 @@ def _from_strings(strings: pl.Series, rule: DateRule) -> pl.Series:
 
 
 def _from_string(string: str, rule: DateRule) -> dt.datetime | None:
-    """The UTC time of a string that is no epoch; None if it is no date."""
+    """The UTC time of a string other than an epoch; None if it is not a date."""
     if rule.formats:
         return rule.parse_formats(string)
     return _from_iso(string, rule) or parse_date(string, rule)
@@ -79,7 +79,7 @@ def _in_range(times: pl.Series) -> pl.Series:
 
 
 def _from_epoch(numbers: pl.Series) -> pl.Series:
-    """Times of epoch seconds or milliseconds, told apart by size; Float64 -> Datetime."""
+    """Times of epoch seconds or milliseconds, distinguished by size; Float64 -> Datetime."""
     number = pl.col("number")
     microseconds = (
         pl.when(number.is_between(_FIRST_SECONDS, _FIRST_MILLISECONDS, closed="left"))

@@ -1,4 +1,4 @@
-"""Versions of a document: rows with one doc_id, but another time or text, as corrected exports have them.
+"""Versions of a document: rows with the same doc_id, but another time or text, such as in corrected exports.
 
 The settings say what a changed row does (`on_change`): it is rejected, it replaces the document, or both are kept.
 """

@@ -1,4 +1,4 @@
-"""The emotion that a generated answer names: the replaced notebook's method, for comparison alone."""
+"""The emotion that a generated answer names: the replaced notebook's method, kept only for comparison."""
 
 from __future__ import annotations
 

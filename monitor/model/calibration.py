@@ -1,8 +1,8 @@
-"""Making probabilities mean what they say.
+"""Calibration: probabilities that match frequencies.
 
 Fine-tuned: a temperature (Guo et al. 2017) and an exponent for the emotions, a slope and an intercept (Platt 1999)
-for each criterion, fitted on held-out texts; limits of the criteria from neutral texts. Zero- and few-shot: the
-answers to texts that say nothing are divided out (Zhao et al. 2021).
+for each criterion, fitted on held-out texts; limits of the criteria from neutral texts. Zero- and few-shot: answers
+are divided by the answers to texts without content (Zhao et al. 2021).
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _log_loss(chosen: npt.NDArray[np.float64]) -> float:
 def fit_symptoms(
     logits: npt.NDArray[np.floating], shown: npt.NDArray[np.bool_]
 ) -> tuple[SymptomsCalibration, list[str]]:
-    """Slope and intercept of each answer on labelled texts, and the names of those that the texts cannot tell.
+    """Slope and intercept of each answer on labelled texts, and the names of answers that cannot be calibrated.
 
     Platt scaling (Platt 1999) with his smoothed targets, so that answers which are all right stay below 1. An answer
     that every text shows, or none, keeps the slope 1 and the intercept 0.
@@ -95,7 +95,7 @@ def fit_symptoms(
     """
     values = np.asarray(logits, dtype=np.float64)
     if not len(values) or not np.isfinite(values).all():
-        raise DataError("calibration: the symptom texts held out are none, or an answer to them is not finite")
+        raise DataError("calibration: no symptom text is held out, or an answer to one is not finite")
     fitted = [_fit_platt(values[:, k], shown[:, k]) for k in range(len(ANSWERS))]
     unfitted = [name for name, pair in zip(ANSWERS, fitted, strict=True) if pair is None]
     pairs = [pair or (1.0, 0.0) for pair in fitted]
@@ -156,9 +156,9 @@ def everyday_limits(
 
 
 def _limits(values: npt.NDArray[np.float64], texts: int) -> npt.NDArray[np.float64]:
-    """The value of each column that at most so many rows lie above, rounded up to four digits."""
+    """For each column the value that at most `texts` rows exceed, rounded up to four digits."""
     if not len(values):
-        raise DataError("limits: there is no text to take them from; name a file that holds some")
+        raise DataError("limits: no text to compute them from; name a file with texts")
     ordered = np.sort(values, axis=0)[::-1]
     ceiling = np.ceil(ordered[min(texts, len(ordered) - 1)] * 1e4) / 1e4
     return np.asarray(np.minimum(ceiling, 1.0))

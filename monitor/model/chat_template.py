@@ -1,9 +1,10 @@
-"""Render a chat template, which is a program of whoever made the model, in a process of its own with limits.
+"""Render a chat template in a process of its own with limits, because it is a program by the model's author.
 
 The template runs in the sandbox of transformers. The sandbox keeps it from files and attributes, but not from looping
 or from filling the memory; the limits of the child process do.
 
-    python monitor/model/chat_template.py < JSON        how `render` starts the child: nothing of ours is imported
+    python monitor/model/chat_template.py < JSON        how `render` starts the child, which imports nothing of this
+    project
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The files of a model folder: read, or refused in one clear line, and their hashes."""
+"""Read the files of a model folder, refuse damaged ones in one clear line, and compute their hashes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REMEDIES = {"tokenizer.json": "save the tokenizer in the fast format (tokenizer.
 
 @contextmanager
 def damage_named(folder: Path) -> Iterator[None]:
-    """Turn whatever a stranger's files make a library raise into one line, without the message, which may quote them.
+    """Turn any error that a stranger's files cause in a library into one line that does not quote them.
 
     Raises:
         ModelError: the block raised an error of reading or computing; a MonitorError passes as it is.
@@ -56,7 +56,7 @@ def there(path: Path) -> Path:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+    """The object that a JSON file holds.
 
     Raises:
         ModelError: the file is missing or damaged, or holds something else.
@@ -101,7 +101,7 @@ def base_hash(base: Path) -> str:
 
 
 def canonical(value: Any) -> str:
-    """The same text for the same JSON value, whatever the order of its keys."""
+    """The JSON value as text that does not depend on the order of keys."""
     return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
 
 

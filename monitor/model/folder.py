@@ -1,4 +1,4 @@
-"""Model folders: where they are, what they hold, and the hash that names their scores.
+"""Model folders: their location, their content, and the hash that names their scores.
 
     monitor.json    base, adapter, prompt, calibration, limits, risk map (`Manifest`)
     evaluation.csv  optional: the model's rows of the table `evaluations`, for the score card of reports
@@ -41,11 +41,11 @@ _OPTIONAL = ("max_text_tokens", "exponent", "symptoms_calibration", "criteria_li
 
 @dataclass(frozen=True)
 class Manifest:
-    """What monitor.json says: all that a score depends on beside the weights themselves.
+    """The content of monitor.json: everything, apart from the weights, that a score depends on.
 
     Attributes:
         base: "base" (inside the folder), another path, or a hub id.
-        base_hash: see `base_hash`; None is not checked.
+        base_hash: see `base_hash`; None: the base is not checked.
         quantisation: "nf4-dq" (NF4 with double quantisation) or "none".
         adapter: folder of the adapter, relative to monitor.json, or None.
         temperature, exponent: calibrate the label log-likelihoods (`label_tree.probabilities`).
@@ -109,7 +109,7 @@ class Manifest:
         missing = [key for key in _REQUIRED if key not in value]
         unknown = sorted(set(value) - {"format", *_OPTIONAL, *_REQUIRED})
         if value.get("format") != 1:
-            raise ConfigError("not of format 1, the one that this version reads")
+            raise ConfigError("not of format 1, which this version reads")
         if missing or unknown:
             raise ConfigError(f"missing keys {missing}, unknown keys {unknown}")
         limit = value.get("max_text_tokens", MAX_TEXT_TOKENS)
@@ -145,7 +145,7 @@ class Manifest:
 def _read_symptoms(
     value: Mapping[str, Any], *, asked: bool
 ) -> tuple[SymptomsCalibration | None, dict[str, float] | None]:
-    """Read calibration and limits of the symptoms question; neutral ones if only the prompt has the question."""
+    """Read calibration and limits of the symptoms question; neutral values if only the prompt has the question."""
     given = {key: value[key] for key in ("symptoms_calibration", "criteria_limits") if key in value}
     if not asked:
         if given:
@@ -208,7 +208,7 @@ def _download(hub_id: str) -> Path:
 
 
 def open_folder(path: Path) -> ModelFolder:
-    """Read what a model folder says of itself.
+    """Read the manifest of a model folder.
 
     Raises:
         ModelError: it is no model folder, monitor.json is wrong, or the base or adapter it names is missing.

@@ -1,8 +1,8 @@
 """Labels of one or several tokens as a token tree, and their likelihoods from the logits at its nodes.
 
-P(label) is the product of P(token | prompt, label's earlier tokens). All labels begin at the same place, the
-prompt's last token, so there the normaliser over the vocabulary cancels and only the rows of the labels' first
-tokens matter. A label that goes on needs its earlier tokens fed as well: each distinct beginning is one branch
+P(label) is the product of P(token | prompt, label's earlier tokens). All labels follow the prompt's last token. The
+normaliser over the vocabulary cancels there, so only the logits of the labels' first tokens matter. A label of
+several tokens also needs its earlier tokens as input: each distinct beginning is one branch
 token. With the Llama-2 tokenizer the six emotions (s·ad·ness, jo·y, lo·ve, anger, f·ear, sur·prise) make six.
 """
 

@@ -43,8 +43,7 @@ _PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for
 class PromptTemplate:
     """What stands before and after a text, the words that name each emotion, and the symptoms question, if any.
 
-    `again` is what stands between an answer and the next example's text in a few-shot prompt; None repeats
-    `before`.
+    `again` is the text between an answer and the next example's text in a few-shot prompt; None repeats `before`.
 
     Raises:
         ConfigError: an emotion has no word, or an emotion is unknown.
@@ -310,7 +309,7 @@ class PromptEncoder:
 
 
 def _replaced(rows: TokenRows, where: npt.NDArray[np.bool_], by: Sequence[npt.ArrayLike]) -> TokenRows:
-    """The rows, with those at the n places of (rows,) `where` replaced by the n rows `by`."""
+    """The rows; the n rows that the mask `where`, shape (rows,), selects are replaced by the n rows `by`."""
     if not by:
         return rows
     places = np.arange(len(rows))
@@ -324,7 +323,7 @@ def _clean(text: str) -> str:
 
 
 def _shared(rows: Sequence[Sequence[int]], limit: int) -> int:
-    """How many leading tokens, at most `limit`, all rows have in common."""
+    """The number of leading tokens, at most `limit`, that all rows share."""
     for position in range(limit):
         if len({row[position] for row in rows}) > 1:
             return position

@@ -1,4 +1,4 @@
-"""Where the sentences of a text begin and end.
+"""Find where the sentences of a text begin and end.
 
 `sentencex` (the splitter of Wikimedia's translation tool, rules and abbreviations) finds the ends within a line; line
 breaks are judged here. It sees at most BLOCK characters at a time, because its time grows with the square of a

@@ -1,4 +1,7 @@
-"""Special tokens under names that no text contains, so that those written in a text are plain characters."""
+"""Rename special tokens to names that no text contains.
+
+Special tokens written in a text are then plain characters.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ def rename(template: str, names: Mapping[str, str]) -> str:
 
 
 def fence_special_tokens(tokenizer: Any) -> tuple[Any, dict[str, str]]:
-    """A copy whose special tokens answer to names no text contains, and the map from old to new names."""
+    """A copy whose special tokens have names that no text contains, and the map from old to new names."""
     return _fenced(tokenizer.to_str())
 
 

@@ -1,7 +1,7 @@
 """The symptoms question: its words, the calibration of its answers, and the limits above which a criterion counts.
 
-After the emotion question a prompt may ask a second one. Its answer to a criterion is the logit of the criterion's
-word less that of the word for "none", read at the last token of the question's own suffix.
+After the emotion question a prompt may ask a second one. Its answer for a criterion is the logit of the criterion's
+word minus the logit of the word for "none", read at the last token of the question's own suffix.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def read_limits(value: Any) -> dict[str, float]:
 
 
 def with_any(logits: npt.NDArray[np.floating]) -> Floats:
-    """The answers with their last column: (n, 12) as they are; to (n, 11) the largest of each row is added."""
+    """The answers as (n, 12): an (n, 11) array gets the largest answer of each row as its last column."""
     values = np.asarray(logits, dtype=np.float64)
     if values.shape[1] == len(ANSWERS):
         return values

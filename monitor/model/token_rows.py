@@ -1,4 +1,4 @@
-"""Rows of token ids in one array: an array of its own for each row would cost more time than its tokens do."""
+"""Rows of token ids in one array, because an array per row would take more time than the tokens themselves."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TokenRows(Sequence[Ids]):
 
     @classmethod
     def of(cls, rows: Iterable[npt.ArrayLike]) -> TokenRows:
-        """These rows; a TokenRows is taken as it is."""
+        """The rows as TokenRows; a TokenRows stays as it is."""
         if isinstance(rows, TokenRows):
             return rows
         arrays = [np.asarray(row, dtype=np.int32) for row in rows]

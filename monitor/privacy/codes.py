@@ -1,7 +1,7 @@
-"""Codes: the short name by which reports, alerts, queries and the snapshot call a person, such as Bako7.
+"""Codes: short names of people, such as Bako7, in reports, alerts, queries and the snapshot.
 
-A code is drawn at random when a person is first seen, and kept. Nobody can compute it from an id: with a list of
-possible ids anybody could otherwise find out whom a printed report speaks of. The code of a forgotten person is never
+A code is drawn at random when a person is first seen, and kept. Nobody can compute it from an id; otherwise anybody
+with a list of possible ids could find out who a printed report is about. The code of a forgotten person is never
 given again. Two syllables and a digit make some 30,000 codes; from a quarter of them on a code has one more syllable.
 """
 
@@ -36,7 +36,7 @@ class Named(NamedTuple):
 
 
 def give_codes(con: duckdb.DuckDBPyConnection, subject_ids: Sequence[str], draw: random.Random | None = None) -> int:
-    """Give a code to each of these people who has none; returns how many got one.
+    """Give a code to each of these people without one; returns the number of new codes.
 
     Args:
         con: a connection that may write; the caller commits.
@@ -86,7 +86,7 @@ def spelled(word: str) -> str:
 
 
 def is_avoided(code: str) -> bool:
-    """Whether a code contains a word that no person may be called by."""
+    """Whether a code contains a word that must not name a person."""
     letters, words = code.lower(), avoided_words()
     ends = range(SHORTEST_AVOIDED, len(letters) + 1)
     return any(letters[start:end] in words for end in ends for start in range(end - SHORTEST_AVOIDED + 1))

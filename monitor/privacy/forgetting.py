@@ -1,4 +1,4 @@
-"""Forget a subject: remove their rows, then check that no file still contains their ids or texts."""
+"""Forget a subject: remove the subject's rows, then check that no file still contains their ids or texts."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def possible_ids(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]
 def forget(db: Database, ids: Sequence[str]) -> Forgotten:
     """Rewrite the database without the subject of these ids. The caller holds `Database.only_writer`.
 
-    An id that stands nowhere, or only in the name of a folder, is nobody's: nothing is removed.
+    An id that occurs nowhere, or only in the name of a folder, belongs to nobody, and nothing is removed.
 
     Raises:
         StoreError: the database cannot be read or written; it is then unchanged.
@@ -97,7 +97,7 @@ def _columns_containing(
 
 
 def search_files(files: Iterable[Path], strings: Sequence[str]) -> tuple[list[Path], list[Path]]:
-    """The files whose bytes contain one of these strings, as UTF-8 or with JSON escapes, and those not read."""
+    """The files whose bytes contain one of these strings (UTF-8 or with JSON escapes), and the unreadable files."""
     needles = [form.encode() for text in strings for form in {text, ascii(text)[1:-1]}]
     found, unread = [], []
     for path in files:
@@ -110,7 +110,7 @@ def search_files(files: Iterable[Path], strings: Sequence[str]) -> tuple[list[Pa
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Every regular file in a folder and the folders below, sorted, and the folders that cannot be looked into."""
+    """Every regular file in a folder and its subfolders, sorted, and the folders that cannot be read."""
     files: list[Path] = []
     unread: list[Path] = []
     for place, _, names in os.walk(folder, onerror=lambda error: unread.append(Path(error.filename))):

@@ -76,7 +76,7 @@ def looks_like_pseudonym(subject: str) -> bool:
 
 
 def default_key_file(db: Path) -> Path:
-    """The key file of a database if the settings name none: beside the database."""
+    """The key file, beside the database, that is used if the settings do not name one."""
     return db.with_name(f"{db.name}.key")
 
 

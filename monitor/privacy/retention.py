@@ -52,7 +52,7 @@ def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None, *, t
 
 
 def check_clock(now: dt.datetime, accepted: dt.datetime | None, command: str) -> None:
-    """Check that a clock is not far ahead of the last accepted time, for it would make every text old.
+    """Check that a clock is not far ahead of the last accepted time; otherwise every text would count as old.
 
     Args:
         now: UTC, what the clock says.

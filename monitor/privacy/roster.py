@@ -1,6 +1,6 @@
 """A roster: a CSV that names people, for a counsellor's report and for `who`. It never enters the database.
 
-Columns: subject_id (as the feed has it, or the pseudonym) and name; others are ignored.
+Columns: subject_id (the feed's id, or the pseudonym) and name. Other columns are ignored.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def read_roster(path: Path, find: Callable[[Sequence[str]], Mapping[str, str]]) 
 
     Args:
         path: the CSV, UTF-8.
-        find: given ids -> the ids that the database holds for those that it knows.
+        find: returns, for the given ids that the database knows, the ids as it holds them.
 
     Raises:
         DataError: the file cannot be read, lacks a column, names nobody, or names one id twice; a name or an id is

@@ -1,7 +1,8 @@
-"""Which texts go into a batch together, and their tokens laid end to end without padding.
+"""Plan which texts go into a batch together, and lay their tokens end to end without padding.
 
-A batch holds one block a text: its own tokens, then the prompt's suffix, then branch tokens: those of labels that
-are several tokens long (see `label_tree`), and the suffix of the symptoms question. The prompt's prefix is in no
+A batch holds one block per text. A block is the text's tokens, the prompt's suffix, and branch tokens: the tokens of
+labels that are several tokens long (see `label_tree`), and the suffix of the symptoms question. The prompt's prefix
+is in no
 block: its keys and values are computed once and shared. Texts are sorted longest first, so that a batch holds few
 different lengths.
 """
@@ -21,7 +22,7 @@ Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Frame:
-    """What surrounds every text of a run: the tokens after it and the number of positions before it.
+    """The surroundings of every text of a run: the tokens after it, and the number of positions before it.
 
     Attributes:
         suffix_ids: (s,) tokens between the text and its label.
@@ -37,7 +38,7 @@ class Frame:
 
     @property
     def extra(self) -> int:
-        """Tokens that a block holds beside the text's own."""
+        """Number of tokens of a block in addition to the text's own."""
         return len(self.suffix_ids) + len(self.branch_ids)
 
 

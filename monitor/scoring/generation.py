@@ -1,6 +1,6 @@
 """The replaced notebook's method: let the model generate, then search its text for a label.
 
-It shows what label likelihoods gain. Nothing else in this project parses generated text.
+The evaluation shows by it how much label likelihoods gain. Nothing else in this project parses generated text.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def generate(model: LoadedModel, texts: Sequence[str], progress: Callable[[int],
 def _next_tokens(
     network: LlamaNetwork, prefix: PrefixCache, blocks: Rows, head: torch.Tensor
 ) -> npt.NDArray[np.int64]:
-    """The likeliest token after each block of tokens; (n,). On the CPU a batch a core, as scoring does."""
+    """The likeliest token after each block of tokens; (n,). On the CPU one batch per core, as in scoring."""
     nothing = np.empty(0, dtype=np.int32)
     frame, alone = Frame(nothing, nothing, nothing, prefix.length), np.empty((0, 0), dtype=np.bool_)
     cuda, tokens = network.device.type == "cuda", np.empty(len(blocks), dtype=np.int64)

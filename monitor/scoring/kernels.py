@@ -1,7 +1,7 @@
 """Fused CUDA kernels in Triton: norm, SwiGLU, 8-bit rounding, NF4 decoding.
 
-Between the matrix products a token's activations pass through memory a few times a layer and the GPU waits for
-memory, not arithmetic; so each kernel reads its input once and writes its output once. Imported on CUDA only.
+Between the matrix products the GPU waits for memory, not for arithmetic, because a token's activations pass through
+memory several times per layer. So each kernel reads its input once and writes its output once. Imported on CUDA only.
 
 Letters in shapes: T tokens.
 """

@@ -1,9 +1,9 @@
 """A lean Llama forward for scoring: packed texts in, final hidden states of the scored rows out.
 
-Nothing is computed that a score does not need: no padding, no prompt prefix (its keys and values are cached),
-in the last layer keys and values for all tokens but queries, output and MLP for the scored rows alone. Queries,
-keys and values are one matrix product, gate and up another, with the norm's weights folded into both. On CUDA the
-steps between the products are fused kernels.
+Only what a score needs is computed: no padding, no prompt prefix (its keys and values are cached), and in the last
+layer keys and values for all tokens, but queries, output and MLP only for the scored rows. Queries, keys and values
+are one matrix product, gate and up another, with the norm's weights folded into both. On CUDA the steps between the
+products are fused kernels.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LlamaShape:
 
     @property
     def matrix_values(self) -> int:
-        """Values in the matrices of all layers: half the multiply-adds' operations a token."""
+        """Number of values in the matrices of all layers; twice this number is the operations per token."""
         attention = 2 * (self.heads.query + self.heads.key) * self.heads.size
         return self.layers * self.hidden_size * (attention + 3 * self.intermediate_size)
 

@@ -32,7 +32,7 @@ __all__ = ["EMBEDDED", "LoadedModel", "load_model", "multiplies_bf16"]
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model ready to score: weights, prompt and all else that its scores depend on.
+    """A model that is ready to score: weights, prompt and everything else that its scores depend on.
 
     Attributes:
         model_id: content hash of everything a score depends on, the same on every device.
@@ -42,7 +42,8 @@ class LoadedModel:
         max_text_tokens: texts are cut to this many tokens.
         evaluation: the file of measurements that came with the model, or None.
         symptoms_calibration: of the symptoms question's answers; None for a model without the question.
-        criteria_limits: the probability above which each criterion, and any, counts as shown; None likewise.
+        criteria_limits: the probability above which each criterion, and any, counts as shown; None without the
+            question.
     """
 
     network: LlamaNetwork
@@ -83,10 +84,10 @@ def load_model(
         device: "auto" (CUDA where there is one), "cpu" or "cuda".
         weights: "dense" decodes once at loading, "nf4" at each use (a quarter of the memory), "fp8" rounds
             products to 8 bits (CUDA alone); "auto" is dense where it fits.
-        adapter: False scores the base without its adapter.
+        adapter: whether to use the adapter; False scores the base alone.
         risk_map: replaces the model's own, and so changes its model_id.
-        criteria_limits: replace the model's own limits of these names, and so change its model_id; a model without
-            the symptoms question has none to replace.
+        criteria_limits: replace the model's own limits of these names, and so change its model_id; ignored for a
+            model without the symptoms question.
 
     Raises:
         ModelError: the model is not found, damaged, or its parts do not belong together.

@@ -59,16 +59,16 @@ class Sentences:
 
 
 def cut_sentences(texts: Sequence[str], spans: npt.NDArray[np.int64], encode: Encode, limit: int) -> Sentences:
-    """The sentences of pieces, where a piece has several; those of at most ONE_LOOK tokens are not asked for.
+    """The sentences of pieces with several sentences; pieces of at most ONE_LOOK tokens are skipped.
 
-    A model answers for a passage as a whole: two dark sentences after seventy cheerful words lower P(high risk) by a
-    half, and after a hundred and fifty they are lost. The sentence alone says what it says.
+    A model answers for a passage as a whole. After seventy cheerful words two dark sentences count half, and after a
+    hundred and fifty they have no effect. Scored alone, each sentence has its full effect.
 
     Args:
         texts: the text of each piece, whole.
         spans: (n, 2) first and last character (exclusive) of each piece.
         encode: token ids of each of several strings, not cut.
-        limit: most tokens of a sentence; what is beyond is cut.
+        limit: largest number of tokens of a sentence; the rest is cut.
     """
     owners, places = list[int](), list[Span]()
     for index, (text, (start, end)) in enumerate(zip(texts, spans.tolist(), strict=True)):
@@ -109,7 +109,7 @@ def cut_text(text: str, encode: Encode, limit: int, most: int) -> tuple[list[Pie
 
 
 def _fitted(text: str, units: list[Unit], encode: Encode, limit: int) -> Iterator[Piece]:
-    """The units as one piece, or halved until the tokens fit: words have more tokens together than alone at times."""
+    """The units as one piece, or halved until the tokens fit; words can have more tokens together than alone."""
     first, last = units[0][0], units[-1][1]
     (ids,) = encode([text[first:last].strip()])
     if len(ids) <= limit or len(units) == 1:
@@ -121,7 +121,7 @@ def _fitted(text: str, units: list[Unit], encode: Encode, limit: int) -> Iterato
 
 
 def _units(text: str, spans: Iterable[Span], encode: Encode, limit: int) -> Iterator[Unit]:
-    """The spans with their tokens; one that is too long as its words, or its characters."""
+    """The spans with their tokens; a span that is too long is split into words, or into characters."""
     spans = iter(spans)
     while some := list(islice(spans, _TOGETHER)):
         tokens = encode([text[first:last].strip() for first, last in some])
@@ -133,7 +133,7 @@ def _units(text: str, spans: Iterable[Span], encode: Encode, limit: int) -> Iter
 
 
 def _smaller(text: str, first: int, last: int, n_tokens: int, limit: int) -> Iterator[Span]:
-    """The words of a span; if it is one word, about as many characters at a time as fit."""
+    """The words of a span. A single word is split into stretches of about as many characters as fit."""
     word = _WORD.match(text, first, last)
     if word is not None and word.end() < last:
         yield from (found.span() for found in _WORD.finditer(text, first, last))

@@ -1,4 +1,4 @@
-"""Two explanations of an answer that occlusion is compared with: gradient x input, and attention.
+"""Two other explanations of an answer, with which occlusion is compared: gradient x input, and attention.
 
 The forward pass is the plain one, in fp32 with every operation kept for autograd: the scorer's own works in place,
 batched and without gradients. It serves comparisons alone, a text at a time.
@@ -29,7 +29,7 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Saliency:
-    """What each word of a text weighs by two methods; (words,) each.
+    """The weight of each word of a text by two methods; arrays of shape (words,).
 
     Attributes:
         gradient: the gradient of the log-odds of high risk by the word's embeddings, times these (Shrikumar et al.
@@ -70,7 +70,7 @@ class SaliencyReader:
         self._rotary = Rotary.of(frequencies, network.shape.max_positions)
 
     def weigh(self, text: str, words: Sequence[Span]) -> Saliency:
-        """Weigh the words of a text, given by first and last character (exclusive); a text too long is cut."""
+        """Weigh the words of a text, given by first and last (exclusive) character; a long text is cut."""
         ids, spans = self._encoder.encode_with_spans(text, self._limit)
         head, suffix = self._encoder.prefix_ids, np.array(self._encoder.suffix_ids, dtype=np.int32)
         frame = Frame(suffix, self._tree.branch_ids, self._tree.branch_depths, len(head))

@@ -1,7 +1,7 @@
 """Texts to probabilities: the likelihood of each label after the prompt, in input order.
 
-`LabelScorer.score` is the whole of it. Nothing is generated and nothing parsed: P(emotion) is the likelihood of
-its label words, normalised over the six emotions. A prompt with the symptoms question answers it in the same forward
+`LabelScorer.score` is the entry point. No text is generated or parsed: P(emotion) is the likelihood of its label
+words, normalised over the six emotions. A prompt with the symptoms question answers it in the same forward
 pass: its suffix follows the emotion suffix as one more branch, which neither sees the label branches nor is seen by
 them, so that the emotion answer is the same with and without it.
 
@@ -49,7 +49,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Answers:
-    """What the model said of each row of a run; attributes as in TextRows, of all its windows.
+    """The model's answers to each row of a run, over all windows; attributes as in TextRows.
 
     Attributes:
         log_likelihoods: (m, 6); symptoms: (m, answers), not calibrated.
@@ -75,7 +75,7 @@ class LabelScorer:
     Args:
         model: a model from `load_model`.
         max_tokens: tokens of a batch; None chooses by device.
-        max_pieces: most pieces of a text that are scored; the rest of a longer text is not read.
+        max_pieces: largest number of pieces of a text to score; the rest of a longer text is not read.
 
     Raises:
         ModelError: the prompt leaves no room for a text within the model's positions.
@@ -121,7 +121,7 @@ class LabelScorer:
 
     @property
     def tokens_beside_text(self) -> int:
-        """Tokens computed for each text beside its own: the suffix, the label branches and the symptoms suffix."""
+        """Tokens computed for each text in addition to its own: suffix, label branches and symptoms suffix."""
         return self._frame.extra
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Scores:
@@ -160,7 +160,7 @@ class LabelScorer:
     def log_odds(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
         """Log-odds of high risk, (n,), and of the criteria and any, (n, 12) or None, not calibrated; texts are cut.
 
-        Those of high risk are ln P(its emotions) - ln P(the others), 0 if all emotions are of one kind.
+        Log-odds of high risk are ln P(its emotions) - ln P(the others), or 0 if all emotions are on one side.
         """
         run = self._run(texts, None, in_pieces=False)
         high = self.model.risk_map.matrix()[:, -1] > 0
@@ -178,7 +178,7 @@ class LabelScorer:
     def _calibrated(self, run: _Answers) -> tuple[Floats, Floats | None]:
         """P(emotion), (m, 6), and P(criterion) with P(any), (m, 12), of each row."""
         if not (np.isfinite(run.log_likelihoods).all() and np.isfinite(run.symptoms).all()):
-            raise ModelError(f"{self.model.name}: its answers are no numbers; its weights are damaged or too large")
+            raise ModelError(f"{self.model.name}: its answers are not numbers; its weights are damaged or too large")
         emotions = probabilities(run.log_likelihoods, self.model.temperature, self.model.exponent)
         if not self._encoder.symptoms:
             return emotions, None
@@ -277,7 +277,7 @@ class LabelScorer:
                 yield ready.result()
 
     def _on_cpu(self, windows: Iterable[tuple[int, TokenRows]]) -> Iterator[_Running]:
-        """A batch a core at a time: small matrices scale better so than one matrix over all cores."""
+        """One batch per core at a time: several small matrices use the cores better than one large matrix."""
         cores = torch.get_num_threads()
         try:
             with ThreadPoolExecutor(cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
@@ -289,7 +289,7 @@ class LabelScorer:
             torch.set_num_threads(cores)
 
     def _on_gpu(self, windows: Iterable[tuple[int, TokenRows]]) -> Iterator[_Running]:
-        """Launch each batch, the first of a window too, before the previous one is fetched: the GPU does not wait."""
+        """Launch each batch before the previous one is fetched, across windows too, so that the GPU never waits."""
         running: deque[_Running] = deque()
         for first, ids in windows:
             lengths = self._lengths(ids)
@@ -356,7 +356,7 @@ class _Running:
             self._event.record()
 
     def fetch(self) -> tuple[npt.NDArray[np.float32], ...]:
-        """Wait until the results are on the host; returns the arrays that `_label_scores` computes, in its order."""
+        """Wait until the results are on the host; returns the arrays of `_label_scores` in the same order."""
         if self._event:
             self._event.synchronize()
         return tuple(part.numpy() for part in self._parts)

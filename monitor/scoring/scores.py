@@ -1,4 +1,4 @@
-"""The scores of documents, and how those of a document follow from its pieces'."""
+"""The scores of documents, and how they follow from the scores of their pieces."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class PieceScores:
         probabilities: (m, 6) P(emotion) in the order of EMOTIONS.
         symptoms: (m, 12) P(criterion) and P(any); None without the symptoms question.
         high: (6,) 1 for the emotions of high risk, 0 for the others.
-        peak_high: (m,) the greatest P(high risk) of the piece and, where it is long, of its sentences alone.
+        peak_high: (m,) the greatest P(high risk) of the piece and, if it is long, of its single sentences.
     """
 
     owners: Ints
@@ -77,7 +77,7 @@ class PieceScores:
         )
 
     def _of_long_ones(self, inverse: Ints, starts: Ints, n_pieces: Ints) -> PieceScores:
-        """The pieces of documents of more than one, with owners that count the rows of the result."""
+        """The pieces of documents that have several, with owners that count the rows of the result."""
         rows = np.flatnonzero(n_pieces[inverse] > 1)
         places = [np.arange(starts[own], starts[own] + n_pieces[own]) for own in inverse[rows]]
         pieces = np.concatenate([np.empty(0, dtype=np.int64), *places])
@@ -103,12 +103,12 @@ class Scores:
         truncated: (n,) whether a part of the text was not read.
         criteria: (n, 11) P(criterion) in the order of CRITERIA, each by itself, the greatest of the text's pieces;
             None without the symptoms question.
-        any: (n,) P(some criterion); None likewise.
-        peak_high: (n,) the greatest P(high risk) of the text's pieces, and of their sentences alone where they are
-            long; for a text of at most `pieces.ONE_LOOK` tokens its own.
+        any: (n,) P(some criterion); None without the symptoms question.
+        peak_high: (n,) the greatest P(high risk) of the text's pieces, and of the single sentences of long pieces;
+            for a text of at most `pieces.ONE_LOOK` tokens its own.
         n_pieces: (n,) pieces that were scored.
         n_tokens_read: (n,) tokens that were read.
-        pieces: of the texts of more than one piece; `owners` are rows of this table.
+        pieces: the pieces of texts with more than one; `owners` are rows of this table.
     """
 
     probabilities: Floats

@@ -1,4 +1,4 @@
-"""The rows of tokens that texts become: themselves, or their pieces and sentences."""
+"""Texts as rows of tokens: whole texts, or their pieces and sentences."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class TextRows:
     Attributes:
         ids: the m rows.
         owners: (m,) the text of each row, counted from the first text of the run.
-        parents: (m,) of a sentence, the row of its piece; of a piece, its own; counted from the window's first row.
+        parents: (m,) for a sentence the row of its piece, for a piece its own row; counted from the window's first
+            row.
         spans: (m, 2) first and last character (exclusive) of each row in its text.
         n_tokens: (n,) tokens of each text of the window.
         truncated: (n,) whether a part of the text is in no row.
@@ -43,11 +44,11 @@ class TextRows:
 
 
 def said(text: str) -> str:
-    """What a text says, without what says nothing more but leads models astray.
+    """The text without parts that add nothing and mislead models.
 
-    Of marks over one letter, and in a text of more than LONG characters of one character or one word over and over,
-    the first ones stay (as reduce_len does in NLTK's TweetTokenizer). A text without any letter or digit, such as
-    emoji or dots alone, says nothing: it is empty, and its answer is that of an empty text.
+    Piled-up marks over one letter are shortened, and in a text of more than LONG characters so are repetitions of one
+    character or word (as with reduce_len of NLTK's TweetTokenizer). A text without any letter or digit, such as emoji
+    or dots, becomes empty and has the answer of an empty text.
     """
     if not _LETTER.search(text):
         return ""
@@ -67,7 +68,7 @@ def encode_cut(encoder: PromptEncoder, limit: int, texts: Sequence[str], first: 
 def encode_pieces(
     encoder: PromptEncoder, limit: int, most: int, texts: Sequence[str], first: int, *, with_sentences: bool = True
 ) -> TextRows:
-    """Each text that fits into a piece as it is; the pieces of each longer one; and the sentences of them.
+    """Short texts as they are, longer texts as pieces, and the sentences of these pieces.
 
     Args:
         encoder: of the prompt.

@@ -96,7 +96,10 @@ class LowRank:
 
 
 class Scratch(local):
-    """A buffer that matrices in NF4 are decoded into by turns, as large as the largest; each thread has its own."""
+    """A buffer into which NF4 matrices are decoded, one at a time.
+
+    It is as large as the largest; each thread has its own.
+    """
 
     def __init__(self) -> None:
         self._buffer: Tensor | None = None
@@ -157,7 +160,7 @@ class StoredNf4(Dense):
 
 
 class Float8:
-    """A matrix in 8-bit floats with a scale a row, multiplied by activations rounded to 8 bits; CUDA only."""
+    """A matrix in 8-bit floats with one scale per row, multiplied by activations rounded to 8 bits; CUDA only."""
 
     eight = True
 

@@ -50,7 +50,7 @@ def read_nf4(parts: Mapping[str, Tensor]) -> Nf4:
     if codes.dtype != torch.uint8 or 2 * len(codes) != n or n % len(scales) or len(levels) != 16:
         raise ValueError("the quantisation state does not fit the codes")
     if not all(torch.isfinite(part).all() for part in (scales, levels)):
-        raise ValueError("scales that are no numbers")
+        raise ValueError("scales that are not numbers")
     return Nf4(codes, scales.float(), levels, (rows, columns))
 
 
@@ -88,7 +88,7 @@ class Adapter:
         self.scale = config["lora_alpha"] / rank
         tensors = self._tensors.values()
         if not math.isfinite(self.scale) or not all(torch.isfinite(tensor).all() for tensor in tensors):
-            raise ModelError(f"{folder}: the adapter is damaged (values that are no numbers); copy or train it again")
+            raise ModelError(f"{folder}: the adapter is damaged (values are not numbers); copy or train it again")
         self.names = sorted(
             name.removeprefix("base_model.model.").removesuffix(".lora_A.weight")
             for name in self._tensors
@@ -153,11 +153,11 @@ class StoredWeights:
             raise ModelError(f"{self.folder}: no tensor {name}; the files are not those of this config.json")
         tensor: Tensor = self._where[name].get_tensor(name)
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ModelError(f"{self.folder}: {name} holds values that are no numbers; copy or download it again")
+            raise ModelError(f"{self.folder}: {name} holds values that are not numbers; copy or download it again")
         return tensor
 
     def matrix(self, name: str, shape: tuple[int, int], *, quantise: bool) -> Tensor | Nf4:
-        """One projection: NF4 where it is stored so or `quantise`, else dense in fp32."""
+        """One projection, in NF4 if it is stored so or `quantise` is set, otherwise dense in fp32."""
         stem = f"{name}.weight"
         if f"{stem}.quant_state.bitsandbytes__nf4" in self:
             parts = {key[len(stem) :].lstrip("."): self.tensor(key) for key in self._where if key.startswith(stem)}
@@ -194,7 +194,9 @@ def read_shape(folder: Path) -> LlamaShape:
     def count(key: str, default: int | None = None) -> int:
         value = config.get(key) or default
         if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= LARGEST_DIMENSION:
-            raise ModelError(f"{path}: {key} is no whole number from 1 to {LARGEST_DIMENSION:,}; download it again")
+            raise ModelError(
+                f"{path}: {key} is not a whole number from 1 to {LARGEST_DIMENSION:,}; download it again"
+            )
         return value
 
     heads = count("num_attention_heads")
@@ -203,7 +205,7 @@ def read_shape(folder: Path) -> LlamaShape:
     eps: Any = config.get("rms_norm_eps")
     for key, value in (("rope_theta", base), ("rms_norm_eps", eps)):
         if not isinstance(value, int | float) or not 0 < value < math.inf:
-            raise ModelError(f"{path}: {key} is no number above 0; download it again")
+            raise ModelError(f"{path}: {key} is not a number above 0; download it again")
     return LlamaShape(
         vocab_size=count("vocab_size"),
         hidden_size=count("hidden_size"),
@@ -265,7 +267,7 @@ def materialise(
 
 
 def _check_layers(weights: StoredWeights, shape: LlamaShape) -> None:
-    """Require as many layers as config.json says: a model_id covers the weights, not how many of them are used."""
+    """Require as many layers as config.json says, because the model_id covers the weights, not how many are used."""
     stored = {int(found[1]) for name in weights.names if (found := re.match(r"model\.layers\.(\d+)\.", name))}
     if stored != set(range(shape.layers)):
         raise ModelError(

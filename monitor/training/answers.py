@@ -1,8 +1,8 @@
-"""How training and plain evaluation read a network: label likelihoods and answers to the symptoms question.
+"""Read label likelihoods and answers to the symptoms question from a network, for training and plain evaluation.
 
-A row is one prompt with, for each wanted token, the place it is predicted at. Labels of one token are all read
-off the prompt's last place; a label of several tokens is followed along its own sequence. A row that carries the
-symptoms question ends with its suffix, and its answers are read off the row's last place.
+A row is one prompt, with the position at which each wanted token is predicted. Labels of one token are all read at
+the prompt's last position; a label of several tokens has a sequence of its own. A row that carries the symptoms
+question ends with its suffix, and its answers are read off the row's last place.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def label_log_likelihoods(
 ) -> npt.NDArray[np.float64]:
     """ln P(label | prompt), the words of a label summed, in nats; n texts -> (n, 6).
 
-    One sequence a text, or a (text, word) where words have several tokens. The product scores with `LabelScorer`.
+    One sequence per text, or per (text, word) if words have several tokens. The product scores with `LabelScorer`.
     `reader` replaces `read_rows` of the network.
     """
     network.eval()

@@ -1,4 +1,4 @@
-"""Training that continues from a model's adapter, and never ends below where it began on the validation texts."""
+"""Training that continues from a model's adapter, and never ends worse than it began on the validation texts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def load_adapter(adapted: Any, adapter: Path) -> None:
 
 
 def trained_before(source: ModelFolder) -> npt.NDArray[np.uint64]:
-    """The hashes (`training_list`) of the texts that a model was trained on, as far as its folder tells; (n,).
+    """The hashes (`training_list`) of the texts that a model was trained on, as far as its folder lists them; (n,).
 
     Raises:
         ModelError: the file is damaged.

@@ -109,10 +109,10 @@ def fit(
     *,
     continued: bool = False,
 ) -> TrainResult:
-    """Train the adapter in place and leave it at its best validation, or at its end where nothing can be measured.
+    """Train the adapter in place. It ends at its best validation, or at the last step if nothing can be measured.
 
-    The best validation has the largest sum of the emotions' macro-F1 and the symptoms answers' mean AUROC. An
-    adapter that training continues from is validated before the first step, and stays where no step is better.
+    The best validation has the largest sum of the emotions' macro-F1 and the symptoms answers' mean AUROC. An adapter
+    that training continues from is validated before the first step. It stays if no step is better.
 
     Args:
         network: what `attach_adapter` returned, on its device.
@@ -167,7 +167,7 @@ def fit(
 def _steps(
     network: Any, encoder: PromptEncoder, settings: TrainSettings
 ) -> tuple[Callable[[list[Row]], Tensor], ReadRows | None]:
-    """What adds a group's gradients, and what reads rows faster than plain batches do, if anything."""
+    """The function that adds a group's gradients, and the fast reader of rows (None: only the plain one)."""
     if can_train_packed(network):
         packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16, encoder.symptoms)
         return packed.add_gradients, packed.read_rows
@@ -175,7 +175,7 @@ def _steps(
 
 
 def _epochs(encoder: PromptEncoder, epoch: Callable[[int], Examples], settings: TrainSettings) -> Iterator[list[Row]]:
-    """The rows of each epoch, made anew only where its examples are."""
+    """The rows of each epoch, made anew only if its examples changed."""
     examples, rows = None, list[Row]()
     for index in range(settings.epochs):
         before, examples = examples, epoch(index)

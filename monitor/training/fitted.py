@@ -26,7 +26,7 @@ from monitor.training.recipe import CalibrationSettings
 
 
 class Fitted(NamedTuple):
-    """What a model folder says beside its weights; None for the symptoms question where there is none."""
+    """The fitted values of a model folder; None for the symptoms question if there is none."""
 
     calibration: Calibration
     symptoms_calibration: SymptomsCalibration | None
@@ -49,7 +49,7 @@ def fit_answers(
         prepared: the texts held out.
         settings: see there.
         max_text_tokens: longer texts are cut.
-        note: gets a line where the texts cannot tell a value.
+        note: receives a line for each value that the texts cannot determine.
     """
     scores = partial(label_log_likelihoods, network, encoder, max_text_tokens=max_text_tokens)
     neutral = scores(prepared.neutral) if prepared.neutral else None
@@ -58,7 +58,8 @@ def fit_answers(
     )
     if fitted is None:
         note(
-            "validation cannot tell a temperature, for its answers are all right or no better than chance: 1 is kept"
+            "validation cannot determine a temperature, because all answers are right or no better than chance: "
+            "1 is kept"
         )
     calibration = Calibration(*(round(value, 4) for value in fitted or Calibration()))
     if prepared.symptoms is None:
@@ -67,12 +68,12 @@ def fit_answers(
     neutral_answers = answers(prepared.neutral)
     n = min(len(prepared.symptoms), len(neutral_answers))
     shown = prepared.symptoms.examples().criteria > 0
-    symptoms, untold = fit_symptoms(
+    symptoms, uncalibrated = fit_symptoms(
         np.concatenate([answers(prepared.symptoms.texts), neutral_answers[:n]]),
         np.concatenate([shown, np.zeros((n, len(ANSWERS)), np.bool_)]),
     )
-    if untold:
-        note(f"the symptom texts held out show all or none of {', '.join(untold)}: not calibrated")
+    if uncalibrated:
+        note(f"the symptom texts held out show all or none of {', '.join(uncalibrated)}: not calibrated")
     everyday = symptoms.probabilities(answers(prepared.everyday))
     limits = criteria_limits(symptoms.probabilities(neutral_answers), everyday, settings)
     if not len(neutral_answers):
@@ -85,7 +86,7 @@ def criteria_limits(
 ) -> dict[str, float]:
     """The limit of each of ANSWERS from probabilities (n, 12) of neutral and (m, 12) of everyday texts.
 
-    The larger of both where both are given, LIMIT where neither is.
+    The larger of both if both are given, LIMIT if neither is.
     """
     limits = np.zeros(len(ANSWERS))
     if len(neutral):

@@ -1,4 +1,4 @@
-"""Tuning all weights of a base on both questions, so that its adapter starts from answers that mean something.
+"""Tune all weights of a base on both questions, so that its adapter starts from meaningful answers.
 
 The matrices hold their NF4 values in the forward pass (`quantisation_aware`), so that storing the base in NF4 costs
 almost nothing. A base whose tokenizer lacks tokens of the symptoms question gets them first.
@@ -46,10 +46,11 @@ class InstructionSettings:
 
 
 def add_symptom_tokens(network: Any, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Give a base the special tokens of the symptoms question that its tokenizer lacks; their names.
+    """Give a base the special tokens of the symptoms question that its tokenizer lacks; returns their names.
 
-    These are SYMPTOMS_TOKEN, whose embedding begins as that of the emotion token, and `<|name|>` for each criterion
-    whose name is several tokens; it begins as the mean of these. They are special so that no text holds them.
+    They are SYMPTOMS_TOKEN and `<|name|>` for each criterion whose name is several tokens. The embedding of the first
+    begins as the emotion token's, the others as the mean of the name's tokens. The tokens are special so that no text
+    holds them.
     """
     pieces = {name: tokenizer.encode(f" {name}", add_special_tokens=False) for name in CRITERIA}
     sources = {SYMPTOMS_TOKEN: tokenizer.convert_tokens_to_ids([EMOTION])}
@@ -87,7 +88,7 @@ def tune(
         epoch: the examples of the epoch with the given index.
         settings: see there.
         device: where to train.
-        report: gets step and loss of every 50th step and the last.
+        report: receives step and loss of every 50th step and of the last.
     """
     random = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)

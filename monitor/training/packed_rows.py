@@ -1,4 +1,4 @@
-"""Rows of one prompt as one sequence: what a packed training step computes on.
+"""Rows of one prompt as one sequence: the input of a packed training step.
 
 Letters in shapes: T tokens of a sequence, P places that are read, W wanted tokens.
 """

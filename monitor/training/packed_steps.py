@@ -1,8 +1,8 @@
 """Training steps without padding: all texts of a step in one sequence after a single copy of the prompt's prefix.
 
 A token sees the prefix and the earlier tokens of its own text. Autograd sums the gradients that all texts send to the
-shared prefix, so loss and gradients equal those of the texts one by one, for a third of the work where the prompt has
-60 tokens and the texts 22. The frozen matrices are fused (q, k, v; gate, up) and get no gradient. On CUDA each size
+shared prefix, so loss and gradients equal those of the texts one by one. With prompts of 60 tokens and texts of 22
+this is a third of the work. The frozen matrices are fused (q, k, v; gate, up) and get no gradient. On CUDA each size
 of step is recorded once as a graph and replayed, so that the GPU does not wait for Python.
 
 Letters in shapes: T tokens of a sequence, P places that are read, W wanted tokens, A symptoms answers, H query heads,

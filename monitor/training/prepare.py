@@ -1,4 +1,4 @@
-"""What a run of `train` learns from: the files of its recipe, free of twins of held-out texts, as epochs."""
+"""The training data of `train`: the files of its recipe, without twins of held-out texts, as epochs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ EVERYDAY_POSTS = 2000
 
 
 class Prepared(NamedTuple):
-    """What a run trains on and is fitted with.
+    """Training texts, validation texts and calibration texts of a run.
 
     epoch: the examples of the epoch with the given index. validation: the emotion corpus' split. symptoms: validation
     texts of the symptom corpus; None without the symptoms question. texts: every text that training may see.
@@ -56,7 +56,7 @@ def prepare(data: str, recipe: Recipe, limit: int | None = None, symptoms: str |
     Args:
         data: folder or hub id of the emotion corpus; the recipe's files are relative to it.
         recipe: see `read_recipe`.
-        limit: the most texts of an epoch.
+        limit: largest number of texts of an epoch.
         symptoms: symptom texts (`load_symptoms`) in place of the recipe's; they bring the symptoms question along.
 
     Raises:

@@ -1,4 +1,4 @@
-"""How the embedded base was made: its own tokenizer, causal pretraining, then instruction tuning.
+"""Make the embedded base: its tokenizer, causal pretraining, then instruction tuning.
 
 Three stages, each a function: `build_tokenizer` (byte-level BPE over normalised text), `pretrain` (next-token
 loss on packed windows; Muon for the matrices, AdamW for the rest) and `instruct` (full-parameter tuning on texts

@@ -1,4 +1,4 @@
-"""Training that knows its weights will be stored in NF4: rounded in the forward pass, exact in the update.
+"""Quantisation-aware training for NF4: weights are rounded in the forward pass and exact in the update.
 
 NF4: Dettmers et al. 2023 (QLoRA). Straight-through gradients: Bengio et al. 2013.
 """

@@ -1,4 +1,4 @@
-"""How good an adapter is while it trains: macro-F1 of the emotions and AUROC of the symptoms answers."""
+"""Validation during training: macro-F1 of the emotions and AUROC of the symptoms answers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from monitor.training.answers import ReadRows, label_log_likelihoods, symptom_lo
 
 @dataclass
 class TrainResult:
-    """The best validation, and a record a step: loss in nats, rate, and what was measured after it.
+    """The best validation, and one record per step: loss in nats, rate, and measurements after the step.
 
-    best_f1, best_auroc: macro-F1 of the emotions and mean AUROC of the symptoms answers at `best_step`; None where
-    the validation texts cannot tell it (one emotion only, no answer with hits and misses). Step 0 is the adapter
-    that training continued from. `before` has its figures; it is empty for a new adapter.
+    best_f1, best_auroc: macro-F1 of the emotions and mean AUROC of the symptoms answers at `best_step`; None if the
+    validation texts cannot show it (only one emotion, or no answer that some texts show and others do not). Step 0 is
+    the adapter that training continued from. `before` has its figures; it is empty for a new adapter.
     """
 
     best_f1: float | None = None
@@ -58,7 +58,7 @@ def validation_auroc(
 
 
 def measurable(validation: Examples) -> bool:
-    """Whether the examples can tell macro-F1 or AUROC."""
+    """Whether macro-F1 or AUROC can be measured on the examples."""
     return validation.several_emotions or validation.some_criteria
 
 

@@ -4,7 +4,7 @@ The log-odds of a text being high risk drift as a random walk from day to day, a
 The number of high-risk texts of a day is binomial. So the interval holds the chance of few texts as well as the
 drift: it is a predictive interval of a single day's share. A filter goes through the days once for each pair of step
 sizes in a grid; the pairs are weighted by their likelihood, so the interval allows for not knowing them. It forecasts
-averages for planning, nobody's mood.
+averages for planning, not the mood of a person.
 
 Durbin & Koopman 2012, "Time Series Analysis by State Space Methods", chapters 9 to 11 (binomial observations, the
 mode approximation). No library in use offers a local level with binomial counts; on the log-odds of the share alone,
@@ -90,7 +90,7 @@ def _forecast_cohort(cohort: str, rows: pl.DataFrame, as_of: dt.date) -> pl.Data
 
 @dataclass(frozen=True)
 class _State:
-    """What is known before a day, for each pair of the grid; all of shape (pairs,).
+    """The state of knowledge before a day, for each pair of the grid; arrays of shape (pairs,).
 
     mean, variance: of the level, in log-odds. drift, daily: variances of the pair. weight: its probability.
     """
@@ -142,7 +142,7 @@ def _mode(mean: Floats, spread: Floats, texts: float, high: float) -> Floats:
 
 
 def _predict(state: _State, n: Floats) -> tuple[Floats, Floats, Floats]:
-    """Expected share, and both ends of its interval, for the HORIZON days after the last of `n`; each (HORIZON,)."""
+    """Expected share and both ends of its interval for the HORIZON days after the days of `n`; each (HORIZON,)."""
     rng = np.random.default_rng(0)  # a report made twice must be the same
     pair = rng.choice(len(state.weight), size=DRAWS, p=state.weight)
     ahead = np.arange(1, HORIZON + 1)[:, None]

@@ -88,7 +88,7 @@ def _panel(
 def write_pictures(result: Mapping[str, Any], out: Path) -> list[str]:
     """alerts.png and alerts.svg of the contents of alerts.json into the folder `out`; returns their names.
 
-    Draws nothing if the file has no known low periods or no days outside them.
+    Draws nothing without known low periods, or without days outside them.
     """
     if not result["all"]["periods"] or not result["all"]["years_outside"]:
         return []

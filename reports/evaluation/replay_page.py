@@ -58,7 +58,7 @@ def lead(results: Json) -> str:
     """The result in one paragraph: detection of each low pool at the middle dose, and false alarms."""
     doses = sorted(results["design"]["doses"])
     dose = doses[len(doses) // 2]
-    found = [
+    shares = [
         f"{row['pool']} {_share(row['detection'])}"
         for row in results["arms"]
         if row["is_low"] and row["dose"] == dose and row["rules"] == CHARTED
@@ -66,7 +66,7 @@ def lead(results: Json) -> str:
     alarms = next(row for row in results["false_alarms"] if row["rules"] == CHARTED)
     return (
         f"Of timelines in which {dose:.0%} of the texts are replaced, an alert was opened within "
-        f"{results['design']['within']} days in: {'; '.join(found)}. "
+        f"{results['design']['within']} days in: {'; '.join(shares)}. "
         f"False alarms a subject-year: {_rate(alarms)}. Rules: {CHARTED}; 95% intervals."
     )
 
@@ -86,7 +86,7 @@ def chart_note(results: Json) -> str:
 
 
 def detection_chart(results: Json, palette: Palette) -> alt.LayerChart | alt.FacetChart:
-    """Detection over the dose, one line a pool with its interval; a dashed line shows the unmixed timelines."""
+    """Detection over the dose: one line per pool, with its interval. A dashed line shows the unmixed timelines."""
     rows = [row for row in results["arms"] if row["rules"] == CHARTED]
     frame = pl.DataFrame(
         [

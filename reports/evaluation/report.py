@@ -72,7 +72,7 @@ def possible_files(out: Path) -> list[Path]:
 
 
 def evaluation_files(out: Path) -> OutputFiles:
-    """The files of the evaluation in this folder; those of others are left alone.
+    """The files of the evaluation in this folder, without other people's files.
 
     Raises:
         OSError: the list of them cannot be read.
@@ -152,7 +152,7 @@ def technical_report(metrics: Json, tables: Sequence[Table], figures: Sequence[P
 
 
 def check_readme(file: Path) -> tuple[str, str]:
-    """The text before and after the marks of a Markdown file.
+    """The parts of a Markdown file before and after the marks.
 
     Raises:
         ConfigError: it cannot be read or lacks the marks.

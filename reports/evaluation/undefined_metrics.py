@@ -27,7 +27,7 @@ def undefined(metrics: Json) -> Table:
 
 
 def difference_name(metrics: Json, row: Json) -> str:
-    """The name of a comparison: first method less second."""
+    """The name of a comparison: first method minus second."""
     first, second = (name_of(metrics, method_by_id(metrics, row[key])) for key in ("first", "second"))
     return f"{first} less {second}"
 

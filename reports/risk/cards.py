@@ -1,4 +1,4 @@
-"""One card a person: why somebody should look, how the person does now against their own past, and what was done."""
+"""One card per person: the reason to look, the person's present state against their own past, and past actions."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ OUTCOMES: Mapping[str | None, str] = {
 
 
 class Reason(NamedTuple):
-    """What opened an alert, the day, and the alert's id."""
+    """The reason of an alert, the day it opened, and its id."""
 
     rule: str
     day: str
@@ -60,14 +60,14 @@ class Reason(NamedTuple):
 
 
 class Event(NamedTuple):
-    """What somebody did."""
+    """An action that somebody took."""
 
     text: str
     note: str
 
 
 class Passage(NamedTuple):
-    """A text, or a part of one: when, what is special about it, and its HTML."""
+    """A text, or a part of one: its time, why it is quoted, and its HTML."""
 
     when: str
     about: str
@@ -85,10 +85,11 @@ class PassageList(NamedTuple):
 class Card:
     """One card; the values for sorting are numbers, everything else is text in the report's language.
 
-    headline is why the card is in its group: in crisis and new what opened the alert, in closed how the alert closed,
-    elsewhere how the person does now. against has the numbers; reasons what opened the alerts, the newest first;
-    opened all but the headline's; unseen names the crisis alerts that closed unseen, but for the headline's; commands
-    record a look; quote is the newest crisis passage, in the place of the score, and short its beginning.
+    headline: why the card is in its group. In crisis and new it is the reason of the alert, in closed how the alert
+    closed, otherwise the person's present state. against: the numbers behind it. reasons: the reasons of the alerts,
+    newest first. opened: the same without the headline's. unseen: the crisis alerts that closed unseen, without the
+    headline's. commands: they record a look. quote: the newest crisis passage, shown in place of the score. short:
+    its beginning.
     """
 
     code: str
@@ -182,7 +183,10 @@ class Cards:
         return words("{n} of {all} alerts not looked at", n=len(unseen), all=len(person.alerts))
 
     def _headline(self, person: Person) -> tuple[str, str]:
-        """Why the card is in its group, and the numbers: beside a new alert a calm score is no all-clear."""
+        """The reason for the card's group, and the numbers.
+
+        A calm score is not an all-clear while an alert is new.
+        """
         words, reason = self._inputs.words, person.reason
         verdict, compared = against(person.now, self._inputs)
         no_measure = words("The {score} does not measure this.", score=self._inputs.high_name)
@@ -200,7 +204,7 @@ class Cards:
         return words("Crisis alert of {day}: {rule}.", **about), words.join(again, no_measure, verdict, compared)
 
     def _closed(self, alert: Mapping[str, Any]) -> str:
-        """That a crisis alert closed though nobody had looked: this is no all-clear."""
+        """A sentence that a crisis alert closed although nobody had looked; this is not an all-clear."""
         words = self._inputs.words
         return words(
             "Crisis alert of {day}: closed on {closed} {why}.",
@@ -221,7 +225,7 @@ class Cards:
         )
 
     def _rule(self, alert: Mapping[str, Any]) -> str:
-        """What a rule found, in words; a crisis alert rests on the list's wording or on the model."""
+        """The finding of a rule, in words; a crisis alert rests on the list's wording or on the model."""
         rule = alert["rule"]
         if rule == "crisis" and not alert["has_wording"]:
             rule = "suicidal"
@@ -246,9 +250,9 @@ class Cards:
         return shlex.quote(self._inputs.db) if self._inputs.options.about_persons else "FILE"
 
     def _commands(self, person: Person) -> list[str]:
-        """The commands that record a look at the person's alerts; empty without any, for then they would be refused.
+        """The commands that record a look at the person's alerts; empty without alerts.
 
-        A code stands for open alerts, so a closed one is named by its id.
+        A code means open alerts only, so a closed alert is named by its id.
         """
         named = [alert["alert_id"][:SHORT_ID] for alert in person.closed]
         if person.alerts or (person.subject_id in self._alerted and not named):
@@ -279,7 +283,7 @@ class Cards:
         return Event(text, event["note"] or "" if self._inputs.options.about_persons else "")
 
     def _quoted(self, person: Person) -> tuple[Passage | None, str, list[PassageList]]:
-        """The newest crisis passage of somebody in a crisis, its beginning, and all other passages."""
+        """The newest crisis passage of a person in a crisis, its beginning, and all other passages."""
         if not self._inputs.options.evidence:
             return None, "", []
         raised = self._crises.get(person.subject_id, [])

@@ -58,7 +58,7 @@ def _full(windows: pl.DataFrame, series: Series, length: int) -> pl.DataFrame:
 
 
 def _stretches(missing: Sequence[dt.date]) -> pl.Expr:
-    """Number each day's run: a gap of more than a week, or of two or more missing nights, starts a new one."""
+    """The number of each day's run. A gap of more than a week, or two or more missing nights, starts a new run."""
     before = pl.lit(pl.Series(missing, dtype=pl.Date).sort())
     passed = before.search_sorted(pl.col("day")).diff()
     broken = (_GAP > SILENCE_DAYS) | ((_GAP > 2) & (passed == _GAP - 1))

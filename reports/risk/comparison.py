@@ -1,6 +1,6 @@
 """How the last 7 days of a person compare with the alert line and with their own past, in words.
 
-No sentence here is an all-clear: what is usual for somebody can be bad for weeks.
+No sentence here is an all-clear, because a person's usual state can be bad for weeks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ WIDEST = 0.4  # of a usual range that says something
 
 
 def against(now: Mapping[str, Any], inputs: Inputs) -> tuple[str, str]:
-    """How the last 7 days compare with the alert line and the own past: the verdict, and the numbers behind it.
+    """Compare the last 7 days with the alert line and the person's own past: the verdict, and the numbers behind it.
 
     Args:
         now: a row of sql/people/now.sql.
@@ -50,7 +50,7 @@ def against(now: Mapping[str, Any], inputs: Inputs) -> tuple[str, str]:
 
 
 def since(now: Mapping[str, Any], alert: Mapping[str, Any], inputs: Inputs) -> str:
-    """A sentence where a new alert was right on its day and the last 7 days no longer show it; otherwise empty."""
+    """A sentence if a new alert was right on its day, but the last 7 days no longer show it; otherwise empty."""
     words = inputs.words
     if alert["rule"] not in ("level", "change", "sustained") or not now["n_7"]:
         return ""
@@ -85,7 +85,7 @@ def _before(now: Mapping[str, Any], inputs: Inputs) -> str:
 
 
 def _place(now: Mapping[str, Any], inputs: Inputs) -> str:
-    """Where the last 7 days lie beside the alert line."""
+    """The last 7 days compared with the alert line, in words."""
     words, options = inputs.words, inputs.options
     line, calm = exact(options.threshold), exact(_calm(inputs))
     if now["signal_7"] >= options.threshold:
@@ -98,7 +98,7 @@ def _place(now: Mapping[str, Any], inputs: Inputs) -> str:
 
 
 def _course(now: Mapping[str, Any], inputs: Inputs) -> str:
-    """What is new about it against the past 8 weeks; empty where a low score is no other than before."""
+    """The change against the past 8 weeks; empty if the score is low, as it was before."""
     words, mean, high = inputs.words, now["past_mean"], now["past_hi"]
     if now["p_7"] > mean + FAR * (high - mean):
         return words("It is far higher than in their past 8 weeks.")

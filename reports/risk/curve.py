@@ -24,7 +24,7 @@ def draw(weeks: Mapping[int, float], past: float | None, limit: float, label: st
     Args:
         weeks: week -> mean from 0 to 1. Weeks count back from the report's last day; 0 is the last week. A week
             without texts is missing.
-        past: mean of the own past, a dashed line; None: there is none.
+        past: mean of the person's own past, drawn as a dashed line; None: no line.
         limit: the alert line, a dotted line.
         label: a sentence with the same numbers, which screen readers read.
     """
@@ -51,7 +51,7 @@ def draw(weeks: Mapping[int, float], past: float | None, limit: float, label: st
 
 
 def _runs(weeks: Mapping[int, float]) -> list[list[int]]:
-    """Stretches of weeks without a gap, the oldest first."""
+    """Runs of weeks without a gap, the oldest first."""
     runs: list[list[int]] = []
     for week in sorted(weeks, reverse=True):
         if runs and runs[-1][-1] == week + 1:

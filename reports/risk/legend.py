@@ -1,4 +1,4 @@
-"""What a page of people says above its cards: the rule of their order, and what their parts mean."""
+"""The text above the cards of a page: the rule of their order, and the meaning of their parts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def order_note(inputs: Inputs) -> str:
 
 
 def quote_key(inputs: Inputs) -> list[tuple[str, str]]:
-    """What the looks of words in quoted texts mean: the class of a sample, and its words; empty without quotes."""
+    """The legend of shaded words in quoted texts: class of the sample and explanation; empty without quotes."""
     words = inputs.words
     if not inputs.texts.height:
         return []
@@ -39,7 +39,7 @@ def quote_key(inputs: Inputs) -> list[tuple[str, str]]:
 
 
 def legend(inputs: Inputs) -> list[tuple[str, str]]:
-    """What the groups, the numbers, the curve and the squares of a card mean."""
+    """The meaning of the groups, numbers, curve and squares of a card."""
     words = inputs.words
     line = exact(inputs.options.threshold)
     curve = words(

@@ -43,11 +43,11 @@ class Page:
 def pages(inputs: Inputs) -> Iterator[Page]:
     """Every page of the report, the index first."""
     new_page = partial(Page, footer=data_quality.footer(inputs), menu=menu(inputs), remedy=_invented(inputs))
-    found = PeopleList(inputs)
-    yield index(inputs, found, new_page)
+    people = PeopleList(inputs)
+    yield index(inputs, people, new_page)
     for number, series in enumerate(inputs.cohorts, 1):
         yield cohort(number, series, inputs, new_page)
-    yield from people_list(found, new_page)
+    yield from people_list(people, new_page)
     yield alerts(inputs, new_page)
     yield model(inputs, new_page)
     if inputs.options.subject_pages:
@@ -79,14 +79,14 @@ def menu(inputs: Inputs) -> list[Link]:
     return [*links, Link(words("Model"), "model.html")]
 
 
-def index(inputs: Inputs, found: PeopleList, page: partial[Page]) -> Page:
+def index(inputs: Inputs, people: PeopleList, page: partial[Page]) -> Page:
     """The overview: the quality of the input, people, cohorts and trend, hours."""
     words = inputs.words
     trend, levels, mix = figures.of_series(inputs.everyone, inputs)
     page_figures = [*_cohorts(inputs), trend, levels, mix, signs.of_group(inputs.everyone, inputs)]
     if inputs.options.mode != "aggregate":
         page_figures.append(subjects.subject_week(inputs))
-    part = found.overview()
+    part = people.overview()
     return page(
         "index.html",
         words("Week to {day}", day=words.day(inputs.as_of)),
@@ -101,14 +101,14 @@ def index(inputs: Inputs, found: PeopleList, page: partial[Page]) -> Page:
     )
 
 
-def people_list(found: PeopleList, page: partial[Page]) -> Iterator[Page]:
+def people_list(people: PeopleList, page: partial[Page]) -> Iterator[Page]:
     """The pages of cards, in order."""
-    inputs, words = found.inputs, found.inputs.words
-    for number in range(found.n_pages):
-        part = found.page(number)
+    inputs, words = people.inputs, people.inputs.words
+    for number in range(people.n_pages):
+        part = people.page(number)
         title = words("People")
-        if found.n_pages > 1:
-            title = words("People, page {n} of {all}", n=number + 1, all=found.n_pages)
+        if people.n_pages > 1:
+            title = words("People, page {n} of {all}", n=number + 1, all=people.n_pages)
         lead = words.join(_crisis_lead(inputs), part.summary)
         yield page(page_name(number), title, lead, banner=data_quality.quality(inputs), people=part)
 
@@ -165,22 +165,22 @@ def alerts(inputs: Inputs, page: partial[Page]) -> Page:
 
 
 def _crisis_lead(inputs: Inputs) -> str:
-    """Say that this report does not detect crises, and how many passages a person must read."""
+    """A warning that this report does not detect crises, and the number of passages that a person must read."""
     words, n_passages = inputs.words, inputs.passages.height
     warning = words("This report does not detect crises by itself: a person must read the texts.")
     if inputs.too_few:  # the number would reveal something
         return warning
     if not n_passages:
-        found = words("The crisis list found no passages in the last 28 days.")
+        passages = words("The crisis list found no passages in the last 28 days.")
     else:
-        found = words(
+        passages = words(
             "The crisis list found {passages} in the last 28 days.", passages=words.count(n_passages, "passage")
         )
-    return words.join(warning, found, "" if inputs.people_hidden else _crisis_sources(inputs))
+    return words.join(warning, passages, "" if inputs.people_hidden else _crisis_sources(inputs))
 
 
 def _crisis_sources(inputs: Inputs) -> str:
-    """How many people have an open crisis alert, and what raised it: wording of the list, or the model alone."""
+    """The number of people with an open crisis alert, and its source: wording of the list, or only the model."""
     words, opened = inputs.words, inputs.alerts.filter(subjects.OPEN & (pl.col("rule") == "crisis"))
     if not opened.height:
         return words("No crisis alert is open.")
@@ -247,7 +247,7 @@ def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
 
 
 def _subject_list(inputs: Inputs) -> Figure:
-    """Everybody with a page, in the order of the numbers that the table shows; they are those of the cards."""
+    """Everybody with a page, in the order of the numbers in the table, which are the numbers of the cards."""
     words = inputs.words
     n_open = dict(inputs.alerts.filter(subjects.OPEN).group_by("subject_id").len().iter_rows())
     listed = inputs.people.filter(pl.col("subject_id").is_in(list(inputs.places)))

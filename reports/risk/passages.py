@@ -1,6 +1,6 @@
-"""How a passage of a text is written on a page: the one place through which every quoted text goes.
+"""Write a passage of a text on a page. Every quoted text goes through this module.
 
-`marked` gives the text as HTML. Words that counted may be shaded there: whoever knows their weights adds spans.
+`marked` gives the text as HTML. Spans mark parts of it, such as the words that counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def marked(text: str, spans: Sequence[Span] = ()) -> Markup:
 
     Args:
         text: what somebody wrote; escaped here.
-        spans: first and last (exclusive) character, counted from 0, and the class of the mark; spans that overlap an
+        spans: first and last (exclusive) character, counted from 0, and the class of the mark. Spans that overlap an
             earlier one, or lie outside the text, are left out.
     """
     parts, end = [], 0

@@ -1,10 +1,10 @@
 """The people of a report in the order in which somebody should look at them, and what changed since last week.
 
-The order, which the pages state: crisis first, then people whose crisis alert closed by itself though nobody had
+The order, which the pages state: crisis first, then people whose crisis alert closed by itself although nobody had
 looked, then alerts that are new this week, then people who are still high, people who are easing, and people who fell
-silent. Within a group come first those whom nobody has looked at. In the first two groups the newest text about death
-or self-harm decides next, for the sadness score does not measure a crisis; in the other groups, and between texts of
-one moment, the higher sadness score of the last 7 days.
+silent. Within a group, people at whom nobody has looked come first. Then, in the first two groups, the newest text
+about death or self-harm decides, because the sadness score does not measure a crisis. In the other groups, and
+between texts of the same moment, the higher sadness score of the last 7 days decides.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Person:
-    """One person whom somebody should look at.
+    """One person who needs a look.
 
     Attributes:
         now: the row of sql/people/now.sql.
@@ -103,7 +103,7 @@ def people(inputs: Inputs) -> list[Person]:
     events: dict[str, list[Row]] = defaultdict(list)
     for row in reversed(inputs.case_events.to_dicts()):
         events[row["subject_id"]].append(row)
-    found = []
+    listed = []
     for now in inputs.people.to_dicts():
         subject = now["subject_id"]
         own = alerts.get(subject, [])
@@ -112,8 +112,8 @@ def people(inputs: Inputs) -> list[Person]:
         if group is not None:
             done = _events(own, events.get(subject, ()), now)
             looked = group != "closed" and _looked(own, done, now)
-            found.append(Person(subject, group, now, own, unseen, done, looked))
-    return sorted(found, key=_rank)
+            listed.append(Person(subject, group, now, own, unseen, done, looked))
+    return sorted(listed, key=_rank)
 
 
 def changes(inputs: Inputs, listed: Sequence[Person]) -> Changes:
@@ -158,7 +158,7 @@ def others(inputs: Inputs, listed: Sequence[Person]) -> pl.DataFrame:
 
 
 def closing(alert: Row, inputs: Inputs) -> str:
-    """How and why an alert of Inputs.closed_unseen closed, without a capital: nobody had found the person calm."""
+    """How and why an alert of Inputs.closed_unseen closed; begins in lower case. Nobody had found the person calm."""
     words = inputs.words
     days = words.count(inputs.options.rules.cooldown_days, "day")
     looked = (
@@ -198,7 +198,7 @@ def is_high(now: Row, inputs: Inputs) -> bool:
 
 
 def _fell_silent(now: Row) -> bool:
-    """A pause longer than any in the 8 weeks before, of somebody who wrote often enough to have a rhythm."""
+    """Whether a regular writer has paused for longer than ever in the past 8 weeks."""
     return bool(
         now["silent_days"] <= LONGEST_SILENCE
         and now["n_days_56"] >= LEAST_DAYS
@@ -207,7 +207,7 @@ def _fell_silent(now: Row) -> bool:
 
 
 def _events(alerts: Sequence[Row], events: Sequence[Row], now: Row) -> list[Row]:
-    """The events that answer the open alerts, or, without one, those since the last text."""
+    """The events that answer the open alerts or, if none is open, the events since the last text."""
     if not alerts:
         return [event for event in events if event["at"].date() >= now["last_day"]]
     ids = {alert["alert_id"] for alert in alerts}

@@ -1,4 +1,4 @@
-"""The part of a page about people: a sentence, what changed, the cards, and what no machine can know."""
+"""The part of a page about people: a summary, the changes, the cards, and what no machine can know."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_FINDABLE = 10_000
 
 
 class Line(NamedTuple):
-    """One line of what changed: a name, and people or words."""
+    """One line about a change: a name, and people or words."""
 
     name: str
     links: Sequence[Link]
@@ -43,14 +43,14 @@ class CardGroup:
 
 @dataclass(frozen=True)
 class PeoplePart:
-    """What a page shows of people.
+    """The content of a page about people.
 
     Attributes:
         summary: how many, of which group, and how many nobody has looked at.
         reason: why no people are shown; then everything else is empty.
-        jumps: links to what changed and to what no machine can know.
-        key: class of a sample -> what this look of words in quoted texts means.
-        order, legend: the rule of the order, and what the groups and the parts of a card mean.
+        jumps: links to the changes and to what no machine can know.
+        key: class of a sample -> the meaning of this shading of words in quoted texts.
+        order, legend: the rule of the order, and the meaning of the groups and of the parts of a card.
         brief: first cards of the list in a short form, each with the file of its full card.
         groups: full cards.
         pages: links to the pages of the list, if there are several.
@@ -157,12 +157,12 @@ class PeopleList:
             if n_unseen < len(listed)
             else words("Nobody has looked at any of them.")
         )
-        found = words(
+        to_look_at = words(
             "{people} to look at: {groups}.",
             people=words.count(len(listed), "person"),
             groups=words(", ").join(parts),
         )
-        return words.join(found, unseen, self._silence(), unchecked_note(self.inputs))
+        return words.join(to_look_at, unseen, self._silence(), unchecked_note(self.inputs))
 
     def _silence(self) -> str:
         words, n_silent = self.inputs.words, len(self._news.silent)
@@ -259,8 +259,8 @@ class PeopleList:
 
     def _everybody(self) -> Markup:
         inputs = self.inputs
-        found = [person.subject_id for person in self.listed[:MOST_FINDABLE]]
-        return script_json([[inputs.code(one), inputs.name(one), self.file(one)] for one in found])
+        findable = [person.subject_id for person in self.listed[:MOST_FINDABLE]]
+        return script_json([[inputs.code(one), inputs.name(one), self.file(one)] for one in findable])
 
 
 def page_name(number: int) -> str:
@@ -291,7 +291,7 @@ def unchecked_note(inputs: Inputs) -> str:
 
 
 def limits(inputs: Inputs) -> list[str]:
-    """What no page of this kind can know."""
+    """The limits of every page of this kind."""
     words = inputs.words
     return [
         words("What people say elsewhere, or leave out: only texts that arrived are read."),

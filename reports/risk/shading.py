@@ -1,4 +1,4 @@
-"""A text with its words shaded by what they add to an answer, and the sentence that says the same."""
+"""A text whose words are shaded by what they add to an answer, and a sentence that says the same."""
 
 from __future__ import annotations
 

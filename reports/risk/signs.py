@@ -151,7 +151,7 @@ def _strip(
 
 
 def two_limits(subject_id: str, inputs: Inputs) -> str:
-    """Why the sign of thoughts of death stands on a person without a crisis alert in these days, or nothing."""
+    """A note why a person has the sign of thoughts of death, but no crisis alert in these days; otherwise empty."""
     shown = inputs.signs.filter((pl.col("subject_id") == subject_id) & (pl.col("criterion") == "suicidal"))
     first = inputs.as_of - dt.timedelta(days=STRIP_DAYS - 1)
     lasts = pl.col("is_open") | (pl.col("closed_on") >= first)

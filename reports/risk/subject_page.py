@@ -128,7 +128,7 @@ def measures(subject_id: str, daily: pl.DataFrame, inputs: Inputs) -> list[Figur
 
 
 def _last_number(rows: pl.DataFrame, words: Words) -> str:
-    """The newest 7 days of a number against the own past, in a sentence."""
+    """The newest 7 days of a number against the person's own past, in a sentence."""
     last = rows.row(-1, named=True)
     values = {"day": words.day(last["day"]), "value": _plain(last["median_7"])}
     if last["z"] is None:
@@ -152,13 +152,13 @@ def _plain(value: float | None) -> str:
 
 
 def _span(own: pl.DataFrame, daily: pl.DataFrame, inputs: Inputs) -> pl.Series:
-    """The days (ISO) over which the course and the numbers below it (`own`) are drawn."""
+    """The days (ISO) of the charts of the course and of the numbers below it (`own`)."""
     days = pl.concat([own["day"], daily.filter(pl.col("day") >= inputs.first_day)["day"]])
     return days.dt.to_string("%Y-%m-%d")
 
 
 def _stretches(days: pl.Series) -> pl.Series:
-    """The number of the stretch of each day; a silence of more than a week begins another one."""
+    """The number of each day's run; a silence of more than a week begins a new run."""
     return (days.diff() > dt.timedelta(days=7)).fill_null(value=False).cum_sum()
 
 

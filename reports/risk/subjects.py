@@ -71,7 +71,7 @@ def _row_head(subject_id: str, label: str, inputs: Inputs) -> str | Link:
 
 
 def _who_summary(heat: pl.DataFrame, inputs: Inputs) -> str:
-    """How many subjects are at the line on as_of, as the first tile counts them, and how many rows are left out."""
+    """The number of subjects at the line on as_of, as the first tile counts them, and the number of omitted rows."""
     words, text = inputs.words, at_line_note(inputs)
     listed, total = heat["place"].n_unique(), len(inputs.places)
     if listed < total:
@@ -140,7 +140,7 @@ def open_alerts(inputs: Inputs) -> Figure:
 
 
 def rules_unit(inputs: Inputs) -> str:
-    """What an alert means, each rule in a sentence, and the signal that three of them read."""
+    """The meaning of an alert, with a sentence for each rule, and the signal that three of them read."""
     words = inputs.words
     signal = {
         "p_high": words("The signal is the {score}, {formula}.", score=inputs.high_name, formula=inputs.high_formula),
@@ -170,7 +170,7 @@ def rules_unit(inputs: Inputs) -> str:
 
 
 def _measures_note(inputs: Inputs) -> list[str]:
-    """What the rules that read numbers mean; nothing where they raised no alert."""
+    """The meaning of the rules that read numbers; empty if they raised no alert."""
     if not {"measures", "fusion"}.intersection(inputs.alerts["rule"]):
         return []
     return [
@@ -291,7 +291,7 @@ def alert_bars(inputs: Inputs) -> Figure:
 
 
 def evidence(inputs: Inputs, subject_id: str | None = None) -> Figure:
-    """The texts that speak most for each open alert; only with the option `evidence`."""
+    """The texts that support each open alert most; only with the option `evidence`."""
     words = inputs.words
     alerts = inputs.alerts.select("alert_id", "subject_id", "rule").with_row_index("place")
     texts = inputs.evidence.join(alerts, on="alert_id", how="left", maintain_order="left")

@@ -15,9 +15,9 @@ The rule, for means and shares of everyone and of cohorts (k stands for min_coho
 All other published numbers, and all that can be computed from them, consist of pieces of at least k subjects each.
 Weeks end on the weekday of the report's last day, so the rule holds within a report, not between those of two nights:
 two reports differ by the texts of the days between them, and these may be of fewer than k subjects. Values in pages
-and pictures are therefore rounded to what is shown (DECIMALS), and the page tells this limit.
-Rows and pages about one subject are not covered by these rules; they carry no name instead. After Hundepool et al.,
-"Statistical Disclosure Control" (2012), on secondary suppression.
+and pictures are therefore rounded to what is shown (DECIMALS), and the page states this limit. Rows and pages about
+one subject are not covered by these rules; they carry no name instead. After Hundepool et al., "Statistical
+Disclosure Control" (2012), on secondary suppression.
 """
 
 from __future__ import annotations
@@ -134,9 +134,10 @@ def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
 def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -> pl.DataFrame:
     """The rows of criteria_overall with `few` and `withheld`, the measures of such rows empty.
 
-    A cohort without a page is withheld, and so is any group in which fewer than min_cohort subjects wrote. A row is
-    few where a criterion was shown by fewer than min_cohort subjects, but by some. Everyone minus the published rows
-    of the cohorts is about min_cohort subjects or more, or about none; until it is, the smallest rows are withheld.
+    A cohort without a page is withheld, and so is a group in which fewer than min_cohort subjects wrote. A row is
+    `few` if at least one subject showed the criterion, but fewer than min_cohort did. Everyone minus the published
+    rows of the cohorts is about min_cohort subjects or more, or about none; until it is, the smallest rows are
+    withheld.
     """
     cells = overall.with_columns(
         pl.col("share").fill_null(0.0),  # of a criterion that no text showed
@@ -164,7 +165,7 @@ def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -
 
 
 def _withheld_beside(cells: list[dict[str, Any]], measure: str, min_cohort: int) -> set[str]:
-    """The cohorts to withhold so that all hidden cells together are about none or at least min_cohort subjects."""
+    """The cohorts to withhold so that all hidden cells together cover no subject or at least min_cohort subjects."""
     hidden = sum(cell[measure] for cell in cells if cell["withheld"] or cell.get("few"))
     beside: set[str] = set()
     visible = [cell for cell in cells if cell[measure] and not (cell["withheld"] or cell.get("few"))]

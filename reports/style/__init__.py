@@ -1,1 +1,1 @@
-"""What both reports share: colours, axes, wording, rendering, offline pages."""
+"""Parts that all reports share: colours, axes, wording, rendering, offline pages."""

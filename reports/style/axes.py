@@ -127,7 +127,7 @@ def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
 def time_axis(field: str, days: pl.Series, words: Words, *, fixed: bool = False) -> alt.X:
     """A time axis in UTC over `days` (ISO), with the year under the first mark and under each January.
 
-    A fixed axis runs from the first to the last of them whatever the chart's data are, so that charts are aligned.
+    A fixed axis runs from the first to the last of them, independent of the chart's data, so that charts are aligned.
     """
     present = days.str.to_date()
     marks = ticks(present.min(), present.max())  # type: ignore[arg-type]
@@ -218,8 +218,8 @@ def tooltips(rows: Rows) -> list[alt.Tooltip]:
 def _of_nearest(rows: Rows) -> list[alt.Tooltip]:
     """`tooltips` for the mark nearest to the pointer.
 
-    Vega-Lite finds the mark's formatted fields but not its plain ones. Plain fields therefore get a format that
-    changes nothing.
+    For the nearest mark Vega-Lite finds only fields with a format. Plain fields therefore get a format that changes
+    nothing.
     """
     lines = tooltips(rows)
     for line, (_, _, form) in zip(lines, rows, strict=True):

@@ -120,14 +120,17 @@ def chart_script() -> str:
 
 
 def bundle_chart_script() -> str:
-    """The same script, bundled anew by vl-convert."""
+    """The chart script, bundled anew by vl-convert."""
     script: str = vl_convert.javascript_bundle(vl_version=axes.VEGA_LITE)  # type: ignore[call-arg]
     return script
 
 
 @cache
 def packed_chart_script() -> Markup:
-    """The script in less than half its size. page.js unpacks it; the policy has the hash of the unpacked script."""
+    """The chart script, packed to less than half its size.
+
+    page.js unpacks it; the policy has the unpacked script's hash.
+    """
     return Markup(base64.b64encode(gzip.compress(chart_script().encode(), 9, mtime=0)).decode())
 
 

@@ -1,6 +1,6 @@
 """Pictures from Vega-Lite specifications, drawn in this process or in worker processes.
 
-The renderer holds Python's lock while it draws, so only another process can draw while this one builds pages.
+The renderer holds Python's lock while it draws. So pictures are drawn in other processes while this one builds pages.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def put(file: Path, content: str | bytes) -> Path:
 def svg(spec: dict[str, Any], version: str) -> str:
     """Render a chart as SVG, without the marks that show only under the pointer: they make its PNG slow.
 
-    The renderer writes the dates of descriptions in the zone of the machine; it is told UTC, in which our days are.
+    The renderer writes dates in descriptions in the machine's time zone. We set it to UTC, because our days are UTC.
     """
     with _variables({"TZ": "UTC"}):
         drawing: str = vl_convert.vegalite_to_svg(spec, vl_version=version)
@@ -90,7 +90,7 @@ class Drawer:
         return self
 
     def start(self) -> ProcessPoolExecutor:
-        """Start the workers, if they do not run yet. An early call loads the renderer beside other work.
+        """Start the workers, unless they run. An early call loads the renderer while other work is done.
 
         Raises:
             MonitorError: a process cannot start.
@@ -138,7 +138,7 @@ def _one_clear_error(file: Path) -> Iterator[None]:
 
 @contextmanager
 def _inherited() -> Iterator[None]:
-    """What a worker inherits: it ignores Ctrl-C from its first moment, imports nothing from the working folder."""
+    """Settings that a worker inherits: it ignores Ctrl-C, and imports nothing from the working folder."""
     variables = {
         "PYTHONSAFEPATH": "1",
         "PYTHONWARNINGS": "ignore::UserWarning:multiprocessing.resource_tracker",  # of a run that was killed

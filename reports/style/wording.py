@@ -1,4 +1,4 @@
-"""How words, numbers and dates are written, the same way everywhere in a report, in the reader's language.
+"""The format of words, numbers and dates, the same everywhere in a report, in the reader's language.
 
 The English sentence is the key of its translation, as in gettext; the catalogues are JSON beside this file.
 """
@@ -42,7 +42,7 @@ class Words:
         return count(value, noun) if self.lang == "en" else self("{n} " + noun, n=f"{value:,}")
 
     def points(self, change: float) -> str:
-        """A change of two shares: 0.021 -> +2.1 points."""
+        """A difference of two shares: 0.021 -> +2.1 points."""
         rounded = round(change * 100, 1)
         return self("{n} points", n=f"{_sign(rounded)}{abs(rounded):.1f}")
 
@@ -69,7 +69,7 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 def exact(value: float) -> str:
-    """A set level, with no more digits than it has: 0.5 -> 50%, 0.375 -> 37.5%."""
+    """A percentage with only the digits that it needs: 0.5 -> 50%, 0.375 -> 37.5%."""
     return f"{value * 100:.6g}%"
 
 

@@ -166,7 +166,7 @@ def test_a_missing_file_or_column_or_unknown_emotion_is_one_clear_line(tmp_path:
         read_extra(tmp_path / "odd.parquet")
     rows = {"split": ["dev", "dev"], "text": ["a", "b"], "labels": ["joy", None]}
     pl.DataFrame(rows).write_parquet(tmp_path / "null.parquet")
-    with pytest.raises(DataError, match=r"null\.parquet, row 2, column labels: not a text; mend"):
+    with pytest.raises(DataError, match=r"null\.parquet, row 2, column labels: not a text; correct"):
         read_comments(tmp_path / "null.parquet", "dev")
     with pytest.raises(DataError, match="no row of split 'test' with a known label"):
         read_comments(comments_file(tmp_path), "test")

@@ -79,18 +79,18 @@ def test_windows_files_read_as_unix_files(tmp_path: Path) -> None:
         (
             "test.csv",
             b"text,label\nok,7\n",
-            ["row 2, column label", "7 is a number that nothing names", "labels.txt"],
+            ["row 2, column label", "7 is a number without a name", "labels.txt"],
         ),
-        ("test.txt", b"ok;0\n", ["row 1, column label", "0 is a number that nothing names"]),
-        ("test.jsonl", b'{"text": "ok", "label": 2}', ["row 1, column label", "2 is a number that nothing names"]),
+        ("test.txt", b"ok;0\n", ["row 1, column label", "0 is a number without a name"]),
+        ("test.jsonl", b'{"text": "ok", "label": 2}', ["row 1, column label", "2 is a number without a name"]),
         ("test.csv", b"text,label\none, two,joy\n", ["row 2", "more fields than the header"]),
-        ("test.csv", b"Text,text,label\nok,ok,joy\n", ["row 1, column text", "there twice"]),
+        ("test.csv", b"Text,text,label\nok,ok,joy\n", ["row 1, column text", "occurs twice"]),
         ("test.json", b'{"text": {"0": "a"}, "label": {"1": "joy"}}', ["do not have the same rows"]),
         ("test.json", b'[{"text": "ok", "label": "joy"}, 1]', ["row 2", "not a JSON object"]),
         ("test.json", b'[{"text": "ok"', ["row 1", "not JSON"]),
         ("test.arrow", b"half", ["not a readable Arrow file"]),
         ("test.csv", b"text,label\nonly text\n", ["row 2, column label", "missing"]),
-        ("test.csv", b"text,label,label\nok,joy,fear\n", ["row 1, column label", "there twice"]),
+        ("test.csv", b"text,label,label\nok,joy,fear\n", ["row 1, column label", "occurs twice"]),
         ("test.csv", b'text,label\nok,joy\n"open,joy\n', ["after row 2", "not CSV"]),
         ("test.csv", b"text,label\ncaf\xe9,joy\n", ["not UTF-8"]),
         ("test.jsonl", b'{"text": "ok", "label": "joy"}\n{"text": "half', ["row 2", "not JSON"]),
@@ -102,7 +102,7 @@ def test_windows_files_read_as_unix_files(tmp_path: Path) -> None:
             b'{"text": "a", "label": ' + b"1" * 5000 + b"}",
             ["column label", "unknown label '1111"],
         ),
-        ("test.jsonl", b'{"text": "a", "label": 1, "label": 2}', ["row 1", "stands twice"]),
+        ("test.jsonl", b'{"text": "a", "label": 1, "label": 2}', ["row 1", "occurs twice"]),
         ("test.jsonl", b"[" * 100_000, ["row 1", "not JSON"]),
         ("test.jsonl", b'{"text": "\\ud800", "label": 1}', ["row 1, column text", "half a surrogate pair"]),
         ("test.jsonl", b"[1]\n", ["row 1", "not a JSON object"]),
@@ -218,9 +218,7 @@ def test_integer_labels_take_the_names_of_their_own_file(tmp_path: Path) -> None
     pq.write_table(
         numbered(texts, labels, NAMES).replace_schema_metadata(None), tmp_path / "test-00000-of-00001.parquet"
     )
-    with pytest.raises(
-        DataError, match=r"row 1, column label: 4 is a number that nothing names, and an order is never"
-    ):
+    with pytest.raises(DataError, match=r"row 1, column label: 4 is a number without a name, and an order is never"):
         load_splits(tmp_path, ["test"])
 
 

@@ -48,7 +48,7 @@ def test_rows_are_read_with_their_labels(tmp_path: Path) -> None:
         ({"text": 3}, "text is empty or not a string"),
         ({"criteria": ["sleeep"]}, r"criteria \['sleeep'\]: give a list of mood"),
         ({"criteria": "sleep"}, "criteria 'sleep': give a list"),
-        ({"criteria": ["sleep", "sleep"]}, "criteria .*: a name stands twice"),
+        ({"criteria": ["sleep", "sleep"]}, "criteria .*: a name occurs twice"),
         ({"severity": 0}, "severity 0: give 1, 2 or 3 where there are criteria, else 0"),
         ({"severity": 4}, "severity 4"),
         ({"severity": True}, "severity True"),

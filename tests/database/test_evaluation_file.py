@@ -43,7 +43,7 @@ BAD = {
     "value and reason": (HEAD + row(reason=SECRET), "row 1, column reason: give a value or a reason"),
     "fewer texts than none": (HEAD + row(n="-1"), "row 1, column n: give a number of texts"),
     "no metric": (HEAD + row(metric=""), "row 1, column metric: empty"),
-    "a metric twice": (HEAD + GOOD + row(value="0.1"), "row 2, column metric: this metric stands in an earlier row"),
+    "a metric twice": (HEAD + GOOD + row(value="0.1"), "row 2, column metric: this metric is already in"),
 }
 
 

@@ -72,6 +72,7 @@ def test_copy_reads_the_header_under_its_lock_too(db: Path, tmp_path: Path) -> N
         assert read_events() == "c"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("open_it", [Database.reading, Database.writing])
 def test_large_query_spills_into_a_folder_beside_the_database(db: Path, open_it) -> None:  # type: ignore[no-untyped-def]
     with open_it(Database(db)) as con:

@@ -55,6 +55,7 @@ def test_snapshot_answers_like_the_database_without_any_text(db: Path, tmp_path:
     assert b"secret diary" in publish(Database(db), tmp_path / "with-texts", texts=True).read_bytes()
 
 
+@pytest.mark.slow
 def test_attached_snapshot_answers_views_with_their_macros(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out")
     with duckdb.connect() as con:
@@ -113,6 +114,7 @@ def test_parquet_is_written_by_month_and_old_months_removed(db: Path, tmp_path: 
     assert sorted(path.name for path in out.parent.iterdir()) == [".risk-monitor-snapshot", NAME]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parquet", [False, True])
 def test_files_of_others_in_the_folder_stay(db: Path, tmp_path: Path, parquet: bool) -> None:
     (tmp_path / "out").mkdir()

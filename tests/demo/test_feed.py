@@ -44,6 +44,7 @@ def words_of(text: str) -> list[str]:
     return re.findall(r"[a-z']+", text.lower())
 
 
+@pytest.mark.slow
 def test_the_shipped_feed_equals_the_generators_output(feed: DemoFeed, tmp_path: Path) -> None:
     write_feed(feed, tmp_path)
     assert gzip.decompress(demo_feed_path().read_bytes()) == to_csv(feed.texts).encode()
@@ -67,6 +68,7 @@ def test_the_shipped_feed_has_the_promised_shape() -> None:
     assert (stamps[-1] - stamps[0]).days == 119
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [2026, 1, -7])
 def test_texts_are_varied_and_of_human_length(seed: int) -> None:
     texts = [text.text for text in generate(seed).texts]
@@ -79,6 +81,7 @@ def test_texts_are_varied_and_of_human_length(seed: int) -> None:
     assert not any(re.search(r"[\[\]{}|]| ,|,,|  ", text) for text in texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [2026, 1, -7])
 def test_the_word_feel_is_rare_and_equally_common_in_neutral_texts(seed: int) -> None:
     drawn = generate(seed)
@@ -145,6 +148,7 @@ def test_each_course_has_its_share_and_its_shape() -> None:
     assert len(starts) == 2 * shares["episodic"]
 
 
+@pytest.mark.slow
 def test_low_periods_have_several_times_the_usual_sadness(feed: DemoFeed) -> None:
     periods: dict[str, list[DemoPeriod]] = {}
     for period in feed.periods:

@@ -103,7 +103,7 @@ def test_a_label_alone_makes_the_whole_feed_the_period(feed: Feed, tmp_path: Pat
         ("subject_id,course,onset,end\na,drop,2026-01-02,\n", "row 2: a low period needs"),
         ("subject_id,label\na,yes\n", "row 2, label: neither 0 nor 1"),
         ("subject_id,label\nz,1\n", "no subject in it wrote in this feed"),
-        ("", "not a CSV, for its first line is empty"),
+        ("", "not a CSV, because its first line is empty"),
     ],
 )
 def test_a_mistake_in_the_truth_is_one_line_with_its_row(

@@ -118,6 +118,7 @@ def test_a_metric_that_many_draws_leave_undefined_says_why_it_has_no_interval() 
     assert found.metrics["accuracy"].no_interval is None
 
 
+@pytest.mark.slow
 def test_intervals_repeat_by_seed_hold_the_value_and_match_theory() -> None:
     labels, p = drawn(1500)
     predicted = p.argmax(axis=1)

@@ -345,7 +345,7 @@ DATED = [f"who{i % 3},0{1 + i % 9}/0{1 + i * 2 % 9}/2026 1{i % 10}:30,I feel rat
         ),
         ("when,text\n2026-01-05T10:00:00,I feel rather sad\n", ["no column subject_id", "--subject-id COLUMN"]),
         ("subject_id,posted_at,text\n", ["it holds no rows"]),
-        ("subject_id,posted_at,text\na,2026-01-05,\na,never,x\n", ["0, 2 rejected", "no times; no date"]),
+        ("subject_id,posted_at,text\na,2026-01-05,\na,never,x\n", ["0, 2 rejected", "not times; no date"]),
     ],
 )
 def test_inspect_proposes_no_settings_that_cannot_work(

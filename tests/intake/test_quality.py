@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -53,11 +54,16 @@ def append_run(db: Path, texts: Sequence[str], day: int, **counts: int) -> str:
     return run
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Path:
-    path = tmp_path / "risk.duckdb"
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("quality") / "risk.duckdb"
     append_run(path, ENGLISH, 5)
     return path
+
+
+@pytest.fixture
+def db(one_run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(one_run, tmp_path / "risk.duckdb"))
 
 
 def measured(db: Path, run: str) -> dict[str, float]:

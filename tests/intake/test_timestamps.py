@@ -76,6 +76,7 @@ def test_hours_at_clock_changes_keep_order_and_distance(zone: str, year: int) ->
     assert parse_times(pl.Series(local)).to_list() == [utc(moment) for moment in moments]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.datetimes(dt.datetime(1900, 1, 2), dt.datetime(2099, 12, 30), timezones=st.timezones()), max_size=5)
 )

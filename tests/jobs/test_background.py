@@ -94,6 +94,7 @@ def test_a_chunk_is_committed_while_the_next_is_scored(
     assert score_files([feed], Database(tmp_path / "risk.duckdb"), Waits, chunk_rows=60).counts.n_scored == 120
 
 
+@pytest.mark.slow
 def test_a_chunk_is_committed_while_the_next_is_read(
     tmp_path: Path, feed: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

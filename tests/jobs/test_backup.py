@@ -109,6 +109,7 @@ def test_a_database_is_restored_to_where_the_restored_settings_say(
         assert "still says" not in printed
 
 
+@pytest.mark.slow
 def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Database, tmp_path: Path) -> None:
     kept = backup(db, tmp_path / "backups")
     with pytest.raises(ConfigError, match="exists already"):
@@ -221,6 +222,7 @@ os._exit(9)
 """
 
 
+@pytest.mark.slow
 def test_the_log_of_an_earlier_database_does_not_come_into_a_restored_one(db: Database, tmp_path: Path) -> None:
     """A log fits every copy of its database: its commits would be those of the restored one."""
     kept, new = backup(db, tmp_path / "backups"), tmp_path / "new"

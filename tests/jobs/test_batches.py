@@ -58,6 +58,7 @@ def counted(db: Path) -> tuple[int, ...]:
     return tuple(int(n) for n in rows[0])
 
 
+@pytest.mark.slow
 def test_small_files_are_one_commit(tmp_path: Path, files: list[Path], commits: list[batches.Batch]) -> None:
     counts = read(tmp_path / "risk.duckdb", files)
     assert (counts.n_files, counts.n_read, counts.n_rejected, counts.n_appended) == (N, 2 * N, N, N)
@@ -114,6 +115,7 @@ def test_a_bug_in_reading_one_file_keeps_no_other_out(
     assert counted(tmp_path / "risk.duckdb") == (20, 20, 20)
 
 
+@pytest.mark.slow
 def test_strings_of_rejected_rows_count_for_the_memory_of_a_batch(
     tmp_path: Path, commits: list[batches.Batch], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +135,7 @@ def test_unreadable_files_are_refused_together_and_counted_once(tmp_path: Path, 
     assert run_query(Database(db), "SELECT list(n_refused_files ORDER BY run_id) FROM runs").rows == [([3, 2],)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unattended", [True, False])
 def test_a_file_that_cannot_be_read_keeps_no_other_out(
     tmp_path: Path, files: list[Path], commits: list[batches.Batch], unattended: bool

@@ -76,6 +76,7 @@ def test_labels_by_id_or_text_are_kept_beside_the_scores(db: Path, tmp_path: Pat
     assert p == pytest.approx(fitted.platt.apply(p_before))
 
 
+@pytest.mark.slow
 def test_an_id_of_a_document_may_be_written_as_excel_writes_it(tmp_path: Path) -> None:
     rows = [f"{n},s,2026-01-01,{n} {'sadness' if n % 2 else 'joy'}\n" for n in range(1, 61)]
     (tmp_path / "feed.csv").write_text("doc_id,subject_id,posted_at,text\n" + "".join(rows))

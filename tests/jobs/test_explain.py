@@ -64,6 +64,7 @@ def test_an_empty_text_has_no_answer_to_explain(text: str) -> None:
         command(text)
 
 
+@pytest.mark.slow
 def test_a_document_is_found_by_its_id_and_its_use_is_logged(db: Database) -> None:
     with db.reading() as con:
         ids = dict(con.execute("SELECT given_id, doc_id FROM documents").fetchall())

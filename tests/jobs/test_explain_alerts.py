@@ -59,6 +59,7 @@ def test_the_words_behind_open_alerts_are_weighed_once(db: Database) -> None:
     assert rows(db, "SELECT count(DISTINCT doc_id) FROM word_weights") == [(2,)]
 
 
+@pytest.mark.slow
 def test_what_exceeds_the_share_is_left_for_the_next_run(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     ((run_id,),) = rows(db, "SELECT run_id FROM runs")
     monkeypatch.setattr(step, "LEAST_TOKENS", 300)
@@ -66,6 +67,7 @@ def test_what_exceeds_the_share_is_left_for_the_next_run(db: Database, monkeypat
     assert explain_alerts(db, Both(), run_id, AlertRules()) == 1
 
 
+@pytest.mark.slow
 def test_the_tokens_of_the_question_count_for_each_half(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     ((run_id,),) = rows(db, "SELECT run_id FROM runs")
     monkeypatch.setattr(step, "LEAST_TOKENS", 1500)

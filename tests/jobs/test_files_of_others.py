@@ -70,6 +70,7 @@ def test_a_model_folder_with_files_that_training_replaces_is_refused(tmp_path: P
         claim_model_folder(tmp_path)
 
 
+@pytest.mark.slow
 def test_our_own_files_are_replaced_also_those_of_a_version_without_lists(tmp_path: Path) -> None:
     feed, _ = draw_feeds([1], tmp_path)
     draw_feeds([2], tmp_path)

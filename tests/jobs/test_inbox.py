@@ -42,7 +42,7 @@ def test_unfinished_and_other_files_are_skipped_with_a_line(inbox: Path, capsys:
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
         "still being written, left for the next run: b.csv.part, c.tmp.jsonl, d.CSV.PART",
-        f"not read, for they are no {', '.join(ENDINGS)}: f.docx, notes [31m.txt",
+        f"not read, because the ending is none of {', '.join(ENDINGS)}: f.docx, notes [31m.txt",
     ]
 
 
@@ -143,7 +143,7 @@ def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
     monkeypatch.setattr("jobs.pipeline.ingest.raise_if_stopped", take_away_the_next)
     done = read_inbox(settings(tmp_path, inbox))
     assert (done.counts.refused, done.quality.level) == ({}, "green")
-    assert "b.csv was taken away before it was read" in capsys.readouterr().err
+    assert "b.csv was removed before it was read" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -181,7 +181,7 @@ def test_a_refused_file_counts_once_and_is_named_every_night(
     tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen, bad = settings(tmp_path, inbox), write(inbox / "a.csv", "when,text\n")
-    remedy = "1 file was refused before and did not change since; mend it, or move it out of the inbox: a.csv"
+    remedy = "1 file was refused before and did not change since; repair it, or move it out of the inbox: a.csv"
 
     def told() -> tuple[str, bool]:
         done = read_inbox(chosen)

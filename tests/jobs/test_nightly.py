@@ -150,7 +150,7 @@ def test_a_full_disk_under_the_log_costs_no_row(
         with pytest.raises(SystemExit):
             app.exit_with_code(lambda: run_nightly(settings, KeywordScorer))
         monkeypatch.undo()
-    assert "risk-monitor: the output: the disk is full, or this user may write no more" in capsys.readouterr().err
+    assert "risk-monitor: the output: the disk is full, or this user's quota is used up" in capsys.readouterr().err
     assert run_query(Database(settings.db), "SELECT status, n_scored FROM runs").rows == [
         ("done", 30),
         ("done", 0),

@@ -181,7 +181,7 @@ def test_an_unsent_message_is_a_warning_and_is_sent_next_night(
     urls, received = inbox
     for addresses in ([REFUSING], urls, urls):
         run_nightly(sad.model_copy(update={"notify": tuple(addresses)}), KeywordScorer)
-    told = "notify: address 1 did not take the message; the run itself is done; the next run tries again"
+    told = "notify: address 1 rejected the message; the run itself is done; the next run tries again"
     assert capsys.readouterr().err.splitlines().count(told) == 1
     assert run_query(Database(sad.db), "SELECT status FROM runs").rows == [("done",)] * 3
     assert len(received) == 1
@@ -194,7 +194,7 @@ def test_alerts_count_as_sent_once_one_address_accepts(
     for _ in range(2):
         notify_of_alerts([REFUSING, *urls], Database(db), "m", COUNTS, "green", RULES)
     assert len(received) == 1
-    assert capsys.readouterr().err == "notify: address 1 did not take the message; the run itself is done\n"
+    assert capsys.readouterr().err == "notify: address 1 rejected the message; the run itself is done\n"
 
 
 def test_a_failing_address_stays_secret_and_hides_no_error(
@@ -204,8 +204,8 @@ def test_a_failing_address_stays_secret_and_hides_no_error(
     with pytest.raises(DataError), notify_on_failure([REFUSING], "nightly"):
         raise DataError("the first")
     shown = "".join(capfd.readouterr()) + caplog.text
-    assert "address 1 did not take the message; the run itself is done" in shown
-    assert "did not take the message about this failure" in shown
+    assert "address 1 rejected the message; the run itself is done" in shown
+    assert "rejected the message about this failure" in shown
     assert "hunter2" not in shown
     assert "127.0.0.1" not in shown
 
@@ -215,7 +215,7 @@ def test_unusable_addresses_are_refused_before_the_run_and_stay_secret(
 ) -> None:
     wrong = [REFUSING, SecretStr("nosuch://hunter2@host")]
     with (
-        pytest.raises(ConfigError, match="address 2 is no URL") as caught,
+        pytest.raises(ConfigError, match="address 2 is not a URL") as caught,
         notify_on_failure(wrong, "nightly"),
     ):
         pytest.fail("it began")

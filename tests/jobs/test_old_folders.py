@@ -35,6 +35,7 @@ def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     return db
 
 
+@pytest.mark.slow
 def test_folders_that_the_settings_name_no_more_are_told(
     db: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -42,7 +43,7 @@ def test_folders_that_the_settings_name_no_more_are_told(
     assert left_behind(db, settings(tmp_path, CASE)) == []
     remove_old_texts(db, now, 3, trust_clock=True)
     told = " ".join(capsys.readouterr().err.split())
-    assert f"{case}: an earlier run wrote this report, and the settings name it no more" in told
+    assert f"{case}: an earlier run wrote this report, but the settings no longer name it" in told
     assert f"{snapshot}: an earlier run wrote this snapshot" in told
     with pytest.raises(StoreError, match="the subject is removed from the database, but not everywhere") as fault:
         forget_subject(db, "s", now)
@@ -54,6 +55,7 @@ def test_folders_that_the_settings_name_no_more_are_told(
     assert [one.folder for one in left_behind(db, now)] == [snapshot]
 
 
+@pytest.mark.slow
 def test_forget_without_settings_names_the_folders_of_runs(
     db: Database, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -61,6 +63,7 @@ def test_forget_without_settings_names_the_folders_of_runs(
     assert f"not searched: {tmp_path / 'out' / 'case'}" in " ".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_named_and_not_covered(
     db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

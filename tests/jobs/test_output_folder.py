@@ -72,7 +72,7 @@ STATES: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda path: path.write_text("not a database, but long enough " * 999),
         "not a DuckDB database",
     ),
-    "empty": (Path.touch, "not a DuckDB database, for it is empty; name another file"),
+    "empty": (Path.touch, "not a DuckDB database, because it is empty; name another file"),
     "of SQLite": (sqlite, "not a DuckDB database; name another file"),
     "encrypted": (encrypted, "an encrypted database; risk-monitor has no key to it"),
     "of another program": (foreign, "a database of another program"),

@@ -78,6 +78,7 @@ def test_pieces_are_stored_for_texts_of_several_alone(db: Database) -> None:
     assert rows(db, "SELECT n_tokens_read FROM scores WHERE truncated") == [(3,)]
 
 
+@pytest.mark.slow
 def test_forgetting_removes_the_pieces_too(db: Database) -> None:
     with db.only_writer():
         forget(db, ["a"])
@@ -85,12 +86,14 @@ def test_forgetting_removes_the_pieces_too(db: Database) -> None:
     assert rows(db, "SELECT count(*) FROM pieces ANTI JOIN documents USING (doc_id)") == [(0,)]
 
 
+@pytest.mark.slow
 def test_the_snapshot_holds_the_pieces(db: Database, tmp_path: Path) -> None:
     with db.only_writer():
         copy = publish(db, tmp_path / "snapshot")
     assert rows(Database(copy), "SELECT count(*) FROM pieces") == [(2 * N_LONG,)]
 
 
+@pytest.mark.slow
 def test_texts_that_were_not_read_to_their_end_count_in_the_quality(db: Database) -> None:
     ((run_id,),) = rows(db, "SELECT run_id FROM runs")
     with db.reading() as con:

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -25,12 +26,17 @@ from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError, StoreError
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Path:
-    path = tmp_path / "risk.duckdb"
+@pytest.fixture(scope="module")
+def one_document(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("query") / "risk.duckdb"
     with Database(path).writing() as con:
         con.execute("INSERT INTO documents VALUES ('d1', 's1', '2026-01-05', 'fine', NULL, 'r', '2026-01-05', NULL)")
     return path
+
+
+@pytest.fixture
+def db(one_document: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copy(one_document, tmp_path / "risk.duckdb"))
 
 
 def test_a_query_returns_names_and_rows(db: Path) -> None:

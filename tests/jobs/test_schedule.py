@@ -249,6 +249,7 @@ def start_python(code: str) -> subprocess.Popen[str]:
     return process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_scheduler_lets_its_child_end_and_starts_no_other(tmp_path: Path, number: signal.Signals) -> None:
     ended, second = tmp_path / "ended", tmp_path / "second"
@@ -300,7 +301,7 @@ def test_jobs_get_the_settings_file_and_must_be_commands() -> None:
     alerts = Settings(schedule=Schedule(jobs=("evaluate-alerts --out a",)))
     assert command_lines(alerts, file) == [["evaluate-alerts", "--out", "a", "--config", str(file)]]
     for wrong in ("nigthly", "rm -rf /", "schedule", ""):
-        with pytest.raises(ConfigError, match="is no command to schedule"):
+        with pytest.raises(ConfigError, match="is not a command that can be scheduled"):
             command_lines(Settings(schedule=Schedule(jobs=(wrong,))), None)
     with pytest.raises(ConfigError, match=r"schedule.jobs: .* no closing quotation"):
         command_lines(Settings(schedule=Schedule(jobs=("query 'FROM runs --db x",))), None)
@@ -349,6 +350,7 @@ def test_a_job_with_a_faulty_option_is_refused_before_the_first_night(line: str,
         command_lines(Settings(schedule=Schedule(jobs=(line,))), Path("/srv/risk.toml"))
 
 
+@pytest.mark.slow
 def test_a_job_imports_nothing_from_the_working_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

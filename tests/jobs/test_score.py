@@ -240,6 +240,7 @@ def test_the_key_file_can_be_named(
     ]
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_are_refused(db: Path, feed: Path) -> None:
     with (
         Database(db).only_writer(),
@@ -249,6 +250,7 @@ def test_two_runs_at_once_are_refused(db: Path, feed: Path) -> None:
     assert score(db, feed).n_appended == 10
 
 
+@pytest.mark.slow
 def test_a_forgotten_document_gets_no_score(db: Path, feed: Path) -> None:
     score(db, feed)
     (doc_id,) = ask(Database(db), "SELECT doc_id FROM documents WHERE given_id = 'd1'")[0]

@@ -115,6 +115,7 @@ def ended_well(line: str) -> None:
     assert not stop.value.code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_command_opens_the_model_of_the_night(night: Path, asked: Asked, call: str) -> None:
     ended_well(call)
@@ -127,6 +128,7 @@ def test_an_option_wins_over_the_file(night: Path, asked: Asked, name: str) -> N
     assert asked == [CHOICE | {"model": "mine", "device": "auto"}]
 
 
+@pytest.mark.slow
 def test_score_beside_a_night_scores_nothing_again(night: Path, asked: Asked) -> None:
     ended_well(CALLS["score"])
     with Database(night / "risk.duckdb").reading() as con:
@@ -134,6 +136,7 @@ def test_score_beside_a_night_scores_nothing_again(night: Path, asked: Asked) ->
         assert con.execute("SELECT count(*) FROM scores").fetchall() == [(len(TEXTS),)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["", "--key-file my.key"])
 def test_a_database_begun_by_score_is_one_that_the_night_takes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: Asked, option: str
@@ -151,6 +154,7 @@ def test_a_database_begun_by_score_is_one_that_the_night_takes(
         run_pipeline(settings, lambda: named(settings.risk_map), report=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["score", "explain"])
 def test_the_settings_of_another_database_are_not_used(
     night: Path, asked: Asked, name: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -226,6 +226,7 @@ def test_input_without_rows_leaves_no_database(tmp_path: Path, content: str, fai
     assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
 
 
+@pytest.mark.slow
 def test_rejects_of_an_input_without_a_usable_row_are_kept(tmp_path: Path, fails: Callable[..., str]) -> None:
     path = write(tmp_path / "a.csv", HEADER + ",2026-01-05,x\ns1,2026-01-05,\n,2026-01-06,y\n")
     line = fails("score", path, "--db", tmp_path / "risk.db")

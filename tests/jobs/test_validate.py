@@ -56,6 +56,7 @@ def test_outcomes_of_raw_ids_meet_the_scores_of_their_pseudonyms(db: Path, tmp_p
     assert "s1" not in json.dumps(found["rejects"])
 
 
+@pytest.mark.slow
 def test_an_id_may_be_written_as_excel_and_keyboards_write_it(tmp_path: Path) -> None:
     people = [*map(str, range(1, 31)), "josé"]
     rows = [f"{who},2026-01-{day},{day} joy {who}\n" for who in people for day in range(10, 15)]

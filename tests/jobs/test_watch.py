@@ -161,7 +161,7 @@ def test_a_failing_address_is_one_warning_a_batch_while_watching(
         ("watch", "done", 24, 24),
         ("watch", "done", 1, 1),
     ]
-    assert capsys.readouterr().err.count("did not take the message") == 2
+    assert capsys.readouterr().err.count("rejected the message") == 2
 
 
 def test_a_missing_inbox_is_one_line(settings: Settings) -> None:

@@ -86,6 +86,7 @@ def test_without_the_key_a_plain_id_leads_nowhere(
     assert "not in the roster" in told
 
 
+@pytest.mark.slow
 def test_an_id_is_found_as_a_program_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\n7,2026-01-01,joy\nanna,2026-01-01,joy\n")
     db = tmp_path / "risk.duckdb"

@@ -46,6 +46,7 @@ def sums_of(lake: Lake) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_after_a_compaction_each_command_says_to_open_the_lake_again(lake: Lake, tmp_path: Path) -> None:
     db = control(lake.storage.root, tmp_path / "lake.duckdb")
     assert compact(lake, LATER).n_old == 2
@@ -60,6 +61,7 @@ def test_after_a_compaction_each_command_says_to_open_the_lake_again(lake: Lake,
     assert run_query(db, "SELECT count(*) FROM latest_scores").rows == [(16,)]
 
 
+@pytest.mark.slow
 def test_torn_or_foreign_sums_are_found(lake: Lake, tmp_path: Path) -> None:
     compact(lake, LATER)
     assert not check_lake(lake, deep=True).faults
@@ -80,6 +82,7 @@ def test_torn_or_foreign_sums_are_found(lake: Lake, tmp_path: Path) -> None:
     assert "not the sums of its scores" in check_lake(lake, deep=True).faults["foreign"][0]
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_read_is_no_proof(lake: Lake) -> None:
     stale = Path(lake.storage.root, "cells", "model_id=old", "month=2025-01", f"{'a' * 32}.parquet")
     stale.parent.mkdir(parents=True)
@@ -102,6 +105,7 @@ def test_a_lake_is_read_in_bounded_memory(lake: Lake, tmp_path: Path) -> None:
     assert folder == f"{db.path}.tmp"
 
 
+@pytest.mark.slow
 def test_backup_and_forget_say_that_it_is_a_lake(lake: Lake, tmp_path: Path) -> None:
     db = control(lake.storage.root, tmp_path / "lake.duckdb")
     with pytest.raises(StoreError, match="copy the folder of the lake"):

@@ -151,6 +151,7 @@ def test_the_llama_2_prefix_ends_before_the_space_of_the_text(llama2: Tokenizer)
     assert llama2.id_to_token(int(typed[0])) == "▁x"
 
 
+@pytest.mark.slow
 def test_llama_2_labels_are_token_trees(llama2: Tokenizer) -> None:
     encoder = PromptEncoder(chat_template(llama2), llama2)
     pieces = {
@@ -167,6 +168,7 @@ def test_llama_2_labels_are_token_trees(llama2: Tokenizer) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_chat_format_repeats_only_the_turns_in_a_few_shot_prompt() -> None:
     template = chat_template(BYTE_LEVEL)
     assert template.before.startswith("<s><|user|>\nWhich emotion")

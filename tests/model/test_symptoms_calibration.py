@@ -43,7 +43,7 @@ def test_a_criterion_without_hit_or_miss_keeps_its_answer_and_is_named() -> None
 
 def test_no_text_or_an_answer_that_is_not_finite_is_refused() -> None:
     logits, shown = drawn(10)
-    with pytest.raises(DataError, match="held out are none"):
+    with pytest.raises(DataError, match="no symptom text is held out"):
         fit_symptoms(logits[:0], shown[:0])
     with pytest.raises(DataError, match="not finite"):
         fit_symptoms(np.full_like(logits, np.nan), shown)
@@ -66,7 +66,7 @@ def test_limits_of_few_or_flat_neutral_texts_are_their_largest_values() -> None:
     neutral[2] = 1.0
     assert set(neutral_limits(neutral)) == {1.0}
     for limits in (neutral_limits, everyday_limits):
-        with pytest.raises(DataError, match="no text to take them from"):
+        with pytest.raises(DataError, match="no text to compute them from"):
             limits(neutral[:0])
 
 

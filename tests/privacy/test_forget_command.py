@@ -321,7 +321,7 @@ def test_files_of_others_and_of_killed_runs_are_named_and_no_bug(
     forget_subject(Database(settings.db), SUBJECT, settings)
     told = " ".join("".join(capfd.readouterr()).split())
     for path in theirs:
-        assert f"{path} is no file that risk-monitor wrote, and holds traces" in told
+        assert f"{path} was not written by risk-monitor, and holds traces" in told
         assert path.read_text() == SUBJECT
     assert f"{killed} was left by a run that was killed" in told
 

@@ -96,6 +96,7 @@ def test_days_are_dates_without_a_time_zone_to_move_them(inputs: Inputs) -> None
         assert "T00:00" not in json.dumps(spec)
 
 
+@pytest.mark.slow
 def test_a_specification_is_the_same_each_time(inputs: Inputs) -> None:
     first, second = (json.dumps(specs(all_figures(inputs))) for _ in range(2))
     assert first == second
@@ -105,12 +106,14 @@ def test_no_chart_holds_text_or_document_ids(inputs: Inputs) -> None:
     assert "doc-" not in json.dumps(specs(all_figures(inputs)))
 
 
+@pytest.mark.slow
 def test_subjects_are_numbered_unless_asked_for(con: duckdb.DuckDBPyConnection) -> None:
     figures = all_figures(collect_inputs(con, None, None, Options()))
     assert "demo-" not in json.dumps(specs(figures))
     assert "demo-" not in str([(figure.summary, figure.unit, figure.table) for figure in figures])
 
 
+@pytest.mark.slow
 def test_small_cohorts_are_withheld_from_chart_table_and_sentence(con: duckdb.DuckDBPyConnection) -> None:
     values = {"model_id": fake_feed.MODEL, "as_of": dt.date(2026, 5, 4), "window_days": 1}
     raw = window_queries.run(con, "rolling_cohort", **values).filter(pl.col("cohort").is_null())
@@ -195,6 +198,7 @@ def test_axis_marks_are_days_then_mondays_then_months(first: str, last: str, cou
     assert marks[0] == dt.date.fromisoformat(start)
 
 
+@pytest.mark.slow
 def test_months_on_an_axis_are_evenly_spaced_at_any_width() -> None:
     mondays = pl.date_range(dt.date(2026, 1, 5), dt.date(2026, 11, 23), "1w", eager=True)
     weeks = pl.DataFrame({"week": mondays.dt.to_string("%Y-%m-%d")})

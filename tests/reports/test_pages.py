@@ -109,6 +109,7 @@ def test_every_page_says_what_it_rests_on(subject_pages: dict[str, str]) -> None
         assert "0 rejected rows" in words
 
 
+@pytest.mark.slow
 def test_of_many_alerts_the_newest_are_drawn_and_all_are_counted(
     found: Inputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +185,7 @@ def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_
         assert not re.search("No (open )?alert (is|was|and)", said(shown[file]).replace("No alert was closed", ""))
 
 
+@pytest.mark.slow
 def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBPyConnection) -> None:
     shown = pages(con, min_cohort=41, subject_pages=True, evidence=True)
     assert set(shown) == {"index.html", "people.html", "alerts.html", "subjects.html", "model.html"}
@@ -224,6 +226,7 @@ def test_a_small_cohort_has_no_page_and_takes_another_with_it() -> None:
         }
 
 
+@pytest.mark.slow
 def test_a_cohort_is_not_everyone() -> None:
     with fake_feed.database() as con:
         fake_feed.add_courses(con, subjects=12, days=20)

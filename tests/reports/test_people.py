@@ -397,6 +397,7 @@ def test_texts_are_quoted_once_escaped_and_with_the_crisis_wording_marked(
     assert all(not card.passages and not card.quote for card in map(Cards(case).card, people(case)))
 
 
+@pytest.mark.slow
 def test_a_card_quotes_the_crisis_text_of_an_alert_that_closed_unseen_though_it_is_older_than_28_days() -> None:
     with fake_feed.database() as con:
         fill(con)
@@ -436,6 +437,7 @@ def test_a_curve_has_a_gap_where_nobody_wrote() -> None:
     assert 'aria-label="said &#34;so&#34;"' in svg
 
 
+@pytest.mark.slow
 def test_an_aggregate_report_shows_nobody_and_refuses_to(con: duckdb.DuckDBPyConnection) -> None:
     found = inputs(con, mode="aggregate", min_cohort=2)
     text = "".join(html.render(one, found.words).split("<script")[0] for one in pages.pages(found))
@@ -492,6 +494,7 @@ def test_two_thousand_people_in_a_crisis_fill_pages_below_two_megabytes_in_order
     assert len(listed.overview().brief) == 12
 
 
+@pytest.mark.slow
 def test_the_other_pages_stay_below_two_megabytes_too_and_say_what_they_leave_out() -> None:
     with fake_feed.database() as con:
         texts = [(f"p{n:04d}", f"2026-01-{day} 08:{n % 60:02d}", 0.9) for n in range(2000) for day in (15, 20)]
@@ -518,6 +521,7 @@ def test_the_other_pages_stay_below_two_megabytes_too_and_say_what_they_leave_ou
     assert list(dict.fromkeys(shown[1])) == shown[0][: len(set(shown[1]))]  # texts in the order of their alerts
 
 
+@pytest.mark.slow
 def test_nobody_at_all_is_said_in_a_sentence() -> None:
     with fake_feed.database() as con:
         fake_feed.add(con, [("a", f"2026-01-{day:02d} 08:00", 0.1) for day in range(5, 15)])

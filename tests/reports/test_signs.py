@@ -168,6 +168,7 @@ def test_published_rows_never_add_up_to_a_small_group(seed: int) -> None:
         assert of_criterion["true"].sum() == 0 or of_criterion["true"].sum() >= least
 
 
+@pytest.mark.slow
 def test_a_strip_says_on_which_days_a_person_showed_a_sign() -> None:
     with fake_feed.database() as con:
         days = ("2026-01-01", "2026-01-05", "2026-01-05", "2026-01-06", "2026-01-18")
@@ -199,6 +200,7 @@ def test_a_strip_says_on_which_days_a_person_showed_a_sign() -> None:
     assert not by_title[own_title("b")].strips
 
 
+@pytest.mark.slow
 def test_crisis_alerts_come_first_with_their_signs(told: Inputs, plain: dict[str, site.Page]) -> None:
     shown = by_file(told)["alerts.html"]
     assert shown.lead.startswith(f"{WARNING} {PASSAGES} {SOURCES}")
@@ -226,6 +228,7 @@ def test_passages_are_quoted_with_the_option_alone(told: Inputs, plain_html: dic
     assert all(row[3].startswith("text of doc") for row in quoted)
 
 
+@pytest.mark.slow
 def test_among_few_subjects_the_number_of_passages_is_withheld(
     con: duckdb.DuckDBPyConnection, untold: Inputs
 ) -> None:

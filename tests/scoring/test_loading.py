@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from bitsandbytes import functional as bnb
-from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedTokenizerFast
 
 from monitor.errors import ModelError
@@ -23,6 +21,7 @@ from monitor.model.calibration import Calibration
 from monitor.model.files import base_hash
 from monitor.model.folder import MANIFEST, open_folder
 from monitor.scoring.batching import Frame, pack
+from monitor.scoring.bitsandbytes_loader import bitsandbytes
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
 from monitor.scoring.weight_matrices import Nf4
@@ -36,6 +35,8 @@ CPU = torch.device("cpu")
 
 def attach(network: Any, seed: int = 0) -> Any:
     """The network with a random LoRA on its attention, large enough to matter."""
+    from peft import LoraConfig, get_peft_model  # takes seconds, so not at the top
+
     torch.manual_seed(seed)
     names = ["q_proj", "k_proj", "v_proj", "o_proj"]
     adapted = get_peft_model(network, LoraConfig(r=4, lora_alpha=8, target_modules=names, lora_dropout=0.0))
@@ -78,6 +79,7 @@ def edit(path: Path, **changes: Any) -> None:
 
 
 def test_nf4_is_read_and_made_as_bitsandbytes_does(original: Path) -> None:
+    bnb = bitsandbytes("functional")
     stored = StoredWeights(original / "base", CPU)
     name = "model.layers.1.mlp.down_proj"
     ours = stored.matrix(name, (64, 128), quantise=True)
@@ -106,6 +108,8 @@ def test_a_dense_base_scores_as_its_nf4_copy(original: Path, tmp_path: Path) -> 
 
 @torch.no_grad()
 def test_the_adapter_is_merged_as_peft_adds_it(original: Path) -> None:
+    from peft import PeftModel
+
     shape = read_shape(original / "base")
     merged = materialise(
         StoredWeights(original / "base", CPU),

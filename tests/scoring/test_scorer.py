@@ -100,7 +100,7 @@ def test_scores_equal_the_naive_forward(tmp_path: Path, prompt: PromptTemplate, 
 
 
 @pytest.mark.parametrize("labels", ["one token", "tree"])
-@pytest.mark.parametrize("n_prefix", [0, 1, 37, 128, 300])
+@pytest.mark.parametrize("n_prefix", [0, 1, 37, 128, pytest.param(300, marks=pytest.mark.slow)])
 def test_scores_equal_the_naive_forward_behind_any_prefix(tmp_path: Path, n_prefix: int, labels: str) -> None:
     model, network = loaded(tmp_path, word_tokenizer(500), word_prompt(n_prefix, labels), max_position_embeddings=512)
     texts = ["", "w300", *word_texts(6, vocabulary=499)]

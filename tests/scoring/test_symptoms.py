@@ -22,6 +22,11 @@ from tests.scoring.test_scorer import PROMPTS, SHAPES, TEXTS, centred, loaded, n
 from tests.support.tiny_models import byte_level_tokenizer, symptoms_question
 
 BYTE_LEVEL = byte_level_tokenizer(symptoms=True)
+# Every mixture of prompt and suffix is tested with two shapes, and with the other two by `make test`.
+MIXED_SHAPES = [
+    pytest.param(shape, id=name, marks=pytest.mark.slow if name in ("plain heads", "wide heads") else ())
+    for name, shape in SHAPES.items()
+]
 SUFFIXES = {"a special token": "<|symptoms|>", "a text": "\nSymptoms:"}
 
 
@@ -42,7 +47,7 @@ def naive_answers(network: Any, model: LoadedModel, texts: list[str]) -> np.ndar
     return with_any(np.array(rows))
 
 
-@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+@pytest.mark.parametrize("shape", MIXED_SHAPES)
 @pytest.mark.parametrize("after", SUFFIXES.values(), ids=SUFFIXES)
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_both_answers_equal_the_naive_forward(
@@ -84,7 +89,7 @@ def test_label_branches_and_the_symptoms_suffix_do_not_see_each_other(tmp_path: 
     assert scorer._frame.branch_depths[labels:].tolist() == list(range(1, suffix + 1))
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, pytest.param(torch.bfloat16, marks=pytest.mark.slow)], ids=str)
 @pytest.mark.parametrize("prompt", PROMPTS.values(), ids=PROMPTS)
 def test_an_answer_does_not_depend_on_its_batch(tmp_path: Path, prompt: PromptTemplate, dtype: torch.dtype) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, asked(prompt), dtype)

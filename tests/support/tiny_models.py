@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from sentencepiece import SentencePieceProcessor
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
-from transformers import LlamaConfig, LlamaForCausalLM
 
 from monitor.labels import CRITERIA, EMOTIONS
 from monitor.model.prompts import PromptTemplate
 from monitor.model.symptoms import SymptomsQuestion
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
 
 SPECIAL_TOKENS = ["<pad>", "<s>", "<|text|>", "<|emotion|>"]
 # A word for each emotion, by which the texts of a training test can be told apart.
@@ -96,6 +98,8 @@ def metaspace_tokenizer(model_file: Path) -> Tokenizer:
 
 def tiny_llama(vocab_size: int, seed: int = 0, **shape: Any) -> LlamaForCausalLM:
     """A random Llama in fp32 with grouped-query attention; weights large enough that scores differ."""
+    from transformers import LlamaConfig, LlamaForCausalLM  # takes seconds, so not at the top
+
     torch.manual_seed(seed)
     config = LlamaConfig(
         **{

@@ -102,6 +102,7 @@ def test_there_are_ten_queries_and_they_use_every_view() -> None:
         assert any(f"FROM {view}" in sql for sql in QUERIES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sql", QUERIES)
 def test_every_query_in_the_readme_answers(scored: Path, sql: str) -> None:
     answer = run_query(Database(scored), sql)

@@ -55,7 +55,7 @@ def a_night_fails(chosen: Settings, file_bytes: int | None = None) -> None:
     done = forked.run(NIGHT, chosen.model_dump_json(exclude_unset=True), MODEL, file_bytes=file_bytes)
     assert done.returncode == 2, done.stderr
     *_, line = done.stderr.splitlines()
-    assert line.startswith(f"risk-monitor: {chosen.db}: the disk is full, or this user may write no more; make room")
+    assert line.startswith(f"risk-monitor: {chosen.db}: the disk is full, or this user's quota is used up; make room")
 
 
 def assert_nothing_was_lost(chosen: Settings, before: dict[str, list[tuple[object, ...]]]) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -55,17 +56,26 @@ SOURCES = {
     for package in ("monitor", "jobs", "reports")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-TREES = {module: ast.parse(path.read_text(encoding="utf-8")) for module, path in SOURCES.items()}
 
 
-def imports(module: str, *, types: bool = True) -> Iterator[str]:
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+
+
+@cache
+def imports(module: str, *, types: bool = True) -> tuple[str, ...]:
+    return tuple(read_imports(module, types))
+
+
+def read_imports(module: str, types: bool) -> Iterator[str]:
     """Every module named in an import, those inside functions included; `types`: also those for annotations alone."""
     skipped: set[ast.AST] = set()
     if not types:
-        blocks = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.If)]
+        blocks = [node for node in ast.walk(tree(module)) if isinstance(node, ast.If)]
         typing = [node for node in blocks if ast.unparse(node.test) == "TYPE_CHECKING"]
         skipped = {inner for block in typing for inner in ast.walk(block)}
-    for node in ast.walk(TREES[module]):
+    for node in ast.walk(tree(module)):
         if node in skipped:
             continue
         if isinstance(node, ast.Import):
@@ -87,13 +97,23 @@ def layer(module: str) -> int:
     return next(number for number, row in enumerate(LAYERS) if folder(module) in row)
 
 
-@pytest.mark.parametrize("module", [name for name in SOURCES if name not in ("monitor", "reports")])
-def test_each_folder_imports_only_from_lower_layers(module: str) -> None:
-    ours = [name for name in imports(module) if name.split(".")[0] in ("monitor", "jobs", "reports")]
-    upward = [
-        name for name in ours if name != "monitor" and folder(name) != folder(module) and layer(name) >= layer(module)
+def test_each_folder_imports_only_from_lower_layers() -> None:
+    ours = [
+        (module, name)
+        for module in SOURCES
+        for name in imports(module)
+        if name.split(".")[0] in ("monitor", "jobs", "reports") and name != "monitor"
     ]
-    assert not upward
+    assert len(ours) > len(SOURCES)
+    assert not [
+        f"{module} imports {name}"
+        for module, name in ours
+        if folder(name) != folder(module) and layer(name) >= layer(module)
+    ]
+
+
+def test_each_module_has_a_layer() -> None:
+    assert all(folder(module) for module in SOURCES if module not in ("monitor", "reports"))
 
 
 COMMANDS = {name for name in SOURCES if name.count(".") == 1 and name.startswith("jobs.")} - {
@@ -103,10 +123,10 @@ COMMANDS = {name for name in SOURCES if name.count(".") == 1 and name.startswith
 }
 
 
-@pytest.mark.parametrize("module", sorted(COMMANDS))
-def test_no_command_imports_a_command(module: str) -> None:
+def test_no_command_imports_a_command() -> None:
     own_parts = {"jobs.benchmark": {"jobs.benchmark_night"}}
-    assert not set(imports(module)) & COMMANDS - own_parts.get(module, set())
+    imported = {module: set(imports(module)) & COMMANDS - own_parts.get(module, set()) for module in COMMANDS}
+    assert not {module: names for module, names in imported.items() if names}
 
 
 def reached(module: str) -> set[str]:
@@ -125,14 +145,14 @@ def is_model_code(module: str) -> bool:
     return module.startswith(MODEL_CODE)
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_only_model_code_imports_torch(module: str) -> None:
-    assert is_model_code(module) or not {name.split(".")[0] for name in imports(module)} & HEAVY
+def test_only_model_code_imports_torch() -> None:
+    users = {module for module in SOURCES if {name.split(".")[0] for name in imports(module)} & HEAVY}
+    assert users
+    assert not {module for module in users if not is_model_code(module)}
 
 
-@pytest.mark.parametrize("module", sorted(filter(is_model_code, SOURCES)))
-def test_model_code_needs_no_tables_so_that_it_runs_on_a_bare_gpu_machine(module: str) -> None:
-    assert not reached(module) & TABLES
+def test_model_code_needs_no_tables_so_that_it_runs_on_a_bare_gpu_machine() -> None:
+    assert not {module: names for module in filter(is_model_code, SOURCES) if (names := reached(module) & TABLES)}
 
 
 def test_the_pipeline_reaches_model_code_through_open_scorer_alone() -> None:
@@ -153,11 +173,16 @@ def body_lines(node: ast.FunctionDef) -> int:
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@pytest.mark.parametrize("module", SOURCES)
-def test_files_and_functions_stay_short(module: str) -> None:
-    assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) < 400  # 300 is a smell, not a law
-    functions = [node for node in ast.walk(TREES[module]) if isinstance(node, ast.FunctionDef)]
-    assert not {node.name: length for node in functions if (length := body_lines(node)) >= 40}
+def test_files_and_functions_stay_short() -> None:
+    files = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in SOURCES.items()}
+    assert not {module: length for module, length in files.items() if length >= 400}  # 300 is a smell, not a law
+    functions = [
+        (f"{module}.{node.name}", body_lines(node))
+        for module in SOURCES
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.FunctionDef)
+    ]
+    assert not [(name, length) for name, length in functions if length >= 40]
 
 
 @pytest.mark.slow
@@ -166,7 +191,7 @@ def test_every_package_that_is_imported_is_declared() -> None:
     wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
     declared = {re.split(r"[<>=]", line)[0].replace("-", "_").lower() for line in wanted}
     tests = {path.stem: path for path in (ROOT / "tests").rglob("*.py")}
-    trees = [*TREES.values(), *(ast.parse(path.read_text(encoding="utf-8")) for path in tests.values())]
+    trees = [*map(tree, SOURCES), *(ast.parse(path.read_text(encoding="utf-8")) for path in tests.values())]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]

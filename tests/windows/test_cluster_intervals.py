@@ -64,6 +64,7 @@ def test_cohort_without_or_with_only_high_texts_has_a_wide_interval(high: int) -
     assert 0.4 < value < 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "query"), [("cohort", "rolling_cohort"), ("subject_id", "rolling_subject")])
 def test_view_agrees_with_the_window_queries_on_every_day(name: str, query: str) -> None:
     levels = {"cohort": ("cohort", "overall"), "subject_id": ("subject", "")}[name]

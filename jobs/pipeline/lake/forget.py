@@ -1,4 +1,4 @@
-"""Forget a subject in a lake and its control file, and prove it by reading the files."""
+"""Forget a subject in a lake and its control file, and verify it by reading the files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
     Args:
         url: folder or address of the lake.
         subject: the plain id, or the pseudonym.
-        key_file: the key of the pseudonyms, if it is at hand.
+        key_file: the key of the pseudonyms, if it is available.
         control: the control file; one that does not exist is left alone.
 
     Returns:
@@ -62,11 +62,11 @@ def stored_ids(lake: Lake, subjects: Sequence[str], key_file: Path | None) -> li
     Args:
         lake: the lake.
         subjects: plain ids or pseudonyms.
-        key_file: the key of the pseudonyms, if it is at hand.
+        key_file: the key of the pseudonyms, if it is available.
 
     Raises:
-        ConfigError: an id is empty, or the key is not at hand and an id is no pseudonym: no file would hold it, and
-            a search would prove nothing.
+        ConfigError: an id is empty, or the key is missing and an id is not a pseudonym, so that a search would find
+            nothing and prove nothing.
     """
     subjects = [subject.strip() for subject in subjects]
     if not all(subjects):

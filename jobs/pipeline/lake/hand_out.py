@@ -1,4 +1,4 @@
-"""Hand shards out to workers as these become free; a shard whose worker died goes to another one."""
+"""Give shards to workers as these become free. If a worker dies, its shard goes to another worker."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class Crew(Protocol):
 
     Attributes:
         workers: those that run.
-        lost: classes of errors by which a Future says that its worker is gone.
+        lost: classes of errors that a Future raises if its worker is gone.
     """
 
     workers: list[Worker]
     lost: tuple[type[BaseException], ...]
 
     def replace(self, worker: Worker) -> list[Worker]:
-        """Start a worker in place of one that died; none where its machine is gone."""
+        """Start a worker in place of one that died; None if its machine is gone."""
 
     def join(self) -> list[Worker]:
-        """Start workers on machines that came in since the last call."""
+        """Start workers on machines that joined since the last call."""
 
 
 def hand_out(
@@ -61,7 +61,7 @@ def hand_out(
         crew: the workers, whose models were compared before.
         run_id: the run that the scores are credited to.
         done: called with each result.
-        accept: compares the model of a worker that was started meanwhile; False leaves the worker out.
+        accept: checks the model of a worker that was started during the run; False excludes the worker.
 
     Raises:
         Stopped: on request, as soon as the shards that are being scored are done.
@@ -76,7 +76,7 @@ def hand_out(
             worker, shard = idle.pop(), waiting.popleft()
             busy[worker.score(shard, run_id)] = (worker, shard)
         if not busy and not loading:
-            raise StoreError(f"no worker is left, and {len(waiting):,} shards wait; mend the machines and run again")
+            raise StoreError(f"no worker is left, and {len(waiting):,} shards wait; check the machines and run again")
         wait([*busy, *loading], POLL_S, FIRST_COMPLETED)
         for future in [future for future in busy if future.done()]:
             worker, shard = busy.pop(future)
@@ -105,7 +105,7 @@ def hand_out(
 def _loaded(
     loading: dict[Future[ModelRows], Worker], crew: Crew, accept: Callable[[Worker, ModelRows], bool]
 ) -> Iterator[Worker]:
-    """Take the workers that have loaded the model out of `loading`; gives those with the run's model."""
+    """Remove the workers that have loaded the model from `loading`; returns those with the run's model."""
     for future in [future for future in loading if future.done()]:
         worker = loading.pop(future)
         try:
@@ -114,11 +114,11 @@ def _loaded(
         except crew.lost as error:
             print_warning(f"{worker.name} died while it loaded the model ({type(error).__name__})")
         except MonitorError as error:
-            print_warning(f"{worker.name} gets no work: {error}")
+            print_warning(f"{worker.name} is not used: {error}")
 
 
 def _stop_if_asked(busy: Collection[Future[ShardResult]]) -> None:
-    """On a request to stop, wait for the shards that are being scored: their workers write them."""
+    """On a request to stop, wait for the shards that are being scored, because their workers write them."""
     try:
         raise_if_stopped()
     except BaseException:

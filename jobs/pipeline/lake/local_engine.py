@@ -1,4 +1,4 @@
-"""The engine `local`: worker processes on this machine, one a GPU, or one with all cores."""
+"""The engine `local`: worker processes on this machine, one per GPU, or one with all cores."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class LocalCrew:
         url: folder or address of the lake.
         load: opens the model in a worker; it is pickled.
         crisis_list: file of crisis wording, or None.
-        n_workers: number of workers; None: one a GPU, or one where there is no GPU.
+        n_workers: number of workers; None: one per GPU, or one if there is no GPU.
         device: "auto", "cpu" or "cuda".
 
     Raises:
@@ -84,12 +84,12 @@ class LocalCrew:
         return [worker]
 
     def join(self) -> list[Worker]:
-        """None: this machine is all there is."""
+        """Returns no workers, because there is only this machine."""
         return []
 
 
 class LocalWorker:
-    """One process, with its variables and its own pool, so that its death concerns no other."""
+    """One process with its own variables and pool, so that its death does not affect the others."""
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ def _start(environment: dict[str, str], url: str, load: Callable[[], Scorer], cr
 def _model_rows(
     _environment: dict[str, str], url: str, load: Callable[[], Scorer], crisis_list: Path | None
 ) -> ModelRows:
-    """Load the model: here and not in the initializer, so that its errors reach the driver."""
+    """Load the model. Done here, not in the initializer, so that errors reach the driver."""
     global _scorer
     _scorer = ShardScorer(url, load, crisis_list)
     atexit.register(_forget_scorer)  # or DuckDB complains of an open connection at the end of the process

@@ -1,4 +1,4 @@
-"""The engine `ray`: one actor a GPU, or one a node with all its cores, on this machine or a cluster.
+"""The engine `ray`: one actor per GPU, or per node with all its cores, on this machine or a cluster.
 
 Ray schedules and nothing more: shards are handed out by `hand_out`, and files say what is done. So there is no
 pipeline of Ray's, no checkpoint, and nothing to lose with the driver.
@@ -34,7 +34,7 @@ LOCALHOST = "127.0.0.1"
 
 
 class RayCrew:
-    """Actors of Ray: one a GPU; on a node without GPUs one with all its cores.
+    """Actors of Ray: one per GPU, or on a node without GPUs one with all its cores.
 
     Args:
         url: address of the lake, or a folder that every node sees.
@@ -98,13 +98,13 @@ class RayCrew:
         self._remove_token()
 
     def replace(self, worker: Worker) -> list[Worker]:
-        """An actor in place of one that died; none where its node is gone."""
+        """An actor in place of one that died; None if its node is gone."""
         assert isinstance(worker, RayWorker)
         alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
         return [self._start(worker.node, worker.options)] if worker.node in alive else []
 
     def join(self) -> list[Worker]:
-        """Actors on nodes that came in; looks every JOIN_S seconds."""
+        """Actors on nodes that joined; checks every JOIN_S seconds."""
         if self._nodes and time.monotonic() - self._looked < JOIN_S:
             return []
         self._looked = time.monotonic()
@@ -113,7 +113,7 @@ class RayCrew:
         return [self._start(node["NodeID"], options) for node in new for options in self._shares(node["Resources"])]
 
     def _shares(self, resources: dict[str, float]) -> list[dict[str, float]]:
-        """What each actor of a node gets of its cores and GPUs."""
+        """The share of a node's cores and GPUs for each actor."""
         n_cpus = int(resources.get("CPU", 0))
         n_cards = 0 if self._device == "cpu" else int(resources.get("GPU", 0))
         if n_cards:
@@ -182,7 +182,7 @@ class ActorScorer:
         self._arguments = (url, load, crisis_list)
 
     def model_rows(self) -> ModelRows | str:
-        """The model's rows, or the error that a user can mend."""
+        """The model's rows, or the error that a user can correct."""
         try:
             self._scorer = ShardScorer(*self._arguments)
             return self._scorer.model_rows()

@@ -1,4 +1,4 @@
-"""Score what a model has not scored in a lake: the steps of `risk-monitor lake score`."""
+"""Score the texts of a lake that a model has not scored: the steps of `risk-monitor lake score`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PASSES = 3  # lists of work; a later one has what other commands changed during 
 
 
 class LakeScored(NamedTuple):
-    """What `score_lake` did: the model's id and name, new scores, shards that were scored, and in how many seconds.
+    """The result of `score_lake`: model id and name, number of new scores and of scored shards, and seconds.
 
     The time begins when every worker has loaded the model.
     """

@@ -1,4 +1,4 @@
-"""Score one shard: what a worker of every engine does. Once the file of its scores exists, a shard is done."""
+"""Score one shard; workers of every engine use this. A shard is done once the file of its scores exists."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ModelRows(NamedTuple):
 
 
 class ShardResult(NamedTuple):
-    """What became of a shard: the number of its documents, of new scores, and the error that a user can mend."""
+    """The result for a shard: number of documents, number of new scores, and the error that a user can correct."""
 
     n_documents: int
     n_scored: int = 0
@@ -64,7 +64,10 @@ class ShardScorer:
         return ModelRows(self._scorer.model.model_id, tables)
 
     def score(self, shard: Shard, run_id: str) -> ShardResult:
-        """Score a shard, unless it is scored; a shard that another command has replaced is left to the next list."""
+        """Score a shard, unless it is scored.
+
+        A shard that another command replaced is left for the next work list.
+        """
         model_id = self._scorer.model.model_id
         try:
             if self._lake.storage.exists(derived_path("scores", model_id, shard)):

@@ -1,7 +1,7 @@
-"""Entries of an input folder that are no files of that folder: links that lead out of it, pipes, devices.
+"""Entries of an input folder that are not files of that folder: links out of it, pipes, devices.
 
-Whoever may put a file into an inbox could otherwise make a run read any file that the run's user may read, or wait
-for ever at a pipe or a file of the kernel.
+Otherwise a person who may write into an inbox could make a run read any file that its user may read, or wait for ever
+at a pipe or a file of the kernel.
 """
 
 from __future__ import annotations
