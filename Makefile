@@ -17,8 +17,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TOOL = $(PYTHON) -m venv $(VENV)/tools && $(VENV)/tools/bin/python -m pip --disable-pip-version-check install --quiet
 # One more process than cores, four at most: tests of killed runs and of pages wait a quarter of their time.
 TESTERS = $(shell $(BIN)/python -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
+# The tests of `quick` hardly wait, and a further process would import everything once more.
+CORES = $(shell $(BIN)/python -c 'import os; print(min(4, os.cpu_count() or 1))')
 # Without bytecode, which images of Python often switch off, each process compiles the program and the tests anew.
-PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TESTERS) --dist loadfile
+PYTEST = OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist loadfile --numprocesses
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .PHONY: help demo test quick lock sbom audit clean
@@ -33,11 +35,11 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-dev
 	@echo "==> test: pytest in $(TESTERS) processes"
-	@$(PYTEST)
+	@$(PYTEST) $(TESTERS)
 
 quick: $(VENV)/.installed-dev
-	@echo "==> quick: pytest without the slow and the browser tests"
-	@$(PYTEST) -m "not slow and not browser"
+	@echo "==> quick: pytest in $(CORES) processes, without the slow and the browser tests"
+	@$(PYTEST) $(CORES) -m "not slow and not browser"
 
 # These tools have an environment of their own, so that they change no package of the program's.
 lock: $(VENV)/.made

@@ -310,7 +310,8 @@ def command(
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of the draws of a replay or of --numbers.")] = DESIGN.seed,
     numbers: Annotated[
-        int | None, typer.Option(min=20, max=5000, help="Simulate so many people with a number beside their texts.")
+        int | None,
+        typer.Option(min=20, max=5000, help="Number of simulated people with a number beside their texts."),
     ] = None,
 ) -> None:
     """Measure the early-warning rules on known courses: detection, delay, false alarms, ERDE, latency-F1.

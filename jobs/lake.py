@@ -190,7 +190,9 @@ def compact(
         dt.datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="Months that ended before this day are closed (default: today)."),
     ] = None,
-    rows: Annotated[int, typer.Option(min=1, help="About so many documents in a merged shard.")] = MERGED_ROWS,
+    rows: Annotated[
+        int, typer.Option(min=1, help="Approximate number of documents in a merged shard.")
+    ] = MERGED_ROWS,
 ) -> None:
     """Merge the small shards of closed months, sum their days, and remove files that killed commands left."""
     of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder

@@ -72,7 +72,7 @@ def command(
     layers: Annotated[int, typer.Option(min=1, help="Decoder layers.")] = 6,
     mlp: Annotated[int, typer.Option(min=64, help="Inner size of the MLP; a multiple of 64.")] = 768,
     texts: Annotated[
-        int | None, typer.Option(min=60, help="Use only so many texts of each kind (for a try).")
+        int | None, typer.Option(min=60, help="Largest number of texts of each kind (for a try).")
     ] = None,
     base: Annotated[
         str | None, typer.Option(help='Tune this base ("embedded", a folder) instead of making a new one.')

@@ -54,7 +54,7 @@ def restore(source: Path, folder: Path) -> Database:
         folder: the folder to restore into; created if it is missing.
 
     Raises:
-        DataError: `source` is no backup, or a file of it is missing or was changed.
+        DataError: `source` is not a backup, or a file of it is missing or was changed.
         ConfigError: a file, or a part of an earlier database, exists in `folder`, or a file cannot be written.
         StoreError: the disk is full.
     """
@@ -116,7 +116,7 @@ def places(source: Path, folder: Path) -> Places:
     """Where the database of a backup and its key belong in a folder, by the settings in the backup.
 
     Raises:
-        DataError: `source` is no backup.
+        DataError: `source` is not a backup.
     """
     contents = _read_contents(source)
     given: dict[str, Any] = {"db": contents["database"]}

@@ -61,7 +61,7 @@ def command(
             "JSON lines (text, criteria, severity, kind, perhaps emotion)."
         ),
     ] = None,
-    texts: Annotated[int | None, typer.Option(min=6, help="Train on only so many texts an epoch.")] = None,
+    texts: Annotated[int | None, typer.Option(min=6, help="Largest number of texts per epoch.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     weights: Annotated[str, typer.Option(help="auto, nf4, or dense: NF4 values dequantised once.")] = "auto",
     seed: Annotated[

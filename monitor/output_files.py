@@ -1,8 +1,8 @@
 """The files of an output folder that this program wrote: only these are replaced or removed.
 
 A folder may hold files of other people: the pages of a web site, a study, the exports of another program. So each
-kind of output keeps a list of its own files in the folder, `.risk-monitor-KIND`, one name a line. A name is listed
-before its file is written, so a killed run leaves no file that the next run would take for somebody else's.
+kind of output keeps a list of its own files in the folder, `.risk-monitor-KIND`, with one name per line. A name is
+listed before its file is written, so a killed run leaves no file that the next run would take for somebody else's.
 """
 
 from __future__ import annotations

@@ -315,7 +315,7 @@ _WANTED = {  # prefix of pydantic's error type -> remedy
     "tuple_": "give a list, in [ ]",
     "too_short": "give at least one",
     "missing": "give both numbers",
-    "model_": "this is a table: its settings stand below a line of its own, its name in [ ]",
+    "model_": "this is a table: put its settings below a line with its name in [ ]",
 }
 
 

@@ -23,7 +23,7 @@ def read_gate(text: str) -> dict[str, float]:
     """Parse `macro_f1=0.90,ece=0.02` into limits by metric.
 
     Raises:
-        ConfigError: a metric is unknown or named twice, or a limit is no number or outside the metric's range.
+        ConfigError: a metric is unknown or named twice, or a limit is not a number or outside the metric's range.
     """
     limits: dict[str, float] = {}
     for part in text.split(","):

@@ -22,7 +22,7 @@ def list_inbox(inbox: Path) -> list[Path]:
     """The entries of an inbox, sorted.
 
     Raises:
-        DataError: the inbox is no folder, or cannot be read.
+        DataError: the inbox is not a folder, or cannot be read.
     """
     try:
         return sorted(inbox.iterdir())

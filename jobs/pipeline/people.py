@@ -37,7 +37,7 @@ def default_key(db: Database) -> Path:
     try:
         with db.reading() as con:
             lake = lake_folder(con)
-    except StoreError:  # whoever opens the database next says what is wrong with it, or brings it up to date
+    except StoreError:  # the next code that opens the database reports the fault, or brings it up to date
         return beside
     return beside if lake is None else default_key_file(lake)
 

@@ -21,9 +21,9 @@ class RunCounts:
         n_replaced: versions of documents that a changed row replaced.
         n_known_rejects: rejects whose rows an earlier run has rejected.
         n_skipped_files: files whose content an earlier run has read.
-        n_not_texts: entries of chats and surveys that are no texts of a person, and no rows.
+        n_not_texts: entries of chats and surveys that are not a person's text, and do not count as rows.
         n_measures: new numbers beside the texts.
-        n_bad_measures: values of measures that are no numbers, or contradict stored ones; they refuse no row.
+        n_bad_measures: values of measures that are not numbers, or contradict stored ones; their rows are kept.
         n_truncated: scored texts that were not read to their end.
         scoring_s: seconds of scoring, commits included.
         reasons: number of rejects for each `column: reason`.

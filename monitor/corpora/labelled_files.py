@@ -1,9 +1,9 @@
 """Rows of one labelled file of any kind, and the names that the file itself gives to integer labels.
 
 Kinds: `.txt` (`text;label` a line, split on the last `;`), `.csv` and `.tsv` (comma, semicolon or tab), `.jsonl`,
-`.json` (an array, columns as pandas writes them, or one object a line), `.parquet`, and `.arrow` as `datasets` saves
-it. Columns are called text and label, in any case. An integer label means nothing without names, which `datasets`
-writes into the metadata of a file as ClassLabel. We never assume an order.
+`.json` (an array, columns as pandas writes them, or one object per line), `.parquet`, and `.arrow` as `datasets`
+saves it. Columns are called text and label, in any case. An integer label means nothing without names, which
+`datasets` writes into the metadata of a file as ClassLabel. We never assume an order.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class MixtureSettings:
 
 
 def without_twins(split: Split, held_out: Iterable[Split | SymptomTexts]) -> tuple[Split, Counter[str]]:
-    """The rows whose twin key is in none of the held-out splits, one row a text, none with two labels.
+    """The rows whose twin key is in none of the held-out splits: one row per text, and no text with two labels.
 
     Returns:
         The rows that stay, and how many went for each of LEFT_OUT.

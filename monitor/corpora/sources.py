@@ -252,7 +252,7 @@ def read_columns(path: Path, **wanted: type) -> list[list[Any]]:
 
 
 def instruction_pairs(comments: Comments, random: np.random.Generator) -> list[tuple[str, str]]:
-    """(text, " emotion word") pairs for instruction tuning: one label a comment, as one of the six in 7 of 10 cases.
+    """(text, " emotion word") pairs for instruction tuning: one label per comment, in 7 of 10 cases one of the six.
 
     Half of the neutral comments are left out, so that the word "neutral" does not crowd out the others.
     """

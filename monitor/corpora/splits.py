@@ -1,10 +1,10 @@
 """Labelled texts for training and evaluation: a local folder or a hub id, as splits.
 
 A folder holds one file a split, `train`, `val` (or `validation`, `valid`, `dev`) and `test`, of a kind that
-labelled_files.py reads (`NAME-00000-of-00002.parquet` shards are joined). The splits may stand in a folder inside it,
-as clones of the hub have them (`data/`), or be folders themselves, as `datasets` saves them (`save_to_disk`). Labels
-are emotion names, or integers that the data set itself names: in the files' metadata, in a README.md as on the hub,
-or in a file labels.txt.
+labelled_files.py reads (`NAME-00000-of-00002.parquet` shards are joined). The splits may be in a subfolder, such as
+`data/` in clones of the hub, or be folders themselves, as `save_to_disk` of `datasets` writes them. Labels are
+emotion names, or integers that the data set itself names: in the files' metadata, in a README.md as on the hub, or in
+a file labels.txt.
 """
 
 from __future__ import annotations

@@ -199,8 +199,8 @@ def _fault(row: Any) -> str | None:
 def build(folders: Iterable[Path], out: Path = EMBEDDED_FOLDER) -> dict[str, SymptomTexts]:
     """Write the writers' files `written_HAND.jsonl` of some folders as one compressed file a split.
 
-    A text that stands twice (in all but case, spacing and marks) stays once, in the split that comes last of train,
-    validation, test. The counts in README.md of `out` are written anew.
+    A text that occurs twice (case, spacing and marks aside) is kept once: in test before validation, and in
+    validation before train. The counts in README.md of `out` are written anew.
 
     Raises:
         DataError: no such file, or a row is wrong.

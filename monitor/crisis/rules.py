@@ -139,7 +139,7 @@ def _speaker_before(context: Context) -> bool:
 
 
 def _quoted(phrases: PhraseList, normalised: Normalised, text: str, first: int, last: int) -> bool:
-    """Whether the match stands inside quotation marks of a paragraph, with a word of speech or art near them."""
+    """Whether the match is inside quotation marks of a paragraph, with a word of speech or art near them."""
     start, end = normalised.original(first, last)
     left = text[max(0, start - QUOTED) : start]
     opens = 0

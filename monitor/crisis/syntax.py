@@ -2,7 +2,7 @@
 
 A phrase is a row of words. `(a|b c)` stands for one of several, `[a]` or `[a|b]` may be missing, `*` is up to three
 words of the same sentence, `suicid*` is any word that starts so, `{name}` is one of the list's own groups of words. A
-light break (comma, line break) may stand between any two words, a sentence end may not.
+light break (comma, line break) is allowed between any two words, a sentence end is not.
 
 A pattern is a regular expression over normalised words, of a subset that cannot run away: no `*`, `+`, look-around
 or back-reference, repeats as `{0,20}`, and at most MAX_WAYS ways through it.

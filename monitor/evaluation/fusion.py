@@ -75,7 +75,7 @@ def compare(design: Design, shifts: Sequence[float], seed: int) -> Json:
     """Compare the rules of RULES for each shift of the number.
 
     Returns:
-        design; shifts: one object a shift, with `rules`: name -> limit, alarms and their rate with its exact
+        design; shifts: one object per shift, with `rules`: name -> limit, alarms and their rate with its exact
         interval, share found within 21 days with its exact interval, mean delay; and `gain`: name -> number of days
         by which its alerts come before those of the texts alone (mean over people, with a 95% interval by the normal
         approximation).

@@ -135,7 +135,7 @@ def _table(path: Path) -> pl.DataFrame:
     if missing:
         raise DataError(f"{path}: lacks {', '.join(missing)}; the columns are {', '.join(COLUMNS)}")
     if not table.height:
-        raise DataError(f"{path}: no row stands below the header; give {WHAT} of each outcome")
+        raise DataError(f"{path}: there is no row below the header; give {WHAT} of each outcome")
     return table
 
 

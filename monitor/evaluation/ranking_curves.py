@@ -13,8 +13,8 @@ def ranking_curve(
 ) -> list[tuple[float, float, float]]:
     """(false-positive rate, recall, precision) from the highest threshold to the lowest; [] if undefined.
 
-    The first point is (0, 0) with the precision of the second, because it calls no text positive. Of more than POINTS
-    thresholds the curve has those that are evenly spaced along the ROC curve.
+    The first point is (0, 0) with the precision of the second, because it calls no text positive. With more than
+    POINTS thresholds, the curve has a subset that is evenly spaced along the ROC curve.
 
     Args:
         positive: whether each text is of the class, shape (n,).

@@ -90,9 +90,9 @@ def replay(background: Scored, pools: Sequence[Pool], rules: AlertRules, design:
 
     Returns:
         design and rules; people: subjects of the background, used ones, and those left out by reason; pools: name,
-        is_low, n_texts, n_authors; false_alarms: one row a set of rules (SETS); arms: one row a pool, dose and set of
-        rules, the unmixed arm has pool ''; by_texts: the same by mixed texts within the days that count; predictive:
-        one row a low pool, dose, set of rules and incidence.
+        is_low, n_texts, n_authors; false_alarms: one row per set of rules (SETS); arms: one row per pool, dose and
+        set of rules, the unmixed arm has pool ''; by_texts: the same by mixed texts within the days that count;
+        predictive: one row per low pool, dose, set of rules and incidence.
 
     Raises:
         DataError: nobody in the background can be replayed; the message says why.

@@ -35,7 +35,7 @@ _IMPORT_ID = '{"ImportId"'  # begins the second row after Qualtrics' header
 
 
 class Header(NamedTuple):
-    """The header of a CSV file: its names as written, its delimiter, and where the values stand (None: arranged)."""
+    """The header of a CSV file: names as written, delimiter, and positions of the values (None: arranged)."""
 
     names: list[str]
     delimiter: str
@@ -137,7 +137,7 @@ class _CsvRows:
         return rows if len(rows) == self._single_lines and {*map(len, rows)} <= {0, self._n_names} else None
 
     def _add_rows(self, rows: list[list[str]], first: int, builder: BatchBuilder) -> None:
-        """Add the rows of consecutive lines, the first on line `first`; empty lines are no rows."""
+        """Add the rows of consecutive lines, the first on line `first`; empty lines do not count as rows."""
         places = self._header.places
         numbers = [number for number, fields in enumerate(rows, first) if fields]
         if places is None or any(len(where) > 1 for where in places.positions) or places.subject is not None:
@@ -280,7 +280,7 @@ def _header_lines(lines: Lines) -> list[Line]:
 def read_jsonl(
     path: Path, batch_rows: int, selection: Selection | None = None, stream: Stream | None = None
 ) -> Iterator[Batch]:
-    """Batches of a JSON-lines file (one object a line), also of `.gz`; empty lines are no rows. See `read_csv`.
+    """Batches of a JSON-lines file (one object per line), also of `.gz`; empty lines are skipped. See `read_csv`.
 
     Raises:
         DataError: the file is one JSON array, or not what its preset reads.

@@ -60,7 +60,7 @@ class DateRule:
 
     Attributes:
         formats: formats of `datetime.strptime`, tried in order, or EXCEL; empty: ISO 8601, epochs and `parse_date`.
-        day_first: whether 05/10/2026 is in October; None: it is no date.
+        day_first: whether 05/10/2026 is in October; None: it is not read as a date.
         zone: IANA name of the zone of times without an offset; None: UTC.
     """
 
@@ -97,7 +97,7 @@ def from_excel(days: float) -> dt.datetime:
     """The time of an Excel serial number (1900 system), to the millisecond.
 
     Raises:
-        ValueError: the number is no day from 1900 to 2100.
+        ValueError: the number is not a day from 1900 to 2100.
     """
     if not _EXCEL_DAYS[0] <= days < _EXCEL_DAYS[1]:
         raise ValueError(f"{days} is not an Excel date")

@@ -83,8 +83,8 @@ class Chunk:
         n_repeated: number of valid rows that repeat a document of this chunk.
         has_pseudonyms: whether its ids are pseudonyms; then its rejects contain nothing else of their rows.
         measures: numbers of the rows with a subject and a time; columns of MEASURE_SCHEMA.
-        bad_measures: values of measures that are no numbers, or contradict a stored one; columns of REJECT_SCHEMA.
-            They refuse no row, so they are counted apart from `rejects`.
+        bad_measures: values of measures that are not numbers, or contradict a stored one; columns of REJECT_SCHEMA.
+            Their rows are kept, so they are counted apart from `rejects`.
         n_not_texts: number of entries that do not count as rows, because they are not a person's text, or are numbers
             without a text.
         n_bytes: upper bound of its memory; strings of rejected rows stay allocated, too.

@@ -128,10 +128,10 @@ def read_workbook(path: Path, parts: Mapping[str, str]) -> Workbook:
 
 
 def read_cells(path: Path, part: str) -> Cells:
-    """Where the values of a sheet stand.
+    """Find the positions of the values of a sheet.
 
     Raises:
-        DataError: the part is missing or is no XML, or says where a cell stands in a way that no program does.
+        DataError: the part is missing, is not XML, or gives a cell's position in a form that no program writes.
     """
     if not part:
         raise _unreadable(path, "the sheet has no part")

@@ -62,7 +62,7 @@ class Inspection:
             may stay open).
         n_taken: rows of the sample that the settings take.
         n_rejected: rows that they reject.
-        n_not_texts: entries that are no texts of a person.
+        n_not_texts: number of entries that are not a person's text.
         reasons: number of rejects by `column: reason`.
         refused: why the file as a whole would be refused, if it would.
     """

@@ -127,7 +127,7 @@ def kind_of(path: Path, feed: Feed | None) -> str:
     """The kind of a file by the ending of its name, if its first bytes do not contradict it.
 
     Raises:
-        DataError: it is no file, of no kind that is read, or not what its name says.
+        DataError: it is not a file, not of a kind that is read, or not what its name says.
     """
     require_file(path)
     endings, name = ENDINGS, path.name.lower()

@@ -23,13 +23,13 @@ MEASURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 
 
 def find_measures(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The numbers of rows with a subject and a time, and the values that are no numbers; `7,5` is 7.5.
+    """The numbers of rows with a subject and a time, and the values that are not numbers; `7,5` is 7.5.
 
     Empty values, and words for missing ones, are neither. A row whose text is missing or refused has measures all the
     same.
 
     Returns:
-        columns of MEASURE_SCHEMA; of the values that are no numbers also `given`.
+        two frames with the columns of MEASURE_SCHEMA; the second one also has `given`.
     """
     names = [name for name in rows.columns if name.startswith(MEASURE_PREFIX)]
     known = rows.filter(pl.col("column").is_null() | pl.col("column").is_in(["text", "doc_id"]))

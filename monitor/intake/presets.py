@@ -1,7 +1,7 @@
 """Exports of well-known programs: their structure, and which part is a person's text.
 
 A preset names the columns (or keys) of an export. `arrange` changes one row where a column alone does not say it: it
-returns None for an entry that is no text of a person, such as a call, a picture or "joined the channel".
+returns None for an entry that is not a person's text, such as a call, a picture or "joined the channel".
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Preset:
         arrange: changes a row, or returns None if no person wrote it.
         items: paths to the arrays of a JSON file that hold the entries; "*" is each element of an array.
         members: groups of patterns of the files of a .zip that hold the entries. All files of the first group that
-            names one are read, so names that stand side by side in an export are of one group.
+            names one are read, so names that occur together in an export belong to one group.
         one_person: the export is of one person, and its entries do not name that person.
         own_names: names of files that the program gives to everybody's export.
         local_order: the order of day and month depends on the language of the person who exported it.
@@ -79,7 +79,7 @@ def _reddit(row: Row) -> Row:
 
 
 def _twitter(row: Row) -> Row | None:
-    """A tweet stands in a key `tweet`; a retweet is somebody else's text."""
+    """A tweet is in the key `tweet`; a retweet is somebody else's text."""
     tweet = row["tweet"] if isinstance(row.get("tweet"), dict) else row
     text = _text(tweet.get("full_text")) or _text(tweet.get("text"))
     if text.startswith("RT @") or isinstance(tweet.get("retweeted_status"), dict):
@@ -137,7 +137,7 @@ def _telegram(row: Row) -> Row | None:
 
 
 def _dayone(row: Row) -> Row | None:
-    """Day One escapes marks of Markdown, and stands pictures as links into the text."""
+    """Day One escapes marks of Markdown, and puts pictures into the text as links."""
     text = row.get("text")
     if isinstance(text, str):
         text = re.sub(r"!\[\]\(dayone-moment:[^)]*\)", "", text)

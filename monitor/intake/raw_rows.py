@@ -52,7 +52,7 @@ class Batch:
         rows: the rows; a measure has a column more, named by `measure_column`.
         faults: refused rows.
         dates: how the rows write their times.
-        n_not_texts: number of entries that no person wrote as a text (calls, pictures, joins); they are no rows.
+        n_not_texts: number of entries that are not a person's text (calls, pictures, joins) and do not count as rows.
     """
 
     rows: pl.DataFrame
@@ -168,7 +168,7 @@ class BatchBuilder:
         self._faults.append(Fault(line.number, column, reason, line.text[:MAX_RAW_CHARACTERS].rstrip("\r\n")))
 
     def skip(self) -> None:
-        """Count an entry that is no text of a person."""
+        """Count an entry that is not a person's text."""
         self._n_not_texts += 1
 
     def rows_left(self, batch_rows: int) -> int:

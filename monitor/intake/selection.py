@@ -67,7 +67,7 @@ class Selection:
         """The positions of the values in a table with this header, in which upper and lower case are the same.
 
         Raises:
-            DataError: a column is missing or stands there twice, or several could hold the text.
+            DataError: a column is missing or occurs twice, or several could hold the text.
         """
         names = [normal(name) for name in header]
         chosen = {column: self._choose(column, names, header) for column in ("subject_id", *_OPTIONAL, "posted_at")}

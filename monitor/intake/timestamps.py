@@ -22,7 +22,7 @@ _FIRST_SECONDS, _FIRST_MILLISECONDS, _END = 1e8, 1e11, 1e14  # March 1973, in se
 
 
 def parse_times(values: pl.Series, rule: DateRule = ISO_ONLY) -> pl.Series:
-    """UTC times, shape (n,) -> (n,); null if a value is missing, is no time, or lies outside of YEARS.
+    """UTC times, shape (n,) -> (n,); null if a value is missing, is not a time, or is outside of YEARS.
 
     Strings are ISO 8601, epoch seconds or milliseconds, or dates that `parse_date` reads. ISO 8601 is a date, or a
     date and a time; an offset is applied, and without one the time is of the rule's zone. Numbers are epochs, but

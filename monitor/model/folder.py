@@ -211,7 +211,7 @@ def open_folder(path: Path) -> ModelFolder:
     """Read the manifest of a model folder.
 
     Raises:
-        ModelError: it is no model folder, monitor.json is wrong, or the base or adapter it names is missing.
+        ModelError: it is not a model folder, monitor.json is wrong, or the base or adapter it names is missing.
     """
     source = path / MANIFEST
     if not source.is_file():

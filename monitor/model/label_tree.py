@@ -50,7 +50,7 @@ class LabelTree:
     def log_likelihoods(
         self, first_logits: npt.NDArray[np.floating], step_log_probs: npt.NDArray[np.floating]
     ) -> npt.NDArray[np.float64]:
-        """Log-likelihood of each label, up to one constant a text.
+        """Log-likelihood of each label, up to one constant per text.
 
         Args:
             first_logits: (n, f) logits of `first_ids` at the prompt's last token.

@@ -41,7 +41,7 @@ _PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """What stands before and after a text, the words that name each emotion, and the symptoms question, if any.
+    """The text before and after a text, the words that name each emotion, and the symptoms question, if any.
 
     `again` is the text between an answer and the next example's text in a few-shot prompt; None repeats `before`.
 

@@ -23,7 +23,7 @@ def sentence_spans(text: str) -> Iterator[Span]:
     """First and last character (exclusive) of each sentence, in order; every character is in exactly one.
 
     White space belongs to the sentence before it. A line break ends a sentence, unless the line is long and the next
-    one goes on in lower case. A text without punctuation is one sentence a line. The time is linear in the length.
+    one goes on in lower case. A text without punctuation has one sentence per line. The time is linear in the length.
     """
     first = 0
     for start, end in _lines(text):

@@ -27,12 +27,12 @@ class SymptomsQuestion:
 
     Attributes:
         after: text between the emotion answer's place and the symptoms answer's place.
-        words: one word a criterion.
+        words: one word per criterion.
         none: the word that every other is compared with.
         any: the word for "shows some criterion"; None takes the largest answer to a criterion instead.
 
     Raises:
-        ConfigError: a criterion has no word or is unknown, or a word is not text or stands twice.
+        ConfigError: a criterion has no word or is unknown, or a word is not text or occurs twice.
     """
 
     after: str

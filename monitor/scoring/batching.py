@@ -75,7 +75,7 @@ def plan_batches(lengths: npt.ArrayLike, max_tokens: int) -> list[npt.NDArray[np
         max_tokens: the budget of a batch, in tokens.
 
     Returns:
-        Indices into `lengths`, one array a batch, each index in exactly one of them.
+        Indices into `lengths`, one array per batch; each index is in exactly one of them.
     """
     tokens = np.asarray(lengths, dtype=np.int64)
     order = np.argsort(-tokens, kind="stable")

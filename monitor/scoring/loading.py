@@ -91,7 +91,7 @@ def load_model(
 
     Raises:
         ModelError: the model is not found, damaged, or its parts do not belong together.
-        ConfigError: a limit has an unknown name or is no probability.
+        ConfigError: a limit has an unknown name or is not a probability.
     """
     path = find_folder(name)
     with damage_named(path):

@@ -61,8 +61,9 @@ class Sentences:
 def cut_sentences(texts: Sequence[str], spans: npt.NDArray[np.int64], encode: Encode, limit: int) -> Sentences:
     """The sentences of pieces with several sentences; pieces of at most ONE_LOOK tokens are skipped.
 
-    A model answers for a passage as a whole. After seventy cheerful words two dark sentences count half, and after a
-    hundred and fifty they have no effect. Scored alone, each sentence has its full effect.
+    A model answers for a passage as a whole. Seventy cheerful words before two dark sentences halve P(high risk), and
+    after a hundred and fifty words the dark sentences have no effect. Scored alone, each sentence has its full
+    effect.
 
     Args:
         texts: the text of each piece, whole.

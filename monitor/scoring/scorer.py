@@ -186,7 +186,7 @@ class LabelScorer:
         return emotions, calibration.probabilities(with_any(run.symptoms))
 
     def log_likelihoods(self, texts: Sequence[str]) -> Floats:
-        """Log-likelihood of each emotion's label, up to one constant a text, not calibrated; (n, 6).
+        """Log-likelihood of each emotion's label, up to one constant per text, not calibrated; (n, 6).
 
         A text is cut to `max_text_tokens`, here, in `symptom_logits` and in `answers`.
         """

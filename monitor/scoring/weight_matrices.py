@@ -45,7 +45,7 @@ def _compiles(device: torch.device) -> bool:
 
 @dataclass(frozen=True)
 class Nf4:
-    """A matrix in NF4: two 4-bit codes a byte, one scale a block of values.
+    """A matrix in NF4: two 4-bit codes per byte, one scale per block of values.
 
     Attributes:
         packed: (values / 2,) uint8, the earlier value in the high half.

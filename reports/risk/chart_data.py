@@ -28,7 +28,7 @@ def trend(series: Series, first_day: dt.date, missing: Sequence[dt.date], words:
     hi, n_7, n_subjects_7 and each of LEVELS (mean probabilities); share_28; stretch, which numbers the runs of 7-day
     values without a gap (lines end there), and alone: whether neither the day before nor the day after has one.
 
-    A mean over 7 or 28 days is left out until so many days have passed since the first text.
+    A mean over 7 or 28 days is left out until 7 or 28 days have passed since the first text.
     """
     ends = series.week.filter(~pl.col("day").is_in(series.weeks["day"].implode()))
     sevens = pl.concat([ends, series.weeks.filter(~pl.col("withheld")).select(ends.columns)], how="vertical_relaxed")

@@ -251,7 +251,7 @@ class Inputs:
         )
 
     def no_texts(self, days: int) -> str:
-        """The sentence for a figure over so many days to as_of in which nobody wrote."""
+        """The sentence for a figure over `days` days up to as_of in which nobody wrote."""
         words = self.words
         return words("No texts in the {days} to {day}.", days=words.count(days, "day"), day=words.day(self.as_of))
 
@@ -284,7 +284,7 @@ class Inputs:
         return self.codes.get(subject_id, "–")
 
     def name(self, subject_id: str) -> str:
-        """What stands beside the code: the name in the roster, the id with show_subjects, or nothing."""
+        """The text beside the code: the name in the roster, the id with show_subjects, or nothing."""
         return self.names.get(subject_id) or (subject_id if self.options.show_subjects else "")
 
     def label(self, subject_id: str) -> str:

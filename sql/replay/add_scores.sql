@@ -1,5 +1,5 @@
 -- name: add_scores
--- purpose: give each row of the frame `timelines` the scores (the frame source_scores) of the text that stands there
+-- purpose: give each row of the frame `timelines` the scores (the frame source_scores) of the text in that place
 -- grain: one new row of scores per row of timelines
 -- frame: none
 -- params: none

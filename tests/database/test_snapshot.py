@@ -94,6 +94,7 @@ def test_open_snapshot_stays_while_the_next_replaces_it(db: Path, tmp_path: Path
     assert run_query(Database(out), "SELECT count(*) FROM scores").rows == [(10,)]
 
 
+@pytest.mark.slow
 def test_parquet_is_written_by_month_and_old_months_removed(db: Path, tmp_path: Path) -> None:
     out = publish(Database(db), tmp_path / "out", parquet=True)
     files = sorted(out.parent.glob("*.parquet"))

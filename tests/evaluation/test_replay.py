@@ -78,6 +78,7 @@ def test_in_order_a_timeline_has_one_author_from_the_first_text_on(background: S
     assert drawn["author"].n_unique() > 1
 
 
+@pytest.mark.slow
 def test_the_rules_find_the_low_pool_and_not_the_control(background: Scored, pools: list[Pool]) -> None:
     found = replay.replay(background, pools, AlertRules(), DESIGN, fake_feed.MODEL)
     assert found["people"] == {

@@ -99,7 +99,13 @@ ARRAYS: dict[str, pa.Array] = {
 }
 
 
-@pytest.mark.parametrize("column", ["subject_id", "posted_at", "text", "doc_id", "source", "sleep"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        "posted_at",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("subject_id", "text", "doc_id", "source", "sleep")),
+    ],
+)
 def test_a_parquet_column_of_any_type_is_read_or_refused_in_one_line(tmp_path: Path, column: str) -> None:
     plain = {"subject_id": ["a", "b", "c"], "posted_at": [DAY] * 3, "text": ["x", "y", "z"]}
     plain |= {"doc_id": ["1", "2", "3"], "source": ["s"] * 3, "sleep": ["1", "2", "3"]}

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -23,6 +24,8 @@ from tests.support import forked
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.rows import database
+
+slow = partial(pytest.param, marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +82,11 @@ def kept(tmp_path: Path) -> Callable[[str], Path]:
     ("text", "place", "key"),
     [
         ('db = "data/risk.duckdb"\n', "data/risk.duckdb", "data/risk.duckdb.key"),
-        ('\ufeffdb = "data/risk.duckdb"\n', "data/risk.duckdb", "data/risk.duckdb.key"),
-        ("threshold = 0.4\n", "risk-monitor.duckdb", "risk-monitor.duckdb.key"),
-        ('db = "./a/../risk.duckdb"\nkey_file = "keys/k"\n', "risk.duckdb", "keys/k"),
+        slow('\ufeffdb = "data/risk.duckdb"\n', "data/risk.duckdb", "data/risk.duckdb.key"),
+        slow("threshold = 0.4\n", "risk-monitor.duckdb", "risk-monitor.duckdb.key"),
+        slow('db = "./a/../risk.duckdb"\nkey_file = "keys/k"\n', "risk.duckdb", "keys/k"),
         ('db = "/elsewhere/risk.duckdb"\n', "old.duckdb", "old.duckdb.key"),
-        ('db = "../risk.duckdb"\nkey_file = "/keys/k"\n', "old.duckdb", "/keys/k"),
+        slow('db = "../risk.duckdb"\nkey_file = "/keys/k"\n', "old.duckdb", "/keys/k"),
     ],
 )
 def test_a_database_is_restored_to_where_the_restored_settings_say(

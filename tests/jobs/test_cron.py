@@ -102,6 +102,7 @@ def test_a_wrong_schedule_is_one_clear_line(expression: str, words: str) -> None
     assert expression in str(caught.value)
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     zone=st.sampled_from(["Asia/Taipei", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "UTC"]),

@@ -61,5 +61,5 @@ def test_a_folder_is_refused_with_a_remedy(tmp_path: Path, what: str) -> None:
 
 def test_a_table_of_outcomes_without_a_row_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "o.csv").write_text("subject_id,date,name,value\n")
-    with pytest.raises(DataError, match="no row stands below the header; give a CSV with"):
+    with pytest.raises(DataError, match="there is no row below the header; give a CSV with"):
         read_outcomes(tmp_path / "o.csv", "phq9>=10")

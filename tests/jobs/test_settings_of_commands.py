@@ -122,6 +122,7 @@ def test_a_command_opens_the_model_of_the_night(night: Path, asked: Asked, call:
     assert asked == [CHOICE]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["score", "explain", "lake score"])
 def test_an_option_wins_over_the_file(night: Path, asked: Asked, name: str) -> None:
     ended_well(f"{CALLS[name]} --model mine --device auto")

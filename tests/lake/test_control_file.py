@@ -91,6 +91,7 @@ def test_a_file_that_cannot_be_read_is_no_proof(lake: Lake) -> None:
         forget_in_lake(lake.url, "s1", Path(f"{lake.storage.root}.key"), None)
 
 
+@pytest.mark.slow
 def test_the_key_of_a_control_file_is_that_of_its_lake(lake: Lake, tmp_path: Path) -> None:
     db = control(lake.storage.root, tmp_path / "anywhere.duckdb")
     assert default_key(db) == tmp_path / "lake.key"

@@ -379,6 +379,7 @@ def test_what_changed_since_last_week_is_named(case: Inputs) -> None:
     assert [subject for subject, _ in news.fell] == ["easing"]
 
 
+@pytest.mark.slow
 def test_texts_are_quoted_once_escaped_and_with_the_crisis_wording_marked(
     con: duckdb.DuckDBPyConnection, case: Inputs
 ) -> None:
