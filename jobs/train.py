@@ -152,7 +152,7 @@ def _best(result: TrainResult) -> str:
         return f"validation {measured}: no step was better than the adapter it began with, which is kept"
     before = {"macro-F1": "macro_f1", "symptoms AUROC": "symptoms_auroc"}
     began = " and ".join(f"{name} {result.before[key]:.4f}" for name, key in before.items() if key in result.before)
-    return f"best validation {measured} at step {result.best_step:,}; before training {began}"
+    return f"best validation {measured} at step {result.best_step:,}; it began with {began}"
 
 
 def _reporter(console: Console) -> Callable[[dict[str, float]], None]:

@@ -58,8 +58,7 @@ def fit_answers(
     )
     if fitted is None:
         note(
-            "validation cannot determine a temperature, because all answers are right or no better than chance: "
-            "1 is kept"
+            "validation cannot tell a temperature, for its answers are all right or no better than chance: 1 is kept"
         )
     calibration = Calibration(*(round(value, 4) for value in fitted or Calibration()))
     if prepared.symptoms is None:

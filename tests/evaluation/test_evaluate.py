@@ -207,7 +207,7 @@ def test_several_models_are_compared_and_a_repeated_one_is_left_out(done: Evalua
     words = [word for model in models for word in ("--model", str(model))]
     options = ["--ways", "zero_shot,fine_tuned", "--resamples", "10", "--db", str(tmp_path / "risk.duckdb")]
     printed = run("evaluate", "--data", str(done.data), "--out", str(tmp_path / "out"), *words, *options)
-    assert f"model {models[2]} is {done.model} again, and left out" in printed
+    assert f"model {models[2]} is the same as {done.model}, and left out" in printed
     found = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert [model["name"] for model in found["models"]] == ["model", "base"]
     assert len({method["id"] for method in found["methods"]}) == len(found["methods"]) == 2 + 3 + 3
