@@ -12,7 +12,7 @@ SELECT * EXCLUDE (owner) REPLACE (
             THEN coalesce('forgotten-' || (SELECT left(min(sha256), 12) FROM old.files WHERE path = r.file), 'forgotten')
         ELSE file
     END AS file,
-    CASE WHEN regexp_matches(reason, $names) THEN 'left out, because it held an id that was forgotten' ELSE reason END AS reason,
+    CASE WHEN regexp_matches(reason, $names) THEN 'left out, for it held an id that was forgotten' ELSE reason END AS reason,
     CASE
         WHEN rejected_at < CAST($before AS TIMESTAMP) OR (len(CAST($subjects AS VARCHAR[])) > 0 AND owner IS NULL) THEN NULL
         ELSE raw

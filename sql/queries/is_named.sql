@@ -1,7 +1,6 @@
 -- name: is_named
 -- purpose: whether one of some ids occurs in a reject, a message, or the name of an input file; the folders of a file
-are
---          not looked at, because the name of a folder is nobody's id
+--          are not looked at, because the name of a folder is nobody's id
 -- grain: one row
 -- frame: none
 -- params: subjects, names

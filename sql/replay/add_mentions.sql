@@ -1,6 +1,6 @@
 -- name: add_mentions
 -- purpose: give each row of the frame `timelines` the crisis wording (the frame source_mentions) of the text in that
-place
+--          place
 -- grain: one new row of mentions per row of timelines and passage
 -- frame: none
 -- params: none
