@@ -7,6 +7,8 @@ SUBJECT is the id in the feed, or its pseudonym in the database.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -31,7 +33,7 @@ from monitor.database.snapshot import publish, snapshot_files
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
 from monitor.intake.archives import left_unpacked
-from monitor.intake.feeds import feed_files, feed_finder
+from monitor.intake.feeds import closed_folders, feed_files, feed_finder
 from monitor.intake.identity import clean_ids, look_alike_form
 from monitor.output_files import is_listed
 from monitor.privacy.agreement import open_key, read_fingerprint
@@ -45,6 +47,8 @@ from monitor.privacy.forgetting import (
 )
 from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file
 from monitor.settings import Settings
+
+RAW_SUBJECT = re.compile(r'\{"subject_id": ("(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")')  # `raw` may be cut short
 
 
 def forget_subject(db: Database, subject: str, settings: Settings | None) -> None:
@@ -80,14 +84,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         if path != db.file and not is_listed(path):
             print_warning(f"{path} was not written by risk-monitor, and holds traces of this subject; look at it")
     _name_look_alikes(alike)
-    if not comparable:
-        print_warning(
-            "the key of this database is missing, so your input files were not searched for this subject; check them"
-        )
-    for path in _input_files_of(db, settings, set(names), pseudonyms) if comparable else ():
-        print_warning(
-            f"{path} is your file and still names this subject; remove the rows, or the next run reads them again"
-        )
+    _name_input_files(db, settings, set(names), pseudonyms, comparable=comparable)
     for path in left_unpacked():
         print_warning(f"{path} was left by a run that was killed, and may hold texts of this subject; remove it")
     if left:
@@ -198,34 +195,77 @@ def _print_result(done: Forgotten, files: Sequence[Path], settings: Settings | N
         print_note("without settings only the database was searched: no snapshot, no report, no inbox")
 
 
+def _name_input_files(
+    db: Database, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None, *, comparable: bool
+) -> None:
+    """Name the input files that still name the subject, and what of them was not searched."""
+    if not comparable:
+        print_warning(
+            "the key of this database is missing, so your input files were not searched for this subject; check them"
+        )
+        return
+    naming, unread = _input_files_of(db, settings, names, pseudonyms)
+    for path in naming:
+        print_warning(
+            f"{path} is your file and still names this subject; remove the rows, or the next run reads them again"
+        )
+    for path in unread:
+        print_warning(f"{path} cannot be read; check yourself whether it names this subject")
+
+
 def _input_files_of(
     db: Database, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None
-) -> list[Path]:
-    """The input files (in the inbox or in the manifest) with rows of a subject with one of these names."""
-    with db.reading() as con:
-        files = {Path(file.path) for file in store.files_read(con)}
-    if settings is not None and settings.inbox.is_dir():
-        files |= {path for path in settings.inbox.iterdir() if documents.is_input(path)}
-        files |= {path for feed in settings.feeds for path in feed_files(feed, settings.inbox)}
+) -> tuple[list[Path], list[Path]]:
+    """The input files that name a subject by one of these names, and what of them cannot be read to its end."""
+    files, unread = _input_files(db, settings)
     feed_of = feed_finder(settings.feeds, settings.inbox) if settings else None
-    matches = []
+    ids, matches = settings.ids if settings else None, []
     with progress("searching your input files", "files", len(files)) as advance:
-        for path in sorted(path for path in files if path.is_file()):
+        for path in files:
             try:
-                if any(
-                    not names.isdisjoint(chunk.documents["subject_id"])
-                    for chunk in documents.read_documents(
-                        path,
-                        pseudonyms=pseudonyms,
-                        ids=settings.ids if settings else None,
-                        feed=feed_of(path) if feed_of else None,
-                    )
-                ):
+                feed = feed_of(path) if feed_of else None
+                chunks = documents.read_documents(path, pseudonyms=pseudonyms, ids=ids, feed=feed)
+                if any(not names.isdisjoint(_subjects_of(chunk)) for chunk in chunks):
                     matches.append(path)
             except (ConfigError, DataError):  # or two feeds name it
-                print_warning(f"{path} cannot be read; check yourself whether it names this subject")
+                unread.append(path)
             advance(1)
-    return matches
+    return matches, unread
+
+
+def _subjects_of(chunk: documents.Chunk) -> set[str]:
+    """The subjects of a chunk's rows, also of those that were rejected, as far as they are known."""
+    frames = (chunk.documents, chunk.replaced, chunk.measures)
+    raws = (raw for frame in (chunk.rejects, chunk.bad_measures) for raw in frame["raw"].drop_nulls())
+    rejected = {json.loads(match[1], strict=False) for match in map(RAW_SUBJECT.match, raws) if match}
+    return rejected.union(*(frame["subject_id"] for frame in frames))
+
+
+def _input_files(db: Database, settings: Settings | None) -> tuple[list[Path], list[Path]]:
+    """The files of the inbox and of the manifest, sorted, and those, and folders, where this user may not look."""
+    with db.reading() as con:
+        read = {Path(file.path) for file in store.files_read(con)}
+    files, unread, gone = set[Path](), [], 0
+    if settings is not None:
+        try:
+            files = {path for path in settings.inbox.iterdir() if documents.is_input(path)}
+            files |= {path for feed in settings.feeds for path in feed_files(feed, settings.inbox)}
+            unread += closed_folders(settings.feeds, settings.inbox)
+        except (FileNotFoundError, NotADirectoryError):  # there is no inbox
+            pass
+        except OSError:
+            unread.append(settings.inbox)
+    for path in read - files:
+        try:
+            if path.is_file():
+                files.add(path)
+            elif path.is_absolute():  # else a name that `forget` has removed
+                gone += 1
+        except OSError:
+            unread.append(path)
+    if gone:
+        print_note(f"{gone:,} of the files that were read are not where they were, and were not searched")
+    return sorted(path for path in files if path.is_file()), unread
 
 
 def command(

@@ -187,7 +187,9 @@ def read_sql(given: str) -> str:
             require_regular(Path(given))
             return Path(given).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"{given}: cannot read this SQL file ({error.strerror})") from error
+        raise DataError(
+            f"{given}: cannot read this SQL file ({error.strerror}); name one that you may read"
+        ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{given}: this SQL is not UTF-8") from error
     return given

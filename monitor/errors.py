@@ -16,6 +16,8 @@ from errno import EDQUOT, EFBIG, ENOSPC
 
 DISK_FULL = "the disk is full, or this user's quota is used up; make room and run again, committed rows are kept"
 
+LET_IN = "let this user in there, or name another place"
+
 
 class MonitorError(Exception):
     """Base of every error that a user can correct."""

@@ -250,7 +250,9 @@ def _read(config: Path) -> dict[str, Any]:
         require_regular(config, ConfigError)
         given = tomllib.loads(config.read_text(encoding="utf-8-sig"))  # Windows' Notepad begins files with a mark
     except OSError as error:
-        raise ConfigError(f"{config}: cannot read this settings file ({error.strerror})") from error
+        raise ConfigError(
+            f"{config}: cannot read this settings file ({error.strerror}); name one that this user may read"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{config}: not TOML, which is UTF-8; save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:

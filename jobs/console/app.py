@@ -17,7 +17,7 @@ from rich.text import Text
 from jobs.console import streams
 from jobs.console.interrupts import Stopped
 from jobs.console.progress import print_line, print_note, without_control_characters
-from monitor.errors import ConfigError, MonitorError, cannot_write
+from monitor.errors import LET_IN, ConfigError, MonitorError, cannot_write
 
 USER_ERROR = 2
 GATE_FIRED = 3
@@ -105,6 +105,8 @@ def exit_with_code(call: Callable[[], object]) -> None:
     except Exception as error:
         if isinstance(error, OSError) and error.errno in ONLY_WRITING:
             _exit_with_error(str(cannot_write(str(error.filename or "the output"), error)))
+        if isinstance(error, PermissionError) and error.filename is not None:
+            _exit_with_error(f"{error.filename}: {str(error.strerror).lower()}; {LET_IN}")
         if not sys.stderr.isatty():
             sys.excepthook = print_without_messages
         raise

@@ -10,7 +10,7 @@ from pathlib import Path
 from jobs.console.progress import print_note, print_warning
 from monitor.errors import DataError
 from monitor.intake import documents
-from monitor.intake.feeds import Feed, feed_files
+from monitor.intake.feeds import Feed, closed_folders, feed_files
 from monitor.intake.unsafe_entries import reason_to_refuse
 
 UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart"}
@@ -28,7 +28,8 @@ def list_inbox(inbox: Path) -> list[Path]:
         return sorted(inbox.iterdir())
     except OSError as error:
         raise DataError(
-            f"{inbox}: cannot read the inbox ({error.strerror}); make this folder, or name another in the settings"
+            f"{inbox}: cannot read the inbox ({error.strerror}); make this folder and let this user read it, or name "
+            "another in the settings"
         ) from error
 
 
@@ -64,7 +65,8 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     A file is still being written if its name ends so (UNFINISHED), or if it changed within the last settle_s seconds
     and changes again within the next settle_s seconds. It is left for the next run, and a line says so. A line also
     names files of other types, broken links, and subfolders with files that no feed names. Hidden files are skipped
-    silently.
+    silently. A subfolder that a feed names, and that this user may not look into, stands among the files,
+    so that the run refuses it as a file that cannot be read.
 
     Raises:
         DataError: as `list_inbox`.
@@ -80,9 +82,10 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     growing = _growing(files, settle_s)
     _print_names(unfinished + growing, "still being written, left for the next run")
     _print_names(other, f"not read, because the ending is none of {', '.join(documents.ENDINGS)}")
-    folders = [path for path in entries if path.is_dir() and _has_unread(path, named)]
+    closed = [path for path in closed_folders(feeds, inbox) if not _is_hidden(path, inbox)]
+    folders = [path for path in entries if path.is_dir() and path not in closed and _has_unread(path, named)]
     _print_names(folders, SUBFOLDERS)
-    return [path for path in files if path not in growing]
+    return [path for path in files if path not in growing] + closed
 
 
 def _is_hidden(path: Path, inbox: Path) -> bool:
@@ -90,10 +93,13 @@ def _is_hidden(path: Path, inbox: Path) -> bool:
 
 
 def _has_unread(folder: Path, named: set[Path]) -> bool:
-    """Whether a folder, or one in it, has an input file that no feed names."""
+    """Whether a folder, or one in it, has an input file that no feed names, as far as this user may look."""
     if folder.name.startswith("."):
         return False
-    return any(documents.is_input(path) and path not in named for path in folder.rglob("*"))
+    try:
+        return any(documents.is_input(path) and path not in named for path in folder.rglob("*"))
+    except PermissionError:
+        return False
 
 
 def _growing(files: list[Path], settle_s: float) -> list[Path]:
@@ -111,11 +117,15 @@ def sha256_of(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
+    if path.is_dir():
+        raise DataError(
+            f"{path}: this user may not look into this folder, and a feed names it; let the user in there"
+        )
     try:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path}: cannot read this file ({error.strerror})") from error
+        raise DataError(f"{path}: cannot read this file ({error.strerror}); let this user read it") from error
 
 
 def size_and_mtime(path: Path) -> tuple[int, float] | None:

@@ -24,7 +24,7 @@ from monitor.database.lake_views import allow_lake, opened_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import check_schema, make_empty, migrate
 from monitor.database.writer_gate import POLL_S, Gate
-from monitor.errors import BusyError, MonitorError, StoreError
+from monitor.errors import LET_IN, BusyError, MonitorError, StoreError
 
 READ_WAIT_S = 10.0
 MAX_NAME_BYTES = 220  # the longest name beside it is .NAME.key.PID.new
@@ -205,7 +205,9 @@ class Database:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise StoreError(f"{path.parent}: cannot make this folder ({error.strerror})") from error
+                raise StoreError(
+                    f"{path.parent}: cannot make this folder ({error.strerror}); name another"
+                ) from error
 
 
 def logs(path: Path) -> list[Path]:
@@ -233,9 +235,11 @@ def _follow_links(path: Path) -> Path:
     _check_name(path)
     try:
         target = path.resolve() if path.is_symlink() else path
+        return path if target.exists() and not target.is_file() else target
+    except PermissionError as error:
+        raise StoreError(f"{path}: {str(error.strerror).lower()}; {LET_IN}") from error
     except (OSError, RuntimeError) as error:
         raise StoreError(f"{path}: a link that leads in a circle; name a database file") from error
-    return path if target.exists() and not target.is_file() else target
 
 
 def _check_name(path: Path) -> None:
@@ -259,7 +263,7 @@ def _check_file_type(path: Path) -> None:
         with path.open("rb") as stream:
             head = stream.read(12)
     except OSError as error:
-        raise StoreError(f"{path}: cannot read this file ({error.strerror})") from error
+        raise StoreError(f"{path}: cannot read this file ({error.strerror}); let this user read it") from error
     if head[8:] != b"DUCK":
         what = "not a DuckDB database" if head else "not a DuckDB database, because it is empty"
         raise StoreError(f"{path}: {what}; name another file")

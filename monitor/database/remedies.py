@@ -64,7 +64,10 @@ def _remedy(path: Path, reason: str) -> str | None:
         (("Cannot open encrypted database",), "an encrypted database; risk-monitor has no key to it"),
         (("version number",), "written by another version of DuckDB; install the version in constraints.txt"),
         (_FULL, DISK_FULL),
-        (("Permission denied", "Read-only file system"), "no permission for this file or its folder"),
+        (
+            ("Permission denied", "Read-only file system"),
+            "no permission for this file or its folder; let this user write to both",
+        ),
         (("WAL file",), wal),
         (
             ("No such file or directory",),

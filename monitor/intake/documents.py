@@ -207,7 +207,9 @@ def read_documents(
         for batch in read_rows(path, chunk_rows, feed):
             yield _validate(display_name(path), batch, pseudonyms, ids, on_change)
     except OSError as error:
-        raise DataError(f"{path}: cannot read this file ({error.strerror or error})") from error
+        raise DataError(
+            f"{path}: cannot read this file ({error.strerror or error}); let this user read it"
+        ) from error
 
 
 def check_file(path: Path, feed: Feed | None = None) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import codecs
 import datetime as dt
+import os
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Annotated, Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -177,4 +178,22 @@ def feed_finder(feeds: Sequence[Feed], inbox: Path) -> FeedOf:
 
 def feed_files(feed: Feed, inbox: Path) -> list[Path]:
     """The files of an inbox that a feed's patterns name, sorted, each once."""
-    return sorted({path for pattern in feed.files for path in inbox.glob(pattern) if not path.is_dir()})
+    return sorted({path for pattern in feed.files for path in inbox.glob(pattern) if _may_be_file(path)})
+
+
+def closed_folders(feeds: Sequence[Feed], inbox: Path) -> list[Path]:
+    """The subfolders of an inbox that feeds name, and that this user may not look into, sorted.
+
+    `Path.glob` passes over them without a word.
+    """
+    patterns = [PurePath(pattern).parts for feed in feeds for pattern in feed.files]
+    starts = {str(PurePath(*parts[:n])) for parts in patterns for n in range(1, len(parts))}
+    folders = {path for start in starts for path in inbox.glob(start) if not _may_be_file(path)}
+    return sorted(path for path in folders if path.exists() and not os.access(path, os.R_OK | os.X_OK))
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return not path.is_dir()
+    except PermissionError:  # it lies in one of `closed_folders`
+        return False

@@ -97,18 +97,17 @@ class Lake:
         self.storage = storage
         try:
             mark = json.loads(storage.read(MARK))
+            made, self.fingerprint = mark["format"], str(mark["pseudonyms"])
         except FileNotFoundError as error:
             raise StoreError(
                 f"{storage.url}: not a lake; `risk-monitor lake ingest INPUT --lake {storage.url}` makes one"
             ) from error
-        except ValueError as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"{storage.url}/{MARK}: damaged; bring it back from a backup") from error
-        if mark.get("format") != FORMAT:
+        if made != FORMAT:
             raise StoreError(
-                f"{storage.url}: a lake of format {mark.get('format')} (this risk-monitor knows {FORMAT}); "
-                "upgrade risk-monitor"
+                f"{storage.url}: a lake of format {made} (this risk-monitor knows {FORMAT}); upgrade risk-monitor"
             )
-        self.fingerprint = str(mark["pseudonyms"])
 
     @property
     def url(self) -> str:

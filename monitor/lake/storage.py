@@ -19,7 +19,7 @@ from typing import IO, Any, NamedTuple
 from filelock import FileLock, Timeout
 from pyarrow import fs
 
-from monitor.errors import BusyError, ConfigError, StoreError
+from monitor.errors import LET_IN, BusyError, ConfigError, StoreError
 
 UNFINISHED = ".tmp"  # files being written end in it, and so match no pattern of Parquet files
 OURS = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")  # what `_write_local` calls a file that it is writing
@@ -41,20 +41,28 @@ class Storage:
         url: a path or a URL that pyarrow.fs.FileSystem.from_uri takes.
 
     Raises:
-        ConfigError: the URL is of an unknown kind or malformed.
+        ConfigError: the URL is of an unknown kind, malformed or not reached, or the path is that of a file.
     """
 
     def __init__(self, url: str) -> None:
+        if not url.strip():
+            raise ConfigError("--lake is empty; name a folder, or an s3:// or gs:// address")
         self.url = url
         self.is_local = "://" not in url or url.startswith("file://")
         if self.is_local:
             self.root = str(Path(url.removeprefix("file://")).expanduser().absolute())
             self.filesystem: Any = fs.LocalFileSystem()
+            with suppress(OSError):
+                if Path(self.root).exists() and not Path(self.root).is_dir():
+                    raise ConfigError(f"--lake {url}: a file, and a lake is a folder; name a folder")
             return
         try:
             self.filesystem, path = fs.FileSystem.from_uri(url)
         except Exception as error:  # pyarrow raises several classes, one of which is ValueError
-            raise ConfigError(f"--lake {url}: not a folder, s3:// or gs:// address ({error})") from error
+            raise ConfigError(
+                f"--lake {url}: cannot be opened ({error}); give a folder, or an s3:// or gs:// address that this "
+                "machine reaches"
+            ) from error
         self.root = path.rstrip("/")
 
     def full_path(self, path: str) -> str:
@@ -153,7 +161,7 @@ class Storage:
                 f"{self.url}: another command is adding to this lake; start again when it is done"
             ) from error
         except OSError as error:
-            raise StoreError(f"{self.url}: cannot write to this folder ({error.strerror})") from error
+            raise StoreError(f"{self.url}: cannot write to this folder ({error.strerror}); {LET_IN}") from error
         try:
             yield
         finally:
@@ -180,7 +188,8 @@ class Storage:
                 raise
             except OSError as error:
                 if self.is_local or attempt == TRIES:
-                    raise StoreError(f"{self.full_path(path)}: cannot reach it ({error}); run again") from error
+                    remedy = LET_IN if isinstance(error, PermissionError) else "run again"
+                    raise StoreError(f"{self.full_path(path)}: cannot reach it ({error}); {remedy}") from error
                 time.sleep(RETRY_S * attempt)
         raise AssertionError("unreachable")
 

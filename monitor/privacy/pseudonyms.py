@@ -111,7 +111,9 @@ def open_pseudonyms(key_file: Path, *, create: bool = True) -> Pseudonyms:
             f"name another path (key_file, --key-file), or set {KEY_VARIABLE}"
         ) from error
     except OSError as error:
-        raise ConfigError(f"{key_file}: cannot read the key of the pseudonyms ({error.strerror})") from error
+        raise ConfigError(
+            f"{key_file}: cannot read the key of the pseudonyms ({error.strerror}); let this user read it"
+        ) from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{key_file}: not a key file (its bytes are not UTF-8 text)") from error
 

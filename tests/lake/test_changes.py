@@ -14,13 +14,13 @@ from jobs.pipeline.lake.score import score_lake
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.statements import utc_now
-from monitor.errors import BusyError, ClockError, DataError, StoreError
+from monitor.errors import BusyError, ClockError, ConfigError, DataError, StoreError
 from monitor.lake import replacement
 from monitor.lake.cells import current_cells, tables_differ
 from monitor.lake.check import check_lake, files_naming
 from monitor.lake.compaction import compact
 from monitor.lake.removal import drop_old_texts, drop_texts
-from monitor.lake.shards import DOCUMENTS, Lake
+from monitor.lake.shards import DOCUMENTS, MARK, Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.forgetting import forget
 from monitor.windows import window_queries
@@ -259,6 +259,30 @@ def test_a_foreign_folder_is_no_lake(tmp_path: Path) -> None:
         Lake.create(Storage(str(tmp_path / "photos")), "plain")
     with pytest.raises(StoreError, match="lake ingest"):
         Lake(Storage(str(tmp_path / "nothing")))
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("texts.csv", "a file, and a lake is a folder; name a folder"),
+        (" ", "--lake is empty"),
+        ("ftp://host/lake", "cannot be opened .*; give a folder, or an s3://"),
+    ],
+)
+def test_an_address_that_holds_no_lake_is_told_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, message: str
+) -> None:
+    (tmp_path / "texts.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        Lake(Storage(url))
+
+
+@pytest.mark.parametrize("mark", ["[]", "{}", '"a"', "x", '{"format": 1}'])
+def test_a_damaged_mark_is_one_line(tmp_path: Path, mark: str) -> None:
+    (tmp_path / MARK).write_text(mark)
+    with pytest.raises(StoreError, match="damaged; bring it back from a backup"):
+        Lake(Storage(str(tmp_path)))
 
 
 def test_daily_sums_differ_by_more_than_their_last_digits() -> None:

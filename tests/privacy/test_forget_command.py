@@ -330,3 +330,16 @@ def test_the_snapshot_has_no_fingerprint_of_the_key(after_a_night: Settings) -> 
     for path, n in ((after_a_night.db, 1), (after_a_night.snapshot / "risk-snapshot.duckdb", 0)):
         with Database(path).reading() as con:
             assert con.execute("SELECT count(*) FROM pseudonyms").fetchall() == [(n,)]
+
+
+@pytest.mark.parametrize("text", [REFUSED, REFUSED * 20])
+def test_an_input_file_whose_rows_were_all_rejected_is_named(
+    after_a_night: Settings, capfd: pytest.CaptureFixture[str], text: str
+) -> None:
+    for path in after_a_night.inbox.iterdir():
+        path.unlink()
+    left = write(after_a_night.inbox / "left.csv", f"subject_id,posted_at,text\n{SUBJECT},someday,{text}\n")
+    forget_subject(Database(after_a_night.db), SUBJECT, after_a_night)
+    told = " ".join("".join(capfd.readouterr()).split())
+    assert f"{left} is your file and still names this subject" in told
+    assert "of the files that were read are not where they were, and were not searched" in told

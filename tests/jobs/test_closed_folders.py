@@ -1,0 +1,93 @@
+"""A folder that the user of a run may not enter: it is told, with a remedy, and never passed over in silence."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jobs import inspect, report  # noqa: F401  (nobody may not import them later)
+from jobs.cli import main
+from jobs.forget import _input_files
+from jobs.pipeline.inbox import complete_files, sha256_of
+from jobs.pipeline.score_files import score_files
+from monitor.database.connection import Database
+from monitor.errors import DataError
+from monitor.intake.feeds import Feed
+from monitor.settings import Settings
+from tests.support.inputs import write
+from tests.support.keyword_scorer import KeywordScorer
+
+NOBODY = 65534
+TEXTS = "subject_id,posted_at,text\nanna,2026-01-01,joy\n"
+FEEDS = (Feed(files=["forms/*.csv"]), Feed(files=["chats/**/*.csv"]))
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not look")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that everybody may enter; pytest's own are closed to others."""
+    place = Path("/tmp") / f"risk-monitor-{os.getpid()}"
+    try:
+        place.mkdir()
+        yield place
+    finally:
+        shutil.rmtree(place)
+
+
+def filled(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write(path, TEXTS)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    os.setresuid(NOBODY, NOBODY, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444])
+def test_a_closed_subfolder_that_a_feed_names_is_a_file_that_cannot_be_read(folder: Path, mode: int) -> None:
+    for name in ("a.csv", "forms/b.csv", "chats/may/c.csv", "chats/june/d.csv", "other/e.csv"):
+        filled(folder / name)
+    closed = [folder / "chats" / "may", folder / "forms"]
+    for path in (*closed, folder / "other"):
+        path.chmod(mode)
+    with as_nobody():
+        found = complete_files(folder, 0, FEEDS)
+        assert found == [folder / "a.csv", folder / "chats" / "june" / "d.csv", *closed]
+        with pytest.raises(DataError, match="may not look into this folder, and a feed names it; let the user in"):
+            sha256_of(folder / "forms")
+
+
+def test_forget_names_the_input_that_it_may_not_look_at(folder: Path) -> None:
+    filled(folder / "inbox" / "forms" / "a.csv")
+    settings = Settings(db=folder / "risk.duckdb", inbox=folder / "inbox", feeds=FEEDS, pseudonyms=False)
+    db = Database(settings.db)
+    score_files([folder / "inbox" / "forms" / "a.csv"], db, KeywordScorer)
+    folder.chmod(0o777)
+    settings.db.chmod(0o666)
+    for closed in (folder / "inbox" / "forms", folder / "inbox"):
+        closed.chmod(0)
+        with as_nobody():
+            assert closed in _input_files(db, settings)[1]
+
+
+@pytest.mark.parametrize("words", [["inspect", "shut/a.csv"], ["report", "--db", "shut/a.duckdb", "--out", "o"]])
+def test_a_path_in_a_closed_folder_is_one_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    filled(folder / "shut" / "a.csv")
+    (folder / "shut").chmod(0)
+    monkeypatch.chdir(folder)
+    with as_nobody(), pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert "permission denied; let this user in there, or name another place" in " ".join(
+        capsys.readouterr().err.split()
+    )
