@@ -33,7 +33,7 @@ from monitor.cron import Cron
 from monitor.database import ledger
 from monitor.database.connection import Database
 from monitor.errors import ConfigError
-from monitor.settings import DEFAULT_FILE, Settings, load_settings
+from monitor.settings import DEFAULT_FILE, PREFIX, Settings, load_settings
 
 CHECK_EVERY_S = 60  # the longest wait until the scheduler notices a changed clock or a wake-up
 NIGHTLY = "nightly"
@@ -310,6 +310,11 @@ def command(
     commands = command_lines(settings, file if file.exists() else None)
     zone = settings.schedule.time_zone or settings.time_zone
     cron = Cron.parse(settings.schedule.cron, zone)
+    if (print_cron or print_systemd) and (names := sorted(name for name in os.environ if name.startswith(PREFIX))):
+        print_note(
+            f"{', '.join(names)}: set here, and unknown to cron and systemd; put settings into the settings file, a "
+            "key into its file, or both into the crontab or the service"
+        )
     if print_cron:
         typer.echo(crontab(settings.schedule.cron, zone, commands, file.parent), nl=False)
     elif print_logrotate:

@@ -515,3 +515,19 @@ def test_the_service_reaches_the_lakes_of_its_jobs(tmp_path: Path) -> None:
     assert "PrivateNetwork=yes" in unit
     unit = systemd(cron, [["lake", "score", "--lake", "s3://bucket/lake"]], settings, tmp_path / "conf")
     assert "PrivateNetwork" not in unit
+
+
+@pytest.mark.parametrize("what", [{"print_cron": True}, {"print_systemd": True}])
+def test_variables_that_cron_and_systemd_do_not_know_are_named_beside_the_printed_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: dict[str, bool]
+) -> None:
+    for name in [name for name in os.environ if name.startswith("RISK_MONITOR_")]:
+        monkeypatch.delenv(name)
+    schedule.command(**what)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setenv("RISK_MONITOR_KEY", "k" * 32)
+    monkeypatch.setenv("RISK_MONITOR_THRESHOLD", "0.3")
+    schedule.command(**what)
+    shown = capsys.readouterr()
+    assert "RISK_MONITOR_KEY, RISK_MONITOR_THRESHOLD: set here, and unknown to cron and systemd" in shown.err
+    assert "k" * 32 not in shown.out + shown.err
