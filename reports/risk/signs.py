@@ -160,7 +160,7 @@ def two_limits(subject_id: str, inputs: Inputs) -> str:
         return ""
     return inputs.words(
         "A text showed a weak sign of thoughts of death or self-harm. No crisis alert opened: it needs a probability "
-        "of {limit} in one text, or wording of the crisis list. Read these texts.",
+        "of {limit} in one sad text, or wording of the crisis list. Read these texts.",
         limit=percent(inputs.options.rules.suicidal_limit, 0),
     )
 

@@ -14,7 +14,7 @@ SELECT
     s.emotion,
     s.criteria,
     s.truncated,
-    coalesce(s.s_suicidal >= $suicidal_limit, false) AS is_crisis,
+    reads_as_crisis(s.s_suicidal, s.p_high, s.peak_high, $suicidal_limit) AS is_crisis,
     coalesce(list_contains(string_split(s.criteria, ','), 'suicidal'), false) AS shows_death,
     CAST(coalesce(if(is_crisis OR shows_death, p.most_suicidal, p.darkest), 0) AS INTEGER) AS starts_at,
     concat(substr(d.text, starts_at + 1, 600), if(length(d.text) > starts_at + 600, '…', '')) AS text,

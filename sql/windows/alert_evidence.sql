@@ -25,7 +25,8 @@ texts AS (
         if(a.rule = 'crisis', m.mentioned_at, NULL) AS mentioned_at,
         CASE
             WHEN a.rule <> 'crisis' THEN greatest(s.p_high, coalesce(s.peak_high, 0))
-            WHEN m.mentioned_at IS NOT NULL THEN 2
+            WHEN m.mentioned_at IS NOT NULL THEN 3
+            WHEN reads_as_crisis(s.s_suicidal, s.p_high, s.peak_high, 0) THEN 1 + s.s_suicidal
             ELSE coalesce(s.s_suicidal, 0)
         END AS strength
     FROM alerts AS a

@@ -47,11 +47,26 @@ def test_a_held_mention_opens_nothing(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_the_model_alone_raises_it_too(con: duckdb.DuckDBPyConnection) -> None:
-    fake_feed.add(con, [("a", "2026-01-05 10:00", 0.0), ("b", "2026-01-05 10:00", 0.0)])
+    fake_feed.add(con, [("a", "2026-01-05 10:00", 0.5), ("b", "2026-01-05 10:00", 0.5)])
     con.execute("UPDATE scores SET criteria = 'hopeless,suicidal', s_suicidal = 0.95 WHERE doc_id = 'doc-1'")
     con.execute("UPDATE scores SET criteria = 'hopeless,suicidal', s_suicidal = 0.8 WHERE doc_id = 'doc-0'")
     assert opened(con) == [("b", "crisis", "2026-01-05")]
     assert len(opened(con, AlertRules(suicidal_limit=0.8))) == 2
+
+
+def test_the_model_alone_needs_some_sadness_in_the_text_or_in_a_passage(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [(subject, "2026-01-05 10:00", 0.1) for subject in "abcd"])
+    con.execute("UPDATE scores SET s_suicidal = 0.99, peak_high = NULL")
+    con.execute("UPDATE scores SET p_high = 0.3, p_low = 0.7 WHERE subject_id = 'b'")
+    con.execute("UPDATE scores SET peak_high = 0.9 WHERE subject_id = 'c'")
+    con.execute("UPDATE scores SET peak_high = 0.29 WHERE subject_id = 'd'")
+    assert opened(con) == [("b", "crisis", "2026-01-05"), ("c", "crisis", "2026-01-05")]
+
+
+def test_wording_of_the_list_needs_no_sadness(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", "2026-01-05 10:00", 0.0)])
+    mention(con, "doc-0", "raised")
+    assert opened(con) == [("a", "crisis", "2026-01-05")]
 
 
 @pytest.mark.slow
@@ -90,6 +105,7 @@ def evidence(con: duckdb.DuckDBPyConnection, top: int = 2) -> list[tuple[str, in
 def test_the_evidence_of_a_crisis_alert_is_the_text_that_raised_it(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add(con, [("a", f"2026-03-01 {hour}:00", p) for hour, p in ((10, 0.9), (11, 0.1), (12, 0.8))])
     con.execute("UPDATE scores SET s_suicidal = CASE doc_id WHEN 'doc-1' THEN 0.95 ELSE 0.2 END, criteria = ''")
+    con.execute("UPDATE scores SET peak_high = 0.9")
     assert evidence(con, top=1) == [("doc-1", 0)]
     mention(con, "doc-2", "raised")
     assert [doc_id for doc_id, _ in evidence(con)] == ["doc-2", "doc-1"], "crisis wording comes first"

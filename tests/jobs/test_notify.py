@@ -245,7 +245,8 @@ def score(db: Path, doc_id: str, p_suicidal: float, posted_at: dt.datetime | Non
     with Database(db).writing() as con:
         con.execute(
             "INSERT INTO scores BY NAME SELECT $id AS doc_id, 's' AS subject_id, 'm' AS model_id, 'c' AS cohort,"
-            " timezone('UTC', now()) AS scored_at, coalesce($at, scored_at) AS posted_at, $p AS s_suicidal,"
+            " timezone('UTC', now()) AS scored_at, coalesce($at, scored_at) AS posted_at,"
+            " $p AS s_suicidal, 0.9 AS peak_high,"
             " 'fear' AS emotion, 'mid_risk' AS risk, 'r' AS run_id, 9 AS n_tokens, false AS truncated,"
             " 1 / 6 AS p_joy, 1 / 6 AS p_sadness, 1 / 6 AS p_love, 1 / 6 AS p_anger, 1 / 6 AS p_fear,"
             " 1 / 6 AS p_surprise, 1 / 2 AS p_low, 1 / 3 AS p_mid, 1 / 6 AS p_high, 1 / 6 AS confidence",

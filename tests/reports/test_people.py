@@ -166,7 +166,8 @@ def test_the_newest_crisis_text_stands_first_and_needs_another_look() -> None:
         days = [START + dt.timedelta(day) for day in range(LAST + 1)]
         fake_feed.add(con, [("sad", f"{day} 09:00", 0.3) for day in days])
         con.execute(
-            "UPDATE scores SET s_suicidal = 0.99 WHERE subject_id = 'sad' AND CAST(posted_at AS DATE) = '2026-04-08'"
+            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9 "
+            "WHERE subject_id = 'sad' AND CAST(posted_at AS DATE) = '2026-04-08'"
         )
 
         def order() -> list[tuple[str, str]]:
@@ -183,7 +184,7 @@ def test_the_newest_crisis_text_stands_first_and_needs_another_look() -> None:
         record_case(con, codes["crisis"], by="Ana", outcome="contacted")
         assert order() == [("crisis", "Looked at"), ("sad", "Looked at")]
         con.execute(
-            "UPDATE scores SET s_suicidal = 0.99, scored_at = '2999-01-01'"
+            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2999-01-01'"
             " WHERE subject_id = 'sad' AND CAST(posted_at AS DATE) = '2026-04-12'"
         )
         fake_feed.update_alerts(con, START + dt.timedelta(LAST), AlertRules(), "run-2")
@@ -289,7 +290,7 @@ def test_a_sign_of_death_without_a_crisis_alert_says_why(case: Inputs) -> None:
     assert notes["new"].startswith(
         "A text showed a weak sign of thoughts of death or self-harm. No crisis alert opened"
     )
-    assert "90% in one text" in notes["new"]
+    assert "90% in one sad text" in notes["new"]
     assert notes["crisis"] == ""
 
 
@@ -362,7 +363,7 @@ def test_a_look_before_the_newest_crisis_text_does_not_make_a_closed_alert_seen(
         record_case(con, alert_id, by="Ana", outcome="contacted")
         assert not inputs(con).closed_unseen.height
         con.execute(
-            "UPDATE scores SET s_suicidal = 0.99, scored_at = '2999-01-01'"
+            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2999-01-01'"
             " WHERE subject_id = 'fine' AND CAST(posted_at AS DATE) = '2026-03-28'"
         )
         found = inputs(con)
@@ -405,7 +406,7 @@ def test_a_card_quotes_the_crisis_text_of_an_alert_that_closed_unseen_though_it_
         closed_crisis(con, "calm again", 20)
         con.execute("UPDATE documents SET text = repeat('a dark word ', 40) || doc_id WHERE subject_id = 'fine'")
         con.execute(
-            "UPDATE scores SET s_suicidal = 0.99, scored_at = '2026-01-01'"
+            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2026-01-01'"
             " WHERE subject_id = 'fine' AND CAST(posted_at AS DATE) = '2026-03-10'"
         )
         found = inputs(con, evidence=True)
@@ -501,7 +502,9 @@ def test_the_other_pages_stay_below_two_megabytes_too_and_say_what_they_leave_ou
         texts = [(f"p{n:04d}", f"2026-01-{day} 08:{n % 60:02d}", 0.9) for n in range(2000) for day in (15, 20)]
         fake_feed.add(con, texts)
         con.execute("UPDATE documents SET text = repeat('low <again> & ', 40) || doc_id")
-        con.execute("UPDATE scores SET s_suicidal = 0.99 WHERE CAST(posted_at AS DATE) = '2026-01-20'")
+        con.execute(
+            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9 WHERE CAST(posted_at AS DATE) = '2026-01-20'"
+        )
         con.execute(
             "INSERT INTO mentions BY NAME SELECT doc_id, subject_id, posted_at, 'p' AS phrase,"
             " 'suicidal' AS criterion, 200 AS \"first\", 210 AS \"last\", 'raised' AS state, 'l' AS list_id,"

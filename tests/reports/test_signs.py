@@ -44,7 +44,8 @@ def answer(con: duckdb.DuckDBPyConnection) -> None:
         "WHEN p_high > 0.5 THEN 'mood' WHEN p_high > 0.4 THEN 'any' ELSE '' END"
     )
     con.execute(
-        "UPDATE scores SET criteria = 'suicidal', s_suicidal = 0.95 WHERE doc_id IN (SELECT max(doc_id) FROM scores "
+        "UPDATE scores SET criteria = 'suicidal', s_suicidal = 0.95, peak_high = 0.9 "
+        "WHERE doc_id IN (SELECT max(doc_id) FROM scores "
         "WHERE list_contains(?, subject_id) AND posted_at >= DATE '2026-04-25' GROUP BY subject_id)",
         [list(CRISIS_SUBJECTS)],
     )

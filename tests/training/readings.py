@@ -1,11 +1,13 @@
 """Readings: passages of real posts and diaries that careful readers judged, criterion by criterion; no test.
 
     python -m tests.training.readings measure MODEL --data ../shared/data
+    python -m tests.training.readings pools FOLDER --data ../shared/data
 
 Each row of readings.csv.gz names a passage by its file, row, first word and number of words, so that the text itself
 stays where it is. The readers were large language models with one brief, each text read whole, the source unknown to
 them; 90 texts were read by two of them (kappa of "shows any criterion" 0.90, of the thought of suicide 0.90).
-`measure` compares the answers of a model with the readings of the part that nothing is trained on.
+`measure` compares the answers of a model with the readings of the part that nothing is trained on. `pools` writes its
+forum passages that show a marked or severe criterion, and those that show none, as pools for `evaluate-alerts`.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from monitor.corpora.contrasts import CHARACTERS
@@ -28,6 +31,7 @@ from monitor.labels import ANSWERS, CRITERIA, EMOTIONS
 READINGS = Path(__file__).with_name("readings.csv.gz")
 FORUMS = "external/support_forums_2013.parquet"
 UNSURE = -1
+SAD = 0.3  # as sql/schema/069
 NOT_SHOWN = 0.02  # target of a criterion that a passage does not show
 Floats = npt.NDArray[np.float32]
 
@@ -105,33 +109,63 @@ def read_readings(data: Path, path: Path = READINGS) -> Readings:
     return Readings(texts, grades, [row["emotion"] for row in rows], [row["source"] for row in rows], held)
 
 
-def main() -> None:
-    from monitor import LabelScorer, load_model
+def measure(read: Readings, model: str) -> None:
+    """Print how the answers of a model agree with the readers, with exact 95% intervals of shares."""
+    from monitor import LabelScorer, load_model  # here and below: what training on another machine does not need
+    from monitor.alerts.rules import AlertRules
+    from monitor.crisis.matching import CrisisList
+    from tests.scoring.measure_signal import Answers, share_of
     from tests.training.measure_trained import area  # which imports this module
 
+    scorer = LabelScorer(load_model(model))
+    scores, seen = scorer.score(read.texts), Answers(scorer, read.texts).seen
+    assert scores.any is not None
+    assert scores.criteria is not None
+    shown, none = read.grades.max(axis=1), (read.grades == 0).all(axis=1)
+    clear = (shown >= 2) | none
+    for name, values in {"P(high)": scores.probabilities[:, 0], "P(any)": scores.any}.items():
+        of_any, of_clear = area(shown >= 1, values), area(shown[clear] >= 2, values[clear])
+        print(f"{name}: AUROC of any criterion {of_any:.3f} ({int((shown >= 1).sum())} of {len(shown)}), ", end="")
+        print(f"of marked and severe ones against none {of_clear:.3f} ({int(clear.sum())})")
+    for name, rows in {"mild": shown == 1, "marked": shown == 2, "severe": shown == 3, "none": none}.items():
+        print(f"seen, {name} ({int(rows.sum())}): {share_of(seen[rows])}")
+    suicidal = CRITERIA.index("suicidal")
+    grades, answers = read.grades[:, suicidal], scores.criteria[:, suicidal]
+    known = grades != UNSURE
+    for least in (1, 2):
+        told, n = area(grades[known] >= least, answers[known]), int((grades >= least).sum())
+        print(f"P(suicidal): AUROC of grade {least} and above {told:.3f} ({n} of {known.sum()})")
+    listed = np.array([any(one.state == "raised" for one in row) for row in CrisisList.read().find(read.texts)])
+    sad = np.maximum(scores.probabilities[:, 0], scores.peak_high) >= SAD
+    certain = (answers >= AlertRules().suicidal_limit) & sad
+    for name, rows in {"explicit or planned": grades >= 2, "veiled": grades == 1, "none": grades == 0}.items():
+        told = [share_of(part[rows]) for part in (listed, certain, listed | certain)]
+        print(f"crisis channel, {name} ({int(rows.sum())}): list {told[0]}, model {told[1]}, either {told[2]}")
+
+
+def write_pools(read: Readings, out: Path) -> None:
+    """Write the forum passages that show a marked or severe criterion, and those that show none, as Parquet files."""
+    shown, none = read.grades.max(axis=1), (read.grades == 0).all(axis=1)
+    forums = np.array([source not in ("blogs", "diaries", "posts", "tweets", "comments") for source in read.sources])
+    out.mkdir(parents=True, exist_ok=True)
+    for name, rows in {"read_low": shown >= 2, "read_nothing": none}.items():
+        texts = [read.texts[row] for row in np.flatnonzero(rows & forums)]
+        pq.write_table(pa.table({"text": texts}), out / f"{name}.parquet")
+        print(f"{out / name}.parquet: {len(texts)} passages")
+
+
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["measure"])
-    parser.add_argument("model")
+    parser.add_argument("what", choices=["measure", "pools"])
+    parser.add_argument("name", help="a model, or the folder of the pools")
     parser.add_argument("--data", type=Path, required=True)
     given = parser.parse_args()
     read = read_readings(given.data)
     read = read.select(read.held)
-    scores = LabelScorer(load_model(given.model)).score(read.texts)
-    assert scores.any is not None
-    assert scores.criteria is not None
-    answers = {"P(high)": scores.probabilities[:, 0], "P(any)": scores.any}
-    suicidal = CRITERIA.index("suicidal")
-    shown = read.grades.max(axis=1)
-    clear = (shown >= 2) | (read.grades == 0).all(axis=1)
-    for name, values in answers.items():
-        print(
-            f"{name}: AUROC of any criterion {area(shown >= 1, values):.3f} ({len(shown)} passages), "
-            f"of marked ones against none {area(shown[clear] >= 2, values[clear]):.3f} ({int(clear.sum())})"
-        )
-    known = read.grades[:, suicidal] != UNSURE
-    for least in (1, 2):
-        told = read.grades[known, suicidal] >= least
-        print(f"P(suicidal): AUROC of grade {least} and above {area(told, scores.criteria[known, suicidal]):.3f}")
+    if given.what == "pools":
+        write_pools(read, Path(given.name))
+    else:
+        measure(read, given.name)
 
 
 if __name__ == "__main__":

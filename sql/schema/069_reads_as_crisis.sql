@@ -1,0 +1,9 @@
+-- name: reads_as_crisis
+-- purpose: whether the model alone raises a crisis alert about a text: P(suicidal) is at or above the rule's limit, and the text or
+--          a passage of it is sad, P(high) 0.3 or above. Without sadness such an answer was wrong: of passages that careful
+--          readers call explicit none had less, and texts of plain fear or gladness had (monitor/alerts/README.md)
+-- grain: one answer, true or false
+-- frame: none
+-- params: none
+CREATE MACRO reads_as_crisis(s_suicidal, p_high, peak_high, suicidal_limit) AS
+coalesce(s_suicidal >= suicidal_limit AND greatest(p_high, peak_high) >= 0.3, false)
