@@ -81,7 +81,7 @@ class AlertRules(BaseModel):
     passage_days: Count = Field(default=3, description="sustained: days with texts in a row with such a passage")
     suicidal_limit: Probability = Field(
         default=0.90,
-        description="crisis: P(thoughts of death or self-harm) of one text that raises an alert by itself",
+        description="crisis: P(thoughts of death or self-harm) of one sad text that raises an alert by itself",
     )
     measures: PerMeasure = Field(
         default_factory=dict,

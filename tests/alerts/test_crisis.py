@@ -8,6 +8,7 @@ import pytest
 
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import find_episodes, write_episodes
+from monitor.database.statements import query
 from monitor.windows import window_queries
 from tests.support import fake_feed
 
@@ -109,6 +110,15 @@ def test_the_evidence_of_a_crisis_alert_is_the_text_that_raised_it(con: duckdb.D
     assert evidence(con, top=1) == [("doc-1", 0)]
     mention(con, "doc-2", "raised")
     assert [doc_id for doc_id, _ in evidence(con)] == ["doc-2", "doc-1"], "crisis wording comes first"
+
+
+def test_the_evidence_is_the_sad_text_before_a_glad_one_with_a_higher_answer(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", "2026-03-01 10:00", 0.1), ("a", "2026-03-01 11:00", 0.5)])
+    con.execute("UPDATE scores SET s_suicidal = CASE doc_id WHEN 'doc-0' THEN 0.99 ELSE 0.95 END, criteria = ''")
+    assert evidence(con) == [("doc-1", 0), ("doc-0", 0)]
+    values = {"as_of": LAST, "days": 28, "crisis_days": 28, "top": 2, "suicidal_limit": 0.9, "subjects": ["a"]}
+    rows = query(con, "people/passages", model_id=fake_feed.MODEL, **values).select("doc_id", "is_crisis").rows()
+    assert dict(rows) == {"doc-0": False, "doc-1": True}
 
 
 @pytest.mark.slow

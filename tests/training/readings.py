@@ -17,6 +17,7 @@ import csv
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ import pyarrow.parquet as pq
 from monitor.corpora.contrasts import CHARACTERS
 from monitor.corpora.examples import Examples
 from monitor.corpora.symptom_mixture import SymptomSettings
+from monitor.demo.feed import ASSETS, demo_feed_path
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS
 
 READINGS = Path(__file__).with_name("readings.csv.gz")
@@ -34,6 +36,8 @@ UNSURE = -1
 SAD = 0.3  # as sql/schema/069
 NOT_SHOWN = 0.02  # target of a criterion that a passage does not show
 Floats = npt.NDArray[np.float32]
+if TYPE_CHECKING:
+    from monitor.scoring.scorer import LabelScorer
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,37 @@ def measure(read: Readings, model: str) -> None:
         told, n = area(grades[known] >= least, answers[known]), int((grades >= least).sum())
         print(f"P(suicidal): AUROC of grade {least} and above {told:.3f} ({n} of {known.sum()})")
     listed = np.array([any(one.state == "raised" for one in row) for row in CrisisList.read().find(read.texts)])
-    sad = np.maximum(scores.probabilities[:, 0], scores.peak_high) >= SAD
-    certain = (answers >= AlertRules().suicidal_limit) & sad
+    high = np.maximum(scores.probabilities[:, 0], scores.peak_high)
+    likely = answers >= AlertRules().suicidal_limit
+    certain = likely & (high >= SAD)
     for name, rows in {"explicit or planned": grades >= 2, "veiled": grades == 1, "none": grades == 0}.items():
         told = [share_of(part[rows]) for part in (listed, certain, listed | certain)]
         print(f"crisis channel, {name} ({int(rows.sum())}): list {told[0]}, model {told[1]}, either {told[2]}")
+    told = ", ".join(f"grade {grade}: {int((likely & (grades == grade)).sum())}" for grade in (0, 1, 2, 3))
+    least = high[likely & (grades >= 2)].min()
+    print(f"P(suicidal) at the limit of an alert, {told}; least P(high) of grades 2 and 3 {least:.2f}")
+    measure_demo(scorer, AlertRules().suicidal_limit)
+
+
+def measure_demo(scorer: LabelScorer, limit: float) -> None:
+    """Print how many texts of the demo feed, which train nothing, pass the limits of P(suicidal), by kind."""
+    with gzip.open(demo_feed_path(), "rt", encoding="utf-8") as file:
+        texts = {row["doc_id"]: row["text"] for row in csv.DictReader(file)}
+    with gzip.open(ASSETS / "demo_intents.csv.gz", "rt", encoding="utf-8") as file:
+        intents = {row["doc_id"]: row["intent"] for row in csv.DictReader(file)}
+    scores = scorer.score(list(texts.values()))
+    assert scores.criteria is not None
+    assert scorer.model.criteria_limits is not None
+    answers = scores.criteria[:, CRITERIA.index("suicidal")]
+    sad = np.maximum(scores.probabilities[:, 0], scores.peak_high) >= SAD
+    intent_of = np.array([intents[doc_id] for doc_id in texts])
+    for intent in sorted(set(intent_of)):
+        own = intent_of == intent
+        seen, likely = answers[own] > scorer.model.criteria_limits["suicidal"], answers[own] >= limit
+        alerts = int((likely & sad[own]).sum())
+        print(
+            f"demo feed, {intent} ({int(own.sum())}): seen {seen.sum()}, at the limit {likely.sum()}, alerts {alerts}"
+        )
 
 
 def write_pools(read: Readings, out: Path) -> None:

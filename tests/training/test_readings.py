@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from monitor import ROOT
+from monitor.corpora.mixture import is_listed
 from monitor.corpora.sources import twin_key
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS
 from tests.training.forum_halves import is_trained_on
@@ -88,3 +89,6 @@ def test_every_passage_is_found_and_its_answers_are_known_ones() -> None:
     held = {twin_key(text) for text, is_held in zip(read.texts, read.held, strict=True) if is_held}
     trained = {twin_key(text) for text, is_held in zip(read.texts, read.held, strict=True) if not is_held}
     assert not held & trained
+    training = np.load(ROOT / "monitor" / "assets" / "emotion-llama" / "training_list.npy")
+    measuring = [text for text, is_held in zip(read.texts, read.held, strict=True) if is_held]
+    assert not is_listed(measuring, training).any(), "the model was trained on a passage that measures"
