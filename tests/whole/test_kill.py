@@ -91,7 +91,7 @@ def test_a_killed_night_is_completed_by_the_next(worlds: list[World], tmp_path: 
     lasts = world.moments[step]
     nth = chance.randrange(len(lasts))
     kill = partial(kill_at, chosen, step, nth, draw=world.draw)
-    assert kill(chance.random() * lasts[nth]) or kill(0)
+    assert kill(chance.random() * lasts[nth]) or any(kill(0) for _ in range(5)), "no kill came in time"
     for db in filter(Path.exists, (chosen.db, chosen.snapshot / NAME)):
         assert_ledger_adds_up(db)
     for page in chosen.out.glob("index.html"):
