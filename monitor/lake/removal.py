@@ -41,18 +41,17 @@ def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
     finish_replacements(lake)
     listing = lake.list_shards()
     removed = Counter[str]()
-    months = set()
     shards = shards_with_subjects(lake, listing.documents, subjects)
     if not shards and not _is_named(lake, subjects):
         return {}
+    # Cells go first: after a kill behind the last shard nothing would lead to them any more.
+    remove_cells(lake, {shard.month for shard in shards})
     for shard in shards:
         documents = lake.read(document_path(shard))
         kept = documents.filter(pc.invert(pc.is_in(documents["subject_id"], pa.array(subjects, pa.string()))))
         derived = _derived_of(lake, listing, shard, kept["doc_id"], removed)
         removed["documents"] += documents.num_rows - kept.num_rows
-        months.add(shard.month)
         _replace(lake, shard, kept, derived)
-    remove_cells(lake, months)
     removed += Counter(_rewrite_small(lake, subjects, None))
     return dict(removed)
 

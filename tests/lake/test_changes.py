@@ -15,7 +15,7 @@ from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.statements import utc_now
 from monitor.errors import BusyError, ClockError, ConfigError, DataError, StoreError
-from monitor.lake import replacement
+from monitor.lake import removal, replacement
 from monitor.lake.cells import current_cells, tables_differ
 from monitor.lake.check import check_lake, files_naming
 from monitor.lake.compaction import compact
@@ -57,6 +57,14 @@ def inputs(folder: Path) -> list[str]:
 
 def score(folder: Path, model: str = "keywords-1") -> None:
     score_lake(str(folder / "lake"), OwnCrew(folder / "lake", lambda: KeywordScorer(KeywordModel(model))))
+
+
+def files_of(lake: Lake) -> list[str]:
+    return [path for path, _ in lake.storage.list_files(DOCUMENTS) if path.endswith(".parquet")]
+
+
+def interrupted(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 def opened(folder: Path) -> Database:
@@ -140,6 +148,21 @@ def test_forget_removes_what_it_removes_from_a_database(lake: Lake, nights: Path
 
 
 @pytest.mark.slow
+def test_forget_after_a_kill_beside_the_cells_leaves_nobody_in_them(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    score(tmp_path)
+    compact(lake, END)
+    subject = lake.read(files_of(lake)[0])["subject_id"][0].as_py()
+    assert any(path.startswith("cells/") for path in files_naming(lake, [subject])[0])
+    monkeypatch.setattr(removal, "remove_cells", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        removal.forget_subjects(lake, [subject])
+    monkeypatch.undo()
+    removal.forget_subjects(lake, [subject])
+    assert files_naming(lake, [subject]) == ([], [])
+
+
 def test_forget_names_unreadable_files_also_where_it_finds_nobody(lake: Lake, tmp_path: Path) -> None:
     torn = f"{DOCUMENTS}/left-behind.parquet"
     (tmp_path / "lake" / torn).write_bytes(b"PAR1 half")
