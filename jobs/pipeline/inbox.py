@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,15 +23,21 @@ def list_inbox(inbox: Path) -> list[Path]:
     """The entries of an inbox, sorted.
 
     Raises:
-        DataError: the inbox is not a folder, or cannot be read.
+        DataError: the inbox is not a folder, or this user may not list it, or not open what it lists.
     """
     try:
-        return sorted(inbox.iterdir())
+        entries = sorted(inbox.iterdir())
     except OSError as error:
         raise DataError(
             f"{inbox}: cannot read the inbox ({error.strerror}); make this folder and let this user read it, or name "
             "another in the settings"
         ) from error
+    if not os.access(inbox, os.X_OK):  # a folder of mode 444 gives names, and every file in it seems to be missing
+        raise DataError(
+            f"{inbox}: this user may list the inbox, but not enter it; let the user in there (chmod u+x, or g+x for a "
+            "group), or name another in the settings"
+        )
+    return entries
 
 
 def inbox_state(inbox: Path, feeds: Sequence[Feed] = ()) -> dict[Path, tuple[int, float] | None]:

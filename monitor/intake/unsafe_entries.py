@@ -28,6 +28,8 @@ def reason_to_refuse(path: Path, folder: Path) -> str | None:
             mode = target.stat().st_mode
     except FileNotFoundError:
         return "a link that leads nowhere" if path.is_symlink() else None
+    except PermissionError:
+        return "where this user may not look; let the user in there"
     except (OSError, RuntimeError):
-        return "a link that leads in a circle, or where this user may not look"
+        return "a link that leads in a circle"
     return next((f"{name}, not a file" for is_kind, name in KINDS if is_kind(mode)), None)

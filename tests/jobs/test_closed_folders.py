@@ -11,11 +11,12 @@ import pytest
 from jobs import inspect, report  # noqa: F401  (nobody may not import them later)
 from jobs.cli import main
 from jobs.forget import _input_files
-from jobs.pipeline.inbox import complete_files, sha256_of
+from jobs.pipeline.inbox import complete_files, inbox_state, sha256_of
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.intake.feeds import Feed
+from monitor.intake.unsafe_entries import reason_to_refuse
 from monitor.settings import Settings
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
@@ -23,7 +24,6 @@ from tests.support.keyword_scorer import KeywordScorer
 NOBODY = 65534
 TEXTS = "subject_id,posted_at,text\nanna,2026-01-01,joy\n"
 FEEDS = (Feed(files=["forms/*.csv"]), Feed(files=["chats/**/*.csv"]))
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not look")
 
 
 @pytest.fixture
@@ -34,6 +34,9 @@ def folder() -> Iterator[Path]:
         place.mkdir()
         yield place
     finally:
+        for parent, names, _ in os.walk(place):
+            for name in names:
+                Path(parent, name).chmod(0o700)
         shutil.rmtree(place)
 
 
@@ -44,6 +47,10 @@ def filled(path: Path) -> Path:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
+    """The block of a user whom a folder's mode can shut out: of this one, or of nobody in place of root."""
+    if os.geteuid() != 0:
+        yield
+        return
     os.setresuid(NOBODY, NOBODY, 0)
     try:
         yield
@@ -63,6 +70,28 @@ def test_a_closed_subfolder_that_a_feed_names_is_a_file_that_cannot_be_read(fold
         assert found == [folder / "a.csv", folder / "chats" / "june" / "d.csv", *closed]
         with pytest.raises(DataError, match="may not look into this folder, and a feed names it; let the user in"):
             sha256_of(folder / "forms")
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
+def test_an_inbox_that_may_not_be_listed_or_entered_is_one_line_with_a_remedy(folder: Path, mode: int) -> None:
+    inbox = filled(folder / "inbox" / "a.csv").parent
+    inbox.chmod(mode)
+    with as_nobody():
+        for read in (lambda: complete_files(inbox, 0), lambda: inbox_state(inbox)):
+            with pytest.raises(DataError, match=r"inbox: (cannot read|this user may list) the inbox.*; .*let "):
+                read()
+
+
+def test_the_reason_to_refuse_an_entry_says_whether_permission_is_missing(folder: Path) -> None:
+    shut = filled(folder / "inbox" / "shut" / "a.csv").parent
+    to_shut, circle = folder / "inbox" / "link.csv", folder / "inbox" / "circle.csv"
+    to_shut.symlink_to(shut / "a.csv")
+    circle.symlink_to(circle)
+    shut.chmod(0o444)
+    with as_nobody():
+        for path in (to_shut, shut / "a.csv"):
+            assert reason_to_refuse(path, folder / "inbox") == "where this user may not look; let the user in there"
+        assert reason_to_refuse(circle, folder / "inbox") == "a link that leads in a circle"
 
 
 def test_forget_names_the_input_that_it_may_not_look_at(folder: Path) -> None:
