@@ -118,9 +118,14 @@ class Jobs:
             with self._lock:
                 if self._stopping:
                     return
-                # In its own session the child does not receive Ctrl-C; `stop` signals it.
+                # In its own session the child does not receive Ctrl-C; `stop` signals it. Its standard input is empty,
+                # or a job such as `query -` would wait for somebody to type.
                 self._child = subprocess.Popen(
-                    [*PROGRAM, *command], start_new_session=True, cwd=self._folder, env=self._variables
+                    [*PROGRAM, *command],
+                    stdin=subprocess.DEVNULL,
+                    start_new_session=True,
+                    cwd=self._folder,
+                    env=self._variables,
                 )
             code = self._child.wait()
             if code:

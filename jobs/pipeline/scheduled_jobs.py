@@ -23,6 +23,7 @@ from monitor.settings import PATHS, PREFIX, Settings, load_settings
 # Options that say what the settings would say; a command that is given one refuses --config beside it.
 INSTEAD_OF_CONFIG = {"report": ("--db", "--out")}
 FOLDER_OPTIONS = ("out", "to")
+ENDLESS = ("schedule", "watch")  # the job behind one of these would never begin, and no further night
 
 
 def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
@@ -37,7 +38,12 @@ def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
             words = shlex.split(line)
         except ValueError as error:
             raise ConfigError(f"schedule.jobs: {line!r}: {str(error).lower()}") from error
-        if not words or words[0] not in COMMANDS or words[0] == "schedule":
+        if words and words[0] in ENDLESS:
+            raise ConfigError(
+                f"schedule.jobs: {line!r}: {words[0]} stays until it is stopped, so no later job or night would run; "
+                "start it by itself, and name a command that ends, such as 'nightly'"
+            )
+        if not words or words[0] not in COMMANDS:
             raise ConfigError(f"schedule.jobs: {line!r} is not a command that can be scheduled, such as 'nightly'")
         if config is not None and _lacks_config(words):
             end = words.index("--") if "--" in words else len(words)

@@ -18,7 +18,7 @@ from apscheduler.schedulers import base, blocking
 
 from jobs import schedule
 from jobs.console.app import COMMANDS
-from jobs.pipeline.scheduled_jobs import command_lines
+from jobs.pipeline.scheduled_jobs import ENDLESS, command_lines
 from jobs.schedule import Jobs, Scheduler, build_scheduler, crontab, last_night, systemd
 from monitor.cron import Cron
 from monitor.database import ledger
@@ -300,7 +300,7 @@ def test_jobs_get_the_settings_file_and_must_be_commands() -> None:
     assert command_lines(settings, None)[0] == ["nightly"]
     alerts = Settings(schedule=Schedule(jobs=("evaluate-alerts --out a",)))
     assert command_lines(alerts, file) == [["evaluate-alerts", "--out", "a", "--config", str(file)]]
-    for wrong in ("nigthly", "rm -rf /", "schedule", ""):
+    for wrong in ("nigthly", "rm -rf /", ""):
         with pytest.raises(ConfigError, match="is not a command that can be scheduled"):
             command_lines(Settings(schedule=Schedule(jobs=(wrong,))), None)
     with pytest.raises(ConfigError, match=r"schedule.jobs: .* no closing quotation"):
@@ -326,8 +326,34 @@ NEEDED = {  # arguments without which a command does nothing
 }
 
 
-@pytest.mark.parametrize("name", sorted({*COMMANDS} - {"schedule"}))
-def test_every_command_can_be_a_scheduled_job(name: str) -> None:
+@pytest.mark.parametrize("line", ["watch", "watch --every 30 --report", "schedule"])
+def test_a_job_that_never_ends_is_refused_because_no_later_night_would_run(line: str) -> None:
+    with pytest.raises(ConfigError, match=f"schedule.jobs: '{line}': .* stays until it is stopped.*; start it by"):
+        command_lines(Settings(schedule=Schedule(jobs=("nightly", line))), Path("risk-monitor.toml"))
+
+
+def test_a_job_that_reads_standard_input_finds_it_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = "import sys; open('read', 'w').write(sys.stdin.read() or 'nothing')"
+    monkeypatch.setattr(schedule, "PROGRAM", [sys.executable, "-c", program])
+    reader, writer = os.pipe()  # nobody writes, as at a terminal in the night
+    before = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        jobs = Jobs([["query", "-"]], tmp_path)
+        thread = threading.Thread(target=jobs)
+        thread.start()
+        thread.join(20)
+        jobs.stop()
+        thread.join()
+    finally:
+        os.dup2(before, 0)
+        for number in (before, reader, writer):
+            os.close(number)
+    assert (tmp_path / "read").read_text() == "nothing"
+
+
+@pytest.mark.parametrize("name", sorted({*COMMANDS} - {*ENDLESS}))
+def test_every_command_that_ends_can_be_a_scheduled_job(name: str) -> None:
     job = f"{name} {NEEDED.get(name, '')}"
     ((first, *_),) = command_lines(Settings(schedule=Schedule(jobs=(job,))), Path("risk-monitor.toml"))
     assert first == name
@@ -339,7 +365,7 @@ def test_every_command_can_be_a_scheduled_job(name: str) -> None:
         ("nightly --nosuch", "No such option: --nosuch; see `risk-monitor nightly --help`"),
         ("nightly --help", "only prints its help"),
         ("nightly now", "unexpected extra argument"),
-        ("watch --every soon", "valid number"),
+        ("query 'FROM runs' --db a.duckdb --timeout soon", "valid number"),
         ("backup", "Missing parameter: folder; see `risk-monitor backup --help`"),
         ("lake nonsense --lake lake", "see `risk-monitor lake --help` for the commands of this group"),
         ("lake score --lak lake", "No such option: --lak"),
