@@ -26,7 +26,7 @@ from monitor.corpora.examples import Examples
 from monitor.corpora.mixture import Mixture, MixtureSettings, training_list, without_twins
 from monitor.corpora.sources import read_comments, read_extra, read_isear, read_semeval, read_texts, twin_key
 from monitor.corpora.splits import load_splits
-from monitor.corpora.symptom_mixture import SymptomMixture, SymptomSettings, topic_examples
+from monitor.corpora.symptom_mixture import MARKS, SymptomMixture, SymptomSettings, topic_examples
 from monitor.corpora.symptoms import load_symptoms
 from monitor.labels import ANSWERS, EMOTIONS
 from monitor.model.calibration import Calibration
@@ -41,6 +41,7 @@ from tests.training.measure_trained import ANY, SUICIDAL, Reader, measure
 from tests.training.readings import Readings, read_readings
 
 EVERYDAY = 2000
+SADNESS = EMOTIONS.index("sadness")
 NEW_HANDS = ("q", "r", "s", "t", "u", "v", "x", "aa", "ab", "ac", "ad", "ae", "af", "ag", "ah", "ai")
 
 
@@ -54,7 +55,9 @@ class Shares:
     teachers do not (below mistaken_below). unit_trust, unit_emotion_trust: weight of the teachers beside the model of
     the start in the targets of stretches, of criteria as logits and of emotions; post_trust: of criteria of posts,
     whose emotions are those of the start. readings: times that the passages of tests/training/readings.py are drawn,
-    whose emotion counts so much (reading_emotion) beside the answer of the start.
+    whose emotion counts so much (reading_emotion) beside the answer of the start. post_emotion_trust: weight of the
+    teachers in the emotions of posts. sureness: with --symptom-emotions, how far the target of a symptom text that is
+    sad, marked or severe moves on to sadness alone.
     """
 
     corpus: int = 24_000
@@ -82,6 +85,8 @@ class Shares:
     post_trust: float = 0.0
     readings: int = 0
     reading_emotion: float = 0.5
+    post_emotion_trust: float = 0.0
+    sureness: float = 0.0
 
 
 def read_labelled(path: Path) -> tuple[Examples, npt.NDArray[np.str_]]:
@@ -156,7 +161,7 @@ class Epochs:
         short = np.isin(self.kinds, ("unit", "forum unit"))[:, None]
         trust, emotion_trust = (
             np.where(short, shares.unit_trust, shares.post_trust),
-            shares.unit_emotion_trust * short,
+            np.where(short, shares.unit_emotion_trust, shares.post_emotion_trust),
         )
         logits = [
             np.log(part.clip(1e-4, 1 - 1e-4)) - np.log1p(-part.clip(1e-4, 1 - 1e-4))
@@ -192,6 +197,15 @@ class Epochs:
                 emotions[row, 0] *= self.shares.low_odds
                 emotions[row] /= emotions[row].sum()
         return replace(pool, criteria=criteria, targets=emotions)
+
+    def sure_symptoms(self) -> Examples:
+        """The symptom texts whose emotion is known, with and without punctuation; see Shares.sureness."""
+        own = self.mixture.examples
+        sure = (self.symptoms["train"].severity >= 2) & (own.targets.argmax(axis=1) == SADNESS)
+        sad = np.eye(len(EMOTIONS), dtype=np.float32)[SADNESS]
+        moved = np.where(sure[:, None], self.shares.sureness, 0) * (sad - own.targets)
+        known = replace(own, targets=(own.targets + moved).astype(np.float32)).select(np.flatnonzero(own.weights))
+        return known + replace(known, texts=[MARKS.sub(" ", text) for text in known.texts])
 
     @property
     def texts(self) -> list[str]:
@@ -270,6 +284,9 @@ def main() -> None:
     parser.add_argument(
         "--keep-emotions", action="store_true", help="Train the criteria; emotions are those of --start."
     )
+    parser.add_argument(
+        "--symptom-emotions", action="store_true", help="With --keep-emotions: but learn those of symptom texts."
+    )
     given = parser.parse_args()
     started = time.monotonic()
 
@@ -326,6 +343,7 @@ def main() -> None:
         drawn = [epochs(index) for index in range(given.epochs)]
         kept = [epochs.pool] if given.own else []  # stretches and posts: the start's answers mixed with the teachers'
         kept += [] if epochs.read is None else [epochs.read]
+        kept += [epochs.sure_symptoms()] if given.symptom_emotions else []
         draw = with_emotions_of(own_reader, drawn, kept).__getitem__
         clock("the epochs are answered")
     validation = Examples.from_labels(epochs.splits["validation"].texts, epochs.splits["validation"].labels)
