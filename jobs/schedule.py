@@ -118,8 +118,8 @@ class Jobs:
             with self._lock:
                 if self._stopping:
                     return
-                # In its own session the child does not receive Ctrl-C; `stop` signals it. Its standard input is empty,
-                # or a job such as `query -` would wait for somebody to type.
+                # In its own session the child does not receive Ctrl-C; `stop` signals it. Its standard input is
+                # empty, or a job such as `query -` would wait for somebody to type.
                 self._child = subprocess.Popen(
                     [*PROGRAM, *command],
                     stdin=subprocess.DEVNULL,

@@ -31,7 +31,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.corpora.contrasts import Contrast, read_contrasts
 from monitor.corpora.mixture import is_listed
 from monitor.corpora.sources import GOEMOTIONS, read_comments, read_stress
-from monitor.evaluation import cheap_baselines, fifths
+from monitor.evaluation import auroc, cheap_baselines
 from monitor.evaluation.bootstrap import row_weights
 from monitor.evaluation.metrics import Metric, metric_of, ranking_areas
 from monitor.labels import CRITERIA, confidence
@@ -117,7 +117,7 @@ def compare(contrasts: Sequence[Contrast], scorer: Scorer) -> list[dict[str, Any
     for contrast in contrasts:
         row: dict[str, Any] = {"name": contrast.name, "source": contrast.source, "trained_on": contrast.trained_on}
         row |= {"n": len(contrast.texts), "n_positive": int(contrast.positive.sum())}
-        row["undefined"] = fifths.one_sided(contrast.positive)
+        row["undefined"] = auroc.one_sided(contrast.positive)
         if row["undefined"] is None:
             answers, baselines = _answers(contrast, scorer), _baselines(contrast, contrasts)
             words = cheap_baselines.length(contrast.texts)
@@ -158,17 +158,17 @@ def _areas(
     lengths: npt.NDArray[np.float64] | None,
 ) -> dict[str, Any]:
     draws = {
-        name: fifths.auroc_draws(contrast.positive, scores, lengths)
+        name: auroc.auroc_draws(contrast.positive, scores, lengths)
         for name, scores in {**answers, **baselines}.items()
     }
     n = len(contrast.texts)
     best = max(answers, key=lambda name: draws[name][0])
     cheap = max(baselines, key=lambda name: draws[name][0])
     return {
-        "auroc": {name: _with_interval(fifths.metric(values, n)) for name, values in draws.items()},
+        "auroc": {name: _with_interval(auroc.metric(values, n)) for name, values in draws.items()},
         "best": best,
         "best_baseline": cheap,
-        "lead": _with_interval(fifths.metric(draws[best] - draws[cheap], n)),
+        "lead": _with_interval(auroc.metric(draws[best] - draws[cheap], n)),
     }
 
 

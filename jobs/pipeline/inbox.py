@@ -34,8 +34,8 @@ def list_inbox(inbox: Path) -> list[Path]:
         ) from error
     if not os.access(inbox, os.X_OK):  # a folder of mode 444 gives names, and every file in it seems to be missing
         raise DataError(
-            f"{inbox}: this user may list the inbox, but not enter it; let the user in there (chmod u+x, or g+x for a "
-            "group), or name another in the settings"
+            f"{inbox}: this user may list the inbox, but not enter it; let the user in there (chmod u+x, or g+x for "
+            "a group), or name another in the settings"
         )
     return entries
 

@@ -17,11 +17,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from monitor.lake.scratch import open_scratch, view_sql
+from monitor.lake.scratch import CELL_VIEW, cell_view_sql, open_scratch
 from monitor.lake.shards import CELLS, KEY, Lake, Listing, Shard, derived_path
 from monitor.lake.storage import OURS
 
-VIEW = "daily_cells"
 FILE = re.compile(rf"{CELLS}/model_id=({KEY.pattern})/month=\d{{4}}-\d{{2}}/([0-9a-f]{{32}}\.parquet|{OURS.pattern})")
 CellKey = tuple[str, str]  # model_id and month
 
@@ -31,7 +30,7 @@ def current_cells(lake: Lake, listing: Listing) -> dict[CellKey, str]:
     stored = _stored(lake)
     if not stored:
         return {}
-    return {key: path for key, path in _paths(listing, view_sql(VIEW)).items() if path in stored}
+    return {key: path for key, path in _paths(listing, cell_view_sql()).items() if path in stored}
 
 
 def write_cells(lake: Lake, listing: Listing, before: dt.date) -> int:
@@ -42,7 +41,7 @@ def write_cells(lake: Lake, listing: Listing, before: dt.date) -> int:
     Returns:
         number of new files.
     """
-    paths = _paths(listing, view_sql(VIEW))
+    paths = _paths(listing, cell_view_sql())
     closed = {key: path for key, path in paths.items() if key[1] < f"{before:%Y-%m}"}
     stored = _stored(lake)
     for path in sorted(stored - set(paths.values())):
@@ -105,8 +104,8 @@ def _sums(lake: Lake, con: duckdb.DuckDBPyConnection, scored: Mapping[Shard, str
     """Sum the scores of a month as a dataset that DuckDB reads shard by shard."""
     files = [lake.storage.full_path(scores) for _, scores in sorted(scored.items())]
     con.register("scores", ds.dataset(files, format="parquet", filesystem=lake.storage.filesystem))
-    con.execute(view_sql(VIEW).replace("CREATE VIEW", "CREATE OR REPLACE TEMP VIEW", 1))
-    rows = con.sql(f"FROM {VIEW} ORDER BY ALL").to_arrow_table()
+    con.execute(cell_view_sql().replace("CREATE VIEW", "CREATE OR REPLACE TEMP VIEW", 1))
+    rows = con.sql(f"FROM {CELL_VIEW} ORDER BY ALL").to_arrow_table()
     con.unregister("scores")
     return rows
 

@@ -26,13 +26,12 @@ from monitor.database.statements import query
 from monitor.errors import StoreError
 from monitor.lake.cells import current_cells
 from monitor.lake.check import foreign_reason
-from monitor.lake.scratch import columns, has_table
+from monitor.lake.scratch import CELL_VIEW, columns, has_table
 from monitor.lake.shards import DERIVED, DOCUMENTS, SMALL_TABLES, Lake, Listing, derived_path, document_path
 from monitor.privacy.codes import give_codes
 
 FOOTER_THREADS = 16
 MANY_FILES = 20_000  # more files than this make each query slow to begin
-CELL_VIEW = "daily_cells"
 
 
 class Opened(NamedTuple):

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from monitor.database.schema import migrate
 
+CELL_VIEW = "daily_cells"  # sums the scores of each subject and day
 ORDER = {
     "documents": "posted_at, doc_id",
     "scores": "posted_at, doc_id",
@@ -32,19 +33,19 @@ def open_scratch() -> duckdb.DuckDBPyConnection:
     return con
 
 
-def view_sql(name: str) -> str:
-    """The statement that creates a view of the newest schema."""
-    return _schema()[1][name]
+def cell_view_sql() -> str:
+    """The statement that creates the view of daily sums, of the newest schema."""
+    return _schema()[1]
 
 
 @cache
-def _schema() -> tuple[list[str], dict[str, str]]:
-    """The statements that create the tables, and each view, after all steps of sql/schema, which take a while."""
+def _schema() -> tuple[list[str], str]:
+    """The statements that create the tables, and CELL_VIEW, after all steps of sql/schema, which take a while."""
     with duckdb.connect() as con:
         migrate(con)
         tables = con.execute("SELECT sql FROM duckdb_tables() ORDER BY table_oid").fetchall()
-        views = con.execute("SELECT view_name, sql FROM duckdb_views() WHERE NOT internal").fetchall()
-    return [sql for (sql,) in tables], dict(views)
+        ((view,),) = con.execute("SELECT sql FROM duckdb_views() WHERE view_name = ?", [CELL_VIEW]).fetchall()
+    return [sql for (sql,) in tables], view
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from jobs import transfer
 from monitor.corpora.contrasts import Contrast, read_contrasts
 from monitor.corpora.mixture import training_list
 from monitor.errors import ConfigError, DataError
-from monitor.evaluation import cheap_baselines, fifths
+from monitor.evaluation import auroc, cheap_baselines
+from monitor.evaluation.fifths import fifths
 from tests.support.keyword_scorer import KeywordScorer
 
 
@@ -125,8 +126,8 @@ def test_within_fifths_length_itself_tells_nothing() -> None:
     random = np.random.default_rng(0)
     lengths = np.repeat(np.arange(1.0, 6.0), 200)
     positive = random.random(1000) < lengths / 6
-    assert fifths.auroc_draws(positive, lengths)[0] > 0.65
-    assert fifths.auroc_draws(positive, lengths, lengths)[0] == pytest.approx(0.5)
+    assert auroc.auroc_draws(positive, lengths)[0] > 0.65
+    assert auroc.auroc_draws(positive, lengths, lengths)[0] == pytest.approx(0.5)
 
 
 def test_within_fifths_equals_the_pair_weighted_mean_of_its_groups() -> None:
@@ -134,12 +135,12 @@ def test_within_fifths_equals_the_pair_weighted_mean_of_its_groups() -> None:
     lengths, scores = random.integers(1, 200, 300).astype(float), random.random(300)
     positive = random.random(300) < 0.3 + 0.4 * scores
     won = pairs = 0.0
-    for rows in fifths.fifths(lengths):
+    for rows in fifths(lengths):
         for low in rows[positive[rows]]:
             for other in rows[~positive[rows]]:
                 won += (scores[low] > scores[other]) + 0.5 * (scores[low] == scores[other])
                 pairs += 1
-    assert fifths.auroc_draws(positive, scores, lengths)[0] == pytest.approx(won / pairs)
+    assert auroc.auroc_draws(positive, scores, lengths)[0] == pytest.approx(won / pairs)
 
 
 def test_cheap_baselines_count_words_and_first_person() -> None:
