@@ -162,7 +162,9 @@ def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> 
                 if reason := reason_to_refuse(file, path):
                     raise DataError(f"{file}: {reason}, or name it by itself")
             if not files:
-                raise DataError(f"{path}: no {', '.join(ENDINGS)} file in this folder")
+                raise DataError(
+                    f"{path}: no {', '.join(ENDINGS)} file in this folder; put one there, or name another folder"
+                )
         elif path.exists():
             files = [path]
         else:

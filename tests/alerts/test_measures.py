@@ -178,7 +178,15 @@ def test_fusion_is_the_weighted_sum_of_the_parts_that_there_are(con: duckdb.Duck
     assert con.execute("SELECT count(*) FROM fusion_rolling").fetchone() == (0,)
 
 
-@pytest.mark.parametrize("settings", [{"measures": {"sleep": 0}}, {"fusion": {"text": math.inf}}])
-def test_a_limit_or_weight_without_a_direction_is_refused(settings: dict[str, dict[str, float]]) -> None:
-    with pytest.raises(ValidationError, match=r"is 0; leave the line out|finite"):
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"measures": {"sleep": 0}}, "sleep is 0; leave the line out"),
+        ({"fusion": {"text": math.inf}}, "Input should be a finite number"),
+    ],
+)
+def test_a_limit_or_weight_without_a_direction_is_refused(
+    settings: dict[str, dict[str, float]], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=message):
         AlertRules.model_validate(settings)

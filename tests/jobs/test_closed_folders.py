@@ -72,13 +72,22 @@ def test_a_closed_subfolder_that_a_feed_names_is_a_file_that_cannot_be_read(fold
             sha256_of(folder / "forms")
 
 
-@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
-def test_an_inbox_that_may_not_be_listed_or_entered_is_one_line_with_a_remedy(folder: Path, mode: int) -> None:
+@pytest.mark.parametrize(
+    ("mode", "message"),
+    [
+        (0o000, r"cannot read the inbox \(Permission denied\); .*let this user read it"),
+        (0o111, r"cannot read the inbox \(Permission denied\); .*let this user read it"),
+        (0o444, "this user may list the inbox, but not enter it; let the user in there"),
+    ],
+)
+def test_an_inbox_that_may_not_be_listed_or_entered_is_one_line_with_a_remedy(
+    folder: Path, mode: int, message: str
+) -> None:
     inbox = filled(folder / "inbox" / "a.csv").parent
     inbox.chmod(mode)
     with as_nobody():
         for read in (lambda: complete_files(inbox, 0), lambda: inbox_state(inbox)):
-            with pytest.raises(DataError, match=r"inbox: (cannot read|this user may list) the inbox.*; .*let "):
+            with pytest.raises(DataError, match=f"inbox: {message}"):
                 read()
 
 
