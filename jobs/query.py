@@ -26,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.console.app import run
+from jobs.console.infinite_times import Result
 from jobs.console.progress import without_control_characters
 from jobs.console.result_files import Format, check_file, printable_lines, write_file, write_rows
 from jobs.console.safe_sql import TIME_S, USE, check_statement, limits
@@ -99,19 +100,22 @@ def save_rows(db: Database, sql: str, file: Path, *, time_s: float = TIME_S, saf
         ConfigError: the file cannot be written. Other errors as `run_query`.
     """
     check_file(file)
-    with private_files(), _open_result(db, sql, time_s) as (names, result):
+    exact = file.suffix.lower() == ".parquet"  # has infinite times of its own
+    with private_files(), _open_result(db, sql, time_s, with_flags=not exact) as (names, result):
         return write_file(names, result, file, safe_csv=safe_csv)
 
 
 @contextmanager
-def _open_result(db: Database, sql: str, time_s: float) -> Iterator[tuple[list[str], duckdb.DuckDBPyConnection]]:
+def _open_result(
+    db: Database, sql: str, time_s: float, *, with_flags: bool = True
+) -> Iterator[tuple[list[str], Result]]:
     """Check a statement and run it; gives its column names and the open result."""
     try:
         with db.reading() as con:
             statement = check_statement(con, sql)
             with limits(con, time_s):
-                result = con.execute(statement)
-                yield _unique_names([column[0] for column in result.description]), result
+                result = Result(con, statement, with_flags=with_flags)
+                yield _unique_names(result.names), result
     except duckdb.Error as error:
         raise DataError(_plain_message(str(error))) from error
 

@@ -21,6 +21,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.console.infinite_times import Result
 from jobs.console.progress import print_warning, without_control_characters
 from monitor.errors import ConfigError, DataError, cannot_write
 
@@ -97,7 +98,7 @@ def check_file(file: Path) -> None:
         raise ConfigError(f"--out {file}: there is no folder {file.parent}")
 
 
-def write_file(names: list[str], result: duckdb.DuckDBPyConnection, file: Path, *, safe_csv: bool = True) -> int:
+def write_file(names: list[str], result: Result, file: Path, *, safe_csv: bool = True) -> int:
     """Write an open result as the file's ending says, some rows at a time and visible in one step; returns its rows.
 
     Raises:
@@ -108,7 +109,7 @@ def write_file(names: list[str], result: duckdb.DuckDBPyConnection, file: Path, 
     parts = iter(lambda: result.fetchmany(PART_ROWS), [])
     try:
         if file.suffix.lower() == ".parquet":
-            n = _write_parquet(names, result, unfinished, file)
+            n = _write_parquet(names, result.opened, unfinished, file)
         elif file.suffix.lower() == ".xlsx":
             n = _write_excel(names, parts, unfinished)
         else:

@@ -344,6 +344,44 @@ def test_times_that_python_lacks_are_written_somehow(db: Path, tmp_path: Path, v
     assert save_rows(Database(db), f"SELECT {value} AS a", tmp_path / f"a.{ending}") == 1
 
 
+INFINITE = """
+    SELECT DATE 'infinity' AS a, TIMESTAMP '-infinity' AS a, TIMESTAMPTZ 'infinity' AS c,
+        TIMESTAMP_NS '-infinity' AS d,
+        DATE '9999-12-31' AS e, TIMESTAMP '0001-01-01' AS f, NULL::DATE AS g, 'é; t' AS h; -- it''s; a comment
+"""
+
+
+def test_infinite_times_are_called_so_and_the_last_day_of_the_calendar_is_not(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = run_query(Database(db), INFINITE)
+    assert rows.names == ["a", "a_1", *"cdefgh"]
+    ends = (dt.date(9999, 12, 31), dt.datetime(1, 1, 1), None, "é; t")
+    assert rows.rows == [("infinity", "-infinity", "infinity", "-infinity", *ends)]
+    print_table(rows)
+    assert "-infinity" in capsys.readouterr().out
+    out = io.StringIO()
+    export_rows(Database(db), INFINITE, Format.JSON, out)
+    assert [*json.loads(out.getvalue())[0].values()][:5] == [
+        "infinity", "-infinity", "infinity", "-infinity", "9999-12-31"
+    ]  # fmt: skip
+    save_rows(Database(db), INFINITE, tmp_path / "a.csv")
+    assert ",infinity," in (tmp_path / "a.csv").read_text()
+    save_rows(Database(db), INFINITE.replace("TIMESTAMP '0001-01-01' AS f", "1 AS f"), tmp_path / "a.xlsx")
+    assert pl.read_excel(tmp_path / "a.xlsx").row(0)[0] == "infinity"
+    save_rows(Database(db), INFINITE, tmp_path / "a.parquet")
+    with duckdb.connect() as con:
+        assert con.execute(f"SELECT isinf(a), isinf(a_1), isinf(e) FROM '{tmp_path}/a.parquet'").fetchall() == [
+            (True, True, False)
+        ]
+
+
+def test_rows_with_times_keep_their_order_and_their_number(db: Path) -> None:
+    sql = "SELECT (range * 7919) % 10007 AS n, TIMESTAMP '2026-01-01' AS t FROM range(10007) ORDER BY n DESC"
+    rows = run_query(Database(db), sql, max_rows=20_000).rows
+    assert [n for n, _ in rows] == sorted(range(10_007), reverse=True)
+
+
 @pytest.mark.parametrize("ending", ["csv", "xlsx", "parquet"])
 def test_a_file_that_cannot_be_written_is_one_line(db: Path, tmp_path: Path, ending: str) -> None:
     longest = tmp_path / f"{'a' * (254 - len(ending))}.{ending}"
