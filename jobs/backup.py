@@ -25,7 +25,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
 from monitor.database.lake_views import lake_url
-from monitor.errors import ConfigError, StoreError
+from monitor.errors import ConfigError, StoreError, cannot_write
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.regular_files import require_regular
 from monitor.scratch_folder import scratch_folder
@@ -49,7 +49,7 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
 
     Raises:
         ConfigError: a file or folder cannot be read or written. StoreError: there is no such
-            database, or it cannot be read.
+            database, it cannot be read, or the disk is full.
     """
     for source in (config, roster):
         if source is not None:
@@ -78,9 +78,12 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
                 (unfinished / CONTENTS).write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")
                 unfinished.rename(target)
     except OSError as error:
-        raise ConfigError(
-            f"{error.filename or folder}: cannot read or write this ({error.strerror}); the backup was not made"
-        ) from error
+        if error.filename in (str(config), str(roster)):
+            raise ConfigError(
+                f"{error.filename}: cannot read this file ({error.strerror}), so the backup was not made; let this "
+                "user read it"
+            ) from error
+        raise cannot_write(f"the backup was not made: {error.filename or folder}", error) from error
     return target
 
 

@@ -16,6 +16,7 @@ from errno import EDQUOT, EFBIG, ENOSPC
 
 DISK_FULL = "the disk is full, or this user's quota is used up; make room and run again, committed rows are kept"
 
+IN_THE_WAY = "a file stands there, or above it, where a folder should be"
 LET_IN = "let this user in there, or name another place"
 
 
@@ -47,6 +48,13 @@ class BusyError(StoreError):
     """Another run is working on the database."""
 
 
+def reason_of(error: OSError) -> str:
+    """What the operating system said, in words that fit a folder that cannot be made."""
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        return IN_THE_WAY
+    return str(error.strerror)
+
+
 def cannot_write(place: str, error: OSError) -> MonitorError:
     """The error for an output that cannot be written: a full disk wants room, any other fault another folder.
 
@@ -56,4 +64,4 @@ def cannot_write(place: str, error: OSError) -> MonitorError:
     """
     if error.errno in (ENOSPC, EDQUOT, EFBIG):
         return StoreError(f"{place}: {DISK_FULL} ({error.strerror})")
-    return ConfigError(f"{place}: cannot write there ({error.strerror}); name another folder")
+    return ConfigError(f"{place}: cannot write there ({reason_of(error)}); name another folder")

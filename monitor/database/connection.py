@@ -24,7 +24,7 @@ from monitor.database.lake_views import allow_lake, opened_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import check_schema, make_empty, migrate
 from monitor.database.writer_gate import POLL_S, Gate
-from monitor.errors import LET_IN, BusyError, MonitorError, StoreError
+from monitor.errors import LET_IN, BusyError, MonitorError, StoreError, reason_of
 
 READ_WAIT_S = 10.0
 MAX_NAME_BYTES = 220  # the longest name beside it is .NAME.key.PID.new
@@ -206,7 +206,7 @@ class Database:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise StoreError(
-                    f"{path.parent}: cannot make this folder ({error.strerror}); name another"
+                    f"{path.parent}: cannot make this folder ({reason_of(error)}); name another"
                 ) from error
 
 

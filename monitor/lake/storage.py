@@ -53,8 +53,10 @@ class Storage:
             self.root = str(Path(url.removeprefix("file://")).expanduser().absolute())
             self.filesystem: Any = fs.LocalFileSystem()
             with suppress(OSError):
-                if Path(self.root).exists() and not Path(self.root).is_dir():
-                    raise ConfigError(f"--lake {url}: a file, and a lake is a folder; name a folder")
+                for place in (Path(self.root), *Path(self.root).parents):
+                    if place.exists() and not place.is_dir():
+                        which = "" if place == Path(self.root) else f"{place} is "
+                        raise ConfigError(f"--lake {url}: {which}a file, and a lake is a folder; name a folder")
             return
         try:
             self.filesystem, path = fs.FileSystem.from_uri(url)

@@ -17,7 +17,7 @@ from jobs.restore import command as restore_command
 from jobs.restore import restore
 from monitor.database.connection import Database, companions
 from monitor.database.snapshot import publish
-from monitor.errors import ConfigError, DataError, StoreError
+from monitor.errors import IN_THE_WAY, ConfigError, DataError, StoreError
 from monitor.privacy.retention import rewrite
 from monitor.settings import load_settings
 from tests.support import forked
@@ -145,8 +145,20 @@ def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Data
     with pytest.raises(DataError, match="is missing, or no file"):
         restore(kept, tmp_path / "new")
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match="the backup was not made"):
-        backup(db, tmp_path / "file")
+    for place in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ConfigError, match=rf"the backup was not made: {place}: .*{IN_THE_WAY}\); name another"):
+            backup(db, place)
+
+
+def test_a_roster_that_this_user_may_not_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    db, roster = Database(database(tmp_path / "risk.duckdb")), write(tmp_path / "names.csv", "subject_id,name\n")
+
+    def refuse(source: Path, _: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(source))
+
+    monkeypatch.setattr(shutil, "copyfile", refuse)
+    with pytest.raises(ConfigError, match=r"names.csv: cannot read this file \(Permission denied\).*; let this user"):
+        backup(db, tmp_path / "backups", roster=roster)
 
 
 @pytest.mark.parametrize("name", ["roster.csv", "risk-monitor.toml", "backup.json"])

@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 import duckdb
 import pytest
 
+from jobs.backup import backup
 from jobs.pipeline.score_files import score_files
 from jobs.query import run_query
 from monitor.database.connection import Database
+from monitor.errors import IN_THE_WAY
 from tests.support.failing import last_line
 from tests.support.inputs import GOOD, HEADER, write, write_rows
 from tests.support.keyword_scorer import KeywordScorer
@@ -167,7 +169,36 @@ def test_a_place_where_nothing_can_be_made_is_named(tmp_path: Path, fails: Calla
     assert "cannot make this lock file (No such file or directory)" in fails(
         "score", feed, "--db", "/proc/risk.duckdb"
     )
-    assert "cannot make this folder (File exists)" in fails("score", feed, "--db", feed / "risk.duckdb")
+    assert f"cannot make this folder ({IN_THE_WAY}); name" in fails("score", feed, "--db", feed / "risk.duckdb")
+
+
+@pytest.mark.parametrize("below", [False, True])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "backup PLACE",
+        "restore kept --to PLACE",
+        "report --db risk.duckdb --out PLACE",
+        "demo --out PLACE",
+        "evaluate-alerts --out PLACE",
+        "validate feed.csv --db risk.duckdb --out PLACE",
+        "transfer --data . --out PLACE",
+        "pretrain --data . --out PLACE",
+        "benchmark --out PLACE",
+    ],
+)
+def test_a_file_where_an_output_folder_should_be_is_one_line_with_a_remedy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., str], words: str, *, below: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours(tmp_path / "risk.duckdb")
+    monkeypatch.setenv("RISK_MONITOR_DB", "risk.duckdb")
+    write(tmp_path / "feed.csv", HEADER + GOOD)
+    backup(Database(tmp_path / "risk.duckdb"), tmp_path / "backups").rename(tmp_path / "kept")
+    write(tmp_path / "file", "theirs")
+    line = fails(*words.replace("PLACE", "file/below" if below else "file").split())
+    assert f"({IN_THE_WAY}); name another" in line
+    assert (tmp_path / "file").read_text() == "theirs"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody who may not write")

@@ -288,6 +288,7 @@ def test_a_foreign_folder_is_no_lake(tmp_path: Path) -> None:
     ("url", "message"),
     [
         ("texts.csv", "a file, and a lake is a folder; name a folder"),
+        ("texts.csv/lake", "--lake texts.csv/lake: .*/texts.csv is a file, and a lake is a folder; name a folder"),
         (" ", "--lake is empty"),
         ("ftp://host/lake", "cannot be opened .*; give a folder, or an s3://"),
     ],
