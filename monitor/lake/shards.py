@@ -57,6 +57,19 @@ class Shard(NamedTuple):
         return int(self.name.rpartition("-")[2])
 
 
+def require_place(storage: Storage) -> None:
+    """Check that a place is a lake or can become one, before a lock or a key is written there.
+
+    Raises:
+        StoreError: something else is there.
+    """
+    if storage.exists(MARK):
+        return
+    others = [entry.path for entry in storage.list_files("") if not entry.path.startswith(".")]
+    if others:
+        raise StoreError(f"{storage.url}: not a lake, but it holds {others[0]}; name an empty or a new folder")
+
+
 @dataclass
 class Listing:
     """The files of a lake at one moment.
@@ -126,11 +139,7 @@ class Lake:
             StoreError: something else is there.
         """
         if not storage.exists(MARK):
-            others = [entry.path for entry in storage.list_files("") if not entry.path.startswith(".")]
-            if others:
-                raise StoreError(
-                    f"{storage.url}: not a lake, but it holds {others[0]}; name an empty or a new folder"
-                )
+            require_place(storage)
             mark = json.dumps({"format": FORMAT, "pseudonyms": fingerprint})
             storage.write_once(MARK, lambda stream: stream.write(mark.encode()))
         return cls(storage)

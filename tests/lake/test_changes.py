@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
 
+from jobs.cli import main
 from jobs.pipeline.lake.forget import forget_in_lake
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.score import score_lake
@@ -24,6 +25,7 @@ from monitor.lake.shards import DOCUMENTS, MARK, Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.forgetting import forget
 from monitor.windows import window_queries
+from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 from tests.support.lakes import OwnCrew, contents, control
 from tests.support.nights import fill
@@ -282,6 +284,33 @@ def test_a_foreign_folder_is_no_lake(tmp_path: Path) -> None:
         Lake.create(Storage(str(tmp_path / "photos")), "plain")
     with pytest.raises(StoreError, match="lake ingest"):
         Lake(Storage(str(tmp_path / "nothing")))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ingest texts.csv",
+        "score",
+        "check",
+        "open",
+        "compact",
+        "forget anna",
+        "retention --text-days 9",
+    ],
+)
+def test_a_command_that_refuses_a_foreign_folder_leaves_nothing_there_or_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: str
+) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "a.jpg").touch()
+    write(tmp_path / "texts.csv", "subject_id,posted_at,text\nanna,2026-01-01,joy\n")
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(SystemExit) as stop:
+        main(["lake", *words.split(), "--lake", "photos"])
+    assert stop.value.code == 2
+    assert "risk-monitor: photos: not" in " ".join(capsys.readouterr().err.split()).replace(str(tmp_path) + "/", "")
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

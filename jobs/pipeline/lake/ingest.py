@@ -19,7 +19,7 @@ from monitor.errors import MonitorError
 from monitor.intake.documents import find_inputs
 from monitor.lake.replacement import finish_replacements
 from monitor.lake.scratch import insert, open_scratch, rows_of
-from monitor.lake.shards import DOCUMENTS, MARK, SHARD_ROWS, Lake, Shard, document_path, shard_name
+from monitor.lake.shards import DOCUMENTS, MARK, SHARD_ROWS, Lake, Shard, document_path, require_place, shard_name
 from monitor.lake.storage import Storage
 from monitor.lake.stored import documents_with_ids
 from monitor.privacy.agreement import pseudonyms_for_run
@@ -45,6 +45,7 @@ def ingest_files(inputs: Sequence[str | Path], url: str, key_file: Path | None) 
     files = find_inputs(inputs)
     check_files(files)
     storage = Storage(url)
+    require_place(storage)
     counts = RunCounts()
     with stoppable(), storage.only_writer():
         lake, pseudonyms = _open_lake(storage, key_file)
