@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,8 @@ class Shares:
     whose emotions are those of the start. readings: times that the passages of tests/training/readings.py are drawn,
     whose emotion counts so much (reading_emotion) beside the answer of the start. post_emotion_trust: weight of the
     teachers in the emotions of posts. sureness: with --symptom-emotions, how far the target of a symptom text that is
-    sad, marked or severe moves on to sadness alone.
+    sad, marked or severe moves on to sadness alone. temperature: what calibration will divide the network's scores by;
+    targets that name an emotion are sharpened by it, so that the calibrated answer is near the target.
     """
 
     corpus: int = 24_000
@@ -87,6 +89,13 @@ class Shares:
     reading_emotion: float = 0.5
     post_emotion_trust: float = 0.0
     sureness: float = 0.0
+    temperature: float = 1.0
+
+
+def sharpened(shares: npt.NDArray[Any], power: float) -> npt.NDArray[np.float32]:
+    """Shares (n, 6) whose logarithms are `power` times as far apart."""
+    powers = np.maximum(shares, 1e-6) ** power
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
 
 def read_labelled(path: Path) -> tuple[Examples, npt.NDArray[np.str_]]:
@@ -153,7 +162,9 @@ class Epochs:
             emotions, criteria = (
                 part.astype(np.float32) for part in (reader.emotions(texts), reader.criteria(texts))
             )
-            self.read = self.readings.examples(emotions, criteria, emotion_trust)
+            calibrated = sharpened(emotions, 1 / self.shares.temperature)
+            read = self.readings.examples(calibrated, criteria, emotion_trust)
+            self.read = replace(read, targets=sharpened(read.targets, self.shares.temperature))
 
     def _blended(self, pool: Examples, own: Path) -> Examples:
         """The pool with answers of the model of the start as targets, for stretches mixed with the teachers'."""
@@ -168,7 +179,8 @@ class Epochs:
             for part in (answers["criteria"], pool.criteria)
         ]
         criteria = 1 / (1 + np.exp(-((1 - trust) * logits[0] + trust * logits[1])))
-        emotions = (1 - emotion_trust) * answers["emotions"] + emotion_trust * pool.targets
+        calibrated = sharpened(answers["emotions"], 1 / shares.temperature)
+        emotions = sharpened((1 - emotion_trust) * calibrated + emotion_trust * pool.targets, shares.temperature)
         self.mistaken = (
             short[:, 0]
             & (answers["criteria"][:, SUICIDAL] > shares.mistaken_above)
@@ -204,7 +216,8 @@ class Epochs:
         sure = (self.symptoms["train"].severity >= 2) & (own.targets.argmax(axis=1) == SADNESS)
         sad = np.eye(len(EMOTIONS), dtype=np.float32)[SADNESS]
         moved = np.where(sure[:, None], self.shares.sureness, 0) * (sad - own.targets)
-        known = replace(own, targets=(own.targets + moved).astype(np.float32)).select(np.flatnonzero(own.weights))
+        targets = sharpened(own.targets + moved, self.shares.temperature)
+        known = replace(own, targets=targets).select(np.flatnonzero(own.weights))
         return known + replace(known, texts=[MARKS.sub(" ", text) for text in known.texts])
 
     @property
