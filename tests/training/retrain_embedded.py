@@ -58,8 +58,8 @@ class Shares:
     whose emotions are those of the start. readings: times that the passages of tests/training/readings.py are drawn,
     whose emotion counts so much (reading_emotion) beside the answer of the start. post_emotion_trust: weight of the
     teachers in the emotions of posts. sureness: with --symptom-emotions, how far the target of a symptom text that is
-    sad, marked or severe moves on to sadness alone. temperature: what calibration will divide the network's scores by;
-    targets that name an emotion are sharpened by it, so that the calibrated answer is near the target.
+    sad, marked or severe moves on to sadness alone. temperature: what calibration will divide the network's scores
+    by; targets that name an emotion are sharpened by it, so that the calibrated answer is near the target.
     """
 
     corpus: int = 24_000
