@@ -41,9 +41,8 @@ SELECT
         FROM (
             SELECT model_id, max(scored_at) AS last, max(run_id) AS last_run
             FROM scores
+            WHERE model_id = (SELECT model_id FROM latest_model)
             GROUP BY model_id
-            ORDER BY last_run DESC, last DESC, model_id
-            LIMIT 1
         ) AS s
         LEFT JOIN alert_updates AS u USING (model_id)
     ) AS alerts_current,

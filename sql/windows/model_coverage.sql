@@ -1,5 +1,6 @@
 -- name: model_coverage
--- purpose: what each model has scored, the newest scores first; a report chooses its model and its last day from it
+-- purpose: what each model has scored, the one of the last run first (view latest_model), then by the newest scores; a report
+--          chooses its model and its last day from it
 -- grain: one row per model known to the database, those without scores included; alerts_current = the alert rules have
 --        read all of its scores
 -- frame: all scores up to and including the day of until; a report of this model can end on last_posted at the latest
@@ -23,5 +24,10 @@ SELECT
 FROM models AS m
 LEFT JOIN scores AS s USING (model_id)
 LEFT JOIN alert_updates AS u USING (model_id)
+LEFT JOIN latest_model AS l USING (model_id)
 GROUP BY ALL
-ORDER BY max(s.run_id) DESC NULLS LAST, last_scored DESC NULLS LAST, m.model_id
+ORDER BY
+    bool_or(l.model_id IS NOT NULL) DESC,
+    max(s.run_id) DESC NULLS LAST,
+    last_scored DESC NULLS LAST,
+    m.model_id

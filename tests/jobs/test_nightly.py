@@ -14,9 +14,10 @@ import jobs.demo
 from jobs.console import app
 from jobs.demo import run_demo
 from jobs.nightly import run_nightly
+from jobs.pipeline.write_report import write_report
 from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
-from monitor.alerts.update import ModelEpisodes, apply_rules
+from monitor.alerts.update import ModelEpisodes, apply_rules, latest_model
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, MonitorError, StoreError
 from monitor.settings import Settings
@@ -199,6 +200,20 @@ def test_another_risk_map_is_another_model(settings: Settings) -> None:
         ("one", 30),
         ("two", 30),
     ]
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_model_that_was_given_up_counts_no_more_after_a_night_without_new_texts(
+    settings: Settings, tmp_path: Path
+) -> None:
+    write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
+    for name in ("one", "two", "one"):  # the third night scores nothing
+        run_nightly(settings, lambda name=name: KeywordScorer(KeywordModel(model_id=name)))  # type: ignore[misc]
+    for place in (settings.db, settings.snapshot / "risk-snapshot.duckdb"):
+        assert run_query(Database(place), "SELECT DISTINCT model_id FROM latest_scores").rows == [("one",)], place
+    assert (latest_model(Database(settings.db)) or {})["model_id"] == "one"
+    write_report(Database(settings.db), tmp_path / "by_day")
+    assert "this database: keywords (two" in (tmp_path / "by_day" / "index.html").read_text()
 
 
 class Gloomy(Both):
