@@ -111,7 +111,7 @@ def _open_result(
 ) -> Iterator[tuple[list[str], Result]]:
     """Check a statement and run it; gives its column names and the open result."""
     try:
-        with db.reading() as con:
+        with private_files(), db.reading() as con:  # what the query spills is private, too
             statement = check_statement(con, sql)
             with limits(con, time_s):
                 result = Result(con, statement, with_flags=with_flags)

@@ -34,7 +34,7 @@ def left_folders(parent: Path, prefix: str) -> list[Path]:
     """The folders below `parent` whose process does not run on this machine any more; it was probably killed."""
     name = re.compile(rf"{re.escape(prefix)}{re.escape(_machine())}-(\d+)-\w+")
     matches = [(folder, name.fullmatch(folder.name)) for folder in sorted(parent.glob(f"{prefix}*"))]
-    return [folder for folder, match in matches if match is not None and not _runs(int(match[1]))]
+    return [folder for folder, match in matches if match is not None and not runs(int(match[1]))]
 
 
 def _remove_left(parent: Path, prefix: str) -> None:
@@ -48,7 +48,8 @@ def _machine() -> str:
     return re.sub(r"\W", "_", socket.gethostname())
 
 
-def _runs(pid: int) -> bool:
+def runs(pid: int) -> bool:
+    """Whether a process of this number runs on this machine."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

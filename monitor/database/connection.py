@@ -23,6 +23,7 @@ from monitor.database.ctrl_c import ctrl_c_ends_queries
 from monitor.database.lake_views import allow_lake, opened_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import check_schema, make_empty, migrate
+from monitor.database.spills import remove_left_spills, spill_folder
 from monitor.database.writer_gate import POLL_S, Gate
 from monitor.errors import LET_IN, BusyError, MonitorError, StoreError, reason_of
 
@@ -285,13 +286,14 @@ def _create(path: Path) -> None:
 def _open(path: Path, read_only: bool, wait_s: float, stop: Event | None) -> duckdb.DuckDBPyConnection:
     """Open the file, waiting while another process writes."""
     deadline = time.monotonic() + wait_s
+    remove_left_spills(path)
     with private_files(), Gate(path, read_only=read_only) as gate:
         while True:
             if read_only:
                 gate.wait(deadline)
             try:
                 # By default DuckDB would spill to FILE_TYPE:PATH.tmp below the working folder, which cannot be made.
-                spill: dict[str, str | bool | int | float | list[str]] = {"temp_directory": f"{path.absolute()}.tmp"}
+                spill: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(spill_folder(path))}
                 return duckdb.connect(f"{FILE_TYPE}:{path.absolute()}", read_only=read_only, config=spill)
             except (duckdb.IOException, duckdb.ConnectionException) as error:
                 if not any(sign in str(error) for sign in _BUSY):

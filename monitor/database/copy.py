@@ -17,6 +17,7 @@ from monitor.database.ctrl_c import connected
 from monitor.database.lake_views import quoted, refuse_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
+from monitor.database.spills import spill_folder
 from monitor.database.statements import execute, fetch_number, statement
 from monitor.errors import StoreError
 
@@ -67,7 +68,7 @@ def database_copy(
     with private_files(), explained(db.file):
         try:
             _create(new, keys)
-            with connected() as con:
+            with connected(config={"temp_directory": str(spill_folder(db.file))}) as con:
                 con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
                 # DuckDB would take a log that is there for the log of the new file.
                 if any(log.exists() for log in logs(db.file)):

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
@@ -30,6 +31,7 @@ from monitor.lake.shards import (
     document_path,
     shard_name,
 )
+from monitor.scratch_folder import scratch_folder
 
 MIN_PART = 8  # bytes; shorter ids occur in other strings by chance
 
@@ -186,7 +188,10 @@ def _check_shard(
 @contextmanager
 def _id_table() -> Iterator[duckdb.DuckDBPyConnection]:
     """A table of all ids, which DuckDB moves to temporary files where memory ends."""
-    with tempfile.TemporaryDirectory() as folder, connected(config={"temp_directory": folder}) as con:
+    with (
+        scratch_folder(Path(tempfile.gettempdir()), "risk-monitor-ids-") as folder,
+        connected(config={"temp_directory": str(folder)}) as con,
+    ):
         con.execute("CREATE TABLE ids (doc_id VARCHAR, path VARCHAR)")
         yield con
 

@@ -22,6 +22,7 @@ from monitor.database.ctrl_c import connected
 from monitor.database.lake_views import LAKE_TABLE, quoted, reach_objects
 from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
+from monitor.database.spills import spill_folder
 from monitor.database.statements import query
 from monitor.errors import StoreError
 from monitor.lake.cells import current_cells
@@ -74,7 +75,7 @@ def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ())
         new.unlink(missing_ok=True)
         try:
             make_empty(new)
-            with connected(new) as con:
+            with connected(new, config={"temp_directory": str(spill_folder(db.file))}) as con:
                 reach_objects(con, lake.url)
                 if db.exists():
                     _take_over(con, db, without_subjects)

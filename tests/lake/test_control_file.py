@@ -1,6 +1,9 @@
 """The control file of a lake whose files changed since, its daily sums, and its key."""
 
 import datetime as dt
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -18,6 +21,7 @@ from jobs.query import run_query
 from jobs.status import read_health
 from monitor.alerts.rules import AlertRules
 from monitor.database.lake_views import MEMORY_BYTES
+from monitor.database.spills import spill_folder
 from monitor.errors import ConfigError, StoreError
 from monitor.lake.check import check_lake
 from monitor.lake.compaction import compact
@@ -89,6 +93,27 @@ def test_a_file_that_cannot_be_read_is_no_proof(lake: Lake) -> None:
     stale.write_bytes(b"PAR1 torn")
     with pytest.raises(StoreError, match=r"is removed, but cells/model_id=old.* cannot be read"):
         forget_in_lake(lake.url, "s1", Path(f"{lake.storage.root}.key"), None)
+
+
+@pytest.mark.slow
+def test_forget_removes_what_a_killed_query_of_the_lake_spilled_and_names_what_a_running_one_keeps(
+    lake: Lake, tmp_path: Path
+) -> None:
+    db = control(lake.storage.root, tmp_path / "lake.duckdb")
+    folder = spill_folder(db.file)
+    folder.mkdir()
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    left, kept = (folder / f"duckdb_temp_{pid}_0_storage_S64K-0.tmp" for pid in (ended.pid, os.getpid()))
+    left.touch()
+    key = Path(f"{lake.storage.root}.key")
+    forget_in_lake(lake.url, "s1", key, db.file)
+    assert not folder.exists()
+    folder.mkdir()
+    kept.touch()
+    with pytest.raises(StoreError, match=f"is removed, but {kept}: a running query, or a program that is not ours"):
+        forget_in_lake(lake.url, "s2", key, db.file)
+    assert kept.exists()
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 from jobs.console.interrupts import stoppable
 from jobs.pipeline.people import names_in_database
 from monitor.database.connection import Database
+from monitor.database.spills import spills_of_others
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.lake.check import files_naming
 from monitor.lake.control import open_lake
@@ -31,7 +32,8 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         table -> number of rows removed or changed.
 
     Raises:
-        DataError: the lake has no such subject. StoreError: a file still names the subject.
+        DataError: the lake has no such subject. StoreError: a file still names the subject, or one that may name the
+            subject could not be searched.
     """
     lake = Lake(Storage(url))  # a mistyped name must not make a folder
     with stoppable(), lake.storage.only_writer():
@@ -41,18 +43,20 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         if control is not None and control.exists():
             open_lake(lake, Database(control), without_subjects=ids)
         left, unread = files_naming(lake, ids)
+        open_ends = spills_of_others(Database(control).file) if control is not None else []
     if left:
         raise StoreError(f"{url}: {', '.join(left[:3])} still names this subject; stop `lake score` and forget again")
-    open_end = (
-        f"{', '.join(unread[:3])} cannot be read, so the proof does not cover it; remove it, and `risk-monitor lake "
-        "check` says what is missing then"
-    )
+    if unread:
+        open_ends.append(
+            f"{', '.join(unread[:3])} cannot be read, so the proof does not cover it; remove it, and `risk-monitor "
+            "lake check` says what is missing then"
+        )
     if not removed:
         hint = "" if pseudonyms or lake.fingerprint == PLAIN else "; without the key only a pseudonym can be found"
-        hint = f"{hint}; but {open_end}" if unread else hint
+        hint = "; but ".join((hint, *open_ends))
         raise DataError(f"{url}: nothing about this subject{hint}")
-    if unread:
-        raise StoreError(f"{url}: the subject is removed, but {open_end}")
+    if open_ends:
+        raise StoreError(f"{url}: the subject is removed, but {'; and '.join(open_ends)}")
     return removed
 
 
