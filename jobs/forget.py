@@ -30,6 +30,7 @@ from monitor.database import store
 from monitor.database.connection import Database
 from monitor.database.lake_views import refuse_lake
 from monitor.database.snapshot import publish, snapshot_files
+from monitor.database.spills import spills_of_others
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
 from monitor.intake.archives import left_unpacked
@@ -60,8 +61,8 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         settings: of the nightly run, with snapshot, report, inbox and key; None: only the database.
 
     Raises:
-        StoreError: a file of this project still holds a trace, or a file that may
-            hold one was not searched. DataError: the database has no such subject.
+        StoreError: a file of this project still holds a trace, or a file that may hold one, also one of your inputs,
+            was not searched. DataError: the database has no such subject.
     """
     key_file = (settings and settings.key_file) or default_key_file(db.path)
     pseudonyms, comparable = _open_key(db, key_file, subject)
@@ -84,17 +85,20 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         if path != db.file and not is_listed(path):
             print_warning(f"{path} was not written by risk-monitor, and holds traces of this subject; look at it")
     _name_look_alikes(alike)
-    _name_input_files(db, settings, set(names), pseudonyms, comparable=comparable)
-    for path in left_unpacked():
-        print_warning(f"{path} was left by a run that was killed, and may hold texts of this subject; remove it")
+    unproven = _name_input_files(db, settings, set(names), pseudonyms, comparable=comparable)
+    unproven += _unsearched(db, settings, unread + not_read)
     if left:
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:
+        but = f"; but {'; '.join(unproven)}" if unproven else ""
         raise DataError(
             f"{db}: nothing about this subject; give the id of the feed, or the pseudonym (`risk-monitor who` "
-            "gives the pseudonym of a code)"
+            f"gives the pseudonym of a code){but}"
         )
-    _name_unsearched(db, settings, unread + not_read)
+    if unproven:
+        raise StoreError(
+            f"the subject is removed from the database, but the proof is not complete: {'; '.join(unproven)}"
+        )
 
 
 def _name_look_alikes(alike: Sequence[str]) -> None:
@@ -108,12 +112,8 @@ def _name_look_alikes(alike: Sequence[str]) -> None:
     )
 
 
-def _name_unsearched(db: Database, settings: Settings | None, unread: Sequence[Path]) -> None:
-    """Name the folders and files that the search did not cover, although they may hold texts of this subject.
-
-    Raises:
-        StoreError: there are such folders or files.
-    """
+def _unsearched(db: Database, settings: Settings | None, unread: Sequence[Path]) -> list[str]:
+    """A line for each of our folders and files that was not searched, and that may hold texts of the subject."""
     old = left_behind(db, settings)
     if settings is None:
         for one in old:
@@ -125,8 +125,11 @@ def _name_unsearched(db: Database, settings: Settings | None, unread: Sequence[P
         "written anew and may hold texts of this subject; remove it"
         for one in old
     ]
-    if faults:
-        raise StoreError("; ".join(("the subject is removed from the database, but not everywhere", *faults)))
+    faults += [
+        f"{path}: was left by a run that was killed, and may hold texts of this subject; remove it"
+        for path in left_unpacked()
+    ]
+    return faults + spills_of_others(db.file)
 
 
 def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | None, bool]:
@@ -197,20 +200,19 @@ def _print_result(done: Forgotten, files: Sequence[Path], settings: Settings | N
 
 def _name_input_files(
     db: Database, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None, *, comparable: bool
-) -> None:
-    """Name the input files that still name the subject, and what of them was not searched."""
+) -> list[str]:
+    """Print the input files that still name the subject; returns a line for what of them could not be searched."""
     if not comparable:
-        print_warning(
-            "the key of this database is missing, so your input files were not searched for this subject; check them"
-        )
-        return
+        files, unread = _input_files(db, settings)
+        if not files and not unread:
+            return []
+        return ["the key is missing, so your input files were not searched for this subject; check them"]
     naming, unread = _input_files_of(db, settings, names, pseudonyms)
     for path in naming:
         print_warning(
             f"{path} is your file and still names this subject; remove the rows, or the next run reads them again"
         )
-    for path in unread:
-        print_warning(f"{path} cannot be read; check yourself whether it names this subject")
+    return [f"{path}: this input cannot be read; check yourself whether it names this subject" for path in unread]
 
 
 def _input_files_of(
