@@ -19,7 +19,7 @@ from rich.table import Table
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
-from jobs.console.progress import print_note
+from jobs.console.progress import print_note, print_warning
 from monitor.corpora.splits import load_splits
 from monitor.demo.feed import demo_texts
 from monitor.errors import ConfigError, cannot_write
@@ -139,8 +139,11 @@ def _draw(results: dict[str, Any], out: Path) -> None:
     except ImportError as fault:  # a bare GPU machine holds torch alone
         print_note(f"no chart: {fault.name} is not installed here")
     else:
-        if results["rows"]:
-            write_picture(results, out)
+        try:
+            if results["rows"]:
+                write_picture(results, out)
+        except ConfigError as error:  # hours of measurements are in benchmark.json
+            print_warning(str(error))
 
 
 def _write(results: dict[str, Any], files: OutputFiles) -> None:

@@ -44,6 +44,7 @@ from monitor.model.folder import ModelFolder, find_folder, fingerprint, open_fol
 from reports.evaluation import report
 from reports.evaluation.tables import faithfulness_table, methods_table
 from reports.evaluation.text_tables import WIDE, as_text
+from reports.style.rendering import require_drawing
 
 FORMAT = 2  # of metrics.json
 BASELINES = {"majority": majority, "tfidf_svm": tfidf_svm}
@@ -163,6 +164,7 @@ def _check_writable(out: Path, db: Path | None) -> None:
     for option, folder in (("--out", out), ("--db", db and db.parent)):
         if folder:
             claim_folder(folder, option)
+    require_drawing()
     try:
         report.evaluation_files(out).check(report.possible_files(out))
         if (file := out / "metrics.json").exists():

@@ -64,6 +64,7 @@ from monitor.output_files import OutputFiles
 from monitor.settings import load_settings
 from monitor.windows import window_queries
 from reports.evaluation import alert_curves
+from reports.style.rendering import require_drawing
 
 DESIGN = Design()
 DOSES = ",".join(f"{dose:g}" for dose in DESIGN.doses)
@@ -142,6 +143,7 @@ def claim_alerts(out: Path, *, drawn: bool = False) -> OutputFiles:
     Raises:
         ConfigError: a file is somebody else's, or the folder cannot be written.
     """
+    require_drawing()
     files = claim_files(out, "alerts", FILES, ("model_id", "subject_years", "curves"))
     if drawn:
         files.check(out / name for name in DRAWN)

@@ -37,6 +37,7 @@ from monitor.regular_files import require_regular
 from monitor.scratch_folder import scratch_folder
 from reports.evaluation import replay_page
 from reports.evaluation.text_tables import as_text
+from reports.style.rendering import require_drawing
 
 Json = dict[str, Any]
 FILES = ("replay.json", "replay.html", "replay.png", "replay.svg")
@@ -53,6 +54,7 @@ def claim_replay(out: Path) -> OutputFiles:
     Raises:
         ConfigError: a file is somebody else's, or the folder cannot be written.
     """
+    require_drawing()
     return claim_files(out, "replay", FILES, ("design", "arms"))
 
 

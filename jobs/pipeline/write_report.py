@@ -11,7 +11,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.console.progress import print_note
+from jobs.console.progress import print_note, print_warning
 from jobs.pipeline.report_inputs import collect_inputs
 from monitor.database.connection import Database, private_files
 from monitor.errors import cannot_write
@@ -20,7 +20,7 @@ from monitor.privacy.codes import give_missing_codes
 from reports.risk import html, pages, pictures
 from reports.risk.inputs import Inputs, Notice, Options
 from reports.style import axes
-from reports.style.rendering import Drawer
+from reports.style.rendering import NO_ROOM, Drawer, can_draw
 from reports.style.wording import Words
 
 # Pages of a report by a version that kept no list of its files.
@@ -58,6 +58,8 @@ def write_report(
     if not isinstance(inputs, Notice):
         for line in withheld(inputs):
             print_note(f"{out}: {line}")
+        if not can_draw():
+            print_warning(f"{out}: the pages are written, but {NO_ROOM}")
     return out / "index.html"
 
 

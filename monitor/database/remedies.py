@@ -70,6 +70,10 @@ def _remedy(path: Path, reason: str) -> str | None:
         ),
         (("WAL file",), wal),
         (
+            ("Out of Memory",),
+            "not enough memory; end other programs, or let this one have more (ulimit -v, a container's limit)",
+        ),
+        (
             ("No such file or directory",),
             "the file or its folder was deleted or moved while it was used; bring it back if you can, and run again",
         ),

@@ -34,8 +34,11 @@ def write(page: Page, inputs: Inputs, out: Path, drawer_process: Drawer | None =
     """Write the pictures of a page as PNG and SVG into the folder `out`; returns their names.
 
     The index has the pictures of INDEX; any other page has one picture of all its charts. Pictures without charts are
-    left out, and so are PNGs with letters that no installed font has. A drawer draws in the background.
+    left out, and so are PNGs with letters that no installed font has, and all where the renderer cannot start. A
+    drawer draws in the background.
     """
+    if not rendering.can_draw():
+        return []
     drawn = {figure.key: figure for figure in page.figures if figure.draw}
     charts_of = {
         name: drawable

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import cache
 from multiprocessing import get_context, parent_process
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +24,14 @@ from typing import Any
 
 import vl_convert
 
-from monitor.errors import MonitorError, cannot_write
+from monitor.errors import ConfigError, MonitorError, cannot_write
 
 PROCESSES = 2  # as many pictures are large
+NO_ROOM = (
+    "no picture can be drawn, because this process may address too little memory (ulimit -v), of which the renderer "
+    "reserves 64 GB; start it with `ulimit -v unlimited`, and limit memory by a container or by systemd's MemoryMax"
+)
+TRIAL = "import vl_convert; vl_convert.vegalite_to_svg({'mark': 'point', 'data': {'values': []}})"
 INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
 
 
@@ -37,6 +46,28 @@ def put(file: Path, content: str | bytes) -> Path:
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+@cache
+def can_draw() -> bool:
+    """Whether the renderer can start; with too small an address space it would end this process with a stack trace.
+
+    Only where that is limited, another process tries it.
+    """
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return True
+    trial = subprocess.run([sys.executable, "-P", "-c", TRIAL], capture_output=True, check=False)
+    return trial.returncode == 0
+
+
+def require_drawing() -> None:
+    """Check that the renderer can start.
+
+    Raises:
+        ConfigError: NO_ROOM.
+    """
+    if not can_draw():
+        raise ConfigError(NO_ROOM)
 
 
 def svg(spec: dict[str, Any], version: str) -> str:
@@ -59,8 +90,9 @@ def draw(version: str, spec: dict[str, Any], file: Path, *, with_png: bool) -> N
     """Render a specification of this version of Vega-Lite as SVG into `file`, and as PNG beside it if asked.
 
     Raises:
-        OSError: they cannot be written.
+        OSError: they cannot be written. ConfigError: as `require_drawing`.
     """
+    require_drawing()
     drawing = svg(spec, version)
     put(file, drawing)
     if with_png:

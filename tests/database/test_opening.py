@@ -17,6 +17,7 @@ import pytest
 
 from monitor.database.connection import Database
 from monitor.database.copy import database_copy
+from monitor.errors import StoreError
 from monitor.privacy.retention import rewrite
 from tests.support.rows import count, database
 
@@ -80,6 +81,16 @@ def test_large_query_spills_into_a_folder_beside_the_database(db: Path, open_it)
         con.execute("SET memory_limit = '60MB'; SET threads = 1")
         sorted_rows = "SELECT hash(range) AS h, range::VARCHAR || repeat('x', 30) FROM range(1_500_000) ORDER BY h"
         assert len(con.execute(sorted_rows).fetchmany(5)) == 5
+
+
+def test_a_query_without_enough_memory_is_one_line_with_a_remedy(db: Path) -> None:
+    def query() -> None:
+        with Database(db).reading() as con:
+            con.execute("SET memory_limit = '20MB'; SET max_temp_directory_size = '0B'")
+            con.execute("SELECT count(*) FROM (SELECT DISTINCT range FROM range(5_000_000))").fetchall()
+
+    with pytest.raises(StoreError, match="not enough memory; end other programs, or"):
+        query()
 
 
 @pytest.mark.parametrize("name", [":memory:", "~"])

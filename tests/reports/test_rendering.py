@@ -12,10 +12,11 @@ from unittest.mock import Mock
 
 import pytest
 
+from monitor import ROOT
 from monitor.database.connection import private_files
 from monitor.errors import ConfigError, MonitorError
 from reports.style import axes
-from reports.style.rendering import PROCESSES, Drawer, draw
+from reports.style.rendering import NO_ROOM, PROCESSES, Drawer, draw
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +101,26 @@ def test_a_drawer_that_was_killed_is_no_silent_gap(tmp_path: Path) -> None:
 
     with pytest.raises(MonitorError, match=r"a process that draws pictures was killed.*; run again"):
         killed()
+
+
+def test_a_process_that_may_address_too_little_memory_says_so_and_is_not_ended(tmp_path: Path) -> None:
+    code = (
+        "import resource\n"
+        "from pathlib import Path\n"
+        "from monitor.errors import ConfigError\n"
+        "from reports.style.rendering import can_draw, draw\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2 * 2**30, resource.RLIM_INFINITY))\n"
+        "assert not can_draw()\n"
+        "try:\n"
+        f"    draw({axes.VEGA_LITE!r}, {SPEC!r}, Path('one.svg'), with_png=True)\n"
+        "except ConfigError as error:\n"
+        "    print(error)\n"
+    )
+    place = {"cwd": tmp_path, "env": os.environ | {"PYTHONPATH": str(ROOT)}}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, **place)
+    assert done.stdout == f"{NO_ROOM}\n"
+    assert done.stderr == ""
+    assert not (tmp_path / "one.svg").exists()
 
 
 def test_a_block_that_fails_does_not_wait_for_its_pictures(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from reports.risk import html as page
 from reports.risk import pages
 from reports.risk.inputs import Notice, Options
 from reports.style import axes, offline
+from reports.style.rendering import NO_ROOM
 from reports.style.wording import Words
 from tests.support import fake_feed
 
@@ -253,6 +254,21 @@ def test_an_unknown_model_is_named_with_those_there_are(
 def test_options_out_of_range_are_refused_with_a_remedy(options: dict, told: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(told)):
         Options(**options)
+
+
+def test_where_no_picture_can_be_drawn_the_pages_are_written_and_the_old_pictures_go(
+    make: Callable[[Fill], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db, out = Database(make(cohort(12, 2))), tmp_path / "out"
+    write_report(db, out)
+    assert list(out.glob("*.png"))
+    for module in ("reports.style.rendering", "jobs.pipeline.write_report"):
+        monkeypatch.setattr(f"{module}.can_draw", lambda: False)
+    page = write_report(db, out)
+    assert sorted({path.suffix for path in out.iterdir() if not path.name.startswith(".")}) == [".html"]
+    assert ".png" not in page.read_text("utf-8")
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"{out}: the pages are written, but {NO_ROOM}" in told
 
 
 def test_a_missing_database_and_an_unwritable_folder_are_told(make: Callable[[Fill], Path], tmp_path: Path) -> None:
