@@ -83,12 +83,13 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
         StoreError, ConfigError, ModelError: one of them cannot be read, or the key is not the database's key.
     """
     with stoppable(), db.only_writer():
-        recorded = None
+        recorded, has_texts = None, False
         if db.exists():
             with db.writing() as con:  # brings the schema up to date
                 refuse_lake(con, db.path, "ingest INPUT")
                 recorded = agreement.read_fingerprint(con)
-        pseudonyms = agreement.pseudonyms_for_run(recorded, key_file)
+                has_texts = bool(con.execute("SELECT 1 FROM documents LIMIT 1").fetchall())
+        pseudonyms = agreement.pseudonyms_for_run(recorded, key_file, has_texts=has_texts)
         try:
             with ending_at_once():
                 scorer = load()

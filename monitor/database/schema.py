@@ -9,6 +9,7 @@ import duckdb
 
 from monitor.database.comments import comment_all
 from monitor.database.lake_views import quoted
+from monitor.database.reader_copies import is_snapshot
 from monitor.database.statements import SQL, utc_now
 from monitor.errors import StoreError
 
@@ -92,7 +93,9 @@ def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool, la
             f"{path}: made by an older risk-monitor; `risk-monitor lake open --lake {lake}` makes it anew"
         )
     if read_only and len(applied) < len(expected):
+        if is_snapshot(path):
+            raise StoreError(f"{path}: a snapshot by an older risk-monitor; the next night writes it anew")
         raise StoreError(
             f"{path}: schema {len(applied)} is older than this risk-monitor's {len(expected)}; "
-            f"`risk-monitor score INPUT --db {path}` brings it up to date"
+            f"the next `risk-monitor nightly`, or `risk-monitor score INPUT --db {path}`, brings it up to date"
         )

@@ -54,12 +54,14 @@ def check_fingerprint(recorded: str | None, fingerprint: str | None) -> None:
         )
 
 
-def pseudonyms_for_run(recorded: str | None, key_file: Path | None) -> Pseudonyms | None:
+def pseudonyms_for_run(recorded: str | None, key_file: Path | None, *, has_texts: bool = False) -> Pseudonyms | None:
     """The pseudonyms of a run on a database or a lake; None without a key file.
 
     Args:
         recorded: the fingerprint that the first run recorded; None: this is the first run, and a missing key is made.
         key_file: the key; None: ids stay as they are.
+        has_texts: texts are stored already. Then no key is made, also where none is recorded, as in a copy of a
+            snapshot: under a new key everyone in it would come a second time.
 
     Raises:
         StoreError: as `require_same_key`. ConfigError: the key cannot be read.
@@ -67,7 +69,7 @@ def pseudonyms_for_run(recorded: str | None, key_file: Path | None) -> Pseudonym
     check_fingerprint(recorded, PLAIN if key_file is None else None)
     if key_file is None:
         return None
-    pseudonyms = open_pseudonyms(key_file, create=recorded is None)
+    pseudonyms = open_pseudonyms(key_file, create=recorded is None and not has_texts)
     check_fingerprint(recorded, pseudonyms.fingerprint)
     return pseudonyms
 

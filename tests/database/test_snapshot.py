@@ -10,12 +10,16 @@ import duckdb
 import polars as pl
 import pytest
 
+from jobs.alerts import update_alerts
+from jobs.forget import forget_subject
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.write_report import write_report
 from jobs.query import run_query
+from jobs.who import who
+from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
 from monitor.database.snapshot import NAME, publish, snapshot_files
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, StoreError
 from monitor.privacy.retention import rewrite
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
@@ -70,8 +74,8 @@ def test_attached_snapshot_answers_views_with_their_macros(db: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_snapshot_without_indexes_still_appends_no_row_twice(db: Path, tmp_path: Path) -> None:
-    out = publish(Database(db), tmp_path / "out", texts=True)
+def test_a_copy_of_a_snapshot_without_indexes_still_appends_no_row_twice(db: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copy(publish(Database(db), tmp_path / "out", texts=True), tmp_path / "copy.duckdb"))
     with duckdb.connect(out, read_only=True) as con:
         keyed = con.execute("SELECT DISTINCT table_name FROM duckdb_constraints()").fetchall()
     assert not {("documents",), ("scores",)} & set(keyed)
@@ -166,3 +170,50 @@ def test_a_group_may_read_the_snapshot(db: Path, tmp_path: Path) -> None:
     assert stat.S_IMODE(out.parent.stat().st_mode) == 0o750
     with pytest.raises(ConfigError, match="no group 'nosuchgroup' on this machine"):
         publish(Database(db), tmp_path / "out", group="nosuchgroup")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
+def test_nothing_is_written_into_a_snapshot(db: Path, tmp_path: Path) -> None:
+    out = publish(Database(db), tmp_path / "out")
+    before = out.read_bytes()
+    code, subject = run_query(Database(out), "SELECT code, subject_id FROM codes LIMIT 1").rows[0]
+    feed = write(tmp_path / "later.csv", "doc_id,subject_id,posted_at,text\nd99,s1,2026-04-01,a line of joy\n")
+    with pytest.raises(StoreError, match="a snapshot, which the next night replaces"):
+        score_files([feed], Database(out), KeywordScorer)
+    for write_there in (
+        lambda: update_alerts(Database(out), AlertRules()),
+        lambda: forget_subject(Database(out), subject, None),
+        lambda: who(Database(out), code, tmp_path / "risk.duckdb.key", None),
+    ):
+        with pytest.raises(StoreError, match="name the database itself"):
+            write_there()
+    assert out.read_bytes() == before
+    assert not (out.parent / f"{NAME}.key").exists()
+    score_files([feed], Database(db), KeywordScorer)
+    publish(Database(db), tmp_path / "out")  # the next night still replaces it
+    assert run_query(Database(out), "SELECT count(*) FROM documents").rows == [(10,)]
+
+
+def test_an_older_snapshot_waits_for_the_next_night(tmp_path: Path) -> None:
+    older = tmp_path / NAME
+    with duckdb.connect(older) as con:
+        con.execute("CREATE TABLE schema_version AS SELECT 1 AS version, '001_schema_version' AS name")
+    write(tmp_path / ".risk-monitor-snapshot", f"{NAME}\n")
+    with pytest.raises(StoreError, match="by an older risk-monitor; the next night writes it anew"):
+        Database(older).check()
+
+
+@pytest.mark.slow
+def test_a_copy_of_a_snapshot_takes_texts_only_with_the_key_of_its_database(db: Path, tmp_path: Path) -> None:
+    key = tmp_path / "keyed.duckdb.key"
+    feed = write(tmp_path / "again.csv", FEED)
+    score_files([feed], Database(tmp_path / "keyed.duckdb"), KeywordScorer, key_file=key)
+    copy = shutil.copy(publish(Database(tmp_path / "keyed.duckdb"), tmp_path / "out"), tmp_path / "copy.duckdb")
+    other = tmp_path / "copy.duckdb.key"
+    with pytest.raises(ConfigError, match="is not here"):
+        score_files([feed], Database(copy), KeywordScorer, key_file=other)
+    assert not other.exists()
+    shutil.copy(key, other)
+    score_files([feed], Database(copy), KeywordScorer, key_file=other)
+    assert run_query(Database(copy), "SELECT count(DISTINCT subject_id) FROM documents").rows == [(9,)]
