@@ -36,7 +36,7 @@ from monitor.intake.measures import (
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, Fault
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
-from monitor.intake.unsafe_entries import reason_to_refuse
+from monitor.intake.unsafe_entries import reason_to_refuse, require_listed
 from monitor.intake.versions import Hashed, separate_versions, with_own_ids
 from monitor.privacy.pseudonyms import Pseudonyms
 
@@ -171,6 +171,7 @@ def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> 
             names = glob.glob(str(given), recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
             files = [Path(name) for name in sorted(names) if is_input(Path(name))]
             if not files:
+                require_listed(path)
                 raise DataError(f"{given}: no such file or folder, nor a pattern of {', '.join(ENDINGS)} files")
         inputs_once |= dict.fromkeys(files)
     for path in inputs_once:

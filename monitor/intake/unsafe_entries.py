@@ -6,8 +6,12 @@ at a pipe or a file of the kernel.
 
 from __future__ import annotations
 
+import glob
+import os
 import stat
 from pathlib import Path
+
+from monitor.errors import DataError
 
 KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -33,3 +37,14 @@ def reason_to_refuse(path: Path, folder: Path) -> str | None:
     except (OSError, RuntimeError):
         return "a link that leads in a circle"
     return next((f"{name}, not a file" for is_kind, name in KINDS if is_kind(mode)), None)
+
+
+def require_listed(pattern: Path) -> None:
+    """Check that this user may list the folder before the wildcards of a pattern; otherwise nothing matches it.
+
+    Raises:
+        DataError: the user may not.
+    """
+    folder = next(folder for folder in pattern.parents if not glob.has_magic(str(folder)))
+    if folder.is_dir() and not os.access(folder, os.R_OK):
+        raise DataError(f"{folder}: this user may not list this folder; let the user do so, or name its files")

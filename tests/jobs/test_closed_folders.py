@@ -15,6 +15,7 @@ from jobs.pipeline.inbox import complete_files, inbox_state, sha256_of
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.errors import DataError
+from monitor.intake.documents import find_inputs
 from monitor.intake.feeds import Feed
 from monitor.intake.unsafe_entries import reason_to_refuse
 from monitor.settings import Settings
@@ -89,6 +90,18 @@ def test_an_inbox_that_may_not_be_listed_or_entered_is_one_line_with_a_remedy(
         for read in (lambda: complete_files(inbox, 0), lambda: inbox_state(inbox)):
             with pytest.raises(DataError, match=f"inbox: {message}"):
                 read()
+
+
+def test_a_pattern_in_a_folder_that_may_not_be_listed_is_not_taken_for_one_that_matches_nothing(
+    folder: Path,
+) -> None:
+    shut = filled(folder / "shut" / "a.csv").parent
+    shut.chmod(0o111)
+    with as_nobody():
+        for pattern in (shut / "*.csv", shut / "**" / "*.csv"):
+            with pytest.raises(DataError, match="shut: this user may not list this folder; let the user do so, or"):
+                find_inputs([pattern])
+        assert find_inputs([shut / "a.csv"]) == [shut / "a.csv"]
 
 
 def test_the_reason_to_refuse_an_entry_says_whether_permission_is_missing(folder: Path) -> None:
