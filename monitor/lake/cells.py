@@ -26,7 +26,7 @@ CellKey = tuple[str, str]  # model_id and month
 
 
 def current_cells(lake: Lake, listing: Listing) -> dict[CellKey, str]:
-    """The paths of the files of cells that sum exactly the scores of their model and month."""
+    """Paths of the files of cells that are up to date: those that sum exactly the scores of their model and month."""
     stored = _stored(lake)
     if not stored:
         return {}
@@ -59,7 +59,7 @@ def write_cells(lake: Lake, listing: Listing, before: dt.date) -> int:
 
 
 def remove_cells(lake: Lake, months: Iterable[str]) -> None:
-    """Remove the cells of some months, whose scores changed: they still hold rows of who was forgotten."""
+    """Remove the cells of months whose scores changed, because old cells still hold rows of forgotten subjects."""
     ends = tuple(f"/month={month}/" for month in months)
     for path in _stored(lake):
         if any(end in path for end in ends):
@@ -67,7 +67,7 @@ def remove_cells(lake: Lake, months: Iterable[str]) -> None:
 
 
 def differs(lake: Lake, listing: Listing, model_id: str, month: str, stored: pa.Table) -> bool:
-    """Whether stored cells are other ones than those of the scores of a model and month."""
+    """Whether stored cells differ from those that the scores of a model and month give."""
     con = open_scratch()
     try:
         con.execute("DROP TABLE scores")
@@ -78,21 +78,23 @@ def differs(lake: Lake, listing: Listing, model_id: str, month: str, stored: pa.
 
 
 def tables_differ(rows: pa.Table, stored: pa.Table) -> bool:
-    """Whether two tables of daily sums are different, but for the last digits of their sums of fractions."""
+    """Whether two tables of daily sums differ in more than the last digits of their sums of fractions."""
     if rows.column_names != stored.column_names or len(rows) != len(stored):
         return True
     return any(not _alike(rows[name], stored[name].cast(rows.schema.field(name).type)) for name in rows.column_names)
 
 
 def _alike(column: pa.ChunkedArray, stored: pa.ChunkedArray) -> bool:
-    """Whether two columns are equal; the last digits of sums of fractions do not count: they depend on the order."""
+    """Whether two columns are equal. The last digits of sums of fractions do not count, as they depend on the
+    order.
+    """
     if not pa.types.is_floating(column.type):
         return bool(column.equals(stored))
     return bool(np.allclose(column.to_numpy(), stored.to_numpy(), rtol=1e-9, atol=1e-9, equal_nan=True))
 
 
 def _stored(lake: Lake) -> set[str]:
-    """The files of cells, complete or not; those of others are left out."""
+    """Paths of this project's files of cells, complete or not."""
     return {path for path, _ in lake.storage.list_files(CELLS) if FILE.fullmatch(path)}
 
 
@@ -111,7 +113,7 @@ def _sums(lake: Lake, con: duckdb.DuckDBPyConnection, scored: Mapping[Shard, str
 
 
 def _paths(listing: Listing, view: str) -> dict[CellKey, str]:
-    """Where the cells of each model and month belong."""
+    """The path at which the cells of each model and month are stored."""
     months = sorted(
         {(model_id, shard.month) for model_id, shards in listing.derived["scores"].items() for shard in shards}
     )

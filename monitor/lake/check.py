@@ -1,4 +1,4 @@
-"""Compare a lake's files: what is missing, doubled, foreign or torn, and whether a subject is in one of them."""
+"""Check the files of a lake: which are missing, doubled, foreign or torn, and which hold rows of a subject."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MIN_PART = 8  # bytes; shorter ids occur in other strings by chance
 
 
 class ModelCheck(NamedTuple):
-    """A model's scores: numbers of shards scored and missing, and of scores."""
+    """A model's scores: numbers of its scored shards, of shards without scores, and of scores."""
 
     model_id: str
     n_shards: int
@@ -47,18 +47,19 @@ class ModelCheck(NamedTuple):
 
 @dataclass
 class LakeCheck:
-    """What `check_lake` saw.
+    """What `check_lake` found.
 
     Attributes:
-        n_shards, n_documents: of documents.
+        n_shards: number of shards of documents.
+        n_documents: number of documents in them.
         n_scores: number of scores of each model_id.
-        models: each model.
+        models: the counts of each model.
         torn: files that cannot be read.
         foreign: files that are not this project's, or not what their names say.
-        doubled: documents or scores that come twice.
-        missing: scores that a scored shard lacks.
+        doubled: documents or scores that are stored twice.
+        missing: scored shards with texts that have no score.
         orphans, unfinished: files that no query reads; `lake compact` removes them.
-        holding: files with rows of the subjects that were asked for.
+        holding: files with rows of the subjects to search for.
     """
 
     n_shards: int = 0
@@ -75,18 +76,18 @@ class LakeCheck:
 
     @property
     def faults(self) -> dict[str, list[str]]:
-        """Kind of fault -> its lines, for each kind that there is."""
+        """Kind of fault -> its lines, for each kind that was found."""
         kinds = ("torn", "foreign", "doubled", "missing", "holding")
         return {kind: lines for kind in kinds if (lines := getattr(self, kind))}
 
 
 def check_lake(lake: Lake, *, deep: bool = False, subjects: Collection[str] = ()) -> LakeCheck:
-    """Read every shard's ids, compare documents with scores, and look whether the daily sums are whole.
+    """Read every shard's ids, compare documents with scores, and check that the daily sums can be read.
 
     Args:
         lake: the lake.
-        deep: also compute each shard's name from its content anew, which reads every text, and the daily sums.
-        subjects: ids that no row may have; the rows of all files are searched for them.
+        deep: also compute the daily sums and each shard's name anew from its content; this reads every text.
+        subjects: ids to search for in the rows of all files.
     """
     listing = lake.list_shards()
     found = LakeCheck(n_shards=len(listing.documents), orphans=listing.orphans, unfinished=listing.unfinished)
@@ -112,7 +113,7 @@ def check_lake(lake: Lake, *, deep: bool = False, subjects: Collection[str] = ()
 
 
 def foreign_reason(path: str, footer: pq.FileMetaData) -> str | None:
-    """Why a file is not what its path says, by its footer; None if it is."""
+    """Why the footer of a file contradicts its path; None if the two agree."""
     own = (footer.metadata or {}).get(METADATA.encode())
     if own is None:
         return f"{path}: not written by this project"
@@ -125,7 +126,11 @@ def foreign_reason(path: str, footer: pq.FileMetaData) -> str | None:
 
 
 def files_naming(lake: Lake, subjects: Collection[str]) -> tuple[list[str], list[str]]:
-    """The Parquet files with a row about one of these subjects, and those not readable; also what no query reads."""
+    """Search all Parquet files, also those that no query reads, for rows about these subjects.
+
+    Returns:
+        paths of the files with such rows, paths of the files that cannot be read.
+    """
     folders = (DOCUMENTS, *DERIVED, *SMALL_TABLES, "cells")
     paths = [path for folder in folders for path, _ in lake.storage.list_files(folder) if path.endswith(".parquet")]
     holding, unread = [], []
@@ -149,7 +154,7 @@ def _paths(lake: Lake, listing: Listing, table: str) -> Iterator[str]:
 
 
 def _read_checked(lake: Lake, found: LakeCheck, path: str, columns: list[str] | None) -> pa.Table | None:
-    """The rows of a file; None, and a line in `found`, if it is torn or foreign."""
+    """The rows of a file. If the file is torn or foreign: None, and `found` gets a line."""
     try:
         if reason := foreign_reason(path, lake.footer(path)):
             found.foreign.append(reason)
@@ -187,7 +192,7 @@ def _check_shard(
 
 @contextmanager
 def _id_table() -> Iterator[duckdb.DuckDBPyConnection]:
-    """A table of all ids, which DuckDB moves to temporary files where memory ends."""
+    """A database with a table for all ids; DuckDB moves its rows to temporary files when memory runs out."""
     with (
         scratch_folder(Path(tempfile.gettempdir()), "risk-monitor-ids-") as folder,
         connected(config={"temp_directory": str(folder)}) as con,
@@ -225,7 +230,9 @@ def _check_scores(lake: Lake, found: LakeCheck, model_id: str, shard: Shard, ids
 
 
 def _holds(lake: Lake, path: str, subjects: Collection[str]) -> bool:
-    """Whether a row of a file is about one of the subjects, or a string of a small table names one."""
+    """Whether a row of a file is about one of the subjects. In small tables every string is searched for their
+    ids.
+    """
     is_small = path.startswith(tuple(f"{table}/" for table in SMALL_TABLES))
     rows = lake.read(path) if is_small else lake.read(path, ["subject_id"])
     for column in rows.itercolumns():

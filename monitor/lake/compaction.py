@@ -21,12 +21,14 @@ from monitor.lake.shards import (
     shard_name,
 )
 
-MERGED_ROWS = 100_000  # of a merged shard; it is also the unit of work of the next model
-UNFINISHED_S = 24 * 3600.0  # a file that was begun so long ago belongs to no process any more
+MERGED_ROWS = 100_000  # rows of a merged shard, which is also the unit of work of the next model
+UNFINISHED_S = 24 * 3600.0  # no process still writes a file that was begun so long ago
 
 
 class Compacted(NamedTuple):
-    """What `compact` did: shards that went, shards that came in their place, and new files of daily sums."""
+    """What `compact` did: numbers of merged shards, of the shards that replaced them, and of new files of daily
+    sums.
+    """
 
     n_old: int
     n_new: int
@@ -36,16 +38,16 @@ class Compacted(NamedTuple):
 def compact(lake: Lake, before: dt.date, rows: int = MERGED_ROWS) -> Compacted:
     """Merge the small shards of the months that ended before a day, and write the daily sums of these months.
 
-    Only shards that the same models have scored are merged, so that a merged shard is scored by a model or not. A
-    second call does nothing. The caller holds `Storage.only_writer`.
+    Only shards that the same models have scored are merged, so that each model has scored all of a merged shard or
+    none of it. A second call does nothing. The caller holds `Storage.only_writer`.
 
     Args:
         lake: the lake.
         before: months that end before this day are closed.
-        rows: about so many documents in a merged shard.
+        rows: approximate number of documents in a merged shard.
 
     Raises:
-        StoreError: a file cannot be read or written; run again.
+        StoreError: a file cannot be read or written. A second call continues where this one stopped.
     """
     lake.storage.remove_unfinished(FOLDERS, UNFINISHED_S)
     finish_replacements(lake)
@@ -62,7 +64,9 @@ def compact(lake: Lake, before: dt.date, rows: int = MERGED_ROWS) -> Compacted:
 
 
 def _groups(listing: Listing, open_month: str, rows: int) -> Iterator[list[Shard]]:
-    """Shards to merge: of one month, scored by the same models, each less than half as large as a merged one."""
+    """Groups of shards to merge. Those of a group are of one month, scored by the same models, and each has less than
+    half the rows of a merged shard.
+    """
     scored = listing.derived["scores"]
     alike: dict[tuple[str, tuple[str, ...]], list[Shard]] = {}
     for shard in sorted(listing.documents):
@@ -80,7 +84,7 @@ def _groups(listing: Listing, open_month: str, rows: int) -> Iterator[list[Shard
 
 
 def _merged(lake: Lake, paths: Sequence[str]) -> pa.Table:
-    """The rows of files in the order of a shard; a column that one lacks is null."""
+    """The rows of several files in the order of a shard; a column that a file lacks is null."""
     rows = pa.concat_tables([lake.read(path) for path in paths], promote_options="default")
     return rows.sort_by([(name, "ascending") for name in ("posted_at", "doc_id") if name in rows.column_names])
 

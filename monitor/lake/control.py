@@ -1,9 +1,9 @@
 """The control file of a lake: a small DuckDB database whose large tables are views of the lake's Parquet files.
 
 Reports, alerts, status, query and evaluate-alerts run on it as on any database. It shows the lake as it was when the
-file was made: `open_lake` lists the shards and names each in the views, so that a report sees one state, and a shard
-that is being replaced is read once. Alerts and other rows that people change live in the control file itself, and
-stay when it is made anew.
+file was made, because `open_lake` names every shard in the views. All queries of a report therefore see one state,
+and a shard that is being replaced is read once. Alerts and other rows that people change are stored in the control
+file itself, and are kept when it is made anew.
 """
 
 from __future__ import annotations
@@ -32,11 +32,13 @@ from monitor.lake.shards import DERIVED, DOCUMENTS, SMALL_TABLES, Lake, Listing,
 from monitor.privacy.codes import give_codes
 
 FOOTER_THREADS = 16
-MANY_FILES = 20_000  # more files than this make each query slow to begin
+MANY_FILES = 20_000  # with more files each query is slow to start
 
 
 class Opened(NamedTuple):
-    """What the control file shows: numbers of documents, of scores, of models' months with cells, and of files."""
+    """What the control file shows: numbers of documents, of scores, of pairs of model and month with cells, and of
+    files.
+    """
 
     n_documents: int
     n_scores: int
@@ -45,7 +47,7 @@ class Opened(NamedTuple):
 
 
 def default_control(lake: Lake) -> Path:
-    """The control file of a lake if none is named: beside its folder.
+    """Default path of a lake's control file: beside the lake's folder.
 
     Raises:
         StoreError: the lake is in an object store.
@@ -61,11 +63,11 @@ def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ())
 
     Args:
         lake: the lake.
-        db: the control file; alerts and the like are taken over from an older one.
-        without_subjects: ids whose rows are not taken over.
+        db: the control file; alerts and other rows that people change are copied from an older one.
+        without_subjects: ids of subjects whose rows are not copied.
 
     Raises:
-        StoreError: a file of the lake is torn or foreign, or `db` is no control file of this lake.
+        StoreError: a file of the lake is torn or foreign, or `db` is not the control file of this lake.
     """
     listing = lake.list_shards()
     footers = _read_footers(lake, listing)
@@ -102,7 +104,9 @@ def _require_control(lake: Lake, db: Database) -> None:
 
 
 def _take_over(con: duckdb.DuckDBPyConnection, db: Database, without_subjects: Sequence[str]) -> None:
-    """Copy the rows that live in the control file alone, by the statements that copy a database without subjects."""
+    """Copy the rows that only the control file has, with the statements that copy a database without some
+    subjects.
+    """
     con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
     values = {"subjects": list(without_subjects), "names": pattern_of(without_subjects), "before": None}
     rows = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'old' ORDER BY ALL").fetchall()
@@ -115,7 +119,7 @@ def _take_over(con: duckdb.DuckDBPyConnection, db: Database, without_subjects: S
 
 
 def _load_small(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
-    """Copy the rows of a small table; of rows with one key, the first."""
+    """Copy the rows of a small table; if several rows have one key, the first of them."""
     for path in lake.small_files(table):
         rows = lake.read(path)
         names = ", ".join(f'"{name}"' for name in rows.column_names if name in columns(con, table))
@@ -130,7 +134,7 @@ def _read_footers(lake: Lake, listing: Listing) -> dict[str, pq.FileMetaData]:
     """The footer of every file that the views name.
 
     Raises:
-        StoreError: one is torn or foreign; a query over the folder would fail on it without naming the remedy.
+        StoreError: a file is torn or foreign; a query over the folder would fail on it without naming the remedy.
     """
     paths = [document_path(shard) for shard in listing.documents]
     for table, of_keys in listing.derived.items():
@@ -171,7 +175,7 @@ def _make_view(
     paths: Sequence[str],
     footers: Mapping[str, pq.FileMetaData],
 ) -> None:
-    """Replace a table by a view with the same columns; one that no file has is NULL."""
+    """Replace a table by a view with the same columns; a column that no file has is NULL."""
     wanted = columns(con, table)
     con.execute(f'DROP TABLE "{table}"')
     con.execute(f'CREATE VIEW "{table}" AS {_select(lake, wanted, paths, footers, table)}')
@@ -204,9 +208,10 @@ def _select(
 def _make_cells(
     con: duckdb.DuckDBPyConnection, lake: Lake, listing: Listing, footers: Mapping[str, pq.FileMetaData]
 ) -> int:
-    """Let the view of daily cells read stored cells where they are current; returns the number of their months.
+    """Let the view of daily cells read stored cells where they are current; returns how many models' months have
+    them.
 
-    The view is created a second time, word for word, in a schema whose `scores` are those without stored cells.
+    The same view is created a second time in a schema whose `scores` are only the scores without stored cells.
     """
     cells = current_cells(lake, listing)
     if not cells:

@@ -1,4 +1,4 @@
-"""Remove a subject, or old texts, from a lake: shards that hold them are written anew without them."""
+"""Remove subjects or old texts from a lake: every shard that holds them is written anew without them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ ABANDONED_S = 3600.0
 def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
     """Remove every row of some subjects. The caller holds `Storage.only_writer`.
 
-    An id that stands nowhere, or only in the name of a folder, is nobody's: nothing is removed.
+    Nothing is removed for an id that occurs nowhere, or only in the name of a folder: nobody has it.
 
     Args:
         lake: the lake.
-        subjects: their ids as the lake holds them, and as file names may hold them.
+        subjects: their ids, both as the lake stores them and as names of input files may contain them.
 
     Returns:
-        table -> number of rows removed or changed, where there are any.
+        table -> number of rows removed or changed, for tables with any.
     """
     lake.storage.remove_unfinished(FOLDERS, ABANDONED_S)
     finish_replacements(lake)
@@ -44,7 +44,7 @@ def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
     shards = shards_with_subjects(lake, listing.documents, subjects)
     if not shards and not _is_named(lake, subjects):
         return {}
-    # Cells go first: after a kill behind the last shard nothing would lead to them any more.
+    # Cells are removed first. After the last shard is gone, nothing would tell a next run to remove them.
     remove_cells(lake, {shard.month for shard in shards})
     for shard in shards:
         documents = lake.read(document_path(shard))
@@ -57,7 +57,7 @@ def forget_subjects(lake: Lake, subjects: Sequence[str]) -> dict[str, int]:
 
 
 def drop_old_texts(lake: Lake, days: int, now: dt.datetime | None = None, *, trust_clock: bool = False) -> int:
-    """Remove what `drop_texts` removes from so many days ago on, unless the clock is far ahead of the last run.
+    """Remove the texts that were taken in more than so many days ago, unless the clock is far ahead of the last run.
 
     The caller holds `Storage.only_writer`.
 
@@ -83,7 +83,7 @@ def drop_old_texts(lake: Lake, days: int, now: dt.datetime | None = None, *, tru
 
 
 def _last_accepted(lake: Lake) -> dt.datetime | None:
-    """The time that queries/last_accepted_clock.sql finds in a database; None if there is none."""
+    """The last accepted time of the clock, as queries/last_accepted_clock.sql gives it; None before the first."""
     checks: list[dt.datetime] = []
     for path in lake.small_files("retention_checks"):
         checks += lake.read(path)["checked_at"].to_pylist()
@@ -130,7 +130,7 @@ def _replace(lake: Lake, shard: Shard, kept: pa.Table, derived: Derived) -> None
 def _derived_of(
     lake: Lake, listing: Listing, shard: Shard, doc_ids: pa.ChunkedArray, removed: Counter[str]
 ) -> dict[tuple[str, str], pa.Table]:
-    """The rows about these documents in the shard's other files; counts the others in `removed`."""
+    """The rows about these documents in the shard's other files. `removed` counts the rows about other documents."""
     derived = {}
     for table, of_keys in listing.derived.items():
         for key, shards in of_keys.items():
@@ -144,7 +144,7 @@ def _derived_of(
 
 
 def _may_have_texts(lake: Lake, shard: Shard, before: dt.datetime) -> bool:
-    """Whether a shard's footer leaves it open that it has a text from before a time."""
+    """Whether a shard may have a text that was taken in before a time, judged by its footer alone."""
     footer = lake.footer(document_path(shard))
     for number in range(footer.num_row_groups):
         group = footer.row_group(number)
@@ -158,7 +158,7 @@ def _may_have_texts(lake: Lake, shard: Shard, before: dt.datetime) -> bool:
 
 
 def _rewrite_small(lake: Lake, subjects: Sequence[str], before: dt.datetime | None) -> dict[str, int]:
-    """Write the small tables anew by the statements that copy a database without subjects and old texts."""
+    """Write the small tables anew, with the statements that copy a database without some subjects and old texts."""
     values = {"subjects": list(subjects), "names": pattern_of(subjects), "before": before}
     changed = {}
     with _small_tables(lake) as con:
@@ -191,7 +191,7 @@ def _small_tables(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _load(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
-    """Copy a small table into the attached database `old`, one row a key."""
+    """Copy a small table into the attached database `old`, one row for each key."""
     con.execute(f"CREATE TABLE old.{table} AS FROM {table} LIMIT 0")
     keys = ", ".join(SMALL_TABLES[table])
     for path in lake.small_files(table):

@@ -1,8 +1,10 @@
-"""Replace shards by a new one that holds their rows, or those that may stay; at no moment are rows doubled or lost.
+"""Replace shards by a new one that holds all their rows, or those to keep.
+
+At no moment is a row counted twice or lost.
 
 The new documents file is the commit. A note in the folder `replaced`, written before it, says which shards it
 replaces; `Lake.list_shards` leaves these out as soon as the new file exists. The note stays until the next command,
-so that a list that was begun before the commit still finds it.
+for processes that began to list the files before the commit.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def replace_shards(lake: Lake, new: Shard, documents: pa.Table, derived: Derived
     Args:
         lake: the lake.
         new: the new shard, named after `documents`.
-        documents: its documents; may be empty.
+        documents: its documents, possibly none.
         derived: its rows of the other tables.
         old: shards of the same month.
     """
@@ -39,7 +41,7 @@ def replace_shards(lake: Lake, new: Shard, documents: pa.Table, derived: Derived
 
 
 def finish_replacements(lake: Lake) -> None:
-    """Finish what a killed command left: remove replaced shards, their notes, and rows about shards that are gone.
+    """Finish what a killed command left: remove replaced shards, their notes, and files about shards that are gone.
 
     The caller holds `Storage.only_writer`.
     """
@@ -52,7 +54,9 @@ def finish_replacements(lake: Lake) -> None:
 
 
 def remove_shards(lake: Lake, shards: Sequence[Shard]) -> None:
-    """Remove shards: their documents first, because without these no query reads the rest."""
+    """Remove shards. Their documents go first, because no query reads the other files of a shard without
+    documents.
+    """
     keys = [(table, key) for table in DERIVED for key in lake.keys(table)]
     for shard in shards:
         lake.storage.remove(document_path(shard))

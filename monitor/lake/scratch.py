@@ -1,4 +1,4 @@
-"""A small database in memory with this project's tables, in which the rows of one shard or batch are put together.
+"""A small database in memory, with this project's tables, in which the rows of one shard or batch are built.
 
 The statements of sql/queries run in it as they do in a database file, so checks, types and columns are the same.
 """
@@ -40,7 +40,10 @@ def cell_view_sql() -> str:
 
 @cache
 def _schema() -> tuple[list[str], str]:
-    """The statements that create the tables, and CELL_VIEW, after all steps of sql/schema, which take a while."""
+    """The statements that create the tables, and CELL_VIEW, in the newest schema.
+
+    They are cached, because running all steps of sql/schema takes a while.
+    """
     with duckdb.connect() as con:
         migrate(con)
         tables = con.execute("SELECT sql FROM duckdb_tables() ORDER BY table_oid").fetchall()
@@ -50,7 +53,7 @@ def _schema() -> tuple[list[str], str]:
 
 @contextmanager
 def undone(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """A transaction whose changes are gone at the end of the block, so that the next shard finds empty tables."""
+    """A transaction that is rolled back at the end of the block, so that the next shard finds empty tables."""
     con.execute("BEGIN")
     try:
         yield

@@ -2,7 +2,7 @@
 
 A shard is a Parquet file of documents of one calendar month. Its name is a hash of its content, and its number of
 rows. Every other file about these documents (scores by a model, crisis wording by a list) has the same name in a
-folder of its own, so whether a shard is scored is whether a file exists.
+folder of its own. A model has scored a shard if the file in its folder exists.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ REPLACED = "replaced"
 CELLS = "cells"
 FOLDERS = (DOCUMENTS, *DERIVED, *SMALL_TABLES, REPLACED, CELLS)
 SHARD_ROWS = 20_000
-GROUP_ROWS = 122_880  # a row group of DuckDB, so that its threads share a file
+GROUP_ROWS = 122_880  # as a row group of DuckDB has, so that its threads share a file
 NAME = re.compile(r"[0-9a-f]{32}-(\d+)")
 KEY = re.compile(r"[\w.-]+")
 METADATA = "risk_monitor"
@@ -77,8 +77,8 @@ class Listing:
     Attributes:
         documents: the shards that count.
         derived: table -> model_id or list_id -> shards with a file. Files of shards that do not count are left out.
-        orphans: paths of such files, and of shards that were replaced: no query reads them.
-        foreign: paths of Parquet files whose names this project does not give.
+        orphans: paths that no query reads: files about shards that do not count, and shards that were replaced.
+        foreign: paths of Parquet files with names that this project never gives.
         unfinished: paths of files that are being written, or that a killed process left.
     """
 
@@ -94,16 +94,16 @@ class Listing:
 
 
 class Lake:
-    """A lake of this project; see README.md for its folders.
+    """A lake of this project. README.md lists its folders.
 
     Args:
-        storage: where it is.
+        storage: the folder or object store that holds it.
 
     Attributes:
         fingerprint: of the key of its pseudonyms, or PLAIN.
 
     Raises:
-        StoreError: there is no lake, or a newer risk-monitor made it.
+        StoreError: there is no lake at this place, or a newer risk-monitor made it.
     """
 
     def __init__(self, storage: Storage) -> None:
@@ -132,11 +132,11 @@ class Lake:
         """Open the lake, and make it first if there is none.
 
         Args:
-            storage: where; the place must be empty if it is no lake.
-            fingerprint: of the key of the pseudonyms; a lake that exists keeps its own.
+            storage: the lake's place; without a lake it must be empty.
+            fingerprint: of the key of the pseudonyms; an existing lake keeps its own.
 
         Raises:
-            StoreError: something else is there.
+            StoreError: the place holds other files.
         """
         if not storage.exists(MARK):
             require_place(storage)
@@ -145,7 +145,9 @@ class Lake:
         return cls(storage)
 
     def list_shards(self) -> Listing:
-        """List the shards that count. A shard that a visible one replaces does not; see `replace_shards`."""
+        """List the shards that count. A replaced shard does not count once the new one is visible; see
+        `replace_shards`.
+        """
         found = Listing()
         shards = self._place(DOCUMENTS, None, found)
         replaced = {old for new, olds in self.replacements() if new in shards for old in olds}
@@ -159,7 +161,7 @@ class Lake:
         return found
 
     def replacements(self) -> list[tuple[Shard, list[Shard]]]:
-        """The replacements that are under way: the new shard, and the old ones that it replaces once it is there."""
+        """The replacements under way, each as the new shard and the old ones that it replaces once it exists."""
         entries = []
         for path, _ in self.storage.list_files(REPLACED):
             if path.endswith(".json"):
@@ -171,8 +173,8 @@ class Lake:
         """A file's rows.
 
         Raises:
-            FileNotFoundError: it is gone, because another command replaced it.
-            StoreError: it is torn.
+            FileNotFoundError: the file is gone, because another command replaced it.
+            StoreError: the file is torn.
         """
         with self.storage.open(path) as stream, torn(self.storage.full_path(path)):
             return pq.ParquetFile(stream).read(columns=columns)
@@ -183,7 +185,7 @@ class Lake:
             return pq.read_metadata(stream)
 
     def write(self, path: str, table: str, rows: pa.Table) -> bool:
-        """Write a file of the lake; returns False if it exists, and keeps it."""
+        """Write a file of the lake. An existing file is kept; the result is then False."""
         own = json.dumps({"table": table, "path": path, "rows": rows.num_rows})
         options = {"compression": "zstd", "store_schema": False}
 
@@ -195,12 +197,12 @@ class Lake:
         return self.storage.write_once(path, write)
 
     def write_small(self, table: str, rows: pa.Table, *, by_content: bool = False) -> str | None:
-        """Write rows of one of SMALL_TABLES, unless there is such a file; returns its path, None without rows.
+        """Write rows of one of SMALL_TABLES, unless the same file exists. Returns its path; None without rows.
 
         Args:
             table: the table.
             rows: its rows.
-            by_content: whether the whole rows name the file, not their keys alone.
+            by_content: name the file by a hash of whole rows instead of their keys.
         """
         if not rows.num_rows:
             return None
@@ -215,7 +217,7 @@ class Lake:
         return [path for path, *_ in self.storage.list_files(table) if path.endswith(".parquet")]
 
     def keys(self, table: str) -> list[str]:
-        """The model_ids or list_ids that a table has a folder of."""
+        """The model_ids or list_ids for which a table has a folder."""
         column = f"{DERIVED[table]}="
         folders = self.storage.list_folders(table)
         return [name.removeprefix(column) for name in folders if name.startswith(column)]
@@ -260,9 +262,9 @@ def derived_path(table: str, key: str, shard: Shard) -> str:
 
 
 def shard_name(documents: pl.DataFrame) -> str:
-    """The name of a shard: 128 bits of SHA-256 over what was taken in, then the number of rows.
+    """The name of a shard: 128 bits of SHA-256 over the content of its documents, then the number of rows.
 
-    When and by which run the documents were taken in is left out, so that two runs over one input give one name.
+    The hash leaves out the time of intake and the run, so that two runs over one input give one name.
     Intake refuses NUL in ids and texts, so different rows give different bytes.
     """
     columns = [name for name in sorted(documents.columns) if name not in ("run_id", "ingested_at")]

@@ -21,8 +21,8 @@ from pyarrow import fs
 
 from monitor.errors import LET_IN, BusyError, ConfigError, StoreError
 
-UNFINISHED = ".tmp"  # files being written end in it, and so match no pattern of Parquet files
-OURS = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")  # what `_write_local` calls a file that it is writing
+UNFINISHED = ".tmp"  # end of the name of a file being written, so that no pattern of Parquet files matches it
+OURS = re.compile(r"\..+\.\d+-[0-9a-f]{8}\.tmp")  # name that `_write_local` gives a file while it writes it
 TRIES = 3
 RETRY_S = 1.0
 
@@ -41,7 +41,7 @@ class Storage:
         url: a path or a URL that pyarrow.fs.FileSystem.from_uri takes.
 
     Raises:
-        ConfigError: the URL is of an unknown kind, malformed or not reached, or the path is that of a file.
+        ConfigError: the URL is malformed, of an unknown kind or cannot be reached, or the path is a file.
     """
 
     def __init__(self, url: str) -> None:
@@ -68,15 +68,15 @@ class Storage:
         self.root = path.rstrip("/")
 
     def full_path(self, path: str) -> str:
-        """A path below the root as the file system names it."""
+        """The file system's name of a path below the root."""
         return f"{self.root}/{path}"
 
     def query_path(self, path: str) -> str:
-        """A path below the root as DuckDB names it."""
+        """DuckDB's name of a path below the root."""
         return self.full_path(path) if self.is_local else f"{self.url.partition('://')[0]}://{self.full_path(path)}"
 
     def list_files(self, folder: str) -> list[FileEntry]:
-        """Every file below a folder, sorted by path; none if there is no such folder."""
+        """Every file below a folder, sorted by path; empty if the folder does not exist."""
         selector = fs.FileSelector(self.full_path(folder), allow_not_found=True, recursive=True)
         infos = self._retry(lambda: self.filesystem.get_file_info(selector), folder)
         start = len(self.root) + 1
@@ -109,11 +109,12 @@ class Storage:
             return bytes(stream.read())
 
     def write_once(self, path: str, write: Callable[[IO[bytes]], object]) -> bool:
-        """Write a file that becomes visible complete or not at all; returns False if it exists, and keeps it.
+        """Write a file that becomes visible in one step, when it is complete. An existing file is kept; the result is
+        then False.
 
         Args:
             path: below the root.
-            write: writes the content to the stream it is given.
+            write: called with a stream, to which it writes the content.
 
         Raises:
             StoreError: the file cannot be written.
@@ -131,11 +132,11 @@ class Storage:
             self._retry(lambda: self.filesystem.delete_file(self.full_path(path)), path)
 
     def remove_unfinished(self, folders: Iterable[str], older_s: float) -> None:
-        """Remove the files that killed processes left half written, and that are older than so many seconds.
+        """Remove half-written files of killed processes.
 
         Args:
-            folders: the lake's own, directly below the root; no other is looked into.
-            older_s: age in seconds.
+            folders: the lake's own folders, directly below the root; no other folder is read.
+            older_s: only files that are older than so many seconds are removed.
         """
         for folder in folders:
             for path, written in self.list_files(folder):
@@ -146,10 +147,10 @@ class Storage:
     def only_writer(self) -> Iterator[None]:
         """Exclude other commands that add or replace documents. Scoring needs no lock.
 
-        An object store has no locks, so there it is the caller's duty to run one such command at a time.
+        An object store has no locks: there the caller must run one such command at a time.
 
         Raises:
-            BusyError: another one is at work.
+            BusyError: another such command is running.
         """
         if not self.is_local:
             yield
@@ -170,7 +171,9 @@ class Storage:
             lock.release()
 
     def _put(self, path: str, write: Callable[[IO[bytes]], object]) -> bool:
-        """Upload in one piece: an object store shows an object when its upload is complete."""
+        """Upload a file. No reader sees part of it, because an object store shows an object when its upload is
+        complete.
+        """
         content = BytesIO()
         write(content)
 
@@ -182,7 +185,7 @@ class Storage:
         return True
 
     def _retry(self, call: Callable[[], Any], path: str) -> Any:
-        """Call again after an error of the network; the last error becomes a StoreError."""
+        """Call a function, and call it again after an error of the network; the last error becomes a StoreError."""
         for attempt in range(1, TRIES + 1):
             try:
                 return call()

@@ -1,4 +1,4 @@
-"""Find documents of a lake by their ids, or by their subject, without reading what is not needed."""
+"""Find documents of a lake by their ids or by their subject, reading as few files and columns as possible."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def documents_with_ids(
 ) -> pa.Table:
     """The documents that have one of these ids, with every column.
 
-    The ids of all shards are compared first; whole rows are read of the months alone that have one.
+    The ids of all shards are compared first. Whole rows are then read only from months with one of these ids.
 
     Args:
         lake: the lake.
         con: a connection whose table `documents` has the newest columns.
-        shards: where to look.
+        shards: the shards to search.
         ids: doc_ids, shape (n,).
     """
     con.register("wanted", pl.DataFrame({"doc_id": ids.drop_nulls().unique()}))
