@@ -32,17 +32,18 @@ def record_case(
     outcome: str | None = None,
     note: str | None = None,
 ) -> list[str]:
-    """Record that somebody has seen alerts, and what came of it; returns their full alert_ids.
+    """Record that somebody has seen alerts, and what came of them; returns the full alert_ids of these alerts.
 
-    Without an outcome and a note only open alerts are acknowledged; with one, an alert of any state takes the event.
+    Without an outcome and a note, only open alerts are acknowledged. With either, the event is recorded for an alert
+    in any state.
 
     Args:
         con: a connection that may write; the caller commits.
-        word: an alert_id or its first characters; or a person's code, which stands for their alerts that are not
-            closed, and where all are closed, for the newest.
-        by: who did it.
-        outcome: one of OUTCOMES; None: seen only.
-        note: a sentence about it.
+        word: an alert_id or its first characters; or a person's code, which means their alerts that are not closed,
+            or the newest one if all are closed.
+        by: name of the person who has seen them.
+        outcome: one of OUTCOMES; None: the alerts were only seen.
+        note: a sentence about the event.
 
     Raises:
         DataError: no alert or several alerts have such an id, none of them is open, or a value is not allowed.

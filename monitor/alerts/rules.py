@@ -1,4 +1,6 @@
-"""The limits of the early-warning rules. README.md beside this file tells how the defaults were chosen and judged."""
+"""The limits of the early-warning rules. README.md beside this file says how the defaults were chosen and
+measured.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 logger = logging.getLogger(__name__)
 RULES = ("level", "change", "sustained")
-ALL_RULES = (*RULES, "crisis")  # a single text raises the fourth, so it has no limit to choose
-# They read numbers beside the texts, and are off unless the settings name some.
+ALL_RULES = (*RULES, "crisis")  # crisis has no limit to choose: a single text raises it
+# These rules read numbers beside the texts. They are off unless the settings name such numbers.
 OPTIONAL_RULES = ("measures", "fusion")
 LIMITS = MappingProxyType(
     {"level": "threshold", "change": "change_errors", "sustained": "sustained_days", "fusion": "fusion_errors"}
@@ -100,7 +102,7 @@ class AlertRules(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _former_change_rule(cls, values: Any) -> Any:
-        """A file for the former change rule gets the new rule's limits: the old ones counted texts, not errors."""
+        """Give settings of the former change rule the new rule's limits: the old limits counted texts, not errors."""
         if not isinstance(values, dict) or "change_limit" not in values:
             return values
         logger.warning(
@@ -143,7 +145,7 @@ class AlertRules(BaseModel):
         return self.model_dump() | lists
 
     def limit(self, rule: str) -> float:
-        """The limit of this rule; of the rules crisis and measures 1, because each text or measure has its own."""
+        """The limit of this rule. It is 1 for crisis and measures, because each text or measure has its own limit."""
         return 1.0 if rule in ("crisis", "measures") else float(getattr(self, LIMITS[rule]))
 
     def with_limit(self, rule: str, limit: float) -> AlertRules:

@@ -21,7 +21,8 @@ from monitor.database.statements import execute, query, statement, utc_now
 class AlertCounts:
     """Alerts that an update raised, alerts that it closed or withdrew, and alerts that are not closed after it.
 
-    An episode that is over before an update first sees it becomes a closed alert and is counted in none of the three.
+    An episode that had ended before the first update that sees it becomes a closed alert. None of the three numbers
+    counts it.
     """
 
     raised: int
@@ -45,7 +46,8 @@ def find_episodes(
     for rule in rules.in_use if only is None else only:
         signals = statement(f"alerts/{rule}")
         con.execute(f"CREATE OR REPLACE TEMP TABLE signals AS {signals.sql}", signals.pick(values))
-        # The other rules need no confirmation: change sums texts up, sustained counts days, crisis takes one text.
+        # The other rules need no confirmation: change adds up many texts, sustained counts days, crisis needs one
+        # text.
         confirm = {"confirm_days": rules.confirm_days if rule == "level" else 1}
         episodes = query(con, "alerts/episodes", **statement("alerts/episodes").pick(values | confirm))
         frames.append(episodes.with_columns(rule=pl.lit(rule), threshold=pl.lit(rules.limit(rule))))
@@ -54,7 +56,9 @@ def find_episodes(
 
 
 def count_days(con: duckdb.DuckDBPyConnection, model_id: str, as_of: dt.date, rules: AlertRules) -> pl.DataFrame:
-    """Subject-days, and those on which each rule could have raised an alert: the row of sql/alerts/could_fire.sql."""
+    """Numbers of subject-days, and of those on which each rule could have raised an alert;
+    sql/alerts/could_fire.sql.
+    """
     values = {**rules.model_dump(), "model_id": model_id, "as_of": as_of}
     return query(con, "alerts/could_fire", **statement("alerts/could_fire").pick(values))
 
@@ -73,8 +77,8 @@ def write_episodes(
         con: a connection that may write; the caller commits.
         episodes: as `find_episodes` returns them.
         model_id: the model whose scores raised them.
-        as_of: the last day that the rules have read; alerts opened later stay as they are.
-        run_id: the run that new alerts are credited to.
+        as_of: the last day that the rules have read; alerts opened later do not change.
+        run_id: the run that new alerts name as theirs.
         rules: the limits that raised them; the view `subjects_now` applies them.
     """
     con.register("episodes", episodes)
@@ -96,11 +100,11 @@ def write_episodes(
 
 
 def count_unsent(con: duckdb.DuckDBPyConnection, model_id: str) -> tuple[int, int]:
-    """Numbers of a model's open alerts of which no notification was sent: of all rules, and of the crisis rule."""
+    """Numbers of a model's open alerts without a notification: alerts of all rules, alerts of the crisis rule."""
     n, n_crisis = query(con, "alerts/unsent", model_id=model_id).row(0)
     return n, n_crisis
 
 
 def mark_sent(con: duckdb.DuckDBPyConnection, model_id: str) -> None:
-    """Record that a notification of the alerts that `count_unsent` counts was sent."""
+    """Record that a notification was sent for every alert that `count_unsent` counts."""
     execute(con, "alerts/mark_sent", model_id=model_id, now=utc_now())

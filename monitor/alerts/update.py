@@ -53,7 +53,7 @@ def apply_rules(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules
 
 
 def _warn_of_unknown(con: duckdb.DuckDBPyConnection, named: Collection[str]) -> None:
-    """Warn of measures that the settings name and the database lacks: a misspelt one would never raise an alert."""
+    """Warn of measures in the settings that the database lacks. A misspelt measure would never raise an alert."""
     if not named:
         return
     stored = {name for (name,) in con.execute("SELECT DISTINCT name FROM measures").fetchall()}

@@ -1,4 +1,4 @@
-"""The baselines of an evaluation: the commonest class of train, and TF-IDF with a linear SVM."""
+"""The baselines of an evaluation: the most frequent class of train, and TF-IDF with a linear SVM."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Answers:
 
 
 def majority(train: Split, test: Split) -> Answers:
-    """Predict the commonest class of train, with train's class shares as probabilities."""
+    """Predict the most frequent class of train, with train's class shares as probabilities."""
     shares = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     probabilities = np.tile(shares, (len(test), 1))
     return Answers(probabilities.argmax(axis=1).astype(np.int64), probabilities)

@@ -1,13 +1,13 @@
 """Delay and false alarms of alerts on a feed whose courses are known.
 
-The first alert opened within a low period detects it. An alert opened at any other time is a false alarm. Delays
-count days from the onset, and from the day at half the depth if the truth gives one.
+A low period is detected by the first alert opened within it. An alert opened at any other time is a false alarm.
+Delays count days from the onset, and from the day at half the depth if the truth gives one.
 
 ERDE (Losada & Crestani 2016, doi:10.1007/978-3-319-44564-9_3) and the latency-weighted F1 (Sadeque, Xu & Bethard
 2018, doi:10.1145/3159652.3159725) judge subjects: one with a low period should get an alert, one without should not.
 Both count the texts of a subject from their first to the alert, as eRisk does. The variants "from onset" count from
-the onset; they are smaller where subjects wrote before it. A false alarm is an alert of any subject outside their low
-periods; alerts of stable subjects alone are counted beside it.
+the onset; they are smaller for subjects who wrote before it. A false alarm is an alert of any subject outside their
+low periods; alerts of stable subjects are also counted separately.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ YEAR = 365.25
 
 @dataclass(frozen=True)
 class Course:
-    """One low period of a subject; without onset, the whole feed of a subject who has no low period."""
+    """One low period of a subject. For a subject without a low period it covers the whole feed and has no onset."""
 
     subject_id: str
     course: str
@@ -73,7 +73,7 @@ def read_truth(
     Args:
         path: the file.
         feed: days of the texts.
-        cleaned: given ids -> the ids as reading the feed cleans them; those that it lacks stay as they are.
+        cleaned: gives the ids that the intake made of the file's ids; ids missing from it stay as they are.
 
     Raises:
         DataError: the file cannot be read, a column is missing, a value is wrong, or no subject is in the feed.
@@ -173,7 +173,7 @@ def _subject_measures(
     calm: set[str],
     feed: Feed,
 ) -> dict[str, float | None]:
-    """ERDE and F1 over subjects; of several periods of a subject the first detected one counts."""
+    """ERDE and F1 over subjects. If a subject has several periods, the first detected one counts."""
     detected: dict[str, tuple[Course, dt.date] | None] = {}
     for period, day in detections:
         if detected.get(period.subject_id) is None:
@@ -194,9 +194,10 @@ def _subject_measures(
 
 
 def _erde(texts: Sequence[int], low: int, false: int, calm: int, o: int) -> float | None:
-    """ERDE.
+    """ERDE of `low` subjects with a low period and `calm` subjects without one.
 
-    `low`: subjects with a low period, of whom len(texts) got an alert. `calm`: the others, of whom `false` did.
+    `texts` has the number of texts before the alert for each low subject with an alert; `false` calm subjects got
+    one.
     """
     everyone = low + calm
     cost = sum(erde_cost(count, o) for count in texts) + low - len(texts) + false * low / max(1, everyone)

@@ -21,9 +21,9 @@ def share(hits: int, n: int, confidence: float = CONFIDENCE) -> Json:
 
 
 def rate(events: int, exposure: float, confidence: float = CONFIDENCE) -> Json:
-    """Events a unit of exposure with the exact Poisson interval (Garwood 1936): value, low, high.
+    """Events per unit of exposure with the exact Poisson interval (Garwood 1936): value, low, high.
 
-    Without exposure nothing is known: value and high are None.
+    Without exposure, value and high are None.
     """
     if exposure <= 0:
         return {"value": None, "low": 0.0, "high": None}
@@ -42,7 +42,7 @@ def middle(values: Sequence[float]) -> Json:
     if not ordered:
         return {"value": None, "low": None, "high": None}
     n = len(ordered)
-    below = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))  # P(as few values below the median) is under the tail
+    below = int(binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))  # P(fewer values below the median) is less than the tail
     enough = below >= 1
     return {
         "value": median(ordered),
@@ -58,8 +58,8 @@ def predictive_value(detection: Json, alarms: Json, incidence: float) -> Json:
     of both, each given at 97.5%, so that it holds at least 95% (Bonferroni).
 
     Args:
-        detection: of `share`, at a confidence of 0.975.
-        alarms: of `rate`, at a confidence of 0.975.
+        detection: result of `share` at a confidence of 0.975.
+        alarms: result of `rate` at a confidence of 0.975.
     """
 
     def value(found: float | None, false: float | None) -> float | None:

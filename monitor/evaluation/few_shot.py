@@ -16,7 +16,7 @@ Shot = tuple[str, str]
 
 @dataclass(frozen=True)
 class Shots:
-    """(text, emotion) pairs in prompt order; replaced: number of texts replaced by shorter ones to fit the prompt."""
+    """(text, emotion) pairs in prompt order, and the number of texts that were replaced by shorter ones."""
 
     pairs: tuple[Shot, ...]
     replaced: int

@@ -1,11 +1,11 @@
-"""A simulation with known courses: do alerts come sooner if rules also read a number, at equal false alarms?
+"""A simulation with known courses: do alerts come sooner if rules also read a number, at the same false alarm rate?
 
 Every person writes texts whose P(high) varies about a mean of their own, and has a number a day, such as hours of
 sleep. Half of them have a low period: over two weeks from its onset on the texts' mean rises, and the number falls by
 `shift` of its own standard deviations (0: the number carries no signal). The limits of the compared rules are set on
-people of a seed of their own, to the same false alarms a subject-year; the rules are then compared on people of
-another seed. Weeks of one person differ by more than their days alone would make them, in texts and in numbers, and
-neighbouring days of a number resemble each other, because both are so in life and both raise false alarms.
+people of one seed, so that all rules have the same false alarms per subject-year; the rules are then compared on
+people of another seed. As in life, and because both raise false alarms, two things are simulated: a person's weeks
+differ by more than single days explain, in texts and in numbers, and neighbouring days of a number are correlated.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from monitor.labels import EMOTIONS, RiskMap, score_columns
 
 MODEL, NUMBER = "simulated", "sleep"
 START, AFTER_ALL = dt.date(2026, 1, 5), dt.date(9999, 12, 30)
-LIMITS = (0.5, 8.0)  # between which the limit of a rule is sought
+LIMITS = (0.5, 8.0)  # the limit of a rule is searched between these
 YEAR = 365.25
 FOUND_DAYS = 21
 SPREAD = 6.0  # of the beta distribution of a person's texts: at a mean of 0.2 its standard deviation is 0.15
@@ -50,16 +50,16 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 @dataclass(frozen=True)
 class Design:
-    """What is simulated.
+    """Settings of the simulation.
 
     Attributes:
         subjects: people of each seed; every second one has a low period.
         days: length of a person's course.
         texts_a_day: mean number of texts.
-        rise: of the mean P(high) in a low period.
+        rise: increase of the mean P(high) in a low period.
         ramp: days from the onset to the full depth.
-        within: days from the onset after which a period counts as missed; its delay is then this number.
-        alarms: false alarms a subject-year that the limits are set to.
+        within: days from the onset after which a period counts as missed; a missed period's delay is this number.
+        alarms: false alarms per subject-year to which the limits are set.
     """
 
     subjects: int = 400
@@ -82,7 +82,7 @@ def compare(design: Design, shifts: Sequence[float], seed: int) -> Json:
     """
     tuning_seed = seed + TUNING
     answer: Json = {"design": vars(design), "seed": seed, "tuning_seed": tuning_seed, "shifts": []}
-    with _people(design, 0, tuning_seed) as (con, onsets):  # people without a low period have no shift
+    with _people(design, 0, tuning_seed) as (con, onsets):  # these people have no low period and so no shift
         limits = {name: _limit(con, onsets, name, design) for name in RULES}
     for shift in shifts:
         with _people(design, shift, seed) as (con, onsets):
@@ -95,7 +95,7 @@ def compare(design: Design, shifts: Sequence[float], seed: int) -> Json:
 
 @contextmanager
 def _people(design: Design, shift: float, seed: int) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, int]]]:
-    """A database in memory with the scored texts and the numbers of people, and the onsets of those with a period."""
+    """A database in memory with the scored texts and numbers of people, and the onset of each person's low period."""
     texts: list[tuple[str, dt.datetime, float]] = []
     numbers: list[tuple[str, dt.datetime, float]] = []
     onsets: dict[str, int] = {}
@@ -173,7 +173,7 @@ def _insert(
 
 
 def _opened(con: duckdb.DuckDBPyConnection, name: str, limit: float) -> pl.DataFrame:
-    """The episodes of a compared rule at a limit, with the day of the course on which each opened."""
+    """The episodes of a compared rule at a limit, each with the day of the course on which it opened."""
     rule, rules = RULES[name]
     episodes = find_episodes(con, MODEL, AFTER_ALL, rules.with_limit(rule, limit), [rule])
     return episodes.select("subject_id", day=(pl.col("opened_on") - START).dt.total_days())
@@ -185,7 +185,7 @@ def _alarms(opened: pl.DataFrame, onsets: dict[str, int]) -> int:
 
 
 def _limit(con: duckdb.DuckDBPyConnection, onsets: dict[str, int], name: str, design: Design) -> float:
-    """The least limit at which the false alarms are no more than the design allows."""
+    """The smallest limit with no more false alarms than the design allows."""
     low, high = LIMITS
     while high - low > 0.01:
         middle = (low + high) / 2

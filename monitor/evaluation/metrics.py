@@ -1,4 +1,4 @@
-"""How good predictions are: F1, AUROC, PR-AUC, ECE, Brier, log-loss, each with a bootstrap interval.
+"""Metrics of predictions: F1, AUROC, PR-AUC, ECE, Brier, log-loss, each with a bootstrap interval.
 
 Every metric is a function of row weights, shape (b, n), so that one implementation serves the value and its interval.
 The row of ones gives the value; every other row counts how often a bootstrap draw took each text. An undefined metric
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 BINS = 15  # of the expected calibration error
-NULL_DRAWS = 500  # of labels from the probabilities themselves
+NULL_DRAWS = 500  # draws of labels from the probabilities themselves
 LEAST_PROBABILITY = 1e-12  # one wrong answer of probability 0 would make log-loss infinite
 RATES = ("accuracy", "macro_f1", "weighted_f1")
 CLASS_RATES = ("precision", "recall", "f1")
@@ -147,8 +147,8 @@ def measure(
 def average(draws: Sequence[Measurement], counted: int) -> Measurement:
     """The mean of measurements of the same texts, with each metric's spread. Counts are those of draws[counted].
 
-    The interval of the mean comes from the bootstrap draws that the measurements share. A metric that is undefined
-    in one of them is undefined in the mean.
+    The interval of the mean comes from the bootstrap draws that the measurements share. The mean of a metric is
+    undefined if one measurement lacks it.
     """
 
     def mean(name: str, metrics: Sequence[Metric]) -> Metric:
@@ -303,7 +303,7 @@ def ranking_areas(weights: Floats, positive: npt.NDArray[np.bool_], scores: Floa
 
 
 def _reasons(counts: Ints, names: Sequence[str], soft: bool) -> dict[str, str | None]:
-    """Why each metric is undefined, or None if it is defined; counts have shape (k, k + 1)."""
+    """The reason why each metric is undefined, or None if it is defined; counts have shape (k, k + 1)."""
     support, calls = counts.sum(axis=1), counts.sum(axis=0)[:-1]
     absent = [name for name, count in zip(names, support, strict=True) if not count]
     everything = None if counts.sum() else "no rows"

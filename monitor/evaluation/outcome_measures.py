@@ -1,10 +1,10 @@
-"""How the signal agrees with clinical outcomes; every interval counts subjects, whose outcomes resemble each other.
+"""The agreement of the signal with clinical outcomes. Every interval allows for the similarity of a subject's
+outcomes.
 
-AUROC and the correlation within persons (Bland & Altman 1995, BMJ 310:446) have intervals of the jackknife that
-leaves out one subject after the other, on the log-odds and on Fisher's scale, with Student's t. Spearman's
-correlation between persons, in which each person counts once, has the interval of Bonett & Wright (2000,
-Psychometrika 65:23). Sensitivity, specificity and the calibration curve have Wilson's interval on the effective
-number of outcomes, as sql/schema/038_risk_rolling.sql.
+AUROC and the correlation within persons (Bland & Altman 1995, BMJ 310:446) have intervals from a jackknife over
+subjects, on the log-odds and on Fisher's scale, with Student's t. Spearman's correlation between persons, in which
+each person counts once, has the interval of Bonett & Wright (2000, Psychometrika 65:23). Sensitivity, specificity and
+the calibration curve have Wilson's interval on the effective number of outcomes, as sql/schema/038_risk_rolling.sql.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 LEAST_SUBJECTS = 30
-GROUPS = 200  # subjects are left out one by one up to so many, then in so many groups
+GROUPS = 200  # up to so many subjects the jackknife leaves out one by one, more in so many groups
 BINS = 5  # of the calibration curve
 NAMES = ("auroc", "sensitivity", "specificity", "between", "within")
 
@@ -39,9 +39,9 @@ def measure_outcomes(subjects: Ints, signal: Floats, values: Floats, positive: F
         line: the alert line; a signal at or above it is a positive test.
 
     Returns:
-        n, n_subjects, n_positive; of NAMES each a Metric: between is Spearman's correlation of subjects' means,
-        within the correlation of an outcome's differences from the subject's own mean; calibration: for each fifth of
-        the signal its mean, n, and the share of positive outcomes with its interval.
+        n, n_subjects, n_positive; for each of NAMES a Metric: `between` is Spearman's correlation of subjects' means,
+        `within` the correlation of differences from each subject's own mean; calibration: for each fifth of the
+        signal its mean, n, and the share of positive outcomes with its interval.
     """
     _, subjects = np.unique(subjects, return_inverse=True)
     k = int(subjects.max()) + 1 if len(subjects) else 0
@@ -102,7 +102,7 @@ def correlation_within(subjects: Ints, signal: Floats, values: Floats) -> Metric
 def _jackknife(
     value: float, without: Floats, there: Callable[[Floats], Floats], back: Callable[[Floats], Floats]
 ) -> Metric:
-    """An interval from the values without each group, on the scale `there`, with Student's t."""
+    """A jackknife interval from the values without each group, computed on the scale `there`, with Student's t."""
     with np.errstate(invalid="ignore", divide="ignore"):
         scaled, centre = there(without), there(np.float64(value))  # type: ignore[arg-type]
     if not (np.isfinite(scaled).all() and np.isfinite(centre)):

@@ -28,18 +28,18 @@ DEFAULT_CRITERION = MappingProxyType({"phq9": ">=10", "phq8": ">=10", "bdi": ">=
 
 @dataclass(frozen=True)
 class Criterion:
-    """What counts as positive: an outcome's name, a comparison (>=, >, <= or <) and a value."""
+    """The criterion of a positive outcome: its name, a comparison (>=, >, <= or <) and a value."""
 
     name: str
     sign: str
     limit: float
 
     def __str__(self) -> str:
-        """As it is written on the command line."""
+        """The criterion as the command line takes it."""
         return f"{self.name}{self.sign}{self.limit:g}"
 
     def holds(self, value: float) -> bool:
-        """Whether a value is positive."""
+        """Whether a value meets the criterion."""
         return {">=": value >= self.limit, ">": value > self.limit, "<=": value <= self.limit}.get(
             self.sign, value < self.limit
         )
@@ -89,7 +89,7 @@ def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion
 
     Raises:
         DataError: the file cannot be read, lacks a column, or has no row of this outcome that can be used.
-        ConfigError: `positive` is missing although the file does not decide it, or is not a criterion.
+        ConfigError: `positive` is not a criterion, or is missing and the file has not exactly one usual criterion.
     """
     table = _table(path)
     names = sorted({scale_name(name) for name in table["name"].drop_nulls()} - {""})

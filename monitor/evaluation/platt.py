@@ -1,4 +1,4 @@
-"""Calibrate a probability anew from few labels: Platt's line on the log-odds, held near no change by a prior."""
+"""Recalibrate a probability with few labels: Platt's line on the log-odds; a prior keeps it close to no change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEAST_LABELS = 30
 LEAST_OF_EACH = 5
 FOLDS, BINS = 10, 10
 EDGE = 1e-6  # as in the view calibrated_scores
-SLOPE_SD, INTERCEPT_SD = 0.5, 2.0  # of ln slope around 0, of the intercept around 0
+SLOPE_SD, INTERCEPT_SD = 0.5, 2.0  # standard deviations of the priors of ln slope and intercept; both means are 0
 
 
 class Platt(NamedTuple):
@@ -32,7 +32,7 @@ class Platt(NamedTuple):
 
 
 class Recalibrated(NamedTuple):
-    """A calibration, and the calibration error of the signal before it and after it (cross-validated)."""
+    """A calibration, and the signal's calibration error without it and with it (cross-validated)."""
 
     platt: Platt
     ece_before: float
@@ -40,7 +40,8 @@ class Recalibrated(NamedTuple):
 
 
 def recalibrate(signal: Floats, yes: Flags) -> Recalibrated:
-    """Fit Platt's line to labels; signal and yes have shape (n,). The error after it is of texts left out of the fit.
+    """Fit Platt's line to labels; signal and yes have shape (n,). The error with the calibration is measured on texts
+    left out of the fit.
 
     Raises:
         DataError: fewer than LEAST_LABELS labels, or fewer than LEAST_OF_EACH of yes or no.
@@ -52,7 +53,7 @@ def recalibrate(signal: Floats, yes: Flags) -> Recalibrated:
         raise DataError(f"{hits} yes and {n - hits} no; a calibration needs {LEAST_OF_EACH} of each or more")
     fold = np.empty(n, dtype=np.int64)
     rng = np.random.default_rng(0)
-    for value in (True, False):  # as many of each in every fold
+    for value in (True, False):  # every fold gets the same share of each
         rows = rng.permutation(np.flatnonzero(yes == value))
         fold[rows] = np.arange(len(rows)) % FOLDS
     left_out = np.empty(n)
@@ -62,7 +63,7 @@ def recalibrate(signal: Floats, yes: Flags) -> Recalibrated:
 
 
 def fit(signal: Floats, yes: Flags) -> Platt:
-    """The slope and intercept of the largest posterior; shapes (n,)."""
+    """The slope and intercept of largest posterior probability; shapes (n,)."""
     values = _logit(signal)
 
     def loss(line: Floats) -> float:

@@ -1,11 +1,11 @@
-"""Replay of the early-warning rules on timelines of real texts. From a certain day a part of them comes from a pool.
+"""Replay of the early-warning rules on timelines of real texts, some of which are replaced from a certain day on.
 
 A timeline is one person's own texts. From the day `onset` on a share of them (the dose) is replaced by texts of a
 pool: posts that people wrote while they were low, or a control pool of the same source. An alert opened within
-`within` days from the onset detects the change. The persons' timelines without any mixing give the false alarms, and
-how many alerts would have been opened in these days anyway. A real low period begins more slowly than such a mixture,
-and a person's words in it are their own. The replay measures what the rules see in real texts, not
-how people fall ill.
+`within` days from the onset detects the change. The same timelines without replaced texts give the false alarms, and
+the number of alerts that these days would have had anyway. A real low period begins more slowly than such a mixture,
+and a person's words in it are their own. The replay measures what the rules see in real texts, not how people fall
+ill.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from monitor.errors import DataError
 from monitor.evaluation import exact_intervals
 
 YEAR = 365.25
-OWN = ""  # the arm without mixing
+OWN = ""  # the name of the arm without replaced texts
 AFTER_ALL = dt.date(9999, 12, 30)
 SETS: Mapping[str, Sequence[str]] = {
     "level, change, sustained": RULES,
@@ -42,7 +42,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Design:
-    """What is replayed.
+    """Settings of the replay.
 
     Attributes:
         days: length of a timeline, from the person's first text on.
@@ -51,7 +51,7 @@ class Design:
         doses: shares of the texts that are replaced.
         incidences: numbers of low periods per subject-year for which the predictive value is computed.
         least_texts: smallest number of texts of a person in a timeline.
-        in_order: a timeline takes the texts of a single author of the pool, in their order.
+        in_order: whether a timeline takes its pool texts from a single author, in the author's order.
         seed: of the draws.
     """
 
@@ -91,7 +91,8 @@ def replay(background: Scored, pools: Sequence[Pool], rules: AlertRules, design:
     Returns:
         design and rules; people: subjects of the background, used ones, and those left out by reason; pools: name,
         is_low, n_texts, n_authors; false_alarms: one row per set of rules (SETS); arms: one row per pool, dose and
-        set of rules, the unmixed arm has pool ''; by_texts: the same by mixed texts within the days that count;
+        set of rules, the arm without replaced texts has pool ''; by_texts: the same by replaced texts within the days
+        that count;
         predictive: one row per low pool, dose, set of rules and incidence.
 
     Raises:
@@ -146,7 +147,7 @@ def mixed_timelines(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of sql/replay/timelines.sql, and the episodes that the rules raise on them.
 
-    The timelines are scored rows of an empty database in memory, so the rules read them as they read any others.
+    The timelines are written into an empty database in memory, where the rules read them as any other scores.
     """
     own = background.scores.filter(pl.col("subject_id").is_in(list(chosen)))
     arms = [(OWN, 0.0), *((pool.name, dose) for pool in pools for dose in design.doses)]
@@ -203,7 +204,7 @@ def measure(timelines: pl.DataFrame, episodes: pl.DataFrame, pools: Sequence[Poo
 
 
 def _numbered(pool: Pool, in_order: bool) -> pl.DataFrame:
-    """The texts of a pool, with the numbers by which sql/replay/timelines.sql draws."""
+    """The texts of a pool, with the numbers that sql/replay/timelines.sql uses to draw them."""
     frame = pool.texts.scores.sort("subject_id", "posted_at", "doc_id")
     author = pl.col("subject_id").rank("dense") - 1 if in_order else pl.lit(0)
     return frame.select("doc_id", pool=pl.lit(pool.name), author=author.cast(pl.Int64)).with_columns(
@@ -242,7 +243,7 @@ def _detected(arm: pl.DataFrame, alerts: pl.DataFrame, within: int) -> Json:
 
 
 def _by_texts(arm: pl.DataFrame, alerts: pl.DataFrame, within: int) -> Iterable[Json]:
-    """The same, by number of mixed texts within the days that count."""
+    """The rows `by_texts`: detections by the number of replaced texts within the days that count."""
     for least, most in STEPS:
         part = arm.filter(pl.col("n_mixed").is_between(least, most if most is not None else 10**9))
         own_alerts = alerts.filter(pl.col("timeline").is_in(part["timeline"].implode()))

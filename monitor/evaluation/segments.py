@@ -14,7 +14,7 @@ from monitor.labels import EMOTIONS, confidence
 
 Mask = npt.NDArray[np.bool_]
 QUARTERS = 4
-# Much of the text lacks apostrophes, so "dont" counts like "don't".
+# Many texts lack apostrophes, so "dont" counts as "don't".
 NEGATION = re.compile(
     r"\b(?:no|not|never|none|nobody|nothing|nowhere|neither|nor|cannot|without|[a-z]+n['’]t"
     r"|(?:do|does|did|ca|wo|is|are|was|were|have|has|had|would|could|should)nt)\b",
@@ -41,7 +41,7 @@ def segments(
     resamples: int,
     seed: int,
 ) -> list[Segment]:
-    """Emotion metrics of every segment with a text; n texts, labels of shape (n,), probabilities of shape (n, 6).
+    """Emotion metrics of every segment that has a text; n texts, labels of shape (n,), probabilities of shape (n, 6).
 
     Length and confidence are cut at the split's quartiles. `undecided` is a mask of shape (n,): texts decided by a
     word that train labels with two emotions (`corpora.ambiguous_words`).

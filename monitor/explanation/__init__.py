@@ -1,1 +1,1 @@
-"""Which sentences and words an answer rests on."""
+"""The sentences and words on which an answer rests."""

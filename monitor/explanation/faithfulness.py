@@ -1,8 +1,8 @@
-"""Does an answer rest on the words that an explanation names?
+"""Faithfulness: does an answer rest on the words that an explanation names?
 
-Comprehensiveness is how far P(high risk) falls when the words of most weight are left out, and sufficiency how far it
-falls when they alone are kept, which should be little. Both are means over shares of the words (ERASER: DeYoung et
-al. 2020, ACL, arXiv:1911.03429).
+Comprehensiveness is the fall of P(high risk) when the words of most weight are left out; it should be large.
+Sufficiency is the fall when only these words are kept; it should be small. Both are means over shares of the words
+(ERASER: DeYoung et al. 2020, ACL, arXiv:1911.03429).
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Faithfulness(NamedTuple):
     Attributes:
         comprehensiveness: the mean fall of P(high risk) without the words of most weight.
         sufficiency: the mean fall of P(high risk) with these words alone.
-        turned: 1.0 where high risk is no longer the likeliest level without the top fifth of the words, else 0.0.
+        turned: 1.0 if high risk is no longer the most likely level without the fifth of words of most weight, else
+            0.0.
     """
 
     comprehensiveness: Floats
@@ -37,7 +38,7 @@ class Faithfulness(NamedTuple):
 
 
 def high_risk(scorer: Answerer, texts: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Whether high risk is the likeliest level of each text; (n,)."""
+    """Whether high risk is the most likely level of each text; (n,)."""
     return np.asarray(_risks(scorer, texts).argmax(axis=1) == 2)
 
 
@@ -48,9 +49,9 @@ def faithfulness(
 
     Args:
         scorer: the model.
-        texts: n texts that are answered whole.
+        texts: n texts that the scorer reads whole.
         words: for each text, first and last (exclusive) character of its words.
-        weights: for each text, how much each word adds, (words,); only their order counts.
+        weights: for each text, the weight of each word, (words,); only their order counts.
     """
     variants = list(texts)
     for text, spans, own in zip(texts, words, weights, strict=True):

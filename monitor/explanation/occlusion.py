@@ -1,13 +1,13 @@
-"""Why a text was scored as it was: its sentences with their own answers, and what each word adds, by occlusion.
+"""Explain a text's score: its sentences with their own answers, and the effect of each word, measured by occlusion.
 
-Half of the words is left out, then the other half, PAIRS times, and each word is read alone. A ridge regression says
-what each word adds to the answer's log-odds: it starts from what the word says alone, and the halves correct that.
-The halves are balanced (Plackett and Burman 1946, Biometrika), so that up to PAIRS words do not blur each other, and
-because they come in pairs, what two words do together cancels out (Covert and Lee 2021, AISTATS). Leaving out one
-word at a time says less, because an answer that several words support hardly moves when one of them is gone. The
-answers are P(high risk), the sum of a set of emotions against the rest, and P(criterion) of the criterion that was
-found, both before calibration. All variants of all texts are scored in one call, so that the scorer packs them into
-full batches.
+One half of the words is left out, then the other half, for PAIRS pairs of halves; each word is also read alone. A
+ridge regression estimates what each word adds to the answer's log-odds. It starts from the answer to the word alone,
+and the answers to the halves correct this. The halves are balanced (Plackett and Burman 1946, Biometrika), so that
+the effects of up to PAIRS words are told apart. Because the halves come in pairs, joint effects of two words cancel
+out (Covert and Lee 2021, AISTATS). Leaving out one word at a time says less, because an answer that several words
+support hardly changes when one of them is missing. The answers are P(high risk), the sum of a set of emotions against
+the rest, and P(criterion) of the criterion that was found, both before calibration. All variants of all texts are
+scored in one call, so that the scorer packs them into full batches.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from monitor.explanation.words import Span, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, RiskMap, names_above
 from monitor.model.sentences import sentence_spans
 
-PAIRS = 32  # of halves of a text: its tokens are computed as many times; a power of two
-RIDGE = 2.0  # of PAIRS on the diagonal: words outnumber the pairs at times
-STANDS_OUT = 2.0  # standard errors from which a word's weight counts
-CALM = 0.3  # P(high risk) of a passage below which no word counts for it: there is no such answer to explain
+PAIRS = 32  # pairs of halves; the model reads each token of a text as many times; a power of two
+RIDGE = 2.0  # penalty beside a diagonal of PAIRS, because some passages have more words than pairs
+STANDS_OUT = 2.0  # a word's weight counts from so many standard errors on
+CALM = 0.3  # below this P(high risk) a passage has no such answer to explain, and no word gets a weight
 Floats = npt.NDArray[np.float64]
 
 
 class Model(Protocol):
-    """What an explanation needs to know of `monitor.scoring.loading.LoadedModel`."""
+    """The part of `monitor.scoring.loading.LoadedModel` that an explanation uses."""
 
     @property
     def model_id(self) -> str:
@@ -49,7 +49,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Answerer(Protocol):
-    """What an explanation needs of `monitor.scoring.scorer.LabelScorer`."""
+    """The part of `monitor.scoring.scorer.LabelScorer` that an explanation uses."""
 
     @property
     def model(self) -> Model:
@@ -79,10 +79,10 @@ class Sentence(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word, and what it adds to the log-odds of P(high risk) and of the criterion.
+    """A word and its weights: what it adds to the log-odds of P(high risk) and of the criterion.
 
     A weight of less than STANDS_OUT standard errors is 0, because nothing shows that the word has an effect. All
-    weights are 0 for an answer that the passage does not give: high risk below CALM, or no criterion.
+    weights are 0 if the passage does not give the answer: P(high risk) is below CALM, or there is no criterion.
     """
 
     first: int
@@ -93,12 +93,12 @@ class Word(NamedTuple):
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a text was scored as it was; characters are counted in the whole text.
+    """The explanation of a text's score. Characters are counted in the whole text.
 
     Attributes:
-        first, last: the passage whose words are weighed: the text, or the piece that speaks most for the answer.
+        first, last: the passage whose words have weights: the whole text, or the piece most decisive for the answer.
         p_high: P(high risk) of the passage.
-        criterion: the criterion that was found in it and whose words are weighed; None if none was found.
+        criterion: the criterion found in the passage, whose words have weights; None if none was found.
         p_criterion: its probability in the passage; None if none was found.
         sentences: of the part of the text that is read.
         words: of the passage.
@@ -114,7 +114,7 @@ class Explanation:
 
 
 class Passage(NamedTuple):
-    """The passage of a text whose words are weighed, and the sentences of the whole text."""
+    """The passage of a text whose words get weights, and the sentences of the whole text."""
 
     first: int
     last: int
@@ -125,7 +125,7 @@ class Passage(NamedTuple):
 
 
 def explain(scorer: Answerer, texts: Sequence[str]) -> list[Explanation]:
-    """Explain the answer to each text; two calls of the scorer for all of them."""
+    """Explain the answer to each text, with two calls of the scorer for all texts."""
     passages = find_passages(scorer, texts)
     spans = [word_spans(text, one.first, one.last) for text, one in zip(texts, passages, strict=True)]
     weights = weigh_words(scorer, texts, spans, [one.criterion for one in passages])
@@ -153,7 +153,7 @@ class Weights(NamedTuple):
     errors: Floats
 
     def clear(self) -> list[list[float]]:
-        """The values of each word; a value within the noise is 0."""
+        """The values of each word; a value that does not stand out from the noise becomes 0."""
         values: list[list[float]] = np.where(
             np.abs(self.values) > STANDS_OUT * self.errors, self.values, 0.0
         ).tolist()
@@ -193,10 +193,10 @@ def weigh_words(
 
 
 def _halves(n_words: int) -> npt.NDArray[np.bool_]:
-    """Halves of a text's words, always the same ones; (PAIRS, n_words).
+    """Halves of a text's words, the same in every call; (PAIRS, n_words).
 
-    In every block of PAIRS words any two are together in half of the pairs; which words, and the halves of other
-    blocks, are chosen at random.
+    In every block of PAIRS words, any two words are in the same half in half of the pairs. The order of the pairs in
+    each block, and each word's column and side, are random with a fixed seed.
     """
     rng, balanced = np.random.default_rng(0), hadamard(PAIRS) > 0
     blocks = [
@@ -211,8 +211,8 @@ def _weights(halves: npt.NDArray[np.bool_], odds: Floats) -> Weights:
 
     Args:
         halves: (PAIRS, words).
-        odds: (2 * PAIRS + words + 1, 2), log-odds of the halves, of their other halves, of each word alone, and of no
-            word.
+        odds: (2 * PAIRS + words + 1, 2), log-odds with the halves, with the opposite halves, with each word alone,
+            and with no word.
     """
     sides = np.where(halves, 1.0, -1.0)
     gains = odds[:PAIRS] - odds[PAIRS : 2 * PAIRS]
@@ -230,7 +230,7 @@ def _weights(halves: npt.NDArray[np.bool_], odds: Floats) -> Weights:
 
 
 def find_passages(scorer: Answerer, texts: Sequence[str]) -> list[Passage]:
-    """The sentences of each text, and its passage that speaks most for the answer."""
+    """The sentences of each text, and its passage that is most decisive for the answer."""
     pieces = [scorer.pieces(text) for text in texts]
     sentences = [
         [(first + start, first + end) for first, last in own for start, end in sentence_spans(text[first:last])]
@@ -268,7 +268,7 @@ def _chosen(
 ) -> tuple[int, str | None]:
     """The piece to weigh, and its criterion.
 
-    A piece with thoughts of death comes before the one with the darkest sentence.
+    A piece with thoughts of death is preferred to the one with the darkest sentence.
     """
     peaks = [
         max([float(p), *(s.p_high for s in sentences if first <= s.first and s.last <= last)])

@@ -1,4 +1,4 @@
-"""The words of a text as an explanation weighs them, and the sentence that names those that counted most."""
+"""Words of a text for an explanation: their positions, the strongest ones, and the text without some of them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ def word_spans(text: str, first: int, last: int) -> list[Span]:
 
 
 def bare(word: str) -> str:
-    """A word without the punctuation around it; the word itself if it is nothing else."""
+    """A word without the punctuation around it; a word of punctuation alone stays as it is."""
     return word.strip(_EDGES) or word
 
 
 def strongest(text: str, words: Sequence[tuple[int, int, float]], most: int) -> list[str]:
-    """The different words that add most, strongest first, of those that add at least a third of what the first adds.
+    """The different words of largest weight, strongest first; each has at least a third of the first one's weight.
 
-    If the answer is spread over many words, none is named: then twice `most` words add more than half of what the
-    first adds.
+    The result is empty if the answer is spread over many words: at least twice `most` words have more than half of
+    the first one's weight.
 
     Args:
         text: the whole text.
         words: first and last character (exclusive) and weight of each word.
-        most: most words.
+        most: largest number of words to name.
     """
     by_name: dict[str, tuple[str, float]] = {}
     for first, last, weight in sorted(words, key=lambda word: -word[2]):
@@ -49,7 +49,7 @@ def strongest(text: str, words: Sequence[tuple[int, int, float]], most: int) -> 
 
 
 def without(text: str, words: Sequence[Span], is_left_out: npt.NDArray[np.bool_]) -> str:
-    """What is left of a passage without some of its words, each with the white space behind it.
+    """A passage without some of its words and without the white space after each of them.
 
     Args:
         text: the whole text.

@@ -1,4 +1,4 @@
-"""Files inside a `.zip`: the one that a feed reads, or those of an export that its program packs."""
+"""Files inside a `.zip`: the single file of a feed, or the files of an export that its program packs."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from monitor.scratch_folder import left_folders, scratch_folder
 
 _MAX_PERSON_BYTES = 2**20
 UNPACKED = "risk-monitor-unpacked-"
-BAD_ZIP = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, lzma.LZMAError)  # of damage, or a password
+BAD_ZIP = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, lzma.LZMAError)  # raised for damage, or for a
+# password
 
 
 def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...]) -> list[str]:
-    """The files of a .zip that hold rows: those that the preset names, otherwise the only one of a kind we read.
+    """The files of a .zip that hold rows: those that the preset names, otherwise its only file of a kind we read.
 
     Raises:
-        DataError: it is no .zip, is encrypted, or holds none or several such files.
+        DataError: the file is no .zip, is encrypted, or holds none or several such files.
     """
     try:
         with zipfile.ZipFile(path) as packed:
@@ -93,7 +94,7 @@ def unpacked(path: Path, member: str) -> Iterator[Path]:
     """A copy of a file of the .zip in a temporary folder, for formats that are not read from front to back.
 
     Raises:
-        DataError: it is damaged, or unpacks to too much.
+        DataError: the file is damaged, or larger than allowed when unpacked.
     """
     with scratch_folder(Path(tempfile.gettempdir()), UNPACKED) as folder:
         copy = folder / f"member{PurePosixPath(member).suffix.lower()}"

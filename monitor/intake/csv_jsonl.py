@@ -25,13 +25,13 @@ from monitor.intake.selection import Places, Selection
 from monitor.intake.streams import open_text
 
 DELIMITERS = (",", ";", "\t")
-_HEADER_LINES = 100  # that a header with line ends in its names may have
+_HEADER_LINES = 100  # most lines of a header whose names contain line ends
 NO_HEADER = (
     "its first line is no header (do lines end in carriage returns alone, or quotes not close?); save it as CSV in "
     "UTF-8 again"
 )
 NO_KEY = "the object has no such key"
-_IMPORT_ID = '{"ImportId"'  # begins the second row after Qualtrics' header
+_IMPORT_ID = '{"ImportId"'  # the start of the second row after Qualtrics' header
 
 
 class Header(NamedTuple):
@@ -228,7 +228,7 @@ def read_header(lines: Lines, selection: Selection) -> Header | None:
     """Read the header; None if the file ends before it. The delimiter is the first that separates what is needed.
 
     Raises:
-        DataError: it is not UTF-8, or a column is missing.
+        DataError: the header is not UTF-8, or a column is missing.
     """
     feed = selection.feed
     for _ in range(feed.skip_rows if feed else 0):

@@ -1,4 +1,4 @@
-"""How the dates of a feed are written: formats, day or month first, time zone; and the shape of a value.
+"""The dates of a feed: their formats, order of day and month, time zone; and the shape of a value.
 
 `05/10/2026` is a day in October or in May. We never guess: without `day_first` or a format such a value is no date.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from zoneinfo import ZoneInfo
 
-EXCEL = "excel"  # a format: days since 1899-12-30, which Excel shows as dates
+EXCEL = "excel"  # the format of dates in Excel: days since 1899-12-30
 _EXCEL_START, _EXCEL_DAYS = dt.datetime(1899, 12, 30), (1, 73_415)  # until the year 2100
 _CLOCK = (
     r"(?:,? at |[ T,]\s*)(?P<half>上午|下午|AM|PM)?\s*(?P<hour>\d{1,2})[:.h](?P<minute>[0-5]\d)"
@@ -69,7 +69,9 @@ class DateRule:
     zone: str | None = None
 
     def to_utc(self, time: dt.datetime) -> dt.datetime:
-        """UTC without a zone; naive times are of the rule's zone, the first of the two where a clock goes back."""
+        """UTC without a zone. Naive times are of the rule's zone; a time that a clock shows twice is the first of the
+        two.
+        """
         if time.tzinfo is None:
             if self.zone is None:
                 return time

@@ -1,6 +1,6 @@
 """Rows of an Excel file (.xlsx); `row` is the number of a row in its sheet.
 
-Of a formula the last value is read. A time may be a date cell, a text, or a number of days as Excel counts them.
+For a formula we read its last value. A time may be a date cell, a text, or a number of days as Excel counts them.
 Merged cells in columns that we read are refused, because only their first row has a value.
 """
 
@@ -21,8 +21,8 @@ from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, BatchBui
 from monitor.intake.selection import Places, Selection, normal
 from monitor.intake.streams import check_growth
 
-MAX_BYTES = 2**29  # of all parts, unpacked; a sheet is read as a whole
-MAX_CELLS = 2**25  # of a sheet, the empty ones too; fewer with values fit into MAX_BYTES
+MAX_BYTES = 2**29  # largest size of all parts, unpacked; a sheet is read as a whole
+MAX_CELLS = 2**25  # largest number of cells of a sheet, empty ones included; MAX_BYTES allows fewer with values
 _EXTRA = 'reading Excel files needs pip install "risk-monitor[excel]", or save it as CSV in UTF-8'
 _SERIAL = re.compile(r"[2-6]\d{4}(\.\d+)?")
 _DAYS_1904 = 1462  # between the two calendars that Excel has
@@ -33,7 +33,7 @@ def read_excel(path: Path, batch_rows: int, selection: Selection) -> Iterator[Ba
     """Batches of one sheet; the feed may name it.
 
     Raises:
-        DataError: it is no Excel file, is too large, has no such sheet or column, or has merged cells in the way.
+        DataError: the file is no Excel file, is too large, has no such sheet or column, or merges cells that we read.
     """
     sheet = Sheet(path, selection.feed.sheet if selection.feed else None)
     feed, builder = selection.feed, BatchBuilder(selection.measures, selection.dates)
@@ -114,7 +114,8 @@ class Sheet:
             index = book.sheet_names.index(name) if name is not None else 0
             self._cells = read_cells(path, workbook.sheets[index].part)
             self._refuse_vast(path)
-            sheet = book.load_sheet(index, header_row=None, skip_rows=0, dtypes="string")  # 0: its empty rows, too
+            sheet = book.load_sheet(index, header_row=None, skip_rows=0, dtypes="string")  # 0: skip no row, not even
+            # an empty one
             self._strings = sheet.to_polars()
         except fastexcel.FastExcelError as error:
             raise DataError(f"{path}: not a readable Excel file ({str(error).splitlines()[0][:80]})") from error
@@ -125,7 +126,9 @@ class Sheet:
         self.path, self._days = path, _DAYS_1904 if workbook.from_1904 else 0
 
     def _refuse_vast(self, path: Path) -> None:
-        """Raise DataError if a cell is so far from the others that the empty cells between would fill the memory."""
+        """Raise DataError if a cell is so far from the others that the empty cells in between would fill the
+        memory.
+        """
         last, width = self._cells.last_row, self._cells.width
         if last * width > MAX_CELLS:
             raise DataError(
@@ -134,7 +137,7 @@ class Sheet:
             )
 
     def rows(self, skipped: int) -> Iterator[tuple[int, list[str]]]:
-        """Number in the sheet and fields of each row after the skipped ones; empty columns before are left out."""
+        """The number and the fields of each row after the skipped ones. Empty columns on the left are left out."""
         for number, fields in enumerate(self._strings.iter_rows(), 1):
             if number > skipped:
                 yield number, ["" if field is None else field for field in fields]

@@ -1,7 +1,7 @@
-"""The XML parts of an Excel file. They say what fastexcel does not: where cells are, and which hold a number.
+"""The XML parts of an Excel file. They say what fastexcel does not: where cells are, and which of them hold numbers.
 
 Elements may have any prefix, their attributes any order. Parts are read in blocks. A part that declares a document
-type is refused: no program writes one into an Excel file, and its entities may grow without end.
+type is refused: no program writes such a part, and its entities may grow without end.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from xml.parsers import expat
 from monitor.errors import DataError
 
 _BLOCK_BYTES = 2**16
-_MAX_NUMBER = 64  # characters of a cell that are looked at; a number has at most some 25
+_MAX_NUMBER = 64  # number of characters read of a cell; a number has at most about 25
 _LARGEST_EXACT = 1e15  # Excel holds 15 digits
 _PLACE = re.compile(r"([A-Za-z]{1,3})([1-9]\d{0,6})")
 _WORKBOOK, _RELATIONS = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
@@ -78,7 +78,7 @@ class Cells:
             self._merged.extend((_column(first[1]), int(first[2]), _column(last[1]), int(last[2])))
 
     def sort(self) -> None:
-        """Sort the rows, after the last cell."""
+        """Sort the rows; call this after the last cell."""
         for column, rows in self._rounded.items():
             if any(rows[i] < rows[i - 1] for i in range(1, len(rows))):
                 self._rounded[column] = array("l", sorted(rows))
@@ -104,7 +104,7 @@ def read_workbook(path: Path, parts: Mapping[str, str]) -> Workbook:
         parts: lower-case name -> name of each part.
 
     Raises:
-        DataError: a part is missing or is no XML.
+        DataError: a part is missing or is not XML.
     """
     targets: dict[str, str] = {}
     sheets: list[tuple[str, str]] = []
@@ -229,7 +229,7 @@ def _parse(
             while block := stream.read(_BLOCK_BYTES):
                 parser.Parse(block, False)
             parser.Parse(b"", True)
-    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two: its encoding
+    except (expat.ExpatError, LookupError, ValueError) as error:  # the last two come from its encoding
         raise _unreadable(path, f"a part that is no XML: {str(error)[:60]}") from error
 
 

@@ -157,9 +157,9 @@ FeedOf = Callable[[Path], Feed | None]
 
 
 def feed_finder(feeds: Sequence[Feed], inbox: Path) -> FeedOf:
-    """A function that gives the feed of a file of the inbox; None if no feed's pattern names the file.
+    """A function from a file of the inbox to its feed, or to None if no feed's pattern matches the file.
 
-    The function raises ConfigError if the patterns of two feeds name the file.
+    The function raises ConfigError if patterns of two feeds match the file.
     """
     matches: dict[Path, list[Feed]] = {}
     for feed in feeds:
@@ -177,14 +177,14 @@ def feed_finder(feeds: Sequence[Feed], inbox: Path) -> FeedOf:
 
 
 def feed_files(feed: Feed, inbox: Path) -> list[Path]:
-    """The files of an inbox that a feed's patterns name, sorted, each once."""
+    """The files of an inbox that a feed's patterns match, sorted, each once."""
     return sorted({path for pattern in feed.files for path in inbox.glob(pattern) if _may_be_file(path)})
 
 
 def closed_folders(feeds: Sequence[Feed], inbox: Path) -> list[Path]:
-    """The subfolders of an inbox that feeds name, and that this user may not look into, sorted.
+    """The subfolders of an inbox that feeds name but this user may not read, sorted.
 
-    `Path.glob` passes over them without a word.
+    `Path.glob` skips them without an error.
     """
     patterns = [PurePath(pattern).parts for feed in feeds for pattern in feed.files]
     starts = {str(PurePath(*parts[:n])) for parts in patterns for n in range(1, len(parts))}
@@ -195,5 +195,5 @@ def closed_folders(feeds: Sequence[Feed], inbox: Path) -> list[Path]:
 def _may_be_file(path: Path) -> bool:
     try:
         return not path.is_dir()
-    except PermissionError:  # it lies in one of `closed_folders`
+    except PermissionError:  # the file is in one of `closed_folders`
         return False

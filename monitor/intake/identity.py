@@ -3,7 +3,7 @@
 Programs write one id in several ways: Excel and pandas add `.0`, keyboards decompose accents, web pages add
 characters of no width. These differences never tell two people apart, so `clean_ids` removes them from the ids of
 every format. What may tell people apart (letter case, spaces, accents) stays unless the settings say otherwise. Ids
-that differ by nothing else have the same `look_alike_forms`, by which a night finds them.
+that differ only in these have the same `look_alike_forms`, by which a night finds them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ _WHOLE = re.compile(r"([+-]?[0-9]{1,300})\.0+")
 _EXPONENT = re.compile(r"[+-]?[0-9](?:[.,]([0-9]+)[eE][+-]?|()[eE][+-])([0-9]{1,3})")  # 12e4 may be any string
 _OUTER = "'\"`´‘’“”<>()[]{}@#.,;:*"
 _ACCENTS = dict.fromkeys((*range(0x300, 0x370), *range(0x1AB0, 0x1B00), *range(0x1DC0, 0x1E00)))
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})  # NFKD leaves them whole
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})  # NFKD does not decompose
+# them
 
 
 class CleanIds(NamedTuple):
@@ -58,6 +59,7 @@ def clean_ids(ids: pl.Series, rules: IdRules | None = None, *, required: bool = 
     if frame.select(column.str.contains(r"[^\x21-\x7e]").any()).item():
         frame = frame.with_columns(column.str.replace_all(r"\p{DI}", "").str.normalize("NFC").str.strip_chars())
     frame = frame.with_columns(column.str.strip_chars().is_in(PLACEHOLDERS).alias("placeholder"))  # before the rules
+    # change the ids
     if rules.strip:
         frame = frame.with_columns(column.str.replace_all(r"\s+", "").str.strip_chars(_OUTER))
     if rules.casefold:
@@ -99,7 +101,7 @@ def _number_fault(number: str) -> str | None:
 
 
 def _whole_number(number: str) -> str | None:
-    """A number that is written with `.0`, or in exponent notation with all of its digits, as a whole number."""
+    """The whole number in digits, if `number` is one that ends in `.0` or has an exponent and all of its digits."""
     whole, exponent = _WHOLE.fullmatch(number), _EXPONENT.fullmatch(number)
     if whole:
         return whole[1] if int(whole[1]) else "0"

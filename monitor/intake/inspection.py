@@ -58,13 +58,13 @@ class Inspection:
         columns: of the sample.
         n_rows: number of rows of the sample.
         feed: settings that would read the file.
-        questions: what the settings leave open, as a sentence and the option that would answer it ("" if the question
-            may stay open).
-        n_taken: rows of the sample that the settings take.
-        n_rejected: rows that they reject.
+        questions: open questions about the settings: a sentence -> the option that would answer it ("" if the
+            question may stay open).
+        n_taken: number of rows of the sample that the settings accept.
+        n_rejected: number of rows that they reject.
         n_not_texts: number of entries that are not a person's text.
         reasons: number of rejects by `column: reason`.
-        refused: why the file as a whole would be refused, if it would.
+        refused: the reason to refuse the file as a whole; None without one.
     """
 
     kind: str
@@ -104,7 +104,7 @@ def inspect_file(path: Path, feed: Feed | None = None) -> Inspection:
 
 
 def _try(path: Path, inspection: Inspection) -> None:
-    """Read the first rows by the proposed settings, and count what is taken and rejected."""
+    """Read the first rows by the proposed settings, and count accepted and rejected rows."""
     try:
         n, subjects = 0, set[str]()
         for chunk in read_documents(path, chunk_rows=SAMPLE_ROWS, feed=inspection.feed):
@@ -127,11 +127,11 @@ def _try(path: Path, inspection: Inspection) -> None:
     except DataError as error:
         inspection.refused = (
             str(error).removeprefix(f"{path}: ").partition(". Name ")[0]
-        )  # the questions say the remedy
+        )  # the questions name the remedy
 
 
 def _written(value: Any) -> str:
-    """A value as the string that a reader would see; "" for none."""
+    """A value as a string; "" for a missing value."""
     if value is None or isinstance(value, dict | list):
         return "" if value is None else "{…}" if isinstance(value, dict) else "[…]"
     return "" if value == NOT_COMPLETED else str(value)
@@ -148,7 +148,7 @@ def _column(name: str, values: Sequence[str]) -> Column:
 
 
 def _kind(values: Sequence[str]) -> str:
-    """nothing, number, time, text (three words or more on average) or word."""
+    """The kind of values: nothing, number, time, text (three words or more on average) or word."""
     if not values:
         return "nothing"
     if _share_of_times(values) > 0.9:
@@ -165,7 +165,7 @@ def _share_of_times(values: Sequence[str], rule: DateRule | None = None) -> floa
 
 
 def propose(sample: Sample, table: dict[str, list[str]], feed: Feed) -> tuple[Feed, dict[str, str]]:
-    """Settings for a sample, and what they leave open."""
+    """Settings for a sample, and the questions that they leave open."""
     preset = feed.preset or sample.preset or _table_preset(sample)
     settings: dict[str, Any] = {"preset": preset, "encoding": sample.proposed_encoding}
     if sample.delimiter not in (None, ",", ";", "\t"):
@@ -199,7 +199,7 @@ def _table_preset(sample: Sample) -> str | None:
 
 
 def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: dict[str, str]) -> dict[str, Any]:
-    """The columns of subject, time and text, as far as names and values show them."""
+    """The columns of subject, time and text, if names or values identify them."""
     chosen: dict[str, Any] = {}
     filled = {name: values for name, values in table.items() if any(value.strip() for value in values)}
     kinds = {name: _kind([value for value in values if value.strip()]) for name, values in filled.items()}
@@ -270,7 +270,7 @@ def _first(names: Sequence[str], column: str, none: str, questions: dict[str, st
 
 
 def _date_settings(table: dict[str, list[str]], feed: Feed, questions: dict[str, str]) -> dict[str, Any]:
-    """How the column of the time writes its dates, if the settings do not say so."""
+    """The date settings of the time column, where the given settings lack them."""
     if feed.date_format or feed.day_first is not None:
         return {}
     selection = Selection(Path("file"), feed)

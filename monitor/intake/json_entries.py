@@ -1,6 +1,6 @@
 """Entries of JSON files: the elements of an array, or of arrays inside a tree, one at a time in bounded memory.
 
-`row` is the number of an entry from 1. An entry that is no JSON is a fault, and reading continues after it.
+`row` is the number of an entry from 1. An entry that is not JSON is a fault, and reading continues after it.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Entry(NamedTuple):
 
 
 class NoJsonError(Exception):
-    """The text is no JSON from here on; the message is the reason for the reject."""
+    """The text is not JSON from here on; the message is the reason for the reject."""
 
 
 class Entries:
@@ -77,7 +77,7 @@ class Entries:
         """The beginning of the text, at most a block, without reading on.
 
         Raises:
-            NoJsonError: the file is damaged there.
+            NoJsonError: the file is damaged at its beginning.
         """
         self._fill()
         self._text = self._text.lstrip(BOM)
@@ -156,13 +156,13 @@ class Entries:
             self._fill()
 
     def _element(self, *, keep: bool = True) -> str:
-        """Step over one value; returns its text, "" without keep."""
+        """Step over one value; returns its text, or "" if `keep` is false."""
         if self._peek() not in '[{"':
             return self._scalar()
         depth, at = 0, self._at
         while True:
             token = _TOKEN.search(self._text, at)
-            if token is None or token[0] == '"':  # a string that does not end in what was read
+            if token is None or token[0] == '"':  # a string that does not end within the buffer
                 at = self._more(token.start() if token else len(self._text), keep=keep)
                 continue
             at = token.end()
@@ -182,7 +182,7 @@ class Entries:
         return scalar[0]
 
     def _more(self, at: int, *, keep: bool) -> int:
-        """Read on; returns where `at` now is. Without keep the text before it is dropped."""
+        """Read more; returns the new position of `at`. If `keep` is false, the text before it is dropped."""
         if self._ended:
             raise NoJsonError(DAMAGED)
         if not keep:
@@ -194,7 +194,7 @@ class Entries:
         return at
 
     def _fill(self) -> None:
-        """Read a block, or as much as is kept if that is more, and drop what was stepped over."""
+        """Read a block, or more if more text is kept, and drop the text before the position."""
         kept = self._text[self._at :]
         try:
             raw = self._stream.read1(max(BLOCK_BYTES, len(kept)))
@@ -218,7 +218,7 @@ def read_json(
     """Batches of a JSON file: an array of objects, or the tree of a preset; see `csv_jsonl.read_csv`.
 
     Raises:
-        DataError: it holds no such array, or is not what its preset reads.
+        DataError: the file holds no such array, or is not what its preset reads.
     """
     selection = selection or Selection(path)
     assert stream is not None

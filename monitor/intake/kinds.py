@@ -1,4 +1,4 @@
-"""Kinds of input files, by the ending of their names, and the rows of each, as their feed reads them."""
+"""Kinds of input files, known by the endings of their names, and the rows of each kind."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _read_member(path: Path, member: str, batch_rows: int, feed: Feed | None, su
         with unpacked(path, member) as copy:
             try:
                 yield from _TABLES[kind](copy, batch_rows, selection)
-            except DataError as error:  # of the copy, which nobody knows
+            except DataError as error:  # the error names the temporary copy, which means nothing to the user
                 raise DataError(str(error).replace(str(copy), f"{path}: {member_name(member)}", 1)) from error
     else:
         opener = partial(open_text, path, feed.encoding if feed else None, member)
@@ -127,7 +127,7 @@ def kind_of(path: Path, feed: Feed | None) -> str:
     """The kind of a file by the ending of its name, if its first bytes do not contradict it.
 
     Raises:
-        DataError: it is not a file, not of a kind that is read, or not what its name says.
+        DataError: the path is no file, or the file is not of a supported kind, or not of the kind that its name says.
     """
     require_file(path)
     endings, name = ENDINGS, path.name.lower()
@@ -159,10 +159,10 @@ def _check_start(path: Path, kind: str, feed: Feed | None) -> None:
 
 
 def _day_first(path: Path, batch_rows: int, feed: Feed) -> bool | None:
-    """Whether the days of a file come before the months, if its dates leave only one of the two.
+    """Whether a file writes days before months, if its dates allow only one order.
 
     Raises:
-        DataError: both fit all dates, or neither does; the feed must say it.
+        DataError: its dates allow both orders, or neither; the feed must name one.
     """
     orders, has_dates = {True, False}, False
     for batch in read_rows(path, batch_rows, feed.model_copy(update={"day_first": True})):

@@ -25,8 +25,8 @@ MEASURE_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
 def find_measures(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The numbers of rows with a subject and a time, and the values that are not numbers; `7,5` is 7.5.
 
-    Empty values, and words for missing ones, are neither. A row whose text is missing or refused has measures all the
-    same.
+    Empty values and words for missing values are in neither frame. The measures of a row are kept even if its text is
+    missing or refused.
 
     Returns:
         two frames with the columns of MEASURE_SCHEMA; the second one also has `given`.
@@ -49,7 +49,7 @@ def find_measures(rows: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def numbers_alone(refused: pl.DataFrame, measures: pl.DataFrame) -> pl.Series:
-    """Whether each refused row is acceptable after all, because its text is empty but it has a number."""
+    """Whether each refused row may be accepted as a row of numbers: its text is empty, but it has a measure."""
     is_empty = (refused["column"] == "text") & (refused["reason"] == "empty")
     return is_empty & refused["row"].is_in(measures["row"].implode())
 

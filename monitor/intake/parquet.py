@@ -34,8 +34,8 @@ from monitor.intake.raw_rows import (
 from monitor.intake.selection import Selection, join, missing_columns
 from monitor.intake.streams import check_growth
 
-MANY_ROWS, ROWS_A_BYTE = 10_000_000, 20  # a file with more rows than both of them is refused
-PART_ROWS = 256  # decoded at a time, because their size is unknown before
+MANY_ROWS, ROWS_A_BYTE = 10_000_000, 20  # a file is refused if its rows exceed both limits
+PART_ROWS = 256  # rows decoded at a time, because their size is not known before
 NOT_UTF8 = "not UTF-8"
 NO_WHOLE_DECIMAL = "a decimal number with a fraction; export ids as strings or integers"
 
@@ -46,7 +46,7 @@ def read_parquet(path: Path, batch_rows: int, selection: Selection | None = None
     `selection` gives the meaning of the columns; None: the columns of the contract.
 
     Raises:
-        DataError: it is no Parquet file, or a column is missing, repeated, or of an unusable type.
+        DataError: the file is no Parquet file, or a column is missing, repeated, or of an unusable type.
     """
     with path.open("rb") as stream:
         try:
@@ -55,7 +55,7 @@ def read_parquet(path: Path, batch_rows: int, selection: Selection | None = None
             pa.ArrowException,
             OSError,
             UnicodeDecodeError,
-        ) as error:  # UnicodeDecodeError: in a column name
+        ) as error:  # UnicodeDecodeError comes from a column name
             raise DataError(
                 f"{path}: not a readable Parquet file (cut short or damaged?); export it again"
             ) from error
@@ -129,7 +129,7 @@ def _parts(file: pq.ParquetFile, columns: list[str], batch_rows: int) -> Iterato
     n_rows = n_bytes = 0
     step = min(batch_rows, PART_ROWS)
     with suppress(pa.ArrowException, OSError):
-        groups = range(file.num_row_groups)  # read separately, or damage would lose rows of the group before
+        groups = range(file.num_row_groups)  # read one by one, or damage would cost rows of the group before it
         for part in (part for n in groups for part in file.iter_batches(step, row_groups=[n], columns=columns)):
             parts.append(part)
             n_rows, n_bytes = n_rows + part.num_rows, n_bytes + sum(map(_decoded_bytes, part.columns))
@@ -245,7 +245,7 @@ def _decoded(name: str, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
 
 
 def _whole_numbers(name: str, column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
-    """Whole numbers as strings; a float or decimal that is none is a fault, except as a time."""
+    """Whole numbers as strings. A float or decimal that is no whole number is a fault, except as a time."""
     values: list[str | None] = []
     faults: dict[int, str] = {}
     is_float = pa.types.is_floating(column.type)

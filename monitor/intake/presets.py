@@ -1,6 +1,6 @@
 """Exports of well-known programs: their structure, and which part is a person's text.
 
-A preset names the columns (or keys) of an export. `arrange` changes one row where a column alone does not say it: it
+A preset names the columns (or keys) of an export. `arrange` changes one row where names of columns do not suffice. It
 returns None for an entry that is not a person's text, such as a call, a picture or "joined the channel".
 """
 
@@ -13,7 +13,7 @@ from html import unescape
 from typing import Any
 
 Row = dict[str, Any]
-NOT_COMPLETED = "[not completed]"  # what REDCap writes for the time of a form that was not sent
+NOT_COMPLETED = "[not completed]"  # REDCap's time of a form that was not sent
 PARENT = "..object"  # key of a row: the plain values of the object around the array
 _SLACK_MARKUP = re.compile(r"<([^<>|]*)(?:\|([^<>]*))?>")  # a "<" that a person wrote is &lt;
 DELETED = ("[deleted]", "[removed]", "[deleted by user]")
@@ -21,7 +21,7 @@ DELETED = ("[deleted]", "[removed]", "[deleted by user]")
 
 @dataclass(frozen=True)
 class Preset:
-    """What a program's export looks like.
+    """The structure of a program's export.
 
     Attributes:
         about: the export, for messages.
@@ -31,8 +31,9 @@ class Preset:
         requires: groups of keys; an entry has all keys of one group. A file without them has another preset.
         arrange: changes a row, or returns None if no person wrote it.
         items: paths to the arrays of a JSON file that hold the entries; "*" is each element of an array.
-        members: groups of patterns of the files of a .zip that hold the entries. All files of the first group that
-            names one are read, so names that occur together in an export belong to one group.
+        members: groups of patterns for the files of a .zip that hold the entries. The first group that matches any
+            file is used, and all files that it matches are read. Names that occur together in an export belong to one
+            group.
         one_person: the export is of one person, and its entries do not name that person.
         own_names: names of files that the program gives to everybody's export.
         local_order: the order of day and month depends on the language of the person who exported it.
@@ -63,13 +64,13 @@ def _text(value: object) -> str:
 def _is_blank(value: object) -> bool:
     """Whether the value is an empty text.
 
-    A value that is not a string may be a misread text, so it is to be refused.
+    A value that is not a string is not blank. It may be a misread text, which must be refused.
     """
     return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _reddit(row: Row) -> Row:
-    """Posts have a title and a selftext (or body), comments a body alone; their ids are counted apart."""
+    """Posts have a title and a selftext (or body), comments only a body. Reddit numbers the two separately."""
     kind = "t1" if "body" in row and "title" not in row else "t3"
     parts = [_text(row.get(name)) for name in ("title", "selftext", "body")]
     kept = [part for part in parts if part.strip() and part.strip() not in DELETED]
@@ -105,7 +106,7 @@ def _slack(row: Row) -> Row | None:
 
 
 def _discord(row: Row) -> Row | None:
-    """Messages of DiscordChatExporter name an author; those of Discord's own package are all of one person."""
+    """Messages from DiscordChatExporter name an author. All messages in Discord's own package are of one person."""
     author = row.get("author")
     if isinstance(author, dict) and author.get("isBot"):
         return None
@@ -132,7 +133,7 @@ def _telegram(row: Row) -> Row | None:
         return None
     parent, number = row.get(PARENT), row.get("id")
     chat = parent.get("id") if isinstance(parent, dict) else None
-    doc_id = None if chat is None or number is None else f"{chat}-{number}"  # messages are counted in their chat
+    doc_id = None if chat is None or number is None else f"{chat}-{number}"  # each chat numbers its own messages
     return {**row, "text": text, "subject": row.get("from_id") or row.get("from"), "doc_id": doc_id}
 
 
@@ -149,7 +150,7 @@ def _m_path(row: Row) -> Row:
     """m-Path counts seconds of the participant's own clock; timeZoneOffset is their distance from UTC."""
     start = row.get("timeStampStart") or row.get("timeStampStop")
     if not start or str(start).strip() in ("0", "-1", "NA"):
-        return {**row, "timeStampStart": None, "timeStampStop": None}  # a questionnaire that nobody opened
+        return {**row, "timeStampStart": None, "timeStampStop": None}  # nobody opened this questionnaire
     try:
         utc = float(start) - float(row.get("timeZoneOffset") or 0)
     except ValueError:
@@ -272,7 +273,7 @@ CATALOGUE: dict[str, Preset] = {
     "whatsapp": Preset(
         "WhatsApp (a chat exported as text)",
         {"subject_id": ("author",), "posted_at": ("date",), "text": ("text",)},
-        members=(("_chat.txt", "whatsapp*.txt"), ("*.txt",)),  # texts that somebody sent stand beside the chat
+        members=(("_chat.txt", "whatsapp*.txt"), ("*.txt",)),  # text files that somebody sent lie beside the chat
         local_order=True,
         endings=(".txt", ".zip"),
     ),

@@ -28,9 +28,9 @@ from monitor.errors import StoreError
 from monitor.intake.quality_limits import Quality
 
 PAST = dt.timedelta(days=28)
-MAX_TEXTS = 5_000  # of a run, and of the time before it; a larger sample is not more informative
-FEW_REJECTS = 2  # of a run with few rows; one is a slip of a single person
-MIN_SPREAD = 0.05  # of log-lengths; texts of equal length have a spread of 0, which cannot be divided by
+MAX_TEXTS = 5_000  # of a run, and of the weeks before it; a larger sample tells no more
+FEW_REJECTS = 2  # rejects of a run with few rows that count; a single reject is one person's slip
+MIN_SPREAD = 0.05  # of log-lengths; texts of equal length would have a spread of 0, and drift is divided by it
 LEVELS = ("green", "yellow", "red")
 KINDS = ("english", "latin", "other", "none")
 
@@ -55,7 +55,7 @@ def record_judgement(db: Database, run_id: str, measures: Mapping[str, float], l
 
 
 def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> dict[str, float]:
-    """The measures of a run that have enough rows, by the names of their limits.
+    """Name of a limit -> its measure of a run, for the measures with enough rows.
 
     Raises:
         StoreError: the database is not the one with which the run began.

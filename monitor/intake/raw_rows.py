@@ -23,12 +23,12 @@ DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, Not
 DAMAGED = "the file is damaged or cut short from here on"
 TOO_LONG = "an entry is longer than 8 MiB; the file is not read from here on"
 TRAILING = "more follows the end of the JSON; the file is not read from here on"
-LAST_FAULTS = (DAMAGED, TOO_LONG, TRAILING)  # after which nothing more of a file is read
+LAST_FAULTS = (DAMAGED, TOO_LONG, TRAILING)  # reading of a file ends after them
 MAX_LINE_BYTES = 8 * 2**20  # a text of 1 MiB in JSON escapes is 6 MiB
 BATCH_BYTES = 64 * 2**20
 BOM = "\ufeff"  # files that were concatenated or saved twice begin with several
 MEASURE_PREFIX = "measure "
-MAX_RAW_CHARACTERS = 300  # of a refused row; enough to find it, too few to archive texts
+MAX_RAW_CHARACTERS = 300  # characters kept of a refused row: enough to find it, too few to archive texts
 
 
 class Fault(NamedTuple):

@@ -1,4 +1,4 @@
-"""Settings for rows: differences between ids to ignore, and the treatment of a changed row of a known document."""
+"""Settings for rows: differences between ids to ignore, and the treatment of a known document's changed row."""
 
 from __future__ import annotations
 

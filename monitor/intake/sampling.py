@@ -32,13 +32,13 @@ from monitor.intake.whatsapp import is_chat
 from monitor.regular_files import require_file
 
 SAMPLE_ROWS = 1000
-_TEXT_BYTES = 16 * 2**20  # of a sample
+_TEXT_BYTES = 16 * 2**20  # largest size of a sample
 _DELIMITERS = (",", ";", "\t", "|")
 WORDS = {",": "comma", ";": "semicolon", "\t": "tab"}
 BLOCK_BYTES = 2**18
 MEMBER_PRESETS = ("slack", "twitter-archive", "telegram", "reddit", "discord", "whatsapp", "dayone")
 READ_ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".txt", ".js", ".parquet", ".xlsx")
-_HEADER_LINES = 20  # among which the header is
+_HEADER_LINES = 20  # the header is one of so many first lines
 
 
 @dataclass
@@ -113,7 +113,7 @@ def _of_text(path: Path, text: str, ending: str, feed: Feed | None) -> Sample:
 
 
 def _member(path: Path, feed: Feed | None) -> str:
-    """The file in a .zip to look at: the first that some program's export has."""
+    """The file in a .zip to inspect: the first one that belongs to a known program's export."""
     names = [feed.preset] if feed and feed.preset else [None, *MEMBER_PRESETS]
     cause: DataError | None = None
     for name in names:
@@ -170,7 +170,7 @@ def _csv(path: Path, text: str, feed: Feed | None) -> Sample:
 
 
 def _header_place(records: list[list[str]], width: int) -> int:
-    """Index of the header: the first record whose fields are nearly all filled with names.
+    """Index of the header: the first record with names in nearly all its fields.
 
     A title fills only one or two.
     """
@@ -210,7 +210,7 @@ def _records(text: str, delimiter: str) -> Iterable[tuple[int, list[str]]]:
 
 
 def _delimiter(lines: list[str]) -> str:
-    """The delimiter that cuts most lines into the same number of fields, of more than one."""
+    """The delimiter that cuts the most lines into one number of fields, which is at least two."""
 
     def fit(delimiter: str) -> tuple[int, int]:
         widths = Counter(len(fields) for _, fields in _records("".join(lines), delimiter) if len(fields) > 1)
@@ -292,7 +292,9 @@ def _parquet(path: Path) -> Sample:
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """The values of a column; times that Python lacks, such as DuckDB's infinity, make it one of strings."""
+    """The values of a column. If Python cannot hold one of its times, such as DuckDB's infinity, all become
+    strings.
+    """
     try:
         return list(column.to_pylist())
     except (OverflowError, ValueError):

@@ -14,8 +14,8 @@ from monitor.intake.feeds import Feed
 from monitor.intake.presets import CATALOGUE, Preset
 from monitor.intake.raw_rows import COLUMNS, REQUIRED
 
-MAX_NAMES = 20  # of columns in a message
-TIME_OF_FORM = r".*_timestamp|survey timestamp"  # in lower case, as REDCap calls the times of its forms
+MAX_NAMES = 20  # number of columns that a message names
+TIME_OF_FORM = r".*_timestamp|survey timestamp"  # REDCap's names for the times of its forms, in lower case
 _OPTIONAL = ("doc_id", "source")
 _COPY = re.compile(r"(-part\d+|\s*\(\d+\)|[\s_-]+(copy|kopie|copie|copia|副本|複製)(\s+\d+)?)+$")
 """What a program adds to the name of a further part, and a browser or desktop to that of a second copy."""
@@ -124,7 +124,7 @@ class Selection:
             raise self._missing(missing, list(row))
 
     def wrong_preset(self, there: str) -> DataError:
-        """The error for a file that the preset's program has not written."""
+        """The error for a file that was not written by the preset's program."""
         about = self.preset.about if self.preset else ""
         name = self.feed.preset if self.feed else ""
         return DataError(

@@ -13,7 +13,9 @@ _OPTIONS = {"measures": "measure"}
 
 
 def as_toml(feed: Feed, path: Path) -> str:
-    """The feed as a block [[feeds]]; without a pattern of the feed's own, its pattern is the name of the file."""
+    """The feed as a block [[feeds]]. If the feed has no pattern, the block gets the name of the file as its
+    pattern.
+    """
     lines = ["[[feeds]]", f"files = {_value(feed.files or (path.name,))}"]
     return "\n".join(lines + [f"{name} = {_value(value)}" for name, value in _given(feed).items()]) + "\n"
 
@@ -37,7 +39,7 @@ def _given(feed: Feed) -> dict[str, Any]:
 
 
 def _value(value: object) -> str:
-    """A value in TOML, whose strings, lists and booleans JSON writes in the same way."""
+    """A value in TOML. Strings, lists and booleans are written as in JSON."""
     if isinstance(value, tuple):
         return _value(value[0]) if len(value) == 1 else f"[{', '.join(map(_value, value))}]"
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -16,8 +16,8 @@ from monitor.intake.raw_rows import DAMAGE, MAX_LINE_BYTES, Stream
 
 BLOCK_BYTES = 2**16  # buffer size; its complete lines are parsed at once
 MAX_GROWTH = 200  # times that a packed file may grow; texts grow three to ten times
-FREE_BYTES = 2**28  # that any file may unpack to
-MAX_NOT_UTF8 = 0.05  # share of rows from which the file as a whole has another encoding
+FREE_BYTES = 2**28  # any file may unpack to so many
+MAX_NOT_UTF8 = 0.05  # largest share of rows that cannot be decoded; with more, the file has another encoding
 _SAMPLE_BYTES = 2**20
 _DOUBLE_BYTES = ("big5hkscs", "gb18030", "cp932", "euc_kr")
 
@@ -43,7 +43,7 @@ class _Recoded(io.RawIOBase):
             except UnicodeDecodeError:  # UTF-16 cut short has no escape
                 text = "\udcff"
                 self._decoder.reset()
-            except UnicodeError as error:  # UTF-16 without its mark, or a codec that is none of texts
+            except UnicodeError as error:  # UTF-16 without its mark, or a codec that is not for text
                 raise DataError(
                     f"{self._path}: cannot be read as {self._encoding} ({error}); name its own encoding"
                 ) from error
@@ -64,7 +64,7 @@ def open_text(path: Path, encoding: str | None = None, member: str | None = None
     stream: Any
     if member is not None:
         stream = zipfile.ZipFile(path).open(member)  # noqa: SIM115  (the stream is the caller's to close)
-        stream.readinto = stream.readinto1  # or damage would lose all of the block before it
+        stream.readinto = stream.readinto1  # otherwise damage would cost the whole block before it
     elif path.suffix.lower() == ".gz":
         stream = gzip.GzipFile(path)
     else:
@@ -86,8 +86,8 @@ def check_text(path: Path, opener: Opener, packed_bytes: int | None, encoding: s
         encoding: what the feed says; None: UTF-8.
 
     Raises:
-        DataError: it is damaged before its first row, unpacks to MAX_GROWTH times its size, or more than MAX_NOT_UTF8
-            of its rows (and more than one) cannot be decoded.
+        DataError: the file is damaged before its first row, unpacks to more than MAX_GROWTH times its size, or more
+            than MAX_NOT_UTF8 of its rows (and more than one) cannot be decoded.
     """
     decoder, is_utf8, n_bytes = codecs.getincrementaldecoder("utf-8")(), True, 0
     try:
@@ -107,13 +107,13 @@ def check_text(path: Path, opener: Opener, packed_bytes: int | None, encoding: s
                 except UnicodeDecodeError:
                     is_utf8 = False
         except DAMAGE:
-            return  # damaged bytes unpack to anything, and say nothing about the encoding
+            return  # damaged bytes may unpack to anything, so they do not show the encoding
     if not is_utf8:
         _check_rows(path, opener, encoding)
 
 
 def check_growth(path: Path, n_bytes: int, packed_bytes: int) -> None:
-    """Raise DataError if so few packed bytes unpack to n_bytes: no export of texts is packed so tightly."""
+    """Raise DataError if `packed_bytes` are too few for `n_bytes`: no export of texts is packed so tightly."""
     if n_bytes > FREE_BYTES and n_bytes > MAX_GROWTH * packed_bytes:
         raise DataError(
             f"{path}: it unpacks to more than {MAX_GROWTH} times its size, which no export does (a zip bomb?); "

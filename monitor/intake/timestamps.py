@@ -1,4 +1,4 @@
-"""When a text was posted: ISO 8601, epoch numbers or dates as a feed describes them, as UTC without a zone."""
+"""The time at which a text was posted: from ISO 8601, epochs or a feed's dates to UTC without a zone."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _from_string(string: str, rule: DateRule) -> dt.datetime | None:
 
 
 def _from_zone(times: pl.Series, rule: DateRule) -> pl.Series:
-    """UTC of naive times, which are of the rule's zone."""
+    """The UTC times of naive times in the rule's zone."""
     if rule.zone is None:
         return times
     distinct = times.cast(UTC_TIME).drop_nulls().unique()
@@ -92,7 +92,7 @@ def _from_epoch(numbers: pl.Series) -> pl.Series:
 
 
 def _from_iso(string: str, rule: DateRule = ISO_ONLY) -> dt.datetime | None:
-    """The UTC time of an ISO 8601 string, without a zone; None if it is none."""
+    """The UTC time of an ISO 8601 string, without a zone; None for any other string."""
     match = _ISO.fullmatch(string.upper())
     if match is None:
         return None

@@ -1,7 +1,7 @@
 """Entries of an input folder that are not files of that folder: links out of it, pipes, devices.
 
-Otherwise a person who may write into an inbox could make a run read any file that its user may read, or wait for ever
-at a pipe or a file of the kernel.
+They are refused. Otherwise a person who may write into an inbox could make a run read any file that the run's user
+may read, or wait for ever at a pipe or a file of the kernel.
 """
 
 from __future__ import annotations

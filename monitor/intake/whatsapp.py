@@ -14,7 +14,7 @@ from monitor.intake.csv_jsonl import add_object
 from monitor.intake.raw_rows import MAX_LINE_BYTES, Batch, BatchBuilder, Line, Lines, Stream
 from monitor.intake.selection import Selection
 
-_CHECKED_LINES = 50  # among which a chat has a message
+_CHECKED_LINES = 50  # one of so many first lines of a chat is a message
 _MARKS = "\u200e\u200f\u202a\u202c\ufeff"
 _START = re.compile(
     rf"^[{_MARKS}]*\[?(?P<date>\d{{1,4}}[./-]\s?\d{{1,2}}[./-]\s?\d{{1,4}})\.?,?\s"

@@ -1,4 +1,4 @@
-"""The access log: who turned a code or an id into a person, and when."""
+"""The access log: it records who looked up the person behind a code or an id, and when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monitor.database.statements import execute, utc_now
 
 
 def account() -> str:
-    """The account that runs this process; its number where it has no name."""
+    """The name of the account that runs this process; its number if it has no name."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):

@@ -15,7 +15,7 @@ from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, open_pse
 def require_same_key(con: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
     """Require the key of the database's first run; another key would split each person's history in two.
 
-    The first run records its fingerprint, which is PLAIN if ids stay as they are.
+    The first run records its key's fingerprint, or PLAIN if ids stay as they are.
 
     Raises:
         StoreError: the first run used another key, or only one of the two runs uses pseudonyms.
@@ -82,7 +82,7 @@ def open_key(recorded: str | None, key_file: Path | None) -> Pseudonyms | None:
         key_file: where the key may be; None: only the variable RISK_MONITOR_KEY may hold it.
 
     Raises:
-        StoreError: the key is that of another database. ConfigError: it cannot be read.
+        StoreError: the key belongs to another database. ConfigError: the key cannot be read.
     """
     is_here = KEY_VARIABLE in os.environ or (key_file is not None and key_file.exists())
     if recorded in (None, PLAIN) or not is_here:

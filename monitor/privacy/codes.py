@@ -2,7 +2,8 @@
 
 A code is drawn at random when a person is first seen, and kept. Nobody can compute it from an id; otherwise anybody
 with a list of possible ids could find out who a printed report is about. The code of a forgotten person is never
-given again. Two syllables and a digit make some 30,000 codes; from a quarter of them on a code has one more syllable.
+given again. Two syllables and a digit make some 30,000 codes; once a quarter of them is in use, new codes have one
+more syllable.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ import polars as pl
 from monitor.database.connection import Database
 from monitor.database.statements import execute, fetch_number, query, utc_now
 
-CONSONANTS = "bdfgklmnprstvz"  # each is said in one way only
+CONSONANTS = "bdfgklmnprstvz"  # each has only one pronunciation
 VOWELS = "aeiou"
 DIGITS = "23456789"  # 0 and 1 look like letters
 SYLLABLES = tuple(consonant + vowel for consonant in CONSONANTS for vowel in VOWELS)
-SHORTEST_AVOIDED = 3  # letters
+SHORTEST_AVOIDED = 3  # letters of the shortest avoided word
 FULL = 0.25  # share of the codes of one length that may be in use before codes grow
 
 
 class Named(NamedTuple):
-    """A person and the code that names them."""
+    """A person's id and code."""
 
     subject_id: str
     code: str
@@ -60,7 +61,7 @@ def give_codes(con: duckdb.DuckDBPyConnection, subject_ids: Sequence[str], draw:
 
 
 def give_missing_codes(db: Database) -> None:
-    """Give codes to people who have none: those of a database that an older risk-monitor wrote.
+    """Give codes to people without one, as in a database that an older risk-monitor wrote.
 
     Raises:
         StoreError: the database cannot be read, or it lacks codes and cannot be written.

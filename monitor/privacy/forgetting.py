@@ -18,7 +18,7 @@ from monitor.database.statements import execute
 from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import rewrite
 
-MAX_DOCUMENTS = 20  # whose ids and texts are searched for; the subject's own ids always are
+MAX_DOCUMENTS = 20  # documents whose ids and texts are searched for; the subject's own ids always are
 MIN_SEARCH_BYTES = 8  # any file may contain a shorter string by chance
 
 

@@ -1,4 +1,4 @@
-"""Subject ids become keyed hashes on reading, so that without the key no stored row names a person.
+"""Pseudonyms: keyed hashes that replace ids on reading, so that no stored row names a person without the key.
 
 The key comes from the variable RISK_MONITOR_KEY, or from a key file that only its owner can read. The database never
 contains the key, only its fingerprint, so that a second key cannot split a person's history in two. The key also
@@ -25,7 +25,7 @@ from monitor.regular_files import require_regular
 
 KEY_VARIABLE = "RISK_MONITOR_KEY"
 MIN_KEY_CHARACTERS = 16
-PLAIN = "plain"  # the fingerprint of a database whose ids are stored as they come
+PLAIN = "plain"  # the fingerprint of a database that stores ids as they are
 
 
 class Pseudonyms:
@@ -61,7 +61,7 @@ class Pseudonyms:
 
     @property
     def fingerprint(self) -> str:
-        """Identifies the key without revealing anything else about it."""
+        """The key's fingerprint, which identifies the key and reveals nothing else about it."""
         return self._hashed("fingerprint", [""], 10)[0]
 
     def _hashed(self, purpose: str, values: Sequence[str], n_bytes: int) -> list[str]:

@@ -25,7 +25,7 @@ class Roster:
     Attributes:
         names: id as the database holds it -> name.
         unknown: numbers of the rows whose id the database does not have.
-        shared: names that more than one person has.
+        shared: names that belong to more than one person.
     """
 
     names: Mapping[str, str]
@@ -38,7 +38,7 @@ def read_roster(path: Path, find: Callable[[Sequence[str]], Mapping[str, str]]) 
 
     Args:
         path: the CSV, UTF-8.
-        find: returns, for the given ids that the database knows, the ids as it holds them.
+        find: from given ids to the database's own ids, for those that it has.
 
     Raises:
         DataError: the file cannot be read, lacks a column, names nobody, or names one id twice; a name or an id is

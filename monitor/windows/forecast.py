@@ -1,14 +1,14 @@
 """Forecast each cohort's daily share of high risk with an interval, and check such intervals on past days.
 
 The log-odds of a text being high risk drift as a random walk from day to day, and each day has an effect of its own.
-The number of high-risk texts of a day is binomial. So the interval holds the chance of few texts as well as the
-drift: it is a predictive interval of a single day's share. A filter goes through the days once for each pair of step
-sizes in a grid; the pairs are weighted by their likelihood, so the interval allows for not knowing them. It forecasts
-averages for planning, not the mood of a person.
+The number of high-risk texts of a day is binomial. The interval is a predictive interval of a single day's share: it
+allows for the chance in few texts as well as for the drift. A filter goes through the days once for each pair of step
+sizes in a grid. The pairs are weighted by their likelihood, so the interval also allows for unknown step sizes. It
+forecasts averages for planning, not the mood of a person.
 
 Durbin & Koopman 2012, "Time Series Analysis by State Space Methods", chapters 9 to 11 (binomial observations, the
-mode approximation). No library in use offers a local level with binomial counts; on the log-odds of the share alone,
-as in statsmodels, 80% intervals held 45% of the days of 5 texts.
+mode approximation). No library in use offers a local level with binomial counts. A model of the share's log-odds
+alone, as in statsmodels, had 80% intervals that held 45% of the days of 5 texts.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import polars as pl
 HORIZON = 14  # days ahead
 LEVEL = 0.8  # of the interval
 HISTORY = 180  # days that the model is fitted to
-MIN_DAYS = 28  # days with texts that a model needs
+MIN_DAYS = 28  # smallest number of days with texts for a model
 CHECKS = 8  # checked forecasts, HORIZON days apart, so that no day is checked twice
 DRAWS = 4_000  # of a predicted day
-RECENT_DAYS = 56  # whose numbers of texts a future day may have
+RECENT_DAYS = 56  # a future day has as many texts as one of these days
 DRIFT, DAILY = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4), (0.0, 0.1, 0.2, 0.4, 0.8)  # standard deviations, in log-odds
 COLUMNS = {
     "cohort": pl.String,
@@ -50,10 +50,11 @@ def forecast(daily: pl.DataFrame, as_of: dt.date) -> pl.DataFrame:
     Returns:
         COLUMNS, sorted by cohort and day. p is the expected share of a day's texts, and lo to hi the shortest
         interval that holds the share of such a day with probability LEVEL or more. The day's number of texts is one
-        of those of the last RECENT_DAYS days. coverage is the share of n_checked past days whose share lay in the
-        interval that was forecast for them (rolling origin: up to CHECKS forecasts, HORIZON days apart, each fitted
-        to earlier days only, so each day counts once); it is null if no past forecast can be checked. A cohort has no
-        rows if it has texts on fewer than MIN_DAYS of the last HISTORY days, or on none of the last HORIZON days.
+        of those of the last RECENT_DAYS days. coverage is the part of n_checked past days whose share lay in the
+        interval forecast for them. The past forecasts (up to CHECKS, with a rolling origin) are HORIZON days apart,
+        so that each day counts once, and each is fitted to earlier days only. coverage is null if no past forecast
+        can be checked. A cohort has no rows if it has texts on fewer than MIN_DAYS of the last HISTORY days, or on
+        none of the last HORIZON days.
     """
     first = as_of - dt.timedelta(days=HISTORY - 1)
     recent = as_of - dt.timedelta(days=HORIZON - 1)
@@ -103,7 +104,7 @@ class _State:
 
 
 def _filter(n: Floats, n_high: Floats) -> list[_State]:
-    """The states before each day and, as the last one, after all; n and n_high have shape (days,)."""
+    """The state before each day, then the state after the last day; n and n_high have shape (days,)."""
     drift, daily = (np.square(values).ravel() for values in np.meshgrid(DRIFT, DAILY))
     begin = slice(0, 7)
     share = (n_high[begin].sum() + 0.5) / (n[begin].sum() + 1)
@@ -132,7 +133,7 @@ def _filter(n: Floats, n_high: Floats) -> list[_State]:
 
 
 def _mode(mean: Floats, spread: Floats, texts: float, high: float) -> Floats:
-    """The likeliest log-odds of a day: a normal prior, and `high` of `texts` texts; Newton's method, damped."""
+    """The most likely log-odds of a day, given a normal prior and `high` of `texts` texts; damped Newton's method."""
     mode = mean
     for _ in range(12):
         p = 1 / (1 + np.exp(-mode))

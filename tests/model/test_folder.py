@@ -1,6 +1,7 @@
 """A model folder with a file missing, damaged or of another kind: one clear line, whatever reads it first."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,15 @@ from monitor.scoring.loading import load_model
 from tests.scoring.test_loading import write_model
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model"))
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return write_model(tmp_path / "model")
+def folder(original: Path, tmp_path: Path) -> Path:
+    """A copy to break."""
+    return Path(shutil.copytree(original, tmp_path / "model"))
 
 
 @pytest.mark.parametrize(
