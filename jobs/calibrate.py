@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
+from jobs.console.progress import print_warning
 from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.people import cleaned_ids, named_database, settings_for
 from jobs.pipeline.run import open_scorer
@@ -88,6 +89,7 @@ def calibrate(
             f"{path}: {error}"
             + (f"; {lost} of the ids have no score in {db}, or several subjects have them" if lost else "")
         ) from error
+    _warn_of_lost(path, db, labels.height, values.height)
     content = [model["model_id"], signal, *values.sort("key").select(pl.format("{}={}", "key", "yes")).to_series()]
     calibration_id = hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]
     n, n_yes = values.height, int(values["yes"].sum())
@@ -120,6 +122,15 @@ def _look_up(db: Database, labels: pl.DataFrame, key_file: Path, model_id: str, 
             ids = pl.concat([ids, ids.with_columns(doc_id=pl.Series(hashed, dtype=pl.String))])
         con.register("labels", ids)
         return query(con, "queries/labelled_signals", model_id=model_id, signal=signal)
+
+
+def _warn_of_lost(path: Path, db: Database, n_given: int, n_used: int) -> None:
+    """Say how many labels the calibration does not rest on."""
+    if n_used < n_given:
+        print_warning(
+            f"{path}: {n_given - n_used:,} of {n_given:,} labels are not used: their ids have no score in {db}, or "
+            "several subjects have them"
+        )
 
 
 def _score(texts: list[str], model_id: str, signal: str, load: Callable[[], Scorer]) -> npt.NDArray[np.float64]:

@@ -100,7 +100,8 @@ SENTENCES = {
     "unread_files": "{value:.0f} file{s} could not be read, or not to the end ({level} from {limit:g})",
     "undecided_files": "{value:.0f} file{s} of the inbox that two feeds name: not read ({level} from {limit:g})",
     "look_alikes": "{value:.0f} new subject{s} differ{third} from known ones only by case, .0 or accents, spaces or "
-    "leading zeros ({level} from {limit:g}); if they are the same people, see [ids] in the settings",
+    "leading zeros ({level} from {limit:g}); if they are the same people, read all files into a new database with "
+    "[ids] in its settings, or set [ids] back if it was changed: a change gives people of this database a second id",
     "rejected": "{value:.0%} of the rows read were rejected ({level} from {limit:.0%})",
     "rejected_few": "{value:.0%} of the few rows read were rejected ({level} from {limit:.0%})",
     "duplicates": "{value:.0%} of the valid rows were known already ({level} from {limit:.0%})",

@@ -77,6 +77,17 @@ def test_labels_by_id_or_text_are_kept_beside_the_scores(db: Path, tmp_path: Pat
 
 
 @pytest.mark.slow
+def test_labels_without_a_score_are_counted_aloud(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [f"{'d' if n < 50 else 'gone'}{n},{'yes' if n % 2 or n % 5 == 0 else 'no'}\n" for n in range(60)]
+    labels = tmp_path / "labels.csv"
+    labels.write_text("doc_id,label\n" + "".join(lines))
+    *_, n, _ = calibrate(labels, Database(db), db.with_name("key"), "p_high", KeywordScorer)
+    assert n == 50
+    assert "10 of 60 labels are not used: their ids have no score" in " ".join(capsys.readouterr().err.split())
+
+
 def test_an_id_of_a_document_may_be_written_as_excel_writes_it(tmp_path: Path) -> None:
     rows = [f"{n},s,2026-01-01,{n} {'sadness' if n % 2 else 'joy'}\n" for n in range(1, 61)]
     (tmp_path / "feed.csv").write_text("doc_id,subject_id,posted_at,text\n" + "".join(rows))
