@@ -1,4 +1,4 @@
-"""List the alerts of a database, bring them up to date, or record what was done about one.
+"""List the alerts of a database, bring them up to date, or record what somebody did about one.
 
 risk-monitor alerts --db risk.duckdb --update --fail-on-open
 risk-monitor alerts --db risk.duckdb --acknowledge Bako7 --by Ana --outcome contacted --note "talks with us on Friday"

@@ -33,7 +33,8 @@ from monitor.settings import DEFAULT_FILE, load_settings
 
 CONTENTS = "backup.json"
 SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
-KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)  # what is copied under these names would replace such a database
+KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)  # a database with one of these names would be replaced by another file of
+# the backup
 
 
 def backup(db: Database, folder: Path, config: Path | None = None, roster: Path | None = None) -> Path:
@@ -45,7 +46,7 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
         db: the database.
         folder: where backups are kept; created if it is missing.
         config: the settings file, if any.
-        roster: a CSV of names, if it is to be kept there.
+        roster: a CSV of names, if the backup should contain it.
 
     Raises:
         ConfigError: a file or folder cannot be read or written. StoreError: there is no such

@@ -1,4 +1,4 @@
-"""Measure how fast scoring and training are on this machine, beside the methods that they replace.
+"""Measure the speed of scoring and training on this machine, and of the methods that they replace.
 
 risk-monitor benchmark --device cuda --out out/benchmark
 """
@@ -111,7 +111,7 @@ def on_gpu(device: str) -> bool:
 
 
 def _gpu_measurements(results: dict[str, Any], measure: str, texts: Sequence[str]) -> dict[str, Iterator[Speed]]:
-    """The rows to measure on the GPU; its peak speed and use of time are measured at once, into `results`."""
+    """The rows to measure on the GPU. Its peak speed and use of time are measured now and written into `results`."""
     from monitor.benchmark import table as speed_table
 
     peak, measurements = speed_table.gpu_peak(), {}
@@ -136,13 +136,13 @@ def _timed_load(model: str) -> tuple[LoadedModel, float]:
 def _draw(results: dict[str, Any], out: Path) -> None:
     try:
         from reports.evaluation.speed_chart import write_picture
-    except ImportError as fault:  # a bare GPU machine holds torch alone
+    except ImportError as fault:  # a bare GPU machine has only torch
         print_note(f"no chart: {fault.name} is not installed here")
     else:
         try:
             if results["rows"]:
                 write_picture(results, out)
-        except ConfigError as error:  # hours of measurements are in benchmark.json
+        except ConfigError as error:  # the hours of measurements before are in benchmark.json
             print_warning(str(error))
 
 

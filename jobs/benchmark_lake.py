@@ -1,12 +1,12 @@
-"""Measure SQL over a lake beside the same rows in a database file, and how engines scale.
+"""Measure SQL over a lake and over the same rows in a database file, and the scaling of engines.
 
 python -m jobs.benchmark_lake windows --rows 10000000 --subjects 100000 --out out/lake
 python -m jobs.benchmark_lake workers --workers 1,2,4,8 --out out/lake
 python -m jobs.benchmark_lake gpus --gpus 1,2,4 --texts 400000 --out out/lake
 
-`windows` writes synthetic scores of a year into a lake, and the same rows into a database file, and asks every window
-query of the lake, of the file, and of the lake with daily sums; answers are read in batches and dropped. `workers`
-scores a lake with a scorer that sleeps, so that handing out is all that is measured. `gpus` scores a lake with one
+`windows` writes a year of synthetic scores into a lake and the same rows into a database file. It runs every window
+query on the lake, on the file, and on the lake with daily sums; answers are read in batches and dropped. `workers`
+scores a lake with a scorer that sleeps, which measures only the handing out of shards. `gpus` scores a lake with one
 worker a GPU, from strings to Parquet. Each writes a JSON file into DIR.
 """
 
@@ -54,9 +54,9 @@ from monitor.windows import window_queries
 
 command = new_app("Measure SQL over a lake, and how engines scale.")
 MODEL = "benchmark"
-CPU = SimpleNamespace(type="cpu")  # what a torch.device says, without torch
+CPU = SimpleNamespace(type="cpu")  # stands for a torch.device, without torch
 SHARD_ROWS = 100_000
-BATCH_ROWS = 100_000  # of an answer
+BATCH_ROWS = 100_000  # rows of an answer that are read at a time
 WARM_TEXTS = 20_000
 MONTH_US = 28 * 86_400_000_000
 RANDOM = "TinyLlama 1.1B"
@@ -96,7 +96,7 @@ FROM generated
 
 
 class SleepingScorer:
-    """A scorer that takes a time for each text and computes nothing."""
+    """A scorer that sleeps a while for each text and computes nothing."""
 
     def __init__(self, seconds_a_text: float) -> None:
         from monitor.labels import RiskMap
@@ -110,7 +110,7 @@ class SleepingScorer:
         self.model: Any = type("Sleeping", (), names | rest | {"criteria_limits": None, "device": CPU})()
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Any:
-        """Sleep, then equal probabilities; shape (n, 6)."""
+        """Sleep, then return equal probabilities; shape (n, 6)."""
         from monitor.scoring.scores import Scores
 
         time.sleep(self._seconds * len(texts))
@@ -151,7 +151,7 @@ def write_lake(url: Path, rows: int, subjects: int) -> Lake:
 
 
 def write_database(control: Path, file: Path) -> None:
-    """A database file, without keys, of the rows that a control file shows."""
+    """Write the rows that a control file shows into a database file without keys."""
     with Database(file).writing() as con:
         for table in (DOCUMENTS, "scores"):
             con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
@@ -190,7 +190,7 @@ def ask_windows(db: Path, threads: int) -> dict[str, Any]:
 
 
 def in_own_process(call: Callable[..., Any], *arguments: object) -> Any:
-    """The result of a call in a process of its own, whose peak memory is its own, too."""
+    """The result of a call in a new process, so that its peak memory is that of the call alone."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(call, *arguments).result()
 
@@ -280,7 +280,7 @@ def gpus(
                 first = scores if first is None else first
                 row["greatest_difference"] = float((scores["p_high"] - first["p_high"]).abs().max())  # type: ignore[arg-type]
             results.append(row)
-            _save(results, out / "gpus.json")  # after each, so that a stop keeps them
+            _save(results, out / "gpus.json")  # saved after each, so that results survive a stop
             shutil.rmtree(lake)
 
 
@@ -292,7 +292,7 @@ def word_texts(n_texts: int) -> list[str]:
 
 
 def _numbered_texts(n_texts: int) -> list[str]:
-    """Texts of the demo feed, each several times with another number at its end."""
+    """Texts of the demo feed, repeated with a different number at the end of each repetition."""
     posts = demo_texts()
     return [f"{posts[number % len(posts)]} {number}" for number in range(n_texts)]
 
@@ -322,7 +322,7 @@ def _scores(lake: Path) -> pl.DataFrame:
 
 @contextmanager
 def _cards(n: int) -> Iterator[None]:
-    """Only the first n of the GPUs that this process may use."""
+    """Show workers only the first n of the GPUs that this process may use."""
     before, cards = os.environ.get(CARDS), visible_cards()
     if n > len(cards):
         raise ConfigError(f"--gpus {n}: this process may use {len(cards)}")
@@ -337,7 +337,9 @@ def _cards(n: int) -> Iterator[None]:
 
 
 def _warm_scorer(model: str) -> Any:
-    """A scorer that has scored as many texts as a shard holds: its kernels are compiled before time counts."""
+    """A scorer that has already scored a shard's number of texts, so that its kernels are compiled before the
+    measurement.
+    """
     from monitor.benchmark.gpu_workers import random_scorer  # imports torch, in a worker
 
     scorer = random_scorer(model) if model == RANDOM else open_scorer(model, "cuda")

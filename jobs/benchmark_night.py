@@ -1,4 +1,6 @@
-"""Measure a nightly run without its model: speed and memory of reading many rows, and the rest of a night."""
+"""Measure a nightly run apart from its model: speed and memory of reading many rows, and the other steps of a
+night.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibrate the signal anew from your own labels, beside the model's calibration and never over it.
+"""Recalibrate the signal from your own labels; the model's calibration stays as it is.
 
 risk-monitor calibrate labels.csv --db risk.duckdb
 
@@ -66,7 +66,7 @@ def read_labels(path: Path) -> tuple[pl.DataFrame, str]:
 def calibrate(
     path: Path, db: Database, key_file: Path, signal: str, load: Callable[[], Scorer]
 ) -> tuple[str, Recalibrated, int, int]:
-    """Fit and keep a calibration; returns its id, the calibration, and the numbers of labels used and of yes.
+    """Fit and store a calibration; returns its id, the calibration, and the numbers of used labels and of yes.
 
     Raises:
         DataError: the labels cannot be used. StoreError: the database cannot be read or written.

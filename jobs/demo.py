@@ -38,7 +38,7 @@ from monitor.privacy.codes import give_codes
 from monitor.windows import window_queries
 from reports.risk.inputs import Options
 
-DRAW = 2026  # of the codes
+DRAW = 2026  # seed of the codes
 REPORTS = ("report", "case-report")  # folders
 SAYS_SO = "This is the demo"  # on every page of the demo (reports/risk/pages.py)
 
@@ -58,7 +58,7 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
         score_pending(db, scorer, run_id, counts)
         alerts = refresh_alerts(db, model.model_id, options.rules, run_id)
         print_note("weighing the words of the texts that the case report quotes")
-        while explain_alerts(db, scorer, run_id, options.rules):  # a night would leave some for the next one
+        while explain_alerts(db, scorer, run_id, options.rules):  # a night would leave some alerts for the next night
             pass
     page, cases = _write_reports(db, out, model.model_id, options)
     with db.reading() as con:
@@ -93,7 +93,7 @@ def run_demo(out: Path, load: Callable[[], Scorer]) -> None:
 def _keep_real_reports(db: Database) -> None:
     """Raise StoreError if the report of a real database lies beside `db`, where the demo writes its own."""
     for page in (db.path.parent / name / "index.html" for name in REPORTS):
-        # An earlier version's demo did not say so on its pages, but its database lies beside them.
+        # The pages of an earlier version's demo did not say so, but its database lies beside them.
         if page.exists() and not db.exists() and SAYS_SO not in page.read_text(encoding="utf-8", errors="replace"):
             raise StoreError(f"{page.parent}: holds a report that is not the demo's; name another folder with --out")
 

@@ -78,11 +78,11 @@ def evaluate(
         draws: number of draws of few-shot examples, for each number of examples.
         resamples: bootstrap draws for the 95% intervals.
         seed: seed of the bootstrap draws.
-        show_texts: quote the most confident mistakes instead of giving their rows alone.
+        show_texts: quote the most confident mistakes; otherwise only their row numbers are given.
         limits: limits of the gate on the fine-tuned models' metrics.
         db: database for the metrics, if any.
-        faithfulness: measure the words of explanations as well.
-        posts: a Parquet file of posts; the long posts are measured, too.
+        faithfulness: also measure whether answers rest on the words that explanations name.
+        posts: a Parquet file of posts, whose long posts are measured too.
 
     Raises:
         DataError: the data cannot be read.
@@ -160,7 +160,9 @@ def _findings(
 
 
 def _check_writable(out: Path, db: Path | None) -> None:
-    """Refuse a folder or database that cannot be written before minutes of work; leave no file."""
+    """Refuse a folder or database that cannot be written, before minutes of work are spent. No file is left
+    behind.
+    """
     for option, folder in (("--out", out), ("--db", db and db.parent)):
         if folder:
             claim_folder(folder, option)

@@ -10,8 +10,8 @@ risk-monitor evaluate-alerts --numbers 800 --seed 2100 --out out/fusion
                                                                       simulated people with a number beside the texts
 
 The command writes alerts.json and the curves over limits as alerts.png and alerts.svg. The default limits were chosen
-with --seeds 12. The crisis rule has no limit to choose and answers one text, not a course: its alerts are
-only counted.
+with --seeds 12. The crisis rule has no limit to choose, and it responds to a single text instead of a course, so its
+alerts are only counted.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ Json = dict[str, Any]
 
 
 def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, truth: Path | None) -> Json:
-    """Replay the rules night by night: each alone over a range of its limit, and all together with their settings.
+    """Replay the rules night by night: each rule alone over a range of limits, and all together with their settings.
 
     Args:
         con: connection to the database; only read.
@@ -138,7 +138,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
 
 
 def claim_alerts(out: Path, *, drawn: bool = False) -> OutputFiles:
-    """Our files in the folder `out`, after a check; includes the feed and its truth if they are to be drawn.
+    """Our files in the folder `out`, after a check. With `drawn` they include the drawn feed and its truth.
 
     Raises:
         ConfigError: a file is somebody else's, or the folder cannot be written.
@@ -151,7 +151,7 @@ def claim_alerts(out: Path, *, drawn: bool = False) -> OutputFiles:
 
 
 def draw_feeds(seeds: Sequence[int], out: Path, *, lead_ins: bool = True) -> tuple[Path, Path]:
-    """Write the demo feeds of these seeds into one feed and one truth file; a subject starts with its seed.
+    """Write the demo feeds of these seeds into one feed and one truth file. A subject's id starts with its seed.
 
     Without `lead_ins`, "I feel so" and the like are cut out of every text.
 
@@ -246,7 +246,7 @@ def print_results(results: Json) -> None:
 
 
 def _print_outcomes(console: Console, outcomes: Sequence[Json]) -> None:
-    """Print how often each rule was right, by the outcomes in the case log; prints nothing without outcomes."""
+    """Print how often each rule was right by the outcomes in the case log. Without outcomes nothing is printed."""
     if not outcomes:
         return
     columns = ("rule", "judged", *(name.replace("_", " ") for name in OUTCOMES), "precision (95%)")

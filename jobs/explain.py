@@ -3,7 +3,7 @@
 risk-monitor explain "A lovely day. I feel worthless again."
 risk-monitor explain --doc-id 0f3a --db risk.duckdb --json
 
-A text of the database is shown only after a line in the table access_log.
+Before a text of the database is shown, a line is written into the table access_log.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from monitor.privacy.access_log import log_access
 from monitor.privacy.agreement import open_key, read_fingerprint
 
 MOST_NAMED = 3
-SHADES = ((0.5, "bold white on red"), (0.2, "on dark_red"))  # share of the strongest weight -> look
+SHADES = ((0.5, "bold white on red"), (0.2, "on dark_red"))  # least share of the strongest weight, and its style
 
 
 class StoredText(NamedTuple):
@@ -44,12 +44,12 @@ class StoredText(NamedTuple):
 
 
 def stored_text(db: Database, doc_id: str, key_file: Path) -> StoredText:
-    """A document, found by its id, the id that the file gave, or the first characters of the id.
+    """The text of a document, found by its id, by the id in its file, or by the first characters of its id.
 
     Args:
         db: the database.
-        doc_id: as the user gave it.
-        key_file: the key of the pseudonyms; without it an id that a file gave is found only where ids are plain.
+        doc_id: the id as the user gave it.
+        key_file: the key of the pseudonyms; without it, ids of files are found only if the database has plain ids.
 
     Raises:
         DataError: no document or several have such an id, or the text was removed. StoreError: the database cannot be
@@ -72,7 +72,9 @@ def stored_text(db: Database, doc_id: str, key_file: Path) -> StoredText:
 
 
 def _scored_by(db: Database, doc_id: str) -> str | None:
-    """The model that scored last if it scored this document, else the last that did; None without a score."""
+    """The model that scored last, or if it did not score this document, the last model that did; None without a
+    score.
+    """
     with db.reading() as con:
         models = query(con, "queries/models_of_document", doc_id=doc_id)["model_id"].to_list()
     latest = latest_model(db) if len(models) > 1 else None

@@ -53,12 +53,12 @@ RAW_SUBJECT = re.compile(r'\{"subject_id": ("(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA
 
 
 def forget_subject(db: Database, subject: str, settings: Settings | None) -> None:
-    """Remove every trace of a subject, print what was removed, and search the files for what is left.
+    """Remove every trace of a subject, print what was removed, and search the files for remaining traces.
 
     Args:
         db: the database.
         subject: the plain id, or the pseudonym.
-        settings: of the nightly run, with snapshot, report, inbox and key; None: only the database.
+        settings: settings of the nightly run, which name snapshot, report, inbox and key; None: only the database.
 
     Raises:
         StoreError: a file of this project still holds a trace, or a file that may hold one, also one of your inputs,
@@ -72,7 +72,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     with db.reading() as con:
         alike = store.look_alikes(con, names, possible_ids(look_alike_form(cleaned), pseudonyms)[-1:])
     if settings is not None:
-        planned_reports(settings)  # a mistake in the settings must not come up half-way
+        planned_reports(settings)  # a mistake in the settings must show before anything is removed
     with db.only_writer():
         done = forget(db, names)
         outputs, unread = _rewrite_outputs(db, settings)
@@ -113,7 +113,7 @@ def _name_look_alikes(alike: Sequence[str]) -> None:
 
 
 def _unsearched(db: Database, settings: Settings | None, unread: Sequence[Path]) -> list[str]:
-    """A line for each of our folders and files that was not searched, and that may hold texts of the subject."""
+    """A line for each of our folders and files that was not searched and may hold texts of the subject."""
     old = left_behind(db, settings)
     if settings is None:
         for one in old:
@@ -160,7 +160,7 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
 def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path], list[Path]]:
     """Publish the snapshot and write the reports again, if they exist.
 
-    Returns the files in their folders, and the folders that cannot be read.
+    Returns the files in the folders of the outputs, and the folders that cannot be read.
     """
     if settings is None:
         return [], []
@@ -177,7 +177,7 @@ def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path
 
 
 def _stored(db: Database, settings: Settings | None) -> list[Path]:
-    """The database and the files of the snapshot, whose values are compressed."""
+    """The database and the files of the snapshot, which store values compressed."""
     written = snapshot_files(settings.snapshot).paths if settings is not None else ()
     return [db.file, *(path for path in written if path.is_file())]
 
@@ -229,14 +229,14 @@ def _input_files_of(
                 chunks = documents.read_documents(path, pseudonyms=pseudonyms, ids=ids, feed=feed)
                 if any(not names.isdisjoint(_subjects_of(chunk)) for chunk in chunks):
                     matches.append(path)
-            except (ConfigError, DataError):  # or two feeds name it
+            except (ConfigError, DataError):  # ConfigError: two feeds name the file
                 unread.append(path)
             advance(1)
     return matches, unread
 
 
 def _subjects_of(chunk: documents.Chunk) -> set[str]:
-    """The subjects of a chunk's rows, also of those that were rejected, as far as they are known."""
+    """The known subjects of a chunk's rows, including rejected rows."""
     frames = (chunk.documents, chunk.replaced, chunk.measures)
     raws = (raw for frame in (chunk.rejects, chunk.bad_measures) for raw in frame["raw"].drop_nulls())
     rejected = {json.loads(match[1], strict=False) for match in map(RAW_SUBJECT.match, raws) if match}
@@ -253,7 +253,7 @@ def _input_files(db: Database, settings: Settings | None) -> tuple[list[Path], l
             files = {path for path in settings.inbox.iterdir() if documents.is_input(path)}
             files |= {path for feed in settings.feeds for path in feed_files(feed, settings.inbox)}
             unread += closed_folders(settings.feeds, settings.inbox)
-        except (FileNotFoundError, NotADirectoryError):  # there is no inbox
+        except (FileNotFoundError, NotADirectoryError):  # the inbox does not exist
             pass
         except OSError:
             unread.append(settings.inbox)
@@ -261,7 +261,7 @@ def _input_files(db: Database, settings: Settings | None) -> tuple[list[Path], l
         try:
             if path.is_file():
                 files.add(path)
-            elif path.is_absolute():  # else a name that `forget` has removed
+            elif path.is_absolute():  # otherwise `forget` has removed the name
                 gone += 1
         except OSError:
             unread.append(path)

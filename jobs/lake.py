@@ -1,4 +1,4 @@
-"""Beyond one machine: a lake of Parquet files that many machines fill, and that reports read like a database.
+"""Work on a lake: Parquet files that many machines fill, and that reports read like a database.
 
 risk-monitor lake ingest feed.csv --lake lake
 risk-monitor lake score --lake lake
@@ -7,7 +7,7 @@ risk-monitor lake check --lake lake
 risk-monitor lake compact --lake lake
 
 --lake is a folder, or an address such as s3://bucket/prefix. Every step may be killed and run again: nothing is lost
-and nothing comes twice. See monitor/lake/README.md.
+and nothing is stored twice. See monitor/lake/README.md.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from monitor.lake.storage import Storage
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.settings import MAX_TEXT_DAYS, load_settings
 
-SHOWN = 20  # lines of one kind of fault
+SHOWN = 20  # largest number of printed lines for one kind of fault
 command = new_app("Beyond one machine: a lake of Parquet files.")
 LakeOption = Annotated[str, typer.Option("--lake", metavar="DIR_OR_URL", help="Folder of the lake, or s3://, gs://.")]
 KeyOption = Annotated[
@@ -61,7 +61,7 @@ ControlOption = Annotated[
 
 
 class Engine(StrEnum):
-    """Where the workers of `score` run."""
+    """The place where the workers of `score` run."""
 
     LOCAL = "local"
     RAY = "ray"
@@ -270,12 +270,12 @@ def print_check(found: LakeCheck, lake: str) -> None:
 
 
 def _local_key(lake: str, key_file: Path | None) -> Path | None:
-    """The named key file, or the one beside the lake's folder; None for an object store without a named one."""
+    """The named key file, otherwise the one beside the lake's folder; None for an object store if none is named."""
     return key_file or (_key_of(lake) if Storage(lake).is_local else None)
 
 
 def _key_of(lake: str) -> Path:
-    """The key file of a lake if none is named: beside its folder."""
+    """The default key file of a lake: beside its folder."""
     storage = Storage(lake)
     if not storage.is_local:
         raise StoreError(f"{lake}: name the key of its pseudonyms with --key-file, or use --plain-ids")

@@ -4,8 +4,8 @@
     risk-monitor pretrain --data DATA --out base --base embedded --symptoms embedded --units FILE --posts FILE
 
 DATA holds pretrain/*.parquet (text), emotion/ (train, val, test, unsplit_extra.parquet) and external/ (GoEmotions;
-for the symptoms question ISEAR and SemEval-2018 too). The defaults are the shipped base's: seven minutes on one H100;
-on two cores, lower --steps.
+for the symptoms question ISEAR and SemEval-2018 too). The defaults are those of the shipped base, which takes seven
+minutes on one H100; on two cores, lower --steps.
 """
 
 from __future__ import annotations
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from monitor.training.pretraining import BaseShape, PretrainSettings
 
 FIRST_PERSON = re.compile(r"\b(?:i|im|ive|id|ill|me|my|myself)\b")
-FIRST_PERSON_SHARE = 0.0526  # of all words: 85 of 100 posts have more
+FIRST_PERSON_SHARE = 0.0526  # least share of first-person words in a post; 85 of 100 posts have more
 APOSTROPHES = str.maketrans("", "", "'\u2019")
 TOKENIZER_POSTS = 30_000
-WORD_REPEATS = 2000  # enough for every emotion word to become one token
+WORD_REPEATS = 2000  # with so many repetitions every emotion word becomes one token
 PUNCTUATION = re.compile(r"[^\w\s]+")
 LONGEST = 4000
 

@@ -37,7 +37,7 @@ from monitor.regular_files import require_regular
 
 TABLE_ROWS = 100
 FETCH_ROWS = 10_000
-SPOOL_BYTES = 16 * 2**20  # of a result in memory; a larger one goes to an unnamed temporary file
+SPOOL_BYTES = 16 * 2**20  # largest result in memory; a larger one goes to an unnamed temporary file
 CELL_CHARACTERS = 200
 PIPE_COLUMNS = 10_000  # a pipe has no width, so its lines are not folded
 
@@ -100,7 +100,7 @@ def save_rows(db: Database, sql: str, file: Path, *, time_s: float = TIME_S, saf
         ConfigError: the file cannot be written. Other errors as `run_query`.
     """
     check_file(file)
-    exact = file.suffix.lower() == ".parquet"  # has infinite times of its own
+    exact = file.suffix.lower() == ".parquet"  # Parquet can store infinite times
     with private_files(), _open_result(db, sql, time_s, with_flags=not exact) as (names, result):
         return write_file(names, result, file, safe_csv=safe_csv)
 
@@ -109,7 +109,7 @@ def save_rows(db: Database, sql: str, file: Path, *, time_s: float = TIME_S, saf
 def _open_result(
     db: Database, sql: str, time_s: float, *, with_flags: bool = True
 ) -> Iterator[tuple[list[str], Result]]:
-    """Check a statement and run it; gives its column names and the open result."""
+    """Check a statement and run it; yields its column names and the open result."""
     try:
         with private_files(), db.reading() as con:  # what the query spills is private, too
             statement = check_statement(con, sql)
@@ -122,7 +122,7 @@ def _open_result(
 
 def _plain_message(message: str) -> str:
     """DuckDB's message in one line, without its error classes and settings."""
-    line = " ".join(message.split("\n\nLINE ")[0].split())  # the rest marks the place with spaces
+    line = " ".join(message.split("\n\nLINE ")[0].split())  # the rest of the message marks the position with spaces
     line = re.sub(r"^[A-Z]\w+( \w+)? Error: ", "", line)
     unknown = re.match(r"Table with name (.*) does not exist!(?: Did you mean \"(?!pg_)(\w+)\")?", line)
     if unknown:

@@ -1,4 +1,4 @@
-"""Bring back what `backup` copied, after its files were checked.
+"""Check the files of a backup and copy them back.
 
 risk-monitor restore /mnt/backup/backup-20260101T020000Z --to /srv/risk-monitor
 """
@@ -34,7 +34,8 @@ SETTINGS = "risk-monitor.toml"
 class Places(NamedTuple):
     """The places of a restored database and of its key.
 
-    `outside` is the `db` of the settings if it leads out of the folder; the settings then name another database.
+    `outside` is the `db` of the settings if that path is outside of the folder. The settings then name another
+    database.
     """
 
     database: Path
@@ -45,9 +46,9 @@ class Places(NamedTuple):
 def restore(source: Path, folder: Path) -> Database:
     """Copy the files of a backup into a folder, where none of them may exist; returns the database.
 
-    The files appear once all of them are copied. An older database is brought up to date. The database goes where the
-    settings in the backup say, relative to the folder. If they name a place outside of the folder, it goes into the
-    folder itself.
+    The files appear once all of them are copied. An older database is brought up to date. The database is copied to
+    the path that the settings in the backup name, relative to the folder. If that path is outside of the folder, the
+    database is copied into the folder itself.
 
     Args:
         source: a folder that `backup` wrote.
@@ -100,7 +101,7 @@ def _check_places(source: Path, targets: Mapping[str, Path], database: str) -> N
 
 
 def _move(unfinished: Path, targets: Mapping[str, Path]) -> None:
-    """Move the copied files to their places; after an error none of them stays there."""
+    """Move the copied files to their final paths. After an error none of them is left there."""
     moved: list[Path] = []
     try:
         for name, target in targets.items():
@@ -113,7 +114,7 @@ def _move(unfinished: Path, targets: Mapping[str, Path]) -> None:
 
 
 def places(source: Path, folder: Path) -> Places:
-    """Where the database of a backup and its key belong in a folder, by the settings in the backup.
+    """The paths of a backup's database and key in a folder, as the settings in the backup name them.
 
     Raises:
         DataError: `source` is not a backup.
@@ -121,7 +122,7 @@ def places(source: Path, folder: Path) -> Places:
     contents = _read_contents(source)
     given: dict[str, Any] = {"db": contents["database"]}
     if SETTINGS in contents["sha256"]:
-        with suppress(OSError, ValueError):  # the next command that reads them says what is wrong with them
+        with suppress(OSError, ValueError):  # the next command that reads the settings says what is wrong
             given = tomllib.loads((source / SETTINGS).read_text(encoding="utf-8-sig"))
     named = str(given.get("db", Settings.model_fields["db"].default))
     inside = _inside(folder, named)
@@ -160,7 +161,7 @@ def _read_contents(source: Path) -> dict[str, Any]:
         DataError: there is no table of contents, or it names something other than a plain file.
     """
     try:
-        if not (source / CONTENTS).is_file():  # a pipe would be waited for
+        if not (source / CONTENTS).is_file():  # reading a pipe would wait for ever
             raise ValueError
         contents: dict[str, Any] = json.loads((source / CONTENTS).read_text(encoding="utf-8"))
         digests = dict(contents["sha256"])

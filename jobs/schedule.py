@@ -1,9 +1,9 @@
-"""Run the nightly job when it is due, on machines without cron; or print the schedule for cron or systemd.
+"""Run the nightly job at its due times, on machines without cron; or print the schedule for cron or systemd.
 
 risk-monitor schedule --config risk-monitor.toml
 
-Each job is a separate process, whose end frees all memory, including the GPU's. One run at the start makes up for all
-missed nights. On SIGTERM or Ctrl-C the job finishes its current chunk first.
+Each job is a separate process, so its end frees all memory, including the GPU's. One run at the start makes up for
+all missed nights. On SIGTERM or Ctrl-C the job finishes its current chunk first.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class CronTrigger(BaseTrigger):  # type: ignore[misc]  # APScheduler has no type
         self.cron = cron
 
     def get_next_fire_time(self, previous: dt.datetime | None, now: dt.datetime) -> dt.datetime:
-        """The due time after the previous one; it lies in the past if a night was missed."""
+        """The due time after the previous one; it is in the past if a night was missed."""
         return self.cron.after(previous or now)
 
 
@@ -100,7 +100,7 @@ class Jobs:
     """Runs command lines of risk-monitor one after another, each in its own process, until `stop`.
 
     Args:
-        commands: the words of each.
+        commands: the words of each command line.
         folder: the working folder of the jobs, which is that of the settings file; their paths are relative to it.
     """
 
@@ -182,7 +182,7 @@ def run_scheduler(settings: Settings, cron: Cron, commands: list[list[str]], fol
 
     def stop() -> None:
         jobs.stop()
-        while not scheduler.running:  # the signal came before the start
+        while not scheduler.running:  # the signal may come before the start
             time.sleep(0.05)
         scheduler.shutdown(wait=True)
 
@@ -224,7 +224,7 @@ def logrotate(folder: Path) -> str:
 
 
 def systemd(cron: Cron, commands: list[list[str]], settings: Settings, folder: Path) -> str:
-    """A systemd service that may write to the folders of the settings alone, and the timer that starts it.
+    """A systemd service that may write only to the folders of the settings, and the timer that starts it.
 
     Args:
         cron: the due times.

@@ -36,7 +36,7 @@ def read_health(db: Database, late_hours: float, now: dt.datetime | None = None)
         StoreError: the database cannot be read.
     """
     with db.reading() as con:
-        now = now or utc_now()  # after the wait for the database: a run may have ended meanwhile
+        now = now or utc_now()  # read after the wait for the database, because a run may have ended meanwhile
         status: dict[str, Any] = query(con, "queries/status", now=now).row(0, named=True)
     status["findings"] = json.loads(status["findings"] or "[]")
     ended = status["done_finished"]

@@ -118,7 +118,9 @@ def _validation(prepared: Prepared) -> Examples:
 
 
 def _print_start(console: Console, source: ModelFolder, prepared: Prepared, seen: npt.NDArray[np.uint64]) -> None:
-    """Print how many validation texts the model of --start was trained on, and which of its parts are not kept."""
+    """Print the number of validation texts that the model of --start was trained on, and its parts that are not
+    kept.
+    """
     known = len(np.intersect1d(seen, training_list(prepared.validation.texts)))
     console.print(
         f"continues from {source.manifest.name}, which was trained on {known:,} of the "
@@ -156,7 +158,7 @@ def _best(result: TrainResult) -> str:
 
 
 def _reporter(console: Console) -> Callable[[dict[str, float]], None]:
-    """A line every tenth of the run and at every validation, with the time left."""
+    """A function that prints a line with the time left, at every tenth of the run and at every validation."""
 
     def report(record: dict[str, float]) -> None:
         step, total = int(record["step"]), int(record["of"])

@@ -1,12 +1,12 @@
-"""Measure a model on text unlike its corpus, beside cheap baselines.
+"""Measure a model and cheap baselines on text unlike its corpus.
 
     risk-monitor transfer --data ../shared/data/external --model embedded --out out/transfer
 
 Most real text is neutral, so the first question is how often a neutral comment is called high risk. The second is how
 well the answers tell the two sides of each contrast apart (see monitor/corpora/contrasts.py), over all texts and
-within fifths of their length, and by how much they beat the best of four cheap baselines: length, first-person words,
-VADER, and TF-IDF with logistic regression that was fitted on the other sources (leave one source out). Texts of a
-contrast that are in the model's training list are left out and counted.
+within fifths of their length. They are compared with the best of four cheap baselines: length, first-person words,
+VADER, and TF-IDF with logistic regression, fitted on the other sources (leave one source out). Texts of a contrast
+that are in the model's training list are left out and counted.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from monitor.labels import CRITERIA, confidence
 
 DRAWS = 1000
 HIGH = 0.5  # limit of P(high)
-LEAST_TEXTS = 100  # of a source that teaches the TF-IDF baseline
+LEAST_TEXTS = 100  # smallest source on which the TF-IDF baseline is fitted
 
 
 def command(
@@ -106,12 +106,12 @@ def _without_trained(
 
 
 def compare(contrasts: Sequence[Contrast], scorer: Scorer) -> list[dict[str, Any]]:
-    """Each contrast's AUROCs of the model's answers and of the baselines, and the lead over the best baseline.
+    """For each contrast, AUROCs of the model's answers and of the baselines, and the lead over the best baseline.
 
     Returns:
-        A dict a contrast: `name`, `source`, `trained_on`, `n`, `n_positive`, `undefined` (a reason or None), and
-        for each key of "all" and "within_fifths" the AUROC of every score with its interval, the names of the best
-        answer and of the best baseline, and `lead`, the difference of these two with its interval on the same draws.
+        One dict per contrast: `name`, `source`, `trained_on`, `n`, `n_positive` and `undefined` (a reason or None).
+        Its keys "all" and "within_fifths" have the AUROC of every score with its interval, the names of the best
+        answer and the best baseline, and `lead`, the difference of these two with its interval on the same draws.
     """
     rows = []
     for contrast in contrasts:
@@ -128,7 +128,7 @@ def compare(contrasts: Sequence[Contrast], scorer: Scorer) -> list[dict[str, Any
 
 
 def _answers(contrast: Contrast, scorer: Scorer) -> dict[str, npt.NDArray[np.float64]]:
-    """The model's answers that the contrast names; P(high) alone of a model without the symptoms question."""
+    """The model's answers that the contrast names; only P(high) for a model without the symptoms question."""
     scores = scorer.score(contrast.texts)
     answers = {"p_high": scorer.model.risk_map.risk_probabilities(scores.probabilities)[:, 2]}
     if scores.any is not None and scores.criteria is not None:

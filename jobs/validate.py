@@ -2,8 +2,8 @@
 
 risk-monitor validate phq9.csv --db risk.duckdb --positive "phq9>=10" --window 14
 
-The file is a CSV with subject_id, date, name and value. Every row is checked before anything is computed, and what is
-left out is counted. The command writes index.html and validation.json.
+The file is a CSV with subject_id, date, name and value. Every row is checked before anything is computed, and rows
+that are left out are counted. The command writes index.html and validation.json.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def validate(
     rules: AlertRules,
     ids: IdRules | None = None,
 ) -> Json:
-    """Measure how the signal before each outcome agrees with it; the contents of validation.json.
+    """Measure the agreement of each outcome with the signal before it; returns the contents of validation.json.
 
     Raises:
         DataError: the file cannot be used, or no outcome has texts before it. StoreError: the database cannot be

@@ -32,7 +32,7 @@ from monitor.settings import Settings, load_settings
 def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, report: bool = False) -> None:
     """Run once at the start and whenever the inbox has changed, until SIGTERM or Ctrl-C.
 
-    If the inbox is missing for a while (a network folder, for example), it waits.
+    While the inbox is missing (a network folder, for example), the command waits.
 
     Raises:
         DataError: the inbox cannot be read at the start.

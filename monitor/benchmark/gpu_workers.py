@@ -1,4 +1,4 @@
-"""What the measurement of several GPUs needs of the model code: a model of a given shape, and a GPU's peak."""
+"""The model code that the measurement of several GPUs uses: a model of a given shape, and a GPU's peak."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def random_scorer(shape: str) -> LabelScorer:
 
 
 def peak_and_operations(shape: str) -> tuple[float, float]:
-    """Operations a second of one large matrix product, and operations of a model's products for one token."""
+    """Operations per second of one large matrix product, and operations of a model's products for one token."""
     return matmul_peak(torch.device("cuda")), 2.0 * SHAPES[shape].matrix_values

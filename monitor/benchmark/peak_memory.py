@@ -1,4 +1,4 @@
-"""Peak memory of a block of work: of the GPU if the model is there, else of this process."""
+"""Peak memory of a block of work: the GPU's if the model is on it, otherwise this process's."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESET, STATUS = Path("/proc/self/clear_refs"), Path("/proc/self/status")
 
 @dataclass
 class Peak:
-    """bytes: the peak, set when the block has ended. where: the GPU or the process it belongs to."""
+    """Peak memory. bytes: the peak, set at the end of the block. where: the GPU or the process."""
 
     bytes: int | None = None
     where: str = "process"
@@ -47,7 +47,7 @@ def peak_memory(device: str) -> Iterator[Peak]:
         line = next(line for line in STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
         peak.bytes = int(line.split()[1]) * 1024
     else:
-        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+        unit = 1 if sys.platform == "darwin" else 1024  # unit of ru_maxrss in bytes
         peak.bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 

@@ -1,7 +1,7 @@
 """The methods that this project replaces, for comparison: transformers models, padded batches, an encoder.
 
-On the GPU a TinyLlama-shaped model in NF4 with an unmerged LoRA adapter, as the replaced notebook ran it; on the
-CPU an encoder of DistilBERT's size, and the embedded model padded and unsorted. Random weights throughout.
+The GPU runs a TinyLlama-shaped model in NF4 with an unmerged LoRA adapter, as the replaced notebook did. The CPU runs
+an encoder of DistilBERT's size, and the embedded model in padded, unsorted batches. All others have random weights.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def transformers_llama(shape: LlamaShape) -> Any:
 
 
 def notebook_llama(shape: LlamaShape) -> Any:
-    """The same on the GPU as the notebook loaded it: NF4 linear layers, LoRA beside q, k, v, o."""
+    """A random Llama on the GPU as the notebook loaded it: NF4 linear layers, LoRA on q, k, v and o."""
     from peft import LoraConfig, get_peft_model
 
     names = ["q_proj", "k_proj", "v_proj", "o_proj"]
@@ -88,7 +88,7 @@ def nf4_llama(shape: LlamaShape) -> Any:
 
 @torch.inference_mode()
 def generate_one_at_a_time(network: Any, prompts: Ids) -> None:
-    """Generate 10 tokens for each prompt by itself, as the notebook did."""
+    """Generate 10 tokens for one prompt after another, as the notebook did."""
     for ids in prompts:
         row = torch.from_numpy(ids)[None].to("cuda")
         network.generate(

@@ -46,13 +46,13 @@ class Speed:
     """One row of the benchmark.
 
     Attributes:
-        way: what was measured.
+        way: name of the measured method.
         own: true for this project's engine, false for a method that it replaces.
-        texts_per_s: texts a second, from strings to probabilities; None where it was not measured.
+        texts_per_s: texts per second, from strings to probabilities; None if not measured.
         mfu: operations per second of the matrix products, as a share of the measured peak of one large product.
             Counts each computed token without padding, and each layer in full. None if not compared.
         memory_gb: peak memory on the GPU, or None.
-        reason: why it was not measured.
+        reason: why the method was not measured.
     """
 
     way: str
@@ -178,7 +178,7 @@ def embedded_speed(way: str, texts: Sequence[str]) -> Speed:
 
 
 def time_by_kind(scorer: LabelScorer, texts: Sequence[str]) -> dict[str, float]:
-    """Shares of a run's wall time that the GPU spends on products, attention, other steps, and idle."""
+    """Shares of a run's wall time in which the GPU computes products, attention or other steps, or is idle."""
     scorer.score(texts)
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
         started = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The rows of the benchmark: the methods that this project replaces, and its own."""
+"""The rows of the benchmark: this project's methods, and those that it replaces."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def gpu_peak() -> float:
 
 
 def gpu_time(n_texts: int) -> dict[str, float]:
-    """Where a run's wall time goes on the GPU: see `scoring_speed.time_by_kind`."""
+    """Shares of a run's wall time on the GPU; see `scoring_speed.time_by_kind`."""
     model = random_model(TINY, word_prompt(ZERO_SHOT), torch.device("cuda"))
     return time_by_kind(LabelScorer(model), word_texts(n_texts))
 
@@ -141,7 +141,9 @@ def _replaced(peak: float) -> Iterator[Speed]:
 
 
 def eight_bit_effect(model: str, texts: Sequence[str], labels: npt.NDArray[np.int64]) -> dict[str, float]:
-    """What 8-bit products change on the GPU: texts, answers changed, macro-F1 in bf16 and in 8 bits."""
+    """The effect of 8-bit products on the GPU: number of texts, of changed answers, macro-F1 in bf16 and in 8
+    bits.
+    """
     answers = [
         LabelScorer(load_model(model, device="cuda", weights=form)).score(texts).probabilities.argmax(axis=1)
         for form in ("dense", "fp8")
@@ -183,7 +185,9 @@ def in_float32(model: LoadedModel) -> LoadedModel:
 
 
 def _measured(name: str, own: bool, measure: Callable[[], Speed]) -> Speed:
-    """The row, or why it could not be measured: a library is missing, or the GPU is too small."""
+    """The row of a method. If a library is missing or the GPU is too small, the row has the reason instead of
+    numbers.
+    """
     try:
         return measure()
     except ImportError as fault:

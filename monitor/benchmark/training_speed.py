@@ -38,7 +38,7 @@ def training_speed(way: str, own: bool, shape: LlamaShape, prefix: int, n_texts:
     Args:
         way: the row's name; own: measure this project's steps, otherwise the replaced recipe.
         shape: of the base; prefix: tokens in front of every text.
-        peak: operations a second that `mfu` is a share of.
+        peak: operations per second of which `mfu` is a share.
     """
     encoder = PromptEncoder(word_prompt(prefix), word_tokenizer(shape.vocab_size))
     texts, settings = word_texts(n_texts, vocabulary=shape.vocab_size), TrainSettings(epochs=EPOCHS)
@@ -47,7 +47,7 @@ def training_speed(way: str, own: bool, shape: LlamaShape, prefix: int, n_texts:
     network = attach_adapter(nf4_llama(shape), settings)
     rate = (_ours if own else _replaced)(network, encoder, texts, settings)
     tokens = MEAN_TEXT_TOKENS + SUFFIX_TOKENS + prefix / (settings.batch * settings.accumulation)
-    # Twice two operations a value and token: forward, and backward through the activations alone.
+    # Four operations per value and token: two forward, and two backward through the activations alone.
     mfu = rate * tokens * 4 * shape.matrix_values / peak if own else None
     return Speed(way, own, rate, mfu, torch.cuda.max_memory_allocated() / 2**30)
 

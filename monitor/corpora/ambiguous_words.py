@@ -1,8 +1,9 @@
 """Words that decide a label, and words that two labels share. They limit how well a corpus can be learned.
 
 dair-ai/emotion was labelled by lists of words, and the lists overlap: "sweet" and "blessed" are joy or love,
-"helpless" sadness or fear, "weird" fear or surprise, each label about equally often in the canonical splits. If only
-such a word decides, no model can know the label. Accuracy is therefore given for these texts and for the others.
+"helpless" is sadness or fear, "weird" is fear or surprise. In the canonical splits the two labels of such a word are
+about equally frequent. If a text has only such a word, no model can know its label. Accuracy is therefore given
+separately for these texts and for the others.
 """
 
 from __future__ import annotations
@@ -18,16 +19,17 @@ from sklearn.feature_extraction.text import CountVectorizer
 from monitor.corpora.splits import Split
 from monitor.labels import EMOTIONS
 
-CHANCE = 1e-6  # a word decides if chance parts its labels from the corpus's as seldom as this (a G-test)
-TOGETHER = 0.8  # share of the word's texts that its emotion, or its two emotions, have
-LESSER = 0.3  # share that the lesser of two emotions has of both
+CHANCE = 1e-6  # a word decides if its labels would differ so much from the corpus's by chance with at most this p (a
+# G-test)
+TOGETHER = 0.8  # least share of the word's texts with its emotion, or with one of its two emotions
+LESSER = 0.3  # least share of the rarer emotion in a word's two
 
 
 class SharedWords:
     """The deciding words of a train split.
 
     Attributes:
-        shared: words of two emotions, as indices into EMOTIONS, the commoner with this word first.
+        shared: words of two emotions; the emotions are indices into EMOTIONS, the more frequent one first.
         clear: words of one emotion.
     """
 

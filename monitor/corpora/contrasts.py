@@ -1,7 +1,7 @@
 """External sets as contrasts: texts of two kinds that a score should tell apart.
 
 Each set is a Parquet file of a folder (see its README for sources and licences); a set that is not there is left out.
-None of them trains a model of this package, except where `trained_on` says that another part of the set did.
+No text of a contrast trained a model of this package; `trained_on` names other parts of a set that did.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from monitor.labels import CRITERIA
 
 Bools = npt.NDArray[np.bool_]
 LOW_FORUMS = ("depression", "SuicideWatch")
-# Forums whose writers share the topic, so that they are neither side of the contrast.
+# Forums whose writers share the topic. They are on neither side of the contrast.
 NEAR_FORUMS = ("Anxiety", "bipolar", "BipolarReddit", "socialanxiety", "ForeverAlone")
-CHARACTERS = 3000  # of a long post; the model reads its first tokens anyway
+CHARACTERS = 3000  # read of a long post; the model reads only its first tokens anyway
 LEAST_CHARACTERS = 40
 
 
@@ -35,7 +35,7 @@ class Contrast:
         texts: n strings.
         positive: (n,) whether each text is of the first kind.
         scores: the model's answers that may tell them apart: "p_high", "p_any", "p_suicidal".
-        trained_on: what part of the source trained the embedded model; "" for none.
+        trained_on: the part of the source that trained the embedded model; "" for none.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Contrast:
         return replace(self, texts=tuple(self.texts[row] for row in kept), positive=self.positive[kept])
 
     def sample(self, count: int, seed: int = 0) -> Contrast:
-        """At most `count` texts drawn at random, in their order; the share of positive ones stays about the same."""
+        """At most `count` texts drawn at random, in their order, with about the same share of positive texts."""
         if len(self.texts) <= count:
             return self
         left_out = np.ones(len(self.texts), np.bool_)
@@ -60,7 +60,8 @@ class Contrast:
 
 
 def read_contrasts(folder: Path) -> list[Contrast]:
-    """All contrasts whose files lie in `folder`, and those of the test part of the package's symptom corpus.
+    """All contrasts whose files are in `folder`, and the contrasts from the test split of the package's symptom
+    corpus.
 
     Raises:
         DataError: a file cannot be read, or lacks a column.

@@ -16,14 +16,14 @@ NONE: Floats = np.empty(0, np.float32)
 
 @dataclass(frozen=True)
 class Examples:
-    """n texts with their targets; a weight of 0 says that a text has no target for that question.
+    """n texts with their targets. A weight of 0 means that a text has no target for that question.
 
     Attributes:
         texts: n strings.
-        targets: (n, 6) a distribution over EMOTIONS each, rows summing to 1.
-        weights: (n,) of the emotion targets; 1 unless given.
+        targets: (n, 6) one distribution over EMOTIONS in each row; a row sums to 1.
+        weights: (n,) weights of the emotion targets; 1 unless given.
         criteria: (n, 12) targets of the symptoms answers from 0 to 1, in the order of ANSWERS.
-        criteria_weights: (n,) of these; 0 unless given.
+        criteria_weights: (n,) weights of the symptoms targets; 0 unless given.
     """
 
     texts: Sequence[str]
@@ -64,7 +64,7 @@ class Examples:
 
     @property
     def several_emotions(self) -> bool:
-        """Whether more than one emotion is the likeliest target of some text."""
+        """Whether the texts' most likely target emotions include more than one emotion."""
         return len(set(self.targets[self.weights > 0].argmax(axis=1))) > 1
 
     @property

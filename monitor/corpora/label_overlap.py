@@ -1,10 +1,10 @@
-"""Words that name two emotions at once, and how far to trust a label that one of them decides.
+"""Words that name two emotions at once, and the trust in labels that such a word decides.
 
 The emotion corpus was labelled by word lists, and the lists overlap: "blessed", "sweet" and "passionate" are joy or
-love, "weird" and "overwhelmed" fear or surprise, each about equally often. The canonical splits show both labels; the
-rest of the corpus holds whole classes of love and surprise but only samples of joy and fear, so there such a text is
-nearly always love or surprise. A small text classifier fitted on the canonical train split says how the two emotions
-share a text, and corrects the targets of the rest.
+love, "weird" and "overwhelmed" are fear or surprise. In the canonical splits the two labels are about equally
+frequent. The rest of the corpus has all texts of love and surprise, but only samples of joy and fear, so that it
+nearly always labels such a text love or surprise. A small text classifier, fitted on the canonical train split,
+estimates the probabilities of the two emotions and corrects the targets of the rest.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FOLDS = 5
 
 
 class Overlap:
-    """How two overlapping emotions share a text, learned from the canonical train split."""
+    """Probabilities of two overlapping emotions for a text, learned from the canonical train split."""
 
     def __init__(self, canonical: Split) -> None:
         self.canonical = canonical
@@ -55,7 +55,7 @@ class Overlap:
                 self._mix(targets, rows, a, b, share, trust)
 
     def soften_canonical(self, targets: npt.NDArray[np.float32], trust: float) -> None:
-        """The same for the canonical split itself, each text judged by a classifier that did not see it."""
+        """Soften the canonical split's own targets; the classifier of each text was not fitted on it."""
         for a, b, model in self.pairs:
             rows = np.flatnonzero(np.isin(self.canonical.labels, (a, b)))
             share = cross_val_predict(
@@ -76,7 +76,9 @@ class Overlap:
         share: npt.NDArray[np.float64],
         trust: float,
     ) -> None:
-        """Mix the label with the classifier's share if the classifier is in doubt; a clear word keeps its label."""
+        """Mix the label with the classifier's probability where the classifier is in doubt. A clear word keeps its
+        label.
+        """
         doubt = np.clip(1.0 - np.abs(share - 0.5) / 0.4, 0.0, 1.0) ** 0.5
         trusted = 1.0 - doubt * (1.0 - trust)
         total = targets[rows, a] + targets[rows, b]

@@ -2,8 +2,8 @@
 
 Kinds: `.txt` (`text;label` a line, split on the last `;`), `.csv` and `.tsv` (comma, semicolon or tab), `.jsonl`,
 `.json` (an array, columns as pandas writes them, or one object per line), `.parquet`, and `.arrow` as `datasets`
-saves it. Columns are called text and label, in any case. An integer label means nothing without names, which
-`datasets` writes into the metadata of a file as ClassLabel. We never assume an order.
+saves it. Columns are called text and label, in any case. An integer label means nothing without names. `datasets`
+writes names into the metadata of a file as ClassLabel. We never assume an order.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def class_names(features: Any) -> tuple[str, ...] | None:
     if not isinstance(features, Mapping):
         return None
     label = next((value for name, value in features.items() if str(name).strip().lower() == "label"), None)
-    if isinstance(label, Mapping) and isinstance(label.get("class_label"), Mapping):  # as a README has it
+    if isinstance(label, Mapping) and isinstance(label.get("class_label"), Mapping):  # as in a README
         label = label["class_label"]
     names = label.get("names") if isinstance(label, Mapping) else None
     if isinstance(names, Mapping):  # {'0': sadness, ...}
@@ -178,7 +178,7 @@ def _read_json(path: Path) -> LabelledRows:
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from error
     except (ValueError, RecursionError):
-        return _read_jsonl(path)  # as `datasets` writes .json: one object a line
+        return _read_jsonl(path)  # `datasets` writes .json with one object per line
     if isinstance(whole, dict) and isinstance(whole.get("data"), list):
         whole = whole["data"]
     if isinstance(whole, list):
@@ -259,7 +259,8 @@ def _read_arrow(path: Path) -> LabelledRows:
     with _readable(path, "Arrow"), pa.memory_map(str(path)) as source, pa.ipc.open_stream(source) as reader:
         own = check_columns(str(path), reader.schema.names)
         table = reader.read_all().select(list(own))
-        table.validate(full=True)  # places in a damaged file may lie outside of it, and reading them ends the process
+        table.validate(full=True)  # offsets in a damaged file may point outside of it, and reading there would kill
+        # the process
         return _of_table(table, own)
 
 

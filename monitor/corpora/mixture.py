@@ -1,9 +1,10 @@
 """The training texts of the embedded model's adapter: the emotion corpus, and texts of other kinds.
 
-The corpus knows no neutral text, no punctuation, and nearly always says "feel". Three things teach the model the
-rest of the world: more of the corpus at its natural mix of emotions, GoEmotions comments (Demszky et al. 2020) cast
-to the six emotions, neutral ones with a flat target (outlier exposure, Hendrycks et al. 2019), and rewritten corpus
-texts (punctuation, "im" for "i feel", a neutral sentence beside them). An epoch is drawn anew each time.
+The corpus has no neutral text and no punctuation, and nearly always says "feel". Three sources teach the model other
+text. The first is the rest of the corpus, with the natural shares of emotions. The second is GoEmotions comments
+(Demszky et al. 2020): their labels are mapped to the six emotions, and neutral comments get a flat target (outlier
+exposure, Hendrycks et al. 2019). The third is rewritten corpus texts (punctuation, "im" for "i feel", a neutral
+sentence beside them). Each epoch is drawn anew.
 """
 
 from __future__ import annotations
@@ -38,22 +39,23 @@ NEGATED_LEAD_INS = (
     "i am not",
 )
 NEGATION = re.compile(r"\b(?:not|no|never|dont|didnt|cant|wont|isnt|wasnt|without|hardly)\b")
-OPPOSITE = 0.42  # weight of the opposite in a negated text's target, beside 0.12 of every other and 0.10 of fear
+OPPOSITE = 0.42  # weight of the opposite emotion in a negated text's target; every other has 0.12, fear 0.10
 
 
 @dataclass(frozen=True)
 class MixtureSettings:
     """Sizes and shares of one epoch.
 
-    extra: use the rest of the corpus, resampled to the natural mix.
-    trust: how far a label is trusted if its word names two emotions (`label_overlap`); 1: fully.
-    balance: 0 draws the natural mix of emotions, 1 all emotions alike.
-    neutral, emotional: GoEmotions comments an epoch. soften: share of the flat answer in an emotional one's target.
+    extra: use the rest of the corpus, resampled to the natural shares of emotions.
+    trust: trust in a label whose word names two emotions (`label_overlap`); 1: full trust.
+    balance: 0 draws emotions with their natural shares, 1 draws all equally often.
+    neutral, emotional: numbers of GoEmotions comments per epoch. soften: share of the flat answer in the target of an
+    emotional comment.
     punctuate, shorten, surround: share of corpus texts rewritten in each way.
     surround_weight: share of the flat answer for a surrounded text.
     drop: share of corpus texts that lose their lead-in ("i feel").
-    negate: share of those of joy, love or sadness whose lead-in is negated; the target is between the opposite and
-        the flat answer.
+    negate: share of texts of joy, love or sadness whose lead-in is negated; their target is between the opposite
+    emotion and the flat answer.
     """
 
     extra: bool = True
@@ -75,7 +77,7 @@ def without_twins(split: Split, held_out: Iterable[Split | SymptomTexts]) -> tup
     """The rows whose twin key is in none of the held-out splits: one row per text, and no text with two labels.
 
     Returns:
-        The rows that stay, and how many went for each of LEFT_OUT.
+        The rows that stay, and the number of removed rows for each of LEFT_OUT.
     """
     taken = {twin_key(text) for other in held_out for text in other.texts}
     labels: dict[str, set[int]] = {}
@@ -151,7 +153,7 @@ class Mixture:
         return np.concatenate(drawn)
 
     def _rewrite(self, text: str, random: np.random.Generator) -> tuple[str, float]:
-        """Make a text look like one of a real feed; returns it and the share of the uniform answer in its target."""
+        """Rewrite a text to look like a real feed's; returns it and the share of the flat answer in its target."""
         punctuate, shorten, surround = random.random(3)
         if shorten < self.settings.shorten:
             text = LEAD_IN.sub("im", text, count=1)

@@ -37,7 +37,7 @@ GOEMOTIONS = {
 # Labels of texts that show no criterion: neutral, positive, or moved by one event.
 CALM = {"neutral", *GOEMOTIONS["joy"], "love", "caring", "desire", *GOEMOTIONS["surprise"]}
 CALM |= {"anger", "disapproval", "disgust"}
-# What the seven feelings of ISEAR and the eleven of SemEval-2018 say about the six emotions; which of them are calm.
+# The meaning of ISEAR's seven feelings and SemEval-2018's eleven in the six emotions, and the calm ones among them.
 ISEAR = {
     **{name: {name: 1.0} for name in ("joy", "fear", "anger", "sadness")},
     "disgust": {"anger": 1.0},
@@ -58,13 +58,15 @@ EMOTION_OF = {name: emotion for emotion, names in GOEMOTIONS.items() for name in
 
 
 def twin_key(text: str) -> str:
-    """The first 60 letters and digits in lower case, or a text without any as it is; twins share it."""
+    """The first 60 letters and digits of a text in lower case; a text without any stays as it is. Twins share this
+    key.
+    """
     return "".join(filter(str.isalnum, text.casefold()))[:60] or text
 
 
 @dataclass(frozen=True)
 class Comments:
-    """GoEmotions comments: texts, targets (n, 6) and whether each is labelled neutral alone, (n,)."""
+    """GoEmotions comments: texts, targets (n, 6), and whether neutral is a comment's only label, (n,)."""
 
     texts: tuple[str, ...]
     targets: Targets
@@ -77,7 +79,9 @@ class Comments:
         return np.array([CALM.issuperset(names) for names in self.labels], dtype=np.bool_)
 
     def examples(self) -> Examples:
-        """The comments with the targets of both questions: calm ones show no criterion, the others have no target."""
+        """The comments with targets. Calm comments show no criterion; the others have no target for the symptoms
+        question.
+        """
         nothing = np.zeros((len(self.texts), len(ANSWERS)), np.float32)
         ones = np.ones(len(self.texts), np.float32)
         return Examples(self.texts, self.targets, ones, nothing, self.calm.astype(np.float32))
@@ -150,7 +154,7 @@ def read_comments(path: Path, split: str = "train") -> Comments:
 def read_isear(path: Path) -> Examples:
     """ISEAR (Scherer and Wallbott 1994): a Parquet file with columns text and emotion, one of seven feelings.
 
-    Situations of joy or disgust show no criterion; of the others that is not known.
+    Situations of joy or disgust show no criterion; the criteria of the others are unknown.
 
     Raises:
         DataError: the file or a column is missing, or a feeling is unknown.
@@ -162,7 +166,7 @@ def read_isear(path: Path) -> Examples:
 def read_semeval(path: Path, split: str = "train") -> Examples:
     """SemEval-2018 Task 1 E-c: a Parquet file with columns split, text and labels (names joined by commas, or none).
 
-    Tweets with positive labels alone show no criterion; of the others that is not known.
+    Tweets with only positive labels show no criterion; the criteria of the others are unknown.
 
     Raises:
         DataError: the file or a column is missing, or no tweet is of the split.
@@ -181,7 +185,9 @@ def _cast(
     meanings: dict[str, dict[str, float]],
     calm: set[str],
 ) -> Examples:
-    """Emotion targets as the mean of the labels' meanings, flat without one; no criterion where all are calm."""
+    """Emotion targets are the mean of the labels' meanings, flat without labels. A text with only calm labels shows
+    no criterion.
+    """
     unknown = sorted({name for names in labels for name in names} - set(meanings))
     if unknown:
         raise DataError(f"{path}: unknown labels {unknown}; use {', '.join(meanings)}")
@@ -199,9 +205,9 @@ def read_distilled(path: Path, prefix: str = "s_") -> Examples:
     """Texts whose targets for both questions are the answers of teacher models.
 
     Args:
-        path: a Parquet file with columns text, the six emotions, and a column a criterion and for "any", their
-            names behind a prefix; shares of 255.
-        prefix: "s_", or another prefix that is taken where the file has its columns.
+        path: a Parquet file with the column text, one for each of the six emotions, and, with a prefix, one for each
+            criterion and for "any"; values are shares of 255.
+        prefix: "s_", or another prefix, which is used if the file has its columns.
 
     Raises:
         DataError: the file or a column is missing.
@@ -223,14 +229,14 @@ def read_posts(path: Path) -> list[str]:
     """Title and body of each post of a Parquet file, in its order.
 
     Raises:
-        DataError: it cannot be read, or lacks a column.
+        DataError: the file cannot be read, or lacks a column.
     """
     titles, bodies = read_columns(path, title=str, body=str)
     return [f"{title}\n{body}" for title, body in zip(titles, bodies, strict=True)]
 
 
 def read_columns(path: Path, **wanted: type) -> list[list[Any]]:
-    """The values of columns by name, each of the kind wanted."""
+    """The values of columns by name, after a check that each column has the wanted type."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -252,7 +258,8 @@ def read_columns(path: Path, **wanted: type) -> list[list[Any]]:
 
 
 def instruction_pairs(comments: Comments, random: np.random.Generator) -> list[tuple[str, str]]:
-    """(text, " emotion word") pairs for instruction tuning: one label per comment, in 7 of 10 cases one of the six.
+    """(text, " emotion word") pairs for instruction tuning: one label per comment, with 70% probability one of the
+    six.
 
     Half of the neutral comments are left out, so that the word "neutral" does not crowd out the others.
     """

@@ -30,9 +30,10 @@ SPLIT_NAMES = (
     | dict.fromkeys(("test", "testing"), "test")
 )
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
-HALF_PAIR = re.compile("[\ud800-\udfff]")  # of surrogates, which no UTF-8 can hold
+HALF_PAIR = re.compile("[\ud800-\udfff]")  # half of a surrogate pair, which UTF-8 cannot encode
 SHARD = re.compile(r"(?P<split>[a-z]+)(?P<shard>-\d+-of-\d+(-[0-9a-f]+)?)?")
-FEATURES = ("dataset_info.json", "dataset_infos.json", "README.md")  # where `datasets` and the hub name classes
+FEATURES = ("dataset_info.json", "dataset_infos.json", "README.md")  # files in which `datasets` and the hub name
+# classes
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def read_hub(hub_id: str) -> dict[str, Split]:
     Raises:
         DataError: the data set cannot be reached or found, or lacks `text` and `label`.
     """
-    import datasets  # heavy, and not needed for a folder
+    import datasets  # slow to import, and not needed for a folder
 
     try:
         tables = datasets.load_dataset(hub_id)
@@ -214,7 +215,9 @@ def _data_files(folder: Path) -> list[Path]:
 
 
 def _names_in(folder: Path) -> tuple[str, ...] | None:
-    """The names of integer labels beside the files of a folder: labels.txt, or as `datasets` and the hub do."""
+    """The names of integer labels from labels.txt beside the files of a folder, or from a file that `datasets` or the
+    hub writes.
+    """
     listed = folder / "labels.txt"
     if listed.is_file():
         return tuple(line.strip() for line in _text(listed).splitlines() if line.strip())
@@ -244,7 +247,7 @@ def _names_of(path: Path) -> tuple[str, ...] | None:
         for one in (info if isinstance(info, list) else [info])
         if isinstance(one, dict)
     }
-    return next(iter(named)) if len(named) == 1 else None  # configurations that differ name nothing
+    return next(iter(named)) if len(named) == 1 else None  # if configurations differ, none is certain
 
 
 def _text(path: Path) -> str:
@@ -255,7 +258,7 @@ def _text(path: Path) -> str:
 
 
 def _read(path: Path, names: Sequence[str] | None) -> Split:
-    """A file's rows; its own names of integer labels come before those of its folder."""
+    """A file's rows. The file's own names of integer labels have precedence over those of its folder."""
     try:
         opened = read_labelled(path)
         return _checked(str(path), opened.rows, opened.names or names)

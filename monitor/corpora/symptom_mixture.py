@@ -1,7 +1,7 @@
-"""What the symptoms question is trained on beside the emotion corpus: our texts, composites, other sources.
+"""The training texts of the symptoms question beside the emotion corpus: our texts, composites, other sources.
 
-A composite is made of symptom texts and everyday sentences, as a long post is: one telling sentence among others,
-several criteria together, or near misses alone.
+A composite resembles a long post. It consists of symptom texts and everyday sentences: one text that shows a
+criterion among others, several criteria together, or only near misses.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from monitor.labels import ANSWERS, EMOTIONS
 
 MARKS = re.compile(r"[^\w\s]")
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-CALM_ANY = 0.06  # a distilled post with a smaller P(any) lends its sentences as filling
-LARGEST = 0.98  # of a composite's targets
-LONG = 5  # sentences of filling above which one text's target counts a little less
-DOUBT = 0.01  # added to every target where there is filling, which nobody has labelled
+CALM_ANY = 0.06  # the filling is sentences of distilled posts with a smaller P(any)
+LARGEST = 0.98  # largest target of a composite
+LONG = 5  # with more sentences of filling, a text's target is a little lower
+DOUBT = 0.01  # added to every target of a text with filling, because nobody has labelled the filling
 
 
 @dataclass(frozen=True)
 class SymptomSettings:
     """Sizes and shares of one epoch.
 
-    repeats: times that each symptom text is drawn. bare: share of them without punctuation.
+    repeats: number of times each symptom text is drawn. bare: share of these draws without punctuation.
     mild, marked, severe: target of a criterion that a text of this severity shows.
-    composites: number of them. isear, semeval: times that these are drawn.
-    units, posts, topics: texts drawn of the distilled units (one to three sentences), of the distilled posts, and of
-        the topic texts (about depression, their criteria unknown).
+    composites: number of composites. isear, semeval: number of times these corpora are drawn.
+    units, posts, topics: numbers of texts drawn from the distilled units (one to three sentences), from the distilled
+    posts, and from the topic texts (about depression, their criteria unknown).
     topic_share: share of sadness in a topic text's target; the rest is flat.
     """
 

@@ -1,4 +1,4 @@
-"""The symptom corpus: short texts, the criteria that each shows in its writer, and how severely.
+"""The symptom corpus: short texts with the criteria that each shows in its writer, and their severity.
 
 A file holds one JSON object a line, plain or compressed by gzip: `text`, `criteria` (names of CRITERIA, [] for none),
 `severity` (0 to 3, 0 exactly where `criteria` is empty), `kind` (one of KINDS), and optionally `emotion` (one of
@@ -33,7 +33,7 @@ from monitor.labels import CRITERIA, EMOTIONS
 EMBEDDED = "embedded"
 EMBEDDED_FOLDER = ROOT / "monitor" / "assets" / "symptoms"
 SPLITS = ("train", "validation", "test")
-HANDS = {"test": ("o", "p"), "validation": ("d",)}  # of the package's files; train has all others
+HANDS = {"test": ("o", "p"), "validation": ("d",)}  # writers of the package's files; train has all others
 HITS = ("present", "negated_present", "wish_for_help")
 KINDS = (
     *HITS,
@@ -41,10 +41,10 @@ KINDS = (
     *("positive", "neutral"),
 )
 SHARES = (0.45, 0.78, 0.97)  # the target of a criterion that a text shows mildly, markedly, severely
-NAMED = (0.85, 0.80, 0.88, 0.96)  # by severity: share of a text's own emotion in its target; the rest is flat
-LOW = (0.0, 0.50, 0.82, 0.96)  # by severity: share of the emotion that criteria suggest
+NAMED = (0.85, 0.80, 0.88, 0.96)  # by severity: share of a text's labelled emotion in its target; the rest is flat
+LOW = (0.0, 0.50, 0.82, 0.96)  # by severity: share of the emotion that the criteria suggest
 COUNTS = re.compile("(?<=<!-- counts -->\n).*?(?=<!-- end of counts -->)", re.DOTALL)
-HELD_OUT = 10  # a file without splits is validated on every tenth text or so
+HELD_OUT = 10  # a single file holds out about every tenth text for validation
 Row = dict[str, Any]
 
 
@@ -80,7 +80,7 @@ class SymptomTexts:
         return SymptomTexts(texts, self.shown[rows], self.severity[rows], kinds, emotions, hands)
 
     def examples(self, shares: Sequence[float] = SHARES) -> Examples:
-        """The texts with the targets of both questions; that of a shown criterion is `shares[severity - 1]`."""
+        """The texts with targets of both questions. The target of a shown criterion is `shares[severity - 1]`."""
         share = np.array([0.0, *shares], np.float32)[self.severity]
         shown = np.concatenate([self.shown, self.shown.any(axis=1, keepdims=True)], axis=1)
         emotions = [

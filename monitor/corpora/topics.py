@@ -25,13 +25,13 @@ NEGATED = re.compile(
     r"(?:depress|suicid|lonely|hopeless|worthless)"
 )
 SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
-MENTIONS = 3  # a short post with so many is taken whole
-SHORT, READ = 1800, 4000  # characters of a post taken whole, and of one that sentences are taken of
+MENTIONS = 3  # a short post with so many mentions is taken whole
+SHORT, READ = 1800, 4000  # characters: largest post to take whole, and part of a post from which sentences are taken
 UNITS, POSTS = 9000, 3500
 
 
 def read_topics(path: Path) -> list[str]:
-    """Topic texts: the column text of a Parquet file, or what `topic_texts` finds in a folder of files of posts.
+    """Topic texts: the column text of a Parquet file, or the texts that `topic_texts` finds in a folder of posts.
 
     Raises:
         DataError: there is no file, or the column is missing.
@@ -58,7 +58,7 @@ def topic_texts(posts: Iterable[str]) -> list[str]:
         sentences = [part for part in SENTENCE.split(post[:READ]) if part.strip()]
         for place, sentence in enumerate(sentences):
             if TOPIC.search(sentence.lower()) and random.random() < 0.5:
-                before, after = random.integers(3, size=2) == 0  # a third of them with each neighbour
+                before, after = random.integers(3, size=2) == 0  # a neighbour on either side joins a third of them
                 unit = " ".join(sentences[max(0, place - before) : place + 1 + after])
                 if 3 <= len(unit.split()) <= 60 and not NEGATED.search(unit.lower()):
                     units.append(unit)
