@@ -25,13 +25,14 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
 from monitor.database.lake_views import lake_url
+from monitor.database.reader_copies import BACKUP_CONTENTS
 from monitor.errors import ConfigError, StoreError, cannot_write
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.regular_files import require_regular
 from monitor.scratch_folder import scratch_folder
 from monitor.settings import DEFAULT_FILE, load_settings
 
-CONTENTS = "backup.json"
+CONTENTS = BACKUP_CONTENTS
 SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
 KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)  # a database with one of these names would be replaced by another file of
 # the backup

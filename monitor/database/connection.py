@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from monitor.database import doublewrite
 from monitor.database.ctrl_c import ctrl_c_ends_queries
 from monitor.database.lake_views import allow_lake, opened_lake
-from monitor.database.reader_copies import refuse_snapshot
+from monitor.database.reader_copies import refuse_copy
 from monitor.database.remedies import explained
 from monitor.database.schema import check_schema, make_empty, migrate
 from monitor.database.spills import remove_left_spills, spill_folder
@@ -187,7 +187,7 @@ class Database:
         return con
 
     def check_place(self, read_only: bool) -> None:
-        """Refuse a path that cannot be a database, or where there is none (`read_only`) or a snapshot (otherwise)."""
+        """Refuse a path that cannot be a database; for reading, a missing one; for writing, a snapshot or backup."""
         path = self.file
         if "?" in str(path.absolute()):
             raise StoreError(f"{path}: DuckDB ends a name at its question mark; name a file without one")
@@ -204,7 +204,7 @@ class Database:
         if read_only and not path.exists():
             raise StoreError(f"{path}: there is no such database; `risk-monitor score INPUT --db {path}` makes one")
         if not read_only:
-            refuse_snapshot(path)
+            refuse_copy(path)
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:

@@ -15,6 +15,7 @@ from jobs.cli import main
 from jobs.pipeline.score_files import score_files
 from jobs.restore import command as restore_command
 from jobs.restore import restore
+from jobs.who import who
 from monitor.database.connection import Database, companions
 from monitor.database.snapshot import publish
 from monitor.errors import IN_THE_WAY, ConfigError, DataError, StoreError
@@ -62,6 +63,21 @@ def test_a_backup_brings_back_every_row_and_setting_but_no_key(db: Database, tmp
     assert again.counts.n_appended == 0
     with restored.writing() as con, pytest.raises(duckdb.ConstraintException):
         con.execute("INSERT INTO documents FROM documents")
+
+
+@pytest.mark.slow
+def test_nothing_is_written_into_a_backup_so_that_it_can_still_be_restored(db: Database, tmp_path: Path) -> None:
+    made = backup(db, tmp_path / "backups", tmp_path / "risk-monitor.toml")
+    inside = Database(made / "risk.duckdb")
+    with inside.reading() as con:
+        (code,) = con.execute("SELECT min(code) FROM codes").fetchall()[0]
+    for write_there in (
+        lambda: who(inside, code, tmp_path / "risk.duckdb.key", None),  # each use is logged
+        lambda: score_files([tmp_path / "feed.csv"], inside, KeywordScorer, key_file=tmp_path / "risk.duckdb.key"),
+    ):
+        with pytest.raises(StoreError, match="the database of a backup, which `restore` takes only unchanged"):
+            write_there()
+    assert who(restore(made, tmp_path / "new"), code, tmp_path / "risk.duckdb.key", None)[0].code == code
 
 
 @pytest.fixture
