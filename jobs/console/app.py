@@ -22,7 +22,7 @@ from monitor.errors import LET_IN, ConfigError, MonitorError, cannot_write
 USER_ERROR = 2
 GATE_FIRED = 3
 INTERRUPTED = 130
-ONLY_WRITING = (ENOSPC, EDQUOT, EFBIG, EROFS)  # errors that reading cannot have
+ONLY_WRITING = (ENOSPC, EDQUOT, EFBIG, EROFS)  # errors that only writing can have
 COMMANDS = MappingProxyType(
     {
         "demo": "Score the built-in synthetic feed and write its report.",
@@ -116,7 +116,7 @@ def _require_working_folder() -> None:
     """Check that the working folder exists. Without it, paths and libraries fail in many different ways.
 
     Raises:
-        ConfigError: it was removed.
+        ConfigError: the working folder was removed.
     """
     try:
         Path.cwd()

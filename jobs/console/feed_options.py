@@ -1,4 +1,4 @@
-"""Options that say how the files of a feed are read; the same words as in a table [[feeds]] of the settings."""
+"""Options for reading the files of a feed. Their names are those of a table [[feeds]] in the settings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ANNOTATIONS: dict[str, Any] = {
 
 
 def with_feed_options(command: Callable[..., None]) -> Callable[..., None]:
-    """A command whose `**options` are, for typer and its help, the options of a feed."""
+    """Give a command the options of a feed: typer and its help show them in place of `**options`."""
     signature = inspect.signature(command, eval_str=True)
     own = [parameter for parameter in signature.parameters.values() if parameter.kind != parameter.VAR_KEYWORD]
     feed = [
@@ -59,7 +59,7 @@ def with_feed_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def feed_from_options(**options: Any) -> Feed | None:
-    """The feed of these options, by the names of Feed's fields; None if none is given.
+    """The feed that these options give, named as the fields of Feed; None without options.
 
     Raises:
         ConfigError: a value is wrong.

@@ -1,6 +1,6 @@
 """Infinite dates and times of a query's result.
 
-Python has none, so DuckDB's client gives the last day of the year 9999 in their place.
+Python has no infinite times, so DuckDB's client returns the last day of the year 9999 instead.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Any
 
 import duckdb
 
-INFINITY = "infinity"  # as DuckDB writes and reads it
+INFINITY = "infinity"  # DuckDB's own word, which it also reads
 
 
 class Result:
     """An open result, in whose rows infinite dates and times are the texts `infinity` and `-infinity`.
 
-    Those inside of lists and structs stay as DuckDB's client gives them.
+    Infinite times inside lists and structs stay as DuckDB's client returns them.
 
     Attributes:
         names: of the columns.
-        opened: the result as DuckDB gives it. Columns may follow that say whether a value is infinite.
+        opened: DuckDB's result. It may have further columns that say whether a value is infinite.
 
     Args:
         con: the connection.
@@ -60,7 +60,9 @@ def _name(value: dt.date) -> str:
 
 
 def _columns(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> list[tuple[str, str]]:
-    """Names and types of a query's columns; none of a statement that no other can contain, or of a faulty one."""
+    """Names and types of a query's columns. Empty for a faulty statement, and for one that cannot be part of
+    another.
+    """
     if statement.type.name != "SELECT":
         return []
     try:
@@ -70,7 +72,7 @@ def _columns(con: duckdb.DuckDBPyConnection, statement: duckdb.Statement) -> lis
 
 
 def _flagged(sql: str, n: int, places: Sequence[int]) -> str:
-    """A query with a column more for each of these places: whether the value there is infinite."""
+    """A query with an additional column for each of these positions: whether the value there is infinite."""
     names = ", ".join(f"c{place}" for place in range(n))
     flags = ", ".join(f"isinf(c{place})" for place in places)
     return f"SELECT *, {flags} FROM ({_without_semicolon(sql)}\n) AS rows({names})"

@@ -32,7 +32,8 @@ class Stopped(Exception):  # noqa: N818  (it is no error)
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Inside the block SIGTERM and the first Ctrl-C do not end the process; the next `raise_if_stopped` raises.
+    """A block in which SIGTERM and the first Ctrl-C do not end the process; the next `raise_if_stopped` raises
+    instead.
 
     An inner block changes nothing. A block in another thread changes nothing either, because Python receives no
     signals there. A signal that is ignored stays ignored.
@@ -51,10 +52,10 @@ def stoppable() -> Iterator[None]:
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Inside the block, within `stoppable`, a signal ends the process: there is no chunk to finish yet.
+    """A block within `stoppable` in which a signal ends the process, because there is no chunk to finish yet.
 
-    A model's files may make a library compute for ever, and then no Python handler runs. So SIGTERM has its default
-    effect, and Ctrl-C raises KeyboardInterrupt.
+    SIGTERM has its default effect, and Ctrl-C raises KeyboardInterrupt. No other handler would run if a model's files
+    made a library compute for ever.
 
     Raises:
         Stopped: a signal came before the block.
@@ -82,7 +83,7 @@ def _handled(handlers: Mapping[int, Any]) -> Iterator[None]:
 
 
 def raise_if_stopped() -> None:
-    """Raise Stopped after SIGTERM or Ctrl-C; called where everything done so far is committed."""
+    """Raise Stopped after SIGTERM or Ctrl-C. Call it only where everything done so far is committed."""
     if _requested_signal:
         raise Stopped(_requested_signal)
 

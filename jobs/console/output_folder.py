@@ -1,4 +1,4 @@
-"""Output folders: made and checked before hours of work depend on them."""
+"""Output folders: make and check them before hours of work depend on them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def claim_folder(out: Path, option: str = "--out") -> None:
     """Make the folder that an option names, if it does not exist.
 
     Raises:
-        ConfigError: it cannot be made or written to. StoreError: the disk is full.
+        ConfigError: the folder cannot be made or written to. StoreError: the disk is full.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -35,8 +35,8 @@ def claim_files(out: Path, kind: str, names: Sequence[str], marks: Sequence[str]
 
     Args:
         out: the folder.
-        kind: of the files, as `OutputFiles` takes it.
-        names: of the files.
+        kind: kind of the files, as `OutputFiles` takes it.
+        names: names of the files.
         marks: text in the first file by which a version without lists is recognised.
 
     Raises:
@@ -62,10 +62,10 @@ def _earlier_files(out: Path, names: Sequence[str], marks: Sequence[str]) -> Ite
 
 
 def claim_model_folder(out: Path) -> None:
-    """The same for a folder that will hold a model; no model in it is overwritten.
+    """Make and check the folder for a new model. No model in it is overwritten.
 
     Raises:
-        ConfigError: it cannot be made or written to, or holds a part of a model or of a training.
+        ConfigError: the folder cannot be made or written to, or holds a part of a model or of a training run.
     """
     parts = [name for name in MODEL_PARTS if (out / name).exists()]
     if parts:

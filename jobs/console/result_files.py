@@ -25,13 +25,14 @@ from jobs.console.infinite_times import Result
 from jobs.console.progress import print_warning, without_control_characters
 from monitor.errors import ConfigError, DataError, cannot_write
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # wide ones, too
+# The last four are their full-width forms.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """A spreadsheet runs a cell that begins so; OWASP, "CSV Injection"."""
 INNER_FORMULA = re.compile('([;\t\r\n|][ "]*)([=+\\-@\uff1d\uff0b\uff0d\uff20])')
 """What such a cell would be to a spreadsheet that splits lines at semicolons, tabs or bars, or inside quotes."""
 EXCEL_ROWS = 1_048_575  # below the line of names
 EXCEL_CHARACTERS = 32_767
-PART_ROWS = 10_000  # that are in memory at once
+PART_ROWS = 10_000  # rows in memory at once
 ENDINGS = (".parquet", ".csv", ".xlsx")
 Row = tuple[Any, ...]
 
@@ -45,7 +46,7 @@ class Format(StrEnum):
 
 
 def safe_cell(value: object) -> object:
-    """A text that a spreadsheet would run as a formula, with an apostrophe before it; other values as they are.
+    """A value that is safe in a spreadsheet: an apostrophe is put before a text that would run as a formula.
 
     Each part of a text after a semicolon, tab, bar or line break is treated in the same way, because a spreadsheet
     may split the text there.
@@ -90,7 +91,7 @@ def check_file(file: Path) -> None:
     """Check the name of a result file before the query runs.
 
     Raises:
-        ConfigError: its ending is none of ENDINGS, or its folder is missing.
+        ConfigError: the name's ending is not one of ENDINGS, or the folder is missing.
     """
     if file.suffix.lower() not in ENDINGS:
         raise ConfigError(f"--out {file}: give it a name that ends in {', '.join(ENDINGS)}")
@@ -99,13 +100,16 @@ def check_file(file: Path) -> None:
 
 
 def write_file(names: list[str], result: Result, file: Path, *, safe_csv: bool = True) -> int:
-    """Write an open result as the file's ending says, some rows at a time and visible in one step; returns its rows.
+    """Write an open result in the format of the file's ending, some rows at a time. Returns the number of rows.
+
+    The file appears in one step, when it is complete.
 
     Raises:
         DataError: the result does not fit into Excel, or a type has no place in Parquet. ConfigError: the file cannot
         be written.
     """
-    unfinished = file.with_name(f".query-{os.getpid()}.new")  # short: the file's own name may be as long as names get
+    # Short, because the file's own name may have the largest allowed length.
+    unfinished = file.with_name(f".query-{os.getpid()}.new")
     parts = iter(lambda: result.fetchmany(PART_ROWS), [])
     try:
         if file.suffix.lower() == ".parquet":
@@ -127,7 +131,8 @@ def write_file(names: list[str], result: Result, file: Path, *, safe_csv: bool =
 def _write_parquet(names: list[str], result: duckdb.DuckDBPyConnection, unfinished: Path, file: Path) -> int:
     n = 0
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of a copy; con.sql makes none, but takes no checked statement
+        # A warning of a copy; con.sql makes none, but does not take a checked statement.
+        warnings.simplefilter("ignore", UserWarning)
         reader = result.to_arrow_reader(PART_ROWS)
     schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
     try:
@@ -182,7 +187,7 @@ def _write_sheet(book: Any, parts: Iterable[list[Row]]) -> tuple[int, int, int]:
 
 
 def _is_exact(value: object) -> bool:
-    """Whether an Excel cell can hold this as a number; it keeps 16 digits, and whole numbers up to 2^53."""
+    """Whether an Excel cell can hold this value as a number. A cell keeps 16 digits, and whole numbers up to 2^53."""
     if isinstance(value, float):
         return math.isfinite(value)
     if not isinstance(value, int | Decimal) or not math.isfinite(value) or abs(value) > 2**53:

@@ -15,11 +15,11 @@ from monitor.errors import ConfigError, DataError
 
 LAKE_STATEMENTS = {"SELECT", "EXPLAIN"}
 READ_STATEMENTS = {"SELECT", "EXPLAIN", "PRAGMA", "CALL", "MULTI"}  # MULTI is a PIVOT
-ALONE = {"SELECT", "MULTI"}  # what EXPLAIN may hold
+ALONE = {"SELECT", "MULTI"}  # statements that EXPLAIN may contain
 CALLED = re.compile(r"\s*CALL\s+\"?(pragma_|duckdb_)\w+", re.IGNORECASE)
 PREFIX = re.compile(r"(\s|--[^\n]*\n|/\*.*?\*/)*EXPLAIN\s+(ANALYZE\s+)?(\([^)]*\)\s*)?", re.IGNORECASE | re.DOTALL)
 USE = "use SELECT, FROM, DESCRIBE, SHOW or SUMMARIZE"
-TIME_S = 240.0  # less than a run waits for readers, so that no query costs a night
+TIME_S = 240.0  # less than a run waits for readers, so that no query makes a night fail
 MOST_TIME_S = 7 * 86_400.0
 MEMORY_BYTES = 4 * 2**30
 SPILL_BYTES = 16 * 2**30
@@ -37,7 +37,7 @@ def check_statement(con: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Statemen
     if len(statements) > 1:
         raise DataError(f"{len(statements)} statements; run one at a time")
     kind = statements[0].type.name
-    # A lake's folders are open to DuckDB, and so to what its other statements may write.
+    # DuckDB may access a lake's folders, so other statements could write there.
     if kind not in (LAKE_STATEMENTS if lake_url(con) else READ_STATEMENTS):
         raise DataError(f"{kind} does not only read, and query changes nothing; {USE}")
     if word := _writing_word(sql):
@@ -62,7 +62,7 @@ def _check_explained(con: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def _writing_word(sql: str) -> str | None:
-    """The first word by which a query could write: COPY, or a function that runs SQL from a string.
+    """The first word with which a query could write: COPY, or a function that runs SQL from a string.
 
     A COPY inside a query could replace the database and its log. `copy` in quotes, in a string or in a comment is
     harmless.
@@ -80,7 +80,7 @@ def _writing_word(sql: str) -> str | None:
 
 @contextmanager
 def limits(con: duckdb.DuckDBPyConnection, time_s: float) -> Iterator[None]:
-    """Limits on the memory, the spilled bytes and the time of what a connection runs inside the block.
+    """Limit memory, spilled bytes and time of a connection's statements inside the block.
 
     Raises:
         DataError: time or memory was exceeded. ConfigError: a timer cannot take this time.

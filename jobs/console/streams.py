@@ -45,10 +45,10 @@ class _Leavable:
 
 
 def prepare() -> None:
-    """Prepare this process: letters that the terminal lacks are printed as escapes, and a home folder is set.
+    """Prepare this process: print letters that the terminal lacks as escapes, and set a home folder.
 
-    Libraries look for the home folder when they are imported, and fail for a user without HOME and passwd entry, as
-    in a container.
+    Libraries look for the home folder when they are imported. They fail for a user without HOME and passwd entry,
+    which is common in containers.
     """
     try:
         Path.home()

@@ -17,7 +17,7 @@ EVALUATED = "The LoRA adapter that was evaluated"
 
 
 def copy_adapter(models: Sequence[str], out: Path) -> None:
-    """Copy the first adapter into out/lora_emotion_final, a model folder that refers to its base where it is.
+    """Copy the first adapter into out/lora_emotion_final, a model folder that refers to the base at its present path.
 
     The copy replaces that of an earlier evaluation. A folder that no evaluation wrote is left alone.
     """

@@ -1,4 +1,4 @@
-"""Simulate people with a number beside their texts, and print how much sooner fusion raises its alerts."""
+"""Simulate people with texts and a daily number, and print how much sooner the rule fusion raises its alerts."""
 
 from __future__ import annotations
 

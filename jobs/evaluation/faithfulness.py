@@ -1,4 +1,4 @@
-"""Measure how faithful the words of explanations are, beside random words, attention, and gradient x input."""
+"""Measure the faithfulness of explanations' words, and of random words, attention, and gradient x input."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monitor.explanation.occlusion import Answerer, find_passages, weigh_words
 from monitor.explanation.words import Span, word_spans
 
 POSTS = 500
-LEAST_WORDS = 200  # of a long post
+LEAST_WORDS = 200  # words of a long post
 GROUP = 50  # texts that are explained and measured together
 OURS = "ours"
 METHODS = (OURS, "random", "attention", "gradient")
@@ -29,11 +29,11 @@ Floats = npt.NDArray[np.float64]
 def measure_words(
     engine: Engine, model: Any, texts: Sequence[str], posts: Sequence[str], resamples: int, seed: int
 ) -> list[Json]:
-    """The faithfulness of a model's words on the texts and on the long posts that it answers with high risk.
+    """The faithfulness of a model's words, on those texts and long posts that it answers with high risk.
 
     Every second post is taken, in random order, until POSTS of them have a passage with a high-risk answer. The
-    method was chosen on the other posts and on validation texts. A passage is the part of a text that the explanation
-    weighs.
+    method was chosen on the other posts and on validation texts. A passage is the part of a text whose words the
+    explanation weighs.
 
     Args:
         engine: makes the scorer.
@@ -41,7 +41,7 @@ def measure_words(
         texts: the test split.
         posts: any posts; posts of fewer than LEAST_WORDS words are skipped.
         resamples: bootstrap draws over texts.
-        seed: of the draws, the order of the posts, and the random words.
+        seed: seed of the draws, of the order of the posts, and of the random words.
     """
     from monitor.scoring.saliency import SaliencyReader
 
@@ -76,7 +76,9 @@ def _passages(scorer: Answerer, posts: Sequence[str], seed: int) -> list[str]:
 
 
 def _measured(scorer: Answerer, reader: Any, texts: Sequence[str], resamples: int, seed: int) -> Json:
-    """Each measure of each method, with intervals, and how ours compares with random words and with the gradient."""
+    """Each measure of each method with its interval, and the differences between our words and random ones or the
+    gradient's.
+    """
     rng = np.random.default_rng(seed)
     values: dict[str, list[Floats]] = {method: [] for method in METHODS}
     words = [word_spans(text, 0, len(text)) for text in texts]

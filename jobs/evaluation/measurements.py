@@ -41,8 +41,8 @@ Json = dict[str, Any]
 class Measured:
     """One method's result and its measurements by split.
 
-    answers: the only draw, or the draw with the median macro-F1 (or median accuracy if macro-F1 is undefined). Charts
-    and McNemar's test use it. None if the method has no answers.
+    answers: the answers that charts and McNemar's test use. They are those of the only draw, or of the draw with the
+    median macro-F1 (median accuracy if macro-F1 is undefined). None if the method has no answers.
     """
 
     result: MethodResult
@@ -93,8 +93,8 @@ class Measured:
 class Evaluator:
     """Measures every method of one evaluation on the same test texts.
 
-    rows: mask over the n test texts by split name, shape (n,). undecided: mask of the texts that a word of two
-    emotions decides, shape (n,); None without a train split.
+    rows: by name of a split, a mask over the n test texts, shape (n,). undecided: mask of the texts that only a word
+    of two emotions decides, shape (n,); None without a train split.
     """
 
     test: Split
@@ -111,7 +111,7 @@ class Evaluator:
         model_id: str | None,
         progress: Callable[[int], None] = lambda _: None,
     ) -> Measured:
-        """Measure one method; several draws give their mean and spread."""
+        """Measure one method. Several draws are averaged, and their spread is kept."""
         if not result.draws:
             return Measured(result, model, model_id)
         measured = []
@@ -177,7 +177,7 @@ class Evaluator:
 def new_evaluator(splits: Mapping[str, Split], risk_map: RiskMap, resamples: int, seed: int) -> Evaluator:
     """The evaluator of a data set.
 
-    It measures the whole test split, and the test split without repeats and without texts of other splits.
+    It measures the whole test split, and the same split without repeats and without texts of other splits.
     """
     deduplicated = unseen(splits["test"], [split for name, split in splits.items() if name != "test"])
     rows = {TEST: np.ones_like(deduplicated), DEDUPLICATED: deduplicated}
@@ -207,7 +207,9 @@ def describe(splits: Mapping[str, Split], evaluator: Evaluator) -> Json:
 
 
 def best_variants(methods: Iterable[Measured]) -> list[Measured]:
-    """The best variant on test of each family and model; zero-shot and few-shot gain from having more variants."""
+    """The variant with the best test result of each family and model. This choice favours zero-shot and few-shot,
+    which have more variants.
+    """
     best: dict[tuple[str | None, str], tuple[float, Measured]] = {}
     for method in methods:
         family = next((name for name in FAMILIES if method.result.key.startswith(name)), None)
@@ -251,7 +253,7 @@ def main_method(methods: Iterable[Measured]) -> Measured | None:
 def analyse(method: Measured, evaluator: Evaluator, show_texts: bool) -> Json:
     """Errors of a method: its weakest segments, commonest confusions and most confident mistakes.
 
-    Mistakes are given by their row in the split, and quoted only with show_texts.
+    A mistake is named by its row in the split, and quoted only with show_texts.
     """
     answers, labels, texts = method.answers, evaluator.test.labels, evaluator.test.texts
     assert answers is not None

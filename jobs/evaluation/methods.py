@@ -1,4 +1,4 @@
-"""The methods of one model: fine-tuned, and its base zero-shot, few-shot and by generated text."""
+"""The methods of one model: fine-tuned, and with its base zero-shot, few-shot and by generated text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 METHODS = ("zero_shot", "few_shot", "fine_tuned", "generate")
 SHOTS = (1, 2, 4)
 NO_TRAIN = "the data has no train split"
-SLACK = 8  # tokens that tokenisation may add where examples meet in the prompt
+SLACK = 8  # tokens that tokenisation may add at the borders of examples in the prompt
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class MethodResult:
         draws: one set of answers, or one for each draw of few-shot examples.
         about: for each draw its seed, the tokens of its prompt and the number of replaced examples.
         texts_per_second: speed of scoring, including the prompt's prefix.
-        peak_bytes: peak memory; peak_where names the memory (see `peak_memory`).
+        peak_bytes: peak memory. peak_where: the memory that it is measured in (see `peak_memory`).
         truncated: number of texts cut to the model's limit; None if the method does not score.
         reason: why there are no answers; None if there are.
     """
@@ -124,7 +124,7 @@ def _score(
 ) -> list[MethodResult]:
     """The result of one method, with one draw per model.
 
-    With `calibrate` also a result calibrated by content-free texts.
+    With `calibrate`, also a result that is calibrated by content-free texts.
     """
     plain, calibrated, started = [], [], time.monotonic()
     with (

@@ -13,7 +13,9 @@ Json = dict[str, Any]
 
 
 def model_provenance(model: Any) -> Json:
-    """The id of a model, and what decides its answers: base, adapter, quantisation, calibration, prompt, risk map."""
+    """The id of a model, and the parts that decide its answers: base, adapter, quantisation, calibration, prompt,
+    risk map.
+    """
     names = (
         "name",
         "model_id",

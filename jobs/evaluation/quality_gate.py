@@ -10,7 +10,7 @@ from monitor.errors import ConfigError
 from monitor.evaluation.metrics import CLASS_RATES, RATES, SOFT
 from monitor.labels import EMOTIONS, RISKS
 
-LARGEST = {"brier": 2.0, "log_loss": math.inf}  # 1 for every other metric; the least is 0 for all
+LARGEST = {"brier": 2.0, "log_loss": math.inf}  # largest value; 1 for every other metric; the smallest is 0 for all
 LOWER_IS_BETTER = ("ece", "brier", "log_loss")
 NAMES = tuple(
     f"{prefix}{name}"

@@ -45,7 +45,7 @@ MOST_DAYS = 3_660
 LABEL, CONTROL = "label", "other label"
 LABELS = ("0", "1")
 NO_LIST: npt.NDArray[np.uint64] = np.empty(0, np.uint64)
-FIRST_TIME = dt.datetime(2000, 1, 1)  # of texts without a time; only their order counts
+FIRST_TIME = dt.datetime(2000, 1, 1)  # time of the first text if texts have no times; only their order counts
 
 
 def claim_replay(out: Path) -> OutputFiles:
@@ -72,13 +72,13 @@ def run_replay(
 
     Args:
         background: texts of people, in the columns of any input.
-        low: pools of texts of low periods; the texts labelled 0 of a file with labels become a control pool.
+        low: pools of texts from low periods. If a file has labels, its texts labelled 0 become a control pool.
         control: other pools of the same sources.
         design: what to replay.
         rules: of the alerts.
         load: opens the model.
         out: a folder that exists.
-        trained: the model's training list; texts of pools that are in it are left out.
+        trained: the model's training list; its texts are left out of pools.
 
     Raises:
         DataError: a file cannot be read, or nobody in the background can be replayed. ConfigError: two pools have one
@@ -122,7 +122,7 @@ def _untrained(name: str, rows: pl.DataFrame, trained: npt.NDArray[np.uint64]) -
 
 
 def scored_database(feed: Path, out: Path, kind: str) -> Database:
-    """The database in `out` for the scores of these texts alone: its name has a hash of their files.
+    """The database in `out` for the scores of only these texts; its name contains a hash of their files.
 
     Two feeds in one database would be measured as one.
 
@@ -150,8 +150,8 @@ def note_kept_databases(out: Path) -> None:
 def read_pool(path: Path, *, is_low: bool) -> Iterator[tuple[str, bool, pl.DataFrame]]:
     """The pools of a file: name, whether it is low, and rows with subject_id, posted_at and text as strings.
 
-    A file needs the column text alone. With a column label of 0 and 1 the texts of a low pool labelled 0 become its
-    control pool.
+    A file needs only the column text. If it has a column label (0 or 1), the texts of a low pool with label 0 become
+    its control pool.
 
     Raises:
         DataError: the file cannot be read, has no column text, or a label is neither 0 nor 1.
@@ -181,7 +181,9 @@ def read_pool(path: Path, *, is_low: bool) -> Iterator[tuple[str, bool, pl.DataF
 
 
 def _as_strings(times: pl.Series) -> pl.Series:
-    """Times as strings; one outside of the calendar (DuckDB's infinity), which polars cannot print, is null."""
+    """Times as strings. A time outside of the calendar (DuckDB's infinity), which polars cannot print, becomes
+    null.
+    """
     if isinstance(times.dtype, pl.Datetime) and times.dtype.time_zone:
         times = times.dt.convert_time_zone("UTC")
     return (parse_times(times) if times.dtype in (pl.Date, pl.Datetime) else times).cast(pl.String)
@@ -231,7 +233,7 @@ def read_design(
     *,
     in_order: bool,
 ) -> Design:
-    """The design that options of the command line give.
+    """The design from the options of the command line.
 
     Raises:
         ConfigError: a value is out of its range; the message names the option.
@@ -262,7 +264,7 @@ def _numbers(option: str, given: str, most: float) -> tuple[float, ...]:
 
 
 def print_replay(results: Json) -> None:
-    """Print the tables of the page."""
+    """Print the tables of the page as text."""
     console = Console()
     for table in replay_page.tables(results):
         console.print(as_text(table), highlight=False, markup=False, soft_wrap=True)

@@ -46,7 +46,7 @@ def _rows(methods: list[dict[str, Any]], model_id: str) -> Iterator[tuple[Any, .
 
 
 def _word_rows(sets: list[dict[str, Any]]) -> Iterator[tuple[Any, ...]]:
-    """Comprehensiveness and the rest of each kind of words, with the name of the texts in front."""
+    """Rows of the faithfulness of each kind of words; the name of the texts comes first."""
     for texts in sets:
         for method, metrics in texts["methods"].items():
             for name, metric in metrics.items():

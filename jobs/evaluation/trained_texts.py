@@ -1,4 +1,4 @@
-"""The texts that a model was trained on, as far as its folder lists them. Measurements leave these texts out."""
+"""The texts that a model was trained on, if its folder lists them. Measurements leave these texts out."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 
 def training_hashes(model: str) -> npt.NDArray[np.uint64]:
-    """The training list of a model, by name, folder or hub id; empty where it has none; (n,).
+    """The training list of a model, given by name, folder or hub id; empty without a list; (n,).
 
     Raises:
         ModelError: there is no such model, or its list is damaged.

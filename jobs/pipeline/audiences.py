@@ -1,4 +1,4 @@
-"""The reports that the settings name: the one in `out`, and one for each [[reports]]."""
+"""The reports that the settings name: the report in `out`, and one for each [[reports]]."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Planned(NamedTuple):
 
 
 def planned_reports(settings: Settings) -> list[Planned]:
-    """Every report of a night, that in `out` first; a [[reports]] whose folder is `out` takes its place.
+    """Every report of a night. The report in `out` comes first; a [[reports]] with this folder replaces it.
 
     Raises:
         ConfigError: two reports have one folder, one is inbox or snapshot, a roster is missing, or a value is wrong.
@@ -56,7 +56,8 @@ def planned_reports(settings: Settings) -> list[Planned]:
 def names_of(
     db: Database, roster: Path | None, key_file: Path | None, rules: IdRules | None = None
 ) -> Mapping[str, str]:
-    """subject_id -> name by a roster; empty without a roster. The use is written to the access log first.
+    """subject_id -> name from a roster; empty without a roster. Before it is read, its use is written to the access
+    log.
 
     Args:
         db: the database.
@@ -90,7 +91,7 @@ def _planned(report: Report, settings: Settings) -> Planned:
 
 
 def _options(settings: Settings, report: Report) -> Options:
-    """The options of a report: limits of the settings, and its own choices."""
+    """The options of a report: the limits from the settings, and the report's own choices."""
     return Options(
         **settings.model_dump(include=REPORT_SETTINGS),
         days=report.days,

@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Event
 from types import TracebackType
 
-GRACE_S = 1.0  # how long a commit may still wait for the database after a second Ctrl-C
+GRACE_S = 1.0  # seconds that a commit may still wait for the database after Ctrl-C
 
 
 class Background:
@@ -56,7 +56,7 @@ class Background:
     def _stop(self) -> None:
         timeout_s: float | None = GRACE_S
         while not all(task.done() for task in self._tasks):
-            with suppress(KeyboardInterrupt):  # another Ctrl-C ends the grace
+            with suppress(KeyboardInterrupt):  # a second Ctrl-C ends the grace
                 wait(self._tasks, timeout_s)
             self.stop.set()
             timeout_s = None

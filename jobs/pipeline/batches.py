@@ -20,9 +20,9 @@ from monitor.intake import documents
 from monitor.intake.row_rules import OnChange
 from monitor.privacy.codes import give_codes
 
-COMMIT_ROWS = 100_000  # with half as many, a million rows take half as long again
+COMMIT_ROWS = 100_000  # with half as many, reading a million rows takes 1.5 times as long
 COMMIT_BYTES = 64 * 2**20
-COMMIT_FILES = 200  # one statement of a millisecond each
+COMMIT_FILES = 200  # each file costs one statement of a millisecond
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Batch:
 
     Attributes:
         chunks: rows; no two chunks share a doc_id.
-        files: each file that was read, to its end or to its damage.
+        files: each file that was read, to its end or up to its damage.
         refused: each file that cannot be read, with the reason and its single reject.
         n_rows: rows of the chunks.
         n_bytes: memory of the chunks.
@@ -84,7 +84,8 @@ class BatchWriter:
     def add(self, chunk: documents.Chunk) -> None:
         """Add rows of a file."""
         if not self._batch.doc_ids.isdisjoint(chunk.documents["doc_id"]):
-            self.commit()  # of two documents with one id the first must be in the database before the second
+            # The first of two documents with one id must be in the database before the second is compared with it.
+            self.commit()
         self._batch.add(chunk)
         self._commit_if_full()
 
@@ -94,7 +95,9 @@ class BatchWriter:
         self._commit_if_full()
 
     def refuse(self, path: Path, reason: str, sha256: str | None) -> None:
-        """Add one reject for a file that cannot be read (SHA-256 None: unknown), as long as its content stays."""
+        """Add the reject of a file that cannot be read. The same content gives the same reject; sha256 None: unknown
+        content.
+        """
         self._batch.refused.append((path, reason, documents.file_reject(path, reason, sha256)))
         self._commit_if_full()
 
@@ -113,8 +116,8 @@ class BatchWriter:
 def batch_writer(commit: Commit, counts: RunCounts) -> Iterator[BatchWriter]:
     """A BatchWriter for the length of a block; at the end its rows are committed.
 
-    That also holds after an error in the block (a file cannot be read, the run was asked to stop), but not after
-    Ctrl-C.
+    They are also committed after an error in the block (a file cannot be read, the run was asked to stop), but not
+    after Ctrl-C.
     """
     with Background() as background:
         writer = BatchWriter(commit, counts, background)
@@ -237,7 +240,7 @@ def _append_measures(
 ) -> tuple[list[documents.Chunk], int]:
     """Append the chunks' measures; returns the chunks without contradictions, and the number written.
 
-    Rows of a file that was read before add missing numbers, and replace none.
+    Rows of a file that was read before add missing numbers, but replace no number.
     """
     frames = [
         chunk.measures.with_columns(

@@ -18,17 +18,17 @@ from monitor.explanation.occlusion import PAIRS, Answerer, explain
 from monitor.windows import window_queries
 
 SHARE = 0.04  # of the tokens that the run has scored
-LEAST_TOKENS = 60_000  # in any case: four seconds of the built-in model on one core
-PIECE = 200  # most tokens of the passage that is weighed
+LEAST_TOKENS = 60_000  # may always be used: four seconds of the built-in model on one core
+PIECE = 200  # largest number of tokens of the passage whose words get weights
 
 
 def explain_alerts(db: Database, scorer: Scorer, run_id: str, rules: AlertRules) -> int:
     """Store the weights of the words of texts behind open alerts; returns the number of texts.
 
-    The cost of a text is its tokens once per pair of halves, once for its single words, and twice for its sentences.
-    Each half and each word also costs the tokens of the model's question. Texts of crisis alerts come first, then
-    those of the newest alerts. Texts beyond SHARE of the run's tokens are left for the next run. Without log-odds
-    from the scorer nothing is explained.
+    A text's tokens are computed once per pair of halves, once for its single words, and twice for its sentences. For
+    each half and each word, the tokens of the model's question are computed as well. Texts of crisis alerts come
+    first, then those of the newest alerts. Texts beyond SHARE of the run's tokens are left for the next run. Without
+    log-odds from the scorer nothing is explained.
     """
     if not isinstance(scorer, Answerer):
         return 0
@@ -53,7 +53,9 @@ def explain_alerts(db: Database, scorer: Scorer, run_id: str, rules: AlertRules)
 
 
 def _doc_ids(con: duckdb.DuckDBPyConnection, model_id: str, today: dt.date, rules: AlertRules) -> pl.Series:
-    """The texts that a report quotes, those of crisis alerts first: on the cards of people, and behind each alert."""
+    """The texts that a report quotes on the cards of people and behind each alert; texts of crisis alerts come
+    first.
+    """
     evidence = window_queries.run(con, "alert_evidence", model_id=model_id, as_of=today, top=TEXTS_PER_ALERT)
     alerts = window_queries.run(con, "alerts", model_id=model_id, as_of=today).filter("is_open")
     alerts = alerts.sort(pl.col("rule") != "crisis", maintain_order=True)

@@ -23,7 +23,7 @@ def list_inbox(inbox: Path) -> list[Path]:
     """The entries of an inbox, sorted.
 
     Raises:
-        DataError: the inbox is not a folder, or this user may not list it, or not open what it lists.
+        DataError: the inbox is not a folder, or this user may not list it or open its files.
     """
     try:
         entries = sorted(inbox.iterdir())
@@ -32,7 +32,8 @@ def list_inbox(inbox: Path) -> list[Path]:
             f"{inbox}: cannot read the inbox ({error.strerror}); make this folder and let this user read it, or name "
             "another in the settings"
         ) from error
-    if not os.access(inbox, os.X_OK):  # a folder of mode 444 gives names, and every file in it seems to be missing
+    # A folder of mode 444 lists its names, but every file in it seems to be missing.
+    if not os.access(inbox, os.X_OK):
         raise DataError(
             f"{inbox}: this user may list the inbox, but not enter it; let the user in there (chmod u+x, or g+x for "
             "a group), or name another in the settings"
@@ -49,13 +50,15 @@ def inbox_state(inbox: Path, feeds: Sequence[Feed] = ()) -> dict[Path, tuple[int
     paths = set(list_inbox(inbox))
     try:
         paths.update(path for feed in feeds for path in feed_files(feed, inbox))
-    except OSError as error:  # a folder went away meanwhile
+    except OSError as error:  # a folder was removed meanwhile
         raise DataError(f"{inbox}: cannot read its subfolders ({error.strerror}); make them readable") from error
     return {path: size_and_mtime(path) for path in sorted(paths)}
 
 
 def own_entries(entries: Iterable[Path], inbox: Path) -> list[Path]:
-    """Entries of an inbox without links out of it, pipes and devices; a printed line names each of these."""
+    """The entries of an inbox that are safe to read. Links out of it, pipes and devices are left out, each with a
+    printed line.
+    """
     own = []
     for path in entries:
         reason = None if path.name.startswith(".") else reason_to_refuse(path, inbox)
@@ -72,8 +75,8 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     A file is still being written if its name ends so (UNFINISHED), or if it changed within the last settle_s seconds
     and changes again within the next settle_s seconds. It is left for the next run, and a line says so. A line also
     names files of other types, broken links, and subfolders with files that no feed names. Hidden files are skipped
-    silently. A subfolder that a feed names, and that this user may not look into, stands among the files,
-    so that the run refuses it as a file that cannot be read.
+    silently. A subfolder that a feed names but this user may not read is listed among the files, so that the run
+    refuses it as a file that cannot be read.
 
     Raises:
         DataError: as `list_inbox`.
@@ -100,7 +103,7 @@ def _is_hidden(path: Path, inbox: Path) -> bool:
 
 
 def _has_unread(folder: Path, named: set[Path]) -> bool:
-    """Whether a folder, or one in it, has an input file that no feed names, as far as this user may look."""
+    """Whether a folder or a subfolder that this user may read has an input file that no feed names."""
     if folder.name.startswith("."):
         return False
     try:

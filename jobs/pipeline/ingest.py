@@ -59,8 +59,8 @@ def ingest(
         counts: the same counts, and the reasons of the rejects.
         unattended: skip files whose content was read before, under any name. A file that cannot be read becomes one
             reject without a row number. A file that two feeds name stays unread. The run continues in both cases.
-        feed_of: gives the feed of each file; None: all have the columns of the contract.
-        rules: how the rows are read.
+        feed_of: gives the feed of each file; None: all files have the columns of the contract.
+        rules: rules for reading the rows.
 
     Raises:
         DataError, ConfigError: a file cannot be read at all; the files before it are in the database. If a file is
@@ -102,9 +102,9 @@ def read_files(
         files: the input files.
         commit: commits a batch.
         counts: the counts of the run, and the reasons of the rejects.
-        read_before: files that were read. An unattended run reads such a file again only if no row of it could be
-            used and the rules have changed, or if its name or folder now stands for another subject; it names files
-            with a fault. Any other run reads it again, but does not bring back replaced versions.
+        read_before: files that were read. An unattended run reads such a file again only if it had no usable row and
+            the rules have changed, or if its name or folder now means another subject. It prints the names of files
+            with a fault. Any other run reads every file again, but does not bring back replaced versions.
         unattended: as `ingest`.
         feed_of, rules: as `ingest`.
 

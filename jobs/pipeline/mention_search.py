@@ -1,4 +1,4 @@
-"""Search texts for crisis wording; if a GPU scores, in processes beside it."""
+"""Search texts for crisis wording. If a GPU scores, other processes search meanwhile."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from monitor.crisis.matching import Mention
 from monitor.database import store
 
 TASK_TEXTS = 1_000
-BEFORE_QUEUES = 100  # queues of multiprocessing close at priority 10
-FEWEST_TEXTS = 5_000  # fewer are searched before the processes have started
+BEFORE_QUEUES = 100  # the queues of multiprocessing close at priority 10
+FEWEST_TEXTS = 5_000  # fewer texts are searched sooner than processes start
 
 
 class MentionSearch:
     """Finds the crisis wording of texts.
 
-    A core searches about as many texts a second as a GPU scores with TinyLlama, so a GPU would wait half of the time.
-    With processes, the search runs while the model scores.
+    A core searches about as many texts per second as a GPU scores with TinyLlama, so without other processes a GPU
+    would be idle half of the time.
 
     Args:
         crisis: the list.
-        n_processes: processes that search; 0: the search runs in this process, when its result is asked for.
+        n_processes: number of processes that search; 0: this process searches when the result is called.
     """
 
     def __init__(self, crisis: CrisisList, n_processes: int = 0) -> None:
@@ -52,7 +52,9 @@ class MentionSearch:
         self._close()
 
     def start(self, rows: pl.DataFrame) -> Callable[[], pl.DataFrame]:
-        """Search documents (columns doc_id, text); the result, called, gives the rows for `store.append_mentions`."""
+        """Start to search documents (columns doc_id, text). The returned function waits for the rows of
+        `store.append_mentions`.
+        """
         if self._n_processes and self._pool is None and rows.height >= FEWEST_TEXTS:
             self._start_processes()
         if self._pool is None:
@@ -83,11 +85,11 @@ class MentionSearch:
             initializer=mention_worker.start,
             initargs=(file.name,),
         )
-        # A process waits for its children at its end, after it has closed the queue by which they would be told.
+        # At its end a process closes the queue that would tell its children to stop, and then waits for them.
         self._end = Finalize(self, _end_processes, (self._pool, file.name), exitpriority=BEFORE_QUEUES)
 
     def _search_here(self, rows: pl.DataFrame) -> pl.DataFrame:
-        """From now on search in this process, because a child was killed, perhaps for its memory use."""
+        """Search in this process from now on, because a child process was killed, perhaps for its memory use."""
         if self._n_processes:
             print_warning("a process that searches for crisis wording was ended; the search goes on without it")
         self._n_processes = 0

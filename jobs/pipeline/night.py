@@ -57,11 +57,10 @@ def run_pipeline(
     report: bool = True,
     trust_clock: bool = False,
 ) -> NightResult:
-    """Run every step once; `report=False` leaves out the report and the snapshot.
+    """Run every step of a night once.
 
+    A file of the inbox that cannot be read becomes one reject. `report=False` leaves out the report and the snapshot.
     `trust_clock` lets retention remove texts although the clock is far ahead of the last run.
-
-    A file of the inbox that cannot be read becomes one reject.
     """
     db, counts, page = Database(settings.db), RunCounts(), None
     crisis = CrisisList.read(settings.crisis_list)
@@ -103,7 +102,7 @@ def sent_even_after_errors(send: Callable[..., None]) -> Iterator[None]:
     People who must read of a crisis cannot wait, for example until a full disk has room again.
 
     Args:
-        send: sends it; its argument `reported` says whether there is a report.
+        send: sends the message; its argument `reported` says whether there is a report.
     """
     try:
         yield
@@ -131,16 +130,17 @@ def remove_old_texts(db: Database, settings: Settings, days: int, *, trust_clock
 
 
 def judge_input(db: Database, settings: Settings, run_id: str, n_undecided: int) -> Judgement:
-    """Measure the rows of a run and judge them; it runs after the alerts, so that its failure costs no alert."""
+    """Measure the rows of a run and judge them. This runs after the alerts, so that its failure costs no alert."""
     with db.reading() as con:
         measures = measure(con, run_id, settings.quality.min_rows) | {"undecided_files": n_undecided}
     return record_judgement(db, run_id, measures, settings.quality)
 
 
 def report_and_publish(db: Database, settings: Settings, model_id: str) -> Path:
-    """Write the reports, and publish the snapshot while the first one's pictures are drawn, also if it fails.
+    """Write the reports. The snapshot is published while the first report's pictures are drawn, also if that report
+    fails.
 
-    Returns the page of the first report, which is that in `out`.
+    Returns the page of the first report, which is the report in `out`.
     """
     remember_folders(db, settings)
     first, *others = planned_reports(settings)
@@ -170,7 +170,7 @@ def write_planned(
 
 
 def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
-    """Check the folders, so that a wrong one does not fail the run at its end; then load the model."""
+    """Check the folders first, so that a wrong one does not end the run after hours; then load the model."""
     list_inbox(settings.inbox)
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")

@@ -55,9 +55,10 @@ def notify_of_alerts(
     *,
     reported: bool = True,
 ) -> None:
-    """Send the numbers of open alerts that no earlier message counted, and that the input is red, if it is.
+    """Send a message with the number of open alerts that no earlier message counted, and with a warning if the input
+    is red.
 
-    The message also counts people who wrote such a text again while an alert of the crisis rule is not closed.
+    The message also counts people who wrote another crisis text while their alert of the crisis rule is not closed.
 
     If an address rejects a message, the run warns; alerts that reached no address are sent again by the next run.
     The caller holds `database.only_writer`.
@@ -97,7 +98,7 @@ def _send(urls: Sequence[SecretStr], body: str) -> list[int]:
 
 
 def _open_apprise(urls: Sequence[SecretStr]) -> Any:
-    """An Apprise object for these URLs, with its log off because it would show them; None without URLs."""
+    """An Apprise object for these URLs; None without URLs. Its log is off, because the log would show the URLs."""
     if not urls:
         return None
     if find_spec("apprise") is None:

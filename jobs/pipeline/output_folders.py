@@ -34,7 +34,7 @@ def remember_folders(db: Database, settings: Settings) -> None:
 
 
 def left_behind(db: Database, settings: Settings | None) -> list[OutputFolder]:
-    """The folders with files of earlier runs that the settings no longer name; without settings, all of them."""
+    """The folders with files of earlier runs that the settings no longer name; without settings, all such folders."""
     named = {(one.kind, one.folder) for one in _named(settings)} if settings else set()
     return [one for one in _remembered(db) if (one.kind, one.folder) not in named and _has_files(one)]
 
@@ -56,5 +56,5 @@ def _has_files(one: OutputFolder) -> bool:
     """Whether the folder has a file of ours, or cannot be read."""
     try:
         return one.folder.is_dir() and any(path.exists() for path in FILES[one.kind](one.folder).paths)
-    except (OSError, ConfigError):  # its list cannot be read, or names files outside of the folder
+    except (OSError, ConfigError):  # the list of its files cannot be read, or names files outside of the folder
         return True

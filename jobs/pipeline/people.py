@@ -30,7 +30,7 @@ def named_database(db: Path | None, config: Path | None) -> tuple[Database, Path
 
 
 def default_key(db: Database) -> Path:
-    """The key file if none is named: beside the database, or beside the lake that a control file shows."""
+    """The default key file: beside the database, or beside the lake that a control file shows."""
     beside = default_key_file(db.path)
     if beside.exists() or not db.exists():
         return beside
@@ -49,7 +49,7 @@ def names_in_database(subject: str, pseudonyms: Pseudonyms | None, rules: IdRule
 
 
 def cleaned_ids(given: Sequence[str], rules: IdRules | None = None) -> dict[str, str]:
-    """Given id -> the id as reading a feed cleans it."""
+    """Given id -> the id as intake cleans it."""
     ids = list(dict.fromkeys(given))
     cleaned = clean_ids(pl.Series(ids, dtype=pl.String), rules).ids.to_list()
     return {name: one or name for name, one in zip(ids, cleaned, strict=True)}
@@ -58,9 +58,10 @@ def cleaned_ids(given: Sequence[str], rules: IdRules | None = None) -> dict[str,
 def known_ids(
     given: Sequence[str], known: Collection[str], pseudonyms: Pseudonyms | None, rules: IdRules | None = None
 ) -> dict[str, str]:
-    """Given id, from a file that people wrote -> the id that the database holds; unknown ids are left out.
+    """Given id -> the id that the database holds. Unknown ids are left out.
 
-    The ids are cleaned as those of a feed, so a person has one id however a program wrote it.
+    The given ids come from a file that people wrote. They are cleaned like those of a feed, so every spelling that a
+    program gives an id leads to the same person.
 
     Args:
         given: the ids.
@@ -86,7 +87,7 @@ def named_settings(db: Path | None, config: Path | None) -> tuple[Database, Sett
     """
     settings = load_settings(config) if config or DEFAULT_FILE.exists() else None
     if settings is not None and db is not None and db.resolve() != settings.db.resolve():
-        settings = None  # those of another database
+        settings = None  # the settings are of another database
     path = db or (settings and settings.db)
     if path is None:
         raise ConfigError("name the database with --db, or the settings with --config")
@@ -94,10 +95,11 @@ def named_settings(db: Path | None, config: Path | None) -> tuple[Database, Sett
 
 
 def settings_for(db: Path | None, config: Path | None) -> Settings:
-    """The settings for work on a database: those of the file, or of the variables alone if the file is of another.
+    """The settings for work on a database: from the settings file, or only from variables if the file is of another
+    database.
 
     Args:
-        db: the database that --db names; None: that of the settings.
+        db: the database that --db names; None: the database of the settings.
         config: the settings file; None: risk-monitor.toml in the working folder, if there is one.
 
     Raises:

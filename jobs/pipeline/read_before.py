@@ -1,4 +1,4 @@
-"""Decide which input files were read before, and which of them are read again."""
+"""Decide which input files were read before, and which of these are read again."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FilesRead = Mapping[tuple[int, str], Sequence[InputFile]]
 
 
 class ReadRules(TypedDict, total=False):
-    """How rows are read; see `documents.read_documents`."""
+    """Rules for reading rows; see `documents.read_documents`."""
 
     pseudonyms: Pseudonyms | None
     ids: IdRules | None
@@ -48,7 +48,8 @@ def pass_over(path: Path, known: InputFile, writer: BatchWriter) -> None:
 
 
 def was_read(path: Path, copies: Sequence[InputFile], feed_of: FeedOf | None) -> bool:
-    """Whether rows of a file were taken before; if its name or folder is the subject's id, for the same subject.
+    """Whether an earlier run took rows of this content. If the name or folder of a file is the subject's id, the rows
+    must be of the same subject.
 
     Raises:
         ConfigError: two feeds name the file.

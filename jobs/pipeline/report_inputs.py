@@ -23,7 +23,7 @@ from reports.risk.suppression import Pieces
 from reports.style.wording import Words
 
 LAST_DAY = dt.date(9999, 12, 30)
-NEVER = dt.date.min  # an as_of without texts: gives an empty frame where the options need no rows
+NEVER = dt.date.min  # a day without texts: the query gives an empty frame if the options need no rows
 WINDOWS = (1, 7, 28)
 ALL_SUBJECTS = 1_000_000_000
 TEXTS_PER_ALERT = 3
@@ -133,7 +133,7 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
 
 
 def _with_inertia(window: Window, as_of: dt.date) -> pl.DataFrame:
-    """The windows of 7 days per subject, with the inertia of the 28 days; a week is too short for one."""
+    """The windows of 7 days per subject. Their inertia is that of 28 days, because a week is too short for it."""
     week, month = (window("rolling_subject", window_days=length, as_of=as_of) for length in WINDOWS[1:])
     inertia = month.select("day", "subject_id", "inertia")
     return week.drop("inertia").join(inertia, on=["day", "subject_id"], how="left", maintain_order="left")
@@ -181,7 +181,8 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
         month=month,
         weeks=suppression.weeks(weekly, pieces),
         by_week=bool(pieces.undivided),
-        forecast=ahead.with_columns(pl.col("p", "lo", "hi").round(3)),  # no way back to single days
+        # Rounded, so that nobody can compute single days from it.
+        forecast=ahead.with_columns(pl.col("p", "lo", "hi").round(3)),
         level=forecast.LEVEL,
     )
 

@@ -1,4 +1,4 @@
-"""Read the data for the cards of a report: all people in order, and details about those who need a look."""
+"""Read the data for the cards of a report: all people in order, and details about those who need attention."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.risk.curve import WEEKS
 from reports.risk.inputs import STRIP_DAYS, Inputs
 from reports.risk.people import CLOSED_DAYS, people
 
-LAST_DAY = dt.date(9999, 12, 30)  # a report of a past day shows what is known of its alerts today
+LAST_DAY = dt.date(9999, 12, 30)  # a report of a past day shows today's knowledge of its alerts
 
 
 def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
@@ -98,7 +98,7 @@ def keep_cohorts(con: duckdb.DuckDBPyConnection, cohorts: Sequence[str]) -> None
         con.execute(f"CREATE TEMP VIEW {table} AS FROM {main}.{table} AS t WHERE {condition}")
 
 
-SCOPES = {  # table -> its rows of the kept cohorts; later ones read the views of earlier ones
+SCOPES = {  # table -> its rows of the kept cohorts; later entries read the views of earlier ones
     "scores": "cohort IN (SELECT cohort FROM kept_cohorts)",
     "documents": "coalesce(source, 'unnamed') IN (SELECT cohort FROM kept_cohorts)",
     "measures": "subject_id IN (SELECT subject_id FROM scores)",

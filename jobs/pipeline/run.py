@@ -60,7 +60,9 @@ def open_scorer(
 
 
 class OpenRun(NamedTuple):
-    """A run that has started: its model, the id of its line in the ledger, and its pseudonyms (None: ids stay)."""
+    """A run that has started: its model, the id of its line in the ledger, and its pseudonyms (None: ids are not
+    replaced).
+    """
 
     scorer: Scorer
     run_id: str
@@ -142,7 +144,7 @@ def recorded_run(db: Database, job: str, model_id: str | None) -> Iterator[str]:
     try:
         yield run_id
     except (Stopped, KeyboardInterrupt) as stop:
-        # If this cannot be written, the next run closes the line.
+        # If this line cannot be written, the next run closes it.
         wait_s = GRACE_S if isinstance(stop, KeyboardInterrupt) else WRITE_WAIT_S
         with suppress(MonitorError), db.writing(wait_s=wait_s) as con:
             ledger.finish_run(con, run_id, "stopped", "stopped on request; the next run completes its rows")

@@ -27,7 +27,7 @@ class RunCounts:
         n_truncated: scored texts that were not read to their end.
         scoring_s: seconds of scoring, commits included.
         reasons: number of rejects for each `column: reason`.
-        examples: file and row of the first reject for each of these.
+        examples: for each of these reasons, file and row of the first reject.
         refused: files that cannot be read, or not to the end, with the reason.
         still_refused: unreadable files that an earlier run refused and that did not change since, with the reason.
         undecided: files that two feeds name, with the reason; they stay unread.
@@ -80,7 +80,7 @@ class RunCounts:
     def check_taken(self, rejects: str) -> None:
         """Raise DataError if a file was not read to its end, or if no row could be used.
 
-        `rejects` is the place where the refused rows are.
+        `rejects` names the place of the refused rows, for the message.
         """
         for path, reason in (self.refused | self.still_refused).items():
             raise DataError(f"{path}: {reason}")

@@ -20,10 +20,10 @@ from monitor.database.lake_views import is_remote
 from monitor.errors import ConfigError
 from monitor.settings import PATHS, PREFIX, Settings, load_settings
 
-# Options that say what the settings would say; a command that is given one refuses --config beside it.
+# Options that replace the settings. A command with one of them refuses --config.
 INSTEAD_OF_CONFIG = {"report": ("--db", "--out")}
 FOLDER_OPTIONS = ("out", "to")
-ENDLESS = ("schedule", "watch")  # the job behind one of these would never begin, and no further night
+ENDLESS = ("schedule", "watch")  # a job after one of these would never start, and neither would another night
 
 
 def command_lines(settings: Settings, config: Path | None) -> list[list[str]]:
@@ -88,7 +88,7 @@ def absolute_variables() -> dict[str, str]:
 
 
 def _lacks_config(words: list[str]) -> bool:
-    """Whether a command takes --config, and has neither --config nor an option that excludes it."""
+    """Whether a command takes --config and was given neither --config nor an option that excludes it."""
     named = {word.partition("=")[0] for word in words}
     command = _function(words)[0]
     return (
@@ -110,7 +110,7 @@ def _function(words: list[str]) -> tuple[Callable[..., Any] | None, list[str]]:
 
 
 def _parameters(words: list[str]) -> dict[str, Any]:
-    """The arguments that the words of a job give its command, by name; of a faulty line, only the readable part."""
+    """Name -> value of the arguments in a job's words; only the readable part of a faulty line."""
     command, arguments = _function(words)
     if command is None:
         return {}
@@ -148,7 +148,7 @@ def written_folders(settings: Settings, commands: list[list[str]], folder: Path)
         places |= {folder / given[name] for name in FOLDER_OPTIONS if given.get(name)}
         if (lake := given.get("lake")) and not is_remote(lake):
             place = folder / Path(lake.removeprefix("file://")).expanduser()
-            places |= {place, place.parent}  # beside it lie its key and its control file
+            places |= {place, place.parent}  # the key and the control file are beside it
         if words[0] == "backup" and given.get("folder"):
             places.add(folder / given["folder"])
     return sorted({place.resolve() for place in places})
@@ -161,5 +161,7 @@ def _folders_of(settings: Settings) -> set[Path]:
 
 
 def _folders_of_database(db: Path) -> set[Path]:
-    """The folder of the database's name, where the key is made, and that of its file; they differ for a link."""
+    """The folder of the database's name, where the key is made, and the folder of its file. They differ for a
+    link.
+    """
     return {db.parent, Database(db).file.parent}

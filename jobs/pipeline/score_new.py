@@ -30,7 +30,7 @@ FETCH_BYTES = 256 * 2**20
 CHUNK_ROWS = 20_000
 CHUNK_S = 30.0
 FIRST_CHUNK_ROWS = 64  # the speed of the model is not measured yet
-MIN_CHUNK_ROWS = 32  # for fewer rows a commit costs a slow model more than it saves
+MIN_CHUNK_ROWS = 32  # with a slow model, commits of fewer rows cost more than they save
 
 
 class Scorer(Protocol):
@@ -57,9 +57,9 @@ def score_pending(
     chunk_rows: int = CHUNK_ROWS,
     crisis: CrisisList | None = None,
 ) -> None:
-    """Score every document that this model has not scored, with a commit every CHUNK_S seconds or so.
+    """Score every document that this model has not scored, with a commit about every CHUNK_S seconds.
 
-    The time bounds what a crash loses and how long a stop waits, also with a slow model.
+    This limits the work that a crash loses and the wait for a stop, also with a slow model.
 
     Args:
         db: the database.
@@ -67,7 +67,7 @@ def score_pending(
         run_id: the run whose ledger line counts the scores.
         counts: the same count, updated after each commit.
         chunk_rows: largest number of texts between two commits.
-        crisis: the list of crisis wording that texts are searched for; None: the one that comes with the program.
+        crisis: the list of crisis wording to search for; None: the list that comes with the program.
     """
     crisis = crisis or CrisisList.read()
     model_id = scorer.model.model_id

@@ -23,7 +23,7 @@ from reports.style import axes
 from reports.style.rendering import NO_ROOM, Drawer, can_draw
 from reports.style.wording import Words
 
-# Pages of a report by a version that kept no list of its files.
+# Pages of an earlier version's report, which kept no list of its files.
 EARLIER_PAGES = re.compile(r"(index|alerts|subjects|cohort-\d+|subjects/\d+)\.html")
 OUR_PAGE = '<a class="skip" href="#main">'
 
@@ -37,13 +37,14 @@ def write_report(
     drawer: Drawer | None = None,
     names: Mapping[str, str] | None = None,
 ) -> Path:
-    """Write the pages and the pictures into the folder `out`, and print what was withheld; returns index.html's path.
+    """Write the pages and the pictures into the folder `out`, and print the withheld numbers; returns index.html's
+    path.
 
     The database is closed before anything is drawn. Files have mode 600 if the options show more than aggregates.
     See `collect_inputs` for as_of and model. If a drawer draws the pictures, they are complete when its block ends.
 
     Raises:
-        ConfigError: no such model, several that fit, or `out` cannot be written. StoreError: `db` cannot be read.
+        ConfigError: no model or several match, or `out` cannot be written. StoreError: `db` cannot be read.
     """
     options = options or Options()
     give_missing_codes(db)
@@ -109,7 +110,7 @@ def _pictures_of(page: Path, out: Path) -> list[Path]:
 
 
 def _earlier_files(out: Path) -> Iterator[Path]:
-    """Pages and pictures of a report by a version that kept no list, recognised by the text of the pages."""
+    """Pages and pictures of an earlier version's report without a list, recognised by the text of the pages."""
     for page in (*out.glob("*.html"), *out.glob("subjects/*.html")):
         with suppress(OSError, UnicodeDecodeError):
             if EARLIER_PAGES.fullmatch(page.relative_to(out).as_posix()) and OUR_PAGE in page.read_text("utf-8"):

@@ -32,8 +32,8 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         table -> number of rows removed or changed.
 
     Raises:
-        DataError: the lake has no such subject. StoreError: a file still names the subject, or one that may name the
-            subject could not be searched.
+        DataError: the lake has no such subject. StoreError: a file still names the subject, or a file that may name
+            them could not be searched.
     """
     lake = Lake(Storage(url))  # a mistyped name must not make a folder
     with stoppable(), lake.storage.only_writer():

@@ -1,4 +1,4 @@
-"""Give shards to workers as these become free. If a worker dies, its shard goes to another worker."""
+"""Give shards to workers as the workers become free. If a worker dies, its shard goes to another worker."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Crew(Protocol):
     lost: tuple[type[BaseException], ...]
 
     def replace(self, worker: Worker) -> list[Worker]:
-        """Start a worker in place of one that died; None if its machine is gone."""
+        """Start a worker in place of a dead one; returns none if its machine is gone."""
 
     def join(self) -> list[Worker]:
         """Start workers on machines that joined since the last call."""
@@ -59,12 +59,12 @@ def hand_out(
     Args:
         shards: the work list.
         crew: the workers, whose models were compared before.
-        run_id: the run that the scores are credited to.
+        run_id: the run that the scores name as theirs.
         done: called with each result.
         accept: checks the model of a worker that was started during the run; False excludes the worker.
 
     Raises:
-        Stopped: on request, as soon as the shards that are being scored are done.
+        Stopped: a stop was requested; the shards that were being scored are done.
         StoreError: no worker is left.
     """
     waiting, idle = deque(shards), list(crew.workers)

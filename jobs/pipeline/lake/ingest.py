@@ -93,7 +93,7 @@ def commit_to_lake(lake: Lake, con: duckdb.DuckDBPyConnection, batch: Batch, run
     to a database file append the batch, and find duplicates and conflicts.
     """
     con.execute("BEGIN")
-    names = ("doc_id", "given_id")  # documents of older lakes are stored under the id that was given
+    names = ("doc_id", "given_id")  # older lakes store documents under the given id
     ids = [chunk.documents[name] for chunk in batch.chunks for name in names if name in chunk.documents.columns]
     if ids:
         stored = documents_with_ids(lake, con, lake.list_shards().documents, pl.concat(ids))

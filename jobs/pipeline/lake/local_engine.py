@@ -23,7 +23,7 @@ from monitor.lake.shards import Shard
 
 CARDS = "CUDA_VISIBLE_DEVICES"
 
-_scorer: ShardScorer  # of a worker process
+_scorer: ShardScorer  # the scorer of a worker process
 
 
 class LocalCrew:
@@ -78,7 +78,9 @@ class LocalCrew:
             worker.end()
 
     def replace(self, worker: Worker) -> list[Worker]:
-        """A new process with the same card; after several losses of one shard `hand_out` gives it up."""
+        """A new process on the same card. `hand_out` gives up a shard after several lost workers, so this always
+        starts one.
+        """
         assert isinstance(worker, LocalWorker)
         worker.start()
         return [worker]
@@ -140,10 +142,10 @@ def _start(environment: dict[str, str], url: str, load: Callable[[], Scorer], cr
 def _model_rows(
     _environment: dict[str, str], url: str, load: Callable[[], Scorer], crisis_list: Path | None
 ) -> ModelRows:
-    """Load the model. Done here, not in the initializer, so that errors reach the driver."""
+    """Load the model. It is not loaded in the initializer, whose errors do not reach the driver."""
     global _scorer
     _scorer = ShardScorer(url, load, crisis_list)
-    atexit.register(_forget_scorer)  # or DuckDB complains of an open connection at the end of the process
+    atexit.register(_forget_scorer)  # otherwise DuckDB warns of an open connection at the end of the process
     return _scorer.model_rows()
 
 

@@ -1,10 +1,10 @@
 """The engine `ray`: one actor per GPU, or per node with all its cores, on this machine or a cluster.
 
-Ray schedules and nothing more: shards are handed out by `hand_out`, and files say what is done. So there is no
-pipeline of Ray's, no checkpoint, and nothing to lose with the driver.
+Ray only schedules actors. `hand_out` hands out the shards, and files show which of them are done. We therefore use
+neither Ray's pipelines nor checkpoints, and nothing is lost if the driver dies.
 
-Nothing leaves the machine unless an address says so. Ray listens on every network interface, so a token that only
-this user can read keeps others out; its usage statistics are off.
+Nothing leaves the machine unless an address is given. Ray listens on every network interface, so it is started with a
+token that only this user can read. Its usage statistics are off.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from jobs.pipeline.score_new import Scorer
 from monitor.errors import ConfigError, ModelError, MonitorError, StoreError
 from monitor.lake.shards import Shard
 
-JOIN_S = 10.0  # between two looks for new nodes
+JOIN_S = 10.0  # seconds between two checks for new nodes
 LOCALHOST = "127.0.0.1"
 
 
@@ -98,7 +98,7 @@ class RayCrew:
         self._remove_token()
 
     def replace(self, worker: Worker) -> list[Worker]:
-        """An actor in place of one that died; None if its node is gone."""
+        """An actor in place of a dead one; none if its node is gone."""
         assert isinstance(worker, RayWorker)
         alive = {node["NodeID"] for node in self._ray.nodes() if node["Alive"]}
         return [self._start(worker.node, worker.options)] if worker.node in alive else []
@@ -126,9 +126,11 @@ class RayCrew:
         return RayWorker(node, options, actor.remote(*self._arguments, str(int(options["num_cpus"]))))
 
     def _prepare_environment(self) -> None:
-        """No statistics; a token in a folder of this user, unless the user has one for the cluster."""
+        """Switch statistics off, and write a token into a folder of this user, unless the user has one for the
+        cluster.
+        """
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray 2.60 warns of a change otherwise
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # otherwise Ray 2.60 warns of a change
         if self._address is not None or "RAY_AUTH_TOKEN_PATH" in os.environ or "RAY_AUTH_TOKEN" in os.environ:
             return
         self._token_folder = tempfile.mkdtemp(prefix="risk-monitor-ray-")  # mode 700

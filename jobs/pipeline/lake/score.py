@@ -18,8 +18,8 @@ from monitor.errors import ModelError, StoreError
 from monitor.lake.shards import Lake, Shard
 from monitor.lake.storage import Storage
 
-WAIT_S = 30.0  # until a note says that workers are not ready
-PASSES = 3  # lists of work; a later one has what other commands changed during the last
+WAIT_S = 30.0  # seconds until a note says that workers are not ready
+PASSES = 3  # work lists; a later list has the shards that other commands changed during the one before
 
 
 class LakeScored(NamedTuple):
@@ -49,7 +49,7 @@ def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
         StoreError: shards could not be scored, or no worker is left. ModelError: the workers' models differ.
     """
     lake = Lake(Storage(url))
-    lake.list_shards()  # an address that does not answer is found before a model is loaded
+    lake.list_shards()  # an address that does not answer fails before a model is loaded
     with stoppable(), crew_of as crew:
         model = _agreed_model(crew)
         for table, rows in model.tables.items():

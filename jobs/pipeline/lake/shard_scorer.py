@@ -1,4 +1,4 @@
-"""Score one shard; workers of every engine use this. A shard is done once the file of its scores exists."""
+"""Score one shard, in the workers of every engine. A shard is done once the file of its scores exists."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ShardScorer:
         return ModelRows(self._scorer.model.model_id, tables)
 
     def score(self, shard: Shard, run_id: str) -> ShardResult:
-        """Score a shard, unless it is scored.
+        """Score a shard that has no scores yet.
 
         A shard that another command replaced is left for the next work list.
         """
@@ -105,7 +105,8 @@ class ShardScorer:
                 continue
             rows = rows_of(self._con, table)
             if not self._lake.storage.exists(document_path(shard)):
-                raise FileNotFoundError  # replaced meanwhile: its rows may be those of a subject who was forgotten
+                # The shard was replaced meanwhile, and its rows may belong to a forgotten subject.
+                raise FileNotFoundError
             if rows.num_rows or table == "scores":
                 self._lake.write(derived_path(table, keys[column], shard), table, rows)
 
@@ -114,7 +115,7 @@ def check_documents(shard: Shard, documents: pa.Table, path: str) -> None:
     """Check that a file holds the number of rows and the month of its name.
 
     Raises:
-        StoreError: it does not.
+        StoreError: its content does not match its name.
     """
     if documents.num_rows != shard.rows:
         raise StoreError(f"{path}: {documents.num_rows:,} rows, and its name says {shard.rows:,}; move it away")
