@@ -80,13 +80,13 @@ def test_the_id_of_the_file_names_no_other_document_by_the_start_of_a_pseudonym(
     rows = "".join(f"d{n},s{n},2026-01-{n % 28 + 1:02d},text {n}\n" for n in range(200))
     (tmp_path / "feed.csv").write_text(f"doc_id,subject_id,posted_at,text\n{rows}7.0,s,2026-01-01,seven\n")
     db, key = Database(tmp_path / "risk.duckdb"), tmp_path / "risk.duckdb.key"
-    key.write_text("a key for which pseudonyms begin like given ids, 327")
+    key.write_text("a key for which pseudonyms begin like given ids, 77")
     key.chmod(0o600)
     score_files([tmp_path / "feed.csv"], db, KeywordScorer, key_file=key)
     with db.reading() as con:
         stored = [row[0] for row in con.execute("SELECT doc_id FROM documents").fetchall()]
     starts = [number for number in range(200) if any(doc_id.startswith(f"d{number}") for doc_id in stored)]
-    assert starts == [2, 4, 5, 7, 47, 77]
+    assert starts == [2, 3, 7, 36, 72]
     for number in starts:
         assert stored_text(db, f"d{number}", key).text == f"text {number}"
     assert stored_text(db, "7.0", key).text == stored_text(db, "7", key).text == "seven"
