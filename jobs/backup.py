@@ -34,8 +34,8 @@ from monitor.settings import DEFAULT_FILE, load_settings
 
 CONTENTS = BACKUP_CONTENTS
 SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
-KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)  # a database with one of these names would be replaced by another file of
-# the backup
+# Another file of the backup would replace a database with one of these names.
+KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)
 
 
 def backup(db: Database, folder: Path, config: Path | None = None, roster: Path | None = None) -> Path:

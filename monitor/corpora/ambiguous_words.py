@@ -19,8 +19,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from monitor.corpora.splits import Split
 from monitor.labels import EMOTIONS
 
-CHANCE = 1e-6  # a word decides if its labels would differ so much from the corpus's by chance with at most this p (a
-# G-test)
+# A word decides if its labels differ from the corpus's and chance alone explains this with at most this p (a G-test).
+CHANCE = 1e-6
 TOGETHER = 0.8  # least share of the word's texts with its emotion, or with one of its two emotions
 LESSER = 0.3  # least share of the rarer emotion in a word's two
 

@@ -32,8 +32,7 @@ SPLIT_NAMES = (
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 HALF_PAIR = re.compile("[\ud800-\udfff]")  # half of a surrogate pair, which UTF-8 cannot encode
 SHARD = re.compile(r"(?P<split>[a-z]+)(?P<shard>-\d+-of-\d+(-[0-9a-f]+)?)?")
-FEATURES = ("dataset_info.json", "dataset_infos.json", "README.md")  # files in which `datasets` and the hub name
-# classes
+FEATURES = ("dataset_info.json", "dataset_infos.json", "README.md")  # where `datasets` and the hub name classes
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from monitor.scratch_folder import left_folders, scratch_folder
 
 _MAX_PERSON_BYTES = 2**20
 UNPACKED = "risk-monitor-unpacked-"
-BAD_ZIP = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, lzma.LZMAError)  # raised for damage, or for a
-# password
+# Damage raises these, and so does a password.
+BAD_ZIP = (zipfile.BadZipFile, RuntimeError, EOFError, zlib.error, lzma.LZMAError)
 
 
 def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...]) -> list[str]:

@@ -31,8 +31,7 @@ _WHOLE = re.compile(r"([+-]?[0-9]{1,300})\.0+")
 _EXPONENT = re.compile(r"[+-]?[0-9](?:[.,]([0-9]+)[eE][+-]?|()[eE][+-])([0-9]{1,3})")  # 12e4 may be any string
 _OUTER = "'\"`´‘’“”<>()[]{}@#.,;:*"
 _ACCENTS = dict.fromkeys((*range(0x300, 0x370), *range(0x1AB0, 0x1B00), *range(0x1DC0, 0x1E00)))
-_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})  # NFKD does not decompose
-# them
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe"})  # not in NFKD
 
 
 class CleanIds(NamedTuple):
