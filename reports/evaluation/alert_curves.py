@@ -1,4 +1,4 @@
-"""The chart of an evaluation of the early-warning rules: detection, delay and false alarms of each limit."""
+"""The chart of an evaluation of the early-warning rules: detection, delay and false alarms at each limit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from reports.style.rendering import draw
 
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"  # the first is built into vl-convert
 BUDGET = 1.0  # false alarms per subject-year outside low periods; the default limits stay below
-MOST = 3.0  # false alarms beyond which a limit is not drawn
+MOST = 3.0  # limits with more false alarms are not drawn
 TOGETHER = "all together, as set"
 WIDTH, HEIGHT = 430, 300
 

@@ -16,11 +16,11 @@ Width = int | Literal["container"]
 Layers = alt.LayerChart | alt.FacetChart
 SHARES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85)
 TRAINED = {"loss": "training loss (nats a text)", "macro_f1": "validation macro-F1"}
-DARK_FROM = 0.5  # share from which a cell's text is paper on ink; one of SHARES
+DARK_FROM = 0.5  # cells from this share on have paper-coloured text on ink; one of SHARES
 FAMILIES = ("zero_shot", "few_shot", "fine_tuned")
 DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3], [4, 6], [14, 3])
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-LINES = f"split(datum.label, '{BETWEEN}')"  # a model's name stands under its method's
+LINES = f"split(datum.label, '{BETWEEN}')"  # a model's name is on the line below its method's
 Families = Mapping[str, str]
 """Name of each charted method -> its family (zero_shot, few_shot, fine_tuned), in order."""
 
@@ -50,12 +50,12 @@ def _method_encodings(
 
 
 def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: str) -> Layers:
-    """One dot per method, with its 95% interval; small marks are the draws of few-shot examples.
+    """One dot per method with its 95% interval. Small marks are the draws of few-shot examples.
 
     Frame: method, value, low, high, draws (a list), main (the fine-tuned model), in display order.
     """
     order = frame["method"].to_list()
-    limit = 210 if width == "container" else 340  # a picture has room for long names, a telephone has not
+    limit = 210 if width == "container" else 340  # a picture has room for long names, a telephone does not
     look = alt.Axis(labelLimit=limit, labelExpr=LINES, labelPadding=9, grid=True, ticks=False)
     y = alt.Y("method:N", sort=order, title=None, axis=look)
     scale = alt.Scale(zero=False, nice=True)
@@ -81,7 +81,7 @@ def comparison(frame: pl.DataFrame, palette: Palette, *, width: Width, title: st
 
 
 def confusion(frame: pl.DataFrame, names: Sequence[str], palette: Palette, *, width: Width, height: int) -> Layers:
-    """Labelled class by predicted class; a cell's colour shows its share of the row, its text the share and count.
+    """Labelled class by predicted class. A cell's colour shows its share of the row; its text gives share and count.
 
     Frame: that of `confusion_frame`.
     """

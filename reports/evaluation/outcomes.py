@@ -1,4 +1,6 @@
-"""The page of a validation against outcomes: measures with intervals, calibration curve, and what was left out."""
+"""The page of a validation against outcomes: measures with intervals, calibration curve, and numbers of omitted
+rows.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,7 @@ LEFT_OUT: Mapping[str, str] = {
 
 
 def tables(result: Json) -> list[Table]:
-    """The measures of everyone and of each cohort, the calibration curve, and the rows left out."""
+    """The measures of everyone and of each cohort, the calibration curve, and the numbers of omitted rows."""
     groups = {"everyone": result["everyone"], **result["cohorts"]}
     measures = [(title, *(_measure(group[name]) for group in groups.values())) for name, title in MEASURES.items()]
     counts = [

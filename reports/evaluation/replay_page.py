@@ -77,7 +77,7 @@ def tables(results: Json) -> list[Table]:
 
 
 def chart_note(results: Json) -> str:
-    """What the chart shows."""
+    """A sentence that explains the chart."""
     design = results["design"]
     return (
         f"Share of {count(results['people']['used'], 'timeline')} with an alert opened within {design['within']} "

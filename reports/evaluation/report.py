@@ -45,7 +45,7 @@ def write(metrics: Json, out: Path) -> None:
     """Write index.html, a page and pictures per figure, Summary_Report.txt and Technical_Report.md into `out`.
 
     Args:
-        metrics: what metrics.json holds.
+        metrics: the contents of metrics.json.
         out: a folder that exists.
     """
     figures, tables = all_figures(metrics), all_tables(metrics)
@@ -56,7 +56,7 @@ def write(metrics: Json, out: Path) -> None:
     files.claim(*(path for path in written if path.name != METRICS))  # the caller wrote metrics.json
     files.keep_only(written)
     with axes.unchecked():
-        charts = {figure.key: _charts(figure) for figure in figures}  # each is on two pages
+        charts = {figure.key: _charts(figure) for figure in figures}  # each chart is on two pages
         for figure in drawn:
             _save_pictures(figure, metrics, out)
             _save(_page(metrics, [figure], (), charts), out / f"{figure.key}.html")
@@ -81,7 +81,7 @@ def evaluation_files(out: Path) -> OutputFiles:
 
 
 def _earlier_files(out: Path) -> Iterator[Path]:
-    """Files of an evaluation by a version that kept no list; its metrics.json and index.html show that it is one."""
+    """Files of an earlier version's evaluation, which kept no list. Its metrics.json and index.html identify it."""
     try:
         theirs = '"resamples"' not in (out / "metrics.json").read_text("utf-8")
         theirs = theirs or '<a class="skip" href="#main">' not in (out / "index.html").read_text("utf-8")
@@ -103,7 +103,7 @@ def _charts(figure: Picture) -> dict[str, Any]:
 def _page(
     metrics: Json, figures: Sequence[Picture], tables: Sequence[Table], charts: Mapping[str, Mapping[str, Any]]
 ) -> str:
-    """Figures and tables as one offline HTML page; `charts` holds those of each figure."""
+    """Figures and tables as one offline HTML page; `charts` has the charts of each figure."""
     return offline.render(
         "evaluation/evaluation.html",
         {name: chart for figure in figures for name, chart in charts[figure.key].items()},
@@ -155,7 +155,7 @@ def check_readme(file: Path) -> tuple[str, str]:
     """The parts of a Markdown file before and after the marks.
 
     Raises:
-        ConfigError: it cannot be read or lacks the marks.
+        ConfigError: the file cannot be read or lacks the marks.
     """
     try:
         before, rest = file.read_bytes().decode("utf-8").split(MARKS[0])
@@ -176,7 +176,7 @@ def write_readme(metrics: Json, file: Path) -> None:
 
 
 def _facts(metrics: Json) -> list[tuple[str, str]]:
-    """Name and value of what the numbers are based on: data, intervals, models."""
+    """The basis of the numbers as names and values: data, intervals, models."""
     data, settings = metrics["data"], metrics["settings"]
     sizes = ", ".join(f"{count(split['n'])} {name}" for name, split in data["splits"].items())
     facts = [
@@ -219,7 +219,7 @@ def _save_pictures(figure: Picture, metrics: Json, out: Path) -> None:
         | {"title": {"text": panel.title.split(BETWEEN), "fontSize": 14}}
         for panel, chart in zip(figure.panels, charts, strict=True)
     ]
-    # Panels that share a scale would get a second legend above them all.
+    # Panels with a shared scale would get a second legend above all panels.
     own = dict.fromkeys(("color", "x", "y", "size", "strokeDash", "shape"), "independent")
     models = [f"{name}: {value}" for name, value in _facts(metrics) if name.startswith("Model ")]
     together = {  # not by Altair, which would copy each chart several times

@@ -1,6 +1,6 @@
 """The tables of an evaluation, made from the contents of metrics.json.
 
-Page, summary and technical report all use them, so each has every number.
+Page, summary and technical report all use these tables, so each has every number.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ WORD_TEXTS = {"test": "test texts", "posts": "long posts"}
 
 
 def faithfulness_table(metrics: Json) -> Table:
-    """How faithful the words of explanations are: one row per set of texts and method; no row if not measured."""
+    """Faithfulness of explanations' words: one row per set of texts and method; no row if it was not measured."""
     several = len(metrics["models"]) > 1
     rows = []
     for texts in metrics.get("faithfulness", []):

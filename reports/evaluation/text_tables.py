@@ -16,7 +16,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers as text under a title; the first column names its row; `note` explains the table."""
+    """Numbers as text under a title. The first column names the rows; `note` explains the table."""
 
     key: str
     title: str

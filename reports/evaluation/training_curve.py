@@ -12,11 +12,11 @@ from reports.style.palette import LIGHT
 
 
 def training_curve(curve: Sequence[Mapping[str, float]], title: str) -> alt.VConcatChart:
-    """Loss (nats per text, means of at most 200 groups of steps) above validation macro-F1, where it was measured.
+    """Two panels: loss (nats per text, means of at most 200 groups of steps), and validation macro-F1 where measured.
 
     Args:
         curve: records with step, loss and, where it was measured, macro_f1.
-        title: what was trained.
+        title: name of the trained model.
     """
     frames = {title: training_frame(curve)}
     measured = {field: name for field, name in TRAINED.items() if any(field in record for record in curve)}

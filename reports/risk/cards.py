@@ -31,7 +31,7 @@ TITLES: Mapping[Group, str] = {
     "easing": "Easing",
     "silent": "Silent",
 }
-# `suicidal` is the rule crisis where the list found nothing, `passage` the rule sustained where no day was high.
+# `suicidal`: the rule crisis without wording of the list. `passage`: the rule sustained without high days.
 RULES: Mapping[str, str] = {
     "crisis": "wording of the crisis list",
     "suicidal": "a text that the model reads as thoughts of death or self-harm",
@@ -83,13 +83,13 @@ class PassageList(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """One card; the values for sorting are numbers, everything else is text in the report's language.
+    """One card. The values for sorting are numbers; everything else is text in the report's language.
 
     headline: why the card is in its group. In crisis and new it is the reason of the alert, in closed how the alert
-    closed, otherwise the person's present state. against: the numbers behind it. reasons: the reasons of the alerts,
-    newest first. opened: the same without the headline's. unseen: the crisis alerts that closed unseen, without the
-    headline's. commands: they record a look. quote: the newest crisis passage, shown in place of the score. short:
-    its beginning.
+    closed, otherwise the person's present state. against: the numbers behind the headline. reasons: the reasons of
+    the alerts, newest first. opened: these reasons without that of the headline. unseen: the crisis alerts that
+    closed unseen, without that of the headline. commands: commands that record a look at the alerts. quote: the
+    newest crisis passage, shown in place of the score. short: the beginning of the quote.
     """
 
     code: str
@@ -159,7 +159,8 @@ class Cards:
             short=short,
             strips=strips,
             strips_note=strips_note,
-            events=list(dict.fromkeys(map(self._event, person.events))),  # one look at several alerts is one event
+            # One look at several alerts counts as one event.
+            events=list(dict.fromkeys(map(self._event, person.events))),
             passages=lists,
             commands=self._commands(person),
             who=f"risk-monitor who {inputs.code(person.subject_id)} --db {self._db}",
@@ -185,7 +186,7 @@ class Cards:
     def _headline(self, person: Person) -> tuple[str, str]:
         """The reason for the card's group, and the numbers.
 
-        A calm score is not an all-clear while an alert is new.
+        A calm score is no all-clear while an alert is new.
         """
         words, reason = self._inputs.words, person.reason
         verdict, compared = against(person.now, self._inputs)
@@ -204,7 +205,7 @@ class Cards:
         return words("Crisis alert of {day}: {rule}.", **about), words.join(again, no_measure, verdict, compared)
 
     def _closed(self, alert: Mapping[str, Any]) -> str:
-        """A sentence that a crisis alert closed although nobody had looked; this is not an all-clear."""
+        """A sentence that a crisis alert closed although nobody had looked at it. It is no all-clear."""
         words = self._inputs.words
         return words(
             "Crisis alert of {day}: closed on {closed} {why}.",
@@ -252,7 +253,7 @@ class Cards:
     def _commands(self, person: Person) -> list[str]:
         """The commands that record a look at the person's alerts; empty without alerts.
 
-        A code means open alerts only, so a closed alert is named by its id.
+        A person's code means only open alerts, so a closed alert is named by its id.
         """
         named = [alert["alert_id"][:SHORT_ID] for alert in person.closed]
         if person.alerts or (person.subject_id in self._alerted and not named):
@@ -370,7 +371,7 @@ class Cards:
 
 TOP = 3  # passages of a list
 SHORT = 160  # characters of a passage on the overview
-BEFORE_WORDING = 50  # of them before the wording of the crisis list
+BEFORE_WORDING = 50  # characters before the wording of the crisis list
 SHORT_ID = 8  # characters of an alert's id
 TEXT_DAYS = 28
 

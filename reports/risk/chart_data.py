@@ -1,4 +1,4 @@
-"""From the results of window queries to the frames of the charts: gaps, order, labels.
+"""Turn the results of window queries into the frames of the charts: gaps, order, labels.
 
 Days and weeks become ISO strings, which every browser reads as UTC; a `datetime` would be read in the
 reader's own time zone and could move a point to the day before.
@@ -24,9 +24,10 @@ ALONE = (_GAP.fill_null(2) > 1) & (_GAP.shift(-1).fill_null(2) > 1)
 def trend(series: Series, first_day: dt.date, missing: Sequence[dt.date], words: Words) -> pl.DataFrame:
     """One row per day from first_day with any value.
 
-    Columns: day, date (as written), share (of high risk that day), n, n_subjects; of the 7 days to it share_7, lo,
-    hi, n_7, n_subjects_7 and each of LEVELS (mean probabilities); share_28; stretch, which numbers the runs of 7-day
-    values without a gap (lines end there), and alone: whether neither the day before nor the day after has one.
+    Columns of the day: day, date (as written), share (of high risk), n, n_subjects. Columns of the 7 days that end on
+    it: share_7, lo, hi, n_7, n_subjects_7 and each of LEVELS (mean probabilities). Also share_28; stretch, which
+    numbers the runs of 7-day values without a gap, at which lines end; and alone, whether both neighbouring days lack
+    a 7-day value.
 
     A mean over 7 or 28 days is left out until 7 or 28 days have passed since the first text.
     """
@@ -76,7 +77,9 @@ def gaps(missing: Sequence[dt.date], first_day: dt.date) -> pl.DataFrame:
 
 
 def emotion_weeks(weeks: pl.DataFrame, order: list[str], words: Words) -> pl.DataFrame:
-    """One row per published week and emotion, stacked in `order`: from `base` up to `top`, both shares of 1."""
+    """One row per published week and emotion, stacked in `order`. An emotion reaches from `base` to `top`, shares of
+    1.
+    """
     place = pl.col("emotion").replace_strict(order, list(range(len(order))), return_dtype=pl.Int64)
     long = weeks.filter(~pl.col("withheld")).unpivot(
         [f"p_{emotion}" for emotion in order],

@@ -68,7 +68,7 @@ def risk_trend(
         "share_28": course.mark_line(strokeWidth=1.4),
         "share_7": course.mark_line(strokeWidth=2.6, strokeCap="round").encode(detail=of_stretch),
     }
-    layers = []  # a layer without a mark would leave its scale without an extent
+    layers = []  # a layer without marks would leave its scale without a range
     if gaps.height:
         shade = alt.Chart(gaps).mark_rect(color=palette.withheld, opacity=0.7)
         layers.append(shade.encode(x=x, x2=alt.X2("end:T")))
@@ -205,5 +205,5 @@ def heat_weekday_hour(frame: pl.DataFrame, palette: Palette, words: Words, *, wi
         color=palette.withheld, stroke=palette.paper, strokeWidth=1.5
     )
     shown = visible.mark_rect(stroke=palette.paper, strokeWidth=1.5)
-    layers = [grey, shown] if frame["withheld"].any() else [shown]  # a screen reader meets no empty layer
+    layers = [grey, shown] if frame["withheld"].any() else [shown]  # a screen reader would announce an empty layer
     return alt.layer(*layers).properties(width=width, height=26 * len(WEEKDAYS))

@@ -1,4 +1,4 @@
-"""How the last 7 days of a person compare with the alert line and with their own past, in words.
+"""Compare a person's last 7 days with the alert line and with their own past, in words.
 
 No sentence here is an all-clear, because a person's usual state can be bad for weeks.
 """
@@ -11,8 +11,8 @@ from typing import Any
 from reports.risk.inputs import Inputs
 from reports.style.wording import exact, percent
 
-FAR = 2.0  # times as far from the own past's mean as the edge of what is usual
-WIDEST = 0.4  # of a usual range that says something
+FAR = 2.0  # far: this many times the distance from the past's mean to the edge of the usual range
+WIDEST = 0.4  # a wider usual range says nothing
 
 
 def against(now: Mapping[str, Any], inputs: Inputs) -> tuple[str, str]:
@@ -98,7 +98,7 @@ def _place(now: Mapping[str, Any], inputs: Inputs) -> str:
 
 
 def _course(now: Mapping[str, Any], inputs: Inputs) -> str:
-    """The change against the past 8 weeks; empty if the score is low, as it was before."""
+    """The change from the past 8 weeks; empty if the score is low and was low before."""
     words, mean, high = inputs.words, now["past_mean"], now["past_hi"]
     if now["p_7"] > mean + FAR * (high - mean):
         return words("It is far higher than in their past 8 weeks.")

@@ -45,7 +45,7 @@ def draw(weeks: Mapping[int, float], past: float | None, limit: float, label: st
     for week, mean in sorted(weeks.items(), reverse=True):
         look, radius = ("last", 3.5) if week == 0 else ("week", 1.6)
         parts.append(f'<circle class="{look}" cx="{x(week)}" cy="{y(mean)}" r="{radius}"/>')
-    body = Markup("".join(parts))  # numbers alone
+    body = Markup("".join(parts))  # only numbers, so nothing must be escaped
     svg = Markup('<svg class="curve" role="img" aria-label="{}" viewBox="0 0 {} {}">{}</svg>')
     return Curve(svg.format(label, WIDTH, HEIGHT, body), label)
 

@@ -38,8 +38,8 @@ class Table:
 class Figure:
     """One section of a page. Without chart and table, `summary` gives the reason.
 
-    draw(palette, width=...) gives the chart; a table without a chart is not folded. The title links to `href`.
-    strips: of reports.risk.signs, above the summary.
+    draw(palette, width=...) returns the chart. A table without a chart is shown unfolded. The title links to `href`.
+    strips: rows of reports.risk.signs, shown above the summary.
     """
 
     key: str
@@ -109,7 +109,7 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
 
 
 def _trend_summary(complete: pl.DataFrame, series: Series, inputs: Inputs) -> str:
-    """The newest 7-day share, the highest, the gaps, and the forecast with its past coverage."""
+    """The newest 7-day share, the highest one, the gaps, and the forecast with its past coverage."""
     words = inputs.words
     if not complete.height:
         return words("A 7-day share needs 7 days on record.")

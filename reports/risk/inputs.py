@@ -28,24 +28,24 @@ class Options:
     """The settings of a report.
 
     threshold: the alert threshold, a mean P(high risk) from 0 to 1.
-    min_cohort: cells about fewer subjects than this are withheld, see reports.risk.suppression.
+    min_cohort: numbers about fewer subjects are withheld, see reports.risk.suppression.
     min_texts: texts that a subject must have written in a week to be compared with the threshold.
-    days: how far back the charts go.
+    days: number of days in the charts.
     top: number of subjects in the heatmap, highest risk first, and of cohorts with a page.
     show_subjects: show ids beside codes.
     subject_pages: write one page per subject.
     evidence: quote the texts behind the alerts, and the passages that the crisis list found.
     lang: the language of the report's own words.
-    signal: what the rules level, change and sustained read, see monitor.alerts.rules.
+    signal: the signal that the rules level, change and sustained read, see monitor.alerts.rules.
     rules: the other limits of the alert rules.
-    mode: "aggregate" shows aggregates alone; "people" also shows single people by their codes, unless they are fewer
-        than min_cohort; "case" is for those who may see single people, so min_cohort is 1 there.
-    cohorts: only texts of these cohorts; empty: of all.
-    invented: the texts are the demo's, which nobody wrote; each page says so.
+    mode: "aggregate" shows only aggregates. "people" also shows single people by their codes, unless there are fewer
+    than min_cohort people. "case" is for readers who may see single people, so its min_cohort is 1.
+    cohorts: only texts of these cohorts are read; empty: texts of all cohorts.
+    invented: whether the texts are the demo's, which nobody wrote; each page then says so.
 
     Raises:
-        ConfigError: a value is out of its range, mode "aggregate" comes with an option that shows people, or top
-            subjects over days are more cells than a chart holds.
+        ConfigError: a value is out of its range, mode "aggregate" is combined with an option that shows people, or a
+            chart of `top` subjects over `days` days would have too many cells.
     """
 
     threshold: float = RULES.threshold
@@ -70,7 +70,7 @@ class Options:
 
     @property
     def line(self) -> dict[str, Any]:
-        """The limits of who is at the line: parameters of sql/windows/headline.sql."""
+        """The limits that decide who is at the line: parameters of sql/windows/headline.sql."""
         return {"signal": self.signal, "threshold": self.threshold, "min_texts": self.min_texts}
 
     def __post_init__(self) -> None:
@@ -122,7 +122,7 @@ class Series:
     first: the day of the first scored text.
     daily, week, month: windows of 1, 7 and 28 days, columns as rolling_cohort without cohort.
     weeks: columns as weekly_cohort and `withheld`; withheld rows are included with empty measures.
-    by_week: True if some weeks are one point each, because one of their days has too few subjects to be published.
+    by_week: whether some weeks are published as one point, because one of their days has too few subjects.
     forecast: columns of monitor.windows.forecast; empty if there is none.
     level: share of days that the forecast's intervals should hold, such as 0.8.
     """
@@ -149,9 +149,10 @@ class Inputs:
     subject_day, subject_7: windows of 1 and 7 days per subject, the inertia of 28; empty unless subject_pages is set.
     criteria: criteria_overall of GROUP_DAYS, suppressed; empty if the model does not answer this question.
     signs: criteria_subject of STRIP_DAYS.
-    word_weights: of the texts in evidence and texts, as far as a run has weighed them.
+    word_weights: weights of words in the texts of `evidence` and `texts`, if a run has weighed them.
     passages: passages of GROUP_DAYS that the crisis list raised; column passage is empty without the option evidence.
-    wording: columns of passages, for the cards, from before GROUP_DAYS too; empty without the option evidence.
+    wording: passages for the cards, also from before GROUP_DAYS, with the columns of `passages`; empty without the
+    option evidence.
     people, person_weeks, person_days, texts: sql/people/now.sql, weeks.sql, days.sql and passages.sql. The last three
         cover the people whom somebody should look at; texts is empty without the option evidence.
     measures: sql/people/measures.sql; empty unless subject_pages is set.
@@ -217,7 +218,9 @@ class Inputs:
 
     @property
     def people_hidden(self) -> bool:
-        """Whether this report shows no single person: there are too few to hide one, or it is about groups."""
+        """Whether this report shows no single person, because there are too few people to hide one, or it is about
+        groups.
+        """
         return self.too_few or self.options.mode == "aggregate"
 
     @property
@@ -228,7 +231,7 @@ class Inputs:
 
     @property
     def high_title(self) -> str:
-        """The same at the start of a title."""
+        """The name of P(high risk) at the start of a title."""
         return self.high_name[:1].upper() + self.high_name[1:]
 
     @property
@@ -262,10 +265,10 @@ class Inputs:
 
     @cached_property
     def closed_unseen(self) -> pl.DataFrame:
-        """Crisis alerts that closed by themselves though nobody had looked: rows of alerts, and looked_at.
+        """Crisis alerts that closed by themselves although nobody had looked: rows of alerts, and looked_at.
 
-        A look at a person's newest crisis alert counts until the next such text is scored, which opens no second
-        alert; looked_at is the last look, null where there was none.
+        The next crisis text of a person opens no second alert. A look at the newest crisis alert therefore counts
+        only until that text is scored. looked_at is the last look; null without one.
         """
         looks = self.case_events.group_by("alert_id").agg(looked_at=pl.col("at").max())
         known = self.people.select("subject_id", "crisis_known_at")

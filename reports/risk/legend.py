@@ -10,7 +10,7 @@ from reports.style.wording import exact, percent
 
 
 def order_note(inputs: Inputs) -> str:
-    """The rule of the order, and on how many days the rules could have raised an alert."""
+    """The rule of the order, and the number of days on which the rules could have raised an alert."""
     words, days = inputs.words, inputs.could_fire.row(0, named=True)
     order = words(
         "Order: crisis, crisis closed unseen, alerted this week, still high, easing, silent. In each group, people "

@@ -114,7 +114,7 @@ def people_list(people: PeopleList, page: partial[Page]) -> Iterator[Page]:
 
 
 def model(inputs: Inputs, page: partial[Page]) -> Page:
-    """The model's card: how well it does on known labels, and how often each rule was right here."""
+    """The model's card: its metrics on known labels, and how often each rule was right here."""
     words = inputs.words
     return page(
         "model.html",
@@ -168,7 +168,7 @@ def _crisis_lead(inputs: Inputs) -> str:
     """A warning that this report does not detect crises, and the number of passages that a person must read."""
     words, n_passages = inputs.words, inputs.passages.height
     warning = words("This report does not detect crises by itself: a person must read the texts.")
-    if inputs.too_few:  # the number would reveal something
+    if inputs.too_few:  # even the number would reveal something about a person
         return warning
     if not n_passages:
         passages = words("The crisis list found no passages in the last 28 days.")

@@ -2,9 +2,9 @@
 
 The order, which the pages state: crisis first, then people whose crisis alert closed by itself although nobody had
 looked, then alerts that are new this week, then people who are still high, people who are easing, and people who fell
-silent. Within a group, people at whom nobody has looked come first. Then, in the first two groups, the newest text
-about death or self-harm decides, because the sadness score does not measure a crisis. In the other groups, and
-between texts of the same moment, the higher sadness score of the last 7 days decides.
+silent. Within a group, people at whom nobody has looked come first. The first two groups are then ordered by the
+newest text about death or self-harm, because the sadness score does not measure a crisis. The other groups, and texts
+of the same moment, are ordered by the sadness score of the last 7 days, the highest first.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ GROUPS: tuple[Group, ...] = ("crisis", "closed", "new", "high", "easing", "silen
 NEW_DAYS = 7
 CLOSED_DAYS = 28  # a crisis alert that closed by itself in so many days has a card until somebody looks
 SILENT_DAYS = 7  # a week without texts
-LONGEST_SILENCE = 28  # days after which somebody without an open alert has left rather than fallen silent
-LEAST_DAYS = 4  # days with texts in 8 weeks that somebody needs to fall silent
+LONGEST_SILENCE = 28  # after more days somebody without an open alert counts as gone, not as silent
+LEAST_DAYS = 4  # only people with texts on so many days in 8 weeks can fall silent
 Row = Mapping[str, Any]
 
 
@@ -38,10 +38,10 @@ class Person:
         alerts: open alerts, the oldest first; rows of sql/windows/alerts.sql.
         closed: crisis alerts that closed by themselves in CLOSED_DAYS though nobody had looked, the newest first;
             rows of Inputs.closed_unseen.
-        events: what was done about these alerts, the newest first; rows of sql/alerts/case_events.sql.
-        looked: whether somebody has looked at every open alert, or, without one, at anything since the last text. A
-            look at a crisis alert counts until the next such text is scored, which opens no second alert. Never in
-            the group closed.
+        events: actions about these alerts, the newest first; rows of sql/alerts/case_events.sql.
+        looked: whether somebody has looked at every open alert; without open alerts, whether somebody has looked at
+            anything since the last text. The next crisis text opens no second alert, so a look at a crisis alert
+            counts only until that text is scored. Always false in the group closed.
     """
 
     subject_id: str
@@ -80,14 +80,14 @@ class Changes(NamedTuple):
     looked: list[Row]
 
 
-LEAST_CHANGE = 0.10  # of a weekly mean that is worth a line
+LEAST_CHANGE = 0.10  # smallest change of a weekly mean that gets a line
 MOST_CHANGED = 3
 
 
 def people(inputs: Inputs) -> list[Person]:
     """Everybody with an open alert, a crisis alert that closed unseen, or a sudden silence, in order.
 
-    Nobody where single people may not be shown.
+    The list is empty if single people may not be shown.
     """
     if inputs.people_hidden:
         return []
@@ -151,14 +151,16 @@ def changes(inputs: Inputs, listed: Sequence[Person]) -> Changes:
 
 
 def others(inputs: Inputs, listed: Sequence[Person]) -> pl.DataFrame:
-    """Everybody else, the highest mean of the last 7 days first."""
+    """Everybody else, ordered by the mean of the last 7 days, the highest first."""
     ids = [person.subject_id for person in listed]
     rest = inputs.people.filter(~pl.col("subject_id").is_in(ids))
     return rest.sort("p_7", "subject_id", descending=[True, False], nulls_last=True)
 
 
 def closing(alert: Row, inputs: Inputs) -> str:
-    """How and why an alert of Inputs.closed_unseen closed; begins in lower case. Nobody had found the person calm."""
+    """How and why an alert of Inputs.closed_unseen closed, beginning in lower case. No person had judged that it may
+    close.
+    """
     words = inputs.words
     days = words.count(inputs.options.rules.cooldown_days, "day")
     looked = (
@@ -213,7 +215,7 @@ def _events(alerts: Sequence[Row], events: Sequence[Row], now: Row) -> list[Row]
     ids = {alert["alert_id"] for alert in alerts}
     done = [event for event in events if event["alert_id"] in ids]
     logged = {event["alert_id"] for event in done}
-    done += [  # acknowledged before there was a case log
+    done += [  # these were acknowledged before the case log existed
         {"alert_id": one["alert_id"], "at": one["state_changed_at"], "by": None, "outcome": None, "note": None}
         for one in alerts
         if one["state"] == "acknowledged" and one["alert_id"] not in logged

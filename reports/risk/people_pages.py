@@ -46,8 +46,8 @@ class PeoplePart:
     """The content of a page about people.
 
     Attributes:
-        summary: how many, of which group, and how many nobody has looked at.
-        reason: why no people are shown; then everything else is empty.
+        summary: numbers of people by group, and of people at whom nobody has looked.
+        reason: why no people are shown; everything else is then empty.
         jumps: links to the changes and to what no machine can know.
         key: class of a sample -> the meaning of this shading of words in quoted texts.
         order, legend: the rule of the order, and the meaning of the groups and of the parts of a card.
@@ -141,7 +141,7 @@ class PeopleList:
         )
 
     def summary(self) -> str:
-        """How many people to look at, by group."""
+        """The number of people to look at, by group."""
         words, listed = self.inputs.words, self.listed
         if not listed and not self.inputs.model.alerts_current:
             return unchecked_note(self.inputs)
@@ -182,7 +182,7 @@ class PeopleList:
         return people.changes(self.inputs, self.listed)
 
     def changed(self) -> list[Line]:
-        """What changed in the last 7 days, a line each."""
+        """The changes of the last 7 days, one line each."""
         words, news = self.inputs.words, self._news
         nobody = words(
             "nobody by 10 points or more, of those with {n} texts or more in both weeks",
@@ -208,7 +208,7 @@ class PeopleList:
         return [*lines, self._line(words("Looked at"), list(looked), words("nobody"))]
 
     def others(self) -> tuple[Table | None, str]:
-        """People without a card, the highest first."""
+        """People without a card, the highest score first."""
         words, rest = self.inputs.words, people.others(self.inputs, self.listed)
         if not rest.height:
             return None, ""

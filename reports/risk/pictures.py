@@ -34,8 +34,8 @@ def write(page: Page, inputs: Inputs, out: Path, drawer_process: Drawer | None =
     """Write the pictures of a page as PNG and SVG into the folder `out`; returns their names.
 
     The index has the pictures of INDEX; any other page has one picture of all its charts. Pictures without charts are
-    left out, and so are PNGs with letters that no installed font has, and all where the renderer cannot start. A
-    drawer draws in the background.
+    left out, and so are PNGs with letters that no installed font has. If the renderer cannot start, there are no
+    pictures. A drawer draws in the background.
     """
     if not rendering.can_draw():
         return []
@@ -60,7 +60,7 @@ def drawer(options: Options) -> Drawer:
 
 @cache
 def can_write(text: str) -> bool:
-    """Whether an installed font has the letters of a text: two letters look the same if no font has them."""
+    """Whether an installed font has the letters of a text. Letters that no font has all look the same."""
     strange = sorted({letter for letter in text if ord(letter) > 0x2E80})[:2]
     letters = (rendering.svg(_letter(letter), axes.VEGA_LITE) for letter in strange or "ab")
     first, *others = map(rendering.png, letters)
@@ -88,7 +88,7 @@ def _chart(page: Page, figure: Figure) -> dict[str, Any]:
 def _spec(inputs: Inputs, charts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Charts below one another, with day, model and warning at the bottom.
 
-    Not stacked by Altair, which would copy each chart several times.
+    We stack them here, because Altair would copy each chart several times.
     """
     words = inputs.words
     note = words(

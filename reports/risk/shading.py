@@ -1,4 +1,4 @@
-"""A text whose words are shaded by what they add to an answer, and a sentence that says the same."""
+"""A text with words shaded by what they add to an answer, and a sentence with the same content."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from reports.style.wording import Words
 
 Weight = tuple[int, int, float]  # first and last character (exclusive) in the whole text, and what the word adds
 STEPS = ((0.75, "adds-3"), (0.45, "adds-2"), (0.2, "adds-1"))  # share of the largest weight -> class
-TAKES = -0.75  # share of the largest weight, added or taken, from which a word counts as one that takes away
+TAKES = -0.75  # a word takes away if its weight is below this share of the largest absolute weight
 MOST_NAMED = 3
 
 
 def excerpt(row: Mapping[str, Any], weights: pl.DataFrame | None, words: Words, *, crisis: bool) -> Markup:
-    """An excerpt of a text, its words shaded by what they add to high risk, or to thoughts of death.
+    """An excerpt of a text, with words shaded by what they add to high risk or to thoughts of death.
 
     Args:
         row: text, starts_at (its first character in the whole text), and truncated (whether the end was not read).
-        weights: of the words of the whole text, columns of the query word_weights; None if no run has weighed them.
+        weights: weights of the words in the whole text, columns of the query word_weights; None if no run has weighed
+            them.
         words: the language.
-        crisis: shade by what the words add to thoughts of death or self-harm, where these were found.
+        crisis: whether to shade by thoughts of death or self-harm, if these were found.
     """
     column = "adds_high"
     if crisis and weights is not None and "suicidal" in weights["criterion"]:
@@ -41,10 +42,10 @@ def shaded(text: str, starts_at: int, weights: Sequence[Weight], words: Words) -
 
     Args:
         text: the excerpt.
-        starts_at: its first character in the whole text, which places are counted in.
-        weights: of the words of the whole text, in order, 0 for those that do not stand out of the noise; those
-            outside the excerpt are left out. Without any the text is not shaded, and nothing is said of its words.
-            Where no word is named, none is shaded.
+        starts_at: the excerpt's first character in the whole text; positions are counted in the whole text.
+        weights: weights of the words in the whole text, in order, 0 for words that do not stand out from the noise.
+            Words outside the excerpt are left out. Without weights the text is not shaded, and no sentence is added.
+            If the sentence names no word, none is shaded.
         words: the language.
     """
     inside = [(first - starts_at, last - starts_at, weight) for first, last, weight in weights]
@@ -71,7 +72,7 @@ def shaded(text: str, starts_at: int, weights: Sequence[Weight], words: Words) -
 
 
 def counted_most(text: str, weights: Sequence[Weight], words: Words) -> str:
-    """The sentence that names the words that add most, or says that none does."""
+    """The sentence that names the words that add most, or says that no single word does."""
     names = [words("'{word}'", word=word) for word in strongest(text, weights, MOST_NAMED)]
     if not names:
         return words("No single word counted most.")

@@ -43,7 +43,7 @@ class Day(NamedTuple):
 
 
 class Strip(NamedTuple):
-    """The days of one criterion; `text` says the same as the squares."""
+    """The days of one criterion; `text` has the same content as the squares."""
 
     name: str
     text: str
@@ -151,7 +151,7 @@ def _strip(
 
 
 def two_limits(subject_id: str, inputs: Inputs) -> str:
-    """A note why a person has the sign of thoughts of death, but no crisis alert in these days; otherwise empty."""
+    """A note that explains a sign of thoughts of death without a crisis alert in these days; otherwise empty."""
     shown = inputs.signs.filter((pl.col("subject_id") == subject_id) & (pl.col("criterion") == "suicidal"))
     first = inputs.as_of - dt.timedelta(days=STRIP_DAYS - 1)
     lasts = pl.col("is_open") | (pl.col("closed_on") >= first)

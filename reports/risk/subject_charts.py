@@ -12,7 +12,7 @@ from reports.style import axes
 from reports.style.palette import Palette
 from reports.style.wording import Words
 
-LABEL_WIDTH = 48  # pixels left of charts that stand below each other, so that their days do
+LABEL_WIDTH = 48  # pixels left of charts that are aligned below each other
 
 
 def heat_subject_week(
@@ -107,7 +107,8 @@ def subject_trend(
         words: translates.
         threshold: the alert threshold, a mean P(high risk).
         alerts: columns day, high_7, rule, date; one mark per row.
-        span: days (ISO) from whose first to whose last the chart runs, as those of `measure_lines`; None: its own.
+        span: days (ISO); the chart runs from the first to the last of them, as in `measure_lines`; None: the frame's
+            days.
         width: in pixels, or of the container.
     """
     lines = {
@@ -174,7 +175,7 @@ def measure_lines(
         frame: columns day (ISO), date, value, median_7, median_past, stretch.
         palette: the colours.
         words: translates.
-        span: days (ISO) from whose first to whose last the chart runs.
+        span: days (ISO); the chart runs from the first to the last of them.
         width: in pixels, or of the container.
     """
     axis = alt.Axis(tickCount=3, domain=False, ticks=False, title=None, minExtent=LABEL_WIDTH)

@@ -17,7 +17,8 @@ from reports.style.wording import MINUS, Words, exact, percent
 
 
 def tiles(now: Mapping[str, Any], latest: Mapping[str, Any], inputs: Inputs) -> list[Tile]:
-    """The last 7 days: mean, own past, texts, as on the card; variability and inertia up to the last text.
+    """Tiles of the last 7 days as on the card (mean, own past, texts), and of variability and inertia up to the last
+    text.
 
     now: the person's row of sql/people/now.sql; latest: their newest row of rolling_subject.
     """
@@ -105,7 +106,7 @@ def course(daily: pl.DataFrame, week: pl.DataFrame, own: pl.DataFrame, inputs: I
 
 
 def measures(subject_id: str, daily: pl.DataFrame, inputs: Inputs) -> list[Figure]:
-    """A small chart of each number beside the texts, over the same days as the course; none without numbers."""
+    """A small chart of each number beside the texts, over the same days as the course; empty without numbers."""
     words, own = inputs.words, inputs.measures.filter(pl.col("subject_id") == subject_id)
     unit = words("Dots: single days. Solid line: median of 7 days. Dotted line: median of the 56 days before.")
     figures = []

@@ -18,7 +18,7 @@ from reports.style.wording import Words, exact, percent
 
 MOST_BARS = 60
 MOST_ROWS = (
-    400  # of a table of alerts or passages: with 2,000 people a page stays below 2 MB; the cards have everybody
+    400  # rows of a table of alerts or passages: with 2,000 people a page stays below 2 MB; the cards have everybody
 )
 MOST_TEXTS = 200
 OPEN = pl.col("is_open")
@@ -124,7 +124,7 @@ def open_alerts(inputs: Inputs) -> Figure:
     """The first open alerts as a table, with the signs of each subject's last 14 days."""
     words, not_closed = inputs.words, inputs.alerts.filter(OPEN)
     figure = partial(Figure, "open_alerts", words("Open alerts"), rules_unit(inputs))
-    if inputs.people_hidden:  # checked first: "no alert" would also reveal something
+    if inputs.people_hidden:  # checked first, because "no alert" would also reveal something
         return figure(hidden_note(inputs))
     if not not_closed.height:
         return figure(unchecked_note(inputs) or words("No alert is open on {day}.", day=words.day(inputs.as_of)))
@@ -140,7 +140,7 @@ def open_alerts(inputs: Inputs) -> Figure:
 
 
 def rules_unit(inputs: Inputs) -> str:
-    """The meaning of an alert, with a sentence for each rule, and the signal that three of them read."""
+    """The meaning of an alert, with a sentence for each rule, and the signal that three of the rules read."""
     words = inputs.words
     signal = {
         "p_high": words("The signal is the {score}, {formula}.", score=inputs.high_name, formula=inputs.high_formula),
@@ -182,7 +182,7 @@ def _measures_note(inputs: Inputs) -> list[str]:
 
 
 def _shown_note(listed: pl.DataFrame, words: Words) -> str:
-    """The choice of the alerts in a list that is not complete."""
+    """A note which alerts an incomplete list has."""
     if "crisis" in listed["rule"]:
         return words("Only {n} are shown: those of the crisis rule first, then the newest.", n=listed.height)
     return words("The newest {n} are shown.", n=listed.height)

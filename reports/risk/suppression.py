@@ -2,22 +2,23 @@
 
 The rule, for means and shares of everyone and of cohorts (k stands for min_cohort):
 
-1. A number about fewer than k subjects is withheld, and so is a number of which one subject wrote more than half of
-   the texts, because it says what that subject wrote (dominance; not where k is below 3). Both are called small.
-2. Longer windows may not reveal a withheld day. Single days are published only in weeks whose every day with texts
-   has k subjects; any other week is one piece. A 7- or 28-day mean is published only if it consists of complete
+1. A number about fewer than k subjects is withheld. If k is at least 3, a number is also withheld if one subject
+wrote more than half of its texts, because it says what that subject wrote (dominance). Both kinds are called small.
+2. Longer windows may not reveal a withheld day. Single days are published only in weeks in which every day with texts
+has k subjects. Any other week is one piece. A 7- or 28-day mean is published only if it consists of complete
    pieces, none of them withheld.
-3. Totals may not reveal it either. In a week in which some cohort has a small day, every cohort
-   is published by week only. If a cohort's week is withheld, the smallest publishable cohort is withheld with it, so
+3. Totals may not reveal a withheld day either. In a week in which some cohort has a small day, every cohort is
+published only as a whole week. If a cohort's week is withheld, the smallest publishable cohort is withheld with it,
+so
    that everyone minus the published cohorts is about k subjects or more. Hours of a weekday are treated the same.
-4. A forecast smooths over months; it is published, rounded, if the newest week is.
+4. A forecast smooths over months. It is published, rounded, if the newest week is published.
 
 All other published numbers, and all that can be computed from them, consist of pieces of at least k subjects each.
-Weeks end on the weekday of the report's last day, so the rule holds within a report, not between those of two nights:
-two reports differ by the texts of the days between them, and these may be of fewer than k subjects. Values in pages
-and pictures are therefore rounded to what is shown (DECIMALS), and the page states this limit. Rows and pages about
-one subject are not covered by these rules; they carry no name instead. After Hundepool et al., "Statistical
-Disclosure Control" (2012), on secondary suppression.
+Weeks end on the weekday of the report's last day, so the rule holds within one report, not between two reports: these
+differ by the texts of the days between them, which may be by fewer than k subjects. Values in pages and pictures are
+therefore rounded to what is shown (DECIMALS), and the page states this limit. Rows and pages about one subject are
+not covered by these rules; they carry no name instead. After Hundepool et al., "Statistical Disclosure Control"
+(2012), on secondary suppression.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ class Pieces:
 
 
 def small(min_cohort: int, subjects: str = "n_subjects", top: str = "n_top", n: str = "n") -> pl.Expr:
-    """An expression: the number is about fewer than min_cohort subjects, or one subject wrote over half of its texts.
+    """An expression: fewer than min_cohort subjects wrote the texts of a number, or one subject wrote over half of
+    them.
 
     Args:
         min_cohort: the fewest subjects that a number may be about.
@@ -121,9 +123,10 @@ def weeks(weekly: pl.DataFrame, pieces: Pieces) -> pl.DataFrame:
 
 
 def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
-    """All cells of heat_weekday_hour, with `withheld`; with a small hour, its weekday's next smallest too.
+    """All cells of heat_weekday_hour, with `withheld`. Beside a small hour, its weekday's next smallest hour is
+    withheld.
 
-    Requires that the days behind the hours are all published one by one.
+    All days behind the hours must be published one by one.
     """
     is_small = small(min_cohort)
     rank = pl.when(~is_small).then(pl.struct("n", "hour")).rank("ordinal").over("weekday")
@@ -135,12 +138,11 @@ def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -
     """The rows of criteria_overall with `few` and `withheld`, the measures of such rows empty.
 
     A cohort without a page is withheld, and so is a group in which fewer than min_cohort subjects wrote. A row is
-    `few` if at least one subject showed the criterion, but fewer than min_cohort did. Everyone minus the published
-    rows of the cohorts is about min_cohort subjects or more, or about none; until it is, the smallest rows are
-    withheld.
+    `few` if at least one subject showed the criterion, but fewer than min_cohort did. The smallest rows are withheld
+    until everyone minus the published cohorts is about no subject or at least min_cohort subjects.
     """
     cells = overall.with_columns(
-        pl.col("share").fill_null(0.0),  # of a criterion that no text showed
+        pl.col("share").fill_null(0.0),  # null for a criterion that no text showed
         small=small(min_cohort),
         few=(pl.col("n_shown") > 0) & small(min_cohort, "n_shown_subjects", "n_shown_top", "n_shown"),
     ).to_dicts()

@@ -18,8 +18,8 @@ from reports.style.wording import Words
 VEGA_LITE = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 """The version of Vega-Lite that this Altair writes, as vl-convert names it."""
 STEPS = (0.01, 0.02, 0.05, 0.1, 0.2)
-TOP_LEVEL = {"$schema", "config", "datasets", "params"}  # keys of the outermost specification alone
-KEY_WIDTH = 320  # pixels, of a colour ramp
+TOP_LEVEL = {"$schema", "config", "datasets", "params"}  # keys that only the outermost specification has
+KEY_WIDTH = 320  # pixels of a colour legend
 Rows = Sequence[tuple[str, str, str | None]]
 """Tooltip rows: column, title, and number format (None: text)."""
 UNDRAWABLE = dict.fromkeys(
@@ -111,8 +111,8 @@ def breaks(values: pl.Series, most: int) -> list[float]:
 def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
     """Days to mark on an axis.
 
-    Each day of a span under 14 days; at most 14 Mondays of a span up to 200 days; the first day of each month of a
-    longer span, and of each quarter from 750 days on.
+    A span under 14 days has every day, a span up to 200 days at most 14 Mondays. A longer span has the first day of
+    each month, and from 750 days on the first day of each quarter.
     """
     span = (last - first).days
     days = [first + dt.timedelta(days=step) for step in range(span + 1)]
@@ -127,7 +127,8 @@ def ticks(first: dt.date, last: dt.date) -> list[dt.date]:
 def time_axis(field: str, days: pl.Series, words: Words, *, fixed: bool = False) -> alt.X:
     """A time axis in UTC over `days` (ISO), with the year under the first mark and under each January.
 
-    A fixed axis runs from the first to the last of them, independent of the chart's data, so that charts are aligned.
+    A fixed axis runs from the first to the last of these days whatever the chart's data are, so that charts are
+    aligned.
     """
     present = days.str.to_date()
     marks = ticks(present.min(), present.max())  # type: ignore[arg-type]
@@ -197,10 +198,10 @@ def heat_colours(frame: pl.DataFrame, palette: Palette, words: Words, width: int
     picks = [ramp[round(place * (len(ramp) - 1) / max(count - 1, 1))] for place in range(count)]
     key = alt.Legend(
         title=words("Mean P(high risk)"),
-        type="gradient",  # explicit, or Vega-Lite ignores the length and the labels touch
+        type="gradient",  # named, because otherwise Vega-Lite ignores the length and the labels touch
         orient="top",
         format=".0%",
-        # A picture's charts share one specification, in which `width` is that of none of them.
+        # The charts of a picture share one specification, whose `width` is not that of any chart.
         gradientLength=alt.ExprRef(f"min({KEY_WIDTH}, width)") if width == "container" else KEY_WIDTH,
         offset=8,
     )
@@ -218,7 +219,7 @@ def tooltips(rows: Rows) -> list[alt.Tooltip]:
 def _of_nearest(rows: Rows) -> list[alt.Tooltip]:
     """`tooltips` for the mark nearest to the pointer.
 
-    For the nearest mark Vega-Lite finds only fields with a format. Plain fields therefore get a format that changes
+    Vega-Lite shows only fields with a format for the nearest mark. Plain fields therefore get a format that changes
     nothing.
     """
     lines = tooltips(rows)

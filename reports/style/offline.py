@@ -1,7 +1,7 @@
-"""One offline HTML page: no request to the network, no script but its own.
+"""One offline HTML page, which makes no request to the network and runs only its own scripts.
 
 Ids and file names that people wrote reach the page as escaped text, or as JSON that cannot end its script element.
-As a second guard, the Content-Security-Policy names by hash the scripts that may run.
+As a second guard, the Content-Security-Policy names the hashes of the scripts that may run.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def render(
         words: the language of the page.
         styles: assets, joined into one style sheet.
         scripts: assets, each a script of its own at the end of the page.
-        decimals: of the charts' data; None: all that they have.
-        variables: of the template, with `title` and `lead`.
+        decimals: number of decimals of the charts' data; None: all decimals.
+        variables: variables of the template, among them `title` and `lead`.
     """
     specs = {name: axes.spec(chart, FOR_CSS, FONT) for name, chart in charts.items()}
     if decimals is not None:

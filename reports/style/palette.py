@@ -1,4 +1,5 @@
-"""The colours, once: for pictures as hex values, for the page as CSS properties that follow light and dark.
+"""The only definition of the colours: hex values for pictures, and CSS properties with light and dark forms for
+pages.
 
 Risk runs from brick (high) over ochre (mid) to slate blue (low): they differ in lightness as well as in hue,
 so that protan, deutan and tritan readers can distinguish them. An emotion has a shade of its risk level.

@@ -1,6 +1,6 @@
 """Pictures from Vega-Lite specifications, drawn in this process or in worker processes.
 
-The renderer holds Python's lock while it draws. So pictures are drawn in other processes while this one builds pages.
+The renderer holds Python's lock while it draws, so other processes draw pictures while this one builds pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import vl_convert
 
 from monitor.errors import ConfigError, MonitorError, cannot_write
 
-PROCESSES = 2  # as many pictures are large
+PROCESSES = 2  # a report has so many large pictures
 NO_ROOM = (
     "no picture can be drawn, because this process may address too little memory (ulimit -v), of which the renderer "
     "reserves 64 GB; start it with `ulimit -v unlimited`, and limit memory by a container or by systemd's MemoryMax"
@@ -36,7 +36,7 @@ INVISIBLE = re.compile(r'<line [^>]*\bopacity="0"[^>]*/>')
 
 
 def put(file: Path, content: str | bytes) -> Path:
-    """Replace a file in one step: readers see the old content or the new, never a part. Its mode is set anew."""
+    """Replace a file in one step: readers see the old content or the new, never a part. The file gets a new mode."""
     file.parent.mkdir(exist_ok=True)
     unfinished = file.with_name(f".{file.name}.new")
     unfinished.unlink(missing_ok=True)
@@ -50,9 +50,9 @@ def put(file: Path, content: str | bytes) -> Path:
 
 @cache
 def can_draw() -> bool:
-    """Whether the renderer can start; with too small an address space it would end this process with a stack trace.
+    """Whether the renderer can start. With too small an address space it would end this process with a stack trace.
 
-    Only where that is limited, another process tries it.
+    If the address space is limited, another process tries to start it.
     """
     if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
         return True
@@ -90,7 +90,7 @@ def draw(version: str, spec: dict[str, Any], file: Path, *, with_png: bool) -> N
     """Render a specification of this version of Vega-Lite as SVG into `file`, and as PNG beside it if asked.
 
     Raises:
-        OSError: they cannot be written. ConfigError: as `require_drawing`.
+        OSError: a file cannot be written. ConfigError: as `require_drawing`.
     """
     require_drawing()
     drawing = svg(spec, version)
@@ -112,7 +112,7 @@ class Drawer:
 
     def __init__(self, version: str, *, private: bool) -> None:
         self._version, self._umask = version, 0o077
-        if not private:  # read now: while a thread commits, this process has another mask
+        if not private:  # read now, because this process has another mask while a thread commits
             self._umask = os.umask(0o077)
             os.umask(self._umask)
         self._pool: ProcessPoolExecutor | None = None
@@ -133,7 +133,7 @@ class Drawer:
                     self._pool = ProcessPoolExecutor(
                         PROCESSES, get_context("spawn"), _prepare, (self._version, self._umask)
                     )
-                    for _ in range(PROCESSES):  # the pool starts a worker where a task finds none idle
+                    for _ in range(PROCESSES):  # the pool starts a worker only for a task that finds none idle
                         self._pool.submit(os.getpid)
             except OSError as error:
                 raise MonitorError(f"cannot start a process that draws pictures ({error.strerror})") from error
@@ -173,7 +173,8 @@ def _inherited() -> Iterator[None]:
     """Settings that a worker inherits: it ignores Ctrl-C, and imports nothing from the working folder."""
     variables = {
         "PYTHONSAFEPATH": "1",
-        "PYTHONWARNINGS": "ignore::UserWarning:multiprocessing.resource_tracker",  # of a run that was killed
+        # The warning comes from a killed run.
+        "PYTHONWARNINGS": "ignore::UserWarning:multiprocessing.resource_tracker",
     }
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -196,7 +197,7 @@ def _variables(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _prepare(version: str, umask: int) -> None:
-    """Prepare a worker: end it with the run, also with one that was killed, and load the renderer."""
+    """Prepare a worker: make it end with the run, even a killed one, and load the renderer."""
     os.umask(umask)
     threading.Thread(target=_end_with_the_run, daemon=True).start()
     png(svg({"mark": "point", "data": {"values": []}}, version))

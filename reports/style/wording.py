@@ -29,12 +29,12 @@ class Words:
     lang: Language = "en"
 
     def __call__(self, sentence: str, **values: object) -> str:
-        """The sentence, its {fields} filled in."""
+        """The sentence with its {fields} filled in."""
         template = sentence if self.lang == "en" else _catalogue(self.lang)[sentence]
         return template.format(**values)
 
     def join(self, *sentences: str) -> str:
-        """Sentences one after another; the empty ones are left out."""
+        """Sentences one after another, without empty ones."""
         return (" " if self.lang == "en" else "").join(filter(None, sentences))
 
     def count(self, value: int, noun: str) -> str:
@@ -49,7 +49,7 @@ class Words:
     def day(self, value: dt.date | str) -> str:
         """A date, or its ISO string, as 4 May 2026."""
         date = dt.date.fromisoformat(value[:10]) if isinstance(value, str) else value
-        month = self(f"{date:%b}")  # a number in languages whose months have no names
+        month = self(f"{date:%b}")  # languages without names of months write a number
         return self("{day} {month} {year}", day=date.day, month=month, year=date.year)
 
     def weekday(self, value: dt.date) -> str:
