@@ -1,5 +1,5 @@
 -- name: case_events
--- purpose: what people did about alerts, oldest first, as far as it was recorded by the end of a day
+-- purpose: actions of people about alerts that were recorded by the end of a day, oldest first
 -- grain: one row per event of the case log
 -- frame: events up to and including as_of
 -- params: as_of

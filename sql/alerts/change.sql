@@ -3,11 +3,11 @@
 --          past. Both means vary as single texts do, and a person's weeks differ more than their texts alone would make
 --          them (wander), so value = (mean - past mean - allowance) / sqrt(variance / n + variance / n of the past
 --          + wander²). A short past counts together with usual_texts texts of the usual mean and deviation (the mean and
---          variance under a normal-gamma prior). The greater value of two stretches of days counts, so the rule sees a
---          steep change soon and a small one later. monitor/alerts/README.md has the figures by which it was chosen
--- grain: one row per day with texts, of the subjects who ever reached the limit (`hit`); `calm` = below calm_share of it.
---        A day with too short a past is neither. The evidence is the stretch with the greater value, of equal values the
---        shorter; a stretch with fewer than change_texts texts has no value
+--          variance under a normal-gamma prior). The greater value of two stretches of days counts, so the rule finds a steep
+--          change soon and a small one later. monitor/alerts/README.md has the measurements behind this choice
+-- grain: one row per day with texts, of the subjects who ever reached the limit (`hit`); `calm` = below calm_share of the limit. A
+--        day with too short a past is neither. The evidence is the stretch with the greater value, or the shorter one if both are
+--        equal. A stretch with fewer than change_texts texts has no value
 -- frame: past: baseline_days calendar days that end baseline_gap days before day, with at least baseline_texts texts;
 --        stretches: half of change_days (at least a day), and change_days, ending on and including day
 -- params: model_id, as_of, signal, change_errors, change_allowance, change_days, change_texts, wander, baseline_days, baseline_gap, baseline_texts, usual_texts, usual_mean, usual_deviation, calm_share

@@ -1,6 +1,6 @@
 -- name: could_fire
--- purpose: on how many subject-days each rule could have raised an alert at all: the subject wrote that day, and the rule's
---          windows held as many texts or days with texts as it needs. A rate of alerts means little without this share
+-- purpose: number of subject-days on which each rule could have raised an alert: the subject wrote that day, and the rule's windows
+--          had enough texts or days with texts. A rate of alerts means little without this share
 -- grain: one row: calendar days from each subject's first to last text, added up, and the days of each rule; any: of
 --        level, change or sustained. The crisis rule could fire on every day with texts
 -- frame: as each rule; level needs its texts on confirm_days days with texts in a row

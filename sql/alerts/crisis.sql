@@ -1,6 +1,6 @@
 -- name: crisis
--- purpose: crisis rule: one text that the macro crisis_texts selects is enough, and nothing is averaged. value = how many such
---          texts the day has
+-- purpose: crisis rule: one text that the macro crisis_texts selects is enough, and nothing is averaged. value = number of such
+--          texts on the day
 -- grain: one row per day with texts, of the subjects who ever had such a text (`hit`); `calm` = a day without one
 -- frame: the calendar day
 -- params: model_id, as_of, suicidal_limit

@@ -2,9 +2,8 @@
 -- purpose: turn the days of one rule (the table `signals`) into episodes. An episode begins when the rule is hit on
 --          confirm_days days with texts in a row (confirmation). It lasts through days that are neither hit nor calm,
 --          however many (hysteresis). It ends when cooldown_days days have passed since its last day; a hit within that
---          time belongs to the same episode (cool-down). It closes as 'calm again' where a calm day followed its last
---          day within that time, and as 'silent' where no text did. Every window looks back only: a later day changes
---          no earlier opened_on
+--          time belongs to the same episode (cool-down). It closes as 'calm again' if a calm day followed its last day within that
+--          time, and as 'silent' if no text did. Every window looks only back, so a later day changes no earlier opened_on
 -- grain: one row per subject and episode, with the evidence of the day that opened it; closed_on is NULL while it lasts
 -- frame: confirmation: confirm_days rows ending on and including day; state: the last hit or calm day up to day, since the
 --        last silence of more than cooldown_days days; numbering: all rows up to day
@@ -60,7 +59,7 @@ episodes AS (
         round(arg_min(value, day), 9) AS value,  -- sums differ in their last bits with the order of their terms
         max(day) AS last_day,
         last_day + CAST($cooldown_days AS INTEGER) + 1 AS ends_on,
-        coalesce(arg_max_null(next_day, day) < ends_on, false) AS calmed  -- the day after a last day is calm, or far off
+        coalesce(arg_max_null(next_day, day) < ends_on, false) AS calmed  -- the day after a last day is calm, or after ends_on
     FROM numbered
     GROUP BY subject_id, number
 )

@@ -1,6 +1,6 @@
 -- name: fusion
--- purpose: fusion rule: texts and numbers together lie far from the person's own past; the value is the fused z of the view
---          fusion_rolling, with the weights of the settings
+-- purpose: fusion rule: texts and numbers together are far from the person's own past. value = fused z of the view fusion_rolling,
+--          with the weights of the settings
 -- grain: one row per day with a text or a weighted number, of the subjects who ever reached the limit (`hit`); `calm` =
 --        below calm_share of it. n = texts of the 7 days and days with numbers
 -- frame: as fusion_rolling

@@ -1,8 +1,8 @@
 -- name: level
--- purpose: level rule: the mean of the signal over a subject's last days is at or above a line, and they wrote enough texts for it
+-- purpose: level rule: the mean of the signal over a subject's last days is at or above a line, and the days have enough texts
 -- grain: one row per day with texts, of the subjects who ever reached the line (`hit`); `calm` = below calm_share of it.
---        Where these days hold too few texts, four times as many days say whether the subject is calm, or an alert about
---        somebody who writes rarely would never close
+--        If these days have too few texts, `calm` is judged over four times as many days. Otherwise an alert about a person who
+--        writes rarely would never close
 -- frame: level_days calendar days ending on and including day; long: four times as many
 -- params: model_id, as_of, signal, threshold, min_texts, level_days, calm_share
 WITH windows AS (

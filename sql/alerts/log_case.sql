@@ -1,5 +1,5 @@
 -- name: log_case
--- purpose: record what somebody did about an alert
+-- purpose: record a person's action about an alert
 -- grain: one new row
 -- frame: none
 -- params: alert_id, now, by, outcome, note

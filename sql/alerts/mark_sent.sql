@@ -1,6 +1,6 @@
 -- name: mark_sent
--- purpose: record that a notification of what sql/alerts/unsent.sql and unsent_crisis_texts.sql count was sent
--- grain: the rows of these alerts; all of the crisis rule that are not closed, whose people may write again
+-- purpose: record that a notification was sent of the alerts and texts that sql/alerts/unsent.sql and unsent_crisis_texts.sql count
+-- grain: the rows of these alerts, and of all crisis alerts that are not closed, because their people may write again
 -- frame: none
 -- params: model_id, now
 UPDATE alerts

@@ -1,7 +1,7 @@
 -- name: measures
--- purpose: measures rule: a number beside the texts, such as hours of sleep, is as far from the person's own past as its limit
---          says. A limit is a z of the view measures_rolling; one below 0 means that less is worse. value = z / limit of the
---          measure that is farthest, so 1 is at the limit whatever was measured
+-- purpose: measures rule: the distance of a number beside the texts, such as hours of sleep, from the person's own past reaches its
+--          limit. A limit is a z of the view measures_rolling; a limit below 0 means that less is worse. value = largest z / limit
+--          of a measure, so 1 is at the limit for any measure
 -- grain: one row per day with such a number, of the subjects who have scores of this model and ever reached a limit (`hit`);
 --        `calm` = below calm_share of it. n = days with numbers in the 7 days, of all measures with a limit
 -- frame: as measures_rolling

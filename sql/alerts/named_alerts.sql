@@ -1,6 +1,6 @@
 -- name: named_alerts
--- purpose: the alerts that a word names: one by its id or the start of it, or those of the person with that code that are not
---          closed (where none is open, the newest), of the model that scored last
+-- purpose: the alerts of the last model that a word names: an alert by its id or the start of the id; or the alerts that are not
+--          closed of the person with this code, or if all are closed, the newest
 -- grain: one row per alert
 -- frame: all of the person's alerts
 -- params: start, code

@@ -1,6 +1,6 @@
 -- name: note_update
--- purpose: record that the rules have read every score that a model has now, up to which day, and what `subjects_now` and `fusion_rolling` need
---          of the settings
+-- purpose: record that the rules have read every present score of a model, the last day that they read, and the settings that the
+--          views subjects_now and fusion_rolling use
 -- grain: the row of this model, added or overwritten
 -- frame: none
 -- params: model_id, as_of, run_id, signal, threshold, min_texts, wander, fusion_names, fusion_weights

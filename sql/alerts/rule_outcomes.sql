@@ -1,8 +1,8 @@
 -- name: rule_outcomes
--- purpose: what came of the alerts of each rule: the newest outcome that somebody recorded for each. precision = share that
---          was no false alarm, with Wilson's 95% interval. People choose which alerts to judge, so it is no random sample
+-- purpose: the outcomes of each rule's alerts: the newest one recorded for each alert. precision = share of these alerts that were
+--          no false alarm, with Wilson's 95% interval. People choose which alerts to judge, so they are no random sample
 -- grain: one row per rule with an alert that has an outcome
--- frame: alerts of this model opened up to and including as_of, and what was recorded of them at any time
+-- frame: alerts of this model opened up to and including as_of, and outcomes recorded at any time
 -- params: model_id, as_of
 WITH outcomes AS (
     SELECT alert_id, arg_max(outcome, "at") AS outcome

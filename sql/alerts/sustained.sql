@@ -1,8 +1,8 @@
 -- name: sustained
--- purpose: sustained rule: on several of the last days the mean of the signal over a subject's day was at or above a line; the
---          rule counts days, not texts, and a day without texts is not one. Or on passage_days days with texts in a row a
---          text that is calm as a whole holds a passage at passage_line or above, so that the dark endings of long, cheerful
---          entries count. value = number of such days, which is below sustained_days where passages were the reason
+-- purpose: sustained rule: on several of the last days the mean of the signal over a subject's day was at or above a line. The rule
+--          counts days with texts, not texts. It is also hit if on passage_days days with texts in a row a text that is calm as a
+--          whole has a passage at passage_line or above, so that the dark endings of long, cheerful entries count. value = number
+--          of such days, which is below sustained_days if passages were the reason
 -- grain: one row per day with texts, of the subjects who ever had so many days (`hit`); `calm` = no such passage, and below
 --        calm_share of sustained_days
 -- frame: sustained_of calendar days ending on and including day; in a row: passage_days rows within these days

@@ -1,5 +1,5 @@
 -- name: unsent
--- purpose: numbers of open alerts of which no notification was sent: of all rules, and of the crisis rule
+-- purpose: numbers of open alerts without a notification: alerts of all rules, alerts of the crisis rule
 -- grain: one row
 -- frame: none
 -- params: model_id

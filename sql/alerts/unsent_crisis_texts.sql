@@ -1,6 +1,6 @@
 -- name: unsent_crisis_texts
--- purpose: number of people whose alert of the crisis rule is not closed and was in a notification or acknowledged, and of whom
---          a text that can raise such an alert became known since: the alert stays as it is, but somebody must read that text
+-- purpose: number of people with a new crisis text: their crisis alert is not closed, it was in a notification or acknowledged, and
+--          a text that can raise such an alert became known since. The alert stays as it is, but somebody must read that text
 -- grain: one row
 -- frame: texts posted up to and including as_of
 -- params: model_id, as_of, suicidal_limit

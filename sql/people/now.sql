@@ -1,13 +1,13 @@
 -- name: now
--- purpose: how each person does now, against the week before and against their own past. p_7 is the mean P(high) of the last
---          7 days and signal_7 the mean that the macro at_line compares. past_mean = mean of the own past (from 10 texts on), and past_lo to past_hi
---          where the mean of 95 in 100 weeks like that past would lie, as in rolling_subject. silent_days = days since the
---          last text; longest_pause = days of the longest pause between days with texts in the 56 days to the last text.
---          Of people with an alert of the crisis rule, last_crisis = when the newest text that can raise one was posted, and
---          crisis_known_at = the newest known_at of the macro crisis_texts; an open alert stays as it is when another such text comes
+-- purpose: the present state of each person, compared with the week before and with their own past. p_7 is the mean P(high) of the
+--          last 7 days, and signal_7 the mean that the macro at_line compares. past_mean = mean of the own past (from 10 texts on);
+--          past_lo to past_hi = range of the means of 95 in 100 weeks like that past, as in rolling_subject. silent_days = days
+--          since the last text; longest_pause = days of the longest pause between days with texts in the 56 days to the last text.
+--          For people with a crisis alert, last_crisis = time of the newest text that can raise one, and crisis_known_at = newest
+--          known_at of the macro crisis_texts; another such text does not change an open alert
 -- grain: one row per subject with a scored text of this model
 -- frame: now: the 7 calendar days ending on and including as_of; before: the 7 days before those; past: the 56 days before now;
---        pauses: the 56 calendar days ending on each subject's last day, each day against the one with texts before it
+--        pauses: the 56 calendar days ending on each subject's last day; each day with texts is compared with the one before
 -- params: model_id, as_of, signal, threshold, min_texts, suicidal_limit
 WITH marked AS (
     SELECT

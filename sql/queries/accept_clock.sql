@@ -1,6 +1,6 @@
 -- name: accept_clock
 -- purpose: record a time that retention accepted
--- grain: the row of its day, added or overwritten
+-- grain: the row of this time's day, added or overwritten
 -- frame: none
 -- params: now
 INSERT OR REPLACE INTO retention_checks

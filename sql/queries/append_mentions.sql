@@ -1,5 +1,5 @@
 -- name: append_mentions
--- purpose: keep the crisis wording of the frame `incoming`, of documents still kept, that is not kept yet
+-- purpose: append the crisis wording of the frame `incoming` that is new, of documents that the database has
 -- grain: one new row per document, phrase and place
 -- frame: none
 -- params: run_id

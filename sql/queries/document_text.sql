@@ -1,9 +1,9 @@
 -- name: document_text
--- purpose: the id and text of a document (NULL: it was removed), and the code of its subject; found by its id or the id that
---          the file gave, which are among `ids` (as given, and as pseudonyms), or by the first characters of doc_id where no id
---          is the whole of it
--- grain: one row per document that fits, two at most
--- frame: all documents that fit: whether one of them has exactly this id
+-- purpose: the id and text of a document (NULL: it was removed), and the code of its subject. The document is found if its id or
+--          the id in its file is among `ids` (as given, and as pseudonyms); if no document is, then by the first characters of
+--          doc_id
+-- grain: one row per matching document, two at most
+-- frame: all matching documents, to see whether one of them has exactly this id
 -- params: start, ids
 WITH fitting AS (
     SELECT

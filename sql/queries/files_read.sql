@@ -1,6 +1,6 @@
 -- name: files_read
--- purpose: the manifest: every input file that was read, by path, size and content; why its rows are not all
---          there, if so; and how they were read, where none was taken
+-- purpose: the manifest: every input file that was read, by path, size and content; the reason if some rows are missing; and the
+--          rules of reading if no row was taken
 -- grain: one row per path and content
 -- frame: none
 -- params: none

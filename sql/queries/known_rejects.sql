@@ -1,5 +1,5 @@
 -- name: known_rejects
--- purpose: number of incoming rejects whose row was rejected before the last run that was done came to its end
+-- purpose: number of incoming rejects whose row was already rejected before the end of the last run that was done
 -- grain: one row
 -- frame: none
 -- params: none

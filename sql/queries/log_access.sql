@@ -1,5 +1,5 @@
 -- name: log_access
--- purpose: record that somebody had people named
+-- purpose: record that somebody looked up the names of people
 -- grain: one new row
 -- frame: none
 -- params: now, by, command, code, n_people

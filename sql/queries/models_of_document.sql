@@ -1,5 +1,5 @@
 -- name: models_of_document
--- purpose: the models that scored a document, the one that did so last first
+-- purpose: the models that scored a document, the latest first
 -- grain: one row per model
 -- frame: scores of one document
 -- params: doc_id

@@ -1,6 +1,6 @@
 -- name: new_codes
--- purpose: give the codes of the frame `drawn` (place, code) to the people of the frame `unnamed` (place, subject_id), except
---          those that are in use or were
+-- purpose: give the codes of the frame `drawn` (place, code) to the people of the frame `unnamed` (place, subject_id), except codes
+--          that are or were in use
 -- grain: one new row per person who got a code
 -- frame: none
 -- params: now

@@ -1,6 +1,7 @@
 -- name: quality_counts
--- purpose: what a run read, how much of it was rejected (by an earlier run, too) or already stored. Files that could not be read include those of
---          earlier runs that ended before their quality was judged, because this run does not count these files again
+-- purpose: numbers of rows that a run read, that were rejected (also by an earlier run) or already stored. The unreadable files
+--          include those of earlier runs that ended before their quality was judged, because this run does not count these files
+--          again
 -- grain: one row
 -- frame: none
 -- params: run_id

@@ -1,6 +1,6 @@
 -- name: quality_look_alikes
 -- purpose: number of a run's new subjects whose id differs from another subject's only by case, accents, `.0`, spaces or
---          leading zeros; of several new ones that are alike, one counts as the known one
+--          leading zeros; of several new ids that are alike, one counts as known
 -- grain: one row
 -- frame: subjects of the run without documents of other runs
 -- params: run_id

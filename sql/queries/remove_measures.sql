@@ -1,6 +1,6 @@
 -- name: remove_measures
--- purpose: remove the numbers of the stored documents whose time the frame `incoming` is about to correct: they would
---          otherwise stay at the old time, too. Where the time is the same a new number takes the old one's place
+-- purpose: remove the numbers of the stored documents whose time the frame `incoming` is about to correct: otherwise they would
+--          also stay at the old time. If the time is the same, a new number replaces the old one
 -- grain: the rows of these subjects and times
 -- frame: none
 -- params: none

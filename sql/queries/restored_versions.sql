@@ -1,5 +1,5 @@
 -- name: restored_versions
--- purpose: remove superseded versions that the frame `incoming` has made the documents again
+-- purpose: remove superseded versions that are documents again because of the frame `incoming`
 -- grain: the rows of these versions
 -- frame: none
 -- params: none

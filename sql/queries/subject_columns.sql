@@ -1,5 +1,5 @@
 -- name: subject_columns
--- purpose: the tables that say of a row whose it is
+-- purpose: the tables whose rows name a subject
 -- grain: one row per table
 -- frame: none
 -- params: none

@@ -1,5 +1,5 @@
 -- name: supersede_scores
--- purpose: keep what models made of the stored documents that the documents of the frame `incoming` replace
+-- purpose: keep the scores of the stored documents that the documents of the frame `incoming` replace
 -- grain: one new row per score of these documents, with the number of their newest superseded version
 -- frame: none
 -- params: none

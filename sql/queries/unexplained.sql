@@ -1,5 +1,5 @@
 -- name: unexplained
--- purpose: those of some documents whose words are not weighed yet, and whose texts are kept
+-- purpose: the documents among some ids whose words have no weights yet and whose texts are still stored
 -- grain: one row per document, in the order of doc_ids
 -- frame: none
 -- params: model_id, doc_ids

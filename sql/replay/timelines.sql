@@ -1,12 +1,12 @@
 -- name: timelines
--- purpose: timelines for a replay: a person's own texts, of which from the day `onset` on a share `dose` is replaced by
---          texts of a pool. The draw of a text depends on its doc_id and the seed alone, so that all pools replace the
---          same texts, and a higher dose replaces those of a lower one and more. Reads the frames background_texts
---          (doc_id, subject_id, posted_at), pool_texts (pool, author, n_authors, number, n, doc_id; authors and numbers
---          count from 0) and arms (pool, dose; pool '' with dose 0 is the person without any mixing)
+-- purpose: timelines for a replay: a person's own texts, of which a share `dose` is replaced by texts of a pool from the day
+--          `onset` on. The draw of a text depends only on its doc_id and the seed. All pools therefore replace the same texts, and
+--          a higher dose replaces the texts of a lower dose and others. Reads the frames background_texts (doc_id, subject_id,
+--          posted_at), pool_texts (pool, author, n_authors, number, n, doc_id; authors and numbers count from 0) and arms (pool,
+--          dose; pool '' with dose 0 is the person without any mixing)
 -- grain: one row per arm, person and text; timeline names arm and person, doc_id the row, source_doc_id the text it has
--- frame: all replaced texts of an arm and person up to this one; author: one a person and pool, in_order takes the
---        author's texts in their order and from the first again, otherwise each text is drawn from all of the pool
+-- frame: all replaced texts of an arm and person up to this one; author: with in_order, one author per person and pool, whose texts
+--        are taken in order and then again from the first; otherwise each text is drawn from the whole pool
 -- params: days, onset, seed, in_order
 WITH firsts AS (
     SELECT subject_id, CAST(min(posted_at) AS DATE) AS first_day

@@ -1,10 +1,10 @@
 -- name: alert_evidence
--- purpose: the texts behind an alert: of the crisis rule those that raised it (crisis wording, or the highest P(suicidal)),
---          of the other rules those with the highest p_high, or the highest peak_high in a part of a long text. Only
---          reports for authorised staff show them
+-- purpose: the texts behind an alert. For the crisis rule they are the texts that raised it (crisis wording, or the highest
+--          P(suicidal)); for the other rules, the texts with the highest p_high, or the highest peak_high in a part of a long text.
+--          Only reports for authorised staff show them
 -- grain: one row per alert that was open on as_of and text, at most `top` texts per alert, the strongest first
--- frame: the alert's evidence window, both days included; a text is cut to 280 characters. Those of a text of several
---        pieces are the beginning of the piece that speaks most for the alert
+-- frame: the alert's evidence window, both days included; a text is cut to 280 characters. If a text has several pieces, these are
+--        the beginning of the piece most decisive for the alert
 -- params: model_id, as_of, top
 WITH places AS (
     SELECT doc_id, min("first") AS mentioned_at

@@ -1,6 +1,6 @@
 -- name: criteria_overall
--- purpose: the share of texts that showed each criterion in the last days, and of how many subjects: for everyone and for
---          each cohort; 'any' is shown by a text that shows one or more
+-- purpose: the share of texts that showed each criterion in the last days, and the number of their subjects: for everyone and for
+--          each cohort. A text shows 'any' if it shows one criterion or more
 -- grain: one row per cohort (NULL: everyone) and criterion; n texts by n_subjects subjects, n_shown of them by
 --        n_shown_subjects; n_top and n_shown_top texts of one subject
 -- frame: `days` calendar days ending on and including as_of

@@ -1,5 +1,5 @@
 -- name: criteria_subject
--- purpose: which criteria a subject's texts showed on each of the last days: a strip a criterion in the report
+-- purpose: the criteria that a subject's texts showed on each of the last days: one strip per criterion in the report
 -- grain: one row per subject, criterion and UTC calendar day with a text that showed it; n_shown of the day's n texts
 -- frame: `days` calendar days ending on and including as_of
 -- params: model_id, as_of, days

@@ -1,6 +1,6 @@
 -- name: model_coverage
--- purpose: what each model has scored, the one of the last run first (view latest_model), then by the newest scores; a report
---          chooses its model and its last day from it
+-- purpose: the scores of each model in numbers; the model of the last run comes first (view latest_model), then the others by their
+--          newest scores. A report chooses its model and its last day from these rows
 -- grain: one row per model known to the database, those without scores included; alerts_current = the alert rules have
 --        read all of its scores
 -- frame: all scores up to and including the day of until; a report of this model can end on last_posted at the latest

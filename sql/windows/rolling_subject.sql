@@ -3,13 +3,13 @@
 --          variability = standard deviation of the texts' p_high (from 2 texts on); inertia = correlation of a day's mean
 --          p_high with that of the day before, over the window's pairs of neighbouring days (in windows of 28 days or more,
 --          from 14 pairs on, because over a week it is noise, with a standard deviation of 0.36; NULL where either does
---          not vary). baseline_mean = mean p_high of the subject's own past (from 10 texts on), and
---          baseline_lo to _hi where the mean of n further texts like those would lie 95 times in 100 (normal
---          approximation); share_high_lo and _hi are Wilson's 95% interval. Both take texts for independent
+--          not vary). baseline_mean = mean p_high of the subject's own past (from 10 texts on), and baseline_lo to _hi = 95% range
+--          of the mean of n further texts like these (normal approximation); share_high_lo and _hi are Wilson's 95% interval. Both
+--          assume independent texts
 -- grain: one row per subject and UTC calendar day with at least one scored text; a day without texts has no row
 -- frame: window_days calendar days ending on and including day. It counts days, not rows: days without texts
 --        make n smaller, not the window longer. INTERVAL 6 DAY PRECEDING is the 7-day window; 7 would add an eighth day. The own past
---        is the 56 days before the window. A pair's both days lie in the window
+--        is the 56 days before the window. Both days of a pair are in the window
 -- params: model_id, as_of, window_days
 WITH daily AS (
     SELECT subject_id, day, sum(COLUMNS(* EXCLUDE (model_id, subject_id, cohort, day)))

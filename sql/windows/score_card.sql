@@ -1,7 +1,7 @@
 -- name: score_card
 -- purpose: the model's quality for the report's score card, and the data it was measured on
 -- grain: one row per method and metric of the card, of the whole test split
--- frame: the newest measurement of each method, of those on the data that the fine-tuned model was measured on last
+-- frame: the newest measurement of each method on the data of the fine-tuned model's last measurement
 -- params: model_id
 SELECT method, metric, value, lo, hi, reason, n, data, evaluated_at
 FROM evaluations
