@@ -1,5 +1,5 @@
 -- name: schema_version
--- purpose: which files of sql/schema this database has; also the mark by which the project knows its own databases
+-- purpose: the files of sql/schema that this database has; the table also marks a database as one of this project
 -- grain: one row per applied file
 -- frame: none
 -- params: none

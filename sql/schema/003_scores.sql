@@ -1,7 +1,6 @@
 -- name: scores
--- purpose: what a model made of a document; a new model scores beside the old one, never over it. Whose text it was,
---          in which cohort (the source; 'unnamed' where there is none) and when is copied from `documents`, which never
---          change, so that windows over a hundred million scores need no join
+-- purpose: the scores of a document by a model; a new model adds rows and overwrites none. Subject, cohort (the source; 'unnamed'
+--          without one) and time are copied from `documents`, so that windows over a hundred million scores need no join
 -- grain: one row per doc_id and model_id
 -- frame: none
 -- params: none

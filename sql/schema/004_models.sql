@@ -1,5 +1,5 @@
 -- name: models
--- purpose: what stands behind a model_id, the hash of weights, quantisation, adapter, prompt, calibration and risk map
+-- purpose: the parts of a model; model_id is the hash of weights, quantisation, adapter, prompt, calibration and risk map
 -- grain: one row per model_id
 -- frame: none
 -- params: none

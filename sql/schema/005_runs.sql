@@ -1,6 +1,6 @@
 -- name: runs
 -- purpose: the ledger; a run's counts grow in the same transaction as the rows they count; findings is a JSON list
--- grain: one row per run of a job; valid rows are n_read - n_rejected, and n_duplicate of them were known already
+-- grain: one row per run of a job; valid rows are n_read - n_rejected, of which n_duplicate were already stored
 -- frame: none
 -- params: none
 CREATE TABLE runs (

@@ -1,6 +1,6 @@
 -- name: rejects
--- purpose: every row that was read and not accepted, with its place, the reason and the start of what it held
--- grain: one row per file, row, reason and content; row is null where the whole file was refused, and raw its SHA-256
+-- purpose: every row that was read but not accepted, with its file and row number, the reason, and the start of its content
+-- grain: one row per file, row, reason and content; for a refused file, row is null and raw is the file's SHA-256
 -- frame: none
 -- params: none
 CREATE TABLE rejects (

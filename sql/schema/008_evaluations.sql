@@ -1,6 +1,6 @@
 -- name: evaluations
--- purpose: how good a model is on labelled texts, by each method when it was last measured, and what it was held against
--- grain: one row per model, split, method and metric; value is null where the metric is undefined, and reason says why
+-- purpose: the metrics of a model on labelled texts, for each method at its last measurement, and those of the baselines
+-- grain: one row per model, split, method and metric; value is null if the metric is undefined, and reason says why
 -- frame: none
 -- params: none
 CREATE TABLE evaluations (

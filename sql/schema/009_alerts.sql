@@ -1,6 +1,6 @@
 -- name: alerts
--- purpose: every episode that a rule of sql/alerts raised, what it rests on, what became of it, and when somebody was
---          notified of it (null: nobody yet)
+-- purpose: every episode that a rule of sql/alerts raised: its evidence, its state, and the time of a notification (null: none was
+--          sent)
 -- grain: one row per model_id, subject_id, rule and first day of the episode; alert_id is the hash of the four
 -- frame: none
 -- params: none

@@ -1,5 +1,5 @@
 -- name: daily_cells
--- purpose: what the windows are made of: sums, which add up over days, cohorts and subjects where means do not
+-- purpose: the parts of the windows: sums, because sums can be added up over days, cohorts and subjects, and means cannot
 -- grain: one row per model, subject, cohort and UTC calendar day with texts
 -- frame: the calendar day
 -- params: none

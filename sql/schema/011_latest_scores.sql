@@ -1,5 +1,6 @@
 -- name: latest_scores
--- purpose: the scores to ask about: those of the model that scored last; models never mix. Texts stay in `documents`
+-- purpose: the scores for queries: those of the model that scored last, because scores of several models must not mix. Texts are in
+--          `documents`
 -- grain: one row per document that this model has scored; day is the UTC calendar day
 -- frame: none
 -- params: none

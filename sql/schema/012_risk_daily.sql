@@ -1,6 +1,6 @@
 -- name: risk_daily
--- purpose: what each subject wrote on each day, by the model that scored last; for means over more, weight by n:
---          sum(n * p_high) / sum(n)
+-- purpose: the mean scores of each subject's texts on each day, by the model that scored last; means over several rows are weighted
+--          by n: sum(n * p_high) / sum(n)
 -- grain: one row per subject, cohort and UTC calendar day with at least one scored text
 -- frame: the calendar day
 -- params: none

@@ -1,6 +1,6 @@
 -- name: pseudonyms
--- purpose: the fingerprint of the key that made this database's ids, or `plain` where they are kept as they came
--- grain: one row, once anything was read
+-- purpose: the fingerprint of the key that made this database's ids, or `plain` if ids are stored as given
+-- grain: one row after the first run, none before
 -- frame: none
 -- params: none
 CREATE TABLE pseudonyms (

@@ -1,6 +1,6 @@
 -- name: alert_updates
--- purpose: how far the rules of sql/alerts have looked: where scores are newer, that no alert is open says nothing
--- grain: one row per model_id whose alerts were ever brought up to date; scored_until is null where nothing was scored
+-- purpose: the time up to which the rules of sql/alerts have read scores; if there are newer scores, a missing alert proves nothing
+-- grain: one row per model_id whose alerts were ever brought up to date; scored_until is null if nothing was scored
 -- frame: none
 -- params: none
 CREATE TABLE alert_updates (

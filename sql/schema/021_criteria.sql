@@ -1,7 +1,7 @@
 -- name: criteria
 -- purpose: the model's second answer: P(criterion) of eleven signs of depression, P(any of them), and the names of the
---          criteria above their limits, separated by commas ('any' where only P(any) is above its own, '' for none). All
---          are NULL for a model without this question
+--          criteria above their limits, separated by commas ('any' if only P(any) is above its limit, '' for none). All are NULL
+--          for a model without this question
 -- grain: thirteen values per row of scores
 -- frame: none
 -- params: none

@@ -1,6 +1,6 @@
 -- name: mentions
--- purpose: crisis wording in texts: each match of the phrase list, with its place. `held` matches were not raised, for the
---          reason in `rule` (a negation, another person, a quotation, an idiom)
+-- purpose: crisis wording in texts: each match of the phrase list, with its position. Matches with state `held` were not raised;
+--          `rule` gives the reason (a negation, another person, a quotation, an idiom)
 -- grain: one row per document, phrase and first character; first and last count characters from 0, last exclusive
 -- frame: none
 -- params: none

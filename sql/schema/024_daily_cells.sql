@@ -1,8 +1,8 @@
 -- name: daily_cells
--- purpose: what the windows are made of: sums, which add up over days, cohorts and subjects where means do not.
---          n_asked counts texts that the symptoms question was asked of; n_any those with a criterion above its limit.
---          any_or_high and either are what the early-warning rules may run on: P(any), or P(high) where the model has no
---          P(any); and the greater of the two
+-- purpose: the parts of the windows: sums, because sums can be added up over days, cohorts and subjects, and means cannot. n_asked
+--          counts texts with an answer to the symptoms question, n_any texts with a criterion above its limit. any_or_high and
+--          either are signals of the early-warning rules: P(any), or P(high) if the model has no P(any); and the greater of P(any)
+--          and P(high)
 -- grain: one row per model, subject, cohort and UTC calendar day with texts
 -- frame: the calendar day
 -- params: none

@@ -1,9 +1,9 @@
 -- name: criteria_rolling
--- purpose: how often each criterion was seen in the recent past, by the model that scored last: of every subject
---          (level 'subject', name = subject_id), cohort ('cohort') and of all together ('overall', name 'all'). A text
---          shows a criterion where P(criterion) is above its limit; 'any' is shown by a text that shows one or more
--- grain: one row per level, name, criterion and UTC calendar day with texts that the symptoms question was asked of; the
---        counts n, n_7 and n_28 are of all these texts, whether they show the criterion or not
+-- purpose: number of texts that showed each criterion in the recent past, by the model that scored last: for every subject (level
+--          'subject', name = subject_id), every cohort ('cohort') and all together ('overall', name 'all'). A text shows a
+--          criterion if P(criterion) is above its limit, and 'any' if it shows one criterion or more
+-- grain: one row per level, name, criterion and UTC calendar day with texts that have an answer to the symptoms question; n, n_7
+--        and n_28 count all these texts, whether they show the criterion or not
 -- frame: 7 or 28 calendar days ending on and including day; it counts days, not rows, so silence shrinks n
 -- params: none
 CREATE VIEW criteria_rolling AS

@@ -1,10 +1,10 @@
 -- name: superseded
--- purpose: versions of documents that a later row replaced (on_change = "replace"), and what models made of them. They are
---          in no window, alert or view, because these read `documents` and `scores`, which hold the last versions alone.
---          n_raised: matches of the crisis list that this version raised. runs and rejects learn to tell what is new:
---          n_replaced of a run, and n_known_rejects, whose rows an earlier run has rejected; content_id is a hash of a
---          rejected row's content (keyed where ids are pseudonyms), NULL where too little stands there to recognise it
--- grain: one row per doc_id and version (1 is the first); superseded_scores: per model_id, too
+-- purpose: versions of documents that a later row replaced (on_change = "replace"), and their scores. No window, alert or view
+--          contains them, because these read `documents` and `scores`, which have only the last versions. n_raised: matches of the
+--          crisis list that this version raised. Further columns tell new rows from known ones: n_replaced of a run;
+--          n_known_rejects of a run, whose rows an earlier run has rejected; content_id of a reject, a hash of the row's content
+--          (keyed if ids are pseudonyms), NULL if the content is too short to recognise it
+-- grain: one row per doc_id and version (1 is the first); superseded_scores: also per model_id
 -- frame: none
 -- params: none
 CREATE TABLE superseded_documents (

@@ -1,7 +1,7 @@
 -- name: subject_forms
--- purpose: what ids of subjects share that differ only by case, accents, `.0`, spaces or leading zeros (as a pseudonym where
---          ids are pseudonyms), so that a night and `forget` find look-alikes
--- grain: one row per subject who was read since there is this table
+-- purpose: the form shared by ids of subjects that differ only by case, accents, `.0`, spaces or leading zeros, by which a night
+--          and `forget` find look-alikes; it is a pseudonym if ids are pseudonyms
+-- grain: one row per subject who was read since this table exists
 -- frame: none
 -- params: none
 CREATE TABLE subject_forms (

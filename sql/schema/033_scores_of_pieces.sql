@@ -1,7 +1,7 @@
 -- name: scores_of_pieces
--- purpose: what a document's row says of the pieces that a long text was scored in: the greatest P(high risk) of a piece,
---          the number of pieces, and the tokens that were read (fewer than n_tokens where `truncated`). All are NULL for
---          scores of earlier versions, which read a text up to the model's limit
+-- purpose: the pieces of a long text in its document's row: the greatest P(high risk) of a piece, the number of pieces, and the
+--          number of tokens that were read (fewer than n_tokens if `truncated`). All are NULL for scores of earlier versions, which
+--          read a text up to the model's limit
 -- grain: three values per row of scores
 -- frame: none
 -- params: none

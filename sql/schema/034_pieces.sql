@@ -1,6 +1,6 @@
 -- name: pieces
--- purpose: what a model made of each piece of a text that it read in several; the row of `scores` sums them up (emotions:
---          means weighted by tokens; the rest: maxima)
+-- purpose: the scores of each piece of a text that a model read in several pieces; the row of `scores` combines them (emotions:
+--          means weighted by tokens; the others: maxima)
 -- grain: one row per document of more than one piece, model and piece, numbered from 1; first and last count characters
 --        from 0, last exclusive
 -- frame: none

@@ -1,5 +1,5 @@
 -- name: peaks_of_pieces
--- purpose: the greatest P(high risk) of a piece and, where it is long, of each of its sentences alone; the greatest of a
+-- purpose: the greatest P(high risk) of a piece and, if the piece is long, of each of its sentences alone. The greatest value of a
 --          document's pieces is peak_high of its row in `scores`
 -- grain: one value per row of pieces
 -- frame: none

@@ -1,7 +1,6 @@
 -- name: word_weights
--- purpose: why the texts behind alerts were scored as they were: what each word adds to the log-odds of high risk, and of
---          the criterion that was found in the passage (NULL: none), by leaving the word out. No word stands here, only
---          its place in the text
+-- purpose: explanations of the texts behind alerts: what each word adds to the log-odds of high risk, and of the criterion that was
+--          found in the passage (NULL: none), measured by leaving words out. The table has positions of words, but no words
 -- grain: one row per document behind an alert, model and word of the passage that was weighed; first and last count
 --        characters from 0, last exclusive
 -- frame: none

@@ -1,5 +1,5 @@
 -- name: case_log
--- purpose: what people did about alerts: who saw one, when, what came of it (NULL: seen only), and a note
+-- purpose: actions of people about alerts: who saw an alert, when, its outcome (NULL: seen only), and a note
 -- grain: one row per event of an alert
 -- frame: none
 -- params: none

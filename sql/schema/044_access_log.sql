@@ -1,6 +1,6 @@
 -- name: access_log
 -- purpose: each time somebody turned a code or an id into a person (`who`), or let a roster name people (`report`); `by` is
---          the account on this machine, n_people how many were named. No id of a person stands here
+--          the account on this machine, n_people the number of people named. The table has no id of a person
 -- grain: one row per use
 -- frame: none
 -- params: none

@@ -1,6 +1,6 @@
 -- name: retention_checks
--- purpose: when retention last compared the age of texts with a clock that was accepted; a later run compares its own
---          clock with this time before it removes a text
+-- purpose: the accepted times of the clock by which retention judged the age of texts; a later run compares its own clock with the
+--          last of them before it removes a text
 -- grain: one row per day on which retention ran
 -- frame: none
 -- params: none

@@ -2,10 +2,10 @@
 -- purpose: each person's numbers against their own past: `z` is how many standard errors the median of the last 7 days lies
 --          above (below: negative) the median of the 56 days before. Median and median absolute deviation (MAD) are used,
 --          because one odd day must not move them: 1.4826 MAD estimates the standard deviation of days, and a median of n
---          days has the standard error sqrt(pi / 2 / n) of it (Huber & Ronchetti 2009, Robust Statistics). Where more than
---          half of the past's days are equal the MAD is 0, and the past's standard deviation takes its place. z is NULL
---          with fewer than 3 days in the last 7 or 14 in the past, and where the past never varied. It takes days as
---          independent; a measure that wanders slowly exceeds a limit more often
+--          days has the standard error sqrt(pi / 2 / n) of it (Huber & Ronchetti 2009, Robust Statistics). If more than half of the
+--          past's days are equal, the MAD is 0, and the past's standard deviation replaces it. z is NULL with fewer than 3 days in
+--          the last 7 or 14 in the past, and if the past never varied. It assumes independent days; a measure that drifts slowly
+--          exceeds a limit more often
 -- grain: one row per subject, measure and UTC calendar day with a number; a day's `value` is the mean of its numbers
 -- frame: median_7 and n_days_7: the 7 calendar days ending on and including day; past: the 56 calendar days before them
 -- params: none

@@ -1,6 +1,6 @@
 -- name: rules_of_measures
 -- purpose: alerts of the rules `measures` and `fusion` are allowed; a CHECK cannot be changed in place, so the table is made
---          anew. alert_updates keeps what the view fusion_rolling needs of the settings
+--          anew. alert_updates stores the settings that the view fusion_rolling uses
 -- grain: as alerts
 -- frame: none
 -- params: none

@@ -4,9 +4,9 @@
 --          that end a week before (15 texts or more); its standard error is that of the rule change without the texts of
 --          usual kind. A number has its z of measures_rolling. The fused z is sum(max(0, weight * z)) / sqrt(sum(weight²))
 --          over the parts that there are (Stouffer's method with weights, Liptak 1958), so a missing part neither raises
---          nor calms, and a good night does not hide dark texts. A weight below 0 belongs to a number of which less is
---          worse. The view reads the weights that the alerts of the model that scored last were last brought up to date
---          with; the macro fused_z takes them as arguments
+--          nor calms, and a good night does not hide dark texts. A weight below 0 means that less of this number is worse. The view
+--          reads the weights of the last update of the alerts of the model that scored last; the macro fused_z takes weights as
+--          arguments
 -- grain: one row per subject with a scored text, and UTC calendar day with a text or a weighted number; n texts and n_numbers
 --        days with numbers in the last 7 days. No row without weights
 -- frame: calendar days ending on and including day, and the past before them; a number's z is the newest of 7 days

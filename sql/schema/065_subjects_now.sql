@@ -1,8 +1,8 @@
 -- name: subjects_now
--- purpose: who is at the line (schema/037 has the definition), on the last scored day up to the last day that the rules have
---          read. A text whose time lies ahead, as a phone with a wrong clock writes it, would else make everybody silent
+-- purpose: the subjects at the line (schema/037 has the definition), on the last scored day up to the last day that the rules have
+--          read. Otherwise a text with a future time, from a phone with a wrong clock, would make everybody silent
 -- grain: one row per subject with a score up to as_of; columns as in schema/037
--- frame: the 7 calendar days that end on as_of; as_of is the last scored day where the rules have read nothing yet
+-- frame: the 7 calendar days that end on as_of; as_of is the last scored day if the rules have read nothing yet
 -- params: none
 ALTER TABLE alert_updates ADD COLUMN as_of DATE;
 CREATE OR REPLACE VIEW subjects_now AS

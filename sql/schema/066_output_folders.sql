@@ -1,7 +1,7 @@
 -- name: output_folders
--- purpose: the folders into which runs wrote reports and snapshots, so that forgetting and retention find those that the
---          settings name no more
--- grain: one row per kind and folder; has_texts speaks of what the last run wrote there
+-- purpose: the folders into which runs wrote reports and snapshots, so that forgetting and retention find folders that the settings
+--          no longer name
+-- grain: one row per kind and folder; has_texts: whether the last run wrote texts there
 -- frame: none
 -- params: none
 CREATE TABLE output_folders (

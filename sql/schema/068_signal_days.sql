@@ -1,7 +1,7 @@
 -- name: signal_days
--- purpose: what each subject wrote on each day, as the rules and the cards read it: number of texts, and sums of P(high) and of the
---          signal that the settings name: P(high) ('p_high'), P(any) ('p_any', P(high) where there is none), or the greater
---          ('both'). Sums of squares give the variances
+-- purpose: each subject's texts of each day for the rules and the cards: number of texts, and sums of P(high) and of the signal
+--          that the settings name: P(high) ('p_high'), P(any) ('p_any'; P(high) without it), or the greater ('both'). Sums of
+--          squares give the variances
 -- grain: one row per subject and UTC calendar day with at least one scored text of this model
 -- frame: the calendar day; every day up to and including `until`
 -- params: none

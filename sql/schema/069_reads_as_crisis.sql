@@ -1,7 +1,7 @@
 -- name: reads_as_crisis
 -- purpose: whether the model alone raises a crisis alert about a text: P(suicidal) is at or above the rule's limit, and the text or
---          a passage of it is sad, P(high) 0.3 or above. Of real passages that were read as explicit none had less, and
---          texts of plain fear or gladness of the built-in feed had (monitor/alerts/README.md)
+--          a passage of it is sad, P(high) 0.3 or above. No real passage that readers called explicit had less than this; texts of
+--          plain fear or gladness in the built-in feed had less (monitor/alerts/README.md)
 -- grain: one answer, true or false
 -- frame: none
 -- params: none
