@@ -16,17 +16,19 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from monitor.model.word_tokens import normalizer
 from monitor.training.quantisation_aware import decoder_matrices, nf4_forward
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 Tokens = npt.NDArray[np.uint16]
 PAD, BOS, TEXT, EMOTION = "<pad>", "<s>", "<|text|>", "<|emotion|>"
@@ -65,6 +67,8 @@ def build_tokenizer(
     texts: Iterable[str], vocabulary: int = 8192, more_special: Sequence[str] = ()
 ) -> PreTrainedTokenizerFast:
     """Byte-level BPE whose normaliser writes all text the way the emotion corpus is written."""
+    from transformers import PreTrainedTokenizerFast  # slow to import, as in new_base
+
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -98,6 +102,8 @@ def encode_corpus(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> T
 
 def new_base(shape: BaseShape, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> LlamaForCausalLM:
     """A randomly initialised base of the given shape, in fp32."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
     torch.manual_seed(seed)
     config = LlamaConfig(
         vocab_size=shape.vocabulary,
