@@ -10,13 +10,10 @@ estimates the probabilities of the two emotions and corrects the targets of the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_predict
-from sklearn.pipeline import Pipeline, make_pipeline
 
 from monitor.corpora.splits import Split
 from monitor.labels import EMOTIONS
@@ -29,8 +26,13 @@ class Overlap:
     """Probabilities of two overlapping emotions for a text, learned from the canonical train split."""
 
     def __init__(self, canonical: Split) -> None:
+        # Slow to import, and not needed for the help of `train`.
+        from sklearn.feature_extraction.text import TfidfVectorizer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+
         self.canonical = canonical
-        self.pairs: list[tuple[int, int, Pipeline]] = []
+        self.pairs: list[tuple[int, int, Any]] = []
         for first, second in OVERLAPPING:
             a, b = EMOTIONS.index(first), EMOTIONS.index(second)
             rows = np.flatnonzero(np.isin(canonical.labels, (a, b)))
@@ -56,6 +58,8 @@ class Overlap:
 
     def soften_canonical(self, targets: npt.NDArray[np.float32], trust: float) -> None:
         """Soften the canonical split's own targets; the classifier of each text was not fitted on it."""
+        from sklearn.model_selection import cross_val_predict
+
         for a, b, model in self.pairs:
             rows = np.flatnonzero(np.isin(self.canonical.labels, (a, b)))
             share = cross_val_predict(

@@ -18,7 +18,6 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import hadamard
 
 from monitor.explanation.words import Span, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, RiskMap, names_above
@@ -198,6 +197,8 @@ def _halves(n_words: int) -> npt.NDArray[np.bool_]:
     In every block of PAIRS words, any two words are in the same half in half of the pairs. The order of the pairs in
     each block, and each word's column and side, are random with a fixed seed.
     """
+    from scipy.linalg import hadamard  # slow to import, and every night imports this module
+
     rng, balanced = np.random.default_rng(0), hadamard(PAIRS) > 0
     blocks = [
         balanced[rng.permutation(PAIRS)][:, rng.permutation(PAIRS)[: n_words - first]]
