@@ -1,10 +1,10 @@
 -- name: subjects_now
 -- purpose: the subjects at the line. `at_line` is the only definition: a subject is at the line on a day if the mean of the signal
 --          over the 7 days that end on it is at or above `threshold`, and they wrote `min_texts` texts or more in these days.
---          `signal_of` is the signal of a text: P(high) ('p_high'), P(any) ('p_any', P(high) where there is none), or the greater
---          ('both'). An alert that is not closed is another thing: it stays open until the rule's value is calm again or the
---          subject is silent. The view applies the definition to the last scored day of the model that scored last, with the limits
---          that its alerts were last brought up to date with (NULL before that)
+--          `signal_of` is the signal of a text: P(high) ('p_high'), P(any) ('p_any'; P(high) without it), or the greater ('both').
+--          An alert that is not closed does not mean that its subject is at the line: it stays open until the rule's value is calm
+--          again or the subject is silent. The view applies the definition to the last scored day of the model that scored last,
+--          with the limits that its alerts were last brought up to date with (NULL before that)
 -- grain: one row per subject with a score. n_7: texts in the 7 days; p_high_7 and p_any_7: their means (p_any_7 only of texts with
 --        an answer); signal_7: the mean that is compared; rated: whether there are enough texts; last_day: day of the last text;
 --        open_rules: rules with an alert that is not closed
