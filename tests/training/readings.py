@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import csv
 import gzip
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,28 +87,36 @@ class Readings:
         return Examples.of_criteria(self.texts, both, mixed.astype(np.float32), np.ones(len(self.texts), np.float32))
 
 
-def folded_words(data: Path, file: str) -> list[list[str]]:
-    """The words of each row of a file of ../shared/data; of a forum post its title, a stop and its body."""
-    columns = pq.read_table(data / file).to_pydict()
+def folded_texts(data: Path, file: str, rows: Sequence[int] | None = None) -> list[str]:
+    """Rows of a file of ../shared/data, or all, with white space folded.
+
+    The text of a forum post is its title, a stop and its body.
+    """
+    table = pq.read_table(data / file, columns=["title", "body"] if file == FORUMS else ["text"])
+    columns = (table if rows is None else table.take(list(rows))).to_pydict()
     if file == FORUMS:
         texts = [
-            f"{title or ''}. {body or ''}".strip()[:CHARACTERS]
+            f"{title or ''}. {body or ''}".strip()
             for title, body in zip(columns["title"], columns["body"], strict=True)
         ]
     else:
-        texts = [text[:CHARACTERS] for text in columns["text"]]
-    return [text.split() for text in texts]
+        texts = columns["text"]
+    return [" ".join(text[:CHARACTERS].split()) for text in texts]
 
 
 def read_readings(data: Path, path: Path = READINGS) -> Readings:
     """All passages whose files lie in `data`."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    words = {name: folded_words(data, name) for name in {row["file"] for row in rows}}
+    words: dict[tuple[str, str], list[str]] = {}
+    for name in {row["file"] for row in rows}:
+        numbers = sorted({row["row"] for row in rows if row["file"] == name}, key=int)
+        folded = folded_texts(data, name, [int(number) for number in numbers])
+        words |= {(name, number): text.split() for number, text in zip(numbers, folded, strict=True)}
     texts = []
     for row in rows:
         first = int(row["first_word"])
-        texts.append(" ".join(words[row["file"]][int(row["row"])][first : first + int(row["words"])]))
+        texts.append(" ".join(words[row["file"], row["row"]][first : first + int(row["words"])]))
     grades = np.array([[UNSURE if row[name] == "?" else int(row[name] or 0) for name in CRITERIA] for row in rows])
     held = np.array([row["part"] == "held" for row in rows], np.bool_)
     return Readings(texts, grades, [row["emotion"] for row in rows], [row["source"] for row in rows], held)

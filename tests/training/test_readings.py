@@ -15,7 +15,7 @@ from monitor.corpora.mixture import is_listed
 from monitor.corpora.sources import twin_key
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS
 from tests.training.forum_halves import is_trained_on
-from tests.training.readings import FORUMS, READINGS, UNSURE, Readings, folded_words, read_readings
+from tests.training.readings import FORUMS, READINGS, UNSURE, Readings, folded_texts, read_readings
 
 DATA = Path(os.environ.get("RISK_MONITOR_DATA", ROOT.parent / "shared" / "data"))
 needs_data = pytest.mark.skipif(not (DATA / FORUMS).exists(), reason="the data folder is not there")
@@ -65,7 +65,7 @@ def test_no_passage_that_measures_is_of_a_text_that_trains() -> None:
     """Forum passages are of the half that their part says, and no row of a file is in both parts."""
     with gzip.open(READINGS, "rt", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    posts = [" ".join(words) for words in folded_words(DATA, FORUMS)]
+    posts = folded_texts(DATA, FORUMS)
     titles = pq.read_table(DATA / FORUMS, columns=["title", "body"]).to_pydict()
     raw = [
         f"{title or ''}. {body or ''}".strip() for title, body in zip(titles["title"], titles["body"], strict=True)
