@@ -36,6 +36,8 @@ from monitor.intake import documents
 from monitor.intake.archives import left_unpacked
 from monitor.intake.feeds import closed_folders, feed_files, feed_finder
 from monitor.intake.identity import clean_ids, look_alike_form
+from monitor.intake.recorded_rules import recorded_id_rules
+from monitor.intake.row_rules import IdRules
 from monitor.output_files import is_listed
 from monitor.privacy.agreement import open_key, read_fingerprint
 from monitor.privacy.forgetting import (
@@ -66,7 +68,8 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     """
     key_file = (settings and settings.key_file) or default_key_file(db.path)
     pseudonyms, comparable = _open_key(db, key_file, subject)
-    rules = settings.ids if settings else None
+    with db.reading() as con:
+        rules = recorded_id_rules(con) or (settings.ids if settings else None)
     cleaned = clean_ids(pl.Series([subject]), rules).ids.item() or subject
     names = names_in_database(subject, pseudonyms, rules)
     with db.reading() as con:
@@ -85,7 +88,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         if path != db.file and not is_listed(path):
             print_warning(f"{path} was not written by risk-monitor, and holds traces of this subject; look at it")
     _name_look_alikes(alike)
-    unproven = _name_input_files(db, settings, set(names), pseudonyms, comparable=comparable)
+    unproven = _name_input_files(db, settings, set(names), pseudonyms, rules, comparable=comparable)
     unproven += _unsearched(db, settings, unread + not_read)
     if left:
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
@@ -199,7 +202,13 @@ def _print_result(done: Forgotten, files: Sequence[Path], settings: Settings | N
 
 
 def _name_input_files(
-    db: Database, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None, *, comparable: bool
+    db: Database,
+    settings: Settings | None,
+    names: set[str],
+    pseudonyms: Pseudonyms | None,
+    rules: IdRules | None,
+    *,
+    comparable: bool,
 ) -> list[str]:
     """Print the input files that still name the subject; returns a line for what of them could not be searched."""
     if not comparable:
@@ -207,7 +216,7 @@ def _name_input_files(
         if not files and not unread:
             return []
         return ["the key is missing, so your input files were not searched for this subject; check them"]
-    naming, unread = _input_files_of(db, settings, names, pseudonyms)
+    naming, unread = _input_files_of(db, settings, names, pseudonyms, rules)
     for path in naming:
         print_warning(
             f"{path} is your file and still names this subject; remove the rows, or the next run reads them again"
@@ -216,17 +225,21 @@ def _name_input_files(
 
 
 def _input_files_of(
-    db: Database, settings: Settings | None, names: set[str], pseudonyms: Pseudonyms | None
+    db: Database,
+    settings: Settings | None,
+    names: set[str],
+    pseudonyms: Pseudonyms | None,
+    rules: IdRules | None,
 ) -> tuple[list[Path], list[Path]]:
     """The input files that name a subject by one of these names, and what of them cannot be read to its end."""
     files, unread = _input_files(db, settings)
     feed_of = feed_finder(settings.feeds, settings.inbox) if settings else None
-    ids, matches = settings.ids if settings else None, []
+    matches: list[Path] = []
     with progress("searching your input files", "files", len(files)) as advance:
         for path in files:
             try:
                 feed = feed_of(path) if feed_of else None
-                chunks = documents.read_documents(path, pseudonyms=pseudonyms, ids=ids, feed=feed)
+                chunks = documents.read_documents(path, pseudonyms=pseudonyms, ids=rules, feed=feed)
                 if any(not names.isdisjoint(_subjects_of(chunk)) for chunk in chunks):
                     matches.append(path)
             except (ConfigError, DataError):  # ConfigError: two feeds name the file

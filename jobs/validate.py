@@ -33,6 +33,7 @@ from monitor.errors import ConfigError, DataError
 from monitor.evaluation.metrics import Metric
 from monitor.evaluation.outcome_measures import measure_outcomes
 from monitor.evaluation.outcomes import Criterion, Outcomes, read_outcomes
+from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.intake.row_rules import IdRules
 from monitor.privacy.agreement import open_key, read_fingerprint
 from reports.evaluation import outcomes as outcomes_page
@@ -102,7 +103,7 @@ def _with_scores(
         recorded = read_fingerprint(con)
         pseudonyms = open_key(recorded, key_file)
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
-        stored = known_ids(outcomes["subject_id"].to_list(), known, pseudonyms, ids)
+        stored = known_ids(outcomes["subject_id"].to_list(), known, pseudonyms, recorded_id_rules(con) or ids)
         frame = outcomes.with_columns(pl.col("subject_id").replace(stored))
         con.register("outcomes", frame.select("number", "subject_id", "day"))
         scores = query(con, "queries/outcome_scores", model_id=model_id, signal=signal, window_days=window)

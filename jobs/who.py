@@ -20,6 +20,7 @@ from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.people import default_key, lacking_key, named_settings, names_in_database, open_roster
 from monitor.database.connection import Database
 from monitor.errors import DataError
+from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.intake.row_rules import IdRules
 from monitor.privacy.access_log import log_access
 from monitor.privacy.agreement import open_key, read_fingerprint
@@ -37,7 +38,7 @@ def who(
     """
     give_missing_codes(db)
     with db.reading() as con:
-        recorded = read_fingerprint(con)
+        recorded, rules = read_fingerprint(con), recorded_id_rules(con) or rules
         pseudonyms = open_key(recorded, key_file)
         person = find_person(con, word, names_in_database(word, pseudonyms, rules))
     roster = open_roster(db, roster_file, key_file, rules) if roster_file else None

@@ -63,7 +63,7 @@ def names_of(
         db: the database.
         roster: the file, if any.
         key_file: the key; None: the default place.
-        rules: the table [ids] of the settings.
+        rules: the table [ids] of the settings, for a database that has not recorded its own.
 
     Raises:
         DataError: the roster cannot be used. StoreError, ConfigError: its ids cannot be matched, or the use cannot be

@@ -67,7 +67,7 @@ def run_pipeline(
     key_file = (settings.key_file or default_key_file(settings.db)) if settings.pseudonyms else None
     with (
         notify_on_failure(settings.notify, job),
-        scoring_run(db, job, lambda: _check_folders_and_load(settings, load), key_file) as run,
+        scoring_run(db, job, lambda: _check_folders_and_load(settings, load), key_file, settings.ids) as run,
     ):
         model_id = run.scorer.model.model_id
         files = complete_files(settings.inbox, settings.settle_s, settings.feeds)

@@ -13,6 +13,7 @@ from monitor.database.connection import Database
 from monitor.database.lake_views import lake_folder
 from monitor.errors import ConfigError, StoreError
 from monitor.intake.identity import clean_ids
+from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.intake.row_rules import IdRules
 from monitor.privacy.agreement import open_key, read_fingerprint
 from monitor.privacy.forgetting import possible_ids
@@ -133,11 +134,17 @@ def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: P
 def open_roster(db: Database, path: Path, key_file: Path, rules: IdRules | None = None) -> Roster:
     """Read a roster and match it with the database; warns about ids that the database lacks and about shared names.
 
+    Args:
+        db: the database.
+        path: the roster.
+        key_file: the key.
+        rules: the table [ids] of the settings, for a database that has not recorded its own.
+
     Raises:
         DataError: the roster cannot be used. StoreError, ConfigError: as `open_key`.
     """
     with db.reading() as con:
-        recorded = read_fingerprint(con)
+        recorded, rules = read_fingerprint(con), recorded_id_rules(con) or rules
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM documents").fetchall()}
     pseudonyms = open_key(recorded, key_file)
     key = lacking_key(recorded, pseudonyms, key_file)

@@ -17,6 +17,8 @@ from monitor.database import ledger, store
 from monitor.database.connection import WRITE_WAIT_S, Database
 from monitor.database.lake_views import refuse_lake
 from monitor.errors import MonitorError
+from monitor.intake.recorded_rules import check_id_rules, record_id_rules
+from monitor.intake.row_rules import IdRules
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
 from monitor.privacy.codes import give_missing_codes
@@ -70,25 +72,32 @@ class OpenRun(NamedTuple):
 
 
 @contextmanager
-def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Path | None) -> Iterator[OpenRun]:
+def scoring_run(
+    db: Database, job: str, load: Callable[[], Scorer], key_file: Path | None, ids: IdRules | None = None
+) -> Iterator[OpenRun]:
     """Start a run that is the only writer of this database for the length of a block.
 
-    Key, database and model are checked before anything is written; the model loads last because it takes longest.
+    Key, rules of ids, database and model are checked before anything is written; the model loads last because it
+    takes longest.
 
     Args:
         db: the database; created if it does not exist.
         job: its name in the ledger.
         load: opens the model.
         key_file: the key of the pseudonyms, created for a new database; None: ids stay as they are.
+        ids: the rules for ids of subjects; None: the defaults.
 
     Raises:
-        StoreError, ConfigError, ModelError: one of them cannot be read, or the key is not the database's key.
+        StoreError, ConfigError, ModelError: one of them cannot be read, or the database has another key or other
+            rules.
     """
+    rules = ids or IdRules()
     with stoppable(), db.only_writer():
         recorded, has_texts = None, False
         if db.exists():
             with db.writing() as con:  # brings the schema up to date
                 refuse_lake(con, db.path, "ingest INPUT")
+                check_id_rules(con, rules, db)
                 recorded = agreement.read_fingerprint(con)
                 has_texts = bool(con.execute("SELECT 1 FROM documents LIMIT 1").fetchall())
         pseudonyms = agreement.pseudonyms_for_run(recorded, key_file, has_texts=has_texts)
@@ -102,6 +111,7 @@ def scoring_run(db: Database, job: str, load: Callable[[], Scorer], key_file: Pa
             raise
         with db.writing() as con:
             agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
+            record_id_rules(con, rules, job)
         give_missing_codes(db)
         record_model(db, scorer.model)
         with recorded_run(db, job, scorer.model.model_id) as run_id:

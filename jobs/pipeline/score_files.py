@@ -61,11 +61,12 @@ def score_files(
 
     Raises:
         DataError, StoreError, ModelError: an input, the database or the model cannot be read.
+        ConfigError: the database was filled with another key or other `ids`.
     """
     files = find_inputs(inputs, feed_of)
     check_files(files, feed_of)
     counts = RunCounts()
-    with scoring_run(db, "score", load, key_file) as (scorer, run_id, pseudonyms):
+    with scoring_run(db, "score", load, key_file, ids) as (scorer, run_id, pseudonyms):
         ingest(
             db,
             files,

@@ -128,6 +128,10 @@ def _load_small(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
         con.unregister("stored")
     if table == "runs":
         con.execute("INSERT OR REPLACE INTO pseudonyms VALUES (?, TIMESTAMP '1970-01-01')", [lake.fingerprint])
+        con.execute("DELETE FROM id_rules")  # copied from the older control file
+        con.execute(
+            "INSERT INTO id_rules VALUES (false, false, TIMESTAMP '1970-01-01')"
+        )  # `lake ingest` has no [ids]
 
 
 def _read_footers(lake: Lake, listing: Listing) -> dict[str, pq.FileMetaData]:

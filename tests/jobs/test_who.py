@@ -10,6 +10,7 @@ from jobs import report
 from jobs.cli import main
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
+from monitor.intake.row_rules import IdRules
 from monitor.privacy.pseudonyms import open_pseudonyms
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -90,7 +91,8 @@ def test_without_the_key_a_plain_id_leads_nowhere(
 def test_an_id_is_found_as_a_program_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\n7,2026-01-01,joy\nanna,2026-01-01,joy\n")
     db = tmp_path / "risk.duckdb"
-    score_files([tmp_path / "feed.csv"], Database(db), KeywordScorer, key_file=tmp_path / "risk.duckdb.key")
+    key, rules = tmp_path / "risk.duckdb.key", IdRules(casefold=True)
+    score_files([tmp_path / "feed.csv"], Database(db), KeywordScorer, key_file=key, ids=rules)
     (tmp_path / "roster.csv").write_text("subject_id,name\n7.0,Ana Novak\nANNA,Bo Chen\n")
     (tmp_path / "rm.toml").write_text('db = "risk.duckdb"\n[ids]\ncasefold = true\n')
     for word, name in (("7.0", "Ana Novak"), ("Anna", "Bo Chen")):
@@ -105,7 +107,8 @@ def test_a_report_of_a_database_takes_the_ids_of_its_settings(
     (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\nanna,2026-01-01,joy\n")
     (tmp_path / "keys").mkdir()
     key = tmp_path / "keys" / "a.key"
-    score_files([tmp_path / "feed.csv"], Database(tmp_path / "risk.duckdb"), KeywordScorer, key_file=key)
+    db, rules = Database(tmp_path / "risk.duckdb"), IdRules(casefold=True)
+    score_files([tmp_path / "feed.csv"], db, KeywordScorer, key_file=key, ids=rules)
     (tmp_path / "roster.csv").write_text("subject_id,name\nANNA,Bo Chen\n")
     (tmp_path / "risk-monitor.toml").write_text(
         'db = "risk.duckdb"\nkey_file = "keys/a.key"\n[ids]\ncasefold = true\n'
