@@ -1,8 +1,8 @@
 """Comments of tables, views and columns, which DuckDB's own tables and BI tools show.
 
-A table's comment is the purpose in the header of its schema file, or, where a file makes several tables, its line in
-sql/comments/tables.txt. A column's comment is in sql/comments/columns.txt, by its name: one name means one thing in
-every table.
+A table's comment is the purpose in the header of its schema file. If a file makes several tables, each one's comment
+is its line in sql/comments/tables.txt. A column's comment is the line of its name in sql/comments/columns.txt: a
+column name has the same meaning in every table.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TABLES = SQL / "comments" / "tables.txt"
 
 
 def comment_all(con: duckdb.DuckDBPyConnection, only: Collection[str] | None = None) -> None:
-    """Write the comment of every table, view and column that has one here, or those of the tables `only`."""
+    """Write the comments of all tables, views and columns, or only those of the tables `only`."""
     purposes, meanings, statements = _purposes(), _meanings(), []
     for kind, names in (("TABLE", "duckdb_tables"), ("VIEW", "duckdb_views")):
         rows = con.execute(
@@ -42,7 +42,7 @@ def comment_all(con: duckdb.DuckDBPyConnection, only: Collection[str] | None = N
 
 @cache
 def _purposes() -> dict[str, str]:
-    """The purpose of each table and view; of two schema files of one name the later one wins."""
+    """The purpose of each table and view; if two schema files define one, the later file's purpose counts."""
     files = sorted((SQL / "schema").glob("*.sql"))
     headers = [read_header(path.read_text(encoding="utf-8")) for path in files]
     return {header["name"]: header["purpose"] for header in headers} | _lines(TABLES)

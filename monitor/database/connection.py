@@ -40,12 +40,12 @@ _BUSY = ("Could not set lock", "different configuration than existing connection
 class Database:
     """One database file of this project.
 
-    Making the object opens nothing. Every block below opens the file anew and closes it at its end, so that other
-    processes get their turn. Errors of DuckDB become StoreErrors that say what to do.
+    Creating the object opens no file. Every block below opens the file at its start and closes it at its end, so that
+    other processes can open it in between. DuckDB's errors become StoreErrors with a remedy.
 
     Attributes:
         path: the file, as the caller named it.
-        file: the same with links followed, because a file under two names would have two locks.
+        file: `path` with links followed, because a file under two names would have two locks.
 
     Raises:
         StoreError: `path` is a link that leads in a circle.
@@ -176,7 +176,7 @@ class Database:
                 lake = opened_lake(con)
                 if lake is not None:
                     allow_lake(con, lake)
-                # As an option of the opening, this would forbid the file itself.
+                # As an option of the opening, this setting would forbid the database file itself.
                 con.execute("SET enable_external_access = false")
                 check_schema(con, self.path, read_only, lake)
                 if not read_only and lake is None:
@@ -187,7 +187,7 @@ class Database:
         return con
 
     def check_place(self, read_only: bool) -> None:
-        """Refuse a path that cannot be a database; for reading, a missing one; for writing, a snapshot or backup."""
+        """Refuse a path that cannot be a database, a missing file if reading, or a snapshot or backup if writing."""
         path = self.file
         if "?" in str(path.absolute()):
             raise StoreError(f"{path}: DuckDB ends a name at its question mark; name a file without one")
@@ -214,18 +214,18 @@ class Database:
 
 
 def logs(path: Path) -> list[Path]:
-    """The logs that DuckDB may have beside a database: of commits, of those during a checkpoint, of a recovery."""
+    """DuckDB's possible logs beside a database: of commits, of commits during a checkpoint, of a recovery."""
     return [path.with_name(f"{path.name}{ending}") for ending in (".wal", ".wal.checkpoint", ".wal.recovery")]
 
 
 def companions(path: Path) -> list[Path]:
-    """The files beside a database that hold a part of it: its logs, and the copy of its blocks."""
+    """The files beside a database that contain a part of it: its logs, and the copy of its blocks."""
     return [*logs(path), doublewrite.copy_path(path)]
 
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Files made inside the block (database, write-ahead log) are readable by their owner alone."""
+    """Make files created inside the block (database, write-ahead log) readable by their owner alone."""
     before = os.umask(0o077)
     try:
         yield
@@ -234,7 +234,7 @@ def private_files() -> Iterator[None]:
 
 
 def _follow_links(path: Path) -> Path:
-    """The target of a link. If the target is not a regular file, the path itself, for the later error message."""
+    """The target of a link, or the path itself if the target is not a regular file, for the later error message."""
     _check_name(path)
     try:
         target = path.resolve() if path.is_symlink() else path
@@ -294,7 +294,7 @@ def _open(path: Path, read_only: bool, wait_s: float, stop: Event | None) -> duc
             if read_only:
                 gate.wait(deadline)
             try:
-                # By default DuckDB would spill to FILE_TYPE:PATH.tmp below the working folder, which cannot be made.
+                # DuckDB's default spill folder is FILE_TYPE:PATH.tmp in the working folder. It cannot be created.
                 spill: dict[str, str | bool | int | float | list[str]] = {"temp_directory": str(spill_folder(path))}
                 return duckdb.connect(f"{FILE_TYPE}:{path.absolute()}", read_only=read_only, config=spill)
             except (duckdb.IOException, duckdb.ConnectionException) as error:

@@ -1,4 +1,4 @@
-"""Copy a database into a new file, whole or without some subjects and texts; forgetting and snapshots use it."""
+"""Copy a database into a new file, whole or without some subjects and texts, for forgetting and for snapshots."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def database_copy(
         db: the database.
         new: the file of the copy.
         subjects: ids of subjects to leave out, as the database and file names hold them.
-        before: UTC; leave out texts that were taken in before; None: copy all texts.
-        keys: whether the tables of TEXT_TABLES get constraints. Readers do not need them, and their indexes are two
-            thirds of the file. A copy without keys also lacks the tables NOT_FOR_READERS.
+        before: a time in UTC; texts ingested before it are left out; None: copy all texts.
+        keys: whether the tables of TEXT_TABLES get constraints. Readers do not need constraints, whose indexes are
+            two thirds of the file. A copy without keys also lacks the tables NOT_FOR_READERS.
 
     Yields:
         table -> number of rows left out, for tables with left-out rows; "file names" -> number of changed names.
@@ -70,7 +70,7 @@ def database_copy(
             _create(new, keys)
             with connected(config={"temp_directory": str(spill_folder(db.file))}) as con:
                 con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
-                # DuckDB would take a log that is there for the log of the new file.
+                # DuckDB would treat an existing log as the log of the new file.
                 if any(log.exists() for log in logs(db.file)):
                     raise StoreError(f"{db}: another program writes to it; run again when it is done")
                 con.execute(f"ATTACH {quoted(str(new.absolute()))} AS new")
@@ -84,7 +84,7 @@ def database_copy(
 
 
 def _create(new: Path, keys: bool) -> None:
-    """Create the empty tables; without keys as a file that older clients of DuckDB can open, too."""
+    """Create the empty tables; without keys, in a file that older versions of DuckDB can open."""
     if keys:
         make_empty(new)
         return
@@ -92,7 +92,7 @@ def _create(new: Path, keys: bool) -> None:
     with connected(f"{FILE_TYPE}:{new.absolute()}") as con:
         for table in TEXT_TABLES:
             con.execute(f"CREATE OR REPLACE TABLE {table} AS FROM {table} LIMIT 0")
-        comment_all(con, TEXT_TABLES)  # the tables made anew have lost theirs
+        comment_all(con, TEXT_TABLES)  # the tables that were created again have lost their comments
 
 
 def pattern_of(subjects: Sequence[str]) -> str:
@@ -103,7 +103,7 @@ def pattern_of(subjects: Sequence[str]) -> str:
 def _copy_tables(
     con: duckdb.DuckDBPyConnection, subjects: list[str], before: dt.datetime | None, left_out: Sequence[str]
 ) -> dict[str, int]:
-    """Copy every table of `old` but those left out into the empty tables of `new`; returns as `database_copy`."""
+    """Copy the tables of `old`, except those left out, into the empty tables of `new`; returns as `database_copy`."""
     values = {"subjects": subjects, "names": pattern_of(subjects), "before": before}
     rows = con.execute(
         "SELECT table_name FROM duckdb_tables() WHERE database_name = 'old' ORDER BY table_name"
@@ -129,7 +129,8 @@ def copy_table(con: duckdb.DuckDBPyConnection, table: str, values: Mapping[str, 
     Args:
         con: the connection; the tables before this one in FILTERED_TABLES are copied already.
         table: its name.
-        values: what is left out: `subjects` and the pattern `names` of their ids, and texts from `before` a time.
+        values: the rows to leave out: `subjects`, the pattern `names` of their ids, and the time `before` (earlier
+            texts are left out).
     """
     if table in FILTERED_TABLES and table not in OF_DOCUMENTS:
         insert = statement(f"queries/copy_{table}")

@@ -1,8 +1,8 @@
 """Connections whose queries end on Ctrl-C.
 
 DuckDB 2.0 checks for Ctrl-C only between the tasks of the calling thread. Then it waits for its other threads, whose
-tasks run to their end. On a query of an hour, half of all Ctrl-C had no effect. All threads check for `interrupt`, so
-the signal's handler calls it.
+tasks run to their end. In a query of an hour, half of all Ctrl-C presses had no effect. But all of DuckDB's threads
+check for `interrupt`, so the signal handler here calls that method.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import duckdb
 
 @contextmanager
 def connected(*database: Any, **options: Any) -> Iterator[duckdb.DuckDBPyConnection]:
-    """`duckdb.connect` for the length of a block, inside which `ctrl_c_ends_queries`."""
+    """`duckdb.connect` for the length of a block; Ctrl-C ends queries inside it (`ctrl_c_ends_queries`)."""
     with duckdb.connect(*database, **options) as con, ctrl_c_ends_queries(con):
         yield con
 
@@ -39,8 +39,8 @@ def interrupts_named() -> Iterator[None]:
 def ctrl_c_ends_queries(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Inside the block Ctrl-C interrupts the connection's query, provided that the previous handler raises.
 
-    A handler that only notes the signal, as a nightly run's, lets the query finish. A block in another thread than
-    the main one changes nothing, because Python handles signals in that thread alone.
+    With a previous handler that only records the signal, such as a nightly run's, the query finishes. A block outside
+    the main thread has no effect, because Python handles signals in the main thread alone.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

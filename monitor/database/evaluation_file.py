@@ -1,6 +1,7 @@
 """Read evaluation.csv of a model folder: every cell is checked, and no message quotes the file.
 
-Whoever made the folder chose the file. It may be a link to a private one, so a refusal names row and column alone.
+The author of the folder chose the file. The file may be a link to a private file, so an error message names only the
+row and the column.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ def read_evaluations(file: Path, model_id: str) -> pl.DataFrame:
     """The rows of a model, with EVALUATION_COLUMNS.
 
     Raises:
-        StoreError: the file cannot be read, has other columns, or a cell cannot be stored; rows count from 1 below
-            the header.
+        StoreError: the file cannot be read, has other columns, or has a cell that cannot be stored. The message
+            counts rows from 1 below the header.
     """
     try:
         if file.stat().st_size > MAX_BYTES:
             raise _refusal(file, "larger than 16 MiB")
         cells = pl.read_csv(file.read_bytes(), infer_schema=False)
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as fault:
-        # Never the library's message: it quotes the row.
+        # Never repeat the library's message, because it quotes the row.
         raise _refusal(file, f"no CSV that can be read, {type(fault).__name__}") from None
     if cells.columns != list(EVALUATION_COLUMNS):
         raise _refusal(file, f"its header should be {','.join(EVALUATION_COLUMNS)}")
@@ -69,8 +70,8 @@ def _typed(name: str, kind: type[pl.DataType] | pl.DataType) -> pl.Expr:
 def _faults(cells: pl.DataFrame, typed: pl.DataFrame, model_id: str) -> Iterator[tuple[str, pl.Series, str]]:
     """The faults for which the table `evaluations` would refuse rows: column, mask of wrong rows, expected value.
 
-    Types and empty cells are checked in every row. Everything else is checked only in this model's rows, which are
-    stored.
+    Types and empty cells are checked in every row. Other faults are checked only in this model's rows, because only
+    these rows are stored.
     """
     expected = {"value": "a number", "lo": "a number", "hi": "a number", "n": "a whole number"}
     for name in EVALUATION_COLUMNS:

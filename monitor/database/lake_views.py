@@ -10,7 +10,7 @@ from monitor.errors import StoreError
 
 LAKE_TABLE = "lake"  # one row with the root and the url; other databases have no such table
 FOLDERS = ("documents", "scores", "mentions", "pieces", "cells")
-MEMORY_BYTES = 4 * 2**30  # a lake can be larger than memory; DuckDB spills what needs more into its temporary folder
+MEMORY_BYTES = 4 * 2**30  # a lake can be larger than memory; beyond this limit DuckDB spills to its temporary folder
 
 
 def is_remote(url: str) -> bool:
@@ -27,7 +27,7 @@ def lake_url(con: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def lake_folder(con: duckdb.DuckDBPyConnection) -> Path | None:
-    """The folder of the lake that this database's views read; None where there is none, as in an object store."""
+    """The folder of the lake that this database's views read; None for an object store and without a lake."""
     url = lake_url(con)
     if url is None or is_remote(url):
         return None
@@ -38,8 +38,9 @@ def lake_folder(con: duckdb.DuckDBPyConnection) -> Path | None:
 def opened_lake(con: duckdb.DuckDBPyConnection) -> str | None:
     """As `lake_url`, but five times as fast if there is no lake; for a new connection.
 
-    Listing the tables is slow, because DuckDB first makes all of its own views; so does an error that suggests a
-    name. Call this outside transactions, because a missing name ends them.
+    Listing the tables is slow, because DuckDB first creates all of its own views. An error that suggests a name is
+    slow for the same reason. Call this function outside transactions, because an error about a missing name ends
+    them.
     """
     con.execute("SET catalog_error_max_schemas = 0")
     try:
@@ -52,7 +53,7 @@ def opened_lake(con: duckdb.DuckDBPyConnection) -> str | None:
 
 
 def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
-    """Let a connection read the lake's folders in bounded memory, before every other access is forbidden.
+    """Allow a connection to read the lake's folders in bounded memory; call this before forbidding other access.
 
     Raises:
         StoreError: the lake is in an object store that cannot be read.
@@ -73,7 +74,7 @@ def refuse_lake(con: duckdb.DuckDBPyConnection, path: Path, instead: str) -> Non
     Args:
         con: the database.
         path: its file, for the message.
-        instead: the subcommand of `risk-monitor lake` that does the same.
+        instead: the subcommand of `risk-monitor lake` that does the same for a lake.
 
     Raises:
         StoreError: the database's tables are views of a lake.
@@ -88,10 +89,10 @@ def quoted(value: str) -> str:
 
 
 def reach_objects(con: duckdb.DuckDBPyConnection, url: str) -> None:
-    """Let a connection read an object store: by DuckDB's httpfs where it is installed, otherwise through pyarrow.
+    """Let a connection read an object store: by DuckDB's httpfs if it is installed, otherwise through pyarrow.
 
-    pyarrow also takes what the address says of endpoint and region, so such addresses always go through it. A folder
-    needs nothing.
+    Only pyarrow accepts an endpoint and a region in the address, so such addresses always go through pyarrow. For a
+    local folder this function does nothing.
 
     Raises:
         StoreError: the object store cannot be reached.
@@ -113,5 +114,5 @@ def reach_objects(con: duckdb.DuckDBPyConnection, url: str) -> None:
         filesystem, _ = fs.FileSystem.from_uri(url)
     except Exception as error:
         raise StoreError(f"{url}: cannot reach this lake ({error})") from error
-    named = type("ObjectStore", (ArrowFSWrapper,), {"protocol": scheme})  # DuckDB goes by the class's protocol
+    named = type("ObjectStore", (ArrowFSWrapper,), {"protocol": scheme})  # DuckDB reads the class's protocol
     con.register_filesystem(named(filesystem))

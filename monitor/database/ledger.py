@@ -1,4 +1,4 @@
-"""The ledger: one line in the table `runs` for each run, with its counts, its end and the quality of its input."""
+"""The ledger: one row of the table `runs` for each run, with its counts, its end and the quality of its input."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ REPLACED = (
 def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) -> str:
     """Open a line in the ledger, mark lines of dead runs as failed, and return the new run_id.
 
-    Ids sort in the order of the runs. If the last run's clock was ahead, the new id is one millisecond later.
+    Ids sort in the order of the runs. If the clock was ahead at the last run, the new id is one millisecond after the
+    last run's id.
     The caller holds `only_writer`.
     """
     now = utc_now()
     ((last,),) = con.execute("SELECT max(run_id) FROM runs").fetchall()
     stamp = _stamp(now)
     if last is not None and stamp <= last[: len(stamp)]:
-        with suppress(ValueError):  # a run_id of another program's making
+        with suppress(ValueError):  # another program made this run_id
             stamp = _stamp(dt.datetime.strptime(f"{last[: len(stamp)]}000", STAMP) + dt.timedelta(milliseconds=1))
     run_id = f"{stamp}-{secrets.token_hex(2)}"
     execute(con, "queries/abandon_runs", now=now)
@@ -39,7 +40,7 @@ def start_run(con: duckdb.DuckDBPyConnection, job: str, model_id: str | None) ->
 
 
 def _stamp(time: dt.datetime) -> str:
-    """A time to the millisecond, as a run_id begins."""
+    """A time to the millisecond, in the form in which a run_id begins."""
     return time.strftime(STAMP)[:-3]
 
 
@@ -49,7 +50,7 @@ def count_in_run(con: duckdb.DuckDBPyConnection, run_id: str, **counts: int) -> 
     Args:
         con: the database.
         run_id: the run.
-        counts: parameters of sql/queries/count_in_run.sql; what is left out counts 0.
+        counts: parameters of sql/queries/count_in_run.sql; a parameter that is left out counts 0.
 
     Raises:
         StoreError: the run has no line, so this is not the database in which it started.
@@ -77,7 +78,7 @@ def judge_run(con: duckdb.DuckDBPyConnection, run_id: str, quality: str, finding
 
 
 def last_night(con: duckdb.DuckDBPyConnection, job: str) -> dt.datetime | None:
-    """Start of a job's last run that was done (UTC); if none was, of its first run; None if it never ran."""
+    """Start (UTC) of the job's last finished run, or of its first run if none finished; None if it never ran."""
     row = execute(con, "queries/last_night", job=job, now=utc_now()).fetchone()
     return row[0] if row else None
 

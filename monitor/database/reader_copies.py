@@ -1,4 +1,4 @@
-"""Copies that stay as they were made: the next night replaces a snapshot, and a changed backup is no backup."""
+"""Copies that no run may change: the next night replaces a snapshot, and a changed backup is no longer a backup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BACKUP_CONTENTS = "backup.json"
 
 
 def is_snapshot(path: Path) -> bool:
-    """Whether the list of this folder says that a night wrote this file as its snapshot (`snapshot.publish`)."""
+    """Whether the folder's list of files names this file as a snapshot by `snapshot.publish`."""
     with suppress(OSError):
         files = path.parent / SNAPSHOT_LIST
         return files.is_file() and path.name in files.read_text("utf-8", "replace").splitlines()
@@ -25,13 +25,13 @@ def is_backup(path: Path) -> bool:
     """Whether the table of contents in this folder says that this file is the database of a backup."""
     with suppress(OSError, ValueError, RecursionError):
         file = path.parent / BACKUP_CONTENTS
-        contents = json.loads(file.read_text("utf-8")) if file.is_file() else None  # a pipe would be waited for
+        contents = json.loads(file.read_text("utf-8")) if file.is_file() else None  # reading a pipe would wait
         return isinstance(contents, dict) and "sha256" in contents and contents.get("database") == path.name
     return False
 
 
 def refuse_copy(path: Path) -> None:
-    """Refuse to write into a snapshot or a backup. A copy of it in another folder is its owner's.
+    """Refuse to write into a snapshot or a backup. A copy of one in another folder may be changed.
 
     Raises:
         StoreError: the file is a snapshot or a backup in its folder.

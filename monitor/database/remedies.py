@@ -20,7 +20,7 @@ _FILE_ERRORS = (
     duckdb.PermissionException,
 )
 _FULL = ("No space left", "Out of disk", "File too large")
-_OF_A_LAKE = (  # what DuckDB says of the Parquet files that a control file shows, and the remedy
+_OF_A_LAKE = (  # DuckDB's errors about the Parquet files of a control file, each with its remedy
     (
         ("No files found that match",),
         "it shows a lake of which files were merged or removed since; run `risk-monitor lake open` again",
@@ -34,7 +34,7 @@ _OF_A_LAKE = (  # what DuckDB says of the Parquet files that a control file show
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn errors about the file into one line with a remedy; errors about a statement, or another file, pass."""
+    """Turn errors about the file into one line with a remedy; other errors pass unchanged."""
     try:
         with interrupts_named():
             yield
@@ -45,7 +45,7 @@ def explained(path: Path) -> Iterator[None]:
         if remedy is None:
             raise
         raise StoreError(f"{_full_folder(path, reason) or path}: {remedy} (DuckDB: {reason[:200]})") from error
-    except OSError as error:  # of the files beside it, which begin with its name or with a dot and its name
+    except OSError as error:  # the names of files beside it begin with its name, or with a dot and its name
         written = Path(os.fsdecode(error.filename or ""))
         if written.parent != path.parent or not written.name.removeprefix(".").startswith(path.name):
             raise

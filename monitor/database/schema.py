@@ -1,4 +1,4 @@
-"""The schema: apply the files of sql/schema to a database, and refuse databases with another one."""
+"""The schema: apply the files of sql/schema to a database, and refuse databases with another schema."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> None:
     for version, file in enumerate(_migrations()[applied:], start=applied + 1):
         con.execute(file.read_text(encoding="utf-8"))
         con.execute("INSERT INTO schema_version VALUES (?, ?, ?)", [version, file.stem, utc_now()])
-    if not _in_memory(con):  # no other program can open that one, and its comments cost as much as its tables
+    if not _in_memory(con):  # no other program opens a database in memory, and comments take as long as tables
         comment_all(con)
     con.execute("COMMIT")
 
@@ -33,7 +33,7 @@ def make_empty(path: Path, storage_version: str | None = None) -> None:
 
     Args:
         path: the file, which is not there yet.
-        storage_version: the oldest DuckDB that has to read it; None: this one.
+        storage_version: the oldest version of DuckDB that has to read the file; None: the installed version.
     """
     option = f" (STORAGE_VERSION '{storage_version}')" if storage_version else ""
     with duckdb.connect() as con:
@@ -75,10 +75,11 @@ def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool, la
         con: the database.
         path: its file, for messages.
         read_only: whether an older schema stays as it is.
-        lake: the lake that the database shows; its views are made anew, not brought up to date.
+        lake: the lake that the database's views read. Views of a lake are created again instead of updated.
 
     Raises:
-        StoreError: it is of another program, or newer than this code, or (if `read_only` or a lake's) older.
+        StoreError: the database is of another program, or newer than this code, or older and either `read_only` or of
+            a lake.
     """
     applied, expected = _applied(con), [file.stem for file in _migrations()]
     if applied is None or any(ours != its for ours, its in zip(expected, applied, strict=False)):

@@ -41,7 +41,7 @@ def publish(
         folder: the folder of the copy; created if it is missing.
         texts: copy the texts too, and the start of each rejected row.
         parquet: also write the scores of each month to FOLDER/scores-YYYY-MM.parquet; otherwise remove these files.
-        group: a group of users who may read the files (mode 640) and look into the folder (mode 750).
+        group: a group of users who may read the files (mode 640) and list the folder (mode 750).
 
     Returns:
         the path of the copy.
@@ -76,10 +76,10 @@ def group_id(group: str) -> int:
 
 
 def share(folder: Path, files: Sequence[Path], group: str) -> None:
-    """Let a group read files and look into their folder.
+    """Let a group read files and list their folder.
 
     Raises:
-        ConfigError: there is no such group, or this user may not give files to it.
+        ConfigError: there is no such group, or this user may not give files to that group.
     """
     number = group_id(group)
     for path, mode in ((folder, 0o750), *((file, 0o640) for file in files)):
@@ -93,7 +93,7 @@ def share(folder: Path, files: Sequence[Path], group: str) -> None:
 
 
 def snapshot_files(folder: Path) -> OutputFiles:
-    """The files of the snapshot in this folder, without other people's files.
+    """The files in this folder that a snapshot wrote.
 
     Raises:
         OSError: the list of them cannot be read.
@@ -102,14 +102,14 @@ def snapshot_files(folder: Path) -> OutputFiles:
 
 
 def _claim(files: OutputFiles, path: Path) -> Path:
-    """List a file that is about to be written; returns its temporary name, which is listed too."""
+    """Add a file and its temporary name to the list before the file is written; returns the temporary name."""
     unfinished = path.with_name(f".{path.name}.new")
     files.claim(path, unfinished)
     return unfinished
 
 
 def _earlier_files(folder: Path) -> Iterator[Path]:
-    """Copies and Parquet files of a version that kept no list, recognised by their tables and columns."""
+    """Copies and Parquet files of earlier versions without a list of files, recognised by tables and columns."""
     yield from (folder / f".{NAME}.new", *folder.glob(f".{MONTHS}.new"))  # a killed run left them
     with suppress(duckdb.Error), connected(f"duckdb:{folder / NAME}", read_only=True) as con:
         con.execute("FROM schema_version LIMIT 0")

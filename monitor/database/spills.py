@@ -1,6 +1,7 @@
-"""What DuckDB spills of a query that does not fit into memory: rows of people, which a killed process leaves behind.
+"""Remove the temporary files that a killed process leaves when its query did not fit into memory.
 
-DuckDB removes the files of killed processes when a later query spills into the same folder, which may be never.
+These files contain rows about people. DuckDB removes the files of killed processes only when a later query spills
+into the same folder, which may never happen.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ SPILLED = re.compile(r"duckdb_temp_(\d+)_.*")  # the number is the process
 
 
 def spill_folder(file: Path) -> Path:
-    """The folder beside a database into which its queries spill. DuckDB makes it when it needs it."""
+    """The folder beside a database into which its queries spill. DuckDB creates the folder at the first spill."""
     return file.absolute().with_name(f"{file.name}.tmp")
 
 
 def remove_left_spills(file: Path) -> list[Path]:
-    """Remove what processes that no longer run have spilled beside a database, as DuckDB itself does.
+    """Remove the files that processes which no longer run have spilled beside a database.
 
     Returns:
-        the files in that folder that stay: of running processes, of other programs, or not ours to remove.
+        the files that stay in the folder: of running processes, of other programs, or not removable by this user.
     """
     folder, stay = spill_folder(file), []
     try:
@@ -42,13 +43,13 @@ def remove_left_spills(file: Path) -> list[Path]:
         except OSError:
             stay.append(path)
     if not stay:
-        with suppress(OSError):  # a query spills there since
+        with suppress(OSError):  # a query has spilled into the folder since
             folder.rmdir()
     return stay
 
 
 def spills_of_others(file: Path) -> list[str]:
-    """A line for what `remove_left_spills` leaves beside a database: it may hold any row; none if nothing is left."""
+    """One line about the files that `remove_left_spills` leaves: they may hold any row; empty if none stay."""
     stay = remove_left_spills(file)
     if not stay:
         return []

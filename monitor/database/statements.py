@@ -118,7 +118,7 @@ def utc_now() -> dt.datetime:
 
 
 def read_header(sql: str) -> dict[str, str]:
-    """`-- key: value` lines at the top of a file; a comment line without a key continues the value above it."""
+    """The `-- key: value` lines at the top of a file; a comment line without a key continues the value above it."""
     header: dict[str, str] = {}
     key = ""
     for line in sql.splitlines():

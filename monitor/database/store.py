@@ -1,7 +1,7 @@
 """Append and read the rows of the database: documents, rejects, scores, files, models and evaluations.
 
-Every append is idempotent: it leaves out rows that the table has, and rows that come twice in one batch. Nothing here
-opens a database or commits; see connection.py. The statements are in sql/queries.
+Every append is idempotent: it skips rows that are already in the table, and repeated rows of one batch. These
+functions neither open a database nor commit; connection.py does. The statements are in sql/queries.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ WORD_WEIGHT_COLUMNS: dict[str, type[pl.DataType]] = {
 
 
 def stored_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> dict[str, str]:
-    """doc_id -> stored doc_id of documents that an older database holds under their given_id."""
+    """doc_id -> stored doc_id, for documents that an older database stores under their given_id."""
     if "given_id" not in documents.columns or documents["given_id"].null_count() == documents.height:
         return {}
     con.register("incoming", documents)
@@ -64,9 +64,10 @@ def known_versions(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> l
 
 
 def replace_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
-    """Write documents over the stored ones with their doc_ids, which become superseded; returns their number.
+    """Replace stored documents of the same doc_ids; returns their number.
 
-    What other tables say of the replaced versions is removed; `superseded_scores` keeps the scores.
+    The replaced versions become superseded. Rows about them in other tables are removed; `superseded_scores` keeps
+    their scores.
     """
     con.register("incoming", documents)
     now = utc_now()
@@ -81,7 +82,7 @@ def replace_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, r
 
 
 def append_superseded(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame, run_id: str) -> int:
-    """Append rows that later rows of the same chunk replaced, as superseded versions; returns the number of new."""
+    """Append rows that later rows of the chunk replaced, as superseded versions; returns the number of new rows."""
     if rows.is_empty():
         return 0
     return _append(con, "supersede_rows", rows, run_id)
@@ -93,11 +94,11 @@ def append_measures(con: duckdb.DuckDBPyConnection, measures: pl.DataFrame, run_
     Args:
         con: the database.
         measures: subject_id, measured_at, name, value, source, file, row, and `replaces`. If `replaces` is true, the
-            number replaces a stored one and earlier ones of this frame; otherwise the first number stays.
+            number replaces a stored number and earlier numbers of this frame; otherwise the first number stays.
         run_id: the run.
 
     Returns:
-        the number of rows written, and the rows of `measures` whose value is not the stored one.
+        the number of rows written, and the rows of `measures` whose value differs from the stored value.
     """
     key = ["subject_id", "measured_at", "name"]
     replacing = measures.filter("replaces").unique(key, keep="last", maintain_order=True)
@@ -110,7 +111,7 @@ def append_measures(con: duckdb.DuckDBPyConnection, measures: pl.DataFrame, run_
 
 
 def remove_measures(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> None:
-    """Remove the numbers of stored rows whose time these documents (doc_id, posted_at) are about to correct."""
+    """Remove the numbers of stored rows whose time the documents (doc_id, posted_at) will correct."""
     con.register("incoming", documents)
     execute(con, "queries/remove_measures")
 
@@ -178,7 +179,7 @@ def count_unscored(con: duckdb.DuckDBPyConnection, model_id: str) -> int:
 
 
 def totals(con: duckdb.DuckDBPyConnection, model_id: str) -> dict[str, Any]:
-    """Counts of all that this model has scored, and shares of emotions and risks: sql/queries/totals.sql."""
+    """Counts of this model's scored documents, and shares of emotions and risks: sql/queries/totals.sql."""
     return query(con, "queries/totals", model_id=model_id).row(0, named=True)
 
 
@@ -186,10 +187,10 @@ class InputFile(NamedTuple):
     """An input file of the manifest.
 
     Attributes:
-        path: of the file.
-        size: in bytes.
-        sha256: of its content.
-        fault: why some of its rows are missing; None: it was read to its end.
+        path: path of the file.
+        size: size in bytes.
+        sha256: hash of its content.
+        fault: the reason why some of its rows are missing; None: the file was read to its end.
         read_as: hash of the settings under which no row could be used; None: some rows were used, or the file is
             damaged.
     """
@@ -202,7 +203,7 @@ class InputFile(NamedTuple):
 
 
 def files_read(con: duckdb.DuckDBPyConnection) -> list[InputFile]:
-    """The manifest."""
+    """The input files of the manifest."""
     return [InputFile(*row) for row in execute(con, "queries/files_read").fetchall()]
 
 
@@ -212,14 +213,14 @@ def look_alikes(con: duckdb.DuckDBPyConnection, subjects: Sequence[str], forms: 
     Args:
         con: the database.
         subjects: ids as the database has them.
-        forms: forms of ids that it may not have.
+        forms: forms of ids that the database may lack.
     """
     rows = execute(con, "queries/look_alikes", subjects=list(subjects), forms=list(forms)).fetchall()
     return [subject for (subject,) in rows]
 
 
 def add_file(con: duckdb.DuckDBPyConnection, file: InputFile, run_id: str) -> None:
-    """Add a file that was read to the manifest. If it was read to its end, a fault of an earlier run is removed."""
+    """Add a read file to the manifest. If the file was read to its end, an earlier run's fault is removed."""
     execute(con, "queries/add_file", **file._asdict(), run_id=run_id, now=utc_now())
 
 
@@ -236,7 +237,7 @@ def add_model(
     exponent: float,
     risk_map: Mapping[str, str],
 ) -> None:
-    """Record what a model_id stands for; an earlier record stays as it is."""
+    """Record the parts of the model that a model_id stands for; an earlier record stays as it is."""
     execute(
         con,
         "queries/add_model",
@@ -254,7 +255,7 @@ def add_model(
 
 
 def add_evaluations(con: duckdb.DuckDBPyConnection, model_id: str, file: Path) -> None:
-    """Add the measurements that come with a model (`read_evaluations`), unless it was measured here.
+    """Add the measurements that come with a model (`read_evaluations`), unless this database has its own.
 
     Raises:
         StoreError: the file has other columns, or a value that cannot be stored.
@@ -271,12 +272,12 @@ def replace_evaluations(con: duckdb.DuckDBPyConnection, metrics: pl.DataFrame) -
 
 
 def _append(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame, run_id: str) -> int:
-    """Run an append statement on `rows`, which it reads as `incoming`; returns the number of new rows."""
+    """Run an append statement, which reads `rows` under the name `incoming`; returns the number of new rows."""
     con.register("incoming", rows)
     return fetch_number(execute(con, f"queries/{name}", run_id=run_id, now=utc_now()))
 
 
 def _matching(con: duckdb.DuckDBPyConnection, name: str, rows: pl.DataFrame) -> list[str]:
-    """The ids that a statement gives about `rows`, which it reads as `incoming`."""
+    """The ids that a statement returns; it reads `rows` under the name `incoming`."""
     con.register("incoming", rows)
     return [row_id for (row_id,) in execute(con, f"queries/{name}").fetchall()]

@@ -1,7 +1,6 @@
 """A gate file beside the database. A waiting writer closes it, so that a stream of readers cannot block the writer.
 
-README.md beside this file explains why. The gate is advisory: a program that does not know it opens the database all
-the same.
+README.md beside this file explains the reason. The gate is advisory: it does not stop a program that does not use it.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ class Gate:
         self._start = time.monotonic()
         try:
             self._file = os.open(f"{path}.gate", flags, 0o600)
-        except OSError:  # no writer was here yet, or the folder is not writable, which DuckDB reports
+        except OSError:  # no writer has run yet, or the folder is not writable, which DuckDB reports
             self._file = -1
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The emotion that a generated answer names: the replaced notebook's method, kept only for comparison."""
+"""Read the emotion from a generated answer, by the method of the replaced notebook; used only for comparison."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitor.model.prompts import PromptTemplate
 
 
 def parse(answer: str, template: PromptTemplate) -> int:
-    """The emotion whose label word an answer names first, letter case aside, or 6 where it names none."""
+    """Index of the emotion whose label word comes first in the answer, ignoring case; 6 if it has no label word."""
     words = {
         word.strip().casefold(): label
         for label, emotion in enumerate(EMOTIONS)

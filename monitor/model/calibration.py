@@ -1,8 +1,8 @@
 """Calibration: probabilities that match frequencies.
 
-Fine-tuned: a temperature (Guo et al. 2017) and an exponent for the emotions, a slope and an intercept (Platt 1999)
-for each criterion, fitted on held-out texts; limits of the criteria from neutral texts. Zero- and few-shot: answers
-are divided by the answers to texts without content (Zhao et al. 2021).
+A fine-tuned model has a temperature (Guo et al. 2017) and an exponent for the emotions, and a slope and an intercept
+(Platt 1999) for each criterion, all fitted on held-out texts. The limits of its criteria come from neutral texts. For
+zero- and few-shot scores, answers are divided by the answers to texts without content (Zhao et al. 2021).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from monitor.model.symptoms import SymptomsCalibration
 
 COLDEST, HOTTEST = 0.05, 20.0
 FLATTEST, STEEPEST = 0.2, 5.0
-PRIOR_SD = 0.5  # of ln exponent around 0: it moves far from 1 only where many texts say so
+PRIOR_SD = 0.5  # of ln exponent around 0: only many texts move the exponent far from 1
 SLOPES = (0.05, 20.0)  # the least and the largest slope of a criterion
 SUICIDAL = CRITERIA.index("suicidal")
 CONTENT_FREE = ("N/A", "[MASK]", "")
@@ -28,7 +28,7 @@ CONTENT_FREE = ("N/A", "[MASK]", "")
 
 
 class Calibration(NamedTuple):
-    """What turns label log-likelihoods into probabilities (`label_tree.probabilities`)."""
+    """Parameters that turn label log-likelihoods into probabilities (`label_tree.probabilities`)."""
 
     temperature: float = 1.0
     exponent: float = 1.0
@@ -42,10 +42,10 @@ def fit_calibration(
 ) -> Calibration | None:
     """The temperature and exponent with the least log-loss of log-likelihoods (n, 6) on labels (n,).
 
-    A single temperature cannot correct a model that is overconfident on texts with two plausible answers and
-    underconfident on clear ones. An exponent above 1 can, and preserves the order of the labels (an intra
+    A model can be overconfident on texts with two plausible answers and underconfident on clear texts. A temperature
+    alone cannot correct both. An exponent above 1 can, and it preserves the order of the labels (an intra
     order-preserving map, Rahimi et al. 2020, with one more parameter). The result is None if COLDEST or HOTTEST has
-    the least loss: the texts do not determine a temperature, for example because every answer is right. The loss
+    the least loss: then the texts do not determine a temperature, for example because every answer is right. The loss
     includes `flat_share` times the mean log-loss of neutral texts, `neutral` (m, 6), against the flat answer.
 
     Raises:
@@ -83,12 +83,13 @@ def fit_symptoms(
 ) -> tuple[SymptomsCalibration, list[str]]:
     """Slope and intercept of each answer on labelled texts, and the names of answers that cannot be calibrated.
 
-    Platt scaling (Platt 1999) with his smoothed targets, so that answers which are all right stay below 1. An answer
-    that every text shows, or none, keeps the slope 1 and the intercept 0.
+    The method is Platt scaling with Platt's smoothed targets (Platt 1999), so that probabilities stay below 1 even if
+    all answers are right. If all texts show a criterion, or no text does, its answer keeps the slope 1 and the
+    intercept 0.
 
     Args:
         logits: (n, 12) answers in the order of ANSWERS.
-        shown: (n, 12) whether each text shows it.
+        shown: (n, 12) whether each text shows each criterion.
 
     Raises:
         DataError: there is no text to fit on, or a logit is not finite.
@@ -121,13 +122,14 @@ def neutral_limits(
 ) -> npt.NDArray[np.float64]:
     """The limit of each of ANSWERS that few neutral texts pass; (12,).
 
-    All criteria get the quantile of one common rate, the largest at which at most `share` of the texts pass some
-    limit. At most `share` of the texts pass the limit of P(any), and at most `suicidal` that of P(suicidal).
+    The limits of all criteria are quantiles at one common rate. It is the largest rate at which at most `share` of
+    the texts pass any of these limits. At most `share` of the texts pass the limit of P(any), and at most `suicidal`
+    of the texts pass the limit of P(suicidal).
 
     Args:
-        neutral: (n, 12) calibrated probabilities of texts that show nothing.
-        share: of the texts that may pass a limit.
-        suicidal: of the texts that may pass the limit of P(suicidal).
+        neutral: (n, 12) calibrated probabilities of texts that show no criterion.
+        share: share of the texts that may pass a limit.
+        suicidal: share of the texts that may pass the limit of P(suicidal).
 
     Raises:
         DataError: there is no neutral text.
@@ -165,7 +167,7 @@ def _limits(values: npt.NDArray[np.float64], texts: int) -> npt.NDArray[np.float
 
 
 def _passing(values: npt.NDArray[np.float64], limits: npt.NDArray[np.float64]) -> int:
-    """How many rows lie above the limit of some criterion."""
+    """The number of rows above the limit of at least one criterion."""
     return int((values > limits)[:, :-1].any(axis=1).sum())
 
 
@@ -173,7 +175,7 @@ def contextual(answers: npt.NDArray[np.float64], content_free: npt.NDArray[np.fl
     """P(label) of answers divided by its mean over content-free texts, normalised anew; (n, 6) and (m, 6) -> (n, 6).
 
     Contextual calibration (Zhao et al. 2021, "Calibrate before use") with W = diag(p_cf)^-1 and b = 0. The paper's
-    softmax over W p keeps the order but flattens the probabilities; dividing by the sum keeps p where p_cf is flat.
+    softmax over W p keeps the order but flattens the probabilities; division by the sum returns p if p_cf is flat.
     """
     weighed = answers / np.maximum(content_free.mean(axis=0), np.finfo(np.float64).tiny)
     return np.asarray(weighed / weighed.sum(axis=1, keepdims=True))

@@ -1,10 +1,11 @@
-"""Render a chat template in a process of its own with limits, because it is a program by the model's author.
+"""Render a chat template in a child process with limits, because the template is a program by the model's author.
 
-The template runs in the sandbox of transformers. The sandbox keeps it from files and attributes, but not from looping
-or from filling the memory; the limits of the child process do.
+The template runs in the sandbox of transformers. The sandbox protects files and attributes. It stops neither an
+endless loop nor a full memory; the limits of the child process stop both.
 
-    python monitor/model/chat_template.py < JSON        how `render` starts the child, which imports nothing of this
-    project
+    python monitor/model/chat_template.py < JSON        the command with which `render` starts the child
+
+The child imports no other module of this project.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 CPU_S = 10  # a real template takes milliseconds
 WALL_S = 120  # on a busy machine the child takes seconds to import transformers
-MEMORY_BYTES = 2**30  # beyond what the child has after its imports
+MEMORY_BYTES = 2**30  # in addition to the child's memory after its imports
 OUTPUT_BYTES = 2**20
 Message = Mapping[str, str]
 
@@ -38,7 +39,8 @@ def render(template: str, chats: Sequence[Sequence[Message]], special_tokens: Ma
         special_tokens: name -> token, such as `bos_token`, which templates may read.
 
     Raises:
-        TemplateError: the template is wrong, or takes too much time or memory. The message quotes nothing of it.
+        TemplateError: the template is wrong, or takes too much time or memory. The message does not quote the
+            template.
     """
     order = json.dumps(
         [template, [list(map(dict, chat)) for chat in chats], dict(special_tokens), CPU_S], default=str
@@ -64,14 +66,14 @@ def render(template: str, chats: Sequence[Sequence[Message]], special_tokens: Ma
 
 
 def _main() -> None:
-    """Render the order on standard input; the limits start after the imports."""
+    """Render the chats from standard input; the limits apply after the imports."""
     from transformers.utils.chat_template_utils import render_jinja_template
 
     template, chats, special_tokens, cpu_s = json.load(sys.stdin)
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(usage.ru_utime + usage.ru_stime) + cpu_s
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    with suppress(OSError), open("/proc/self/statm", encoding="ascii") as pages:  # noqa: PTH123  (Linux has it)
+    with suppress(OSError), open("/proc/self/statm", encoding="ascii") as pages:  # noqa: PTH123  (only Linux has this file)
         size = int(pages.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY_BYTES, size + MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -24,11 +24,11 @@ OTHER_WORDS = {
 
 
 def with_symptoms(template: PromptTemplate, tokenizer: Any) -> PromptTemplate:
-    """The template with its own symptoms question, or the default one where it has none.
+    """The template with its own symptoms question, or with the default one if the template has none.
 
-    The question's suffix is SYMPTOMS_TOKEN if `tokenizer` (a `tokenizers.Tokenizer`) has it, else PLAIN_SUFFIX. The
-    word of a criterion is its name if that is one token, else the special token `<|name|>` if the tokenizer has it,
-    else the one of OTHER_WORDS.
+    The question's suffix is SYMPTOMS_TOKEN if `tokenizer` (a `tokenizers.Tokenizer`) has that token, else
+    PLAIN_SUFFIX. The word of a criterion is the criterion's name if the name is one token. Otherwise the word is the
+    special token `<|name|>` if the tokenizer has that token, else the criterion's word in OTHER_WORDS.
     """
     if template.symptoms is not None:
         return template

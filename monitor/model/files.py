@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 
 from monitor.errors import ModelError, MonitorError
 
-MAX_JSON_BYTES = 2**24  # monitor.json and the like have kilobytes
+MAX_JSON_BYTES = 2**24  # monitor.json and similar files have kilobytes
 READING_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -31,10 +31,10 @@ REMEDIES = {"tokenizer.json": "save the tokenizer in the fast format (tokenizer.
 
 @contextmanager
 def damage_named(folder: Path) -> Iterator[None]:
-    """Turn any error that a stranger's files cause in a library into one line that does not quote them.
+    """Turn any error that a stranger's files cause in a library into one line that does not quote the files.
 
     Raises:
-        ModelError: the block raised an error of reading or computing; a MonitorError passes as it is.
+        ModelError: reading or computing failed in the block. A MonitorError passes unchanged.
     """
     try:
         yield
@@ -45,7 +45,7 @@ def damage_named(folder: Path) -> Iterator[None]:
 
 
 def there(path: Path) -> Path:
-    """The path of a file.
+    """The path itself, if there is a file at it.
 
     Raises:
         ModelError: there is no file.
@@ -66,7 +66,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as fault:
-        # Never the library's message as it is: the file may be a link to another one, which it would quote.
+        # Never repeat the library's message: the file may be a link to another file, which the message would quote.
         place = f"line {fault.lineno}, column {fault.colno}" if isinstance(fault, json.JSONDecodeError) else "no JSON"
         raise ModelError(f"{path}: damaged ({place}); copy or download it again") from fault
     if not isinstance(value, dict):
@@ -88,7 +88,7 @@ def read_tokenizer(base: Path) -> Tokenizer:
 
 
 def base_hash(base: Path) -> str:
-    """Hash of a base's weight files: sha256 of the file, or of the files' hashes where there are several.
+    """Hash of a base's weight files: the sha256 of the file, or of the files' hashes if there are several files.
 
     Raises:
         ModelError: there are no weight files.
@@ -116,5 +116,5 @@ def file_hash(path: Path) -> str:
     Raises:
         ModelError: there is no file.
     """
-    with there(path).open("rb") as file:  # never by the name that a cache gave it: whoever made the folder chose it
+    with there(path).open("rb") as file:  # not the hash in a cache's file name: the folder's author chose it
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -6,7 +6,7 @@
     adapter/        peft folder: adapter_config.json, adapter_model.safetensors
     README.md       the model card
 
-A folder with config.json but no monitor.json is a plain base: no adapter, the default prompt.
+A folder with config.json but no monitor.json is a plain base. It has no adapter and gets the default prompt.
 """
 
 from __future__ import annotations
@@ -30,28 +30,29 @@ EMBEDDED = "embedded"
 EMBEDDED_FOLDER = ROOT / "monitor" / "assets" / "emotion-llama"
 MANIFEST = "monitor.json"
 EVALUATION = "evaluation.csv"
-LARGEST = 1000.0  # of temperature and exponent
+LARGEST = 1000.0  # largest temperature and exponent
 QUANTISATIONS = ("nf4-dq", "none")
 MAX_TEXT_TOKENS = 256
-MAX_NAME = 200  # characters; names are printed, and whoever made the folder chose them
-LIMIT = 0.5  # of a criterion that the manifest gives none
+MAX_NAME = 200  # characters; names are printed, and the folder's author chose them
+LIMIT = 0.5  # limit of a criterion without one in the manifest
 _REQUIRED = ("name", "base", "base_hash", "quantisation", "adapter", "prompt", "temperature", "risk_map")
 _OPTIONAL = ("max_text_tokens", "exponent", "symptoms_calibration", "criteria_limits")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The content of monitor.json: everything, apart from the weights, that a score depends on.
+    """The content of monitor.json: everything that a score depends on, except the weights.
 
     Attributes:
         base: "base" (inside the folder), another path, or a hub id.
-        base_hash: see `base_hash`; None: the base is not checked.
+        base_hash: hash of the base's weight files (`files.base_hash`); None: the base is not checked.
         quantisation: "nf4-dq" (NF4 with double quantisation) or "none".
         adapter: folder of the adapter, relative to monitor.json, or None.
         temperature, exponent: calibrate the label log-likelihoods (`label_tree.probabilities`).
         max_text_tokens: longer texts are cut.
-        symptoms_calibration: of the answers to the prompt's symptoms question; None for a prompt without it.
-        criteria_limits: the probability above which each of ANSWERS counts as shown; None as above.
+        symptoms_calibration: calibration of the answers to the symptoms question; None for a prompt without it.
+        criteria_limits: the probability above which each of ANSWERS counts as shown; None for a prompt without the
+            symptoms question.
     """
 
     name: str
@@ -85,7 +86,7 @@ class Manifest:
         }
 
     def symptoms_json(self) -> dict[str, Any]:
-        """Calibration and limits of the symptoms question as plain JSON values; empty without them."""
+        """Calibration and limits of the symptoms question as plain JSON values; empty if there are none."""
         value: dict[str, Any] = {}
         if self.symptoms_calibration is not None:
             value["symptoms_calibration"] = self.symptoms_calibration.to_json()
@@ -94,7 +95,7 @@ class Manifest:
         return value
 
     def save(self, folder: Path) -> None:
-        """Write monitor.json into `folder`, which is made if need be."""
+        """Write monitor.json into `folder`, which is created if it is missing."""
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(self.to_json(), indent=2, ensure_ascii=False)
         (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
@@ -104,7 +105,7 @@ class Manifest:
         """The manifest that `to_json` wrote.
 
         Raises:
-            ConfigError: a key is missing, unknown or of a wrong value.
+            ConfigError: a key is missing or unknown, or its value is wrong.
         """
         missing = [key for key in _REQUIRED if key not in value]
         unknown = sorted(set(value) - {"format", *_OPTIONAL, *_REQUIRED})
@@ -170,10 +171,10 @@ class ModelFolder:
 
 
 def find_folder(name: str | Path) -> Path:
-    """The folder of a model: "embedded", a local folder, or a hub id, downloaded if need be.
+    """The folder of a model, given as "embedded", a local folder, or a hub id (downloaded if it is not cached).
 
     Raises:
-        ModelError: there is no such model, or it is not here and cannot be downloaded.
+        ModelError: there is no such model, or it is not cached and cannot be downloaded.
     """
     if name == EMBEDDED:
         if not EMBEDDED_FOLDER.is_dir():
@@ -211,7 +212,7 @@ def open_folder(path: Path) -> ModelFolder:
     """Read the manifest of a model folder.
 
     Raises:
-        ModelError: it is not a model folder, monitor.json is wrong, or the base or adapter it names is missing.
+        ModelError: it is not a model folder, monitor.json is wrong, or the named base or adapter is missing.
     """
     source = path / MANIFEST
     if not source.is_file():
@@ -238,12 +239,12 @@ def open_folder(path: Path) -> ModelFolder:
 def _plain_manifest(path: Path) -> Manifest:
     from transformers import AutoTokenizer
 
-    read_tokenizer(path)  # says what is wrong in plain words
+    read_tokenizer(path)  # its error is in plain words
     try:
         prompt = default_template(AutoTokenizer.from_pretrained(path, trust_remote_code=False))
     except TemplateError as fault:
         raise ModelError(f"{path}: {fault}; repair it, or write the prompt into a {MANIFEST}") from fault
-    except Exception as fault:  # whatever a stranger's files make the library raise; its message may quote them
+    except Exception as fault:  # a stranger's files can raise any error, whose message may quote them
         raise ModelError(
             f"{path}: tokenizer or config.json damaged ({type(fault).__name__}), or made for code of their own, "
             "which is never run; download another copy, or convert the model"
@@ -256,11 +257,11 @@ def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | 
     """The model's id and its adapter's hash.
 
     The id covers base weights, shape and tokenizer, quantisation, adapter, prompt with verbalizers and symptoms
-    question, calibration, limits, text length and risk map. Neither paths nor the device nor the order of keys change
-    it.
+    question, calibration, limits, text length and risk map. The id does not depend on paths, the device or the order
+    of keys.
 
     Raises:
-        ModelError: the base is not the one the manifest was written for, or a file is missing or damaged.
+        ModelError: the manifest was written for another base, or a file is missing or damaged.
     """
     manifest = folder.manifest
     weights = base_hash(folder.base)
@@ -285,9 +286,9 @@ def fingerprint(folder: ModelFolder, *, with_adapter: bool) -> tuple[str, str | 
         "max_text_tokens": manifest.max_text_tokens,
         "risk_map": dict(manifest.risk_map.rules),
     }
-    if manifest.exponent != 1:  # so that models of before there were exponents keep their ids
+    if manifest.exponent != 1:  # so that models from before exponents keep their ids
         parts["exponent"] = format(manifest.exponent, ".9g")
-    parts |= manifest.symptoms_json()  # empty for a prompt without the question, whose id it leaves alone
+    parts |= manifest.symptoms_json()  # empty for a prompt without the question, so that its id stays the same
     return text_hash(canonical(parts))[:16], adapter
 
 

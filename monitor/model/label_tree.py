@@ -1,9 +1,9 @@
 """Labels of one or several tokens as a token tree, and their likelihoods from the logits at its nodes.
 
-P(label) is the product of P(token | prompt, label's earlier tokens). All labels follow the prompt's last token. The
-normaliser over the vocabulary cancels there, so only the logits of the labels' first tokens matter. A label of
-several tokens also needs its earlier tokens as input: each distinct beginning is one branch
-token. With the Llama-2 tokenizer the six emotions (s·ad·ness, jo·y, lo·ve, anger, f·ear, sur·prise) make six.
+P(label) is the product of P(token | prompt, label's earlier tokens). All labels follow the prompt's last token, where
+the normaliser over the vocabulary cancels. So only the logits of the labels' first tokens matter. A label of several
+tokens also needs its earlier tokens as input: each distinct beginning is one branch token. With the Llama-2 tokenizer
+the six emotions (s·ad·ness, jo·y, lo·ve, anger, f·ear, sur·prise) make six branch tokens.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class LabelTree:
 
     Attributes:
         first_ids: (f,) distinct first tokens of the words.
-        branch_ids: (b,) token fed at each branch; parents come before children.
-        branch_depths: (b,) label tokens up to and including the branch's, 1 for a first token.
+        branch_ids: (b,) input token of each branch; parents come before children.
+        branch_depths: (b,) number of label tokens up to and including the branch's token, 1 for a first token.
         visible: (b, b) whether branch i sees branch j: itself and its ancestors.
         step_branches, step_ids: (steps,) the transitions: at branch `step_branches[i]`, token `step_ids[i]`.
     """
@@ -72,8 +72,8 @@ def probabilities(
 ) -> npt.NDArray[np.float64]:
     """Calibrated probabilities of the labels; (n, labels) -> rows that sum to 1.
 
-    A label that lies d nats below the likeliest weighs exp(-(d / temperature) ** exponent): with an exponent of 1
-    that is the softmax at this temperature. The order of the labels never changes.
+    The weight of a label d nats below the likeliest label is exp(-(d / temperature) ** exponent). With an exponent of
+    1 the weights give the softmax at this temperature. The order of the labels never changes.
     """
     values = np.asarray(log_likelihoods, dtype=np.float64)
     below = (values.max(axis=1, keepdims=True) - values) / temperature

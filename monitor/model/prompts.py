@@ -1,11 +1,11 @@
-"""The prompt around a text: template, verbalizers, and its tokens cut into prefix, text and suffix.
+"""The prompt around a text: template, verbalizers, and the prompt's tokens cut into prefix, text and suffix.
 
-A prompt is `before + text + after`, answered by one of the label words; the symptoms question may follow. It is
-tokenised whole, as the model expects, and the tokens that all prompts share at either end are split off: with the
-Llama-2 tokenizer `"Text: " + text` cuts after `"Text:"`, because the space belongs to the text's first token.
-Training and scoring both go through `PromptEncoder`, so they cannot disagree.
+A prompt is `before + text + after`, and its answer is one of the label words. The symptoms question may follow. The
+prompt is tokenised whole, as the model expects. The tokens that all prompts share at their start and end are then
+split off: with the Llama-2 tokenizer `"Text: " + text` is cut after `"Text:"`, because the space belongs to the
+text's first token. Training and scoring both use `PromptEncoder`, so their tokens cannot differ.
 
-Special tokens written in `before` and `after` are tokens; written in a text they are plain characters.
+Special tokens written in `before` and `after` are tokens. Special tokens written in a text are plain characters.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ INSTRUCTION = (
 )
 CONTEXT = 8  # tokens of the prefix that are tokenised together with a text
 _BLANK_FENCE = str.maketrans({FENCE: None})
-# Texts with very different first and last characters: the tokens that all their prompts share are the template's.
+# Texts with very different first and last characters: only the template's tokens are in all of their prompts.
 _WORDS = ("", " ", "\n", "the end", "I'm", "你好", "été", "\U0001f642")
 _PROBES = (*_WORDS, *(f"{mark}b" for mark in string.printable), *(f"b{mark}" for mark in string.printable))
 
 
 @dataclass(frozen=True)
 class PromptTemplate:
-    """The text before and after a text, the words that name each emotion, and the symptoms question, if any.
+    """The strings before and after a text, the words for each emotion, and the symptoms question, if any.
 
     `again` is the text between an answer and the next example's text in a few-shot prompt; None repeats `before`.
 
@@ -105,10 +105,10 @@ def plain_template(bos: str = "") -> PromptTemplate:
 
 
 def default_template(tokenizer: Any) -> PromptTemplate:
-    """The zero-shot template for a transformers tokenizer: its chat format where it has one, else plain.
+    """The zero-shot template for a transformers tokenizer: its chat format if it has one, else the plain template.
 
     Raises:
-        ValueError: the chat format cannot be rendered, takes too long, or changes what a message says.
+        ValueError: the chat format cannot be rendered, takes too long, or changes the content of a message.
     """
     bos = tokenizer.bos_token or ""
     if not getattr(tokenizer, "chat_template", None):
@@ -130,7 +130,7 @@ def default_template(tokenizer: Any) -> PromptTemplate:
 def few_shot(template: PromptTemplate, examples: Sequence[tuple[str, str]]) -> PromptTemplate:
     """The template with answered examples in front; `examples` are (text, emotion) pairs.
 
-    The examples become part of the prompt, so a special token written in one is a token.
+    The examples become part of the prompt, so a special token written in an example is a token.
 
     Raises:
         ConfigError: an example's emotion is unknown.
@@ -155,8 +155,8 @@ class PromptEncoder:
     `tokenizer` is a `tokenizers.Tokenizer` or a transformers tokenizer built on one.
 
     Raises:
-        ConfigError: the prompt ends inside a label's first token, two label words are the same or one begins
-            another, no token is shared by the prompts' ends, or a symptoms word is not one token.
+        ConfigError: the prompt ends inside a label's first token, two label words are the same, a label word begins
+            another one, no token is shared by the prompts' ends, or a symptoms word is not one token.
     """
 
     def __init__(self, template: PromptTemplate, tokenizer: Any) -> None:
@@ -165,7 +165,7 @@ class PromptEncoder:
         self._tokenizer, self._names = fence_special_tokens(backend)
         self._before, self._after = (rename(part, self._names) for part in (template.before, template.after))
         self._split()
-        between = self._before.endswith(FENCE) and self._after.startswith(FENCE)  # special tokens hold the text
+        between = self._before.endswith(FENCE) and self._after.startswith(FENCE)  # special tokens enclose the text
         self._words = WordTokens(self._tokenizer) if between and WordTokens.applies(self._tokenizer) else None
         self.label_ids = tuple(
             tuple(self.word_ids(word) for word in template.verbalizers[emotion]) for emotion in EMOTIONS
@@ -178,7 +178,7 @@ class PromptEncoder:
     ) -> tuple[TokenRows, npt.NDArray[np.bool_], npt.NDArray[np.int32]]:
         """Token ids of each text between prefix and suffix, at most `max_text_tokens` of them.
 
-        Truncation cuts characters off the text's end, never the template.
+        Truncation removes characters from the text's end, never from the template.
 
         Returns:
             ids: n rows; truncated: (n,); n_tokens: (n,), the lengths before cutting.
@@ -189,15 +189,15 @@ class PromptEncoder:
         return _replaced(whole, truncated, cut), truncated, whole.lengths.astype(np.int32)
 
     def encode_whole(self, texts: Sequence[str]) -> TokenRows:
-        """Token ids of each text between prefix and suffix, uncut."""
+        """Token ids of each text between prefix and suffix, without truncation."""
         return self._encode([_clean(text) for text in texts])
 
     def encode_with_spans(
         self, text: str, max_text_tokens: int
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Token ids of one text as `encode_texts` gives them, (length,), and their places in it, (length, 2).
+        """Token ids of one text as in `encode_texts`, (length,), and the span of each token in the text, (length, 2).
 
-        A place is the first and the last character (exclusive) that a token stands for.
+        A span is the first and the last character (exclusive) of a token.
         """
         (ids,), _, _ = self.encode_texts([text], max_text_tokens)
         encoding = self._tokenizer.encode(self._context + text + self._after)
@@ -248,7 +248,7 @@ class PromptEncoder:
         every_id = itertools.chain.from_iterable(encoding.ids for encoding in encodings)
         wholes = TokenRows(np.fromiter(every_id, dtype=np.int32, count=int(lengths.sum())), lengths)
         own = lengths - len(context) - len(suffix)
-        apart = own >= 0  # whether the text is apart from the template, or merges into it
+        apart = own >= 0  # whether no token spans both text and template
         for places, ids in ((wholes.starts, context), (wholes.starts + lengths - len(suffix), suffix)):
             rows = np.flatnonzero(apart)
             apart[rows] = (wholes.ids[places[rows, None] + np.arange(len(ids))] == ids).all(axis=1)
@@ -259,7 +259,7 @@ class PromptEncoder:
     def _cut(self, text: str, max_text_tokens: int) -> npt.NDArray[np.int32]:
         last = len(self._context_ids) + max_text_tokens
         while True:
-            # Tokenising the cut text may give a token or two more, so cut again until it fits.
+            # Tokenising the cut text may give one or two tokens more, so the loop cuts again until the text fits.
             ids = self._encode([text])[0]
             if len(ids) <= max_text_tokens or not text:
                 return ids[:max_text_tokens]
@@ -268,10 +268,11 @@ class PromptEncoder:
             last -= 1
 
     def word_ids(self, word: str, after: str = "") -> tuple[int, ...]:
-        """Tokens of a word that follows the prompt and `after`, the same for any text.
+        """Tokens of a word after the prompt and `after`; they are the same for any text.
 
         Raises:
-            ConfigError: the word merges into what is in front of it, or its tokens change with the text.
+            ConfigError: a token spans the word and the characters before it, or the word's tokens change with the
+                text.
         """
         tails, lead = set[tuple[int, ...]](), rename(after, self._names)
         for text in ("", "the end", "."):
@@ -309,7 +310,7 @@ class PromptEncoder:
 
 
 def _replaced(rows: TokenRows, where: npt.NDArray[np.bool_], by: Sequence[npt.ArrayLike]) -> TokenRows:
-    """The rows; the n rows that the mask `where`, shape (rows,), selects are replaced by the n rows `by`."""
+    """The rows, with the n rows that the mask `where`, shape (rows,), selects replaced by the n rows `by`."""
     if not by:
         return rows
     places = np.arange(len(rows))
@@ -318,7 +319,7 @@ def _replaced(rows: TokenRows, where: npt.NDArray[np.bool_], by: Sequence[npt.Ar
 
 
 def _clean(text: str) -> str:
-    """The text without fences, and with a question mark for each unpaired surrogate, which tokenizers refuse."""
+    """The text without fences, and with a question mark for each unpaired surrogate: tokenizers refuse surrogates."""
     return text if text.isascii() else text.translate(_BLANK_FENCE).encode("utf-8", "replace").decode()
 
 

@@ -1,8 +1,8 @@
 """Find where the sentences of a text begin and end.
 
-`sentencex` (the splitter of Wikimedia's translation tool, rules and abbreviations) finds the ends within a line; line
-breaks are judged here. It sees at most BLOCK characters at a time, because its time grows with the square of a
-passage without spaces.
+`sentencex` (the splitter of Wikimedia's translation tool, rules and abbreviations) finds the sentence ends within a
+line. This module decides which line breaks end a sentence. `sentencex` gets at most BLOCK characters at a time,
+because its time grows with the square of the length of a passage without spaces.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 from sentencex import get_sentence_boundaries
 
-BLOCK = 1000  # characters: far more than a sentence, few enough for a quick search
-WRAPPED = 50  # characters: from this length on a line may have been broken by its editor, not by its writer
-# Characters that may end a sentence, with more of the line behind them; a line without one needs no search.
+BLOCK = 1000  # characters: far more than a sentence, but few enough for a quick search
+WRAPPED = 50  # characters: the break after a line of this length or more may come from an editor, not from the writer
+# Characters that may end a sentence before the end of a line; a line without such a character needs no search.
 _INNER_END = re.compile(r"[^\w\s,'’\-]\s*\S")
 Span = tuple[int, int]
 
@@ -23,7 +23,7 @@ def sentence_spans(text: str) -> Iterator[Span]:
     """First and last character (exclusive) of each sentence, in order; every character is in exactly one.
 
     White space belongs to the sentence before it. A line break ends a sentence, unless the line is long and the next
-    one goes on in lower case. A text without punctuation has one sentence per line. The time is linear in the length.
+    line starts in lower case. A text without punctuation has one sentence per line. The time is linear in the length.
     """
     first = 0
     for start, end in _lines(text):
@@ -33,7 +33,7 @@ def sentence_spans(text: str) -> Iterator[Span]:
 
 
 def _lines(text: str) -> Iterator[Span]:
-    """Lines with the blank lines after them; lines that an editor has wrapped are one."""
+    """Lines, each with the blank lines after it; lines that an editor has wrapped are joined."""
     start = end = written = 0  # `written`: the length of the last line that is not blank
     is_blank_between = False
     for line in text.splitlines(keepends=True):
@@ -57,6 +57,6 @@ def _ends(text: str, start: int, end: int) -> Iterator[int]:
         ends = [start + sentence["end_index"] for sentence in get_sentence_boundaries("en", block)]
         ends = [last for last in ends if start < last < start + len(block) and not text[last].isspace()]
         yield from ends
-        # The last sentence of a block goes on in the next one; a block of one sentence alone is passed over.
+        # The last sentence of a block may continue in the next block. A block of only one sentence has no end.
         start = end if start + len(block) == end else (ends[-1] if ends else start + len(block))
     yield end

@@ -24,11 +24,11 @@ def rename(template: str, names: Mapping[str, str]) -> str:
 
 
 def fence_special_tokens(tokenizer: Any) -> tuple[Any, dict[str, str]]:
-    """A copy whose special tokens have names that no text contains, and the map from old to new names."""
+    """A copy of the tokenizer with special tokens that no text contains, and the map from old to new names."""
     return _fenced(tokenizer.to_str())
 
 
-@lru_cache(maxsize=2)  # an evaluation asks twenty times, and a large vocabulary takes half a second
+@lru_cache(maxsize=2)  # an evaluation calls this twenty times, and a large vocabulary takes half a second
 def _fenced(tokenizer: str) -> tuple[Any, dict[str, str]]:
     state = json.loads(tokenizer)
     names = {token["content"]: f"{FENCE}{token['id']}{FENCE}" for token in state["added_tokens"] if token["special"]}

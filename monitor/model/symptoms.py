@@ -17,7 +17,7 @@ from scipy.special import expit
 from monitor.errors import ConfigError
 from monitor.labels import ANSWERS, CRITERIA
 
-LARGEST = 1000.0  # of slopes and intercepts
+LARGEST = 1000.0  # largest slope and intercept
 Floats = npt.NDArray[np.float64]
 
 
@@ -26,10 +26,10 @@ class SymptomsQuestion:
     """The text after the emotion question's end, and the words that answer it, each one token long.
 
     Attributes:
-        after: text between the emotion answer's place and the symptoms answer's place.
+        after: text between the position of the emotion answer and the position of the symptoms answer.
         words: one word per criterion.
-        none: the word that every other is compared with.
-        any: the word for "shows some criterion"; None takes the largest answer to a criterion instead.
+        none: the word that every other word is compared with.
+        any: the word for "shows some criterion"; with None, the largest answer to a criterion is used instead.
 
     Raises:
         ConfigError: a criterion has no word or is unknown, or a word is not text or occurs twice.
@@ -52,7 +52,7 @@ class SymptomsQuestion:
 
     @property
     def answers(self) -> tuple[str, ...]:
-        """The words in the order of CRITERIA, then that for any criterion, if there is one."""
+        """The words in the order of CRITERIA, then the word `any`, if there is one."""
         return (*(self.words[name] for name in CRITERIA), *([] if self.any is None else [self.any]))
 
     def to_json(self) -> dict[str, Any]:
@@ -73,7 +73,7 @@ class SymptomsQuestion:
 
 
 class SymptomTokens(NamedTuple):
-    """Tokens of the symptoms question: its suffix, one for each of `SymptomsQuestion.answers`, and that of none."""
+    """Tokens of the symptoms question: its suffix, one per word of `SymptomsQuestion.answers`, and that of `none`."""
 
     suffix_ids: tuple[int, ...]
     word_ids: tuple[int, ...]
@@ -104,7 +104,7 @@ class SymptomsCalibration:
         """The calibration that `to_json` wrote.
 
         Raises:
-            ConfigError: a name is missing or unknown, or a value is no pair of numbers with a slope above 0.
+            ConfigError: a name is missing or unknown, or a value is not a pair of numbers with a slope above 0.
         """
         _check_names("symptoms_calibration", value, ANSWERS)
         for name, pair in value.items():

@@ -1,4 +1,4 @@
-"""Rows of token ids in one array, because an array per row would take more time than the tokens themselves."""
+"""Rows of token ids in one array, because creating an array per row would take more time than tokenising."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TokenRows(Sequence[Ids]):
         return cls(ids, np.concatenate([np.empty(0, dtype=np.int64), *(part.lengths for part in parts)]))
 
     def take(self, places: npt.ArrayLike) -> TokenRows:
-        """The rows at these places, in their order."""
+        """The rows with these indices, in the order of the indices."""
         chosen = np.asarray(places, dtype=np.int64)
         return self.cut(self.starts[chosen], self.lengths[chosen])
 

@@ -1,8 +1,9 @@
 """Tokens of many texts at once, for the tokenizers that `pretrain` builds: each word is tokenised once.
 
-Their normaliser folds white space, and byte-level BPE merges nothing across a space, so a text has the tokens of its
-words. A dictionary of words can then replace the tokenizer. On two cores it was 15 times as fast on the emotion
-corpus. A text that is not ASCII or holds a link goes through the tokenizer's own normaliser first.
+The normaliser of these tokenizers folds white space, and byte-level BPE never merges across a space. So the tokens of
+a text are the tokens of its words, and a dictionary of words can replace the tokenizer. On two cores the dictionary
+was 15 times as fast on the emotion corpus. A text that is not ASCII or contains a link goes through the tokenizer's
+own normaliser first.
 """
 
 from __future__ import annotations
@@ -17,18 +18,18 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 
 from monitor.model.token_rows import TokenRows
 
-MOST_WORDS, LONGEST = 200_000, 64  # beyond so many words the dictionary starts anew; a word of more bytes is not kept
-_END = b"\xff"  # a byte that no text in UTF-8 has, as the word after each text
+MOST_WORDS, LONGEST = 200_000, 64  # the most words before the dictionary is cleared; the most bytes of a stored word
+_END = b"\xff"  # the word that marks the end of each text: a byte that UTF-8 does not use
 _END_TOKENS = (-1,)
 _DROPPED = b"'`"
 _FOLDED = bytes(byte if 32 < byte < 127 or byte > 127 else 32 for byte in range(256)).lower()
 
 
 def normalizer() -> Any:
-    """The normaliser that writes any text like the texts of the emotion corpus.
+    """The normaliser that rewrites any text in the style of the emotion corpus.
 
-    NFKC, lower case, links as one word, apostrophes dropped ("don't" is "dont"), white space and control
-    characters folded. Case and spelling variants of one word then share their tokens.
+    It applies NFKC and lower case, replaces each link by one word, drops apostrophes ("don't" becomes "dont"), and
+    folds white space and control characters. Case and spelling variants of one word then share their tokens.
     """
     return normalizers.Sequence(
         [
@@ -66,7 +67,7 @@ class WordTokens(dict[bytes, tuple[int, ...]]):
         return alike and plain and all(token.special for token in tokenizer.get_added_tokens_decoder().values())
 
     def rows(self, texts: Sequence[str]) -> TokenRows:
-        """The tokens of n texts, n rows, as the tokenizer gives them without special tokens."""
+        """The tokens of n texts, n rows; equal to the tokenizer's result without special tokens."""
         text = b" \xff ".join([*map(self._written, texts), b""])
         words = text.translate(_FOLDED, _DROPPED).split()
         with self._lock:
