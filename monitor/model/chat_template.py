@@ -73,7 +73,7 @@ def _main() -> None:
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(usage.ru_utime + usage.ru_stime) + cpu_s
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
-    with suppress(OSError), open("/proc/self/statm", encoding="ascii") as pages:  # noqa: PTH123  (only Linux has this file)
+    with suppress(OSError), open("/proc/self/statm", encoding="ascii") as pages:  # noqa: PTH123  (on Linux only)
         size = int(pages.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY_BYTES, size + MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -202,7 +202,7 @@ class PromptEncoder:
         (ids,), _, _ = self.encode_texts([text], max_text_tokens)
         encoding = self._tokenizer.encode(self._context + text + self._after)
         first, lead = len(self._context_ids), len(self._context)
-        if encoding.ids[first : first + len(ids)] != ids.tolist():  # the text merges into the template
+        if encoding.ids[first : first + len(ids)] != ids.tolist():  # a token spans text and template
             encoding, first, lead = self._tokenizer.encode(self._lead + text + self._trail), 0, len(self._lead)
         spans = np.array(encoding.offsets[first : first + len(ids)], dtype=np.int64).reshape(-1, 2)
         return ids, spans - lead

@@ -57,6 +57,6 @@ def _ends(text: str, start: int, end: int) -> Iterator[int]:
         ends = [start + sentence["end_index"] for sentence in get_sentence_boundaries("en", block)]
         ends = [last for last in ends if start < last < start + len(block) and not text[last].isspace()]
         yield from ends
-        # The last sentence of a block may continue in the next block. A block of only one sentence has no end.
+        # The last sentence of a block may continue in the next block. A block without an inner end is skipped.
         start = end if start + len(block) == end else (ends[-1] if ends else start + len(block))
     yield end

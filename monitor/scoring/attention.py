@@ -1,8 +1,9 @@
 """Attention over packed texts that share a prompt prefix.
 
-One mask for every text: a key is visible if it is in the prefix, or in the same text, not later, and on the
-text's trunk or the same branch. Two implementations give the same numbers: on any device, texts of equal length
-side by side in small matrix products (`GroupedAttention`); on CUDA, one Triton kernel over all (`packed_attention`).
+Every text has the same mask: a key is visible if it is in the prefix, or in the same text, not later, and on the
+text's trunk or the same branch. Two implementations give the same numbers. `GroupedAttention` runs on any device and
+puts texts of equal length side by side in small matrix products. `packed_attention` runs on CUDA and is one Triton
+kernel over all texts.
 
 Letters in shapes: T tokens of a batch, N texts, P prefix tokens, H query heads, K key heads, G = H / K,
 D head dimension, R rows that carry scores, L tokens of a block.
@@ -61,7 +62,7 @@ def rotate(heads: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def visible_keys(length: int, n_prefix: int, branches: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Which keys each token of a block sees: (length, n_prefix + length), for `branches` of shape (b, b)."""
+    """The keys that each token of a block sees: (length, n_prefix + length), for `branches` of shape (b, b)."""
     own = np.tri(length, dtype=np.bool_)
     n_branches = len(branches)
     if n_branches:
@@ -71,7 +72,7 @@ def visible_keys(length: int, n_prefix: int, branches: npt.NDArray[np.bool_]) ->
 
 @dataclass(frozen=True)
 class _Group:
-    """Neighbouring blocks of one length: token rows from `row`, scored rows from `scored`, as an additive mask."""
+    """Neighbouring blocks of one length: first token row `row`, first scored row `scored`, and an additive mask."""
 
     row: int
     scored: int
@@ -86,10 +87,10 @@ class GroupedAttention:
     Args:
         batch: the packed texts.
         heads: the model's heads.
-        rotary: its position table.
+        rotary: the model's position table.
         n_prefix: P, tokens of the shared prefix.
         branches: (b, b) visibility among the branch tokens at the end of each block.
-        dtype: of queries, keys and values.
+        dtype: type of queries, keys and values.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class GroupedAttention:
         return self._attend(both[:, :n], both[:, n:], values, prefix, scored_only=False)
 
     def last(self, queries: Tensor, kv: Tensor, prefix: tuple[Tensor, Tensor]) -> Tensor:
-        """The scored rows' attention: their queries (R, H D), all tokens' (T, 2K D) -> (R, H D)."""
+        """The scored rows' attention: their queries (R, H D), all tokens' keys and values (T, 2K D) -> (R, H D)."""
         n, k, d = self.heads.query, self.heads.key, self.heads.size
         rotated = rotate(queries.view(-1, n, d), self._cos[self.scored_rows], self._sin[self.scored_rows])
         keys = self.rotated(kv[:, : k * d].view(-1, k, d))
@@ -169,7 +170,7 @@ def _with_prefix(own: Tensor, prefix: Tensor) -> Tensor:
 
 
 def _attend_group(queries: Tensor, keys: Tensor, values: Tensor, mask: Tensor) -> Tensor:
-    """(N, L, H, D), two of (N, S, K, D) and an additive (L, S) -> (N, L, H, D)."""
+    """Queries (N, L, H, D), keys and values (N, S, K, D) and an additive mask (L, S) -> (N, L, H, D)."""
     texts, length, n, d = queries.shape
     seen, k = keys.shape[1:3]
     g = n // k

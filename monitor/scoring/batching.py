@@ -1,10 +1,9 @@
 """Plan which texts go into a batch together, and lay their tokens end to end without padding.
 
-A batch holds one block per text. A block is the text's tokens, the prompt's suffix, and branch tokens: the tokens of
-labels that are several tokens long (see `label_tree`), and the suffix of the symptoms question. The prompt's prefix
-is in no
-block: its keys and values are computed once and shared. Texts are sorted longest first, so that a batch holds few
-different lengths.
+A batch holds one block per text. A block is the text's tokens, the prompt's suffix, and branch tokens. Branch tokens
+are the tokens of labels that are several tokens long (see `label_tree`), and the suffix of the symptoms question. The
+prompt's prefix is in no block: its keys and values are computed once and shared. Texts are sorted longest first, so
+that a batch holds few different lengths.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ Ints = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Frame:
-    """The surroundings of every text of a run: the tokens after it, and the number of positions before it.
+    """The surroundings of every text of a run: the tokens after a text, and the number of positions before it.
 
     Attributes:
         suffix_ids: (s,) tokens between the text and its label.
-        branch_ids: (b,) tokens fed after the suffix, on branches that do not see each other.
-        branch_depths: (b,) tokens of its branch up to and including each branch token, 1 for a first token.
-        prefix_length: tokens of the prompt in front of every text.
+        branch_ids: (b,) input tokens after the suffix, on branches that do not see each other.
+        branch_depths: (b,) number of tokens of the branch up to and including each token, 1 for a first token.
+        prefix_length: number of prompt tokens before every text.
     """
 
     suffix_ids: Ints
@@ -48,8 +47,8 @@ class PackedBatch:
 
     Attributes:
         token_ids: (tokens,) the blocks, one after the other.
-        positions: (tokens,) the position of each in its prompt, prefix included.
-        starts: (texts + 1,) where each block begins; the last is the number of tokens.
+        positions: (tokens,) the position of each token in its prompt, prefix included.
+        starts: (texts + 1,) index of each block's first token; the last value is the number of tokens.
         n_scored: how many rows at the end of each block carry label scores: the last suffix token, then the
             branch tokens.
     """
@@ -94,7 +93,7 @@ def pack(texts: Iterable[npt.ArrayLike], frame: Frame) -> PackedBatch:
 
     Args:
         texts: n rows of token ids.
-        frame: what follows and precedes them.
+        frame: the surroundings of the texts.
     """
     rows = TokenRows.of(texts)
     own = rows.lengths.astype(np.int32)
@@ -106,7 +105,7 @@ def pack(texts: Iterable[npt.ArrayLike], frame: Frame) -> PackedBatch:
     token_ids = np.empty(int(starts[-1]), dtype=np.int32)
     token_ids[~closing] = rows.ids
     token_ids[closing] = np.concatenate([frame.suffix_ids, frame.branch_ids])[after[closing]]
-    # A branch token stands as many places after the suffix as its branch has tokens up to it.
+    # A branch token's distance from the suffix is the number of its branch's tokens up to and including it.
     n_suffix = len(frame.suffix_ids)
     places = np.concatenate([np.arange(n_suffix), n_suffix - 1 + frame.branch_depths]).astype(np.int32)
     offset[closing] += places[after[closing]] - after[closing]

@@ -1,7 +1,7 @@
 """Import bitsandbytes without letting it contact the Hugging Face hub.
 
-On CPUs with AVX512-BF16 its import downloads code from the hub through the package `kernels`, or advises to install
-that package. This project wants neither.
+On CPUs with AVX512-BF16 the import of bitsandbytes downloads code from the hub through the package `kernels`, or
+advises to install that package. This project prevents both.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ def bitsandbytes(part: str = "") -> Any:
     """Import bitsandbytes, or its submodule `part` such as "nn", and hide the package `kernels` meanwhile."""
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     before: Any = sys.modules.get("kernels", _MISSING)
-    sys.modules["kernels"] = None  # type: ignore[assignment]  # an import of None raises ImportError
+    sys.modules["kernels"] = None  # type: ignore[assignment]  # None makes `import kernels` raise ImportError
     try:
         return import_module(f"bitsandbytes.{part}" if part else "bitsandbytes")
     finally:

@@ -1,6 +1,6 @@
 """The replaced notebook's method: let the model generate, then search its text for a label.
 
-The evaluation shows by it how much label likelihoods gain. Nothing else in this project parses generated text.
+The evaluation compares label likelihoods with this method. No other module of this project parses generated text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Rows = list[npt.NDArray[np.int32]]
 def generate(model: LoadedModel, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> list[str]:
     """Greedy answers of up to NEW_TOKENS tokens, in input order.
 
-    Generation ends early at the first label, since nothing after it is read, or at a special token (the end of the
+    Generation ends early at the first label, because later tokens are not read, or at a special token (the end of the
     model's turn).
     """
     encoder, network = PromptEncoder(model.prompt, model.tokenizer), model.network
@@ -64,7 +64,7 @@ def generate(model: LoadedModel, texts: Sequence[str], progress: Callable[[int],
 def _next_tokens(
     network: LlamaNetwork, prefix: PrefixCache, blocks: Rows, head: torch.Tensor
 ) -> npt.NDArray[np.int64]:
-    """The likeliest token after each block of tokens; (n,). On the CPU one batch per core, as in scoring."""
+    """The likeliest token after each block of tokens; (n,). The CPU computes one batch per core, as in scoring."""
     nothing = np.empty(0, dtype=np.int32)
     frame, alone = Frame(nothing, nothing, nothing, prefix.length), np.empty((0, 0), dtype=np.bool_)
     cuda, tokens = network.device.type == "cuda", np.empty(len(blocks), dtype=np.int64)

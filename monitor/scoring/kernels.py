@@ -1,7 +1,8 @@
 """Fused CUDA kernels in Triton: norm, SwiGLU, 8-bit rounding, NF4 decoding.
 
-Between the matrix products the GPU waits for memory, not for arithmetic, because a token's activations pass through
-memory several times per layer. So each kernel reads its input once and writes its output once. Imported on CUDA only.
+Between the matrix products the GPU waits for memory and not for arithmetic, because a token's activations pass
+through memory several times per layer. So each kernel reads its input once and writes its output once. This module is
+imported on CUDA only.
 
 Letters in shapes: T tokens.
 """
@@ -84,7 +85,7 @@ def _nf4_kernel(packed, block_scales, codebook, columns_scale, out, values, widt
 
 
 def rms_norm(x: Tensor, eps: float) -> Tensor:
-    """(T, width) -> its rows over their root mean square, without a weight."""
+    """(T, width) -> its rows divided by their root mean square, without a weight."""
     out = torch.empty_like(x)
     _norm_kernel[(len(x),)](x, out, out, x.shape[1], eps, False, triton.next_power_of_2(x.shape[1]))
     return out
@@ -122,7 +123,7 @@ def swiglu_eight(gate_up: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def decode_nf4(packed: Tensor, scales: Tensor, codebook: Tensor, columns: Tensor, out: Tensor) -> None:
-    """Write a matrix of NF4 codes, blocks of 64, into `out` (rows, width), column j times columns[j]."""
+    """Decode NF4 codes, in blocks of 64, into `out` (rows, width), and multiply column j by columns[j]."""
     block = 1024
     _nf4_kernel[(triton.cdiv(len(packed), block),)](
         packed, scales, codebook, columns, out, out.numel(), out.shape[1], block

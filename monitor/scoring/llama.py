@@ -1,9 +1,9 @@
-"""A lean Llama forward for scoring: packed texts in, final hidden states of the scored rows out.
+"""A Llama forward pass for scoring: its input is packed texts, its output the final hidden states of scored rows.
 
-Only what a score needs is computed: no padding, no prompt prefix (its keys and values are cached), and in the last
-layer keys and values for all tokens, but queries, output and MLP only for the scored rows. Queries, keys and values
-are one matrix product, gate and up another, with the norm's weights folded into both. On CUDA the steps between the
-products are fused kernels.
+The pass computes only values that a score needs: no padding, and no prompt prefix, whose keys and values are cached.
+The last layer computes keys and values for all tokens, but queries, output and MLP only for the scored rows. Queries,
+keys and values are one matrix product, gate and up another, and the norm's weights are folded into both matrices. On
+CUDA the steps between the products are fused kernels.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class LlamaShape:
 
     @property
     def matrix_values(self) -> int:
-        """Number of values in the matrices of all layers; twice this number is the operations per token."""
+        """Number of values in the matrices of all layers; a token takes twice as many operations."""
         attention = 2 * (self.heads.query + self.heads.key) * self.heads.size
         return self.layers * self.hidden_size * (attention + 3 * self.intermediate_size)
 
@@ -70,15 +70,15 @@ class PrefixCache:
 
 
 class LlamaNetwork:
-    """The weights of a Llama in the form that scoring wants, and its forward pass.
+    """The weights of a Llama in the form that scoring needs, and its forward pass.
 
     Args:
         shape: the dimensions.
         embedding: (vocabulary, hidden), in the dtype of the products.
         layers: the matrices.
         norm: (hidden,), the final norm's weight.
-        head: (vocabulary, hidden), which makes logits of what `hidden` returns.
-        fused: run the Triton kernels (CUDA alone); otherwise plain torch operations on any device.
+        head: (vocabulary, hidden), which turns the result of `hidden` into logits.
+        fused: run the Triton kernels (CUDA only); otherwise plain torch operations on any device.
     """
 
     def __init__(
@@ -127,11 +127,11 @@ class LlamaNetwork:
     ) -> Tensor:
         """Final normalised hidden states of the scored rows, (texts * n_scored, hidden) in fp32.
 
-        On CUDA the call returns before the GPU is done.
+        On CUDA the call returns before the GPU has finished.
 
         Args:
             batch: packed texts.
-            prefix: what `prefix_cache` gave for the tokens in front of them.
+            prefix: the result of `prefix_cache` for the tokens before the texts.
             branches: (b, b) visibility among each block's branch tokens.
             cache: a list to which each layer's rotated keys and values are appended.
         """
@@ -139,7 +139,7 @@ class LlamaNetwork:
         attention = self._attention(batch, prefix.length, branches)
         x = F.embedding(attention.token_ids, self.embedding)
         if self.device.type == "cpu":
-            x = x.float()  # sums over layers stay exact where that costs little
+            x = x.float()  # keeps sums over layers exact, where fp32 costs little
         for layer, prefix_kv in zip(self.layers, prefix.layers, strict=True):
             normal = self._norm(x)
             if layer is self.layers[-1]:

@@ -26,7 +26,7 @@ from monitor.scoring.weight_matrices import can_fuse
 from monitor.scoring.weights import Adapter, StoredWeights, materialise, read_shape
 
 logger = logging.getLogger(__name__)
-BATCH_MEMORY = 6 * 2**30  # bytes kept free for the activations of a batch
+BATCH_MEMORY = 6 * 2**30  # bytes reserved for the activations of a batch
 __all__ = ["EMBEDDED", "LoadedModel", "load_model", "multiplies_bf16"]
 
 
@@ -38,10 +38,10 @@ class LoadedModel:
         model_id: content hash of everything a score depends on, the same on every device.
         base: the base's name; quantisation: "nf4-dq" or "none".
         adapter: hash of the merged adapter, or None.
-        temperature, exponent: what `label_tree.probabilities` calibrates with.
+        temperature, exponent: calibration parameters of `label_tree.probabilities`.
         max_text_tokens: texts are cut to this many tokens.
         evaluation: the file of measurements that came with the model, or None.
-        symptoms_calibration: of the symptoms question's answers; None for a model without the question.
+        symptoms_calibration: calibration of the answers to the symptoms question; None for a model without it.
         criteria_limits: the probability above which each criterion, and any, counts as shown; None without the
             question.
     """
@@ -64,7 +64,7 @@ class LoadedModel:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return self.network.device
 
 
@@ -81,16 +81,16 @@ def load_model(
 
     Args:
         name: "embedded", a folder, or a hub id.
-        device: "auto" (CUDA where there is one), "cpu" or "cuda".
-        weights: "dense" decodes once at loading, "nf4" at each use (a quarter of the memory), "fp8" rounds
-            products to 8 bits (CUDA alone); "auto" is dense where it fits.
+        device: "auto" (CUDA if it is available), "cpu" or "cuda".
+        weights: "dense" decodes once at loading, "nf4" at each use (a quarter of the memory), "fp8" rounds the inputs
+            of products to 8 bits (CUDA only); "auto" is dense if the dense weights fit into memory.
         adapter: whether to use the adapter; False scores the base alone.
-        risk_map: replaces the model's own, and so changes its model_id.
-        criteria_limits: replace the model's own limits of these names, and so change its model_id; ignored for a
+        risk_map: replaces the model's own risk map, and so changes the model_id.
+        criteria_limits: replace the model's own limits of these names, and so change the model_id; ignored for a
             model without the symptoms question.
 
     Raises:
-        ModelError: the model is not found, damaged, or its parts do not belong together.
+        ModelError: the model is missing or damaged, or its parts do not belong together.
         ConfigError: a limit has an unknown name or is not a probability.
     """
     path = find_folder(name)
@@ -170,7 +170,7 @@ def _form(weights: str, shape: LlamaShape, device: torch.device) -> str:
 
 
 def _dtype(device: torch.device) -> torch.dtype:
-    """Bf16 where the processor multiplies it natively (twice the speed of fp32 and more), else fp32."""
+    """Bf16 if the processor multiplies it natively (at least twice the speed of fp32), else fp32."""
     if device.type == "cuda":
         return torch.bfloat16 if can_fuse(device) else torch.float32
     return torch.bfloat16 if multiplies_bf16() else torch.float32

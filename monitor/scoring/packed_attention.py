@@ -1,9 +1,9 @@
-"""Attention over packed texts behind a shared prefix as one Triton kernel: no padding, no mask in memory.
+"""Attention over packed texts after a shared prefix as one Triton kernel, without padding or a mask in memory.
 
-A program takes a block of one text's queries for one key head, all query heads of its group together, and walks
-over the prefix's keys and then the text's own. It rotates queries and keys as it reads them from the fused
-projection's output, so that nothing but the result is written. On an H100, with 16,384 tokens of TinyLlama's shape
-behind 60 of prefix, that takes 0.14 ms, a seventh of one product of the MLP. Imported on CUDA only.
+A program processes a block of one text's queries for one key head, for all query heads of the group together. It
+reads the prefix's keys first and then the text's own keys. It rotates queries and keys while reading them from the
+fused projection's output, so that only the result is written. On an H100, 16,384 tokens of TinyLlama's shape after 60
+tokens of prefix take 0.14 ms, a seventh of one product of the MLP. This module is imported on CUDA only.
 
 Letters in shapes as in `attention`.
 """
@@ -24,15 +24,15 @@ from torch import Tensor
 from monitor.scoring.attention import Heads, Rotary, rotate
 from monitor.scoring.batching import PackedBatch
 
-# Measured on an H100: 64 rows and 32 keys take 142 µs; 64 x 64, 180; 128 x 32, 162; 128 x 64, 170.
-ROWS = 64  # query rows of a program, all heads of a group together
+# Measured on an H100: 64 rows and 32 keys take 142 µs; 64 x 64 take 180, 128 x 32 take 162, 128 x 64 take 170.
+ROWS = 64  # query rows of a program, for all heads of a group together
 KEYS = 32  # keys of one step
 WARPS = 4
 
 
 @triton.jit
 def _load_rotated(base, rows, positions, cos, sin, inside, HALF: tl.constexpr):
-    """Two (rows, D / 2) halves of rotated heads that begin at base + rows; `rows` are element offsets."""
+    """The two (rows, D / 2) halves of rotated heads that begin at base + rows; `rows` are element offsets."""
     half = tl.arange(0, HALF)
     left = tl.load(base + rows[:, None] + half[None, :], mask=inside[:, None], other=0.0).to(tl.float32)
     right = tl.load(base + rows[:, None] + HALF + half[None, :], mask=inside[:, None], other=0.0).to(tl.float32)
@@ -44,7 +44,7 @@ def _load_rotated(base, rows, positions, cos, sin, inside, HALF: tl.constexpr):
 
 @triton.jit
 def _softmax_step(left, right, key_left, key_right, value, seen, state_max, state_sum, mixed):
-    """One block of keys into the running softmax: (rows, D / 2) queries, (keys, D / 2) keys, (keys, D) values."""
+    """Add a block of keys to the running softmax: (rows, D / 2) queries, (keys, D / 2) keys, (keys, D) values."""
     scores = tl.dot(left, tl.trans(key_left), input_precision="ieee")
     scores = tl.dot(right, tl.trans(key_right), scores, input_precision="ieee")
     scores = tl.where(seen, scores, -1.0e30)
@@ -103,12 +103,12 @@ def _attention_kernel(q, kv, prefix_keys, prefix_values, out, cos, sin, position
     start = tl.load(starts + text)
     length = tl.load(starts + text + 1) - start
     trunk = length - BRANCHES
-    # SCORED: one query row a scored position, text by text; else one a token.
+    # SCORED: one query row per scored position, text by text; otherwise one query row per token.
     queries = BRANCHES + 1 if SCORED else length
     rows = tl.arange(0, ROWS)
     query = tl.load(block_first + tl.program_id(0)) + rows // G
     inside = query < queries
-    if ROWS % G:  # the last rows would begin a query that the next block holds
+    if ROWS % G:  # the last rows would belong to a query of the next block
         inside = inside & (rows < ROWS // G * G)
     place = query + length - queries
     row = (text * queries if SCORED else start) + query
@@ -134,12 +134,12 @@ def _attention_kernel(q, kv, prefix_keys, prefix_values, out, cos, sin, position
 
 
 class PackedAttention:
-    """Attention for one batch on CUDA; the same numbers as `GroupedAttention`.
+    """Attention for one batch on CUDA, with the same numbers as `GroupedAttention`.
 
     Args:
         batch: the packed texts.
         heads: the model's heads.
-        rotary: its position table.
+        rotary: the model's position table.
         branches: (b, b) visibility among the branch tokens at the end of each block.
     """
 
@@ -170,7 +170,7 @@ class PackedAttention:
         return self._launch(qkv, qkv[:, n:], prefix, scored=False)
 
     def last(self, queries: Tensor, kv: Tensor, prefix: tuple[Tensor, Tensor]) -> Tensor:
-        """The scored rows' attention: their queries (R, H D), all tokens' (T, 2K D) -> (R, H D)."""
+        """The scored rows' attention: their queries (R, H D), all tokens' keys and values (T, 2K D) -> (R, H D)."""
         return self._launch(queries, kv, prefix, scored=True)
 
     def _launch(self, q: Tensor, kv: Tensor, prefix: tuple[Tensor, Tensor], *, scored: bool) -> Tensor:
@@ -194,13 +194,13 @@ class PackedAttention:
 
 
 def fits_kernel(heads: Heads, n_scored: int) -> bool:
-    """Whether the kernel takes these heads (of 32 to 256, a power of two) and scored rows a text (bits of a mask)."""
+    """Whether the kernel supports these heads (dimension a power of two, 32 to 256) and scored rows (mask bits)."""
     power = heads.size & (heads.size - 1) == 0
     return power and 32 <= heads.size <= 256 and heads.query // heads.key <= ROWS and n_scored <= 31
 
 
 def _blocks(lengths: npt.NDArray[np.int32], size: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The text of each block of `size` queries, and the first query it holds."""
+    """The text of each block of `size` queries, and the block's first query."""
     counts = -(-lengths // size)
     texts = np.repeat(np.arange(len(lengths)), counts)
     before = np.cumsum(counts) - counts
@@ -208,7 +208,7 @@ def _blocks(lengths: npt.NDArray[np.int32], size: int) -> tuple[npt.NDArray[np.i
 
 
 def _upload(arrays: list[npt.NDArray[np.int32]], device: torch.device) -> list[Tensor]:
-    """Copy all arrays in one transfer that the host does not wait for."""
+    """Copy all arrays in one asynchronous transfer."""
     # Every array begins at a multiple of 16 bytes, which lets the compiler load it in wide words.
     padded = [np.concatenate([array, np.zeros(-len(array) % 4, np.int32)]) for array in arrays]
     flat = torch.from_numpy(np.concatenate(padded))

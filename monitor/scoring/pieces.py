@@ -1,7 +1,7 @@
-"""Cut a text that is longer than a piece at the ends of its sentences, so that all of it is read.
+"""Cut a text that is longer than a piece at the ends of its sentences, so that the whole text is read.
 
-Pieces follow each other without gaps and never overlap. None is cut within a word, unless one word is longer than a
-piece. A word is a run of characters without white space, or one character of a script that writes no spaces.
+Pieces follow each other without gaps and never overlap. A cut is never within a word, unless the word is longer than
+a piece. A word is a run of characters without white space, or one character of a script without spaces.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from monitor.model.token_rows import TokenRows
 
 PIECE_TOKENS = 200  # most tokens of a piece
 MAX_PIECES = 64  # most pieces of a text that are scored; see the setting max_pieces
-ONE_LOOK = 64  # tokens up to which a text is not looked at sentence by sentence as well
+ONE_LOOK = 64  # tokens; sentences of a longer text are also scored alone
 _TOGETHER = 128  # sentences or words that are tokenised in one call
 # Han, kana, and the scripts of Thai, Lao, Burmese and Khmer are written without spaces.
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*\s*|[^\s{_UNSPACED}]+\s*|\s+")
-_CHARACTER = regex.compile(r"\X")  # with its accents, and with the other parts of an emoji
+_CHARACTER = regex.compile(r"\X")  # a character with its accents, or an emoji with all of its parts
 
 Ids = npt.NDArray[np.int32]
 Encode = Callable[[Sequence[str]], TokenRows]
@@ -61,15 +61,14 @@ class Sentences:
 def cut_sentences(texts: Sequence[str], spans: npt.NDArray[np.int64], encode: Encode, limit: int) -> Sentences:
     """The sentences of pieces with several sentences; pieces of at most ONE_LOOK tokens are skipped.
 
-    A model answers for a passage as a whole. Seventy cheerful words before two dark sentences halve P(high risk), and
-    after a hundred and fifty words the dark sentences have no effect. Scored alone, each sentence has its full
-    effect.
+    A model scores a passage as a whole. Seventy cheerful words before two dark sentences halve P(high risk), and
+    after 150 cheerful words the dark sentences have no effect. Scored alone, each sentence has its full effect.
 
     Args:
-        texts: the text of each piece, whole.
+        texts: the whole text of each piece.
         spans: (n, 2) first and last character (exclusive) of each piece.
         encode: token ids of each of several strings, not cut.
-        limit: largest number of tokens of a sentence; the rest is cut.
+        limit: largest number of tokens of a sentence; a longer sentence is truncated.
     """
     owners, places = list[int](), list[Span]()
     for index, (text, (start, end)) in enumerate(zip(texts, spans.tolist(), strict=True)):
@@ -95,7 +94,7 @@ def cut_text(text: str, encode: Encode, limit: int, most: int) -> tuple[list[Pie
         most: most pieces.
 
     Returns:
-        the pieces, which cover the text from its first character on; and whether text is left after the last one.
+        the pieces, which cover the text from its first character on; and whether text remains after the last piece.
     """
     groups: list[list[Unit]] = []
     for unit in _units(text, sentence_spans(text), encode, limit):
@@ -110,7 +109,7 @@ def cut_text(text: str, encode: Encode, limit: int, most: int) -> tuple[list[Pie
 
 
 def _fitted(text: str, units: list[Unit], encode: Encode, limit: int) -> Iterator[Piece]:
-    """The units as one piece, or halved until the tokens fit; words can have more tokens together than alone."""
+    """The units as one piece, or halved until the tokens fit: words can have more tokens together than alone."""
     first, last = units[0][0], units[-1][1]
     (ids,) = encode([text[first:last].strip()])
     if len(ids) <= limit or len(units) == 1:
@@ -134,7 +133,7 @@ def _units(text: str, spans: Iterable[Span], encode: Encode, limit: int) -> Iter
 
 
 def _smaller(text: str, first: int, last: int, n_tokens: int, limit: int) -> Iterator[Span]:
-    """The words of a span. A single word is split into stretches of about as many characters as fit."""
+    """The words of a span; a single word is split into parts of about as many characters as fit."""
     word = _WORD.match(text, first, last)
     if word is not None and word.end() < last:
         yield from (found.span() for found in _WORD.finditer(text, first, last))

@@ -1,7 +1,8 @@
 """Two other explanations of an answer, with which occlusion is compared: gradient x input, and attention.
 
-The forward pass is the plain one, in fp32 with every operation kept for autograd: the scorer's own works in place,
-batched and without gradients. It serves comparisons alone, a text at a time.
+The forward pass here is a plain one, in fp32 with every operation recorded for autograd. The scorer's own forward
+pass cannot be used, because it works in place, in batches and without gradients. This module serves comparisons only,
+and handles one text at a time.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ class Saliency:
     """The weight of each word of a text by two methods; arrays of shape (words,).
 
     Attributes:
-        gradient: the gradient of the log-odds of high risk by the word's embeddings, times these (Shrikumar et al.
-            2017, arXiv:1704.02685).
-        attention: how much the prompt's last token attends to the word in the last layer, mean over heads.
-        log_odds: of high risk, of the text as it is.
+        gradient: the gradient of the log-odds of high risk with respect to the word's embeddings, times the
+            embeddings (Shrikumar et al. 2017, arXiv:1704.02685).
+        attention: attention of the prompt's last token to the word in the last layer, mean over heads.
+        log_odds: log-odds of high risk of the unchanged text.
     """
 
     gradient: Floats
@@ -70,7 +71,7 @@ class SaliencyReader:
         self._rotary = Rotary.of(frequencies, network.shape.max_positions)
 
     def weigh(self, text: str, words: Sequence[Span]) -> Saliency:
-        """Weigh the words of a text, given by first and last (exclusive) character; a long text is cut."""
+        """Weigh the words of a text, given by their first and last (exclusive) characters; a long text is cut."""
         ids, spans = self._encoder.encode_with_spans(text, self._limit)
         head, suffix = self._encoder.prefix_ids, np.array(self._encoder.suffix_ids, dtype=np.int32)
         frame = Frame(suffix, self._tree.branch_ids, self._tree.branch_depths, len(head))

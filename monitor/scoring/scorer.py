@@ -1,11 +1,11 @@
 """Texts to probabilities: the likelihood of each label after the prompt, in input order.
 
 `LabelScorer.score` is the entry point. No text is generated or parsed: P(emotion) is the likelihood of its label
-words, normalised over the six emotions. A prompt with the symptoms question answers it in the same forward
-pass: its suffix follows the emotion suffix as one more branch, which neither sees the label branches nor is seen by
-them, so that the emotion answer is the same with and without it.
+words, normalised over the six emotions. If the prompt has a symptoms question, the same forward pass answers it. The
+suffix of the symptoms question follows the emotion suffix as one more branch. This branch and the label branches do
+not see each other, so the emotion answer is the same with and without the symptoms question.
 
-A text of more than PIECE_TOKENS is scored in pieces (see `pieces`), all of them in the same batches as other texts.
+A text of more than PIECE_TOKENS is scored in pieces (see `pieces`), which share batches with other texts.
 """
 
 from __future__ import annotations
@@ -38,12 +38,13 @@ from monitor.scoring.text_rows import TextRows, encode_cut, encode_pieces
 
 logger = logging.getLogger(__name__)
 CPU_TOKENS = 2048  # the activations of a batch stay in the cache
-CUDA_TOKENS = 16384  # on an H100 8,192 are 3% slower with TinyLlama, 32,768 no faster
-# A GPU is done with a small batch of a narrow model before the next is launched: 16,384 tokens in windows of 4,096
-# texts scored 46,217 texts/s with the embedded model on an H200, these 82,341 (before texts were tokenised by words).
+CUDA_TOKENS = 16384  # with TinyLlama on an H100, 8,192 are 3% slower and 32,768 no faster
+# A GPU finishes a small batch of a narrow model before the next batch is launched. With the embedded model on an
+# H200, 16,384 tokens in windows of 4,096 texts scored 46,217 texts/s; the values here scored 82,341 (before texts
+# were tokenised by words).
 NARROW, NARROW_TOKENS, NARROW_WINDOW = 1024, 262144, 16384
 MIN_TOKENS = 256
-FIRST_WINDOW, WINDOW = 1024, 4096  # texts that are tokenised, and sorted by length, together
+FIRST_WINDOW, WINDOW = 1024, 4096  # number of texts that are tokenised and sorted by length together
 Floats = npt.NDArray[np.float64]
 
 
@@ -55,7 +56,7 @@ class _Answers:
         log_likelihoods: (m, 6); symptoms: (m, answers), not calibrated.
         lengths: (m,) tokens of each row.
         parents: (m,) as in TextRows, counted from the first row of the run.
-        inverse: the row of `n_tokens` and `truncated` that each given text has.
+        inverse: for each given text, its row in `n_tokens` and `truncated`.
     """
 
     log_likelihoods: Floats
@@ -74,7 +75,7 @@ class LabelScorer:
 
     Args:
         model: a model from `load_model`.
-        max_tokens: tokens of a batch; None chooses by device.
+        max_tokens: largest number of tokens of a batch; None chooses it by device.
         max_pieces: largest number of pieces of a text to score; the rest of a longer text is not read.
 
     Raises:
@@ -152,15 +153,15 @@ class LabelScorer:
         return rows.documents(run.inverse, run.n_tokens, run.truncated)
 
     def answers(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
-        """P(emotion), (n, 6), and P(criterion) with P(any), (n, 12) or None, of texts that are cut, not split."""
+        """P(emotion), (n, 6), and P(criterion) with P(any), (n, 12) or None; long texts are truncated."""
         run = self._run(texts, None, in_pieces=False)
         emotions, symptoms = self._calibrated(run)
         return emotions[run.inverse], None if symptoms is None else symptoms[run.inverse]
 
     def log_odds(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
-        """Log-odds of high risk, (n,), and of the criteria and any, (n, 12) or None, not calibrated; texts are cut.
+        """Uncalibrated log-odds of high risk, (n,), and of criteria and any, (n, 12) or None; long texts are truncated.
 
-        Log-odds of high risk are ln P(its emotions) - ln P(the others), or 0 if all emotions are on one side.
+        Log-odds of high risk are ln P(high-risk emotions) - ln P(other emotions), or 0 if all are of one kind.
         """
         run = self._run(texts, None, in_pieces=False)
         high = self.model.risk_map.matrix()[:, -1] > 0
@@ -171,7 +172,7 @@ class LabelScorer:
         return odds[run.inverse], symptoms
 
     def pieces(self, text: str) -> list[tuple[int, int]]:
-        """First and last character (exclusive) of each piece that `score` reads of a text."""
+        """First and last character (exclusive) of each piece of a text that `score` reads."""
         rows = encode_pieces(self._encoder, self.piece_tokens, self.max_pieces, [text], 0, with_sentences=False)
         return [(int(first), int(last)) for first, last in rows.spans]
 
@@ -188,7 +189,7 @@ class LabelScorer:
     def log_likelihoods(self, texts: Sequence[str]) -> Floats:
         """Log-likelihood of each emotion's label, up to one constant per text, not calibrated; (n, 6).
 
-        A text is cut to `max_text_tokens`, here, in `symptom_logits` and in `answers`.
+        This method, `symptom_logits` and `answers` cut a text to `max_text_tokens`.
         """
         answers = self._run(texts, None, in_pieces=False)
         return answers.log_likelihoods[answers.inverse]
@@ -257,9 +258,9 @@ class LabelScorer:
         )
 
     def _encoded(self, texts: list[str], in_pieces: bool) -> Iterator[TextRows]:
-        """Windows of texts as tokens; a thread tokenises the next one while the previous one is scored.
+        """Windows of texts as tokens; a thread tokenises the next window while the previous one is scored.
 
-        The first is small, so that scoring starts at once.
+        The first window is small, so that scoring starts at once.
         """
         edges = [0, *range(min(FIRST_WINDOW, len(texts)), len(texts), self._window), len(texts)]
         windows = [slice(first, last) for first, last in pairwise(edges) if last > first]
@@ -289,7 +290,7 @@ class LabelScorer:
             torch.set_num_threads(cores)
 
     def _on_gpu(self, windows: Iterable[tuple[int, TokenRows]]) -> Iterator[_Running]:
-        """Launch each batch before the previous one is fetched, across windows too, so that the GPU never waits."""
+        """Launch each batch before fetching the previous one, also across windows, so that the GPU never waits."""
         running: deque[_Running] = deque()
         for first, ids in windows:
             lengths = self._lengths(ids)
@@ -346,7 +347,7 @@ class LabelScorer:
 
 
 class _Running:
-    """A batch that the device computes: its rows, and its results, which are copied to the host in the background."""
+    """A batch on the device: its rows, and its results, which are copied to the host in the background."""
 
     def __init__(self, rows: npt.NDArray[np.int64], *parts: Tensor) -> None:
         self.rows = rows

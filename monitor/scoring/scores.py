@@ -1,4 +1,4 @@
-"""The scores of documents, and how they follow from the scores of their pieces."""
+"""The scores of documents, and their computation from the scores of pieces."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class PieceScores:
-    """One row a piece, document by document and in the order of the text.
+    """One row per piece, ordered by document and by position in the text.
 
     Attributes:
         owners: (m,) the document of each piece.
@@ -22,7 +22,7 @@ class PieceScores:
         probabilities: (m, 6) P(emotion) in the order of EMOTIONS.
         symptoms: (m, 12) P(criterion) and P(any); None without the symptoms question.
         high: (6,) 1 for the emotions of high risk, 0 for the others.
-        peak_high: (m,) the greatest P(high risk) of the piece and, if it is long, of its single sentences.
+        peak_high: (m,) the greatest P(high risk) of the piece and, for a long piece, of its single sentences.
     """
 
     owners: Ints
@@ -44,14 +44,14 @@ class PieceScores:
         return np.arange(len(self.owners)) - np.searchsorted(self.owners, self.owners) + 1
 
     def documents(self, inverse: Ints, n_tokens: npt.NDArray[np.int32], truncated: npt.NDArray[np.bool_]) -> Scores:
-        """The scores of documents 0 to n - 1, repeated as `inverse` says.
+        """The scores of documents 0 to n - 1, one row for each entry of `inverse`.
 
-        Emotions are the pieces' means, weighted by their tokens, so that they sum to 1; the rest are maxima.
+        Emotions are means of the pieces, weighted by tokens, so that they sum to 1. The other scores are maxima.
 
         Args:
             inverse: (k,) the document of each row of the result.
             n_tokens: (n,) tokens of each document.
-            truncated: (n,) whether a part of it is in no piece.
+            truncated: (n,) whether a part of the document is in no piece.
         """
         if not len(n_tokens):
             none = None if self.symptoms is None else np.empty((0, self.symptoms.shape[1] - 1))
@@ -77,7 +77,7 @@ class PieceScores:
         )
 
     def _of_long_ones(self, inverse: Ints, starts: Ints, n_pieces: Ints) -> PieceScores:
-        """The pieces of documents that have several, with owners that count the rows of the result."""
+        """The pieces of documents with several pieces; their owners are rows of the result."""
         rows = np.flatnonzero(n_pieces[inverse] > 1)
         places = [np.arange(starts[own], starts[own] + n_pieces[own]) for own in inverse[rows]]
         pieces = np.concatenate([np.empty(0, dtype=np.int64), *places])
@@ -94,21 +94,21 @@ class PieceScores:
 
 @dataclass(frozen=True)
 class Scores:
-    """One row a text, in input order.
+    """One row per text, in input order.
 
     Attributes:
-        probabilities: (n, 6) P(emotion) in the order of EMOTIONS; rows sum to 1. For a text of several pieces the
+        probabilities: (n, 6) P(emotion) in the order of EMOTIONS; rows sum to 1. A text of several pieces has the
             mean of its pieces, weighted by their tokens.
         n_tokens: (n,) tokens of the text.
         truncated: (n,) whether a part of the text was not read.
-        criteria: (n, 11) P(criterion) in the order of CRITERIA, each by itself, the greatest of the text's pieces;
-            None without the symptoms question.
+        criteria: (n, 11) independent P(criterion) in the order of CRITERIA, the greatest of the text's pieces; None
+            without the symptoms question.
         any: (n,) P(some criterion); None without the symptoms question.
-        peak_high: (n,) the greatest P(high risk) of the text's pieces, and of the single sentences of long pieces;
-            for a text of at most `pieces.ONE_LOOK` tokens its own.
+        peak_high: (n,) the greatest P(high risk) of the text's pieces, and of the single sentences of long pieces; a
+            text of at most `pieces.ONE_LOOK` tokens has its own P(high risk).
         n_pieces: (n,) pieces that were scored.
         n_tokens_read: (n,) tokens that were read.
-        pieces: the pieces of texts with more than one; `owners` are rows of this table.
+        pieces: the pieces of texts with more than one piece; `owners` are rows of this table.
     """
 
     probabilities: Floats

@@ -14,7 +14,7 @@ from monitor.model.prompts import PromptEncoder
 from monitor.model.token_rows import TokenRows
 from monitor.scoring.pieces import ONE_LOOK, Piece, cut_sentences, cut_text
 
-LONG = 300  # characters; repeats are looked for in longer texts, which costs 20 µs a text
+LONG = 300  # characters; the search for repeats in longer texts takes 20 µs a text
 _LETTER = re.compile(r"[^\W_]")
 _MARKS = regex.compile(r"(\p{M}{3})\p{M}+")
 _CHARACTER_AGAIN = re.compile(r"((\S)\2{15})\2+")
@@ -23,13 +23,12 @@ _WORD_AGAIN = re.compile(r"(\b(\w++)(?:\W++\2\b){2})(?:\W++\2\b)+", re.IGNORECAS
 
 @dataclass(frozen=True)
 class TextRows:
-    """A window of texts as rows of tokens: pieces of texts (or whole ones), then sentences of these pieces.
+    """A window of texts as rows of tokens: first pieces of texts (or whole texts), then sentences of these pieces.
 
     Attributes:
         ids: the m rows.
         owners: (m,) the text of each row, counted from the first text of the run.
-        parents: (m,) for a sentence the row of its piece, for a piece its own row; counted from the window's first
-            row.
+        parents: (m,) the row of a sentence's piece, or a piece's own row; counted from the window's first row.
         spans: (m, 2) first and last character (exclusive) of each row in its text.
         n_tokens: (n,) tokens of each text of the window.
         truncated: (n,) whether a part of the text is in no row.
@@ -44,11 +43,11 @@ class TextRows:
 
 
 def said(text: str) -> str:
-    """The text without parts that add nothing and mislead models.
+    """The text without repetitions that add no meaning and mislead models.
 
-    Piled-up marks over one letter are shortened, and in a text of more than LONG characters so are repetitions of one
-    character or word (as with reduce_len of NLTK's TweetTokenizer). A text without any letter or digit, such as emoji
-    or dots, becomes empty and has the answer of an empty text.
+    Several marks over one letter are shortened. In a text of more than LONG characters, repetitions of one character
+    or word are shortened too (as with reduce_len of NLTK's TweetTokenizer). A text without any letter or digit, such
+    as emoji or dots, becomes empty and has the answer of an empty text.
     """
     if not _LETTER.search(text):
         return ""
@@ -68,12 +67,12 @@ def encode_cut(encoder: PromptEncoder, limit: int, texts: Sequence[str], first: 
 def encode_pieces(
     encoder: PromptEncoder, limit: int, most: int, texts: Sequence[str], first: int, *, with_sentences: bool = True
 ) -> TextRows:
-    """Short texts as they are, longer texts as pieces, and the sentences of these pieces.
+    """Short texts unchanged, longer texts as pieces, and the sentences of these pieces.
 
     Args:
-        encoder: of the prompt.
+        encoder: the prompt's encoder.
         limit: most tokens of a piece; most: most pieces of a text.
-        texts: n texts; first: the number of the first one in its run.
+        texts: n texts; first: the number of the first text in its run.
         with_sentences: whether sentences of long pieces get rows of their own.
     """
 
@@ -93,7 +92,7 @@ def encode_pieces(
         owners = np.concatenate([owners, np.repeat(long, [len(own) for own in parts])])
         spans = np.concatenate([spans, [(piece.first, piece.last) for piece in pieces]])
         ids = TokenRows.joined([ids, TokenRows.of(piece.ids for piece in pieces)])
-        kept = np.delete(np.arange(len(owners)), long)  # the rows without the texts that are in pieces now
+        kept = np.delete(np.arange(len(owners)), long)  # the rows of texts that are not in pieces
         kept = kept[np.argsort(owners[kept], kind="stable")]
         owners, spans, ids = owners[kept], spans[kept], ids.take(kept)
     parents = np.arange(len(owners))

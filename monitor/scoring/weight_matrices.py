@@ -1,6 +1,6 @@
-"""The three forms a weight matrix can take while it scores: dense, NF4 as stored, and 8-bit floats.
+"""The three forms of a weight matrix in scoring: dense, NF4 as stored, and 8-bit floats.
 
-Each multiplies rows of activations by an (out, in) matrix, and adds such a product to the residual stream.
+Each form multiplies rows of activations by an (out, in) matrix, and can add the product to the residual stream.
 Letters in shapes: T tokens.
 """
 
@@ -18,12 +18,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
-Rows = Tensor | tuple[Tensor, Tensor]  # activations (T, in), or 8-bit ones with a scale a row (T, 1)
+Rows = Tensor | tuple[Tensor, Tensor]  # activations (T, in), or 8-bit activations with one scale per row (T, 1)
 
 
 @cache
 def can_fuse(device: torch.device) -> bool:
-    """Whether the Triton kernels run there: CUDA of compute capability 8.0 or more, and a Triton that compiles."""
+    """Whether the Triton kernels run on the device: CUDA of capability 8.0 or more, and a Triton that compiles."""
     if device.type != "cuda" or find_spec("triton") is None:
         return False
     return torch.cuda.get_device_capability(device) >= (8, 0) and _compiles(device)
@@ -48,8 +48,8 @@ class Nf4:
     """A matrix in NF4: two 4-bit codes per byte, one scale per block of values.
 
     Attributes:
-        packed: (values / 2,) uint8, the earlier value in the high half.
-        scales: (blocks,) fp32, the doubly quantised scales restored.
+        packed: (values / 2,) uint8, the earlier value in the upper four bits.
+        scales: (blocks,) fp32, restored from double quantisation.
         codebook: (16,) fp32.
         shape: (out, in).
     """
@@ -79,7 +79,7 @@ class Dense:
         return F.linear(x, self.weight[first:last])
 
     def add_to(self, residual: Tensor, x: Rows) -> None:
-        """residual (T, out) += x (T, in) times the matrix, in the product's own pass where types allow."""
+        """residual (T, out) += x (T, in) times the matrix, in a single operation if the types allow that."""
         if residual.dtype == self.weight.dtype:
             assert isinstance(x, Tensor)
             residual.addmm_(x, self.weight.T)
@@ -89,7 +89,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class LowRank:
-    """An adapter's update up @ down, its scale folded in: up (out, r), down (r, in)."""
+    """An adapter's update up @ down, with its scale folded in: up (out, r), down (r, in)."""
 
     up: Tensor
     down: Tensor
@@ -98,14 +98,14 @@ class LowRank:
 class Scratch(local):
     """A buffer into which NF4 matrices are decoded, one at a time.
 
-    It is as large as the largest; each thread has its own.
+    The buffer has the size of the largest matrix. Each thread has its own buffer.
     """
 
     def __init__(self) -> None:
         self._buffer: Tensor | None = None
 
     def buffer(self, shape: tuple[int, int], like: Tensor, dtype: torch.dtype) -> Tensor:
-        """An (out, in) view of the buffer, its content undefined."""
+        """An (out, in) view of the buffer, with undefined content."""
         size = shape[0] * shape[1]
         if self._buffer is None or self._buffer.numel() < size:
             self._buffer = torch.empty(size, dtype=dtype, device=like.device)
@@ -113,14 +113,14 @@ class Scratch(local):
 
 
 class StoredNf4(Dense):
-    """NF4 matrices side by side, decoded each time they are used; a quarter of the memory of bf16.
+    """NF4 matrices side by side, decoded at each use; they take a quarter of the memory of bf16.
 
     Args:
         parts: matrices with the same `in`, stacked along `out`.
-        updates: the adapter's update of each, or None; added after decoding, so it is not quantised.
+        updates: the adapter's update of each matrix, or None; it is added after decoding, so it is not quantised.
         columns: (in,) fp32 factors of the columns: the norm's weight.
-        scratch: where the dense form goes; shared by all matrices of a network.
-        dtype: of the dense form.
+        scratch: the buffer for the dense form; shared by all matrices of a network.
+        dtype: type of the dense form.
     """
 
     def __init__(
@@ -136,7 +136,7 @@ class StoredNf4(Dense):
 
     @property
     def weight(self) -> Tensor:  # type: ignore[override]
-        """The dense matrix, valid until the thread decodes the next."""
+        """The dense matrix; it is valid until the thread decodes the next matrix."""
         width = self._parts[0].shape[1]
         whole = self._scratch.buffer(
             (sum(part.shape[0] for part in self._parts), width), self._parts[0].packed, self._dtype

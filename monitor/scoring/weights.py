@@ -1,8 +1,8 @@
-"""From stored weights to a network: NF4 read or made, the adapter merged in fp32, matrices fused.
+"""Build a network from stored weights: read or quantise NF4, merge the adapter in fp32, fuse matrices.
 
-The stored form is NF4 with double quantisation; the form that scores is dense, dequantised once. The adapter's
-update B·A·(alpha / r) is added to the dequantised matrix in fp32 and the sum rounded once: merging into 4-bit
-weights would quantise the update away. The norms' weights are folded into the matrices that follow them.
+Weights are stored in NF4 with double quantisation, and dequantised once to dense matrices for scoring. The adapter's
+update B·A·(alpha / r) is added to the dequantised matrix in fp32, and the sum is rounded once. A merge into 4-bit
+weights would lose the update to quantisation. The norms' weights are folded into the matrices that follow them.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read_nf4(parts: Mapping[str, Tensor]) -> Nf4:
     """Read a matrix from the tensors that bitsandbytes stores: the codes under the name "", and the scales.
 
     Raises:
-        ValueError, KeyError, TypeError, RuntimeError: the state is damaged or does not fit the codes.
+        ValueError, KeyError, TypeError, RuntimeError: the scales are damaged or do not fit the codes.
     """
     state = json.loads(bytes(parts["quant_state.bitsandbytes__nf4"].tolist()))
     scales = parts["absmax"]
@@ -65,7 +65,7 @@ def quantise_nf4(weight: Tensor) -> Nf4:
 
 
 class Adapter:
-    """The low-rank updates of a peft LoRA folder, by the name of the matrix they change.
+    """The low-rank updates of a peft LoRA folder, by the name of the matrix that each one changes.
 
     Raises:
         ModelError: a file is missing or damaged, or the adapter is of a kind that cannot be merged exactly.
@@ -96,7 +96,7 @@ class Adapter:
         )
 
     def update(self, name: str, shape: tuple[int, int], device: torch.device) -> LowRank | None:
-        """The update of the matrix `name` in fp32, or None where the adapter leaves it alone."""
+        """The update of the matrix `name` in fp32, or None if the adapter does not change the matrix."""
         if name not in self.names:
             return None
         down = self._tensors[f"base_model.model.{name}.lora_A.weight"].to(device, torch.float32)
@@ -148,7 +148,7 @@ class StoredWeights:
         return name in self._where
 
     def tensor(self, name: str) -> Tensor:
-        """One tensor as stored."""
+        """One tensor in its stored form."""
         if name not in self:
             raise ModelError(f"{self.folder}: no tensor {name}; the files are not those of this config.json")
         tensor: Tensor = self._where[name].get_tensor(name)
@@ -157,7 +157,7 @@ class StoredWeights:
         return tensor
 
     def matrix(self, name: str, shape: tuple[int, int], *, quantise: bool) -> Tensor | Nf4:
-        """One projection, in NF4 if it is stored so or `quantise` is set, otherwise dense in fp32."""
+        """One projection, in NF4 if it is stored in NF4 or `quantise` is set, otherwise dense in fp32."""
         stem = f"{name}.weight"
         if f"{stem}.quant_state.bitsandbytes__nf4" in self:
             parts = {key[len(stem) :].lstrip("."): self.tensor(key) for key in self._where if key.startswith(stem)}
@@ -233,12 +233,12 @@ def materialise(
         weights: the base.
         shape: its dimensions.
         adapter: updates to merge, if any.
-        dtype: of the products.
-        quantise: put matrices that are stored dense through NF4 first, as the 4-bit loader would.
+        dtype: type of the products.
+        quantise: round dense stored matrices to NF4 first, as the 4-bit loader would.
         form: "dense" (decoded once, merged in fp32, rounded once), "nf4" (decoded at each use) or "fp8".
 
     Raises:
-        ModelError: a tensor is missing or of another shape, or the adapter changes matrices the base lacks.
+        ModelError: a tensor is missing or of another shape, or the adapter changes matrices that the base lacks.
     """
     if adapter:
         _check_names(adapter, weights, shape)
@@ -267,7 +267,7 @@ def materialise(
 
 
 def _check_layers(weights: StoredWeights, shape: LlamaShape) -> None:
-    """Require as many layers as config.json says, because the model_id covers the weights, not how many are used."""
+    """Require the number of layers in config.json: the model_id covers the weights, but not how many are used."""
     stored = {int(found[1]) for name in weights.names if (found := re.match(r"model\.layers\.(\d+)\.", name))}
     if stored != set(range(shape.layers)):
         raise ModelError(
