@@ -159,7 +159,7 @@ class LabelScorer:
         return emotions[run.inverse], None if symptoms is None else symptoms[run.inverse]
 
     def log_odds(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
-        """Uncalibrated log-odds of high risk, (n,), and of criteria and any, (n, 12) or None; long texts are truncated.
+        """Uncalibrated log-odds of high risk, (n,), and of criteria and any, (n, 12) or None; long texts are cut.
 
         Log-odds of high risk are ln P(high-risk emotions) - ln P(other emotions), or 0 if all are of one kind.
         """

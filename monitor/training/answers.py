@@ -1,8 +1,8 @@
 """Read label likelihoods and answers to the symptoms question from a network, for training and plain evaluation.
 
 A row is one prompt, with the position at which each wanted token is predicted. Labels of one token are all read at
-the prompt's last position; a label of several tokens has a sequence of its own. A row that carries the symptoms
-question ends with its suffix, and its answers are read off the row's last place.
+the prompt's last position. A label of several tokens has a sequence of its own. A row with the symptoms question ends
+with the question's suffix, and the answers to that question are read at the row's last position.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from monitor.model.symptoms import SymptomTokens, with_any
 
 @dataclass(frozen=True)
 class Row:
-    """One training sequence: ids (length,), and what it must predict as (position, token, weight) triples.
+    """One training sequence: ids (length,), and the wanted predictions as (position, token, weight) triples.
 
-    `criteria` are the targets of the symptoms answers, (12,), read off the last id; None where the row has none.
+    `criteria` are the targets of the symptoms answers, (12,), which are read at the last id; None without targets.
     """
 
     ids: npt.NDArray[np.int32]
@@ -41,10 +41,10 @@ class Row:
 
 
 class Answers(NamedTuple):
-    """What a network answers to rows.
+    """A network's answers to rows.
 
-    scores: (wanted,) ln P of every wanted token. owners: (wanted,) the row each belongs to. criteria: (s, 12 or 11)
-    logits of the symptoms answers of the rows that carry the question, in their order.
+    scores: (wanted,) ln P of every wanted token. owners: (wanted,) the row of each wanted token. criteria: (s, 12 or
+    11) logits of the symptoms answers, for the rows with the symptoms question, in their order.
     """
 
     scores: Tensor
@@ -61,7 +61,7 @@ def prompt_row(
     word: tuple[int, ...],
     wanted: Sequence[tuple[int, float]],
 ) -> Row:
-    """Prompt and word; `wanted` tokens are read off the prompt's end if `word` is empty, else along the word."""
+    """Prompt and word; `wanted` tokens are read at the prompt's end if `word` is empty, else along the word."""
     head = [np.array(encoder.prefix_ids, np.int32), body, np.array(encoder.suffix_ids, np.int32)]
     ids = np.concatenate([*head, np.array(word[:-1], np.int32)])
     last = sum(map(len, head)) - 1
@@ -70,13 +70,16 @@ def prompt_row(
 
 
 def with_question(row: Row, symptoms: SymptomTokens, criteria: npt.NDArray[np.float32], weight: float) -> Row:
-    """A row that ends with its prompt, followed by the symptoms question; criteria (12,) are its targets."""
+    """A row of a prompt, extended by the symptoms question; criteria (12,) are the question's targets."""
     ids = np.concatenate([row.ids, np.array(symptoms.suffix_ids, np.int32)])
     return Row(ids, row.positions, row.tokens, row.weights, criteria, weight)
 
 
 def answer_directions(head: Tensor, symptoms: SymptomTokens | None) -> Tensor:
-    """Differences of the head's rows (vocabulary, hidden): a hidden state times them is the answers; (12, hidden)."""
+    """Differences of the head's rows (vocabulary, hidden); their products with a hidden state are the answers.
+
+    Shape (12, hidden).
+    """
     if symptoms is None:
         return head[:0].float()
     return head[list(symptoms.word_ids)].float() - head[symptoms.none_id].float()
@@ -91,7 +94,7 @@ def criteria_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 def read_rows(network: Any, rows: list[Row], symptoms: SymptomTokens | None = None) -> Answers:
     """A network's answers to a right-padded batch of rows.
 
-    Under causal attention a text does not see the padding after it, so no mask is needed.
+    With causal attention a text does not see the padding after it, so no mask is needed.
     """
     device = next(network.parameters()).device
     ids = torch.zeros(len(rows), max(len(row.ids) for row in rows), dtype=torch.long)
@@ -126,8 +129,8 @@ def label_log_likelihoods(
 ) -> npt.NDArray[np.float64]:
     """ln P(label | prompt), the words of a label summed, in nats; n texts -> (n, 6).
 
-    One sequence per text, or per (text, word) if words have several tokens. The product scores with `LabelScorer`.
-    `reader` replaces `read_rows` of the network.
+    The network reads one sequence per text, or per (text, word) if words have several tokens. This function serves
+    training and evaluation; `LabelScorer` computes the scores of runs. `reader` replaces `read_rows` of the network.
     """
     network.eval()
     read = reader or partial(read_rows, network)
@@ -164,7 +167,7 @@ def symptom_logits(
 ) -> npt.NDArray[np.float64]:
     """Answers to the symptoms question in the order of ANSWERS, not calibrated; n texts -> (n, 12).
 
-    Arguments as those of `label_log_likelihoods`; the encoder's prompt must have the question.
+    The arguments are those of `label_log_likelihoods`; the encoder's prompt must have the question.
     """
     assert encoder.symptoms is not None
     network.eval()
@@ -179,6 +182,6 @@ def symptom_logits(
 
 
 def _chunks(rows: list[Row], batch: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Indices of rows of like length, at most about `batch` at a time, longest first."""
+    """Indices of rows of similar length, at most about `batch` at a time, longest first."""
     order = np.argsort([-len(row.ids) for row in rows], kind="stable")
     yield from np.array_split(order, math.ceil(len(rows) / batch)) if len(rows) else ()

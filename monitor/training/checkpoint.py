@@ -1,4 +1,4 @@
-"""A base in the form that training needs (transformers, NF4 by bitsandbytes), and the writing of model folders."""
+"""Load a base in the form that training needs (transformers, NF4 by bitsandbytes), and write model folders."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ COPIED_UP_TO = 64 * 2**20
 
 
 def pick_device(name: str) -> torch.device:
-    """The device named; "auto" is CUDA where there is one, else the CPU.
+    """The device of this name; "auto" is CUDA if it is available, else the CPU.
 
     Raises:
-        ConfigError: the name is unknown, or CUDA is asked for and absent.
+        ConfigError: the name is unknown, or CUDA is not available.
     """
     if name not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"device {name!r}: use auto, cpu or cuda")
@@ -41,7 +41,7 @@ def pick_device(name: str) -> torch.device:
 
 
 def quieten() -> None:
-    """Silence the libraries' own progress bars and notes (dequantised, no compiled kernel)."""
+    """Silence the libraries' own progress bars and messages (dequantised, no compiled kernel)."""
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
@@ -50,10 +50,10 @@ def quieten() -> None:
 
 
 def load_trainable(base: Path, device: torch.device, *, dense: bool) -> Any:
-    """The base as a transformers model, its linear layers holding NF4 values, on `device`.
+    """The base as a transformers model on `device`, with NF4 values in its linear layers.
 
-    `dense` dequantises them once, to the same values in fp32: on a CPU that trains several times faster than
-    multiplying by 4-bit weights does.
+    `dense` dequantises these layers once, to the same values in fp32. On a CPU, training with dense layers is several
+    times as fast as with 4-bit weights.
 
     Raises:
         ModelError: the folder's files are not a causal language model.
@@ -70,7 +70,7 @@ def load_trainable(base: Path, device: torch.device, *, dense: bool) -> Any:
             dtype=torch.float32 if device.type == "cpu" else torch.bfloat16,
             device_map={"": str(device)},
             trust_remote_code=False,
-            use_safetensors=True,  # a pickle is a program
+            use_safetensors=True,  # loading a pickle would run code
         )
     except (OSError, ValueError, RuntimeError, SafetensorError) as fault:
         raise ModelError(
@@ -81,7 +81,7 @@ def load_trainable(base: Path, device: torch.device, *, dense: bool) -> Any:
 
 
 def load_base(name: str) -> tuple[Any, Any]:
-    """A base in fp32, its linear layers holding NF4 values, and its tokenizer of transformers.
+    """A base in fp32 with NF4 values in its linear layers, and its transformers tokenizer.
 
     Raises:
         ModelError: there is no such model, or its files are not a causal language model.
@@ -103,7 +103,8 @@ def load_base(name: str) -> tuple[Any, Any]:
 def save_base(network: Any, tokenizer: Any, out: Path, name: str, prompt: PromptTemplate = EMBEDDED_PROMPT) -> None:
     """Write a dense base in NF4 as a model folder without adapter: `out`/base and monitor.json.
 
-    It is quantised from its saved bf16 weights and stored before any forward pass, which could repack them.
+    The base is quantised from its saved bf16 weights and stored before any forward pass, because a forward pass could
+    repack the weights.
     """
     from transformers import AutoModelForCausalLM
 
@@ -134,10 +135,11 @@ def save_model(
     symptoms_calibration: SymptomsCalibration | None = None,
     criteria_limits: Mapping[str, float] | None = None,
 ) -> None:
-    """Write a fine-tuned model folder: adapter in bf16, monitor.json, and the base where it is small.
+    """Write a fine-tuned model folder: adapter in bf16, monitor.json, and a small base.
 
-    A base of more than 64 MB, or one from the hub, is referred to instead of copied. `prompt` is the one trained
-    with, if it is not the source's; calibration and limits of the symptoms question belong to one that has it.
+    A base of more than 64 MB, or from the hub, is named in monitor.json instead of copied. `prompt` is the prompt of
+    the training, if it differs from the source's prompt. Calibration and limits of the symptoms question require a
+    prompt with that question.
     """
     out.mkdir(parents=True, exist_ok=True)
     adapted.save_pretrained(out / "adapter")
@@ -148,7 +150,7 @@ def save_model(
     save_file(dict(halved), weights, metadata={"format": "pt"})
     (out / "adapter" / "README.md").unlink(missing_ok=True)
     config = out / "adapter" / "adapter_config.json"
-    # peft writes where the base lay at training, a path that means nothing elsewhere; monitor.json names the base.
+    # peft writes the base's path at training, which is useless on other machines; monitor.json names the base.
     unplaced = json.loads(config.read_text(encoding="utf-8")) | {"base_model_name_or_path": None}
     config.write_text(json.dumps(unplaced, indent=2) + "\n", encoding="utf-8")
     base = source.manifest.base

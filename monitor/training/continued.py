@@ -1,4 +1,4 @@
-"""Training that continues from a model's adapter, and never ends worse than it began on the validation texts."""
+"""Training that continues from a model's adapter, and never makes it worse on the validation texts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TRAINING_LIST = "training_list.npy"
 
 
 def open_source(base: str | None, start: str | None) -> ModelFolder:
-    """The model folder whose base is trained: `base`, or `start`, whose adapter is where training begins.
+    """The model folder whose base is trained: `base`, or `start`, from whose adapter training continues.
 
     Raises:
         ConfigError: both are missing, `start` has no adapter, or the two have different bases.
-        ModelError: a folder is missing or damaged, or its base is not the one that it was written for.
+        ModelError: a folder is missing or damaged, or its manifest was written for another base.
     """
     if start is None:
         if base is None:
@@ -58,7 +58,7 @@ def settings_of(adapter: Path, settings: TrainSettings) -> TrainSettings:
 
 
 def load_adapter(adapted: Any, adapter: Path) -> None:
-    """Put the stored matrices into a network that `attach_adapter` made with `settings_of` this adapter.
+    """Load the adapter's matrices into a network from `attach_adapter` with the adapter's own `settings_of`.
 
     Raises:
         ModelError: the matrices do not fit the base.
@@ -72,7 +72,7 @@ def load_adapter(adapted: Any, adapter: Path) -> None:
 
 
 def trained_before(source: ModelFolder) -> npt.NDArray[np.uint64]:
-    """The hashes (`training_list`) of the texts that a model was trained on, as far as its folder lists them; (n,).
+    """Hashes (`training_list`) of a model's training texts; (n,), empty if its folder does not list them.
 
     Raises:
         ModelError: the file is damaged.

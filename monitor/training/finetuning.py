@@ -1,9 +1,9 @@
-"""QLoRA fine-tuning (Dettmers et al. 2023): low-rank adapters on a frozen 4-bit base, loss on the answers alone.
+"""QLoRA fine-tuning (Dettmers et al. 2023): low-rank adapters on a frozen 4-bit base, with loss on the answers only.
 
-The prompt is the one scoring uses (`prompts.PromptEncoder`); only the label's tokens and the answers to the symptoms
-question carry loss. On CUDA steps are packed (`packed_steps`); elsewhere they are batches of texts of like length,
-little padded. Targets may be soft: a distribution over the six emotions, such as a flat one for a text that shows
-none, and a share of each criterion, such as 0.5 for one that a text shows mildly.
+Training and scoring use the same prompt (`prompts.PromptEncoder`). Only the label's tokens and the answers to the
+symptoms question carry loss. On CUDA, steps are packed (`packed_steps`). On other devices a step is a few batches of
+texts of similar length, with little padding. Targets may be soft: a distribution over the six emotions, such as a
+flat one for a text without emotion, and a share of each criterion, such as 0.5 for a mild criterion.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ Report = Callable[[dict[str, float]], None]
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """Recipe of one adapter; the defaults are those of the notebook this project replaces.
+    """Recipe of one adapter; the defaults are those of the notebook that this project replaces.
 
-    A step sees `batch` x `accumulation` texts. `rate` is the peak of a cosine schedule whose warm-up takes
-    the share `warmup` of all steps. `evaluations` counts validations an epoch. `optimizer` is adamw_torch or
-    paged_adamw_8bit, whose updates of TinyLlama's adapter take 14 ms on an H100 against 3, to save 27 MB.
-    `symptoms_weight` is the weight of the symptoms answers' loss beside that of the emotion answer.
+    A step uses `batch` x `accumulation` texts. `rate` is the peak of a cosine schedule whose warm-up takes the share
+    `warmup` of all steps. `evaluations` is the number of validations per epoch. `optimizer` is adamw_torch or
+    paged_adamw_8bit. An update of TinyLlama's adapter on an H100 takes 3 ms with the first and 14 ms with the second,
+    which saves 27 MB. `symptoms_weight` is the weight of the symptoms answers' loss relative to the emotion answer's.
     """
 
     r: int = 16
@@ -65,9 +65,9 @@ class TrainSettings:
 
 
 def attach_adapter(network: Any, settings: TrainSettings) -> Any:
-    """Freeze the base and put trainable fp32 LoRA matrices on its target layers; a peft model.
+    """Freeze the base and attach trainable fp32 LoRA matrices to its target layers; returns a peft model.
 
-    Linear layers of bitsandbytes must not repack their weights for AVX512: on CPUs that have it, gradients after a
+    Linear layers of bitsandbytes must not repack their weights for AVX512: on CPUs with AVX512, gradients after a
     first evaluation would be silently wrong.
 
     Raises:
@@ -90,7 +90,7 @@ def attach_adapter(network: Any, settings: TrainSettings) -> Any:
         target_modules=list(settings.targets),
         task_type="CAUSAL_LM",
     )
-    with warnings.catch_warnings():  # peft asks transformers 5 by an old name
+    with warnings.catch_warnings():  # peft calls transformers 5 by an old name
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated", FutureWarning)
         adapted = get_peft_model(network, config)
     for parameter in adapted.parameters():
@@ -109,20 +109,21 @@ def fit(
     *,
     continued: bool = False,
 ) -> TrainResult:
-    """Train the adapter in place. It ends at its best validation, or at the last step if nothing can be measured.
+    """Train the adapter in place. The result is the adapter of the best validation, or of the last step without one.
 
-    The best validation has the largest sum of the emotions' macro-F1 and the symptoms answers' mean AUROC. An adapter
-    that training continues from is validated before the first step. It stays if no step is better.
+    The best validation has the largest sum of the emotions' macro-F1 and the symptoms answers' mean AUROC. If
+    training continues from an adapter, that adapter is validated before the first step, and stays if no step is
+    better.
 
     Args:
-        network: what `attach_adapter` returned, on its device.
-        epoch: the examples of the epoch with the given index; drawn anew each time.
+        network: the result of `attach_adapter`, on its device.
+        epoch: returns the examples of the epoch with the given index, in a new draw at each call.
         validation: hard-labelled examples; the label is the target's maximum.
-        continued: whether the adapter is a trained one.
+        continued: whether the adapter was trained before.
 
     Raises:
-        DataError: an epoch holds no example, a soft target meets a label of several tokens, or criteria have
-            targets but the prompt has no symptoms question, or validation cannot measure a continued adapter.
+        DataError: an epoch has no example, a label of several tokens has a soft target, criteria have targets but the
+            prompt has no symptoms question, or validation cannot measure a continued adapter.
     """
     random = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)
@@ -167,7 +168,7 @@ def fit(
 def _steps(
     network: Any, encoder: PromptEncoder, settings: TrainSettings
 ) -> tuple[Callable[[list[Row]], Tensor], ReadRows | None]:
-    """The function that adds a group's gradients, and the fast reader of rows (None: only the plain one)."""
+    """The function that adds a group's gradients, and the fast reader of rows (None: use the plain reader)."""
     if can_train_packed(network):
         packed = PackedTrainer(network, len(encoder.prefix_ids), torch.bfloat16, encoder.symptoms)
         return packed.add_gradients, packed.read_rows
@@ -175,7 +176,7 @@ def _steps(
 
 
 def _epochs(encoder: PromptEncoder, epoch: Callable[[int], Examples], settings: TrainSettings) -> Iterator[list[Row]]:
-    """The rows of each epoch, made anew only if its examples changed."""
+    """The rows of each epoch; they are computed again only if the examples changed."""
     examples, rows = None, list[Row]()
     for index in range(settings.epochs):
         before, examples = examples, epoch(index)
@@ -185,7 +186,7 @@ def _epochs(encoder: PromptEncoder, epoch: Callable[[int], Examples], settings: 
 
 
 def _settle(pending: list[tuple[dict[str, float], Tensor]], report: Report) -> None:
-    """Fetch and report the loss of the previous step; the next is already launched, so a GPU does not wait."""
+    """Fetch and report the previous step's loss; the next step is already launched, so a GPU does not wait."""
     while pending:
         record, loss = pending.pop()
         record["loss"] = float(loss)
@@ -193,11 +194,11 @@ def _settle(pending: list[tuple[dict[str, float], Tensor]], report: Report) -> N
 
 
 def add_padded_gradients(network: Any, encoder: PromptEncoder, batch: int, group: list[Row]) -> Tensor:
-    """Add the gradients of a group's mean loss in micro-batches; the loss in nats."""
+    """Add the gradients of a group's mean loss in micro-batches; returns the loss in nats."""
     total = torch.zeros(())
     for start in range(0, len(group), batch):
         rows = group[start : start + batch]
-        # Three times as fast on two cores as fp32.
+        # On two cores bf16 is three times as fast as fp32.
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=multiplies_bf16()):
             scores, _, criteria = read_rows(network, rows, encoder.symptoms)
         device = scores.device
@@ -215,12 +216,12 @@ def add_padded_gradients(network: Any, encoder: PromptEncoder, batch: int, group
 
 
 def _update(optimizer: torch.optim.Optimizer, parameters: list[nn.Parameter], rate: float) -> None:
-    """One clipped optimizer step at this rate, after which the gradients are zero."""
+    """Make one clipped optimizer step at this rate, then set the gradients to zero."""
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     for settings in optimizer.param_groups:
         settings["lr"] = rate
     optimizer.step()
-    optimizer.zero_grad(set_to_none=False)  # recorded steps add to them where they are
+    optimizer.zero_grad(set_to_none=False)  # recorded steps add to the same tensors
 
 
 def _optimizer(parameters: list[nn.Parameter], settings: TrainSettings, device: str) -> torch.optim.Optimizer:

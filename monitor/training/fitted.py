@@ -1,4 +1,4 @@
-"""After training: temperature and exponent, calibration and limits of the criteria, from texts not trained on."""
+"""Fit temperature and exponent, and the criteria's calibration and limits, after training on held-out texts."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def fit_answers(
     """Calibrate a trained network's answers to both questions.
 
     Args:
-        network: what was trained.
-        encoder: of its prompt.
-        prepared: the texts held out.
-        settings: see there.
+        network: the trained network.
+        encoder: the encoder of its prompt.
+        prepared: the held-out texts.
+        settings: the settings of the calibration.
         max_text_tokens: longer texts are cut.
-        note: receives a line for each value that the texts cannot determine.
+        note: called with one line for each value that the texts cannot determine.
     """
     scores = partial(label_log_likelihoods, network, encoder, max_text_tokens=max_text_tokens)
     neutral = scores(prepared.neutral) if prepared.neutral else None
@@ -85,7 +85,7 @@ def criteria_limits(
 ) -> dict[str, float]:
     """The limit of each of ANSWERS from probabilities (n, 12) of neutral and (m, 12) of everyday texts.
 
-    The larger of both if both are given, LIMIT if neither is.
+    The limit is the larger of both if both are given, and LIMIT if neither is given.
     """
     limits = np.zeros(len(ANSWERS))
     if len(neutral):

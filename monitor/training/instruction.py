@@ -1,7 +1,7 @@
 """Tune all weights of a base on both questions, so that its adapter starts from meaningful answers.
 
-The matrices hold their NF4 values in the forward pass (`quantisation_aware`), so that storing the base in NF4 costs
-almost nothing. A base whose tokenizer lacks tokens of the symptoms question gets them first.
+The matrices have their NF4 values in the forward pass (`quantisation_aware`), so that storing the base in NF4 loses
+almost nothing. If the tokenizer lacks tokens of the symptoms question, they are added first.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from monitor.training.pretraining import EMOTION
 from monitor.training.quantisation_aware import nf4_forward
 from monitor.training.rows import row_groups, training_rows
 
-NOISE = 0.01  # of the new special token, which begins as that of the emotion question
+NOISE = 0.01  # added to the new special token, which starts as a copy of the emotion question's token
 
 
 @dataclass(frozen=True)
 class InstructionSettings:
     """Recipe of one tuning: `rate` is the peak of a linear schedule after a warm-up of 5% of the steps.
 
-    A step sees `texts` texts, `batch` of them at a time.
+    A step uses `texts` texts, in batches of `batch` texts.
     """
 
     epochs: int = 3
@@ -46,11 +46,11 @@ class InstructionSettings:
 
 
 def add_symptom_tokens(network: Any, tokenizer: PreTrainedTokenizerBase) -> list[str]:
-    """Give a base the special tokens of the symptoms question that its tokenizer lacks; returns their names.
+    """Add the special tokens of the symptoms question that the tokenizer of a base lacks; returns their names.
 
-    They are SYMPTOMS_TOKEN and `<|name|>` for each criterion whose name is several tokens. The embedding of the first
-    begins as the emotion token's, the others as the mean of the name's tokens. The tokens are special so that no text
-    holds them.
+    The tokens are SYMPTOMS_TOKEN, and `<|name|>` for each criterion whose name is several tokens. The embedding of
+    SYMPTOMS_TOKEN starts as the emotion token's embedding. The embedding of `<|name|>` starts as the mean of the
+    name's tokens. The tokens are special so that no text contains them.
     """
     pieces = {name: tokenizer.encode(f" {name}", add_special_tokens=False) for name in CRITERIA}
     sources = {SYMPTOMS_TOKEN: tokenizer.convert_tokens_to_ids([EMOTION])}
@@ -84,11 +84,11 @@ def tune(
 
     Args:
         network: a causal Llama of transformers, in fp32.
-        encoder: of a prompt with the symptoms question.
-        epoch: the examples of the epoch with the given index.
-        settings: see there.
-        device: where to train.
-        report: receives step and loss of every 50th step and of the last.
+        encoder: the encoder of a prompt with the symptoms question.
+        epoch: returns the examples of the epoch with the given index.
+        settings: the recipe.
+        device: the device of the training.
+        report: called with step and loss of every 50th step and of the last step.
     """
     random = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)
@@ -118,6 +118,6 @@ def tune(
 
 
 def _step(network: Any, encoder: PromptEncoder, batch: int, group: list[Row]) -> Tensor:
-    """Gradients of a group's mean loss at the NF4 values of the matrices; the loss in nats."""
+    """Add the gradients of a group's mean loss at the matrices' NF4 values; returns the loss in nats."""
     with nf4_forward(network):
         return add_padded_gradients(network, encoder, batch, group)

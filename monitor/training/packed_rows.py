@@ -1,6 +1,6 @@
 """Rows of one prompt as one sequence: the input of a packed training step.
 
-Letters in shapes: T tokens of a sequence, P places that are read, W wanted tokens.
+Letters in shapes: T tokens of a sequence, P positions that are read, W wanted tokens.
 """
 
 from __future__ import annotations
@@ -15,19 +15,20 @@ from torch import Tensor
 from monitor.labels import ANSWERS
 from monitor.training.answers import Row
 
-STEP_TOKENS, STEP_PLACES, STEP_WANTED = 64, 32, 64  # sizes are rounded up to these, so that few differ
+STEP_TOKENS, STEP_PLACES, STEP_WANTED = 64, 32, 64  # sizes are rounded up to multiples of these, for few sizes
 
 
 class PackedRows:
-    """Rows of one prompt as one sequence; what `PackedTrainer` runs on.
+    """Rows of one prompt as one sequence: the input of `PackedTrainer`.
 
     Attributes:
-        tokens: (3, T) id, position and owner of each token: 0 the prefix, 1 and up the rows, -1 the padding to T.
-        places: (P,) tokens of the sequence that predictions are read off.
-        wanted: (2, W) index into `places` and token of each prediction that carries loss.
-        weights: (W,) of their log-probabilities; 0 for the padding to W.
-        criteria: (P, 12) targets of the symptoms answers read off each place.
-        criteria_weights: (P,) of their losses; 0 for places of other predictions.
+        tokens: (3, T) id, position and owner of each token; the owner is 0 for the prefix, 1 and up for the rows, -1
+            for the padding to T.
+        places: (P,) indices of the tokens at which predictions are read.
+        wanted: (2, W) index into `places`, and token, of each prediction that carries loss.
+        weights: (W,) weights of the wanted log-probabilities; 0 for the padding to W.
+        criteria: (P, 12) targets of the symptoms answers that are read at each place.
+        criteria_weights: (P,) weights of the losses of `criteria`; 0 for places of other predictions.
         answer_places: (s,) indices into `places` of the symptoms answers, row by row.
     """
 
@@ -59,7 +60,7 @@ class PackedRows:
             self.criteria[place], self.criteria_weights[place] = row.criteria, row.criteria_weight
 
     def to(self, device: torch.device) -> list[Tensor]:
-        """All arrays but `answer_places` on a device, in order; copies to a GPU are asynchronous."""
+        """All arrays except `answer_places` on a device, in order; copies to a GPU are asynchronous."""
         arrays = (self.tokens, self.places, self.wanted, self.weights, self.criteria, self.criteria_weights)
         parts = [torch.from_numpy(part) for part in arrays]
         if device.type == "cpu":

@@ -1,12 +1,12 @@
 """Training steps without padding: all texts of a step in one sequence after a single copy of the prompt's prefix.
 
-A token sees the prefix and the earlier tokens of its own text. Autograd sums the gradients that all texts send to the
-shared prefix, so loss and gradients equal those of the texts one by one. With prompts of 60 tokens and texts of 22
-this is a third of the work. The frozen matrices are fused (q, k, v; gate, up) and get no gradient. On CUDA each size
-of step is recorded once as a graph and replayed, so that the GPU does not wait for Python.
+A token sees the prefix and the earlier tokens of its own text. Autograd sums the gradients of all texts at the shared
+prefix, so loss and gradients equal those of separate texts. With prompts of 60 tokens and texts of 22 tokens a packed
+step does a third of the work. The frozen matrices are fused (q, k, v; gate, up) and get no gradient. On CUDA each
+step size is recorded once as a graph and replayed, so that the GPU does not wait for Python.
 
-Letters in shapes: T tokens of a sequence, P places that are read, W wanted tokens, A symptoms answers, H query heads,
-K key heads, D head dimension.
+Letters in shapes: T tokens of a sequence, P positions that are read, W wanted tokens, A symptoms answers, H query
+heads, K key heads, D head dimension.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ from monitor.scoring.weight_matrices import Dense, Nf4, Scratch, StoredNf4, can_
 from monitor.training.answers import Answers, Row, answer_directions, criteria_loss
 from monitor.training.packed_rows import PackedRows
 
-TOKENS = 1024  # of a sequence: attention costs its square, a tenth of the products here
-SCORED_TOKENS = 4096  # of one without gradients, where the products would wait for Python
+TOKENS = 1024  # of a sequence: attention grows with its square, and costs a tenth of the products at this length
+SCORED_TOKENS = 4096  # of a sequence without gradients; with shorter ones the products would wait for Python
 ACTIVATIONS = 8 * 2**30  # bytes reserved for the activations of a step
-# In this order: on an H100 a step of TinyLlama's shape takes 13.0 ms with the first, 14.4 with the second.
+# The order matters: on an H100 a step of TinyLlama's shape takes 13.0 ms with the first, 14.4 ms with the second.
 ATTENTION = [SDPBackend.CUDNN_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 
 
 class _Frozen(torch.autograd.Function):
-    """x (T, in) times a matrix that gets no gradient; one in NF4 is decoded again in the backward pass."""
+    """x (T, in) times a matrix without gradient; an NF4 matrix is decoded again in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, matrix: Dense) -> Tensor:
@@ -49,12 +49,12 @@ class _Frozen(torch.autograd.Function):
 
 
 class AdaptedMatrix:
-    """Linear layers of one input, side by side as one frozen matrix, with the low-rank updates of some of them.
+    """Linear layers with the same input, fused into one frozen matrix, with the low-rank updates of some layers.
 
     Args:
-        layers: plain or 4-bit linear layers, or those that peft wrapped.
-        dtype: of the products.
-        scratch: decode NF4 at each use into this; None decodes it once.
+        layers: plain or 4-bit linear layers, or layers that peft wrapped.
+        dtype: type of the products.
+        scratch: the buffer into which NF4 is decoded at each use; None decodes once.
     """
 
     def __init__(self, layers: Sequence[Any], dtype: torch.dtype, scratch: Scratch | None) -> None:
@@ -90,7 +90,7 @@ class AdaptedMatrix:
 
 
 def _nf4(weight: Tensor) -> Nf4 | None:
-    """A 4-bit parameter of bitsandbytes, its doubly quantised scales restored; None for a dense one."""
+    """A 4-bit parameter of bitsandbytes with its doubly quantised scales restored; None for a dense parameter."""
     state = getattr(weight, "quant_state", None)
     if state is None:
         return None
@@ -101,7 +101,7 @@ def _nf4(weight: Tensor) -> Nf4 | None:
 
 
 def can_train_packed(network: Any) -> bool:
-    """Whether `PackedTrainer` takes it: a frozen Llama or Mistral with an adapter, on a GPU that multiplies bf16."""
+    """Whether `PackedTrainer` can train a network: frozen Llama or Mistral with an adapter, on a GPU with bf16."""
     if not hasattr(network, "get_base_model"):
         return False
     config = network.get_base_model().config
@@ -111,13 +111,13 @@ def can_train_packed(network: Any) -> bool:
 
 
 class PackedTrainer:
-    """The loss of rows that share a prompt's prefix, and its gradients.
+    """The loss of rows that share a prompt's prefix, and the gradients of the loss.
 
     Args:
-        network: a Llama or Mistral of transformers with peft's adapter, frozen but for that.
-        n_prefix: tokens that begin every row.
-        dtype: of the products.
-        symptoms: tokens of the symptoms question, if rows carry it.
+        network: a Llama or Mistral of transformers with peft's adapter; all but the adapter is frozen.
+        n_prefix: number of tokens that begin every row.
+        dtype: type of the products.
+        symptoms: tokens of the symptoms question, if rows have the question.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class PackedTrainer:
         self._pool = torch.cuda.graph_pool_handle() if self._device.type == "cuda" else None
 
     def add_gradients(self, rows: list[Row]) -> Tensor:
-        """Add the gradients of the rows' mean loss to the parameters' own; the loss in nats, on the device."""
+        """Add the gradients of the rows' mean loss to the parameters; returns the loss in nats, on the device."""
         total = torch.zeros((), device=self._device)
         for part in self._parts(rows, TOKENS):
             packed = PackedRows([rows[i] for i in part], self._n_prefix)
@@ -159,7 +159,7 @@ class PackedTrainer:
 
     @torch.no_grad()
     def read_rows(self, rows: list[Row]) -> Answers:
-        """The network's answers to rows, as `answers.read_rows` gives them."""
+        """The network's answers to rows, as from `answers.read_rows`."""
         scores, owners, criteria, labelled = [], [], [], []
         for part in self._parts(rows, SCORED_TOKENS):
             packed = PackedRows([rows[i] for i in part], self._n_prefix)
@@ -204,7 +204,7 @@ class PackedTrainer:
         x = F.embedding(ids, model.embed_tokens.weight).to(self._dtype)
         for layer, (qkv, output, gate_up, down) in zip(model.layers, self._matrices, strict=True):
             mixed = self._attend(qkv(self._norm(x, layer.input_layernorm), training), turn, mask)
-            if layer is model.layers[-1]:  # the rest is computed at these places alone
+            if layer is model.layers[-1]:  # later steps need only these places
                 x, mixed = x[places], mixed[places]
             x = x + output(mixed, training)
             gate, up = gate_up(self._norm(x, layer.post_attention_layernorm), training).chunk(2, dim=-1)
@@ -220,7 +220,7 @@ class PackedTrainer:
     def _attend(self, qkv: Tensor, turn: tuple[Tensor, Tensor], mask: Tensor) -> Tensor:
         """(T, (H + 2K) D) -> (T, H D)."""
         h, k = self._heads
-        # Splits, not slices: the slope of a slice is a whole array of zeros.
+        # Split instead of slicing: the gradient of a slice is a whole array of zeros.
         both, values = torch.split(qkv.view(len(qkv), h + 2 * k, -1), [h + k, k], dim=1)
         turned = torch.addcmul(both * turn[0], both.roll(both.shape[2] // 2, -1), turn[1])
         queries, keys = torch.split(turned, [h, k], dim=1)
@@ -252,7 +252,7 @@ class _Graph:
 
 
 def _linears(layer: Any) -> list[list[Any]]:
-    """The linear layers of a decoder layer, those of one input together."""
+    """The linear layers of a decoder layer, grouped by input."""
     attn, mlp = layer.self_attn, layer.mlp
     return [
         [attn.q_proj, attn.k_proj, attn.v_proj],
@@ -263,7 +263,7 @@ def _linears(layer: Any) -> list[list[Any]]:
 
 
 def _fits(layers: Any, device: torch.device) -> bool:
-    """Whether the frozen matrices fit into free memory in bf16, beside the activations of a step."""
+    """Whether the frozen matrices in bf16 and the activations of a step fit into free memory."""
     if device.type == "cpu":
         return True
     values = sum(

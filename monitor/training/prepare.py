@@ -36,9 +36,10 @@ EVERYDAY_POSTS = 2000
 class Prepared(NamedTuple):
     """Training texts, validation texts and calibration texts of a run.
 
-    epoch: the examples of the epoch with the given index. validation: the emotion corpus' split. symptoms: validation
-    texts of the symptom corpus; None without the symptoms question. texts: every text that training may see.
-    left_out: how many were left out, by reason. neutral, everyday: texts for calibration and limits.
+    epoch: returns the examples of the epoch with the given index. validation: the validation split of the emotion
+    corpus. symptoms: validation texts of the symptom corpus; None without the symptoms question. texts: every text
+    that training may use. left_out: number of texts left out, by reason. neutral, everyday: texts for calibration and
+    limits.
     """
 
     epoch: Callable[[int], Examples]
@@ -51,13 +52,13 @@ class Prepared(NamedTuple):
 
 
 def prepare(data: str, recipe: Recipe, limit: int | None = None, symptoms: str | None = None) -> Prepared:
-    """Read the files of a recipe, leave out of training every twin of a held-out text, and draw epochs.
+    """Read the files of a recipe, exclude every twin of a held-out text from training, and draw epochs.
 
     Args:
         data: folder or hub id of the emotion corpus; the recipe's files are relative to it.
-        recipe: see `read_recipe`.
+        recipe: the result of `read_recipe`.
         limit: largest number of texts of an epoch.
-        symptoms: symptom texts (`load_symptoms`) in place of the recipe's; they bring the symptoms question along.
+        symptoms: symptom texts (`load_symptoms`) in place of the recipe's; they also add the symptoms question.
 
     Raises:
         DataError: a split or a file is missing or wrong, or no training text is left.
@@ -104,10 +105,10 @@ def prepare(data: str, recipe: Recipe, limit: int | None = None, symptoms: str |
 
 
 def trainable_epoch(prepared: Prepared, encoder: PromptEncoder) -> Callable[[int], Examples]:
-    """The epochs as a prompt's labels can learn them.
+    """The epochs with targets that the prompt's labels can learn.
 
-    Labels of several tokens take no soft target. Symptom texts then teach the symptoms question alone where their
-    emotion target is soft.
+    Labels of several tokens cannot have soft targets. For such labels, symptom texts with a soft emotion target train
+    only the symptoms question.
     """
     single = all(len(word) == 1 for words in encoder.label_ids for word in words)
     if single or prepared.symptoms is None:
@@ -133,10 +134,10 @@ def symptom_mixture(
     Args:
         settings: sizes and shares.
         texts: symptom texts of the train split.
-        comments: GoEmotions comments, whose neutral ones are filling for composites.
+        comments: GoEmotions comments; neutral comments fill composite texts.
         files: the recipe's files by key.
-        held_out: twin keys of texts that must not be trained on.
-        posts_prefix: of the columns that hold the posts' criteria (`read_distilled`).
+        held_out: twin keys of texts that training must not use.
+        posts_prefix: prefix of the columns with the posts' criteria (`read_distilled`).
 
     Raises:
         DataError: a file is missing or wrong.
@@ -168,7 +169,7 @@ def symptom_mixture(
 def _epoch(
     draw: Sequence[Callable[[int], Examples]], limit: int | None, both: bool, seed: int, index: int
 ) -> Examples:
-    """The examples of an epoch, at most `limit`: the first ones, or for both questions some of all sources."""
+    """At most `limit` examples of an epoch: the first ones, or with both questions a share of every source."""
     examples = Examples.joined([part(index) for part in draw])
     if not both:
         examples = examples.without_criteria()
@@ -181,7 +182,7 @@ def _epoch(
 
 
 def _calibration_texts(files: Mapping[str, Path]) -> tuple[list[str], list[str]]:
-    """Held-out neutral comments and everyday posts, as far as the recipe names them."""
+    """Held-out neutral comments and everyday posts; empty for files that the recipe does not name."""
     neutral, everyday = list[str](), list[str]()
     if "neutral_comments" in files:
         comments = read_comments(files["neutral_comments"], "dev")

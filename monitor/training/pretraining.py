@@ -1,10 +1,10 @@
 """Make the embedded base: its tokenizer, causal pretraining, then instruction tuning.
 
-Three stages, each a function: `build_tokenizer` (byte-level BPE over normalised text), `pretrain` (next-token
-loss on packed windows; Muon for the matrices, AdamW for the rest) and `instruct` (full-parameter tuning on texts
-with emotion words, several pairs a window, so that zero-shot and few-shot prompts mean something). The last part
-of `pretrain` and all of `instruct` run with weights rounded to NF4 in the forward pass (straight-through
-gradients, Bengio et al. 2013), so that storing the base in NF4 costs almost nothing.
+There are three stages. `build_tokenizer` makes a byte-level BPE over normalised text. `pretrain` trains with
+next-token loss on packed windows, with Muon for the matrices and AdamW for the rest. `instruct` tunes all parameters
+on texts with emotion words, several pairs per window, so that the base can answer zero-shot and few-shot prompts. The
+last part of `pretrain` and all of `instruct` run with weights rounded to NF4 in the forward pass (straight-through
+gradients, Bengio et al. 2013), so that storing the base in NF4 loses almost nothing.
 
 Muon: Jordan et al. 2024. NF4: Dettmers et al. 2023 (QLoRA).
 """
@@ -37,7 +37,7 @@ CHUNK = 20_000  # texts that are tokenised at a time
 
 @dataclass(frozen=True)
 class BaseShape:
-    """Size of the Llama-architecture base (default: the shipped one's); embeddings are tied."""
+    """Size of the base, a Llama with tied embeddings; the defaults are those of the shipped base."""
 
     hidden: int = 256
     layers: int = 6
@@ -66,7 +66,7 @@ class PretrainSettings:
 def build_tokenizer(
     texts: Iterable[str], vocabulary: int = 8192, more_special: Sequence[str] = ()
 ) -> PreTrainedTokenizerFast:
-    """Byte-level BPE whose normaliser writes all text the way the emotion corpus is written."""
+    """Byte-level BPE whose normaliser rewrites all text in the style of the emotion corpus."""
     from transformers import PreTrainedTokenizerFast  # slow to import, as in new_base
 
     tokenizer = Tokenizer(models.BPE())
@@ -90,7 +90,7 @@ def build_tokenizer(
 
 
 def encode_corpus(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> Tokens:
-    """All texts as one stream of token ids, each opened by BOS and TEXT; shape (total,)."""
+    """All texts as one stream of token ids, each text after BOS and TEXT; shape (total,)."""
     backend = tokenizer.backend_tokenizer
     head = np.array(tokenizer.convert_tokens_to_ids([BOS, TEXT]), dtype=np.uint16)
     parts: list[Tokens] = []
@@ -143,7 +143,7 @@ def rate_at(step: int, settings: PretrainSettings) -> float:
 def draw_windows(
     sources: Sequence[tuple[Tokens, float]], count: int, length: int, random: np.random.Generator
 ) -> npt.NDArray[np.int64]:
-    """Windows of `length` + 1 tokens at random places, sources drawn by weight; shape (count, length + 1)."""
+    """Windows of `length` + 1 tokens at random positions of randomly drawn sources; shape (count, length + 1)."""
     weights = np.array([weight for _, weight in sources])
     chosen = random.choice(len(sources), size=count, p=weights / weights.sum())
     rows = np.empty((count, length + 1), dtype=np.int64)
@@ -155,7 +155,7 @@ def draw_windows(
 
 
 def next_token_loss(network: nn.Module, ids: torch.Tensor) -> torch.Tensor:
-    """Mean cross-entropy of each token after the first; ids (batch, length + 1), result in nats a token."""
+    """Mean cross-entropy of the tokens after the first; ids (batch, length + 1), result in nats per token."""
     logits = network(input_ids=ids[:, :-1], use_cache=False).logits
     return nn.functional.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten())
 
@@ -168,9 +168,9 @@ def pretrain(
     device: str = "cpu",
     report: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> list[float]:
-    """Train the base on packed windows in place; the training loss of every 50th step and the last, in nats a token.
+    """Train the base on packed windows in place; returns the loss of every 50th and the last step in nats per token.
 
-    `sources` are token streams with their sampling weights. bf16 autocast and torch.compile on CUDA.
+    `sources` are token streams with their sampling weights. On CUDA training uses bf16 autocast and torch.compile.
     """
     random = np.random.default_rng(settings.seed)
     network.to(device).train()
@@ -207,7 +207,7 @@ def instruction_windows(
     length: int,
     random: np.random.Generator,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Shuffled (text, emotion word) pairs packed into windows that open with BOS.
+    """Shuffled (text, emotion word) pairs packed into windows that start with BOS.
 
     Returns ids (n, length), padded, and loss weights (n, length): 1 on emotion words, 0.1 on text, else 0.
     """
@@ -247,7 +247,7 @@ def instruct(
     device: str = "cpu",
     report: Callable[[dict[str, float]], None] = lambda _: None,
 ) -> None:
-    """Tune all parameters in place on (text, emotion word) pairs; loss on the words, a tenth on the text."""
+    """Tune all parameters in place on (text, emotion word) pairs; text tokens have a tenth of the words' loss."""
     random = np.random.default_rng(seed)
     network.to(device).train()
     optim = torch.optim.AdamW(network.parameters(), lr=rate, betas=(0.9, 0.98), weight_decay=0.01)

@@ -21,7 +21,7 @@ NF4_LEVELS = (
 
 
 def round_to_nf4(weight: torch.Tensor) -> torch.Tensor:
-    """The nearest NF4 values of a weight, in blocks of 64 scaled by their absolute maximum; same shape."""
+    """The nearest NF4 values of a weight in the same shape; each block of 64 is scaled by its absolute maximum."""
     levels = torch.tensor(NF4_LEVELS, device=weight.device, dtype=torch.float32)
     blocks = weight.detach().float().reshape(-1, NF4_BLOCK)
     scale = blocks.abs().amax(dim=1, keepdim=True).clamp_min(1e-12)
@@ -31,10 +31,10 @@ def round_to_nf4(weight: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def nf4_forward(network: nn.Module) -> Iterator[None]:
-    """Round the decoder's matrices to NF4 within the block.
+    """Round the decoder's matrices to NF4 for the length of a block.
 
-    Their exact values come back at its end, and the gradients of the rounded ones are applied to them (the
-    straight-through estimator, Bengio et al. 2013).
+    The exact values return at the end of the block. The gradients of the rounded values are applied to the exact
+    values (the straight-through estimator, Bengio et al. 2013).
     """
     matrices = decoder_matrices(network)
     exact = [matrix.data for matrix in matrices]
@@ -48,5 +48,5 @@ def nf4_forward(network: nn.Module) -> Iterator[None]:
 
 
 def decoder_matrices(network: nn.Module) -> list[nn.Parameter]:
-    """Weights of the decoder's linear layers, the ones that are stored in NF4."""
+    """Weights of the decoder's linear layers, which are stored in NF4."""
     return [p for name, p in network.named_parameters() if p.ndim == 2 and "layers." in name]

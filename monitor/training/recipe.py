@@ -1,4 +1,4 @@
-"""Recipes of `train`: TOML files whose every value is checked before anything is loaded."""
+"""Recipes of `train`: TOML files. Every value is checked before any data is loaded."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ RANGES: dict[str, dict[str, Any]] = {
     **dict.fromkeys(("flat_share", "share", "suicidal", "everyday_share", "everyday_suicidal"), SHARE),
     "dropout": {"ge": 0, "lt": 1},
     "rate": {"gt": 0, "le": 1},
-    "targets": {"min_length": 1, "strict": False},  # TOML knows lists, not tuples
+    "targets": {"min_length": 1, "strict": False},  # TOML has lists, but no tuples
 }
-# The files that a table may name, and the settings that want each.
+# The files that a table may name, and the settings that require each file.
 FILES: dict[str, dict[str, tuple[str, ...]]] = {
     "mixture": {"extra_texts": ("extra",), "comments": ("neutral", "emotional")},
     "symptoms": {
-        "texts": (),  # the package's own if not named
+        "texts": (),  # by default the package's own file
         "isear_file": ("isear",),
         "semeval_file": ("semeval",),
         "units_file": ("units",),
@@ -53,12 +53,13 @@ FILES: dict[str, dict[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True)
 class CalibrationSettings:
-    """How probabilities and limits are fitted after training.
+    """Settings of the fit of probabilities and limits after training.
 
-    flat_share: weight of neutral comments' loss against the flat answer, beside that of the validation split. share,
-    suicidal: of neutral comments that may pass some criterion's limit (or that of P(any)), and that of P(suicidal).
-    everyday_share, everyday_suicidal: of everyday posts that may pass the limit of each criterion (and of P(any)),
-    and that of P(suicidal).
+    flat_share: weight of the loss of neutral comments against the flat answer, relative to the validation split's.
+    share: share of neutral comments that may pass some criterion's limit, or the limit of P(any). suicidal: share of
+    neutral comments that may pass the limit of P(suicidal). everyday_share: share of everyday posts that may pass the
+    limit of each criterion, and of P(any). everyday_suicidal: share of everyday posts that may pass the limit of
+    P(suicidal).
     """
 
     flat_share: float = 0.05
@@ -71,8 +72,8 @@ class CalibrationSettings:
 class Recipe(NamedTuple):
     """Settings of the adapter, the mixture (None: the canonical texts alone), the symptom texts and the calibration.
 
-    `symptoms` is None where the recipe has no such table; `files` holds the paths that the tables name, relative to
-    the data's folder.
+    `symptoms` is None if the recipe has no such table. `files` has the paths that the tables name, relative to the
+    data's folder.
     """
 
     adapter: TrainSettings
@@ -83,10 +84,10 @@ class Recipe(NamedTuple):
 
 
 def read_recipe(name: str, changes: dict[str, Any]) -> Recipe:
-    """A recipe by name or file, with `changes` of the adapter's settings; its seed is that of all tables.
+    """A recipe by name or file, with `changes` of the adapter's settings; the adapter's seed holds for all tables.
 
     Raises:
-        ConfigError: there is no such recipe, or a key in it is unknown, or a value of the wrong kind or range.
+        ConfigError: there is no such recipe, a key is unknown, or a value is of the wrong type or out of range.
     """
     from monitor.training.finetuning import TrainSettings
 
@@ -146,7 +147,7 @@ def _check_files(path: Path, table: str, values: dict[str, Any], files: dict[str
 
 
 def _table(settings: type, more: dict[str, Any]) -> type[BaseModel]:
-    """The settings with their ranges, and more keys."""
+    """A model of the settings with their ranges, and of the additional keys `more`."""
     kinds = get_type_hints(settings)
     keys: Any = {
         key.name: (kinds[key.name], Field(key.default, **RANGES.get(key.name, {}))) for key in fields(settings)

@@ -1,4 +1,4 @@
-"""The training sequences of examples, and their groups."""
+"""Turn examples into training sequences, and group the sequences into steps."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from monitor.training.answers import Row, prompt_row, with_question
 def training_rows(
     encoder: PromptEncoder, examples: Examples, max_text_tokens: int, symptoms_weight: float = 1.0
 ) -> list[Row]:
-    """The sequences that carry the targets of examples: one a text, or two where labels are several tokens long.
+    """The sequences for the targets of examples: one per text, or two if labels are several tokens long.
 
     Args:
-        encoder: of the prompt.
+        encoder: the prompt's encoder.
         examples: texts and targets.
         max_text_tokens: longer texts are cut.
-        symptoms_weight: of the symptoms answers' loss beside that of the emotion answer.
+        symptoms_weight: weight of the symptoms answers' loss relative to the emotion answer's loss.
 
     Raises:
-        DataError: there is no example, a soft target meets a label of several tokens, or criteria have targets but
-            the prompt has no symptoms question.
+        DataError: there is no example, a label of several tokens has a soft target, or criteria have targets but the
+            prompt has no symptoms question.
     """
     if not len(examples.texts):
         raise DataError("training: the epoch holds no example; check the train split")

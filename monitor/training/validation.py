@@ -17,9 +17,10 @@ from monitor.training.answers import ReadRows, label_log_likelihoods, symptom_lo
 class TrainResult:
     """The best validation, and one record per step: loss in nats, rate, and measurements after the step.
 
-    best_f1, best_auroc: macro-F1 of the emotions and mean AUROC of the symptoms answers at `best_step`; None if the
-    validation texts cannot show it (only one emotion, or no answer that some texts show and others do not). Step 0 is
-    the adapter that training continued from. `before` has its figures; it is empty for a new adapter.
+    best_f1, best_auroc: macro-F1 of the emotions and mean AUROC of the symptoms answers at `best_step`. A value is
+    None if the validation texts cannot measure it (only one emotion, or no answer that some texts show and others do
+    not). Step 0 is the adapter from which training continued; `before` has its figures, and is empty for a new
+    adapter.
     """
 
     best_f1: float | None = None
@@ -37,7 +38,7 @@ def validation_f1(
     reader: ReadRows | None = None,
 ) -> float:
     """Macro-F1 of the most likely label on hard-labelled examples."""
-    batch = 1024 if reader else 64  # packed rows are not padded to the longest
+    batch = 1024 if reader else 64  # packed rows need no padding
     values = label_log_likelihoods(network, encoder, examples.texts, max_text_tokens, batch, reader)
     return float(f1_score(examples.targets.argmax(axis=1), values.argmax(axis=1), average="macro"))
 
@@ -71,7 +72,7 @@ def measure_validation(
     record: dict[str, float],
     result: TrainResult,
 ) -> bool:
-    """Add the figures of a validation to the record, and keep the best in the result; returns whether these are."""
+    """Add a validation's figures to the record, and to the result if they are the best; returns whether they are."""
     f1 = auroc = None
     if validation.several_emotions:
         emotional = validation.select(validation.weights > 0)
