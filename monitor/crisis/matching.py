@@ -1,4 +1,4 @@
-"""Crisis wording in texts: every match of the phrase list, raised or held, with its place in the original text."""
+"""Find crisis wording in texts: every match of the phrase list, raised or held, with its position in the text."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Mention:
 
     Attributes:
         phrase: the phrase or pattern of the list, as written there.
-        criterion: the criterion that the phrase speaks for.
-        first: place of its first character in the original text, from 0.
-        last: place after its last character.
+        criterion: the criterion that the phrase indicates.
+        first: index of the match's first character in the original text, from 0.
+        last: index after the match's last character.
         state: "raised" or "held".
         rule: the rule that held it (negation, other person, quote, fiction, idiom, trivial, topic, past). For a
             raised match: "past" if it speaks of long ago, otherwise "".
@@ -54,7 +54,7 @@ class CrisisList:
         return self._phrases.fingerprint
 
     def normalise(self, text: str) -> str:
-        """The text as the list is matched on it; a help for editing phrases."""
+        """The normalised text, on which phrases are matched; useful for editing phrases."""
         return self._phrases.normaliser.words(text).strip()
 
     def find(self, texts: Sequence[str]) -> list[list[Mention]]:

@@ -30,7 +30,7 @@ FORUMS = ("SuicideWatch", "depression")
 
 
 def sets(data: Path, limit: int) -> Iterator[tuple[str, list[str]]]:
-    """Name and texts of every set that is there."""
+    """Name and texts of every set in the data folder."""
     forums = data / "external" / "support_forums_2013.parquet"
     if forums.exists():
         posts = pl.read_parquet(forums).with_columns(text=pl.concat_str("title", pl.lit("\n\n"), "body"))
@@ -62,7 +62,7 @@ def sets(data: Path, limit: int) -> Iterator[tuple[str, list[str]]]:
 
 
 def written(path: Path) -> Iterator[tuple[str, list[str]]]:
-    """Texts of one file of symptom texts, by whether they are labelled suicidal, and by kind."""
+    """Texts of one file of symptom texts, grouped by the label suicidal and by kind."""
     kinds: dict[str, list[str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)

@@ -87,13 +87,13 @@ class Normaliser:
     """Turns text into normalised words.
 
     Args:
-        spellings: what a single word (apostrophes dropped) is written out to.
+        spellings: the written-out form of each single word (apostrophes dropped).
         masked: words that are recognised despite masking characters, digits and repeated letters.
-        known: every word that the list uses; a stretched word is shortened to one of them where it can be.
+        known: every word that the list uses; a word with repeated letters is shortened to one of these if possible.
     """
 
     def __init__(self, spellings: Mapping[str, str], masked: Collection[str], known: Collection[str]) -> None:
-        """Keep the tables; see the class."""
+        """Store the tables; see the class."""
         self._spellings = spellings
         self._masked = frozenset(masked)
         self._known = frozenset(known) | self._masked
@@ -241,7 +241,7 @@ class Normaliser:
         return [Piece(words, run[0].first, run[-1].last)]
 
     def _segmented(self, letters: str) -> str | None:
-        """The letters as known words, the fewest there are, one of them masked; None where there are none."""
+        """The letters split into the fewest known words, one of them masked; None if there is no such split."""
         best: list[tuple[int, str, bool] | None] = [(0, "", False)]
         for end in range(1, len(letters) + 1):
             options = []
@@ -285,7 +285,7 @@ def _joined_words(run: list[Piece]) -> list[Piece]:
 
 
 def _fold(chunk: str) -> tuple[str, list[int]]:
-    """The chunk in lower case without accents and invisible characters, and where each character comes from."""
+    """The chunk in lower case without accents and invisible characters, and each character's original index."""
     if chunk.isascii():
         return chunk.lower(), list(range(len(chunk)))
     signs: list[str] = []

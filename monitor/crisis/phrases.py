@@ -67,8 +67,8 @@ class Phrase:
 
     Attributes:
         text: the phrase or pattern as written.
-        criterion: the criterion that it speaks for.
-        why: the reason given.
+        criterion: the criterion that the phrase indicates.
+        why: the reason for the entry.
         reading: how the phrase is meant, one of READINGS.
     """
 
@@ -84,9 +84,9 @@ class PhraseList:
 
     Attributes:
         phrases: the entries, in the file's order.
-        index: finds them, by their number.
-        rules: the rules' phrases, by "table.list"; every list is there, perhaps empty.
-        words: the same for lists of single words.
+        index: finds entries in a text and returns their numbers.
+        rules: the rules' phrases, by "table.list"; every list is present, even if it is empty.
+        words: the lists of single words, by "table.list".
         normaliser: turns text into the words that the list is matched on.
         fingerprint: a hash of the file's content.
     """

@@ -1,4 +1,4 @@
-"""The rules that hold a match back. In doubt they raise it, because the channel is a safety net."""
+"""The rules that hold a match back. In doubt a match is raised, because the channel is a safety net."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from monitor.crisis.normalise import Normalised
 from monitor.crisis.phrases import Phrase, PhraseList
 
 SELF = frozenset(("i", "me", "my", "myself", "mine", "meself"))
-CONTEXT = 240  # characters of normalised text that a rule looks at, before and after a match
+CONTEXT = 240  # characters of normalised text that a rule reads before and after a match
 QUOTED = 400  # characters of the original within which quotation marks are paired
 
 NEAR = 15  # words
@@ -25,9 +25,9 @@ class Context(NamedTuple):
     matched: list[str]
     after: list[str]  # words of the sentence after it
     sentence: str  # " word word " with the match
-    window: str  # " word . word ", further to both sides
-    left: list[str]  # the words before the match, of whatever sentence
-    right: list[str]  # and those after it
+    window: str  # " word . word ", the match with more words on both sides
+    left: list[str]  # the words before the match, from any sentence
+    right: list[str]  # the words after the match, from any sentence
 
 
 def judge(

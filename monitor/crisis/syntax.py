@@ -1,11 +1,11 @@
 """Phrases as users write them, compiled to regular expressions whose work per start place is bounded.
 
-A phrase is a row of words. `(a|b c)` stands for one of several, `[a]` or `[a|b]` may be missing, `*` is up to three
-words of the same sentence, `suicid*` is any word that starts so, `{name}` is one of the list's own groups of words. A
-light break (comma, line break) is allowed between any two words, a sentence end is not.
+A phrase is a sequence of words. `(a|b c)` stands for one of several options. `[a]` or `[a|b]` is optional. `*` is up
+to three words of the same sentence, `suicid*` is any word with this beginning, and `{name}` is one of the list's own
+groups of words. A light break (comma, line break) is allowed between any two words, a sentence end is not.
 
-A pattern is a regular expression over normalised words, of a subset that cannot run away: no `*`, `+`, look-around
-or back-reference, repeats as `{0,20}`, and at most MAX_WAYS ways through it.
+A pattern is a regular expression over normalised words, in a subset with bounded time: no `*`, `+`, look-around or
+back-reference, repeats as `{0,20}`, and at most MAX_WAYS paths through the pattern.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Compiled:
 
     Attributes:
         source: a regular expression over normalised words; a match starts with the space before its first word.
-        keys: sets of words: without a word of each of them in the text there is no match. May be empty.
-        literals: the words that it names.
+        keys: sets of words, possibly none; a text can match only if it contains a word of every set.
+        literals: the words that the phrase names.
         starts: words that a match can start with; empty: any.
     """
 
@@ -123,7 +123,7 @@ class _Reader:
         self.literals: set[str] = set()
 
     def sequence(self, end: str) -> _Part:
-        """Parts in a row, up to one of the characters of `end`, which stays unread, or to the phrase's end."""
+        """A sequence of parts, up to a character of `end`, which stays unread, or to the phrase's end."""
         parts = []
         while self.place < len(self.pieces):
             piece = self.pieces[self.place]
