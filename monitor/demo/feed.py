@@ -1,4 +1,4 @@
-"""The demo feed: synthetic texts of invented people with known courses, and the files of that truth.
+"""The demo feed: synthetic texts of invented people with known courses, and the files with these courses.
 
     python -m monitor.demo.feed          rewrites assets/demo_feed.csv.gz and its two truth files
 
@@ -51,7 +51,7 @@ class DemoText:
 
 @dataclass(frozen=True)
 class DemoPeriod:
-    """One low period of a subject. For a subject without one, the whole feed; onset and end are None.
+    """One low period of a subject. A subject without one has a row for the whole feed, without onset and end.
 
     Days count from 0, the feed's first day; both ends belong to the period. `depth` is the largest share, 0 to 1, by
     which the texts move from the subject's usual mix to the low mix. A `declining` subject reaches it gradually from
@@ -72,7 +72,7 @@ class DemoPeriod:
 
 @dataclass(frozen=True)
 class DemoIntent:
-    """The intended emotion of a text, or `neutral`, and how low its writer was that day, from 0 to 1."""
+    """The intended emotion of a text, or `neutral`, and its writer's lowness that day, from 0 to 1."""
 
     doc_id: str
     intent: str
@@ -104,7 +104,7 @@ def generate(seed: int = SEED, *, texts: int = 5000) -> DemoFeed:
 
     Args:
         seed: any integer.
-        texts: approximate number of texts in all.
+        texts: approximate total number of texts.
     """
     rng = Random(f"demo-{seed}")
     courses = _shared_out(rng)
@@ -198,7 +198,7 @@ def _texts_of(
 ) -> Iterable[tuple[DemoText, DemoIntent]]:
     """One subject's texts in order: the subject's usual mix of emotions, changed by daily mood and by the periods.
 
-    Words come from a random stream of their own, so that new phrases change neither dates nor intents.
+    Words come from a separate random stream, so that new phrases change neither dates nor intents.
     """
     person = invent_person(rng, periods[0].cause)
     words = Random(f"words-{rng.random()}")

@@ -60,11 +60,11 @@ class Voice:
     lower: bool
     apostrophes: bool
     joiner: str  # between clauses: ". ", ", " or "... "
-    ending: str  # after the last one
-    short: float  # chance of an abbreviation where there is one
-    emoji: float  # chance of an emoji a text
-    typos: float  # chance a word
-    words: float  # usual length of a text
+    ending: str  # after the last clause
+    short: float  # chance of an abbreviation for a word that has one
+    emoji: float  # chance of an emoji per text
+    typos: float  # chance of a typing error per word
+    words: float  # usual length of a text in words
 
 
 @dataclass
@@ -126,7 +126,7 @@ def _invent_voice(rng: Random) -> Voice:
 class Occasion:
     """Cause and time of a text.
 
-    intent: one of INTENTS. low: how low the writer is, 0 to 1. story: the cause of the current low period, if any.
+    intent: one of INTENTS. low: the writer's lowness, 0 to 1. story: the cause of the current low period, if any.
     weeks: full weeks since its onset. recovering: whether the writer is recovering from it.
     """
 
@@ -205,7 +205,7 @@ def _line(rng: Random, person: Person, pool: tuple[str, str], around: Mapping[st
 
 
 def _options(pool: tuple[str, str], around: Mapping[str, str]) -> list[str]:
-    """Clauses of a pool that can be filled: there is a value for each of their slots."""
+    """Clauses of a pool with a value for each of their slots."""
     section, key = pool
     slots = phrases()["list"].keys() | around.keys()
     return [line for line in phrases()[section].get(key, ()) if set(SLOT.findall(line)) <= slots]
