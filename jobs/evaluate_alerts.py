@@ -22,6 +22,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -60,6 +61,8 @@ from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
 from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
 from monitor.evaluation.replay import Design
+from monitor.intake.documents import find_inputs, read_documents
+from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.output_files import OutputFiles
 from monitor.settings import load_settings
 from monitor.windows import window_queries
@@ -108,7 +111,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
     feed = Feed.of(daily)
     courses = [Course(subject, CALM, None, None) for subject in feed.days]
     if truth is not None:
-        courses = read_truth(truth, feed, cleaned_ids)
+        courses = read_truth(truth, feed, partial(cleaned_ids, rules=recorded_id_rules(con)))
 
     def measured(rules: AlertRules, only: Sequence[str]) -> Json:
         return measure(_opened(find_episodes(con, model_id, LAST_DAY, rules, only)), courses, feed)
@@ -189,11 +192,13 @@ def evaluate(
     """Score the feed unless a database is given, replay it, and write alerts.json and the pictures into `out`.
 
     Raises:
-        ConfigError: one of the files is somebody else's; nothing is scored then.
+        ConfigError: one of the files is somebody else's. DataError: the truth cannot be used. Nothing is scored then.
     """
     files = claim_alerts(out)
     if db is None:
         texts = feed or demo_feed_path()
+        if truth is not None:
+            check_truth(truth, texts)
         db = scored_database(texts, out, "alerts")
         model_id: str = score_files([texts], db, load, rules=rules).model.model_id
         if feed is not None:
@@ -209,6 +214,22 @@ def evaluate(
     names = alert_curves.write_pictures(results, out)
     print_note(f"wrote {', '.join(['alerts.json', *names])} into {out}")
     return results
+
+
+def check_truth(truth: Path, texts: Path) -> None:
+    """Check the courses against the texts before hours of scoring, and before a database keeps the texts.
+
+    Raises:
+        DataError: the texts or the truth cannot be read, or the truth is of other subjects.
+    """
+    days = [
+        chunk.documents.select("subject_id", day=pl.col("posted_at").dt.date())
+        for path in find_inputs([texts])
+        for chunk in read_documents(path, pseudonyms=None)
+    ]
+    if any(frame.height for frame in days):  # otherwise `score_files` says what is wrong with the texts
+        daily = pl.concat(days).group_by("subject_id", "day").agg(n=pl.len())
+        read_truth(truth, Feed.of(daily), cleaned_ids)
 
 
 def print_results(results: Json) -> None:

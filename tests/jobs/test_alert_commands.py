@@ -26,6 +26,7 @@ from monitor.database.connection import Database
 from monitor.demo.feed import FIRST_DAY, DemoIntent, generate
 from monitor.errors import DataError
 from monitor.evaluation.early_detection import Course, Feed, measure
+from monitor.intake.row_rules import IdRules
 from monitor.windows.window_queries import run
 from reports.evaluation.alert_curves import curve_frame, curves
 from reports.style.palette import LIGHT
@@ -262,6 +263,31 @@ def test_a_wrong_call_of_evaluate_alerts_is_one_line(
         main(["evaluate-alerts", *words, "--out", str(tmp_path / "out")])
     assert stop.value.code == USER_ERROR
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ("anna,2\n", "row 2, label: neither 0 nor 1"),
+        ("stranger,1\n", "no subject in it wrote in this feed"),
+    ],
+)
+def test_a_wrong_truth_is_refused_before_texts_are_stored(tmp_path: Path, rows: str, told: str) -> None:
+    feed, truth, out = tmp_path / "feed.csv", tmp_path / "truth.csv", tmp_path / "out"
+    feed.write_text("subject_id,posted_at,text\nanna,2026-01-01,joy\n")
+    truth.write_text(f"subject_id,label\n{rows}")
+    with pytest.raises(DataError, match=told):
+        evaluate(out, None, feed, truth, AlertRules(), KeywordScorer)
+    assert list(out.iterdir()) == []
+
+
+def test_ids_of_a_truth_follow_the_rules_of_the_database(tmp_path: Path) -> None:
+    (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\nAnna,2026-01-01,joy\n")
+    (tmp_path / "truth.csv").write_text("subject_id,label\nANNA,0\n")
+    db = Database(tmp_path / "risk.duckdb")
+    score_files([tmp_path / "feed.csv"], db, KeywordScorer, ids=IdRules(casefold=True))
+    results = evaluate(tmp_path / "out", db, None, tmp_path / "truth.csv", AlertRules(), KeywordScorer)
+    assert results["all"]["n_calm"] == 1
 
 
 def test_the_list_of_alerts_starts_without_torch() -> None:
