@@ -204,6 +204,7 @@ def _write_local(path: Path, write: Callable[[IO[bytes]], object]) -> bool:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}{UNFINISHED}")
     try:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+            os.fchmod(stream.fileno(), 0o600)  # whatever the umask, so that the next command can read it
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())

@@ -125,6 +125,7 @@ def _create(key_file: Path) -> None:
         key_file.parent.mkdir(parents=True, exist_ok=True)
         unfinished.unlink(missing_ok=True)
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            os.fchmod(stream.fileno(), 0o600)  # whatever the umask: under 777 the file would have mode 000
             stream.write(secrets.token_hex(32) + "\n")
             stream.flush()
             os.fsync(stream.fileno())

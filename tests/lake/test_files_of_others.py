@@ -39,6 +39,16 @@ def test_only_half_written_files_of_the_lake_are_removed(tmp_path: Path) -> None
         assert all(path.exists() for path in theirs)
 
 
+def test_files_of_a_lake_have_mode_600_whatever_the_umask(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    before = os.umask(0o777)
+    try:
+        storage.write_once("file", lambda stream: stream.write(b"x"))
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == 0o600
+
+
 def test_cells_that_no_longer_count_are_removed_and_nothing_else(tmp_path: Path) -> None:
     lake = Lake.create(Storage(str(tmp_path)), PLAIN)
     folder = tmp_path / "cells" / "model_id=m" / "month=2026-01"

@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+import os
 import re
 import stat
 from pathlib import Path
@@ -64,6 +65,15 @@ def test_a_key_file_is_created_once_for_its_owner_only(tmp_path: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == [file.name]
     assert first.fingerprint not in file.read_text()
     assert first.of("alice") != open_pseudonyms(tmp_path / "other.key").of("alice")
+
+
+def test_a_key_file_has_mode_600_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o777)
+    try:
+        open_pseudonyms(tmp_path / "risk.key")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "risk.key").stat().st_mode) == 0o600
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o660])

@@ -136,6 +136,7 @@ class RayCrew:
         self._token_folder = tempfile.mkdtemp(prefix="risk-monitor-ray-")  # mode 700
         token = Path(self._token_folder) / "token"
         with os.fdopen(os.open(token, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            os.fchmod(stream.fileno(), 0o600)  # whatever the umask
             stream.write(secrets.token_hex(32))
         os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
 
