@@ -76,7 +76,7 @@ class OutputFiles:
             if foreign or not self._is_inside(self._name(path)):
                 raise ConfigError(
                     f"{path}: risk-monitor did not write this file, and does not replace it; move it away, or name "
-                    "another folder"
+                    "another place"
                 )
 
     def claim(self, *paths: Path) -> None:

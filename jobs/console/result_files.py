@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from jobs.console.infinite_times import Result
 from jobs.console.progress import print_warning, without_control_characters
 from monitor.errors import ConfigError, DataError, cannot_write
+from monitor.output_files import OutputFiles
 
 # The last four are their full-width forms.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -91,12 +92,16 @@ def check_file(file: Path) -> None:
     """Check the name of a result file before the query runs.
 
     Raises:
-        ConfigError: the name's ending is not one of ENDINGS, or the folder is missing.
+        ConfigError: the name's ending is not one of ENDINGS, the folder is missing, or the file is somebody else's.
     """
     if file.suffix.lower() not in ENDINGS:
         raise ConfigError(f"--out {file}: give it a name that ends in {', '.join(ENDINGS)}")
     if not file.parent.is_dir():
         raise ConfigError(f"--out {file}: there is no folder {file.parent}")
+    try:
+        OutputFiles(file.parent, "query").check([file])
+    except OSError as error:
+        raise cannot_write(f"--out {file}", error) from error
 
 
 def write_file(names: list[str], result: Result, file: Path, *, safe_csv: bool = True) -> int:
@@ -106,7 +111,7 @@ def write_file(names: list[str], result: Result, file: Path, *, safe_csv: bool =
 
     Raises:
         DataError: the result does not fit into Excel, or a type has no place in Parquet. ConfigError: the file cannot
-        be written.
+        be written, or is somebody else's.
     """
     # Short, because the file's own name may have the largest allowed length.
     unfinished = file.with_name(f".query-{os.getpid()}.new")
@@ -119,6 +124,7 @@ def write_file(names: list[str], result: Result, file: Path, *, safe_csv: bool =
         else:
             with unfinished.open("w", encoding="utf-8", newline="") as stream:
                 n = write_rows(names, parts, Format.CSV, stream, safe_csv=safe_csv)
+        OutputFiles(file.parent, "query").claim(file)
         unfinished.replace(file)
     except OSError as error:
         raise cannot_write(f"--out {file}", error) from error

@@ -274,6 +274,19 @@ def test_results_go_into_files_as_their_endings_say(db: Path, tmp_path: Path) ->
     }
 
 
+def test_a_result_replaces_only_files_of_query(db: Path, tmp_path: Path) -> None:
+    theirs, link = tmp_path / "theirs.csv", tmp_path / "link.csv"
+    theirs.write_text("a survey")
+    link.symlink_to(theirs)
+    for file in (theirs, link):
+        with pytest.raises(ConfigError, match=f"{file}: risk-monitor did not write this file"):
+            save_rows(Database(db), "SELECT 1", file)
+    assert theirs.read_text() == "a survey"
+    for number in (1, 2):
+        save_rows(Database(db), f"SELECT {number} AS n", tmp_path / "ours.csv")
+    assert (tmp_path / "ours.csv").read_text() == "n\n2\n"
+
+
 def test_a_query_has_limits_of_time_and_memory(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     endless = "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8"
     with pytest.raises(DataError, match=r"more than 0\.2 s"):
