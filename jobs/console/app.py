@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -23,6 +24,14 @@ USER_ERROR = 2
 GATE_FIRED = 3
 INTERRUPTED = 130
 ONLY_WRITING = (ENOSPC, EDQUOT, EFBIG, EROFS)  # errors that only writing can have
+LEAST_NUMBERS = MappingProxyType(  # of Polars from 1; of the Hugging Face hub any whole number
+    {
+        "POLARS_MAX_THREADS": 1,
+        "POLARS_IDEAL_MORSEL_SIZE": 1,
+        "HF_HUB_DOWNLOAD_TIMEOUT": 0,
+        "HF_HUB_ETAG_TIMEOUT": 0,
+    }
+)
 COMMANDS = MappingProxyType(
     {
         "demo": "Score the built-in synthetic feed and write its report.",
@@ -90,6 +99,7 @@ def exit_with_code(call: Callable[[], object]) -> None:
                 "Python runs without docstrings (PYTHONOPTIMIZE=2 or -OO), which libraries need; unset it"
             )
         _require_working_folder()
+        _require_numbers()
         call()
     except Stopped as stop:
         _exit_with_note(
@@ -124,6 +134,26 @@ def _require_working_folder() -> None:
         raise ConfigError(
             f"the working folder: {error.strerror}; change to another one (cd) and run again"
         ) from error
+
+
+def _require_numbers() -> None:
+    """Check the variables of libraries whose wrong values end an import, or every query, with a traceback.
+
+    Raises:
+        ConfigError: a value cannot be used.
+    """
+    for name, least in LEAST_NUMBERS.items():
+        value = os.environ.get(name)
+        if value is None or (not value and least):  # Polars reads an empty value as none
+            continue
+        try:
+            is_wrong = int(value) < least
+        except ValueError:
+            is_wrong = not least  # Polars ignores what is not a number
+        if is_wrong:
+            raise ConfigError(
+                f"variable {name}: {value!r} cannot be used; unset it, or give a whole number from {least or 1}"
+            )
 
 
 def _exit_with_error(message: str) -> NoReturn:

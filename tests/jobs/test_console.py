@@ -56,6 +56,31 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
     assert not loaded & {"torch", "duckdb", "polars", "jobs.score"}
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "is_wrong"),
+    [
+        ("POLARS_MAX_THREADS", "0", True),
+        ("POLARS_MAX_THREADS", "", False),
+        ("POLARS_MAX_THREADS", "2", False),
+        ("POLARS_IDEAL_MORSEL_SIZE", "0", True),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "", True),
+        ("HF_HUB_ETAG_TIMEOUT", "ten", True),
+        ("HF_HUB_ETAG_TIMEOUT", "10", False),
+    ],
+)
+def test_a_variable_that_ends_an_import_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str, value: str, is_wrong: bool
+) -> None:
+    monkeypatch.setenv(name, value)
+    if is_wrong:
+        assert leave(lambda: app.exit_with_code(lambda: None), capsys) == (
+            app.USER_ERROR,
+            f"risk-monitor: variable {name}: {value!r} cannot be used; unset it, or give a whole number from 1\n",
+        )
+    else:
+        app.exit_with_code(lambda: None)
+
+
 @pytest.mark.slow
 def test_every_command_has_help_and_starts_in_both_ways_without_torch() -> None:
     code = (
