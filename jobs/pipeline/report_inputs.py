@@ -90,6 +90,31 @@ def collect_inputs(
     return with_people(con, replace(inputs, names=names or {}))
 
 
+def day_without_texts(
+    con: duckdb.DuckDBPyConnection, as_of: dt.date, model: str | None, inputs: Inputs | Notice, options: Options
+) -> str:
+    """A line if the database has no texts up to a day that the user named, or none near it; otherwise empty.
+
+    Args:
+        con: the database, as `collect_inputs` left it.
+        as_of: the last day of the report.
+        model: as `collect_inputs`.
+        inputs: the result of `collect_inputs`.
+        options: of the report.
+    """
+    if isinstance(inputs, Notice):
+        english = collect_inputs(con, as_of, model, replace(options, lang="en", cohorts=()))
+        return f"{english.text} {english.remedy}" if isinstance(english, Notice) else ""
+    rows = window_queries.run(con, "model_coverage", until=as_of).to_dicts()
+    last = next(row["last_posted"].date() for row in rows if row["model_id"] == inputs.model.model_id)
+    if as_of <= last or (as_of <= utc_now().date() and (as_of - last).days < WINDOWS[-1]):
+        return ""
+    days = (as_of - last).days
+    return (
+        f"the last text was posted on {last}, {days:,} day{'' if days == 1 else 's'} before; --as-of {last} shows it"
+    )
+
+
 def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model, options: Options) -> Inputs:
     weekly = window("weekly_cohort", weeks=math.ceil(options.days / 7) + WINDOWS[-1] // 7)
     frames = [window("rolling_cohort", window_days=length) for length in WINDOWS]

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.console.progress import print_note, print_warning
-from jobs.pipeline.report_inputs import collect_inputs
+from jobs.pipeline.report_inputs import collect_inputs, day_without_texts
 from monitor.database.connection import Database, private_files
 from monitor.errors import cannot_write
 from monitor.output_files import OutputFiles
@@ -50,6 +50,8 @@ def write_report(
     give_missing_codes(db)
     with db.reading() as con:
         inputs = collect_inputs(con, as_of, model, options, names)
+        if as_of is not None and (line := day_without_texts(con, as_of, model, inputs, options)):
+            print_warning(f"--as-of {as_of}: {line}")
     try:
         with private_files() if options.about_persons else nullcontext(), axes.unchecked():
             out.mkdir(parents=True, exist_ok=True)

@@ -183,6 +183,33 @@ def test_a_day_without_texts_is_no_error_and_old_pictures_do_not_stay(
     assert {file.name for file in out.iterdir()} == PAGES
 
 
+@pytest.mark.parametrize(
+    ("as_of", "told"),
+    [
+        (
+            dt.date(1900, 1, 1),
+            "none posted up to 1 Jan 1900. The first was posted on 5 Jan 2026, the last on 6 Jan 2026",
+        ),
+        (
+            dt.date(2999, 1, 1),
+            "--as-of 2999-01-01: the last text was posted on 2026-01-06, 355,376 days before; --as-of",
+        ),
+        (dt.date(2026, 2, 3), "the last text was posted on 2026-01-06, 28 days before"),
+        (dt.date(2026, 1, 9), ""),
+        (dt.date(2026, 1, 5), ""),
+        (None, ""),
+    ],
+)
+@pytest.mark.usefixtures("without_pictures")
+def test_a_day_far_from_all_texts_is_told_in_one_line(
+    make: Callable[[Fill], Path], tmp_path: Path, capfd: pytest.CaptureFixture[str], as_of: dt.date | None, told: str
+) -> None:
+    write_report(Database(make(cohort(12, 2))), tmp_path / "out", as_of, options=Options(lang="zh-TW"))
+    lines = [line for line in capfd.readouterr().err.splitlines() if "posted" in line]
+    assert told in "".join(lines)
+    assert len(lines) == bool(told)
+
+
 def test_files_of_others_in_the_folder_stay(make: Callable[[Fill], Path], tmp_path: Path) -> None:
     db, out = Database(make(cohort(12, 2))), tmp_path / "out"
     (out / "subjects").mkdir(parents=True)
