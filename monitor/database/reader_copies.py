@@ -38,8 +38,9 @@ def refuse_copy(path: Path) -> None:
     """
     if is_snapshot(path):
         raise StoreError(
-            f"{path}: a snapshot, which the next night replaces together with what is written into it; name the "
-            "database itself"
+            f"{path}: a snapshot, which the next night replaces together with what is written into it, also the "
+            "line that each use of `who`, `explain --doc-id` and rosters leaves in the access log; name the database "
+            "itself"
         )
     if is_backup(path):
         raise StoreError(
