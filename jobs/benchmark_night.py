@@ -62,11 +62,11 @@ def benchmark_night(
     n_rows: int = ROWS,
     n_texts: int = TEXTS,
 ) -> dict[str, Any]:
-    """Measure in a temporary folder below `out`, and write `out`/night.json.
+    """Measure reading and a night in a temporary folder below `out`, and write `out`/night.json.
 
     Args:
-        out: folder on a disk with some hundred bytes of space for each row.
-        texts: texts to repeat, each time with a new number after the text, until there are enough.
+        out: folder on a disk with a few hundred bytes of free space per row.
+        texts: texts to repeat until there are enough, each copy with its own number at the end.
         model: model that scores the night.
         device: "auto", "cpu" or "cuda".
         n_rows: number of rows to read without scoring.

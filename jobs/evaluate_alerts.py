@@ -192,7 +192,8 @@ def evaluate(
     """Score the feed unless a database is given, replay it, and write alerts.json and the pictures into `out`.
 
     Raises:
-        ConfigError: one of the files is somebody else's. DataError: the truth cannot be used. Nothing is scored then.
+        ConfigError: one of the files is somebody else's. DataError: the truth cannot be used. Both are checked before
+            anything is scored.
     """
     files = claim_alerts(out)
     if db is None:

@@ -30,12 +30,13 @@ FEWEST_TEXTS = 5_000  # fewer texts are searched sooner than processes start
 class MentionSearch:
     """Finds the crisis wording of texts.
 
-    A core searches about as many texts per second as a GPU scores with TinyLlama, so without other processes a GPU
-    would be idle half of the time.
+    A core searches about as many texts per second as a GPU scores with TinyLlama. One after the other, each would
+    wait half of the time; other processes search while the GPU scores.
 
     Args:
         crisis: the list.
-        n_processes: number of processes that search; 0: this process searches when the result is called.
+        n_processes: number of processes that search. With 0, the function that `start` returns searches in this
+            process.
     """
 
     def __init__(self, crisis: CrisisList, n_processes: int = 0) -> None:

@@ -145,7 +145,10 @@ class AlertRules(BaseModel):
         return self.model_dump() | lists
 
     def limit(self, rule: str) -> float:
-        """The limit of this rule. It is 1 for crisis and measures, because each text or measure has its own limit."""
+        """The value at which this rule raises an alert.
+
+        For crisis and measures it is always 1: each text or measure has a limit of its own, which was applied before.
+        """
         return 1.0 if rule in ("crisis", "measures") else float(getattr(self, LIMITS[rule]))
 
     def with_limit(self, rule: str, limit: float) -> AlertRules:

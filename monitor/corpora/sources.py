@@ -185,8 +185,9 @@ def _cast(
     meanings: dict[str, dict[str, float]],
     calm: set[str],
 ) -> Examples:
-    """Emotion targets are the mean of the labels' meanings, flat without labels. A text with only calm labels shows
-    no criterion.
+    """The texts with the mean of their labels' meanings as emotion target, which is flat if no label has a meaning.
+
+    Texts with calm labels alone also count as examples without a symptom.
     """
     unknown = sorted({name for names in labels for name in names} - set(meanings))
     if unknown:

@@ -338,7 +338,7 @@ class _Words:
         self._stems = tuple(key[:-1] for key in keys if key.endswith("*"))
 
     def of(self, present: frozenset[str]) -> Collection[str]:
-        """The words of `present` that the set contains."""
+        """The words of `present` that are in the set or begin with one of its stems."""
         exact = self._exact & present
         if not self._stems:
             return exact

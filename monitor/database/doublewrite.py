@@ -83,7 +83,7 @@ def save_blocks(file: int, path: Path, con: duckdb.DuckDBPyConnection, saved: by
 
 
 def remove_copy(path: Path) -> None:
-    """Remove the copy of a database that was written to its end."""
+    """Remove the copy of the blocks; call it once the database itself is completely written."""
     copy_path(path).unlink(missing_ok=True)
 
 

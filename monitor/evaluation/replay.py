@@ -204,7 +204,7 @@ def measure(timelines: pl.DataFrame, episodes: pl.DataFrame, pools: Sequence[Poo
 
 
 def _numbered(pool: Pool, in_order: bool) -> pl.DataFrame:
-    """The texts of a pool, with the numbers that sql/replay/timelines.sql uses to draw them."""
+    """The texts of a pool, with the numbers by which sql/replay/timelines.sql samples them."""
     frame = pool.texts.scores.sort("subject_id", "posted_at", "doc_id")
     author = pl.col("subject_id").rank("dense") - 1 if in_order else pl.lit(0)
     return frame.select("doc_id", pool=pl.lit(pool.name), author=author.cast(pl.Int64)).with_columns(

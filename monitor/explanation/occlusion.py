@@ -208,12 +208,12 @@ def _halves(n_words: int) -> npt.NDArray[np.bool_]:
 
 
 def _weights(halves: npt.NDArray[np.bool_], odds: Floats) -> Weights:
-    """The regression for one text.
+    """The weight of each word of one text, by a regression of log-odds on which words were kept.
 
     Args:
-        halves: (PAIRS, words).
-        odds: (2 * PAIRS + words + 1, 2), log-odds with the halves, with the opposite halves, with each word alone,
-            and with no word.
+        halves: (PAIRS, words), the words that are kept.
+        odds: (2 * PAIRS + words + 1, 2), log-odds of high risk and of the criterion, where only these words
+            are kept, where only the others are, where each word is kept alone, and where no word is.
     """
     sides = np.where(halves, 1.0, -1.0)
     gains = odds[:PAIRS] - odds[PAIRS : 2 * PAIRS]

@@ -163,7 +163,7 @@ def _offset(written: str | None) -> dt.timezone:
 def possible_orders(strings: Iterable[str]) -> set[bool]:
     """The values of day_first under which all these dates exist; both values if no date has its year last.
 
-    Values other than dates of numbers with the year last are ignored.
+    Only dates of numbers with the year last (3/4/2026) count; other values are ignored.
     """
     orders = {True, False}
     for string in strings:

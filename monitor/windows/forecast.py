@@ -91,9 +91,10 @@ def _forecast_cohort(cohort: str, rows: pl.DataFrame, as_of: dt.date) -> pl.Data
 
 @dataclass(frozen=True)
 class _State:
-    """The state of knowledge before a day, for each pair of the grid; arrays of shape (pairs,).
+    """The state of knowledge before a day, for each pair (drift, daily) of the grid; arrays of shape (pairs,).
 
-    mean, variance: of the level, in log-odds. drift, daily: variances of the pair. weight: its probability.
+    mean, variance: of the level, in log-odds. drift, daily: the two variances that are the pair. weight: probability
+    of the pair.
     """
 
     mean: Floats

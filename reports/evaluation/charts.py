@@ -242,7 +242,15 @@ def training_frame(curve: Sequence[Mapping[str, float]]) -> pl.DataFrame:
 
 
 def training(frames: Mapping[str, pl.DataFrame], field: str, title: str, palette: Palette, *, width: Width) -> Layers:
-    """One field of TRAINED by optimizer step, one line per model. `frames`: model -> result of `training_frame`."""
+    """A chart of `field` (a key of TRAINED) over the optimizer steps, with one line per model.
+
+    Args:
+        frames: model -> result of `training_frame`.
+        field: column of the frames.
+        title: of the y axis.
+        palette: colours.
+        width: of the chart.
+    """
     all_frames = pl.concat([frame.with_columns(model=pl.lit(name)) for name, frame in frames.items()])
     shades = [palette.accent, palette.low[0], palette.mid[0], palette.muted]
     colours = alt.Scale(domain=list(frames), range=[shades[at % len(shades)] for at in range(len(frames))])

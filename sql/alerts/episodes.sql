@@ -59,7 +59,7 @@ episodes AS (
         round(arg_min(value, day), 9) AS value,  -- sums differ in their last bits with the order of their terms
         max(day) AS last_day,
         last_day + CAST($cooldown_days AS INTEGER) + 1 AS ends_on,
-        coalesce(arg_max_null(next_day, day) < ends_on, false) AS calmed  -- the day after a last day is calm, or after ends_on
+        coalesce(arg_max_null(next_day, day) < ends_on, false) AS calmed  -- the next day with texts, if it comes before ends_on, is calm
     FROM numbered
     GROUP BY subject_id, number
 )
