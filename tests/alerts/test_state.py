@@ -142,6 +142,25 @@ def test_open_alerts_view_shows_the_latest_model_only(con: duckdb.DuckDBPyConnec
     assert con.execute("FROM open_alerts").fetchall() == []
 
 
+@pytest.mark.parametrize("status", ["running", "stopped", "failed"])
+def test_a_run_that_ended_before_the_alerts_changes_no_view(con: duckdb.DuckDBPyConnection, status: str) -> None:
+    write(con, "a", [(day, 0.9) for day in range(10)])
+    con.execute("UPDATE scores SET run_id = 'run-2'")
+    fake_feed.add(con, [("a", "2026-01-05 08:00", 0.0)], model="model-b")
+    con.execute("UPDATE scores SET run_id = 'run-1' WHERE model_id = 'model-b'")
+    con.execute(
+        "INSERT INTO runs (run_id, job, started_at, status, model_id) VALUES"
+        " ('run-3', 'nightly', TIMESTAMP '2026-06-02', ?, 'model-b')",
+        [status],
+    )
+    assert con.execute("FROM latest_model").fetchall() == [(fake_feed.MODEL,)]
+    fake_feed.update_alerts(con, on(9), USUAL, "run-3", model="model-b")
+    assert con.execute("FROM latest_model").fetchall() == [("model-b",)], "its report and snapshot show its model"
+    con.execute("DELETE FROM alert_updates")
+    con.execute("UPDATE runs SET status = 'done'")
+    assert con.execute("FROM latest_model").fetchall() == [("model-b",)]
+
+
 @pytest.mark.slow
 def test_views_agree_with_the_window_queries(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add_courses(con, subjects=4, days=40)
