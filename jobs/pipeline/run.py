@@ -98,7 +98,7 @@ def scoring_run(
             with db.writing() as con:  # brings the schema up to date
                 refuse_lake(con, db.path, "ingest INPUT")
                 check_id_rules(con, rules, db)
-                recorded = agreement.read_fingerprint(con)
+                recorded = agreement.recorded_key(con)
                 has_texts = bool(con.execute("SELECT 1 FROM documents LIMIT 1").fetchall())
         pseudonyms = agreement.pseudonyms_for_run(recorded, key_file, has_texts=has_texts)
         try:

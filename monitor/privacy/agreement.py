@@ -11,6 +11,8 @@ from monitor.database.statements import execute, utc_now
 from monitor.errors import StoreError
 from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, open_pseudonyms
 
+NOT_COPIED = "not copied"  # stands for the fingerprint that a snapshot, and each copy of it, lacks
+
 
 def require_same_key(con: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
     """Require the key of the database's first run; another key would split each person's history in two.
@@ -18,7 +20,8 @@ def require_same_key(con: duckdb.DuckDBPyConnection, fingerprint: str) -> None:
     The first run records its key's fingerprint, or PLAIN if ids stay as they are.
 
     Raises:
-        StoreError: the first run used another key, or only one of the two runs uses pseudonyms.
+        StoreError: the first run used another key, or only one of the two runs uses pseudonyms, or the key is
+        unknown.
     """
     execute(con, "queries/agree_on_pseudonyms", fingerprint=fingerprint, now=utc_now())
     check_fingerprint(read_fingerprint(con), fingerprint)
@@ -30,12 +33,26 @@ def read_fingerprint(con: duckdb.DuckDBPyConnection) -> str | None:
     return rows[0][0] if rows else None
 
 
+def recorded_key(con: duckdb.DuckDBPyConnection) -> str | None:
+    """As `read_fingerprint`, but NOT_COPIED for a snapshot or a copy of it, whose key is unknown."""
+    recorded = read_fingerprint(con)
+    if recorded is not None:
+        return recorded
+    rows = execute(con, "queries/lacks_fingerprint").fetchall()  # read to the end, see fetch_number
+    return NOT_COPIED if rows and rows[0][0] else None
+
+
 def check_fingerprint(recorded: str | None, fingerprint: str | None) -> None:
     """Compare a run's fingerprint (None: its key is not read yet) with the one the database recorded.
 
     Raises:
         StoreError: as `require_same_key`.
     """
+    if recorded == NOT_COPIED:
+        raise StoreError(
+            "this database is a copy of a snapshot, which does not record the key of its ids and takes no texts; "
+            "name the database itself, or bring it back from a backup with `risk-monitor restore`"
+        )
     if recorded is None or recorded == fingerprint:
         return
     if recorded == PLAIN:
@@ -58,10 +75,10 @@ def pseudonyms_for_run(recorded: str | None, key_file: Path | None, *, has_texts
     """The pseudonyms of a run on a database or a lake; None without a key file.
 
     Args:
-        recorded: the fingerprint that the first run recorded; None: this is the first run, and a missing key is made.
+        recorded: of `recorded_key`; None: this is the first run, and a missing key is made.
         key_file: the key; None: ids stay as they are.
-        has_texts: texts are stored already. Then no key is made, also where none is recorded, as in a copy of a
-            snapshot: under a new key everyone in it would come a second time.
+        has_texts: texts are stored already. Then no key is made, also where none is recorded, as in a database of
+            before this record: under a new key everyone in it would come a second time.
 
     Raises:
         StoreError: as `require_same_key`. ConfigError: the key cannot be read.
@@ -75,17 +92,17 @@ def pseudonyms_for_run(recorded: str | None, key_file: Path | None, *, has_texts
 
 
 def open_key(recorded: str | None, key_file: Path | None) -> Pseudonyms | None:
-    """The pseudonyms of a database or a lake; None if its ids are plain, or if the key is not here.
+    """The pseudonyms of a database or a lake; None if its ids are plain, or if the key is unknown or not here.
 
     Args:
-        recorded: the fingerprint that the first run recorded; None before any run.
+        recorded: of `recorded_key`; None before any run.
         key_file: where the key may be; None: only the variable RISK_MONITOR_KEY may hold it.
 
     Raises:
         StoreError: the key belongs to another database. ConfigError: the key cannot be read.
     """
     is_here = KEY_VARIABLE in os.environ or (key_file is not None and key_file.exists())
-    if recorded in (None, PLAIN) or not is_here:
+    if recorded in (None, PLAIN, NOT_COPIED) or not is_here:
         return None
     pseudonyms = open_pseudonyms(key_file or Path(), create=False)
     check_fingerprint(recorded, pseudonyms.fingerprint)

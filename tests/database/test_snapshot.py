@@ -20,6 +20,7 @@ from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
 from monitor.database.snapshot import NAME, publish, snapshot_files
 from monitor.errors import ConfigError, StoreError
+from monitor.privacy.pseudonyms import open_pseudonyms
 from monitor.privacy.retention import rewrite
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
@@ -74,15 +75,11 @@ def test_attached_snapshot_answers_views_with_their_macros(db: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_copy_of_a_snapshot_without_indexes_still_appends_no_row_twice(db: Path, tmp_path: Path) -> None:
+def test_a_rewritten_copy_of_a_snapshot_has_its_indexes_again(db: Path, tmp_path: Path) -> None:
     out = Path(shutil.copy(publish(Database(db), tmp_path / "out", texts=True), tmp_path / "copy.duckdb"))
     with duckdb.connect(out, read_only=True) as con:
         keyed = con.execute("SELECT DISTINCT table_name FROM duckdb_constraints()").fetchall()
     assert not {("documents",), ("scores",)} & set(keyed)
-    more = write(tmp_path / "more.csv", FEED + "d10,s1,2026-04-01,one line more,diary\n")
-    score_files([more], Database(out), KeywordScorer)
-    sql = "SELECT count(*), count(DISTINCT doc_id) FROM scores"
-    assert run_query(Database(out), sql).rows == [(10, 10)]
     rewrite(Database(out))
     with pytest.raises(duckdb.ConstraintException), Database(out).writing() as con:
         con.execute("INSERT INTO documents FROM documents")
@@ -205,15 +202,33 @@ def test_an_older_snapshot_waits_for_the_next_night(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_copy_of_a_snapshot_takes_texts_only_with_the_key_of_its_database(db: Path, tmp_path: Path) -> None:
+def test_a_copy_of_a_snapshot_takes_no_texts_with_any_key(db: Path, tmp_path: Path) -> None:
     key = tmp_path / "keyed.duckdb.key"
     feed = write(tmp_path / "again.csv", FEED)
-    score_files([feed], Database(tmp_path / "keyed.duckdb"), KeywordScorer, key_file=key)
-    copy = shutil.copy(publish(Database(tmp_path / "keyed.duckdb"), tmp_path / "out"), tmp_path / "copy.duckdb")
-    other = tmp_path / "copy.duckdb.key"
-    with pytest.raises(ConfigError, match="is not here"):
-        score_files([feed], Database(copy), KeywordScorer, key_file=other)
-    assert not other.exists()
-    shutil.copy(key, other)
-    score_files([feed], Database(copy), KeywordScorer, key_file=other)
-    assert run_query(Database(copy), "SELECT count(DISTINCT subject_id) FROM documents").rows == [(9,)]
+    keyed = Database(tmp_path / "keyed.duckdb")
+    score_files([feed], keyed, KeywordScorer, key_file=key)
+    other = tmp_path / "other.key"
+    open_pseudonyms(other, create=True)
+    copy = Database(Path(shutil.copy(publish(keyed, tmp_path / "out"), tmp_path / "copy.duckdb")))
+    plain = Database(Path(shutil.copy(publish(Database(db), tmp_path / "out"), tmp_path / "plain.duckdb")))
+    for database in (copy, plain):
+        for given in (key, other, tmp_path / "copy.duckdb.key", None):
+            with pytest.raises(StoreError, match=r"a copy of a snapshot.* takes no texts; name the database itself"):
+                score_files([feed], database, KeywordScorer, key_file=given)
+        assert run_query(database, "SELECT count(DISTINCT subject_id) FROM documents").rows == [(9,)]
+        assert run_query(database, "SELECT count(*) FROM pseudonyms").rows == [(0,)]
+    assert not (tmp_path / "copy.duckdb.key").exists()
+    rewrite(copy)
+    with pytest.raises(StoreError, match="takes no texts"):
+        score_files([feed], copy, KeywordScorer)
+
+
+@pytest.mark.slow
+def test_texts_of_before_the_record_of_keys_still_take_texts(db: Path, tmp_path: Path) -> None:
+    old = Database(db)
+    with old.writing() as con:
+        con.execute("DELETE FROM pseudonyms")
+        con.execute("UPDATE schema_version SET applied_at = TIMESTAMP '2100-01-01' WHERE version >= 13")
+    more = write(tmp_path / "more.csv", FEED + "d10,s1,2026-04-01,one line more,diary\n")
+    score_files([more], old, KeywordScorer)
+    assert run_query(old, "SELECT count(*), count(DISTINCT subject_id) FROM documents").rows == [(10, 9)]
