@@ -29,8 +29,8 @@ from jobs.pipeline.write_report import report_files
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.database.lake_views import refuse_lake
-from monitor.database.snapshot import publish, snapshot_files
-from monitor.database.spills import spills_of_others
+from monitor.database.snapshot import NAME, publish, snapshot_files
+from monitor.database.spills import spill_folder, spills_of_others
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake import documents
 from monitor.intake.archives import left_unpacked
@@ -132,7 +132,12 @@ def _unsearched(db: Database, settings: Settings | None, unread: Sequence[Path])
         f"{path}: was left by a run that was killed, and may hold texts of this subject; remove it"
         for path in left_unpacked()
     ]
-    return faults + spills_of_others(db.file)
+    return faults + [line for file in _queried_files(db, settings) for line in spills_of_others(file)]
+
+
+def _queried_files(db: Database, settings: Settings | None) -> list[Path]:
+    """The database and its snapshot, beside which queries spill rows."""
+    return [db.file] if settings is None else [db.file, settings.snapshot / NAME]
 
 
 def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | None, bool]:
@@ -163,7 +168,8 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
 def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path], list[Path]]:
     """Publish the snapshot and write the reports again, if they exist.
 
-    Returns the files in the folders of the outputs, and the folders that cannot be read.
+    Returns the files in the folders of the outputs, and the folders that cannot be read, without what queries have
+    spilled there (`spills_of_others`).
     """
     if settings is None:
         return [], []
@@ -176,7 +182,12 @@ def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path
         if page.exists() and page in report_files(planned.folder).paths:
             write_planned(db, settings, planned)
     contents = [files_below(folder) for folder in (settings.snapshot, *(planned.folder for planned in reports))]
-    return [path for files, _ in contents for path in files], [path for _, unread in contents for path in unread]
+    spills = {spill_folder(file) for file in _queried_files(db, settings)}
+    files, unread = (
+        [path for paths in column for path in paths if spills.isdisjoint((path.absolute(), *path.absolute().parents))]
+        for column in zip(*contents, strict=True)
+    )
+    return files, unread
 
 
 def _stored(db: Database, settings: Settings | None) -> list[Path]:

@@ -21,6 +21,7 @@ from monitor.database.connection import Database, private_files
 from monitor.database.copy import database_copy
 from monitor.database.ctrl_c import connected
 from monitor.database.remedies import explained
+from monitor.database.spills import remove_left_spills
 from monitor.database.statements import execute, statement
 from monitor.errors import ConfigError, cannot_write
 from monitor.output_files import OutputFiles
@@ -35,6 +36,8 @@ def publish(
     db: Database, folder: Path, *, texts: bool = False, parquet: bool = False, group: str | None = None
 ) -> Path:
     """Copy the database to FOLDER/risk-snapshot.duckdb. The caller holds `database.only_writer`.
+
+    What killed queries have spilled beside the last copy is removed.
 
     Args:
         db: the database.
@@ -53,6 +56,7 @@ def publish(
     if out.resolve() == db.file.resolve():
         raise ConfigError(f"{folder}: the snapshot would replace the database; name another folder")
     with _writing_to(folder):
+        remove_left_spills(out)
         files = snapshot_files(folder)
         new = _claim(files, out)
         with database_copy(db, new, before=None if texts else EVERY_TEXT, keys=False):

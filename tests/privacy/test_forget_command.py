@@ -15,6 +15,7 @@ import pytest
 from jobs.forget import command, forget_subject
 from jobs.nightly import run_nightly
 from monitor.database.connection import Database
+from monitor.database.snapshot import publish
 from monitor.database.spills import spill_folder
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake.archives import UNPACKED
@@ -353,9 +354,12 @@ def ended() -> int:
     return child.pid
 
 
-def test_what_a_killed_query_spilled_is_removed_and_what_others_keep_is_named(after_a_night: Settings) -> None:
+@pytest.mark.parametrize("queried", ["database", "snapshot"])
+def test_spills_of_killed_queries_are_removed_and_of_running_ones_named(
+    after_a_night: Settings, capfd: pytest.CaptureFixture[str], queried: str
+) -> None:
     settings = after_a_night
-    folder = spill_folder(settings.db)
+    folder = spill_folder(settings.db if queried == "database" else settings.snapshot / "risk-snapshot.duckdb")
     folder.mkdir()
     for pid in (ended(), os.getpid()):
         write(folder / f"duckdb_temp_{pid}_0_storage_DEFAULT-0.tmp", SUBJECT)
@@ -363,6 +367,16 @@ def test_what_a_killed_query_spilled_is_removed_and_what_others_keep_is_named(af
     with pytest.raises(StoreError, match=f"{running}: a running query, or a program that is not ours"):
         forget_subject(Database(settings.db), SUBJECT, settings)
     assert list(folder.iterdir()) == [running]
+    assert "was not written by risk-monitor" not in " ".join("".join(capfd.readouterr()).split())
+
+
+def test_a_night_removes_what_killed_queries_spilled_beside_the_snapshot(after_a_night: Settings) -> None:
+    folder = spill_folder(after_a_night.snapshot / "risk-snapshot.duckdb")
+    folder.mkdir()
+    write(folder / f"duckdb_temp_{ended()}_0_storage_DEFAULT-0.tmp", SUBJECT)
+    with Database(after_a_night.db).only_writer():
+        publish(Database(after_a_night.db), after_a_night.snapshot)
+    assert not folder.exists()
 
 
 def test_the_snapshot_has_no_fingerprint_of_the_key(after_a_night: Settings) -> None:
