@@ -22,7 +22,7 @@ from rich.console import Console
 from jobs.console.app import run
 from jobs.console.progress import print_warning
 from jobs.console.shared_options import DatabaseOption
-from jobs.pipeline.people import cleaned_ids, named_database, settings_for
+from jobs.pipeline.people import cleaned_ids, lacking_key, named_database, settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from monitor import NOT_A_DIAGNOSIS
@@ -31,7 +31,7 @@ from monitor.database.connection import Database
 from monitor.database.statements import execute, query, utc_now
 from monitor.errors import DataError
 from monitor.evaluation.platt import Recalibrated, recalibrate
-from monitor.privacy.agreement import open_key, read_fingerprint
+from monitor.privacy.agreement import open_key, recorded_key
 from monitor.small_tables import ROW, read_small_table
 
 WHAT = "a CSV with doc_id (or text) and label"
@@ -72,6 +72,7 @@ def calibrate(
         DataError: the labels cannot be used. StoreError: the database cannot be read or written.
     """
     labels, column = read_labels(path)
+    no_key = ""
     model = latest_model(db)
     if model is None:
         raise DataError(f"{db}: nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
@@ -80,16 +81,17 @@ def calibrate(
             signal=pl.Series(_score(labels["key"].to_list(), model["model_id"], signal, load))
         )
     else:
-        values = labels.join(_look_up(db, labels, key_file, model["model_id"], signal), on="number")
+        signals, no_key = _look_up(db, labels, key_file, model["model_id"], signal)
+        values = labels.join(signals, on="number")
     try:
         fitted = recalibrate(values["signal"].to_numpy(), values["yes"].to_numpy())
     except DataError as error:
         lost = labels.height - values.height
         raise DataError(
             f"{path}: {error}"
-            + (f"; {lost} of the ids have no score in {db}, or several subjects have them" if lost else "")
+            + (f"; {lost} of the ids have no score in {db}, or several subjects have them{no_key}" if lost else "")
         ) from error
-    _warn_of_lost(path, db, labels.height, values.height)
+    _warn_of_lost(path, db, labels.height, values.height, no_key)
     content = [model["model_id"], signal, *values.sort("key").select(pl.format("{}={}", "key", "yes")).to_series()]
     calibration_id = hashlib.sha256("\0".join(content).encode()).hexdigest()[:16]
     n, n_yes = values.height, int(values["yes"].sum())
@@ -110,10 +112,15 @@ def calibrate(
     return calibration_id, fitted, n, n_yes
 
 
-def _look_up(db: Database, labels: pl.DataFrame, key_file: Path, model_id: str, signal: str) -> pl.DataFrame:
-    """Number and signal of the documents with these ids, or with the pseudonyms of these ids."""
+def _look_up(
+    db: Database, labels: pl.DataFrame, key_file: Path, model_id: str, signal: str
+) -> tuple[pl.DataFrame, str]:
+    """Number and signal of the documents with these ids, or with the pseudonyms of these ids; and the end of a
+    message if the key is missing.
+    """
     with db.reading() as con:
-        pseudonyms = open_key(read_fingerprint(con), key_file)
+        recorded = recorded_key(con)
+        pseudonyms = open_key(recorded, key_file)
         given = labels.select("number", doc_id="key")
         cleaned = cleaned_ids(labels["key"].to_list())
         ids = pl.concat([given, given.with_columns(pl.col("doc_id").replace(cleaned))]).unique(maintain_order=True)
@@ -121,15 +128,16 @@ def _look_up(db: Database, labels: pl.DataFrame, key_file: Path, model_id: str, 
             hashed = pseudonyms.of_documents(ids["doc_id"].to_list())
             ids = pl.concat([ids, ids.with_columns(doc_id=pl.Series(hashed, dtype=pl.String))])
         con.register("labels", ids)
-        return query(con, "queries/labelled_signals", model_id=model_id, signal=signal)
+        signals = query(con, "queries/labelled_signals", model_id=model_id, signal=signal)
+    return signals, lacking_key(recorded, pseudonyms, key_file)
 
 
-def _warn_of_lost(path: Path, db: Database, n_given: int, n_used: int) -> None:
+def _warn_of_lost(path: Path, db: Database, n_given: int, n_used: int, no_key: str) -> None:
     """Say how many labels the calibration does not rest on."""
     if n_used < n_given:
         print_warning(
             f"{path}: {n_given - n_used:,} of {n_given:,} labels are not used: their ids have no score in {db}, or "
-            "several subjects have them"
+            f"several subjects have them{no_key}"
         )
 
 

@@ -20,7 +20,7 @@ from rich.text import Text
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, without_control_characters
 from jobs.console.shared_options import DatabaseSettingsOption, DeviceOption, ModelOption
-from jobs.pipeline.people import cleaned_ids, named_database, settings_for
+from jobs.pipeline.people import cleaned_ids, lacking_key, named_database, settings_for
 from jobs.pipeline.run import open_scorer
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.update import latest_model
@@ -30,7 +30,7 @@ from monitor.errors import ConfigError, DataError
 from monitor.explanation.occlusion import Answerer, Explanation, explain
 from monitor.explanation.words import strongest
 from monitor.privacy.access_log import log_access
-from monitor.privacy.agreement import open_key, read_fingerprint
+from monitor.privacy.agreement import open_key, recorded_key
 
 MOST_NAMED = 3
 SHADES = ((0.5, "bold white on red"), (0.2, "on dark_red"))  # least share of the strongest weight, and its style
@@ -56,7 +56,8 @@ def stored_text(db: Database, doc_id: str, key_file: Path) -> StoredText:
         read, or cannot be written, so that the use could not be logged.
     """
     with db.reading() as con:
-        pseudonyms = open_key(read_fingerprint(con), key_file)
+        recorded = recorded_key(con)
+        pseudonyms = open_key(recorded, key_file)
         start = doc_id.strip()
         ids = [start, *cleaned_ids([start]).values()]
         ids += pseudonyms.of_documents(ids) if pseudonyms else []
@@ -64,7 +65,8 @@ def stored_text(db: Database, doc_id: str, key_file: Path) -> StoredText:
     with db.writing() as con:
         log_access(con, "explain", rows[0]["code"] if len(rows) == 1 else None, int(len(rows) == 1))
     if len(rows) != 1:
-        what = "several documents match; give more of the id" if rows else "there is no such document"
+        no_key = lacking_key(recorded, pseudonyms, key_file)
+        what = "several documents match; give more of the id" if rows else f"there is no such document{no_key}"
         raise DataError(f"--doc-id {doc_id!r}: {what}")
     if rows[0]["text"] is None:
         raise DataError(f"--doc-id {doc_id!r}: its text was removed (setting text_days); only its scores are kept")

@@ -35,7 +35,7 @@ from monitor.evaluation.outcome_measures import measure_outcomes
 from monitor.evaluation.outcomes import Criterion, Outcomes, read_outcomes
 from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.intake.row_rules import IdRules
-from monitor.privacy.agreement import open_key, read_fingerprint
+from monitor.privacy.agreement import open_key, recorded_key
 from reports.evaluation import outcomes as outcomes_page
 from reports.style.rendering import put
 
@@ -100,7 +100,7 @@ def _with_scores(
 ) -> tuple[pl.DataFrame, str]:
     """The outcomes with the mean signal before them, and the end of a message if the key is missing."""
     with db.reading() as con:
-        recorded = read_fingerprint(con)
+        recorded = recorded_key(con)
         pseudonyms = open_key(recorded, key_file)
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
         stored = known_ids(outcomes["subject_id"].to_list(), known, pseudonyms, recorded_id_rules(con) or ids)

@@ -23,7 +23,7 @@ from monitor.errors import DataError
 from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.intake.row_rules import IdRules
 from monitor.privacy.access_log import log_access
-from monitor.privacy.agreement import open_key, read_fingerprint
+from monitor.privacy.agreement import NOT_COPIED, open_key, recorded_key
 from monitor.privacy.codes import Named, find_person, give_missing_codes
 
 
@@ -38,7 +38,7 @@ def who(
     """
     give_missing_codes(db)
     with db.reading() as con:
-        recorded, rules = read_fingerprint(con), recorded_id_rules(con) or rules
+        recorded, rules = recorded_key(con), recorded_id_rules(con) or rules
         pseudonyms = open_key(recorded, key_file)
         person = find_person(con, word, names_in_database(word, pseudonyms, rules))
     roster = open_roster(db, roster_file, key_file, rules) if roster_file else None
@@ -46,8 +46,9 @@ def who(
         log_access(con, "who", person.code if person else None, int(person is not None))
     if person is None:
         no_key = lacking_key(recorded, pseudonyms, key_file)
-        remedy = f"{no_key}, and an id of the feed needs the key of this database" if no_key else ""
-        raise DataError(f"{word!r}: nobody in {db} has this code or id{remedy or '; check how it is written'}")
+        if no_key and recorded != NOT_COPIED:
+            no_key += ", and an id of the feed needs the key of this database"
+        raise DataError(f"{word!r}: nobody in {db} has this code or id{no_key or '; check how it is written'}")
     return person, roster.names.get(person.subject_id) if roster else None
 
 

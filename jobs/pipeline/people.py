@@ -15,7 +15,7 @@ from monitor.errors import ConfigError, StoreError
 from monitor.intake.identity import clean_ids
 from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.intake.row_rules import IdRules
-from monitor.privacy.agreement import open_key, read_fingerprint
+from monitor.privacy.agreement import NOT_COPIED, open_key, recorded_key
 from monitor.privacy.forgetting import possible_ids
 from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file
 from monitor.privacy.roster import Roster, read_roster
@@ -122,10 +122,12 @@ def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: P
     """The end of a message about ids that were not found, if a missing key may be the reason; otherwise empty.
 
     Args:
-        recorded: the fingerprint that the database recorded.
-        pseudonyms: of the database; None if it holds plain ids, or if the key is not here.
+        recorded: of `recorded_key`.
+        pseudonyms: of the database; None if it holds plain ids, or if the key is unknown or not here.
         key_file: where the key should be.
     """
+    if recorded == NOT_COPIED:
+        return "; a snapshot, or a copy of it, does not record the key of its ids: name the database itself"
     if pseudonyms is not None or recorded in (None, PLAIN):
         return ""
     return f"; the key is not here (no {key_file}, no {KEY_VARIABLE})"
@@ -144,7 +146,7 @@ def open_roster(db: Database, path: Path, key_file: Path, rules: IdRules | None 
         DataError: the roster cannot be used. StoreError, ConfigError: as `open_key`.
     """
     with db.reading() as con:
-        recorded, rules = read_fingerprint(con), recorded_id_rules(con) or rules
+        recorded, rules = recorded_key(con), recorded_id_rules(con) or rules
         known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM documents").fetchall()}
     pseudonyms = open_key(recorded, key_file)
     key = lacking_key(recorded, pseudonyms, key_file)

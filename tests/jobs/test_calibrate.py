@@ -8,6 +8,7 @@ import pytest
 from jobs.calibrate import calibrate
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
+from monitor.database.snapshot import publish
 from monitor.errors import DataError
 from monitor.evaluation.platt import Platt, calibration_error, recalibrate
 from tests.support.keyword_scorer import KeywordScorer
@@ -86,6 +87,17 @@ def test_labels_without_a_score_are_counted_aloud(
     *_, n, _ = calibrate(labels, Database(db), db.with_name("key"), "p_high", KeywordScorer)
     assert n == 50
     assert "10 of 60 labels are not used: their ids have no score" in " ".join(capsys.readouterr().err.split())
+
+
+def test_labels_of_a_snapshot_are_lost_because_of_its_key(tmp_path: Path) -> None:
+    feed, key = tmp_path / "feed.csv", tmp_path / "key"
+    feed.write_text("doc_id,subject_id,posted_at,text\nd1,s,2026-01-01,a line of joy\n")
+    score_files([feed], Database(tmp_path / "risk.duckdb"), KeywordScorer, key_file=key)
+    snapshot = Database(publish(Database(tmp_path / "risk.duckdb"), tmp_path / "snapshot"))
+    labels = tmp_path / "labels.csv"
+    labels.write_text("doc_id,label\nd1,yes\n")
+    with pytest.raises(DataError, match=r"1 of the ids have no score .* does not record the key of its ids"):
+        calibrate(labels, snapshot, key, "p_high", KeywordScorer)
 
 
 def test_an_id_of_a_document_may_be_written_as_excel_writes_it(tmp_path: Path) -> None:

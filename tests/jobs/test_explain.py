@@ -9,6 +9,7 @@ import pytest
 from jobs.explain import command, stored_text
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
+from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError
 from tests.explanation.test_occlusion import TEXT, WordScorer
 from tests.support.keyword_scorer import KeywordScorer
@@ -96,6 +97,17 @@ def test_the_id_of_the_file_names_no_other_document_by_the_start_of_a_pseudonym(
 def test_an_unknown_document_is_said_so(db: Database, doc_id: str, fault: str) -> None:
     with pytest.raises(DataError, match=fault):
         stored_text(db, doc_id, NO_KEY)
+
+
+def test_unknown_document_is_explained_by_a_missing_key(scored: Path, tmp_path: Path) -> None:
+    db, key = Database(tmp_path / "risk.duckdb"), tmp_path / "risk.duckdb.key"
+    score_files([scored / "feed.csv"], db, KeywordScorer, key_file=key)
+    assert stored_text(db, "ab2", key).text == "b"
+    copy = shutil.copy(publish(db, tmp_path / "snapshot", texts=True), tmp_path / "copy.duckdb")
+    with pytest.raises(DataError, match="no such document; a snapshot, or a copy of it, does not record the key"):
+        stored_text(Database(copy), "ab2", key)
+    with pytest.raises(DataError, match="no such document; the key is not here"):
+        stored_text(db, "ab2", NO_KEY)
 
 
 def test_a_removed_text_is_said_so(db: Database) -> None:

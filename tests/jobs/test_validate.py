@@ -11,6 +11,7 @@ import pytest
 from jobs.pipeline.score_files import score_files
 from jobs.validate import command
 from monitor.database.connection import Database
+from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -75,6 +76,15 @@ def test_outcomes_that_need_a_missing_key_say_so(db: Path, tmp_path: Path) -> No
     shutil.copy(db, tmp_path / "risk.duckdb")
     with pytest.raises(DataError, match=r"40 outcomes of subjects without a score.*; the key is not here"):
         command(outcomes(tmp_path / "o.csv"), db=tmp_path / "risk.duckdb", out=tmp_path / "out")
+
+
+def test_snapshot_says_that_it_does_not_record_its_key(db: Path, tmp_path: Path) -> None:
+    snapshot = publish(Database(db), tmp_path / "snapshot")
+    copy = Path(shutil.copy(snapshot, tmp_path / "copy.duckdb"))
+    for path in (snapshot, copy):
+        shutil.copy(db.with_name("risk.duckdb.key"), path.with_name(f"{path.name}.key"))
+        with pytest.raises(DataError, match=r"40 outcomes of subjects without a score.*: name the database itself"):
+            command(outcomes(tmp_path / "o.csv"), db=path, out=tmp_path / "out")
 
 
 def test_outcomes_without_texts_before_them_are_refused_with_counts(db: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """`risk-monitor who`: from a code to a person and back, and a line in the access log for each use."""
 
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,8 +11,10 @@ from jobs import report
 from jobs.cli import main
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
+from monitor.database.snapshot import publish
 from monitor.intake.row_rules import IdRules
 from monitor.privacy.pseudonyms import open_pseudonyms
+from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
 PEOPLE = ("s1234", "s5678", "s9999")
@@ -85,6 +88,24 @@ def test_without_the_key_a_plain_id_leads_nowhere(
     assert exit_code == 0
     assert "the key is not here" in told
     assert "not in the roster" in told
+
+
+def test_copy_of_a_snapshot_names_its_unknown_key_as_the_reason(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    snapshot = publish(Database(folder / "risk.duckdb"), tmp_path / "snapshot")
+    db, reason = tmp_path / "copy.duckdb", "does not record the key of its ids: name the database itself"
+    db.write_bytes(snapshot.read_bytes())
+    shutil.copy(folder / "risk.duckdb.key", tmp_path / "copy.duckdb.key")
+    roster = write(tmp_path / "roster.csv", "subject_id,name\ns1234,Ana Novak\n")
+    exit_code, printed = call(capsys, "s1234", "--db", str(db))
+    assert exit_code == 2
+    assert reason in " ".join(printed.split())
+    assert "check how it is written" not in printed
+    code = next(iter(codes(db).values()))
+    exit_code, printed = call(capsys, code, "--db", str(db), "--roster", str(roster))
+    assert exit_code == 0
+    assert reason in " ".join(printed.split())
 
 
 @pytest.mark.slow
