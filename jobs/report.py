@@ -79,15 +79,12 @@ def command(
     ] = None,
 ) -> None:
     """Write the offline risk report of a database: HTML pages, PNG and SVG."""
+    check_options(context)
     if config is not None:
-        if ignored := options_beside_config(context):
-            raise ConfigError(f"--config names database, folders and reports; leave out {' and '.join(ignored)}")
         write_all(config)
         return
-    if db is None or out is None:
-        raise ConfigError("name the database with --db and a folder with --out, or the settings with --config")
-    if roster is not None and mode != "case":
-        raise ConfigError("a roster names people, so --roster needs --mode case")
+    assert db is not None  # check_options requires both
+    assert out is not None
     options = Options(
         threshold,
         min_cohort,
@@ -110,7 +107,26 @@ def command(
     _print(write_report(database, out, as_of and as_of.date(), model, options, names=names))
 
 
-def options_beside_config(context: typer.Context) -> list[str]:
+def check_options(context: typer.Context) -> None:
+    """Check that the given options can stand beside each other; `schedule` checks its jobs with it, too.
+
+    Raises:
+        ConfigError: an option beside --config, no database or folder, or a roster without people.
+    """
+    given = context.params
+    if given["config"] is not None:
+        if ignored := _options_beside_config(context):
+            raise ConfigError(
+                f"--config names database, folders and reports; leave out {' and '.join(ignored)}, and use "
+                "[[reports]] of the settings"
+            )
+    elif given["db"] is None or given["out"] is None:
+        raise ConfigError("name the database with --db and a folder with --out, or the settings with --config")
+    elif given["roster"] is not None and given["mode"] != "case":
+        raise ConfigError("a roster names people, so --roster needs --mode case")
+
+
+def _options_beside_config(context: typer.Context) -> list[str]:
     """The options given on the command line, in their order, without --config."""
     return [
         parameter.opts[0]

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import typer
@@ -57,7 +58,7 @@ def _check_options(line: str, words: list[str]) -> None:
     """Check the options of a job, which would otherwise fail every night.
 
     Raises:
-        ConfigError: the command has no such option, or lacks an argument.
+        ConfigError: the command has no such option, lacks an argument, or refuses these options together.
     """
     function, arguments = _function(words)
     if function is None:
@@ -65,12 +66,18 @@ def _check_options(line: str, words: list[str]) -> None:
             f"schedule.jobs: {line!r}: see `risk-monitor {words[0]} --help` for the commands of this group"
         )
     try:
-        _command(function).make_context(words[0], list(arguments))
+        context = _command(function).make_context(words[0], list(arguments))
     except typer.TyperException as error:
         fault = str(error).rstrip(".")
         raise ConfigError(f"schedule.jobs: {line!r}: {fault}; see `risk-monitor {words[0]} --help`") from error
     except typer.Exit as error:
         raise ConfigError(f"schedule.jobs: {line!r} only prints its help; leave out --help") from error
+    check = getattr(_module(words[0]), "check_options", None)
+    if check is not None:
+        try:
+            check(context)
+        except ConfigError as error:
+            raise ConfigError(f"schedule.jobs: {line!r}: {error}") from error
 
 
 def absolute_variables() -> dict[str, str]:
@@ -100,13 +107,18 @@ def _lacks_config(words: list[str]) -> bool:
 
 def _function(words: list[str]) -> tuple[Callable[..., Any] | None, list[str]]:
     """The function of a command, or of a group's command, and its arguments; None if there is no such command."""
-    command = import_module(f"jobs.{words[0].replace('-', '_')}").command
+    command = _module(words[0]).command
     if not isinstance(command, typer.Typer):
         return command, words[1:]
     for one in command.registered_commands:
         if words[1:2] == [one.name or getattr(one.callback, "__name__", "")]:
             return one.callback, words[2:]
     return None, []
+
+
+def _module(name: str) -> ModuleType:
+    """The module of a command."""
+    return import_module(f"jobs.{name.replace('-', '_')}")
 
 
 def _parameters(words: list[str]) -> dict[str, Any]:

@@ -369,6 +369,10 @@ def test_every_command_that_ends_can_be_a_scheduled_job(name: str) -> None:
         ("backup", "Missing parameter: folder; see `risk-monitor backup --help`"),
         ("lake nonsense --lake lake", "see `risk-monitor lake --help` for the commands of this group"),
         ("lake score --lak lake", "No such option: --lak"),
+        ("report --mode aggregate", "leave out --mode, and use .*reports.* of the settings"),
+        ("report --as-of 2026-01-05 --top 5", "leave out --as-of and --top, and use .*reports"),
+        ("report --db a.duckdb", "a folder with --out"),
+        ("report --db a.duckdb --out b --roster c.csv", "--roster needs --mode case"),
     ],
 )
 def test_a_job_with_a_faulty_option_is_refused_before_the_first_night(line: str, message: str) -> None:
