@@ -22,6 +22,7 @@ from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, progress
 from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.audiences import planned_reports
+from jobs.pipeline.look_alikes import warn_of_look_alikes
 from jobs.pipeline.night import write_planned
 from jobs.pipeline.output_folders import left_behind
 from jobs.pipeline.people import named_settings, names_in_database
@@ -87,7 +88,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     for path in with_bytes:
         if path != db.file and not is_listed(path):
             print_warning(f"{path} was not written by risk-monitor, and holds traces of this subject; look at it")
-    _name_look_alikes(alike)
+    warn_of_look_alikes(alike, "the database")
     unproven = _name_input_files(db, settings, set(names), pseudonyms, rules, comparable=comparable)
     unproven += _unsearched(db, settings, unread + not_read)
     if left:
@@ -102,17 +103,6 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         raise StoreError(
             f"the subject is removed from the database, but the proof is not complete: {'; '.join(unproven)}"
         )
-
-
-def _name_look_alikes(alike: Sequence[str]) -> None:
-    """Name the other subjects whose ids look like the forgotten one."""
-    if not alike:
-        return
-    stay = "1 other subject differs" if len(alike) == 1 else f"{len(alike):,} other subjects differ"
-    print_warning(
-        f"{stay} from this one only by case, .0 or accents, spaces or leading zeros, and stay in the database: "
-        f"{', '.join(alike)}; forget each of them that is the same person"
-    )
 
 
 def _unsearched(db: Database, settings: Settings | None, unread: Sequence[Path]) -> list[str]:

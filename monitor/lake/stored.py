@@ -49,6 +49,14 @@ def shards_with_subjects(lake: Lake, shards: Iterable[Shard], subjects: Collecti
     return holding
 
 
+def stored_subjects(lake: Lake) -> set[str]:
+    """The ids of all subjects with a document; reads the column subject_id of each shard."""
+    subjects: set[str] = set()
+    for shard in lake.list_shards().documents:
+        subjects.update(lake.read(document_path(shard), ["subject_id"])["subject_id"].unique().to_pylist())
+    return subjects
+
+
 def documents_of(lake: Lake, con: duckdb.DuckDBPyConnection, shards: Iterable[Shard]) -> ds.Dataset | pa.Table:
     """The documents of these shards, with the columns of the table `documents` in `con`, and `month`.
 

@@ -24,8 +24,9 @@ from monitor.lake.removal import drop_old_texts, drop_texts
 from monitor.lake.shards import DOCUMENTS, MARK, Lake
 from monitor.lake.storage import Storage
 from monitor.privacy.forgetting import forget
+from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
 from monitor.windows import window_queries
-from tests.support.inputs import write
+from tests.support.inputs import HEADER, write
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 from tests.support.lakes import OwnCrew, contents, control
 from tests.support.nights import fill
@@ -179,6 +180,29 @@ def test_forget_changes_nothing_where_it_finds_nobody(lake: Lake, tmp_path: Path
     with pytest.raises(DataError, match="nothing about this subject"):
         forget_in_lake(str(tmp_path / "lake"), "nobody", None, None)
     assert contents(opened(tmp_path)) == before
+
+
+@pytest.mark.parametrize("hashed", [False, True])
+def test_forget_names_the_look_alikes_that_stay(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, hashed: bool
+) -> None:
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    feed = write(
+        tmp_path / "feed.csv", HEADER + "".join(f"{who},2026-01-05,joy\n" for who in ("Anna", "anna", "Ann"))
+    )
+    url, key = str(tmp_path / "lake"), tmp_path / "key" if hashed else None
+    ingest_files([str(feed)], url, key_file=key)
+    one, other = (open_pseudonyms(key).of(who) if key else who for who in ("Anna", "anna"))
+    with pytest.raises(DataError, match="nothing about this subject"):
+        forget_in_lake(url, "ANNA", key, None)
+    told = " ".join(capfd.readouterr().err.split())
+    assert "2 other subjects differ from this one only by case" in told
+    assert f"stay in the lake: {', '.join(sorted((one, other)))}; forget each" in told
+    assert forget_in_lake(url, "Anna", key, None)["documents"] == 1
+    assert f"stay in the lake: {other}; forget" in " ".join(capfd.readouterr().err.split())
+    forget_in_lake(url, "anna", key, None)
+    assert "differ" not in capfd.readouterr().err
+    assert not check_lake(Lake(Storage(url)), deep=True, subjects=[one, other]).faults
 
 
 @pytest.mark.slow

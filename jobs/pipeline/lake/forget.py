@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from jobs.console.interrupts import stoppable
+from jobs.pipeline.look_alikes import warn_of_look_alikes
 from jobs.pipeline.people import names_in_database
 from monitor.database.connection import Database
 from monitor.database.spills import spills_of_others
 from monitor.errors import ConfigError, DataError, StoreError
+from monitor.intake.identity import look_alike_form
 from monitor.lake.check import files_naming
 from monitor.lake.control import open_lake
 from monitor.lake.removal import forget_subjects
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
+from monitor.lake.stored import stored_subjects
 from monitor.privacy.agreement import open_key
-from monitor.privacy.pseudonyms import PLAIN, looks_like_pseudonym
+from monitor.privacy.pseudonyms import PLAIN, Pseudonyms, looks_like_pseudonym
 
 
 def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path | None) -> dict[str, int]:
@@ -42,8 +45,10 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         removed = forget_subjects(lake, ids)
         if control is not None and control.exists():
             open_lake(lake, Database(control), without_subjects=ids)
+        alike = _look_alikes(stored_subjects(lake) - set(ids), subject, pseudonyms)
         left, unread = files_naming(lake, ids)
         open_ends = spills_of_others(Database(control).file) if control is not None else []
+    warn_of_look_alikes(alike, "the lake")
     if left:
         raise StoreError(f"{url}: {', '.join(left[:3])} still names this subject; stop `lake score` and forget again")
     if unread:
@@ -58,6 +63,23 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
     if open_ends:
         raise StoreError(f"{url}: the subject is removed, but {'; and '.join(open_ends)}")
     return removed
+
+
+def _look_alikes(others: Collection[str], subject: str, pseudonyms: Pseudonyms | None) -> list[str]:
+    """The ids that differ from this one only by case, accents, `.0`, spaces or leading zeros, sorted.
+
+    Forms of pseudonyms are not stored in a lake, so among pseudonyms only usual spellings are searched for.
+
+    Args:
+        others: ids in the lake.
+        subject: the id as given.
+        pseudonyms: of the lake; None if it holds plain ids, or if the key is not available.
+    """
+    form = look_alike_form(subject)
+    if pseudonyms is None:
+        return sorted(one for one in others if look_alike_form(one) == form)
+    spellings = {form, *(case(one) for one in (form, subject) for case in (str.lower, str.upper, str.title))}
+    return sorted(pseudonyms.of(one) for one in spellings if pseudonyms.of(one) in others)
 
 
 def stored_ids(lake: Lake, subjects: Sequence[str], key_file: Path | None) -> list[str]:
