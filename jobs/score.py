@@ -78,6 +78,7 @@ def command(
     settings = settings_for(db, config)
     if on_change is not None and on_change not in get_args(OnChange):
         raise ConfigError(f"--on-change {on_change}: use {', '.join(get_args(OnChange))}")
+    are_ids_given = casefold or strip or "ids" in settings.model_fields_set
     ids = IdRules(casefold=casefold or settings.ids.casefold, strip=strip or settings.ids.strip)
     done = score_files(
         inputs,
@@ -88,7 +89,7 @@ def command(
         rules=settings.alert_rules,
         crisis=CrisisList.read(settings.crisis_list),
         feed_of=(lambda _: feed) if feed else feed_finder(settings.feeds, settings.inbox),
-        ids=ids,
+        ids=ids if are_ids_given else None,
         on_change=cast(OnChange, on_change) if on_change else settings.on_change,
     )
     print_summary(done.counts, Database(db), done.model, alerts=done.alerts)

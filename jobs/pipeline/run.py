@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import duckdb
 
 from jobs.console.interrupts import Stopped, ending_at_once, stoppable
-from jobs.console.progress import print_note
+from jobs.console.progress import print_note, print_warning
 from jobs.pipeline.background import GRACE_S
 from jobs.pipeline.score_new import Scorer
 from monitor.database import ledger, store
@@ -85,7 +85,8 @@ def scoring_run(
         job: its name in the ledger.
         load: opens the model.
         key_file: the key of the pseudonyms, created for a new database; None: ids stay as they are.
-        ids: the rules for ids of subjects; None: the defaults.
+        ids: the rules for ids of subjects; None: neither settings nor options give any, so the defaults are used, and
+            are not recorded for a database that has subjects but no recorded rules.
 
     Raises:
         StoreError, ConfigError, ModelError: one of them cannot be read, or the database has another key or other
@@ -111,7 +112,12 @@ def scoring_run(
             raise
         with db.writing() as con:
             agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
-            record_id_rules(con, rules, job)
+            has_rules = record_id_rules(con, rules, is_given=ids is not None)
+        if not has_rules:
+            print_warning(
+                f"{db}: the rules by which its ids were read are not recorded; name those of its earlier runs once, "
+                "with --casefold, --strip, or [ids] in the settings (casefold = false if they had none)"
+            )
         give_missing_codes(db)
         record_model(db, scorer.model)
         with recorded_run(db, job, scorer.model.model_id) as run_id:

@@ -56,7 +56,7 @@ def score_files(
         rules: of the alerts; None: the defaults.
         crisis: list of crisis wording; None: the one that comes with the program.
         feed_of: gives the feed of each file; None: all have the columns of the contract.
-        ids: further differences to remove from ids of subjects; None: none.
+        ids: further differences to remove from ids of subjects; None: none were given, as `scoring_run`.
         on_change: the treatment of a row whose doc_id is used, but with another time or text.
 
     Raises:

@@ -32,20 +32,27 @@ def check_id_rules(con: duckdb.DuckDBPyConnection, rules: IdRules, db: object) -
     names = recorded.model_dump()
     lines = ", ".join(f"{name} = {str(value).lower()}" for name, value in names.items())
     options = " ".join(f"--{name}" for name, value in names.items() if value)
+    late = execute(con, "queries/late_id_rules").fetchall()
+    what = f"the rules of its ids were recorded on {late[0][0]:%Y-%m-%d} as" if late else "its ids were read with"
     raise ConfigError(
-        f"{db}: its ids were read with [ids] {lines}, and other rules give its people a second id; set [ids] back to "
+        f"{db}: {what} [ids] {lines}, and other rules give its people a second id; set [ids] back to "
         f"these (score: {options or 'neither --casefold nor --strip'}), or read all files into a new database"
     )
 
 
-def record_id_rules(con: duckdb.DuckDBPyConnection, rules: IdRules, job: str) -> None:
+def record_id_rules(con: duckdb.DuckDBPyConnection, rules: IdRules, *, is_given: bool) -> bool:
     """Record the rules of a run, unless `recorded_id_rules` has some.
 
     Args:
         con: the database.
         rules: of the run.
-        job: its name in the ledger.
+        is_given: whether the settings or an option gave them. Rules that nobody gave are recorded only while the
+            database has no subjects, because earlier runs may have had others.
+
+    Returns:
+        whether rules are recorded now.
     """
     if recorded_id_rules(con) is None:
         con.execute("DELETE FROM id_rules")  # of a run that read no subject
-        execute(con, "queries/record_id_rules", **rules.model_dump(), job=job, now=utc_now())
+        execute(con, "queries/record_id_rules", **rules.model_dump(), is_given=is_given, now=utc_now())
+    return bool(con.execute("FROM id_rules").fetchall())

@@ -10,6 +10,7 @@ from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.people import open_roster
 from jobs.pipeline.score_files import score_files
+from jobs.score import command as score
 from jobs.validate import validate
 from jobs.who import who
 from monitor.alerts.rules import AlertRules
@@ -79,18 +80,46 @@ def test_an_older_database_takes_the_rules_of_its_first_night(tmp_path: Path) ->
     assert rules_of(db) == [], "a score without the settings does not tell the rules of the nights"
     run_pipeline(folded, KeywordScorer, report=False)
     assert rules_of(db) == [(True, False)]
-    with pytest.raises(ConfigError, match="its ids were read with"):
+    with pytest.raises(ConfigError, match="the rules of its ids were recorded on "):
         run_pipeline(settings(tmp_path), KeywordScorer, report=False)
 
 
-def test_an_older_database_that_only_score_filled_takes_its_rules(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_older_database_records_only_rules_that_a_score_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("jobs.score.open_scorer", lambda **_: KeywordScorer())
     db = Database(tmp_path / "risk.duckdb")
-    score_files([feed(tmp_path / "1.csv", "Anna")], db, KeywordScorer)
+    first = [str(feed(tmp_path / "1.csv", "Anna"))]
+    score(first, db=db.path, casefold=True)
+    with db.writing() as con:
+        con.execute("DELETE FROM id_rules")  # as in a database of before the table
+    assert "not recorded" not in capsys.readouterr().err
+    score([str(feed(tmp_path / "2.csv", "berta", 2))], db=db.path)
+    assert "the rules by which its ids were read are not recorded" in " ".join(capsys.readouterr().err.split())
+    assert rules_of(db) == []
+    score(first, db=db.path, casefold=True)
+    assert rules_of(db) == [(True, False)]
+    assert "not recorded" not in capsys.readouterr().err
+    with pytest.raises(
+        ConfigError, match=r"the rules of its ids were recorded on 2\d{3}-\d\d-\d\d as \[ids\] casefold"
+    ):
+        score(first, db=db.path)
+
+
+@pytest.mark.slow
+def test_older_database_records_rules_that_its_settings_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("jobs.score.open_scorer", lambda **_: KeywordScorer())
+    db = Database(tmp_path / "risk.duckdb")
+    first = [str(feed(tmp_path / "1.csv", "Anna"))]
+    score(first, db=db.path)
     with db.writing() as con:
         con.execute("DELETE FROM id_rules")
-    score_files([feed(tmp_path / "2.csv", "Anna", 2)], db, KeywordScorer)
-    with pytest.raises(ConfigError, match="neither --casefold nor --strip"):
-        score_files([tmp_path / "1.csv"], db, KeywordScorer, ids=FOLDED)
+    config = write(tmp_path / "settings.toml", 'db = "risk.duckdb"\n[ids]\ncasefold = false\n')
+    score(first, db=db.path, config=config)
+    assert rules_of(db) == [(False, False)]
 
 
 @pytest.mark.slow
