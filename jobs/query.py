@@ -32,6 +32,8 @@ from jobs.console.result_files import Format, check_file, printable_lines, write
 from jobs.console.safe_sql import TIME_S, USE, check_statement, limits
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
+from monitor.database.lake_views import lake_url
+from monitor.database.reader_copies import is_snapshot
 from monitor.errors import ConfigError, DataError
 from monitor.regular_files import require_regular
 
@@ -113,7 +115,8 @@ def _open_result(
     try:
         with private_files(), db.reading() as con:  # what the query spills is private, too
             statement = check_statement(con, sql)
-            with limits(con, time_s):
+            is_source = lake_url(con) is None and not is_snapshot(db.file)  # a lake has no snapshot
+            with limits(con, time_s, has_snapshot=is_source):
                 result = Result(con, statement, with_flags=with_flags)
                 yield _unique_names(result.names), result
     except duckdb.Error as error:

@@ -79,8 +79,13 @@ def _writing_word(sql: str) -> str | None:
 
 
 @contextmanager
-def limits(con: duckdb.DuckDBPyConnection, time_s: float) -> Iterator[None]:
+def limits(con: duckdb.DuckDBPyConnection, time_s: float, *, has_snapshot: bool = True) -> Iterator[None]:
     """Limit memory, spilled bytes and time of a connection's statements inside the block.
+
+    Args:
+        con: the connection.
+        time_s: seconds after which its query is ended.
+        has_snapshot: whether the message about the time advises to query the snapshot.
 
     Raises:
         DataError: time or memory was exceeded. ConfigError: a timer cannot take this time.
@@ -104,9 +109,8 @@ def limits(con: duckdb.DuckDBPyConnection, time_s: float) -> Iterator[None]:
         yield
     except (duckdb.InterruptException, RuntimeError) as error:
         if over.is_set():
-            raise DataError(
-                f"the query took more than {time_s:g} s (--timeout); read fewer rows, or query the snapshot"
-            ) from error
+            remedy = "read fewer rows, or query the snapshot" if has_snapshot else "read fewer rows"
+            raise DataError(f"the query took more than {time_s:g} s (--timeout); {remedy}") from error
         raise
     except duckdb.OutOfMemoryException as error:
         raise DataError(

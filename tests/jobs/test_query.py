@@ -23,6 +23,7 @@ from jobs.console.result_files import Format, safe_cell
 from jobs.query import Rows, command, export_rows, print_table, run_query, save_rows
 from monitor import ROOT
 from monitor.database.connection import Database
+from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError, StoreError
 
 
@@ -295,6 +296,16 @@ def test_a_query_has_limits_of_time_and_memory(db: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr("jobs.console.safe_sql.SPILL_BYTES", 2**20)
     with pytest.raises(DataError, match="of memory"):
         run_query(Database(db), "SELECT list(a::VARCHAR) FROM range(30_000_000) AS t(a)")
+
+
+def test_a_slow_query_of_the_snapshot_is_not_sent_to_the_snapshot(db: Path, tmp_path: Path) -> None:
+    endless = "SELECT count(*) FROM range(10_000_000_000) AS t(a) WHERE hash(a) % 7 = 8"
+    with pytest.raises(DataError, match=r"; read fewer rows, or query the snapshot$"):
+        run_query(Database(db), endless, time_s=0.1)
+    with Database(db).only_writer():
+        copy = publish(Database(db), tmp_path / "snapshot")
+    with pytest.raises(DataError, match=r"; read fewer rows$"):
+        run_query(Database(copy), endless, time_s=0.1)
 
 
 def test_names_of_columns_steer_no_terminal(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
