@@ -37,10 +37,11 @@ def interrupts_named() -> Iterator[None]:
 
 @contextmanager
 def ctrl_c_ends_queries(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Inside the block Ctrl-C interrupts the connection's query, provided that the previous handler raises.
+    """Inside the block Ctrl-C first calls the previous handler; if that raises, the query is interrupted.
 
-    With a previous handler that only records the signal, such as a nightly run's, the query finishes. A block outside
-    the main thread has no effect, because Python handles signals in the main thread alone.
+    With a previous handler that only records the signal, such as a nightly run's, the query finishes. Without a
+    handler in Python nothing changes. A block outside the main thread has no effect, because Python handles signals
+    in the main thread alone.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

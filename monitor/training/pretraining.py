@@ -209,7 +209,8 @@ def instruction_windows(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
     """Shuffled (text, emotion word) pairs packed into windows that start with BOS.
 
-    Returns ids (n, length), padded, and loss weights (n, length): 1 on emotion words, 0.1 on text, else 0.
+    Returns ids (n, longest row), padded, at most `length` wide, and loss weights of the same shape: 1 on emotion
+    words, 0.1 on text, else 0.
     """
     backend = tokenizer.backend_tokenizer
     bos, text_id, emotion_id, pad = tokenizer.convert_tokens_to_ids([BOS, TEXT, EMOTION, PAD])

@@ -183,7 +183,9 @@ def reliability(frame: pl.DataFrame, palette: Palette, *, width: Width) -> Layer
 
 
 def reliability_frame(bins: Sequence[Sequence[float | None]]) -> pl.DataFrame:
-    """One row per bin with texts: low and high edge, n, share of texts, mean confidence, accuracy, zero (bars)."""
+    """One row per bin with texts: low and high edge, n, mean confidence, accuracy, zero (always 0, the foot of the
+    bars), share of texts.
+    """
     rows = [
         (at / len(bins), (at + 1) / len(bins), int(n or 0), confidence, accuracy)
         for at, (n, confidence, accuracy) in enumerate(bins)
