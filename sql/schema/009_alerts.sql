@@ -1,6 +1,7 @@
 -- name: alerts
 -- purpose: every episode that a rule of sql/alerts raised: its evidence, its state, and the time of a notification (null: none was
---          sent)
+--          sent).
+--          schema/062 makes this table anew
 -- grain: one row per model_id, subject_id, rule and first day of the episode; alert_id is the hash of the four
 -- frame: none
 -- params: none

@@ -1,5 +1,6 @@
 -- name: daily_cells
--- purpose: the parts of the windows: sums, because sums can be added up over days, cohorts and subjects, and means cannot
+-- purpose: the parts of the windows: sums, because sums can be added up over days, cohorts and subjects, and means cannot.
+--          schema/050 replaces this view
 -- grain: one row per model, subject, cohort and UTC calendar day with texts
 -- frame: the calendar day
 -- params: none

@@ -1,6 +1,7 @@
 -- name: latest_scores
 -- purpose: the scores for queries: those of the model that scored last, because scores of several models must not mix. Texts are in
---          `documents`
+--          `documents`.
+--          schema/046 replaces this view
 -- grain: one row per document that this model has scored; day is the UTC calendar day
 -- frame: none
 -- params: none

@@ -1,6 +1,7 @@
 -- name: risk_daily
 -- purpose: the mean scores of each subject's texts on each day, by the model that scored last; means over several rows are weighted
---          by n: sum(n * p_high) / sum(n)
+--          by n: sum(n * p_high) / sum(n).
+--          schema/046 replaces this view
 -- grain: one row per subject, cohort and UTC calendar day with at least one scored text
 -- frame: the calendar day
 -- params: none

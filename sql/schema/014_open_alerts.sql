@@ -1,5 +1,6 @@
 -- name: open_alerts
--- purpose: the alerts that wait for somebody (open) or that somebody has seen (acknowledged), of the model that scored last
+-- purpose: the alerts that wait for somebody (open) or that somebody has seen (acknowledged), of the model that scored last.
+--          schema/059 replaces this view
 -- grain: one row per alert that is not closed
 -- frame: none
 -- params: none

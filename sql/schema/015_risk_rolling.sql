@@ -2,7 +2,8 @@
 -- purpose: the recent past on each day of every subject (level 'subject', name = subject_id), cohort ('cohort') and of
 --          all together ('overall', name 'all'), by the model that scored last: the day itself (n, p_high, ...), and the
 --          7 and 28 days that end on it (n_7, p_high_28, ...). share_high_lo and _hi are Wilson's 95% interval, which
---          takes texts for independent
+--          takes texts for independent.
+--          schema/038 replaces this view
 -- grain: one row per level, name and UTC calendar day with at least one scored text
 -- frame: 7 or 28 calendar days ending on and including day; it counts days, not rows, so silence shrinks n
 -- params: none

@@ -1,5 +1,6 @@
 -- name: crisis_alerts
--- purpose: alerts of the rule `crisis` are allowed; a CHECK cannot be changed in place, so the table is made anew
+-- purpose: alerts of the rule `crisis` are allowed; a CHECK cannot be changed in place, so the table is made anew.
+--          schema/062 makes this table anew
 -- grain: as alerts
 -- frame: none
 -- params: none

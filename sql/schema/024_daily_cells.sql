@@ -2,7 +2,8 @@
 -- purpose: the parts of the windows: sums, because sums can be added up over days, cohorts and subjects, and means cannot. n_asked
 --          counts texts with an answer to the symptoms question, n_any texts with a criterion above its limit. any_or_high and
 --          either are signals of the early-warning rules: P(any), or P(high) if the model has no P(any); and the greater of P(any)
---          and P(high)
+--          and P(high).
+--          schema/050 replaces this view
 -- grain: one row per model, subject, cohort and UTC calendar day with texts
 -- frame: the calendar day
 -- params: none

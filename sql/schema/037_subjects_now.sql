@@ -4,7 +4,8 @@
 --          `signal_of` is the signal of a text: P(high) ('p_high'), P(any) ('p_any'; P(high) without it), or the greater ('both').
 --          An alert that is not closed does not mean that its subject is at the line: it stays open until the rule's value is calm
 --          again or the subject is silent. The view applies the definition to the last scored day of the model that scored last,
---          with the limits that its alerts were last brought up to date with (NULL before that)
+--          with the limits that its alerts were last brought up to date with (NULL before that).
+--          schema/065 replaces the view, not the macros
 -- grain: one row per subject with a score. n_7: texts in the 7 days; p_high_7 and p_any_7: their means (p_any_7 only of texts with
 --        an answer); signal_7: the mean that is compared; rated: whether there are enough texts; last_day: day of the last text;
 --        open_rules: rules with an alert that is not closed

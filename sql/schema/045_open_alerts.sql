@@ -1,6 +1,7 @@
 -- name: open_alerts
 -- purpose: the alerts that wait for somebody (open) or that somebody has seen (acknowledged), of the model that scored last,
---          with the code of the person
+--          with the code of the person.
+--          schema/059 replaces this view
 -- grain: one row per alert that is not closed
 -- frame: none
 -- params: none

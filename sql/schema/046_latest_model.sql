@@ -1,6 +1,7 @@
 -- name: latest_model
 -- purpose: the model that scored last, by the order of the runs and not by the clock, which may have been wrong one night;
---          and the views that show its rows alone
+--          and the views that show its rows alone.
+--          schema/073 replaces latest_model, and schema/059 open_alerts
 -- grain: one row, or none if nothing is scored
 -- frame: none
 -- params: none

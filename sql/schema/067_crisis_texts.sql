@@ -2,7 +2,8 @@
 -- purpose: the texts that raise a crisis alert: they hold wording of the crisis list that was raised, or P(suicidal) is at or
 --          above the rule's limit. known_at = when the text was scored. A phone with a wrong clock may give a text a time after its
 --          score. known_at of such a text is the start of the first run from that later day on, because no earlier run notified
---          anybody of it; without such a run it is the beginning of that day
+--          anybody of it; without such a run it is the beginning of that day.
+--          schema/070 replaces this macro
 -- grain: one row per such text of this model
 -- frame: posted up to and including the day `until`
 -- params: none

@@ -1,7 +1,8 @@
 -- name: latest_model
 -- purpose: the view latest_model again, in place of schema/046: the model of the last run that scores, which may have found
 --          nothing new. After the settings have gone back to an earlier model, or to its risk map, a night without new texts
---          adds no score, and the model that was given up would still count. A model without a score never counts
+--          adds no score, and the model that was given up would still count. A model without a score never counts.
+--          schema/073 replaces this view
 -- grain: one row, or none if nothing is scored
 -- frame: none
 -- params: none

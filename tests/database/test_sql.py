@@ -28,6 +28,21 @@ def test_sql_file_is_one_statement_with_a_matching_header(path: Path) -> None:
     assert "over (" not in code or header["frame"] != "none"
 
 
+def test_headers_of_replaced_schema_steps_name_a_later_step() -> None:
+    made = re.compile(r"CREATE (?:OR REPLACE )?(?:VIEW|MACRO|TABLE) (?:new_)?(\w+)")
+    steps: dict[str, list[str]] = {}
+    for path in SQL_FILES:
+        if path.parent.name == "schema":
+            for name in set(made.findall(path.read_text(encoding="utf-8"))):
+                steps.setdefault(name, []).append(path.stem)
+    assert steps["daily_cells"] == ["010_daily_cells", "024_daily_cells", "050_daily_cells"]
+    for name, files in steps.items():
+        for number, file in enumerate(files[:-1], start=1):
+            header = (statements.SQL / "schema" / f"{file}.sql").read_text(encoding="utf-8").split("-- grain:")[0]
+            later = {f"schema/{step[:3]}" for step in files[number:]}
+            assert any(step in header for step in later), f"{file}: {name} is replaced by {sorted(later)}"
+
+
 def test_schema_files_have_distinct_numbers() -> None:
     numbers = [int(path.name[:3]) for path in SQL_FILES if path.parent.name == "schema"]
     assert len(set(numbers)) == len(numbers)
