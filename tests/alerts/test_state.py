@@ -156,8 +156,14 @@ def test_a_run_that_ended_before_the_alerts_changes_no_view(con: duckdb.DuckDBPy
     assert con.execute("FROM latest_model").fetchall() == [(fake_feed.MODEL,)]
     fake_feed.update_alerts(con, on(9), USUAL, "run-3", model="model-b")
     assert con.execute("FROM latest_model").fetchall() == [("model-b",)], "its report and snapshot show its model"
+    con.execute(
+        "INSERT INTO runs (run_id, job, started_at, status, model_id) VALUES"
+        " ('run-4', 'alerts', TIMESTAMP '2026-06-02', 'done', 'model-b')"
+    )
+    fake_feed.update_alerts(con, on(9), USUAL, "run-4", model="model-b")
+    assert con.execute("FROM latest_model").fetchall() == [("model-b",)], "an update of its alerts changes no model"
     con.execute("DELETE FROM alert_updates")
-    con.execute("UPDATE runs SET status = 'done'")
+    con.execute("UPDATE runs SET status = 'done' WHERE run_id = 'run-3'")
     assert con.execute("FROM latest_model").fetchall() == [("model-b",)]
 
 
