@@ -36,6 +36,7 @@ from jobs.pipeline.run import open_scorer
 from jobs.pipeline.summary import print_file_warnings
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
+from monitor.database.spills import remove_left_spills
 from monitor.database.statements import utc_now
 from monitor.errors import ConfigError, StoreError
 from monitor.lake.check import LakeCheck, check_lake
@@ -235,10 +236,15 @@ def retention(
     ],
     yes: TrustClockOption = False,
 ) -> None:
-    """Remove the texts that were taken in more than some days ago, and the raw content of rejects."""
+    """Remove the texts that were taken in more than some days ago, and the raw content of rejects.
+
+    What killed queries have spilled beside DIR.duckdb, the control file of a local lake, is removed, too.
+    """
     of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder
     with of_lake.storage.only_writer():
         n = drop_old_texts(of_lake, days, trust_clock=yes)
+        if of_lake.storage.is_local:
+            remove_left_spills(Database(default_control(of_lake)).file)
     print_lines({"removed": f"{n:,} texts; their scores stay", "lake": lake})
 
 

@@ -12,6 +12,7 @@ import pytest
 from jobs.alerts import update_alerts
 from jobs.backup import backup
 from jobs.forget import forget_subject
+from jobs.lake import retention
 from jobs.pipeline.lake.forget import forget_in_lake
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.local_engine import LocalCrew
@@ -114,6 +115,17 @@ def test_forget_removes_what_a_killed_query_of_the_lake_spilled_and_names_what_a
     with pytest.raises(StoreError, match=f"is removed, but {kept}: a running query, or a program that is not ours"):
         forget_in_lake(lake.url, "s2", key, db.file)
     assert kept.exists()
+
+
+@pytest.mark.slow
+def test_retention_removes_what_a_killed_query_of_the_lake_spilled(lake: Lake) -> None:
+    folder = spill_folder(Path(f"{lake.storage.root}.duckdb"))
+    folder.mkdir()
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    (folder / f"duckdb_temp_{ended.pid}_0_storage_S64K-0.tmp").touch()
+    retention(lake.url, 30_000, yes=True)
+    assert not folder.exists()
 
 
 @pytest.mark.slow
