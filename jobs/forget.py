@@ -40,7 +40,7 @@ from monitor.intake.identity import clean_ids, look_alike_form
 from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.intake.row_rules import IdRules
 from monitor.output_files import is_listed
-from monitor.privacy.agreement import open_key, read_fingerprint
+from monitor.privacy.agreement import NOT_COPIED, open_key, read_fingerprint, recorded_key
 from monitor.privacy.forgetting import (
     Forgotten,
     files_below,
@@ -95,9 +95,16 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:
         but = f"; but {'; '.join(unproven)}" if unproven else ""
+        with db.reading() as con:
+            is_copy = recorded_key(con) == NOT_COPIED
+        which = (
+            "a snapshot, or a copy of it, does not record the key of its ids: name the database itself, or give"
+            if is_copy
+            else "give the id of the feed, or"
+        )
         raise DataError(
-            f"{db}: nothing about this subject; give the id of the feed, or the pseudonym (`risk-monitor who` "
-            f"gives the pseudonym of a code){but}"
+            f"{db}: nothing about this subject; {which} the pseudonym (`risk-monitor who` gives the pseudonym of a "
+            f"code){but}"
         )
     if unproven:
         raise StoreError(

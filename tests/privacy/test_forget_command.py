@@ -379,6 +379,14 @@ def test_a_night_removes_what_killed_queries_spilled_beside_the_snapshot(after_a
     assert not folder.exists()
 
 
+def test_a_copy_of_a_snapshot_names_its_unknown_key_as_the_reason(after_a_night: Settings, tmp_path: Path) -> None:
+    copy = tmp_path / "copy" / "copy.duckdb"
+    copy.parent.mkdir()
+    copy.write_bytes((after_a_night.snapshot / "risk-snapshot.duckdb").read_bytes())
+    with pytest.raises(DataError, match="does not record the key of its ids: name the database itself, or give"):
+        forget_subject(Database(copy), SUBJECT, None)
+
+
 def test_the_snapshot_has_no_fingerprint_of_the_key(after_a_night: Settings) -> None:
     for path, n in ((after_a_night.db, 1), (after_a_night.snapshot / "risk-snapshot.duckdb", 0)):
         with Database(path).reading() as con:
