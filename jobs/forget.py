@@ -39,8 +39,8 @@ from monitor.intake.feeds import closed_folders, feed_files, feed_finder
 from monitor.intake.identity import clean_ids, look_alike_form
 from monitor.intake.recorded_rules import recorded_id_rules
 from monitor.intake.row_rules import IdRules
-from monitor.output_files import is_listed
-from monitor.privacy.agreement import NOT_COPIED, open_key, read_fingerprint, recorded_key
+from monitor.output_files import RESULTS, listed_as
+from monitor.privacy.agreement import NOT_COPIED, open_key, recorded_key
 from monitor.privacy.forgetting import (
     Forgotten,
     files_below,
@@ -83,33 +83,42 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         left, n_columns = values_containing(_stored(db, settings), done.search_strings)
         with_bytes, not_read = search_files([db.file, *outputs], done.search_strings)
         files = [path for path in (db.file, *outputs) if path not in not_read]
-        left += [str(path) for path in with_bytes if path == db.file or is_listed(path)]
+    kinds = {path: "database" if path == db.file else listed_as(path) for path in with_bytes}
+    left += [str(path) for path, kind in kinds.items() if kind not in (None, RESULTS)]
     _print_result(done, files, settings, n_columns)
-    for path in with_bytes:
-        if path != db.file and not is_listed(path):
-            print_warning(f"{path} was not written by risk-monitor, and holds traces of this subject; look at it")
+    for path in (path for path, kind in kinds.items() if kind is None):
+        print_warning(f"{path} was not written by risk-monitor, and holds traces of this subject; look at it")
     warn_of_look_alikes(alike, "the database")
     unproven = _name_input_files(db, settings, set(names), pseudonyms, rules, comparable=comparable)
     unproven += _unsearched(db, settings, unread + not_read)
+    unproven += [
+        f"{path}: `query --out` wrote this file, and it holds traces of this subject; remove it"
+        for path, kind in kinds.items()
+        if kind == RESULTS
+    ]
     if left:
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
     if not done.removed:
-        but = f"; but {'; '.join(unproven)}" if unproven else ""
-        with db.reading() as con:
-            is_copy = recorded_key(con) == NOT_COPIED
-        which = (
-            "a snapshot, or a copy of it, does not record the key of its ids: name the database itself, or give"
-            if is_copy
-            else "give the id of the feed, or"
-        )
-        raise DataError(
-            f"{db}: nothing about this subject; {which} the pseudonym (`risk-monitor who` gives the pseudonym of a "
-            f"code){but}"
-        )
+        raise DataError(_not_found(db, unproven))
     if unproven:
         raise StoreError(
             f"the subject is removed from the database, but the proof is not complete: {'; '.join(unproven)}"
         )
+
+
+def _not_found(db: Database, unproven: Sequence[str]) -> str:
+    with db.reading() as con:
+        is_copy = recorded_key(con) == NOT_COPIED
+    which = (
+        "a snapshot, or a copy of it, does not record the key of its ids: name the database itself, or give"
+        if is_copy
+        else "give the id of the feed, or"
+    )
+    but = f"; but {'; '.join(unproven)}" if unproven else ""
+    return (
+        f"{db}: nothing about this subject; {which} the pseudonym (`risk-monitor who` gives the pseudonym of a code)"
+        f"{but}"
+    )
 
 
 def _unsearched(db: Database, settings: Settings | None, unread: Sequence[Path]) -> list[str]:
@@ -145,7 +154,7 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
     """
     with db.reading() as con:
         refuse_lake(con, db.path, "forget SUBJECT")
-        recorded = read_fingerprint(con)
+        recorded = recorded_key(con)
         is_pseudonym = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
     try:
         pseudonyms = open_key(recorded, key_file)
@@ -154,7 +163,7 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
             raise
         pseudonyms = None
     comparable = recorded in (None, PLAIN) or pseudonyms is not None
-    if not comparable and not is_pseudonym:
+    if not comparable and not is_pseudonym and recorded != NOT_COPIED:
         raise StoreError(
             f"{db}: the key of its pseudonyms is missing (no {key_file}, no {KEY_VARIABLE}); bring it back, or give "
             "the subject's pseudonym"

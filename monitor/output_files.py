@@ -7,6 +7,7 @@ listed before its file is written, so a killed run leaves no file that the next 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -14,18 +15,23 @@ from pathlib import Path, PurePosixPath
 from monitor.errors import ConfigError
 
 LIST_PREFIX = ".risk-monitor-"
+RESULTS = "query"  # the kind of files that `query --out` writes; no run writes them again
 
 
-def is_listed(path: Path) -> bool:
-    """Whether a list of its folder, or of the folder above, has this file, or whether it is such a list."""
+def listed_as(path: Path) -> str | None:
+    """The kind of output whose list has this file, or is it; None if no list does.
+
+    Lists are searched in the folder of the file and in the one above.
+    """
     for folder in (path.parent, path.parent.parent):
         for file in folder.glob(f"{LIST_PREFIX}*"):
+            kind = file.name.removeprefix(LIST_PREFIX)
             if file == path:
-                return True
+                return kind
             with suppress(OSError):  # a file of others, which has the name of a list
                 if path.relative_to(folder).as_posix() in file.read_text("utf-8", "replace").splitlines():
-                    return True
-    return False
+                    return kind
+    return None
 
 
 class OutputFiles:
@@ -87,9 +93,14 @@ class OutputFiles:
         """
         self.check(paths)
         new = {self._name(path) for path in paths} - self._names
+        if not self._listed:
+            new |= self._names
+        self._names |= new
         if new or not self._listed:
-            self._names |= new
-            self._save()
+            # Two queries may write into one folder at once: a line that is added keeps the lines of the other.
+            with self._list.open("a", encoding="utf-8", errors="surrogateescape") as file:
+                file.write("".join(f"{name}\n" for name in sorted(new)))
+            self._listed = True
 
     def keep_only(self, paths: Iterable[Path]) -> None:
         """Remove our files except `paths`, and shorten the list to `paths`.
@@ -120,7 +131,7 @@ class OutputFiles:
         return {name for file in lists for name in file.read_text("utf-8", "surrogateescape").splitlines()}
 
     def _save(self) -> None:
-        unfinished = self._list.with_name(f"{self._list.name}.new")
+        unfinished = self._list.with_name(f"{self._list.name}.{os.getpid()}.new")
         text = "".join(f"{name}\n" for name in sorted(self._names))
         unfinished.unlink(missing_ok=True)
         unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")

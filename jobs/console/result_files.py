@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from jobs.console.infinite_times import Result
 from jobs.console.progress import print_warning, without_control_characters
 from monitor.errors import ConfigError, DataError, cannot_write
-from monitor.output_files import OutputFiles
+from monitor.output_files import RESULTS, OutputFiles
 
 # The last four are their full-width forms.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -99,7 +99,7 @@ def check_file(file: Path) -> None:
     if not file.parent.is_dir():
         raise ConfigError(f"--out {file}: there is no folder {file.parent}")
     try:
-        OutputFiles(file.parent, "query").check([file])
+        OutputFiles(file.parent, RESULTS).check([file])
     except OSError as error:
         raise cannot_write(f"--out {file}", error) from error
 
@@ -124,7 +124,7 @@ def write_file(names: list[str], result: Result, file: Path, *, safe_csv: bool =
         else:
             with unfinished.open("w", encoding="utf-8", newline="") as stream:
                 n = write_rows(names, parts, Format.CSV, stream, safe_csv=safe_csv)
-        OutputFiles(file.parent, "query").claim(file)
+        OutputFiles(file.parent, RESULTS).claim(file)
         unfinished.replace(file)
     except OSError as error:
         raise cannot_write(f"--out {file}", error) from error

@@ -45,6 +45,8 @@ def test_what_a_killed_query_spilled_is_private_and_removed_at_the_next_start(tm
     assert killed.returncode == -signal.SIGKILL
     spilled = [*spill_folder(file).iterdir()]
     assert spilled
+    for path in spilled:
+        os.utime(path, (0, 0))  # a process elsewhere, which writes, cannot be seen
     assert {stat.S_IMODE(path.stat().st_mode) for path in spilled} == {0o600}
     assert stat.S_IMODE(spill_folder(file).stat().st_mode) == 0o700
     Database(file).check()
@@ -61,8 +63,20 @@ def test_only_files_of_processes_that_ended_are_removed(tmp_path: Path) -> None:
     for name in (f"duckdb_temp_{child.pid}_0_owner", f"duckdb_temp_{child.pid}_0_storage_S64K-0.tmp"):
         write(folder / name, "x")
     theirs = [write(folder / name, "x") for name in (f"duckdb_temp_{os.getppid()}_0_owner", "notes.txt")]
-    assert remove_left_spills(file) == sorted(theirs)
+    assert len(remove_left_spills(file)) == 4, "somebody in a container writes there"
+    os.utime(theirs[0], (0, 0))  # idle, but its process runs
+    assert remove_left_spills(file, left_after_s=0) == sorted(theirs)
     assert sorted(folder.iterdir()) == sorted(theirs)
+
+
+def test_an_earlier_process_of_the_same_number_has_ended(tmp_path: Path) -> None:
+    file = tmp_path / "risk.duckdb"
+    spill_folder(file).mkdir()
+    left, own = (write(spill_folder(file) / f"duckdb_temp_{os.getpid()}_{n}_owner", "x") for n in (0, 1))
+    assert remove_left_spills(file, left_after_s=0) == [left, own], "this process may have spilled them"
+    for path in (left, own):
+        os.utime(path, (0, 0))
+    assert remove_left_spills(file) == []
 
 
 def test_a_file_in_place_of_the_folder_stays_and_is_named(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from monitor.database.snapshot import publish
 from monitor.database.spills import spill_folder
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake.archives import UNPACKED
+from monitor.output_files import RESULTS, OutputFiles
 from monitor.privacy.forgetting import search_files, values_containing
 from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
 from monitor.scratch_folder import scratch_folder
@@ -373,10 +374,18 @@ def test_spills_of_killed_queries_are_removed_and_of_running_ones_named(
 def test_a_night_removes_what_killed_queries_spilled_beside_the_snapshot(after_a_night: Settings) -> None:
     folder = spill_folder(after_a_night.snapshot / "risk-snapshot.duckdb")
     folder.mkdir()
-    write(folder / f"duckdb_temp_{ended()}_0_storage_DEFAULT-0.tmp", SUBJECT)
+    os.utime(write(folder / f"duckdb_temp_{ended()}_0_storage_DEFAULT-0.tmp", SUBJECT), (0, 0))
     with Database(after_a_night.db).only_writer():
         publish(Database(after_a_night.db), after_a_night.snapshot)
     assert not folder.exists()
+
+
+def test_a_result_of_query_among_the_outputs_is_named(after_a_night: Settings) -> None:
+    result = after_a_night.snapshot / "export.csv"
+    OutputFiles(result.parent, RESULTS).claim(result)
+    write(result, f"text\n{SECRETS[0]}\n")
+    with pytest.raises(StoreError, match=f"{result}: `query --out` wrote this file, and it holds traces"):
+        forget_subject(Database(after_a_night.db), SUBJECT, after_a_night)
 
 
 def test_a_copy_of_a_snapshot_names_its_unknown_key_as_the_reason(after_a_night: Settings, tmp_path: Path) -> None:

@@ -52,3 +52,10 @@ def test_files_of_an_earlier_version_are_not_ours_if_another_list_has_them(tmp_p
     files.claim(tmp_path / "validation.json")
     with pytest.raises(ConfigError, match=r"index\.html"):
         files.claim(tmp_path / "index.html")
+
+
+def test_two_runs_that_claim_at_once_keep_each_others_names(tmp_path: Path) -> None:
+    first, second = OutputFiles(tmp_path, "query"), OutputFiles(tmp_path, "query")
+    first.claim(tmp_path / "a.csv")
+    second.claim(tmp_path / "b.csv")
+    assert [path.name for path in OutputFiles(tmp_path, "query").paths] == ["a.csv", "b.csv"]
