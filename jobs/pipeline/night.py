@@ -65,9 +65,10 @@ def run_pipeline(
     db, counts, page = Database(settings.db), RunCounts(), None
     crisis = CrisisList.read(settings.crisis_list)
     key_file = (settings.key_file or default_key_file(settings.db)) if settings.pseudonyms else None
+    ids = settings.ids if "ids" in settings.model_fields_set else None
     with (
         notify_on_failure(settings.notify, job),
-        scoring_run(db, job, lambda: _check_folders_and_load(settings, load), key_file, settings.ids) as run,
+        scoring_run(db, job, lambda: _check_folders_and_load(settings, load), key_file, ids) as run,
     ):
         model_id = run.scorer.model.model_id
         files = complete_files(settings.inbox, settings.settle_s, settings.feeds)

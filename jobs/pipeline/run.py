@@ -112,7 +112,7 @@ def scoring_run(
             raise
         with db.writing() as con:
             agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
-            has_rules = record_id_rules(con, rules, is_given=ids is not None)
+            has_rules = record_id_rules(con, rules, is_given=ids is not None, is_night=job in ("nightly", "watch"))
         if not has_rules:
             print_warning(
                 f"{db}: the rules by which its ids were read are not recorded; name those of its earlier runs once, "

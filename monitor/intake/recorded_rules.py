@@ -40,19 +40,24 @@ def check_id_rules(con: duckdb.DuckDBPyConnection, rules: IdRules, db: object) -
     )
 
 
-def record_id_rules(con: duckdb.DuckDBPyConnection, rules: IdRules, *, is_given: bool) -> bool:
+def record_id_rules(
+    con: duckdb.DuckDBPyConnection, rules: IdRules, *, is_given: bool, is_night: bool = False
+) -> bool:
     """Record the rules of a run, unless `recorded_id_rules` has some.
 
     Args:
         con: the database.
         rules: of the run.
         is_given: whether the settings or an option gave them. Rules that nobody gave are recorded only while the
-            database has no subjects, because earlier runs may have had others.
+            database has no subjects, because earlier runs may have had others, or by a night after other nights.
+        is_night: whether the run is one of the nightly ones, or of `watch`.
 
     Returns:
         whether rules are recorded now.
     """
     if recorded_id_rules(con) is None:
         con.execute("DELETE FROM id_rules")  # of a run that read no subject
-        execute(con, "queries/record_id_rules", **rules.model_dump(), is_given=is_given, now=utc_now())
+        execute(
+            con, "queries/record_id_rules", **rules.model_dump(), is_given=is_given, is_night=is_night, now=utc_now()
+        )
     return bool(con.execute("FROM id_rules").fetchall())

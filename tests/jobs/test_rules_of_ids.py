@@ -85,6 +85,26 @@ def test_an_older_database_takes_the_rules_of_its_first_night(tmp_path: Path) ->
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("had_nights", [False, True])
+def test_a_night_without_rules_records_its_own_only_after_other_nights(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], had_nights: bool
+) -> None:
+    night = settings(tmp_path)
+    db, key = Database(night.db), night.db.with_name("risk.duckdb.key")
+    if had_nights:
+        feed(night.inbox / "1.csv", "Anna")
+        run_pipeline(night, KeywordScorer, report=False)
+    else:
+        score_files([feed(tmp_path / "1.csv", "Anna")], db, KeywordScorer, key_file=key, ids=FOLDED)
+    with db.writing() as con:
+        con.execute("DELETE FROM id_rules")  # as in a database of before the table
+    run_pipeline(night, KeywordScorer, report=False)
+    told = " ".join(capsys.readouterr().err.split())
+    assert ("the rules by which its ids were read are not recorded" in told) != had_nights
+    assert rules_of(db) == ([(False, False)] if had_nights else [])
+
+
+@pytest.mark.slow
 def test_older_database_records_only_rules_that_a_score_was_given(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
