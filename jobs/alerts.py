@@ -45,7 +45,7 @@ def update_alerts(db: Database, rules: AlertRules) -> None:
             return
         with recorded_run(db, "alerts", model["model_id"]) as run_id:
             counts = refresh_alerts(db, model["model_id"], rules, run_id)
-    print_note(f"{counts.raised} raised, {counts.closed} closed, {counts.open} not closed")
+    print_note(f"{counts}")
 
 
 def list_alerts(db: Database, model_id: str, *, closed: bool = False) -> list[dict[str, Any]]:

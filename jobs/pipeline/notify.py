@@ -58,7 +58,8 @@ def notify_of_alerts(
     """Send a message with the number of open alerts that no earlier message counted, and with a warning if the input
     is red.
 
-    The message also counts people who wrote another crisis text while their alert of the crisis rule is not closed.
+    The message also counts people who wrote another crisis text while their alert of the crisis rule is not closed,
+    and people whose crisis text was read only when such an alert was closed already.
 
     If an address rejects a message, the run warns; alerts that reached no address are sent again by the next run.
     The caller holds `database.only_writer`.
@@ -69,6 +70,7 @@ def notify_of_alerts(
         n_new, n_crisis = count_unsent(con, model_id)
         line = {"as_of": utc_now().date(), "suicidal_limit": rules.suicidal_limit}
         n_again = query(con, "alerts/unsent_crisis_texts", model_id=model_id, **line).item()
+        n_late = query(con, "alerts/unsent_late_crisis_texts", model_id=model_id, **line).item()
     parts = []
     if n_new:
         parts.append(f"New alerts: {n_new:,}; closed: {alerts.closed:,}; open: {alerts.open:,}.")
@@ -76,6 +78,10 @@ def notify_of_alerts(
         parts.append(f"New alerts of the crisis rule: {n_crisis:,}; a person must read them now.")
     if n_again:
         parts.append(f"People who wrote of a crisis again since the last message or look: {n_again:,}; read it now.")
+    if n_late:
+        parts.append(
+            f"People whose crisis text arrived late, when its alert was closed already: {n_late:,}; read it now."
+        )
     if quality == "red":
         parts.append("The quality of the input is red.")
     if not parts:
@@ -83,10 +89,10 @@ def notify_of_alerts(
     failed = _send(urls, " ".join([*parts, MORE if reported else NO_REPORT]))
     sent = len(failed) < len(urls)
     if failed:
-        retry = "; the next run tries again" if (n_new or n_again) and not sent else ""
+        retry = "; the next run tries again" if (n_new or n_again or n_late) and not sent else ""
         numbers = ", ".join(map(str, failed))
         print_warning(f"notify: address {numbers} rejected the message; the run itself is done{retry}")
-    if (n_new or n_again) and sent:
+    if (n_new or n_again or n_late) and sent:
         with db.writing() as con:
             mark_sent(con, model_id)
 

@@ -43,7 +43,7 @@ def print_summary(
     if report is not None:
         last["report"] = f"{report}"
     if alerts is not None:
-        last["alerts"] = f"{alerts.raised:,} raised, {alerts.closed:,} closed, {alerts.open:,} not closed"
+        last["alerts"] = f"{alerts}"
     if quality is not None:
         last["quality"] = quality.level
     for name, value in last.items():

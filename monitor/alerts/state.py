@@ -19,15 +19,28 @@ from monitor.database.statements import execute, query, statement, utc_now
 
 @dataclass(frozen=True)
 class AlertCounts:
-    """Alerts that an update raised, alerts that it closed or withdrew, and alerts that are not closed after it.
+    """Numbers of alerts that an update changed.
 
-    An episode that had ended before the first update that sees it becomes a closed alert. None of the three numbers
-    counts it.
+    Attributes:
+        raised: new ones that are not closed.
+        closed: those that it closed or withdrew.
+        open: those that are not closed after it, new or not.
+        reopened: closed ones that are not closed any more.
+        over: new ones whose episode had ended before the first update that saw it; they are closed at once.
     """
 
     raised: int
     closed: int
     open: int
+    reopened: int = 0
+    over: int = 0
+
+    def __str__(self) -> str:
+        """As the commands print them; what is rare is left out if it is 0."""
+        rare = [
+            f"{n:,} {name}" for n, name in ((self.reopened, "reopened"), (self.over, "over when it was found")) if n
+        ]
+        return ", ".join([f"{self.raised:,} raised", *rare, f"{self.closed:,} closed", f"{self.open:,} not closed"])
 
 
 def find_episodes(
@@ -96,6 +109,8 @@ def write_episodes(
         raised=changes.filter(is_open, pl.col("old_state").is_null()).height,
         closed=changes.filter(~is_open, pl.col("old_state") != "closed").height,
         open=n_open,
+        reopened=changes.filter(is_open, pl.col("old_state") == "closed").height,
+        over=changes.filter(~is_open, pl.col("old_state").is_null()).height,
     )
 
 
@@ -106,5 +121,6 @@ def count_unsent(con: duckdb.DuckDBPyConnection, model_id: str) -> tuple[int, in
 
 
 def mark_sent(con: duckdb.DuckDBPyConnection, model_id: str) -> None:
-    """Record that a notification was sent for every alert that `count_unsent` counts."""
-    execute(con, "alerts/mark_sent", model_id=model_id, now=utc_now())
+    """Record that a notification was sent for every alert and crisis text that a message counts."""
+    now = utc_now()
+    execute(con, "alerts/mark_sent", model_id=model_id, as_of=now.date(), now=now)

@@ -76,6 +76,7 @@ changed AS (
         END AS state,
         * REPLACE (
             if(state IS DISTINCT FROM old_state, CAST($now AS TIMESTAMP), state_changed_at) AS state_changed_at,
+            if(old_state = 'closed' AND state <> 'closed', NULL, told_at) AS told_at,  -- the text that reopened it is news
             coalesce(run_id, $run_id) AS run_id,
             coalesce(raised_at, CAST($now AS TIMESTAMP)) AS raised_at
         )

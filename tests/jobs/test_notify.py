@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from jobs.alerts import command as alerts
 from jobs.console.interrupts import Stopped
 from jobs.nightly import run_nightly
 from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
@@ -320,3 +321,54 @@ def test_a_crisis_text_dated_ahead_is_counted_though_its_alert_was_acknowledged_
         notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
         assert len(received) == 2
     assert AGAIN in received[1]["message"]
+
+
+def nights(settings: Settings, *feeds: str) -> None:
+    for feed in feeds:
+        number = len(list(settings.inbox.iterdir()))
+        (settings.inbox / f"{number}.csv").write_text("subject_id,posted_at,text\n" + feed)
+        run_nightly(settings, KeywordScorer)
+
+
+@pytest.fixture
+def quiet(sad: Settings, inbox: Inbox) -> Settings:
+    """Settings of nights with an empty inbox and an address for messages."""
+    for file in sad.inbox.iterdir():
+        file.unlink()
+    return sad.model_copy(update={"notify": tuple(inbox[0])})
+
+
+CRISIS = "a,2025-11-01T20:00:00Z,I want to kill myself\nb,2025-11-01,only joy\n"
+LATE = "a,2025-11-15T20:00:00Z,I am going to kill myself\nb,2025-11-17,only joy\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("looked", [False, True])
+def test_a_crisis_text_that_reopens_a_closed_alert_is_sent(quiet: Settings, inbox: Inbox, looked: bool) -> None:
+    nights(quiet, CRISIS)
+    if looked:
+        ((alert_id,),) = run_query(Database(quiet.db), "SELECT alert_id FROM alerts").rows
+        alerts(db=quiet.db, acknowledged=alert_id)
+    nights(quiet, "b,2025-11-16,only joy\n", LATE, "b,2025-11-18,only joy\n")
+    first, again = (message["message"] for message in inbox[1])
+    assert "New alerts of the crisis rule: 1" in first
+    assert "New alerts of the crisis rule: 1" in again
+
+
+@pytest.mark.slow
+def test_a_crisis_text_whose_alert_is_closed_already_is_sent_once(quiet: Settings, inbox: Inbox) -> None:
+    nights(quiet, "b,2025-11-20,only joy\n", "a,2025-11-04,I want to kill myself\n", "b,2025-11-21,only joy\n")
+    (message,) = inbox[1]
+    assert "arrived late, when its alert was closed already: 1; read it now" in message["message"]
+
+
+@pytest.mark.slow
+def test_an_alert_that_was_sent_and_closed_is_not_sent_as_late(quiet: Settings, inbox: Inbox) -> None:
+    nights(quiet, CRISIS, "b,2025-11-16,only joy\n", "b,2025-11-20,only joy\n")
+    assert len(inbox[1]) == 1
+
+
+@pytest.mark.slow
+def test_crisis_texts_of_long_ago_are_not_sent_at_a_first_import(quiet: Settings, inbox: Inbox) -> None:
+    nights(quiet, "a,2025-01-04,I want to kill myself\nb,2025-11-20,only joy\n")
+    assert inbox[1] == []
