@@ -1,12 +1,15 @@
 -- name: status
--- purpose: state of the runs that score: the last one, the last one that was done, and the number that failed since
+-- purpose: state of the runs that score: the last one, the last one that was done, and the number that failed since. Once a night
+--          or `watch` has run, they alone count: a `score` by hand must hide no night that failed, is late or had red input
 -- grain: one row; nulls if nothing ever ran; alerts_current = the alert rules have read every score; runs that ended after
 --        $now (a wrong clock) are left out
 -- frame: none
 -- params: now
 WITH scoring AS (
     FROM runs
-    WHERE job IN ('nightly', 'watch', 'score')
+    WHERE
+        job IN ('nightly', 'watch')
+        OR job = 'score' AND NOT EXISTS (FROM runs AS r WHERE r.job IN ('nightly', 'watch'))
 ),
 ended AS (
     SELECT max_by(scoring, run_id) AS last

@@ -78,6 +78,18 @@ def test_a_failed_last_run_is_a_problem_until_one_is_done(db: Path) -> None:
     assert read_health(Database(db), 26, NOW)["n_failed_since"] == 0
 
 
+@pytest.mark.parametrize("job", ["nightly", "watch"])
+def test_a_score_by_hand_hides_no_night(tmp_path: Path, job: str) -> None:
+    path, hour = tmp_path / "risk.duckdb", dt.timedelta(hours=1)
+    add_run(path, "done", NOW - 3 * hour, "score")
+    assert read_health(Database(path), 26, NOW)["problems"] == [], "without a night a score counts"
+    add_run(path, "done", NOW - 40 * hour, job, quality="red")
+    add_run(path, "failed", NOW - 2 * hour, job)
+    add_run(path, "done", NOW - hour, "score")
+    problems = read_health(Database(path), 26, NOW)["problems"]
+    assert [problem.partition(":")[0] for problem in problems] == ["late", "failed", "red"]
+
+
 def test_a_run_from_the_future_hides_no_failure_and_no_delay(db: Path) -> None:
     add_run(db, "done", NOW + dt.timedelta(days=365))
     with Database(db).writing() as con:
