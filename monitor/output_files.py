@@ -7,7 +7,6 @@ listed before its file is written, so a killed run leaves no file that the next 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -131,7 +130,7 @@ class OutputFiles:
         return {name for file in lists for name in file.read_text("utf-8", "surrogateescape").splitlines()}
 
     def _save(self) -> None:
-        unfinished = self._list.with_name(f"{self._list.name}.{os.getpid()}.new")
+        unfinished = self._list.with_name(f"{self._list.name}.new")
         text = "".join(f"{name}\n" for name in sorted(self._names))
         unfinished.unlink(missing_ok=True)
         unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
