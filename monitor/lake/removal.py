@@ -22,6 +22,7 @@ from monitor.lake.stored import shards_with_subjects
 from monitor.privacy.retention import check_clock
 
 COPIED = ("files", "rejects", "runs")  # small tables that may name a subject
+FIRST = {"rejects": "rejected_at, raw"}  # of rows with the same key the oldest counts, with its content removed
 ABANDONED_S = 3600.0
 
 
@@ -158,52 +159,65 @@ def _may_have_texts(lake: Lake, shard: Shard, before: dt.datetime) -> bool:
 
 
 def _rewrite_small(lake: Lake, subjects: Sequence[str], before: dt.datetime | None) -> dict[str, int]:
-    """Write the small tables anew, with the statements that copy a database without some subjects and old texts."""
+    """Write the small tables anew, with the statements that copy a database without some subjects and old texts.
+
+    Several files may hold a row with the same key. All these rows are compared, because each of them may hold a text.
+
+    Returns:
+        table -> number of keys whose rows were removed or changed, for tables with any.
+    """
     values = {"subjects": list(subjects), "names": pattern_of(subjects), "before": before}
     changed = {}
-    with _small_tables(lake) as con:
+    with _small_tables(lake) as (con, paths):
         for table in COPIED:
+            keys = ", ".join(SMALL_TABLES[table])
+            con.execute(f"CREATE TEMP TABLE stored AS FROM old.{table}")
+            con.execute(
+                f"CREATE OR REPLACE TABLE old.{table} AS SELECT DISTINCT ON ({keys}) * FROM stored"
+                f" ORDER BY {FIRST.get(table, 'ALL')} NULLS FIRST"
+            )
             copy_table(con, table, values)
-            difference = f"SELECT count(*) FROM (FROM old.{table} EXCEPT ALL FROM {table})"
-            ((n,),) = con.execute(difference).fetchall()
+            ((n,),) = con.execute(
+                f"SELECT count(*) FROM (SELECT DISTINCT {keys} FROM (FROM stored EXCEPT FROM {table}))"
+            ).fetchall()
+            con.execute("DROP TABLE stored")
             if n:
                 changed[table] = n
-                _publish(con, lake, table)
+                _publish(con, lake, table, paths[table])
     return changed
 
 
 def _is_named(lake: Lake, subjects: Sequence[str]) -> bool:
     """Whether a reject, a message or the name of an input file is about one of the subjects."""
-    with _small_tables(lake) as con:
+    with _small_tables(lake) as (con, _):
         con.execute("USE old")
         ((named,),) = execute(con, "queries/is_named", subjects=list(subjects), names=pattern_of(subjects)).fetchall()
         return bool(named)
 
 
 @contextmanager
-def _small_tables(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A scratch database whose attached database `old` holds the small tables."""
+def _small_tables(lake: Lake) -> Iterator[tuple[duckdb.DuckDBPyConnection, dict[str, list[str]]]]:
+    """A scratch database whose attached database `old` holds the small tables, and table -> paths of its files."""
     with closing(open_scratch()) as con:
         con.execute("ATTACH ':memory:' AS old")
+        paths = {table: lake.small_files(table) for table in COPIED}
         for table in COPIED:
-            _load(con, lake, table)
-        yield con
+            _load(con, lake, table, paths[table])
+        yield con, paths
 
 
-def _load(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
-    """Copy a small table into the attached database `old`, one row for each key."""
+def _load(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, paths: Sequence[str]) -> None:
+    """Copy all rows of a small table into the attached database `old`. Several rows may have the same key."""
     con.execute(f"CREATE TABLE old.{table} AS FROM {table} LIMIT 0")
-    keys = ", ".join(SMALL_TABLES[table])
-    for path in lake.small_files(table):
+    for path in paths:
         con.register("stored", lake.read(path))
-        con.execute(f"INSERT INTO old.{table} BY NAME FROM stored ANTI JOIN old.{table} USING ({keys})")
+        con.execute(f"INSERT INTO old.{table} BY NAME FROM stored")
         con.unregister("stored")
 
 
-def _publish(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
-    """Write a small table in one file, then remove its older files."""
-    before = lake.small_files(table)
+def _publish(con: duckdb.DuckDBPyConnection, lake: Lake, table: str, paths: Sequence[str]) -> None:
+    """Write a small table in one file, then remove the files that it was read from; `score` may have added others."""
     new = lake.write_small(table, rows_of(con, table), by_content=True)
-    for path in before:
+    for path in paths:
         if path != new:
             lake.storage.remove(path)

@@ -2,8 +2,10 @@
 
 import datetime as dt
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
@@ -60,6 +62,11 @@ def inputs(folder: Path) -> list[str]:
 
 def score(folder: Path, model: str = "keywords-1") -> None:
     score_lake(str(folder / "lake"), OwnCrew(folder / "lake", lambda: KeywordScorer(KeywordModel(model))))
+
+
+def lake_of(folder: Path, feed: Path) -> Lake:
+    ingest_files([str(feed)], str(folder / "lake"), key_file=None)
+    return Lake(Storage(str(folder / "lake")))
 
 
 def files_of(lake: Lake) -> list[str]:
@@ -218,6 +225,38 @@ def test_retention_removes_texts_and_keeps_scores(lake: Lake, tmp_path: Path) ->
     assert not check_lake(lake, deep=True).faults
     score(tmp_path, "keywords-2")
     assert check_lake(lake).n_scores["keywords-2"] == 0
+
+
+@pytest.mark.parametrize("nth", range(4))  # the order of the files follows their hashes
+def test_content_of_rejects_that_come_again_is_removed(tmp_path: Path, nth: int) -> None:
+    who = f"person-{nth}"
+    feed = write(tmp_path / "feed.csv", HEADER + f"other,2026-01-05,joy\n{who},never,sadness\n")
+    lake = lake_of(tmp_path, feed)
+    drop_texts(lake, dt.datetime(9999, 1, 1))
+    lake_of(tmp_path, feed)
+    drop_texts(lake, dt.datetime(9999, 1, 1))
+    assert [lake.read(path)["raw"].to_pylist() for path in lake.small_files("rejects")] == [[None]]
+    lake_of(tmp_path, feed)
+    assert forget_in_lake(lake.url, who, None, None) == {"rejects": 1}
+    assert files_naming(lake, [who]) == ([], [])
+
+
+def test_a_run_that_ends_during_forget_stays_in_the_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lake = lake_of(tmp_path, write(tmp_path / "anna.csv", HEADER + "anna,2026-01-05,joy\nanna,never,joy\n"))
+    copy = removal.copy_table
+
+    def copied(con: duckdb.DuckDBPyConnection, table: str, values: Mapping[str, object]) -> None:
+        copy(con, table, values)
+        if table == "runs":  # `lake score` takes no lock
+            con.execute("UPDATE runs SET message = 'changed'")
+            run = removal.rows_of(con, "runs").set_column(0, "run_id", pa.array(["of-score"]))
+            lake.write_small("runs", run)
+
+    monkeypatch.setattr(removal, "copy_table", copied)
+    removal.forget_subjects(lake, ["anna"])
+    runs = [run for path in lake.small_files("runs") for run in lake.read(path)["run_id"].to_pylist()]
+    assert len(runs) == 2
+    assert "of-score" in runs
 
 
 @pytest.mark.slow
