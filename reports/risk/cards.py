@@ -377,6 +377,7 @@ TEXT_DAYS = 28
 
 
 def _beginning(text: str) -> str:
+    text = text.lstrip()  # blank lines at the start of a text can be longer than SHORT
     return text if len(text) <= SHORT else f"{text[:SHORT].rsplit(maxsplit=1)[0]}…"
 
 

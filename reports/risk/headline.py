@@ -81,7 +81,7 @@ def tiles(series: Series, inputs: Inputs) -> list[Tile]:
         _share("p_high", mean_label(inputs), now, before, words),
     ]
     if series.cohort is None:
-        result.append(_above(now, inputs))
+        result.append(_above(now, before, inputs))
     if now["withheld"]:
         return [*result, _withheld(words("texts"), words)]
     texts = words("texts by {subjects}", subjects=words.count(now["n_subjects"], "subject"))
@@ -100,12 +100,14 @@ def _withheld(label: str, words: Words) -> Tile:
     return Tile(words("withheld"), label, words("too few subjects"), muted=True)
 
 
-def _above(now: Row, inputs: Inputs) -> Tile:
+def _above(now: Row, before: Row, inputs: Inputs) -> Tile:
     words, rows = inputs.words, {row["period"]: row for row in inputs.headline.to_dicts()}
     label = words("subjects at the line ({threshold})", threshold=exact(inputs.options.threshold))
     if now["withheld"]:
         return _withheld(label, words)
     above, earlier = rows["now"]["n_above"], rows["before"]["n_above"]
+    if before["withheld"]:  # the change would reveal the number of the week before
+        return Tile(f"{above:,}", label, words("too few subjects the week before"))
     note = words(
         "{change} on the week before; {n} wrote {least} or more texts",
         change=change(above - earlier),

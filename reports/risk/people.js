@@ -16,17 +16,20 @@
   flat.hidden = true;
   list.prepend(flat);
 
+  // Hyphens do not count, neither in the search nor in codes, names and ids.
+  const plain = (text) => text.toLowerCase().replaceAll("-", "");
+
   const wanted = (card, words) =>
     (!group.value || card.dataset.group === group.value) &&
     (!unseen.checked || card.dataset.looked === "no") &&
-    words.every((word) => card.dataset.find.toLowerCase().includes(word));
+    words.every((word) => plain(card.dataset.find).includes(word));
 
   const findElsewhere = (words) => {
     elsewhere.replaceChildren();
     if (!words.length) return;
     const here = new Set(cards.map((card) => card.id));
     const found = everybody.filter(
-      ([code, name]) => !here.has(code) && words.every((word) => `${code} ${name}`.toLowerCase().includes(word)),
+      ([code, name]) => !here.has(code) && words.every((word) => plain(`${code} ${name}`).includes(word)),
     );
     for (const [code, name, file] of found.slice(0, 8)) {
       const item = document.createElement("li");
@@ -39,7 +42,7 @@
   };
 
   const update = () => {
-    const words = search.value.toLowerCase().replaceAll("-", "").split(/\s+/).filter(Boolean);
+    const words = plain(search.value).split(/\s+/).filter(Boolean);
     let shown = 0;
     for (const card of cards) {
       card.hidden = !wanted(card, words);

@@ -1,5 +1,6 @@
 """The pages in a real browser: drawn, silent, offline, readable by anyone at any width, and deaf to hostile input."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -8,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from reports.risk.inputs import Inputs
+from reports.risk.people_pages import PeopleList
 from tests.support import full_report
 from tests.support.full_report import CHARTS, FIRST
 from tests.support.opened_page import MARKS, OpenedPage, opened
@@ -208,6 +210,17 @@ def test_the_tables_hold_what_the_charts_show(index: OpenedPage, inputs: Inputs)
     assert lines.count() == inputs.subject_week["subject_id"].n_unique()
     filled = index.page.locator("section[aria-labelledby=subject_week-title] tbody td:not(:empty)")
     assert filled.count() == inputs.subject_week.height
+
+
+def test_a_name_with_a_hyphen_is_found_with_and_without_it(browser: Browser, inputs: Inputs, tmp_path: Path) -> None:
+    people = PeopleList(inputs).listed
+    named = replace(inputs, names={people[0].subject_id: "Anne-Marie"})
+    full_report.write(named, tmp_path)
+    page = opened(browser, tmp_path / "people.html").page
+    for words in ("anne-marie", "annemarie", inputs.code(people[0].subject_id)):
+        page.fill("#search", words)
+        cards = page.locator(".card:visible").evaluate_all("cards => cards.map(card => card.id)")
+        assert cards == [inputs.code(people[0].subject_id)], words
 
 
 def test_cards_are_filtered_ordered_and_found_without_a_network(browser: Browser, report: Path) -> None:

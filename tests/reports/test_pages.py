@@ -1,15 +1,18 @@
 """The pages besides the index: cohorts, alerts, subjects; what is opt-in, what is withheld, the other language."""
 
 import ast
+import datetime as dt
 import json
 import re
 from collections.abc import Iterator
 from contextlib import nullcontext
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from string import Formatter
 
 import duckdb
+import polars as pl
 import pytest
 
 from jobs.pipeline import report_inputs
@@ -18,7 +21,7 @@ from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.labels import EMOTIONS
-from reports.risk import cards, chart_data, data_quality, pictures, signs, subjects
+from reports.risk import cards, chart_data, data_quality, headline, pictures, signs, subjects
 from reports.risk import html as page
 from reports.risk import pages as site
 from reports.risk.figures import Link
@@ -71,6 +74,14 @@ def rendered(found: Inputs, *files: str) -> dict[str, str]:
 
 def pages(con: duckdb.DuckDBPyConnection, *files: str, **options: object) -> dict[str, str]:
     return rendered(inputs(con, **options), *files)
+
+
+def test_a_withheld_week_before_gives_no_change_of_subjects_at_the_line(found: Inputs) -> None:
+    before = pl.col("day") == found.as_of - dt.timedelta(days=7)
+    weeks = found.everyone.weeks.with_columns(withheld=before)
+    tiles = headline.tiles(replace(found.everyone, weeks=weeks), found)
+    assert [one.note for one in tiles] == [*["too few subjects the week before"] * 3, ""]
+    assert all("on the week before" in one.note for one in headline.tiles(found.everyone, found))
 
 
 @pytest.mark.slow

@@ -427,6 +427,23 @@ def test_a_card_quotes_the_crisis_text_of_an_alert_that_closed_unseen_though_it_
     assert "bold: it adds most" in full
 
 
+def test_a_text_that_begins_with_many_blank_lines_is_quoted() -> None:
+    with fake_feed.database() as con:
+        fill(con)
+        closed_crisis(con, "calm again", 20)
+        con.execute(
+            "UPDATE documents SET text = repeat(chr(10), 200) || repeat('a dark word ', 40) WHERE subject_id = 'fine'"
+        )
+        con.execute(
+            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2026-01-01'"
+            " WHERE subject_id = 'fine' AND CAST(posted_at AS DATE) = '2026-03-10'"
+        )
+        found = inputs(con, evidence=True)
+    card = Cards(found).card(next(one for one in people(found) if one.subject_id == "fine"))
+    assert card.short.startswith("a dark word")
+    assert card.short.endswith("…")
+
+
 def test_marks_never_overlap_and_never_leave_the_text() -> None:
     assert marked("a<b>c", [(1, 2, "x"), (1, 4, "y"), (4, 9, "z")]) == 'a<mark class="x">&lt;</mark>b&gt;c'
 
