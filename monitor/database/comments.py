@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from monitor.database.lake_views import quoted
-from monitor.database.statements import SQL, read_header
+from monitor.database.statements import SQL, read_header, schema_files
 
 COLUMNS = SQL / "comments" / "columns.txt"
 TABLES = SQL / "comments" / "tables.txt"
@@ -43,8 +43,7 @@ def comment_all(con: duckdb.DuckDBPyConnection, only: Collection[str] | None = N
 @cache
 def _purposes() -> dict[str, str]:
     """The purpose of each table and view; if two schema files define one, the later file's purpose counts."""
-    files = sorted((SQL / "schema").glob("*.sql"))
-    headers = [read_header(path.read_text(encoding="utf-8")) for path in files]
+    headers = [read_header(path.read_text(encoding="utf-8")) for path in schema_files()]
     return {header["name"]: header["purpose"] for header in headers} | _lines(TABLES)
 
 

@@ -10,7 +10,7 @@ import duckdb
 from monitor.database.comments import comment_all
 from monitor.database.lake_views import quoted
 from monitor.database.reader_copies import is_snapshot
-from monitor.database.statements import SQL, utc_now
+from monitor.database.statements import schema_files, utc_now
 from monitor.errors import StoreError
 
 
@@ -56,7 +56,7 @@ def n_steps() -> int:
 
 @cache
 def _migrations() -> tuple[Path, ...]:
-    return tuple(sorted((SQL / "schema").glob("*.sql")))
+    return schema_files()
 
 
 def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:

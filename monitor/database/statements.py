@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -61,6 +62,12 @@ class Statement:
 def statement_names(folder: str) -> tuple[str, ...]:
     """Names of the files in one folder of sql/, sorted, without folder and ending."""
     return tuple(sorted(path.stem for path in (SQL / folder).glob("*.sql")))
+
+
+@cache
+def schema_files() -> tuple[Path, ...]:
+    """The steps of the schema in the order of their numbers, with those whose views a later step replaces."""
+    return tuple(sorted((SQL / "schema").rglob("*.sql"), key=lambda path: path.name))
 
 
 @cache

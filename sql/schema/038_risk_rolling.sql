@@ -1,5 +1,8 @@
 -- name: risk_rolling
--- purpose: as in schema file 020, but the intervals of cohorts and of all together count subjects, not texts: texts of one
+-- purpose: the recent past on each day of every subject (level 'subject', name = subject_id), cohort ('cohort') and of
+--          all together ('overall', name 'all'), by the model that scored last: the day itself (n, p_high, ...), and the
+--          7 and 28 days that end on it (n_7, p_high_28, ...). share_high_lo and _hi are 95% intervals: of one subject
+--          Wilson's. Those of cohorts and of all together count subjects, not texts: texts of one
 --          subject resemble each other, so Wilson's interval over texts is too narrow (its 95% held 67 to 86%).
 --          cluster_low and cluster_high are Wilson's interval on the effective number of texts, with Student's t for z
 --          (Korn & Graubard 1998, Survey Methodology 24(2)). The effective number is the one that gives the variance

@@ -1,5 +1,5 @@
 -- name: latest_model
--- purpose: the view latest_model again, in place of schema/071: the model of the last run that scores. A run without a new score
+-- purpose: the model of the last run that scores. A run without a new score
 --          counts once it is done, or once it has brought the alerts up to date, because its report and its snapshot are written
 --          before it is done. A run that was stopped, killed or failed earlier does not count. `alerts --update` takes the place
 --          of such a run in alert_updates, for the same model, and counts like it. A model without a score never counts
