@@ -47,13 +47,14 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
     quoted = listed if options.evidence else []
     texts = texts_on_cards(con, model_id, as_of, options.rules, quoted)
     doc_ids = pl.concat([texts["doc_id"], inputs.evidence["doc_id"]]).unique().to_list()
+    wording = query(con, "queries/crisis_passages", as_of=as_of, days=_crisis_days(options.rules) if quoted else 0)
     return replace(
         inputs,
         word_weights=query(con, "queries/word_weights", model_id=model_id, doc_ids=doc_ids),
         person_weeks=query(con, "people/weeks", model_id=model_id, as_of=as_of, weeks=WEEKS, subjects=listed),
         person_days=query(con, "people/days", model_id=model_id, as_of=as_of, days=STRIP_DAYS, subjects=listed),
         texts=texts,
-        wording=query(con, "queries/crisis_passages", as_of=as_of, days=_crisis_days(options.rules) if quoted else 0),
+        wording=wording.filter(pl.col("passage") != ""),
     )
 
 

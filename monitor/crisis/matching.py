@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,29 +59,34 @@ class CrisisList:
         return self._phrases.normaliser.words(text).strip()
 
     def find(self, texts: Sequence[str]) -> list[list[Mention]]:
-        """The mentions of each text, in their order in the text; those of one text do not overlap."""
+        """The mentions of each text, in their order in the text.
+
+        Those of one text do not overlap, except where a stretch of the original stands for several words ("k m s k m
+        s"): then each phrase in it is one mention of the whole stretch, raised if one of its matches is.
+        """
         words, index = self._phrases.normaliser.words, self._phrases.index
         return [self._mentions(text, matches) if (matches := index.find(words(text))) else [] for text in texts]
 
     def _mentions(self, text: str, matches: list[tuple[int, int, int]]) -> list[Mention]:
         """If matches overlap, the longest counts, then the first, then the one that is first in the list."""
         normalised = self._phrases.normaliser.normalise(text)
-        mentions: list[Mention] = []
+        mentions: dict[tuple[str, int], Mention] = {}
         for first, last, number in _apart(matches):
             phrase = self._phrases.phrases[number]
             state, rule = judge(self._phrases, phrase, normalised, text, first, last)
-            place = normalised.original(first, last)
-            mentions.append(Mention(phrase.text, phrase.criterion, *place, state, rule))
-        return mentions
+            mention = Mention(phrase.text, phrase.criterion, *normalised.original(first, last), state, rule)
+            before = mentions.setdefault((mention.phrase, mention.first), mention)
+            if before.state == "held" and state == "raised":
+                mentions[mention.phrase, mention.first] = mention
+        return list(mentions.values())
 
 
 def _apart(matches: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Matches without overlaps, in their order; of each overlapping group the longest stays."""
+    """Matches without overlaps, in their order: the longest of all, then the longest that overlaps none of these."""
     chosen: list[tuple[int, int, int]] = []
-    for match in sorted(matches, key=lambda match: (match[0], -match[1], match[2])):
-        if chosen and match[0] < chosen[-1][1]:
-            if match[1] - match[0] > chosen[-1][1] - chosen[-1][0]:
-                chosen[-1] = match
-        else:
-            chosen.append(match)
+    for match in sorted(matches, key=lambda match: (match[0] - match[1], match[0], match[2])):
+        place = bisect(chosen, match)
+        after_left = place == 0 or chosen[place - 1][1] <= match[0]
+        if after_left and (place == len(chosen) or match[1] <= chosen[place][0]):
+            chosen.insert(place, match)
     return chosen

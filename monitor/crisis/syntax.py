@@ -187,7 +187,7 @@ class _Reader:
             raise ValueError(f"group {{{name}}} contains itself")
         options = []
         for phrase in self.groups[name]:
-            reader = _Reader(phrase.lower(), self.groups, self.word, (*self.inside, name))
+            reader = _Reader(phrase.lower().replace("’", "'"), self.groups, self.word, (*self.inside, name))
             options.append(reader.sequence(""))
             self.literals |= reader.literals
         return _either(options)

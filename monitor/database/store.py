@@ -158,13 +158,14 @@ def append_pieces(con: duckdb.DuckDBPyConnection, pieces: pl.DataFrame) -> None:
 
 def append_word_weights(con: duckdb.DuckDBPyConnection, weights: pl.DataFrame) -> None:
     """Append the new word weights (WORD_WEIGHT_COLUMNS) of documents that the database has."""
-    con.register("incoming", weights)
+    keys = ["doc_id", "model_id", "first"]
+    con.register("incoming", weights.unique(keys, keep="first", maintain_order=True))
     execute(con, "queries/append_word_weights")
 
 
 def append_mentions(con: duckdb.DuckDBPyConnection, mentions: pl.DataFrame, run_id: str) -> int:
     """Append the new mentions of crisis wording (MENTION_COLUMNS); returns their number."""
-    con.register("incoming", mentions)
+    con.register("incoming", mentions.unique(["doc_id", "phrase", "first"], keep="first", maintain_order=True))
     return fetch_number(execute(con, "queries/append_mentions", run_id=run_id))
 
 

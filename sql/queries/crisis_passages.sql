@@ -1,5 +1,6 @@
 -- name: crisis_passages
--- purpose: the passages of texts that the crisis list raised, for the report; only reports for authorised staff show `passage`
+-- purpose: the passages of texts that the crisis list raised, for the report; only reports for authorised staff show `passage`.
+--          It is empty if the text was removed
 -- grain: one row per raised match of a phrase, the newest first
 -- frame: `days` calendar days ending on and including as_of; a passage has up to 100 characters on each side of the match;
 --        first and length: the place of the match in the passage, in characters from 0
@@ -8,7 +9,9 @@ SELECT
     m.subject_id,
     m.posted_at,
     m.phrase,
-    substr(d.text, greatest(m."first" - 100, 0) + 1, least(m."last" + 100, m."first" + 280) - greatest(m."first" - 100, 0)) AS passage,
+    coalesce(
+        substr(d.text, greatest(m."first" - 100, 0) + 1, least(m."last" + 100, m."first" + 280) - greatest(m."first" - 100, 0)), ''
+    ) AS passage,
     least(m."first", 100) AS "first",
     least(m."last" - m."first", 180) AS length
 FROM mentions AS m

@@ -115,6 +115,26 @@ def test_statement_is_found_behind_a_long_text() -> None:
     assert mention.state == "raised"
 
 
+@pytest.mark.parametrize("text", ["Suicidal. Suicidal. Suicidal.", "k m s k m s", "Kms. Kms. Kms."])
+def test_a_stretch_of_several_words_is_one_mention_of_a_phrase(text: str) -> None:
+    mentions = CRISIS.find([f"today {text} why"])[0]
+    assert len({(one.phrase, one.first) for one in mentions}) == len(mentions)
+    assert [one.state for one in mentions] == ["raised"]
+
+
+def test_the_longest_of_a_chain_of_matches_removes_only_those_that_it_overlaps(tmp_path: Path) -> None:
+    path = tmp_path / "list.toml"
+    path.write_text(
+        "".join(
+            f'[[phrases]]\nphrase = "{phrase}"\ncriterion = "suicidal"\nwhy = "test"\n'
+            for phrase in ("blue moon", "moon over grey sea", "grey sea and a red sun tonight")
+        ),
+        encoding="utf-8",
+    )
+    (mentions,) = CrisisList.read(path).find(["Blue moon over grey sea and a red sun tonight"])
+    assert [one.phrase for one in mentions] == ["blue moon", "grey sea and a red sun tonight"]
+
+
 def test_each_text_gets_its_own_row_in_order() -> None:
     rows = CRISIS.find(["fine", "i want to die", "fine", "i am suicidal"])
     assert [len(row) for row in rows] == [0, 1, 0, 1]

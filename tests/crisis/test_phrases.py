@@ -88,6 +88,13 @@ def test_own_list_is_matched_and_changes_the_fingerprint(tmp_path: Path) -> None
     assert own.fingerprint != CrisisList.read().fingerprint
 
 
+def test_a_group_takes_the_curved_apostrophe_as_a_phrase_does(tmp_path: Path) -> None:
+    path = tmp_path / "list.toml"
+    groups = '[groups]\nno = ["don’t", "don\'t ever"]\n'
+    path.write_text(f'[[phrases]]\nphrase = "{{no}} blue moon"\n{ENTRY}{groups}', encoding="utf-8")
+    assert len(CrisisList.read(path).find(["I don’t blue moon"])[0]) == 1
+
+
 def test_pattern_sees_normalised_words(tmp_path: Path) -> None:
     path = tmp_path / "list.toml"
     path.write_text(f"[[phrases]]\npattern = ' over and out(?: \\.| $)'\n{ENTRY}", encoding="utf-8")

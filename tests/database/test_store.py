@@ -41,6 +41,18 @@ def test_row_that_comes_twice_is_appended_once(con: duckdb.DuckDBPyConnection) -
     assert count(con, "scores") == 4
 
 
+def test_mention_and_word_weight_that_come_twice_are_appended_once(con: duckdb.DuckDBPyConnection) -> None:
+    store.append_documents(con, documents("d1"), "run")
+    mention = ("d1", "phrase", "suicidal", 0, 8, "raised", "", "list")
+    mentions = pl.DataFrame([mention, mention], schema=store.MENTION_COLUMNS, orient="row")
+    weight = ("d1", "model", 0, 8, 0.5, None, None)
+    weights = pl.DataFrame([weight, weight], schema=store.WORD_WEIGHT_COLUMNS, orient="row")
+    for n_new in (1, 0):
+        assert store.append_mentions(con, mentions, "run") == n_new
+        store.append_word_weights(con, weights)
+    assert (count(con, "mentions"), count(con, "word_weights")) == (1, 1)
+
+
 def test_conflict_is_a_stored_id_with_other_content(con: duckdb.DuckDBPyConnection) -> None:
     store.append_documents(con, documents("a", "b"), "r1")
     con.execute("UPDATE documents SET text = NULL WHERE doc_id = 'b'")  # as after retention

@@ -399,6 +399,16 @@ def test_texts_are_quoted_once_escaped_and_with_the_crisis_wording_marked(
     assert all(not card.passages and not card.quote for card in map(Cards(case).card, people(case)))
 
 
+def test_crisis_texts_that_retention_removed_are_counted_and_not_quoted() -> None:
+    with fake_feed.database() as con:
+        fill(con)
+        con.execute("UPDATE documents SET text = NULL")
+        found = inputs(con, evidence=True)
+    card = next(Cards(found).card(one) for one in people(found) if one.subject_id == "crisis")
+    assert (card.quote, card.short, card.passages) == (None, "", [])
+    assert found.passages["passage"].to_list() == [""]
+
+
 @pytest.mark.slow
 def test_a_card_quotes_the_crisis_text_of_an_alert_that_closed_unseen_though_it_is_older_than_28_days() -> None:
     with fake_feed.database() as con:
