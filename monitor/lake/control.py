@@ -24,7 +24,7 @@ from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
 from monitor.database.spills import spill_folder
 from monitor.database.statements import query
-from monitor.errors import StoreError
+from monitor.errors import BusyError, StoreError
 from monitor.lake.cells import current_cells
 from monitor.lake.check import foreign_reason
 from monitor.lake.scratch import CELL_VIEW, columns, has_table
@@ -32,6 +32,7 @@ from monitor.lake.shards import DERIVED, DOCUMENTS, SMALL_TABLES, Lake, Listing,
 from monitor.privacy.codes import give_codes
 
 FOOTER_THREADS = 16
+TRIES = 5  # listings of a lake whose files other commands replace at the same time
 MANY_FILES = 20_000  # with more files each query is slow to start
 
 
@@ -68,9 +69,9 @@ def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ())
 
     Raises:
         StoreError: a file of the lake is torn or foreign, or `db` is not the control file of this lake.
+        BusyError: other commands keep replacing files of the lake.
     """
-    listing = lake.list_shards()
-    footers = _read_footers(lake, listing)
+    listing, footers = _list_files(lake)
     new = db.file.with_name(f".{db.file.name}.open.new")
     with db.only_writer(), private_files(), explained(db.file):
         _require_control(lake, db)
@@ -134,11 +135,28 @@ def _load_small(con: duckdb.DuckDBPyConnection, lake: Lake, table: str) -> None:
         )  # `lake ingest` has no [ids]
 
 
+def _list_files(lake: Lake) -> tuple[Listing, dict[str, pq.FileMetaData]]:
+    """The shards that count, and the footer of every file that the views name. If another command replaces one of
+    these files meanwhile, both are read again.
+
+    Raises:
+        StoreError: as `_read_footers`. BusyError: a file was replaced at every try.
+    """
+    for _ in range(TRIES):
+        listing = lake.list_shards()
+        try:
+            return listing, _read_footers(lake, listing)
+        except FileNotFoundError:
+            continue
+    raise BusyError(f"{lake.url}: another command replaces files of this lake; start again when it is done")
+
+
 def _read_footers(lake: Lake, listing: Listing) -> dict[str, pq.FileMetaData]:
     """The footer of every file that the views name.
 
     Raises:
         StoreError: a file is torn or foreign; a query over the folder would fail on it without naming the remedy.
+        FileNotFoundError: another command has replaced a file since it was listed.
     """
     paths = [document_path(shard) for shard in listing.documents]
     for table, of_keys in listing.derived.items():

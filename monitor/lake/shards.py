@@ -149,8 +149,11 @@ class Lake:
         `replace_shards`.
         """
         found = Listing()
+        # Another command may remove a note, or write one, while the documents are listed.
+        notes = self.replacements()
         shards = self._place(DOCUMENTS, None, found)
-        replaced = {old for new, olds in self.replacements() if new in shards for old in olds}
+        notes += self.replacements()
+        replaced = {old for new, olds in notes if new in shards for old in olds}
         found.documents = shards - replaced
         found.orphans += [document_path(shard) for shard in sorted(shards & replaced)]
         for table in DERIVED:
@@ -165,7 +168,10 @@ class Lake:
         entries = []
         for path, _ in self.storage.list_files(REPLACED):
             if path.endswith(".json"):
-                value = json.loads(self.storage.read(path))
+                try:
+                    value = json.loads(self.storage.read(path))
+                except FileNotFoundError:  # another command has finished this replacement
+                    continue
                 entries.append((Shard(*value["new"]), [Shard(*old) for old in value["old"]]))
         return entries
 

@@ -21,12 +21,16 @@ from jobs.pipeline.people import default_key
 from jobs.query import run_query
 from jobs.status import read_health
 from monitor.alerts.rules import AlertRules
+from monitor.database.connection import Database
 from monitor.database.lake_views import MEMORY_BYTES
 from monitor.database.spills import spill_folder
-from monitor.errors import ConfigError, StoreError
+from monitor.errors import BusyError, ConfigError, StoreError
+from monitor.lake import control as control_file
+from monitor.lake import replacement
 from monitor.lake.check import check_lake
 from monitor.lake.compaction import compact
-from monitor.lake.shards import Lake
+from monitor.lake.control import open_lake
+from monitor.lake.shards import Lake, Listing, Shard
 from monitor.lake.storage import Storage
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.lakes import OwnCrew, control
@@ -64,6 +68,49 @@ def test_after_a_compaction_each_command_says_to_open_the_lake_again(lake: Lake,
             call()
     control(lake.storage.root, db.path)
     assert run_query(db, "SELECT count(*) FROM latest_scores").rows == [(16,)]
+
+
+def test_a_compaction_during_open_is_no_fault(lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, documents = Lake.list_shards, check_lake(lake).n_documents
+
+    def overtaken(self: Lake) -> Listing:
+        found = listed(self)
+        monkeypatch.undo()
+        compact(lake, LATER)
+        return found
+
+    monkeypatch.setattr(Lake, "list_shards", overtaken)
+    assert open_lake(lake, Database(tmp_path / "lake.duckdb")).n_documents == documents
+    monkeypatch.setattr(control_file, "_read_footers", lambda *_: (_ for _ in ()).throw(FileNotFoundError))
+    with pytest.raises(BusyError, match="start again when it is done"):
+        open_lake(lake, Database(tmp_path / "lake.duckdb"))
+
+
+def test_a_replacement_that_ends_during_the_listing_shows_every_row_once(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replacement, "remove_shards", lambda *_: None)  # killed after the new documents
+    compact(lake, LATER)
+    monkeypatch.undo()
+    assert len(lake.list_shards().documents) == 1
+    place, read = Lake._place, Storage.read
+
+    def overtaken(self: Lake, *args: object) -> set[Shard]:
+        shards = place(self, *args)
+        monkeypatch.undo()
+        replacement.finish_replacements(lake)
+        return shards
+
+    def removed(self: Storage, path: str) -> bytes:
+        if path.startswith("replaced/"):
+            raise FileNotFoundError
+        return read(self, path)
+
+    monkeypatch.setattr(Lake, "_place", overtaken)
+    assert len(lake.list_shards().documents) == 1
+    (Path(lake.storage.root) / "replaced" / "note.json").write_text("{}")
+    monkeypatch.setattr(Storage, "read", removed)
+    assert len(lake.list_shards().documents) == 1
 
 
 @pytest.mark.slow
