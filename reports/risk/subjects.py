@@ -116,7 +116,9 @@ def alert_tiles(inputs: Inputs) -> list[Tile]:
         ),
         Tile(f"{not_closed['subject_id'].n_unique():,}", words("subjects with such an alert")),
         Tile(f"{alerts.filter(pl.col('opened_on') >= week).height:,}", words("opened in the last 7 days")),
-        Tile(f"{alerts.filter(pl.col('closed_on') >= month).height:,}", words("closed in the last 28 days")),
+        Tile(
+            f"{alerts.filter(~OPEN & (pl.col('closed_on') >= month)).height:,}", words("closed in the last 28 days")
+        ),
     ]
 
 
@@ -214,7 +216,9 @@ def alert_table(alerts: pl.DataFrame, inputs: Inputs, *, with_signs: bool = Fals
 
 
 def _value(rule: str, value: float, words: Words) -> str:
-    """The value of a rule in its unit: mean (level), standard errors (change), texts (crisis) or days (sustained)."""
+    """The value of a rule in its unit: a mean (level), texts (crisis), days (sustained), a multiple of the limit
+    (measures), or standard errors (change, fusion).
+    """
     if rule == "measures":
         return words("{n} of the limit", n=f"{value:.2f}")
     if rule == "level":

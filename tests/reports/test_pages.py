@@ -84,6 +84,13 @@ def test_a_withheld_week_before_gives_no_change_of_subjects_at_the_line(found: I
     assert all("on the week before" in one.note for one in headline.tiles(found.everyone, found))
 
 
+def test_an_alert_that_closed_after_the_last_day_is_open_and_not_closed(found: Inputs) -> None:
+    later = found.alerts.with_columns(is_open=pl.lit(True), closed_on=pl.lit(found.as_of + dt.timedelta(days=1)))
+    values = {one.label: one.value for one in subjects.alert_tiles(replace(found, alerts=later))}
+    assert values["alerts not closed"] == f"{later.height:,}"
+    assert values["closed in the last 28 days"] == "0"
+
+
 @pytest.mark.slow
 def test_the_index_shows_cohorts_alerts_quality_and_score_card(found: Inputs) -> None:
     shown = rendered(found, "index.html", "model.html")
