@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +14,7 @@ from jobs.pipeline.audiences import Planned, names_of, planned_reports
 from jobs.pipeline.explain_alerts import explain_alerts
 from jobs.pipeline.inbox import complete_files, list_inbox
 from jobs.pipeline.ingest import ingest
-from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
+from jobs.pipeline.notify import IN_LIST, IN_REPORT, RUN_FAILED, notify_of_alerts, notify_on_failure
 from jobs.pipeline.output_folders import left_behind, remember_folders
 from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
@@ -63,7 +62,7 @@ def run_pipeline(
     `trust_clock` lets retention remove texts although the clock is far ahead of the last run.
     """
     db, counts, page = Database(settings.db), RunCounts(), None
-    crisis = CrisisList.read(settings.crisis_list)
+    quality: Judgement | None = None
     key_file = (settings.key_file or default_key_file(settings.db)) if settings.pseudonyms else None
     ids = settings.ids if "ids" in settings.model_fields_set else None
     with (
@@ -83,12 +82,18 @@ def run_pipeline(
             ids=settings.ids,
             on_change=settings.on_change,
         )
+        crisis = CrisisList.read(settings.crisis_list)
         score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
-        explain_alerts(db, run.scorer, run.run_id, settings.alert_rules)
-        quality = judge_input(db, settings, run.run_id, len(counts.undecided))
-        send = partial(notify_of_alerts, settings.notify, db, model_id, alerts, quality.level, settings.alert_rules)
+
+        def send(*, failed: bool = False) -> None:
+            level = quality.level if quality else ""
+            more = (RUN_FAILED if failed else IN_REPORT) if report else IN_LIST
+            notify_of_alerts(settings.notify, db, model_id, alerts, level, settings.alert_rules, more)
+
         with sent_even_after_errors(send):
+            explain_alerts(db, run.scorer, run.run_id, settings.alert_rules)
+            quality = judge_input(db, settings, run.run_id, len(counts.undecided))
             if settings.text_days is not None:
                 remove_old_texts(db, settings, settings.text_days, trust_clock=trust_clock)
             if report:
@@ -103,7 +108,7 @@ def sent_even_after_errors(send: Callable[..., None]) -> Iterator[None]:
     People who must read of a crisis cannot wait, for example until a full disk has room again.
 
     Args:
-        send: sends the message; its argument `reported` says whether there is a report.
+        send: sends the message; its argument `failed` says whether the block failed.
     """
     try:
         yield
@@ -111,7 +116,7 @@ def sent_even_after_errors(send: Callable[..., None]) -> Iterator[None]:
         raise
     except Exception:
         with suppress(MonitorError):  # the first error is the one to report, and the next run tries again
-            send(reported=False)
+            send(failed=True)
         raise
     send()
 
@@ -131,7 +136,9 @@ def remove_old_texts(db: Database, settings: Settings, days: int, *, trust_clock
 
 
 def judge_input(db: Database, settings: Settings, run_id: str, n_undecided: int) -> Judgement:
-    """Measure the rows of a run and judge them. This runs after the alerts, so that its failure costs no alert."""
+    """Measure the rows of a run and judge them. This runs after the alerts, so that its failure costs no alert and no
+    message about one.
+    """
     with db.reading() as con:
         measures = measure(con, run_id, settings.quality.min_rows) | {"undecided_files": n_undecided}
     return record_judgement(db, run_id, measures, settings.quality)
@@ -171,7 +178,10 @@ def write_planned(
 
 
 def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
-    """Check the folders first, so that a wrong one does not end the run after hours; then load the model."""
+    """Check the folders and the crisis list, so that a fault there does not end the run after hours; then load the
+    model.
+    """
+    CrisisList.read(settings.crisis_list)
     list_inbox(settings.inbox)
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")

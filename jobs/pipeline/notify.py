@@ -23,8 +23,9 @@ from monitor.database.statements import query, utc_now
 from monitor.errors import BusyError, ConfigError
 
 TITLE = "Risk monitor"
-MORE = "The report says more."
-NO_REPORT = "The report of this run failed; `risk-monitor alerts` lists the alerts that are not closed."
+IN_REPORT = "The report says more."
+IN_LIST = "`risk-monitor alerts` lists the alerts that are not closed."
+RUN_FAILED = f"The report of this run failed; {IN_LIST}"
 
 
 @contextmanager
@@ -52,14 +53,15 @@ def notify_of_alerts(
     alerts: AlertCounts,
     quality: str,
     rules: AlertRules,
-    *,
-    reported: bool = True,
+    more: str = IN_REPORT,
 ) -> None:
     """Send a message with the number of open alerts that no earlier message counted, and with a warning if the input
     is red.
 
     The message also counts people who wrote another crisis text while their alert of the crisis rule is not closed,
     and people whose crisis text was read only when such an alert was closed already.
+
+    The message ends with `more`, which says where to read on.
 
     If an address rejects a message, the run warns; alerts that reached no address are sent again by the next run.
     The caller holds `database.only_writer`.
@@ -86,7 +88,7 @@ def notify_of_alerts(
         parts.append("The quality of the input is red.")
     if not parts:
         return
-    failed = _send(urls, " ".join([*parts, MORE if reported else NO_REPORT]))
+    failed = _send(urls, " ".join([*parts, more]))
     sent = len(failed) < len(urls)
     if failed:
         retry = "; the next run tries again" if (n_new or n_again or n_late) and not sent else ""

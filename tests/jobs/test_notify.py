@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from jobs.alerts import command as alerts
 from jobs.console.interrupts import Stopped
 from jobs.nightly import run_nightly
+from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.notify import notify_of_alerts, notify_on_failure
 from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
@@ -143,6 +144,35 @@ def test_alerts_are_sent_although_the_report_fails(
     assert [("run failed (ConfigError)" in failure, "New alerts" in failure) for failure in failures] == [
         (True, False)
     ] * 2
+
+
+@pytest.mark.parametrize("step", ["explain_alerts", "measure"])
+def test_alerts_are_sent_although_a_step_between_them_and_the_report_fails(
+    inbox: Inbox, sad: Settings, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    urls, received = inbox
+    monkeypatch.setattr(f"jobs.pipeline.night.{step}", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run_nightly(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer)
+    alerts, failure = [message["message"] for message in received]
+    assert re.match(r"New alerts: [1-9].*The report of this run failed; `risk-monitor alerts` lists", alerts)
+    assert "run failed (ZeroDivisionError)" in failure
+
+
+def test_a_run_without_a_report_sends_people_to_the_list_of_alerts(inbox: Inbox, sad: Settings) -> None:
+    urls, received = inbox
+    run_pipeline(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer, "watch", report=False)
+    assert re.match(r"New alerts: [^.]*\. `risk-monitor alerts` lists the alerts that are", received[0]["message"])
+
+
+def test_a_faulty_crisis_list_is_a_failed_run_that_is_recorded_and_sent(inbox: Inbox, sad: Settings) -> None:
+    urls, received = inbox
+    run_nightly(sad, KeywordScorer)
+    lost = {"notify": tuple(urls), "crisis_list": sad.db.with_name("lost.toml")}
+    with pytest.raises(ConfigError, match=r"lost\.toml"):
+        run_nightly(sad.model_copy(update=lost), lambda: pytest.fail("the model was loaded"))
+    assert "nightly run failed (ConfigError)" in received[0]["message"]
+    assert run_query(Database(sad.db), "SELECT status FROM runs ORDER BY run_id").rows == [("done",), ("failed",)]
 
 
 def test_a_failed_run_sends_the_class_of_its_error(inbox: Inbox) -> None:
