@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.local_engine import LocalCrew, visible_cards
 from jobs.pipeline.lake.score import score_lake
+from jobs.pipeline.lake.shard_scorer import ModelRows
 from jobs.query import run_query
 from monitor import ROOT
 from monitor.errors import ConfigError, ModelError, StoreError
@@ -22,7 +24,7 @@ from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 from tests.support.lakes import OwnCrew, contents, control
-from tests.support.worker_scorers import WorkerScorer
+from tests.support.worker_scorers import WorkerScorer, die
 
 pytestmark = pytest.mark.slow
 N_SHARDS = 12
@@ -73,6 +75,27 @@ def test_a_shard_on_which_every_worker_dies_is_given_up(lake: Path) -> None:
         score_lake(str(lake), OwnCrew(lake, KeywordScorer, deaths={0, N_SHARDS, N_SHARDS + 1}))
     assert len(list((lake / "scores").rglob("*.parquet"))) == N_SHARDS - 1
     assert score_lake(str(lake), OwnCrew(lake, KeywordScorer)).n_shards == 1
+
+
+def test_a_worker_that_dies_while_it_loads_the_model_is_one_line(lake: Path) -> None:
+    with pytest.raises(StoreError, match=r"worker 0 died while it loaded the model \(BrokenProcessPool\)"):
+        score_lake(str(lake), LocalCrew(str(lake), die, n_workers=1, device="cpu"))
+
+
+def test_a_worker_that_dies_while_it_is_idle_is_replaced(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def agreed(crew: LocalCrew) -> ModelRows:
+        (worker,) = crew.workers
+        model = worker.model_rows().result()
+        (process,) = worker._pool._processes.values()
+        process.kill()
+        process.join()
+        with pytest.raises(BrokenProcessPool):
+            worker.model_rows().result()
+        return model
+
+    monkeypatch.setattr("jobs.pipeline.lake.score._agreed_model", agreed)
+    done = score_lake(str(lake), LocalCrew(str(lake), KeywordScorer, n_workers=1, device="cpu"))
+    assert done.n_scored == 5 * N_SHARDS
 
 
 def test_workers_with_different_models_score_nothing(lake: Path) -> None:

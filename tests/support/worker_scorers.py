@@ -35,3 +35,9 @@ class WorkerScorer(KeywordScorer):
                 os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(self._sleep_s)
         return super().score(texts, progress)
+
+
+def die() -> KeywordScorer:
+    """Opens no scorer: its process is killed, as by a system without memory."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    raise AssertionError

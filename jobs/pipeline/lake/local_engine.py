@@ -12,7 +12,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from jobs.pipeline.lake.hand_out import Worker
 from jobs.pipeline.lake.shard_scorer import ModelRows, ShardResult, ShardScorer
@@ -22,6 +22,7 @@ from monitor.errors import ConfigError
 from monitor.lake.shards import Shard
 
 CARDS = "CUDA_VISIBLE_DEVICES"
+Result = TypeVar("Result")
 
 _scorer: ShardScorer  # the scorer of a worker process
 
@@ -111,11 +112,20 @@ class LocalWorker:
 
     def model_rows(self) -> Future[ModelRows]:
         """See `Worker`."""
-        return self._pool.submit(_model_rows, *self._initial)
+        return self._submit(_model_rows, *self._initial)
 
     def score(self, shard: Shard, run_id: str) -> Future[ShardResult]:
         """See `Worker`."""
-        return self._pool.submit(_score, shard, run_id)
+        return self._submit(_score, shard, run_id)
+
+    def _submit(self, call: Callable[..., Result], *arguments: object) -> Future[Result]:
+        """The call's Future. If the process died while it was idle, its error is in the Future too."""
+        try:
+            return self._pool.submit(call, *arguments)
+        except BrokenProcessPool as error:
+            lost: Future[Result] = Future()
+            lost.set_exception(error)
+            return lost
 
     def end(self) -> None:
         """End the process."""

@@ -46,7 +46,8 @@ def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
         crew_of: starts the workers (`Crew`).
 
     Raises:
-        StoreError: shards could not be scored, or no worker is left. ModelError: the workers' models differ.
+        StoreError: shards could not be scored, a worker died while it loaded the model, or no worker is left.
+        ModelError: a worker cannot load the model, or the workers' models differ.
     """
     lake = Lake(Storage(url))
     lake.list_shards()  # an address that does not answer fails before a model is loaded
@@ -78,13 +79,25 @@ def score_lake(url: str, crew_of: AbstractContextManager[Any]) -> LakeScored:
 
 
 def _agreed_model(crew: Crew) -> ModelRows:
-    """The model of all workers. They load it at the same time."""
+    """The model of all workers. They load it at the same time.
+
+    Raises:
+        StoreError: there is no worker, or one died. ModelError: a worker cannot load the model, or the models differ.
+    """
     futures = {worker.model_rows(): worker for worker in crew.workers}
     while waiting := wait(futures, WAIT_S).not_done:
         print_note(
             f"waiting for {len(waiting)} of {len(futures)} workers, which load the model or wait for a machine"
         )
-    models = [(worker, future.result()) for future, worker in futures.items()]
+    models = []
+    for future, worker in futures.items():
+        try:
+            models.append((worker, future.result()))
+        except crew.lost as error:
+            raise StoreError(
+                f"{worker.name} died while it loaded the model ({type(error).__name__}); if memory was too small, "
+                "use fewer workers or a smaller model, and run again"
+            ) from error
     if not models:
         raise StoreError("there is no worker; start a machine, or use --engine local")
     first = models[0][1]
