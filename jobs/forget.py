@@ -24,8 +24,8 @@ from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.audiences import planned_reports
 from jobs.pipeline.look_alikes import warn_of_look_alikes
 from jobs.pipeline.night import write_planned
-from jobs.pipeline.output_folders import left_behind
-from jobs.pipeline.people import named_settings, names_in_database
+from jobs.pipeline.output_folders import left_behind, remember_folders
+from jobs.pipeline.people import named_key, named_settings, names_in_database
 from jobs.pipeline.write_report import report_files
 from monitor.database import store
 from monitor.database.connection import Database
@@ -49,7 +49,7 @@ from monitor.privacy.forgetting import (
     search_files,
     values_containing,
 )
-from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, default_key_file
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms
 from monitor.settings import Settings
 
 RAW_SUBJECT = re.compile(r'\{"subject_id": ("(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")')  # `raw` may be cut short
@@ -67,7 +67,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         StoreError: a file of this project still holds a trace, or a file that may hold one, also one of your inputs,
             was not searched. DataError: the database has no such subject.
     """
-    key_file = (settings and settings.key_file) or default_key_file(db.path)
+    key_file = named_key(db, settings)
     pseudonyms, comparable = _open_key(db, key_file, subject)
     with db.reading() as con:
         rules = recorded_id_rules(con) or (settings.ids if settings else None)
@@ -179,6 +179,7 @@ def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path
     """
     if settings is None:
         return [], []
+    remember_folders(db, settings)
     if settings.snapshot.is_dir():
         months = any(path.suffix == ".parquet" for path in snapshot_files(settings.snapshot).paths)
         publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months, group=settings.snapshot_group)

@@ -17,10 +17,12 @@ from rich.console import Console
 from jobs.console.app import run
 from jobs.pipeline.audiences import names_of, planned_reports
 from jobs.pipeline.night import write_planned
+from jobs.pipeline.output_folders import remember_folders
 from jobs.pipeline.people import settings_for
 from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
+from monitor.database.reader_copies import is_backup, is_snapshot
 from monitor.errors import ConfigError
 from monitor.settings import load_settings
 from reports.risk.inputs import Mode, Options, Signal
@@ -137,10 +139,15 @@ def _options_beside_config(context: typer.Context) -> list[str]:
 
 
 def write_all(config: Path) -> None:
-    """Write every report that the settings name."""
+    """Write every report that the settings name. Their folders are recorded first, as by a night, so that `forget`
+    knows them; a snapshot and a backup take no record.
+    """
     settings = load_settings(config)
+    db = Database(settings.db)
+    if not (is_snapshot(db.file) or is_backup(db.file)):
+        remember_folders(db, settings)
     for planned in planned_reports(settings):
-        _print(write_planned(Database(settings.db), settings, planned))
+        _print(write_planned(db, settings, planned))
 
 
 def _print(page: Path) -> None:

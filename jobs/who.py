@@ -17,7 +17,7 @@ from rich.text import Text
 from jobs.console.app import run
 from jobs.console.progress import print_note, without_control_characters
 from jobs.console.shared_options import DatabaseOption
-from jobs.pipeline.people import default_key, lacking_key, named_settings, names_in_database, open_roster
+from jobs.pipeline.people import lacking_key, named_key, named_settings, names_in_database, open_roster
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.intake.recorded_rules import recorded_id_rules
@@ -69,7 +69,7 @@ def command(
     to the table access_log before anything is printed.
     """
     database, settings = named_settings(db, config)
-    key_file = (settings and settings.key_file) or default_key(database)
+    key_file = named_key(database, settings)
     person, name = who(database, word.strip(), key_file, roster, settings.ids if settings else None)
     lines = {"code": person.code, "subject": without_control_characters(person.subject_id)}
     if roster is not None:

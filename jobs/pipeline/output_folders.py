@@ -25,7 +25,7 @@ class OutputFolder(NamedTuple):
 
 
 def remember_folders(db: Database, settings: Settings) -> None:
-    """Record the folders that a run is about to write into. The caller holds `Database.only_writer`."""
+    """Record the folders that a run or a command is about to write into. Nothing is written if all are recorded."""
     new = set(_named(settings)) - set(_remembered(db))
     if new:
         with db.writing() as con:

@@ -27,7 +27,21 @@ MOST_ROWS_NAMED = 5
 def named_database(db: Path | None, config: Path | None) -> tuple[Database, Path]:
     """The database and the key file that --db or the settings name; errors as `named_settings`."""
     database, settings = named_settings(db, config)
-    return database, (settings and settings.key_file) or default_key(database)
+    return database, named_key(database, settings)
+
+
+def named_key(db: Database, settings: Settings | None) -> Path:
+    """The key file that the settings name, or without settings the variable RISK_MONITOR_KEY_FILE; otherwise the
+    default one.
+
+    Args:
+        db: the database.
+        settings: of this database; None: there are none.
+
+    Raises:
+        ConfigError: a variable has no such setting, or a wrong value.
+    """
+    return (settings or load_variables()).key_file or default_key(db)
 
 
 def default_key(db: Database) -> Path:

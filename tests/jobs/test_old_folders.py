@@ -9,7 +9,9 @@ from jobs.forget import forget_subject
 from jobs.pipeline.night import remove_old_texts, report_and_publish, run_pipeline
 from jobs.pipeline.output_folders import left_behind
 from jobs.pipeline.write_report import report_files
+from jobs.report import write_all
 from monitor.database.connection import Database
+from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, StoreError
 from monitor.settings import Settings, load_settings
 from tests.support.inputs import write
@@ -18,8 +20,9 @@ from tests.support.rows import database
 CASE = '[[reports]]\nmode = "case"\nevidence = true\n'
 
 
-def settings(folder: Path, text: str) -> Settings:
-    return load_settings(write(folder / "risk-monitor.toml", f'db = "risk.duckdb"\ntext_days = 3\n{text}'))
+def settings(folder: Path, text: str, named: str = "risk-monitor.toml") -> Settings:
+    db = "" if text.startswith("db = ") else 'db = "risk.duckdb"\n'
+    return load_settings(write(folder / named, f"{db}text_days = 3\n{text}"))
 
 
 @pytest.fixture
@@ -53,6 +56,28 @@ def test_folders_that_the_settings_name_no_more_are_told(
         assert con.execute("FROM documents").fetchall() == []
     (case / "index.html").unlink()
     assert [one.folder for one in left_behind(db, now)] == [snapshot]
+
+
+@pytest.mark.slow
+def test_folders_of_reports_by_day_are_told_by_forget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def page(_db: Database, out: Path, **_: object) -> Path:
+        out.mkdir(parents=True, exist_ok=True)
+        report_files(out).claim(out / "index.html")
+        return write(out / "index.html", "a text")
+
+    monkeypatch.setattr("jobs.pipeline.night.write_report", page)
+    db = Database(database(tmp_path / "risk.duckdb"))
+    settings(tmp_path, CASE)
+    write_all(tmp_path / "risk-monitor.toml")
+    with pytest.raises(StoreError, match="case: an earlier run wrote this report"):
+        forget_subject(db, "s", settings(tmp_path, ""))
+    snapshot = publish(db, tmp_path / "out" / "snapshot")
+    capsys.readouterr()
+    settings(tmp_path, f'db = "{snapshot}"\n{CASE}', named="day.toml")
+    write_all(tmp_path / "day.toml")  # a snapshot takes no record, and its reports are written all the same
+    assert "case" in capsys.readouterr().out
 
 
 @pytest.mark.slow

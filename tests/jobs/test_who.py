@@ -9,6 +9,8 @@ import pytest
 
 from jobs import report
 from jobs.cli import main
+from jobs.forget import forget_subject
+from jobs.pipeline.people import named_database
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
@@ -88,6 +90,22 @@ def test_without_the_key_a_plain_id_leads_nowhere(
     assert exit_code == 0
     assert "the key is not here" in told
     assert "not in the roster" in told
+
+
+def test_the_key_may_be_named_by_a_variable_without_settings(
+    folder: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    db = tmp_path / "risk.duckdb"
+    db.write_bytes((folder / "risk.duckdb").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("RISK_MONITOR_KEY_FILE", str(folder / "risk.duckdb.key"))
+    exit_code, _ = call(capsys, "s1234", "--db", str(db))
+    assert exit_code == 0
+    assert named_database(db, None)[1] == folder / "risk.duckdb.key"
+    forget_subject(Database(db), "s1234", None)
+    exit_code, printed = call(capsys, "s1234", "--db", str(db))
+    assert exit_code == 2
+    assert "check how it is written" in " ".join(printed.split())
 
 
 def test_copy_of_a_snapshot_names_its_unknown_key_as_the_reason(
