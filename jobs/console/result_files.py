@@ -50,8 +50,11 @@ def safe_cell(value: object) -> object:
     """A value that is safe in a spreadsheet: an apostrophe is put before a text that would run as a formula.
 
     Each part of a text after a semicolon, tab, bar or line break is treated in the same way, because a spreadsheet
-    may split the text there.
+    may split the text there. A list, a struct and a BLOB, which may hold texts, become the text that stands in the
+    cell.
     """
+    if isinstance(value, list | tuple | dict | bytes):
+        value = str(value)
     if not isinstance(value, str):
         return value
     text = INNER_FORMULA.sub(r"\1'\2", value)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from jobs.console.interrupts import sleep
 from jobs.console.progress import print_note, print_warning
 from monitor.errors import DataError
 from monitor.intake import documents
@@ -113,11 +114,13 @@ def _has_unread(folder: Path, named: set[Path]) -> bool:
 
 
 def _growing(files: list[Path], settle_s: float) -> list[Path]:
-    """The files that change within settle_s seconds. Waits only if a file has changed recently."""
+    """The files that change within settle_s seconds. Waits only if a file has changed recently; raises Stopped soon
+    after SIGTERM or Ctrl-C.
+    """
     before = {path: size_and_mtime(path) for path in files}
     recent = [path for path, state in before.items() if state is None or time.time() - state[1] < settle_s]
     if recent:
-        time.sleep(settle_s)
+        sleep(settle_s)
     return [path for path in recent if size_and_mtime(path) != before[path] or before[path] is None]
 
 

@@ -23,6 +23,7 @@ class RunCounts:
         n_skipped_files: files whose content an earlier run has read.
         n_not_texts: entries of chats and surveys that are not a person's text, and do not count as rows.
         n_measures: new numbers beside the texts.
+        n_numbers: numbers beside the texts, new or not.
         n_bad_measures: values of measures that are not numbers, or contradict stored ones; their rows are kept.
         n_truncated: scored texts that were not read to their end.
         scoring_s: seconds of scoring, commits included.
@@ -44,6 +45,7 @@ class RunCounts:
     n_scored: int = 0
     n_not_texts: int = 0
     n_measures: int = 0
+    n_numbers: int = 0
     n_bad_measures: int = 0
     n_truncated: int = 0
     n_replaced: int = 0
@@ -66,6 +68,7 @@ class RunCounts:
             self.n_rejected += chunk.rejects.height
             self.n_duplicate += chunk.n_valid
             self.n_not_texts += chunk.n_not_texts
+            self.n_numbers += chunk.measures.height
             self.n_bad_measures += chunk.bad_measures.height
             rejects = pl.concat([chunk.rejects, chunk.bad_measures])
             for file, row, column, reason in rejects.select("file", "row", "column", "reason").rows():
@@ -78,13 +81,13 @@ class RunCounts:
         self.n_appended += n_appended
 
     def check_taken(self, rejects: str) -> None:
-        """Raise DataError if a file was not read to its end, or if no row could be used.
+        """Raise DataError if a file was not read to its end, or if no row and no number could be used.
 
         `rejects` names the place of the refused rows, for the message.
         """
         for path, reason in (self.refused | self.still_refused).items():
             raise DataError(f"{path}: {reason}")
-        if self.n_read == self.n_rejected:
+        if self.n_read == self.n_rejected and not self.n_numbers:
             reason, n = next(iter(self.reasons.most_common(1)), ("", 0))
             raise DataError(
                 f"no row of the input could be used; {n:,} of {self.n_read:,}: {reason} (first: "

@@ -24,6 +24,7 @@ from monitor.settings import PATHS, PREFIX, Settings, load_settings
 # Options that replace the settings. A command with one of them refuses --config.
 INSTEAD_OF_CONFIG = {"report": ("--db", "--out")}
 FOLDER_OPTIONS = ("out", "to")
+FILE_COMMANDS = ("query",)  # --out names a file; it is written beside its place, and listed there
 ENDLESS = ("schedule", "watch")  # a job after one of these would never start, and neither would another night
 
 
@@ -157,7 +158,8 @@ def written_folders(settings: Settings, commands: list[list[str]], folder: Path)
             places |= _folders_of(load_settings(folder / config))
         if db is not None:
             places |= _folders_of_database(folder / db)
-        places |= {folder / given[name] for name in FOLDER_OPTIONS if given.get(name)}
+        named = {folder / given[name] for name in FOLDER_OPTIONS if given.get(name)}
+        places |= {place.parent for place in named} if words[0] in FILE_COMMANDS else named
         if (lake := given.get("lake")) and not is_remote(lake):
             place = folder / Path(lake.removeprefix("file://")).expanduser()
             places |= {place, place.parent}  # the key and the control file are beside it

@@ -1,11 +1,13 @@
 """Which files a night reads: whole ones of known kinds, once as they are."""
 
 import os
+import signal
 import time
 from pathlib import Path
 
 import pytest
 
+from jobs.console.interrupts import Stopped, stoppable
 from jobs.nightly import run_nightly
 from jobs.pipeline.inbox import complete_files
 from jobs.pipeline.night import NightResult, run_pipeline
@@ -56,7 +58,7 @@ def test_a_growing_file_is_skipped_and_old_files_cost_no_wait(inbox: Path, monke
         with young.open("a") as stream:
             stream.write("d9,s9,2026-01-05,more\n")
 
-    monkeypatch.setattr(time, "sleep", wait)
+    monkeypatch.setattr("jobs.pipeline.inbox.sleep", wait)
     assert complete_files(inbox, 7) == [old]
     os.utime(young, (1, 1))
     assert complete_files(inbox, 7) == [old, young]
@@ -65,8 +67,18 @@ def test_a_growing_file_is_skipped_and_old_files_cost_no_wait(inbox: Path, monke
 
 def test_a_file_removed_during_the_wait_is_skipped(inbox: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(inbox / "a.csv", FEED)
-    monkeypatch.setattr(time, "sleep", lambda _: (inbox / "a.csv").unlink())
+    monkeypatch.setattr("jobs.pipeline.inbox.sleep", lambda _: (inbox / "a.csv").unlink())
     assert complete_files(inbox, 7) == []
+
+
+def test_a_stop_ends_the_wait_for_a_growing_file(inbox: Path) -> None:
+    write(inbox / "a.csv", FEED)
+    started = time.monotonic()
+    with stoppable():
+        os.kill(os.getpid(), signal.SIGTERM)
+        with pytest.raises(Stopped):
+            complete_files(inbox, 7)
+    assert time.monotonic() - started < 5
 
 
 def test_an_inbox_that_is_no_folder_is_one_clear_line(inbox: Path) -> None:
@@ -86,7 +98,7 @@ def test_a_slow_sender_is_read_once_it_is_done_and_every_row_comes_once(
             with (inbox / "a.csv").open("a") as stream:
                 stream.write(pieces.pop(0))
 
-    monkeypatch.setattr(time, "sleep", wait)
+    monkeypatch.setattr("jobs.pipeline.inbox.sleep", wait)
     for _ in range(2):
         read_inbox(chosen)
         assert run_query(Database(chosen.db), "SELECT count(*) FROM documents").rows == [(0,)]

@@ -9,6 +9,7 @@ from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
+from monitor.errors import DataError
 from monitor.intake.feeds import Feed
 from monitor.intake.row_rules import OnChange
 from monitor.privacy.forgetting import forget, possible_ids, values_containing
@@ -88,6 +89,18 @@ def test_another_number_of_one_time_is_refused_or_replaces(
     assert counts.n_measures == (0 if on_change == "reject" else 1)
     score(db, first, on_change=on_change)  # an old file brings no replaced number back
     assert [value for (value,) in rows(db, mine)] == sleep
+
+
+@pytest.mark.slow
+def test_a_file_of_numbers_alone_is_input_that_can_be_used(db: Database, tmp_path: Path) -> None:
+    file = write(tmp_path / "a.csv", HEADER + "s1,2026-01-07,,8,\ns1,2026-01-08,,7,100\n")
+    for n_new in (3, 0):
+        counts = score(db, file)
+        assert counts.n_measures == n_new
+        counts.check_taken("the table rejects")
+    none = write(tmp_path / "b.csv", HEADER + "s1,2026-01-07,,,\n")
+    with pytest.raises(DataError):
+        score(db, none).check_taken("the table rejects")
 
 
 @pytest.mark.slow

@@ -253,6 +253,11 @@ def test_a_part_of_a_cell_that_a_spreadsheet_may_split_off_is_no_formula(text: s
     assert safe_cell(text) == safe
 
 
+def test_texts_in_lists_structs_and_blobs_are_no_formulas_either(db: Path) -> None:
+    query = "SELECT ['a;=1'] AS a, {'k': 'b|+1'} AS b, 'c;-1'::BLOB AS c, [1, -1] AS d, -1.5 AS e"
+    assert written(db, query, Format.CSV) == "a,b,c,d,e\n['a;'=1'],{'k': 'b|'+1'},b'c;'-1',\"[1, -1]\",-1.5\n"
+
+
 def test_results_go_into_files_as_their_endings_say(db: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="CAST it to VARCHAR"):
         save_rows(Database(db), EVERY_TYPE, tmp_path / "result.parquet")

@@ -534,6 +534,14 @@ def test_systemd_ignores_no_line_of_the_service(tmp_path: Path) -> None:
     assert "ignoring" not in judged.stderr
 
 
+def test_the_service_may_write_a_result_of_query_again(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "week.csv").touch()
+    settings = Settings(db=tmp_path / "risk.duckdb", out=tmp_path, snapshot=tmp_path)
+    jobs = [["query", "FROM runs", "--db", "risk.duckdb", "--out", "tables/week.csv"]]
+    assert str(tmp_path / "tables") in written(systemd(Cron.parse("15 2 * * *", "UTC"), jobs, settings, tmp_path))
+
+
 def test_the_service_reaches_the_lakes_of_its_jobs(tmp_path: Path) -> None:
     (tmp_path / "conf").mkdir()
     (tmp_path / "far").mkdir()
