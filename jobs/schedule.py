@@ -90,7 +90,8 @@ class Scheduler(BlockingScheduler):  # type: ignore[misc]
     def _process_jobs(self) -> float:
         for job in self.get_jobs():
             soon = job.trigger.cron.after(utc())
-            if job.next_run_time > job.trigger.cron.after(soon):
+            # In UTC: times of one zone are compared by their clocks, which show an hour twice in autumn.
+            if job.next_run_time.astimezone(dt.UTC) > job.trigger.cron.after(soon):
                 job.modify(next_run_time=soon)
         wait_s = super()._process_jobs()
         return CHECK_EVERY_S if wait_s is None else min(wait_s, CHECK_EVERY_S)

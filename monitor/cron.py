@@ -61,7 +61,9 @@ class Cron:
     def after(self, instant: dt.datetime) -> dt.datetime:
         """The first due time after an instant (with a zone), in this schedule's zone."""
         times = CronSim(" ".join(self.fields), instant.astimezone(self.zone))
-        return next(time for time in times if time > instant)  # in autumn the first may be an hour before
+        # In autumn the first may be an hour before. Python compares two times of one zone by their clocks alone, and
+        # the clocks show an hour twice then, so the comparison is in UTC.
+        return next(time for time in times if time > instant.astimezone(dt.UTC))
 
     def on_calendar(self) -> str:
         """The same schedule as OnCalendar of a systemd timer."""

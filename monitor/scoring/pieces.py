@@ -97,11 +97,14 @@ def cut_text(text: str, encode: Encode, limit: int, most: int) -> tuple[list[Pie
         the pieces, which cover the text from its first character on; and whether text remains after the last piece.
     """
     groups: list[list[Unit]] = []
+    n_tokens = 0  # of the last group; a sum over its units would take a day for a group of many empty units
     for unit in _units(text, sentence_spans(text), encode, limit):
-        if groups and sum(n for *_, n in groups[-1]) + unit[2] <= limit:
+        if groups and n_tokens + unit[2] <= limit:
             groups[-1].append(unit)
+            n_tokens += unit[2]
         elif len(groups) < most:
             groups.append([unit])
+            n_tokens = unit[2]
         else:
             break
     pieces = [piece for group in groups for piece in _fitted(text, group, encode, limit)][:most]

@@ -27,6 +27,12 @@ from monitor.scoring.weight_matrices import Dense, Float8, LowRank, Matrix, Nf4,
 
 BLOCK_SIZE = 64
 LARGEST_DIMENSION = 10_000_000
+# Settings of peft with which an adapter is more than up @ down, and beginnings that change the base's own weights.
+NOT_PLAIN = (
+    *("use_dora", "modules_to_save", "fan_in_fan_out", "rank_pattern", "alpha_pattern"),
+    *("alora_invocation_tokens", "layer_replication"),
+)
+CHANGE_THE_BASE = ("pissa", "olora", "corda", "loftq")
 PROJECTIONS = {
     "self_attn": ("q_proj", "k_proj", "v_proj", "o_proj"),
     "mlp": ("gate_proj", "up_proj", "down_proj"),
@@ -74,8 +80,9 @@ class Adapter:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         config, self._tensors = _read_adapter(folder)
-        odd = [key for key in ("use_dora", "modules_to_save", "fan_in_fan_out") if config.get(key)]
-        odd += [key for key in ("rank_pattern", "alpha_pattern") if config.get(key)]
+        odd = [key for key in NOT_PLAIN if config.get(key)]
+        odd += ["init_lora_weights"] if str(config.get("init_lora_weights")).startswith(CHANGE_THE_BASE) else []
+        odd += [name for name in self._tensors if not name.endswith((".lora_A.weight", ".lora_B.weight"))][:1]
         if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none" or odd:
             raise ModelError(f"{folder}: only a plain LoRA adapter can be merged, not one with {odd or 'biases'}")
         ranks = {t.shape[0] for name, t in self._tensors.items() if name.endswith(".lora_A.weight")}

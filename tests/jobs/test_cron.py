@@ -61,6 +61,23 @@ def test_a_start_in_the_changing_hour_doubles_or_drops_no_night(start: str) -> N
     assert due("30 2 * * *", "Europe/Berlin", start, 1) == [expected]
 
 
+def test_an_hourly_schedule_has_the_repeated_hour_of_autumn_too() -> None:
+    assert due("*/30 * * * *", "Europe/Berlin", "2026-10-24T23:59", 6) == [
+        "2026-10-25T02:00+02:00",
+        "2026-10-25T02:30+02:00",
+        "2026-10-25T02:00+01:00",
+        "2026-10-25T02:30+01:00",
+        "2026-10-25T03:00+01:00",
+        "2026-10-25T03:30+01:00",
+    ]
+
+
+def test_no_due_time_lies_before_an_instant_of_the_same_zone() -> None:
+    cron = Cron.parse("30 2 * * *", "Europe/Berlin")
+    second = dt.datetime(2026, 10, 25, 2, 10, fold=1, tzinfo=cron.zone)
+    assert cron.after(second).isoformat(timespec="minutes") == "2026-10-26T02:30+01:00"
+
+
 @pytest.mark.parametrize(
     ("expression", "times"),
     [

@@ -120,6 +120,16 @@ def test_taipei_runs_once_a_night_in_1979_and_now(
     ]
 
 
+def test_an_hourly_job_runs_in_both_autumn_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert nights(monkeypatch, "50 * * * *", "Europe/Berlin", "2026-10-24T22:45", "2026-10-25T03:55") == [
+        "10-25 01:50 +0200",
+        "10-25 02:50 +0200",
+        "10-25 02:50 +0100",
+        "10-25 03:50 +0100",
+        "10-25 04:50 +0100",
+    ]
+
+
 def test_one_run_at_the_start_makes_up_for_missed_nights(monkeypatch: pytest.MonkeyPatch) -> None:
     last = dt.datetime(2026, 1, 5, 2, 15)
     ran = nights(monkeypatch, "15 2 * * *", "UTC", "2026-01-09T10:00", "2026-01-11T00:00", last)

@@ -1,5 +1,7 @@
 """Pieces of long texts: they cover the text, fit the model, and make up the document's row."""
 
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +15,7 @@ from monitor.labels import EMOTIONS
 from monitor.model.label_tree import probabilities
 from monitor.model.prompts import PromptEncoder
 from monitor.model.sentences import sentence_spans
+from monitor.model.token_rows import TokenRows
 from monitor.scoring import text_rows
 from monitor.scoring.loading import LoadedModel
 from monitor.scoring.pieces import MAX_PIECES, ONE_LOOK, Piece, cut_text
@@ -70,6 +73,19 @@ def test_pieces_of_a_large_text_cover_it_and_fit(part: str, size: int) -> None:
     pieces, more = cut(text, limit=200)
     assert not more
     check(text, pieces, 200)
+
+
+def test_a_text_of_many_empty_lines_is_cut_in_linear_time() -> None:
+    text = "i am very sad and low today.\n" * 30 + ".\n" * 20_000
+
+    def encode(parts: Sequence[str]) -> TokenRows:
+        return ENCODER.encode_whole([said(part) for part in parts])
+
+    started = time.process_time()
+    pieces, more = cut_text(text, encode, LIMIT, 10**9)
+    assert time.process_time() - started < 20, "a sum over all earlier units takes a minute and more"
+    assert not more
+    assert pieces[-1].last == len(text)
 
 
 @given(st.text(alphabet=st.sampled_from("aB.!? \n🙂\u200d\u0301好。ا\ud800\x00-"), min_size=1, max_size=120))

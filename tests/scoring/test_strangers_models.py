@@ -174,6 +174,37 @@ def test_weights_that_are_no_numbers_or_do_not_fit_are_one_line(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "base_model.model.model.embed_tokens.weight",
+        "base_model.model.model.embed_tokens.lora_embedding_A",
+        "base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta",
+        "base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias",
+    ],
+)
+def test_an_adapter_that_changes_more_than_matrices_is_refused(folder: Path, name: str) -> None:
+    tensors = load_file(folder / ADAPTER)
+    save_file(tensors | {name: torch.zeros(4, 4)}, folder / ADAPTER)
+    with pytest.raises(ModelError, match="only a plain LoRA adapter can be merged"):
+        load_model(folder, device="cpu")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"init_lora_weights": "pissa_niter_16"},
+        {"init_lora_weights": "olora"},
+        {"alora_invocation_tokens": [1, 2]},
+        {"layer_replication": [[0, 2], [1, 3]]},
+    ],
+)
+def test_an_adapter_of_another_kind_of_lora_is_refused(folder: Path, changes: dict[str, object]) -> None:
+    edit(folder / "adapter" / "adapter_config.json", **changes)
+    with pytest.raises(ModelError, match="only a plain LoRA adapter can be merged"):
+        load_model(folder, device="cpu")
+
+
 def test_scores_that_are_no_numbers_are_no_scores(folder: Path) -> None:
     edit(folder / "adapter" / "adapter_config.json", lora_alpha=1e38)
     with pytest.raises(ModelError, match="not numbers"):
