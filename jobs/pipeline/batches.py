@@ -213,6 +213,8 @@ def _append(
             n_replaced = _replace(con, chunks, rows.filter(pl.col("doc_id").is_in(list(changed))), run_id)
         else:
             chunks = [_set_apart(chunk, changed, on_change) for chunk in chunks]
+            if stored := store.equal_versions(con, pl.concat([chunk.documents for chunk in chunks])):
+                chunks = [chunk.with_stored_ids(stored) for chunk in chunks]
             rows = pl.concat([chunk.documents for chunk in chunks])
     n_appended = store.append_documents(con, rows, run_id)
     chunks, n_measures = _append_measures(con, chunks, run_id, on_change)

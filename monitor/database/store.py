@@ -46,6 +46,12 @@ def stored_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> dict[
     return dict(execute(con, "queries/stored_ids").fetchall())
 
 
+def equal_versions(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> dict[str, str]:
+    """doc_id -> stored doc_id, for documents that the table holds under another doc_id with equal time and text."""
+    con.register("incoming", documents)
+    return dict(execute(con, "queries/equal_versions").fetchall())
+
+
 def conflicting_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> list[str]:
     """The doc_ids in `documents` (each at most once) that the table has with another subject, time or text."""
     return _matching(con, "conflicting_documents", documents)

@@ -330,6 +330,9 @@ def add_object(builder: BatchBuilder, line: Line, row: dict[str, Any], selection
     values: list[str | None] = []
     names = (*COLUMNS, *selection.measures)
     for i, (name, value) in enumerate(zip(names, selection.of_object(row), strict=True)):
+        if i >= len(COLUMNS):
+            values.append(_written_measure(value))
+            continue
         if i != 2 and isinstance(value, int | float) and not isinstance(value, bool):
             value = _number(value, is_id=i in (0, 3, 4))
         if not (value is None or isinstance(value, str)):
@@ -354,6 +357,14 @@ def _number(value: int | float, *, is_id: bool) -> str | float | None:
             return None
         return str(int(value)) if abs(value) < 2**53 and value.is_integer() else value
     return str(value)
+
+
+def _written_measure(value: Any) -> str | None:
+    """A measure as a string. `find_measures` checks later whether it is a number; the row's text is kept anyway."""
+    if value is None:
+        return None
+    written = value if isinstance(value, str) else json.dumps(value)
+    return written if _encodable(written) else written.encode("utf-8", "replace").decode()
 
 
 _JSON_TYPES = {bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}

@@ -246,10 +246,11 @@ def _validate(
     subjects = subjects.with_columns(form=look_alike_forms(subjects["subject_id"]))
     if pseudonyms is not None:
         subject = _mapped(rows["subject_id"], pseudonyms.of_subjects)
+        source_id = clean_ids(rows["source"], ids).ids  # the column of the ids may also be the source
         rows = rows.with_columns(
             subject,
             _mapped(rows["doc_id"], pseudonyms.of_documents),
-            source=pl.when(pl.col("source") == pl.col("subject_id")).then(subject).otherwise("source"),
+            source=pl.when(source_id == rows["subject_id"]).then(subject).otherwise("source"),
         )
         read_faults = [fault._replace(raw=None) for fault in read_faults]
         subjects = subjects.with_columns(_mapped(subjects[name], pseudonyms.of_subjects) for name in SUBJECT_SCHEMA)

@@ -6,6 +6,7 @@ Merged cells in columns that we read are refused, because only their first row h
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import zipfile
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from pathlib import Path
 from monitor.errors import DataError
 from monitor.intake.archives import BAD_ZIP
 from monitor.intake.csv_jsonl import add_object
-from monitor.intake.date_rules import from_excel
+from monitor.intake.date_rules import EXCEL, DateRule, from_excel
 from monitor.intake.excel_parts import column_letters, read_cells, read_workbook
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, BatchBuilder, Line
 from monitor.intake.selection import Places, Selection, normal
@@ -25,6 +26,7 @@ MAX_BYTES = 2**29  # largest size of all parts, unpacked; a sheet is read as a w
 MAX_CELLS = 2**25  # largest number of cells of a sheet, empty ones included; MAX_BYTES allows fewer with values
 _EXTRA = 'reading Excel files needs pip install "risk-monitor[excel]", or save it as CSV in UTF-8'
 _SERIAL = re.compile(r"[2-6]\d{4}(\.\d+)?")
+_CELL_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d")  # of date cells, and of `Sheet.time`
 _DAYS_1904 = 1462  # between the two calendars that Excel has
 _ROUNDED = "a number of more than 15 digits, which Excel has rounded; format the column as text and export it again"
 
@@ -36,7 +38,7 @@ def read_excel(path: Path, batch_rows: int, selection: Selection) -> Iterator[Ba
         DataError: the file is no Excel file, is too large, has no such sheet or column, or merges cells that we read.
     """
     sheet = Sheet(path, selection.feed.sheet if selection.feed else None)
-    feed, builder = selection.feed, BatchBuilder(selection.measures, selection.dates)
+    feed, builder = selection.feed, BatchBuilder(selection.measures, _dates_of_cells(selection.dates))
     rows = (row for row in sheet.rows((feed.skip_rows if feed else 0) or 0) if any(map(str.strip, row[1])))
     header = next(rows, None)
     if header is None:
@@ -56,6 +58,14 @@ def read_excel(path: Path, batch_rows: int, selection: Selection) -> Iterator[Ba
         if builder.is_full(batch_rows):
             yield builder.build()
     yield builder.build()
+
+
+def _dates_of_cells(dates: DateRule) -> DateRule:
+    """The rule for the times of a sheet, in which `Sheet.time` has already replaced the numbers of days by dates."""
+    others = tuple(form for form in dates.formats if form != EXCEL)
+    if others == dates.formats:
+        return dates
+    return dataclasses.replace(dates, formats=(*others, *_CELL_FORMATS) if others else ())
 
 
 class _Table:

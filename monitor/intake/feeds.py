@@ -108,7 +108,10 @@ class Feed(BaseModel):
             if form == EXCEL:
                 continue
             try:
-                day = dt.datetime.strptime(dt.datetime(2031, 11, 23, 21).strftime(form), form).date()
+                zone = (
+                    dt.UTC if "%z" in form else None
+                )  # %Z stays refused, because strptime ignores the zone it names
+                day = dt.datetime.strptime(dt.datetime(2031, 11, 23, 21, tzinfo=zone).strftime(form), form).date()
             except (ValueError, TypeError, re.error) as error:
                 raise ValueError(f"{form!r} is no date format ({error}); an example is %d/%m/%Y %H:%M") from error
             if day != dt.date(2031, 11, 23):

@@ -223,6 +223,7 @@ def _choose_columns(table: dict[str, list[str]], feed: Feed, questions: dict[str
         named = [name for name in free if re.fullmatch(_TEXT_NAMES, normal(name)) and kinds[name] in ("text", "word")]
         if feed.preset or not named:
             named = texts
+        named = _each_once(named)
         chosen["text"] = tuple(named) or None
         if not named:
             questions["text: no column looks like a text; name one"] = "--text COLUMN"
@@ -259,6 +260,14 @@ def _choose_subject(columns: dict[str, list[str]], kinds: dict[str, str], questi
         questions[f"subject_id: {repeating[0]} is taken because its values repeat; is it a person's id?"] = ""
         return repeating[0]
     return _first(named, "subject_id", "no column looks like a person's id", questions)
+
+
+def _each_once(names: Sequence[str]) -> list[str]:
+    """The names that a feed may list together: not empty, and of names that differ only by case the first."""
+    first: dict[str, str] = {}
+    for name in filter(str.strip, names):
+        first.setdefault(name.casefold(), name)
+    return list(first.values())
 
 
 def _first(names: Sequence[str], column: str, none: str, questions: dict[str, str]) -> str | None:

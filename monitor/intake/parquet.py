@@ -109,8 +109,7 @@ class _FeedColumns:
         arrays: dict[str, pa.Array] = {}
         for name, own in self._own.items():
             if len(own) > 1:
-                columns = [_readable("text", part.column(given))[0].to_pylist() for given in own]
-                arrays[name] = pa.array([join(texts) for texts in zip(*columns, strict=True)], pa.string())
+                arrays[name] = _joined([part.column(given) for given in own])
             elif name in COLUMNS:
                 arrays[name] = part.column(own[0])
             else:
@@ -118,6 +117,18 @@ class _FeedColumns:
         if self._subject is not None:
             arrays["subject_id"] = pa.array([self._subject] * part.num_rows, pa.string())
         return pa.RecordBatch.from_arrays(list(arrays.values()), list(arrays))
+
+
+def _joined(columns: list[pa.Array]) -> pa.Array:
+    """The text of each row from its parts; a row with a part that is not UTF-8 gets bytes that are not UTF-8."""
+    read = [_readable("text", column) for column in columns]
+    bad = {i for _, faults in read for i in faults}
+    if not bad:
+        return pa.array([join(texts) for texts in zip(*(c.to_pylist() for c, _ in read), strict=True)], pa.string())
+    good = pa.array([i not in bad for i in range(len(columns[0]))], pa.bool_())
+    parts = [pc.if_else(good, column.cast(pa.large_binary()), b"").to_pylist() for column, _ in read]
+    texts = [join(value and value.decode() for value in row).encode() for row in zip(*parts, strict=True)]
+    return pa.array([b"\xff" if i in bad else text for i, text in enumerate(texts)], pa.large_binary())
 
 
 def _parts(file: pq.ParquetFile, columns: list[str], batch_rows: int) -> Iterator[pa.RecordBatch]:

@@ -113,7 +113,8 @@ def _discord(row: Row) -> Row | None:
     if row.get("type") not in (None, "Default", "Reply", 0, 19):
         return None
     text = row.get("content", row.get("Contents", row.get("Content")))
-    if isinstance(text, str) and not text.strip():
+    is_table = "AuthorID" in row or "Timestamp" in row  # whose rows have no key for an empty field
+    if _is_blank(text) and (text is not None or is_table):
         return None
     arranged = {**row, "text": text}
     if isinstance(author, dict):

@@ -19,9 +19,24 @@ MAX_GROWTH = 200  # times that a packed file may grow; texts grow three to ten t
 FREE_BYTES = 2**28  # any file may unpack to so many
 MAX_NOT_UTF8 = 0.05  # largest share of rows that cannot be decoded; with more, the file has another encoding
 _SAMPLE_BYTES = 2**20
+_MARK, _UNDECODABLE = "risk-monitor-mark", "\udcff"  # name of the error handler, and what it writes
 _DOUBLE_BYTES = ("big5hkscs", "gb18030", "cp932", "euc_kr")
 
 Opener = Callable[[], Stream]
+
+
+def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
+    """Replace what cannot be decoded by a mark, and go on behind it.
+
+    `surrogateescape` would not do: it refuses bytes below 128, which half a UTF-16 surrogate pair may hold, and may
+    stop in the middle of a unit of UTF-16.
+    """
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    return _UNDECODABLE, error.end
+
+
+codecs.register_error(_MARK, _mark_undecodable)
 
 
 class _Recoded(io.RawIOBase):
@@ -29,7 +44,7 @@ class _Recoded(io.RawIOBase):
 
     def __init__(self, stream: IO[bytes], encoding: str, path: Path) -> None:
         self._stream, self._encoding, self._path = stream, encoding, path
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+        self._decoder = codecs.getincrementaldecoder(encoding)(_MARK)
         self._rest = b""
 
     def readable(self) -> bool:
@@ -40,9 +55,6 @@ class _Recoded(io.RawIOBase):
             raw = self._stream.read(BLOCK_BYTES)
             try:
                 text = self._decoder.decode(raw, final=not raw)
-            except UnicodeDecodeError:  # UTF-16 cut short has no escape
-                text = "\udcff"
-                self._decoder.reset()
             except UnicodeError as error:  # UTF-16 without its mark, or a codec that is not for text
                 raise DataError(
                     f"{self._path}: cannot be read as {self._encoding} ({error}); name its own encoding"
@@ -131,7 +143,8 @@ def _check_rows(path: Path, opener: Opener, encoding: str | None) -> None:
                 line.decode("utf-8")
             except UnicodeDecodeError:
                 bad += 1
-                sample += line[: 1000 * (len(sample) < _SAMPLE_BYTES)]
+                if len(sample) < _SAMPLE_BYTES:
+                    sample += line[:_SAMPLE_BYTES]
     n = max(n - 1, 1)  # the header is no row
     if bad < 2 or bad <= MAX_NOT_UTF8 * n:
         return
@@ -154,6 +167,6 @@ def guess_encoding(sample: bytes) -> str:
     if runs and sum(high) / runs > 2:
         for encoding in _DOUBLE_BYTES:
             with suppress(UnicodeDecodeError):
-                sample.decode(encoding)
+                codecs.getincrementaldecoder(encoding)().decode(sample)  # the sample may end within a character
                 return encoding
     return "cp1252"

@@ -1,6 +1,7 @@
 """Messages of a WhatsApp chat exported as text, of Android and iOS, in any language.
 
-A message begins with a date; lines without one continue the message before them. `row` is the line on which a message
+A message begins with a date; lines without one continue the message before them, and are refused if that message was
+refused. `row` is the line on which a message
 begins. Lines that WhatsApp itself writes (joins, "end-to-end encrypted") and pictures are not a person's text.
 """
 
@@ -44,23 +45,26 @@ def read_whatsapp(path: Path, batch_rows: int, selection: Selection, stream: Str
     """
     builder = BatchBuilder(selection.measures, selection.dates)
     message: Line | None = None
+    has_begun = False
     with stream:
         lines = Lines(stream, (selection.feed and selection.feed.encoding) or "UTF-8")
         while (line := lines.next_line()) is not None:
+            is_start = _START.match(line.text) is not None
+            has_begun = has_begun or is_start
+            if is_start:
+                _add(builder, message, selection)
+                message = None if line.fault else line  # the next lines are of this message, not of the one before
             if line.fault:
                 builder.refuse(line, line.fault)
-            elif _START.match(line.text):
-                _add(builder, message, selection)
-                message = line
-            elif message is not None and len(message.text) < MAX_LINE_BYTES:
+            elif not is_start and message is not None and len(message.text) < MAX_LINE_BYTES:
                 message = message._replace(text=message.text + line.text)
-            elif message is None and line.number > _CHECKED_LINES:
+            elif not has_begun and line.number > _CHECKED_LINES:
                 break
-            elif line.text.strip():
+            elif not is_start and line.text.strip():
                 builder.refuse(line, "no message: it does not begin with a date")
             if builder.is_full(batch_rows):
                 yield builder.build()
-        if message is None:
+        if not has_begun:
             raise selection.wrong_preset("none of its lines begins with a date and a time")
         _add(builder, message, selection)
     yield builder.build()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 
 import duckdb
 
@@ -11,10 +11,13 @@ from monitor.database.statements import execute, utc_now
 
 
 def account() -> str:
-    """The name of the account that runs this process; its number if it has no name."""
+    """The name of the account that runs this process; its number if it has no name.
+
+    `getpass.getuser` would take the name from LOGNAME or USER, which anybody can set.
+    """
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"uid {os.getuid()}"
 
 

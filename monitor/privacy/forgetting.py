@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import mmap
 import os
 from collections.abc import Iterable, Sequence
@@ -19,6 +21,8 @@ from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import rewrite
 
 MAX_DOCUMENTS = 20  # documents whose ids and texts are searched for; the subject's own ids always are
+_QUOTES = {ord('"'): "&#34;", ord("'"): "&#39;"}  # as markupsafe writes them
+_SCRIPT_ESCAPES = {ord(sign): f"\\u{ord(sign):04x}" for sign in "<>&"}  # as JSON in a page's script has them
 MIN_SEARCH_BYTES = 8  # any file may contain a shorter string by chance
 
 
@@ -97,8 +101,8 @@ def _columns_containing(
 
 
 def search_files(files: Iterable[Path], strings: Sequence[str]) -> tuple[list[Path], list[Path]]:
-    """The files whose bytes contain one of these strings (UTF-8 or with JSON escapes), and the unreadable files."""
-    needles = [form.encode() for text in strings for form in {text, ascii(text)[1:-1]}]
+    """The files whose bytes contain one of these strings (see `_written_forms`), and the unreadable files."""
+    needles = [form.encode() for text in strings for form in _written_forms(text)]
     found, unread = [], []
     for path in files:
         try:
@@ -107,6 +111,14 @@ def search_files(files: Iterable[Path], strings: Sequence[str]) -> tuple[list[Pa
         except OSError:
             unread.append(path)
     return found, unread
+
+
+def _written_forms(text: str) -> set[str]:
+    """A string as UTF-8 files hold it: plain, in JSON with or without escapes, in CSV, in HTML, in its scripts."""
+    in_json = {json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
+    in_script = {form.translate(_SCRIPT_ESCAPES) for form in in_json}
+    in_html = {html.escape(text), element := html.escape(text, quote=False), element.translate(_QUOTES)}
+    return {text, text.replace('"', '""'), *in_json, *in_script, *in_html}
 
 
 def files_below(folder: Path) -> tuple[list[Path], list[Path]]:

@@ -48,7 +48,11 @@ def read_roster(path: Path, find: Callable[[Sequence[str]], Mapping[str, str]]) 
     if missing := [name for name in COLUMNS if name not in table.columns]:
         raise DataError(f"{path}: lacks the column {' and '.join(missing)}; a roster has subject_id and name")
     given = [
-        (number, _checked(path, number, "subject_id", subject), _checked(path, number, "name", name))
+        (
+            number,
+            _checked(path, number, "subject_id", subject),
+            " ".join(_checked(path, number, "name", name).split()),
+        )
         for number, subject, name in table.select(ROW, *COLUMNS).iter_rows()
     ]
     known = find([subject for _, subject, _ in given])
@@ -73,7 +77,7 @@ def read_roster(path: Path, find: Callable[[Sequence[str]], Mapping[str, str]]) 
 
 
 def _checked(path: Path, number: int, column: str, value: str | None) -> str:
-    text = " ".join((value or "").split())
+    text = (value or "").strip()
     if not text:
         raise DataError(f"{path}, row {number}, {column}: empty; fill it in, or remove the row")
     if len(text) > MOST_CHARACTERS:

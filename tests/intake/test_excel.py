@@ -191,3 +191,16 @@ def test_cells_stand_where_fastexcel_sees_them(tmp_path: Path) -> None:
         assert chunk.n_valid == 1, cell
     cells_ = read_cells(path, SHEET)
     assert (cells_.last_row, cells_.first_column, cells_.width) == (2, 0, 3)
+
+
+@pytest.mark.parametrize("formats", ["excel", ("excel", "%d/%m/%Y")])
+def test_days_of_excel_are_read_where_the_feed_names_their_format(
+    tmp_path: Path, formats: str | tuple[str, ...]
+) -> None:
+    path = write_excel(tmp_path / "a.xlsx", [HEADER, ["a", 46300.5, "x"], ["b", 46300, "y"], ["c", 46300.1234, "z"]])
+    (chunk,) = read_documents(
+        path, feed=FEED.model_copy(update={"date_format": Feed(date_format=formats).date_format})
+    )
+    assert (chunk.n_valid, chunk.documents["posted_at"].dt.date().n_unique()) == (3, 1)
+    proposed = inspect_file(path, FEED)
+    assert (proposed.n_taken, proposed.n_rejected) == (3, 0)

@@ -367,3 +367,39 @@ def test_a_time_without_end_does_not_make_a_file_damaged(tmp_path: Path) -> None
     )
     found = inspect_file(tmp_path / "a.parquet")
     assert (found.n_taken, found.n_rejected) == (1, 1)
+
+
+def test_lines_after_a_damaged_message_are_not_added_to_the_one_before(tmp_path: Path) -> None:
+    lines = [
+        b"05/10/2026, 18:35 - Anna: fine\nreally\n",
+        b"05/10/2026, 18:36 - Ben: caf\xe9\nI want to die\n",
+        b"05/10/2026, 18:37 - Anna: bye\n",
+    ]
+    path = write(tmp_path / "chat.txt", b"".join(lines))
+    (chunk,) = read_documents(path, feed=Feed(preset="whatsapp", day_first=True))
+    assert chunk.documents["text"].to_list() == ["fine\nreally", "bye"]
+    assert chunk.rejects["row"].to_list() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "AuthorID,Author,Date,Content,Attachments\n1,a,2026-10-05T10:00:00Z,hi,\n1,a,2026-10-05T11:00:00Z,,http://x\n",
+        "ID,Timestamp,Contents,Attachments\n1,2026-10-05 10:00:00,hi,\n2,2026-10-05 11:00:00,,http://x\n",
+    ],
+)
+def test_discord_pictures_without_words_are_left_out_of_tables_too(tmp_path: Path, content: str) -> None:
+    (chunk,) = read_documents(write(tmp_path / "anna.csv", content), feed=Feed(preset="discord"))
+    assert (chunk.n_valid, chunk.rejects.height, chunk.n_not_texts) == (1, 0, 1)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_inspect_of_columns_whose_names_differ_by_case_is_no_error(tmp_path: Path, name: str) -> None:
+    rows = [
+        {"who": f"p{i % 3}", "date": f"2026-10-{i + 1:02}", "Note": f"a b c {i}", "note": "d e f"} for i in range(9)
+    ]
+    if name == "a.csv":
+        content = "\n".join(",".join(row) for row in (rows[0].keys(), *(row.values() for row in rows)))
+    else:
+        content = "\n".join(json.dumps(row | {"": "one two three"}) for row in rows)
+    assert inspect_file(write(tmp_path / name, content)).feed.text == ("Note",)

@@ -3,6 +3,8 @@
 import datetime as dt
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
@@ -10,6 +12,9 @@ from monitor.errors import ConfigError, DataError
 from monitor.intake import streams
 from monitor.intake.documents import check_file, read_documents
 from monitor.intake.feeds import Feed, feed_finder
+from monitor.intake.row_rules import IdRules
+from monitor.intake.streams import guess_encoding
+from monitor.privacy.pseudonyms import Pseudonyms
 from tests.support.inputs import read, refusals, write
 
 FIVE_PM = dt.datetime(2026, 10, 5, 17)
@@ -193,3 +198,70 @@ def test_a_file_in_another_encoding_than_named_is_one_clear_line(tmp_path: Path)
     path.write_bytes(b"subject_id,posted_at,text\ns1,2026-01-05,hello there\n" * 9)
     with pytest.raises(DataError, match=r"feed\.csv: cannot be read as utf-16 .*name its own encoding"):
         streams.open_text(path, "utf-16").read()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "bad"),
+    [
+        ("utf-16", b"\x3d\xd8"),
+        ("utf-16-le", b"\x80\xdc"),
+        ("utf-16-be", b"\xd8\x3d"),
+        ("utf-32", b"\x00\xd8\x00\x00"),
+        ("big5", b"\xff"),
+        ("cp932", b"\x81"),
+    ],
+)
+def test_undecodable_bytes_cost_their_own_row_only(tmp_path: Path, encoding: str, bad: bytes) -> None:
+    rows = [f"s{i},2026-10-05,text {i}\n" for i in range(3000)]
+    first, rest = (
+        "".join(part).encode(encoding) for part in (["subject_id,posted_at,text\n", *rows[:1500]], rows[1500:])
+    )
+    mark = "".encode(encoding)
+    content = first[: -len(bad)] + bad + first[-len(bad) :] + rest.removeprefix(mark)
+    chunks = list(read_documents(write(tmp_path / "a.csv", content), feed=Feed(encoding=encoding)))
+    assert [row for chunk in chunks for row in chunk.rejects["row"]] == [1501]
+    assert sum(chunk.n_valid for chunk in chunks) == 2999
+
+
+def test_the_encoding_is_guessed_from_a_sample_cut_within_a_character() -> None:
+    sample = ("我今天覺得非常難過，不知道該怎麼辦才好" * 3000).encode("big5")
+    assert {guess_encoding(sample[:n]) for n in (50_000, 50_001)} == {"big5hkscs"}
+
+
+def test_a_format_may_name_an_offset_but_no_zone_by_its_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "subject_id,posted_at,text\na,05/10/2026 18:35 +0200,x\n")
+    (chunk,) = read_documents(path, feed=Feed(date_format="%d/%m/%Y %H:%M %z", time_zone="Asia/Taipei"))
+    assert chunk.documents["posted_at"].to_list() == [dt.datetime(2026, 10, 5, 16, 35)]
+    with pytest.raises(ValidationError):
+        Feed(date_format="%d/%m/%Y %H:%M %Z")
+
+
+def test_a_json_measure_of_any_type_costs_no_text(tmp_path: Path) -> None:
+    values = ["7.5", 7, "true", "[7]", "{}", "null", '"\\ud83d"', '""', "NaN", "Infinity"]
+    lines = (
+        f'{{"subject_id": "a", "posted_at": "2026-10-05", "text": "t{i}", "m": {v}}}' for i, v in enumerate(values)
+    )
+    (chunk,) = read_documents(write(tmp_path / "a.jsonl", "\n".join(lines)), feed=Feed(measures="m"))
+    assert (chunk.n_valid, chunk.n_read, chunk.measures["value"].to_list()) == (10, 10, [7.5, 7])
+    assert chunk.bad_measures["row"].to_list() == [3, 4, 5, 7, 10]
+
+
+@pytest.mark.parametrize("rules", [IdRules(), IdRules(casefold=True), IdRules(strip=True)])
+def test_a_source_that_is_the_subject_becomes_its_pseudonym(tmp_path: Path, rules: IdRules) -> None:
+    path = write(tmp_path / "a.csv", "who,posted_at,text\nAnna,2026-10-05,x\n7.0,2026-10-05,y\n@P 01,2026-10-05,z\n")
+    feed = Feed(subject_id="who", source="who")
+    (chunk,) = read_documents(path, feed=feed, ids=rules, pseudonyms=Pseudonyms("0123456789abcdef"))
+    assert chunk.documents["source"].to_list() == chunk.documents["subject_id"].to_list()
+
+
+@pytest.mark.parametrize("kind", [pa.binary(), pa.string()])
+def test_a_part_of_a_parquet_text_that_is_not_utf8_rejects_its_row(tmp_path: Path, kind: pa.DataType) -> None:
+    odd = pa.array([b"bad\xff", b"good", None], pa.binary())
+    odd = odd if kind == pa.binary() else pa.Array.from_buffers(pa.string(), 3, odd.buffers())
+    table = pa.table(
+        {"subject_id": ["a", "b", "c"], "posted_at": ["2026-10-05"] * 3, "am": odd, "pm": ["x", "y", "z"]}
+    )
+    pq.write_table(table, tmp_path / "a.parquet")
+    (chunk,) = read_documents(tmp_path / "a.parquet", feed=Feed(text=("am", "pm")))
+    assert chunk.documents["text"].to_list() == ["good\ny", "z"]
+    assert chunk.rejects.select("row", "column", "reason").rows() == [(1, "text", "not UTF-8")]

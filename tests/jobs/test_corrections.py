@@ -274,3 +274,17 @@ def test_forget_and_retention_reach_superseded_versions(tmp_path: Path) -> None:
     night(settings, "3.csv", ["f,berta,2026-01-06,joy"])
     assert ask(db, "SELECT text FROM superseded_documents") == [(None,)]
     assert b"another early secret" not in settings.db.read_bytes()
+
+
+@pytest.mark.parametrize("has_key", [False, True])
+def test_versions_that_are_kept_are_stored_once_in_whatever_order_files_bring_them(
+    db: Database, tmp_path: Path, has_key: bool
+) -> None:
+    key = tmp_path / "key" if has_key else None
+    one, two, three = "d,s,2026-01-05,first joy", "d,s,2026-01-05,second anger", "d,s,2026-01-06,second anger"
+    orders = [(two,), (one, two), (two, one), (three, two, one), (one, three), (three,)]
+    for number, rows in enumerate(orders):
+        score(db, feed(tmp_path / f"{number}.csv", *rows), on_change="keep_both", key_file=key)
+    assert ask(db, "SELECT text, count(*) FROM documents GROUP BY ALL ORDER BY text") == [
+        ("first joy", 1), ("second anger", 2)
+    ]  # fmt: skip

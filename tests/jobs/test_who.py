@@ -15,7 +15,9 @@ from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.intake.row_rules import IdRules
+from monitor.privacy.access_log import account
 from monitor.privacy.pseudonyms import open_pseudonyms
+from monitor.privacy.roster import read_roster
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -195,3 +197,18 @@ def test_a_missing_roster_is_said_to_be_missing_and_one_of_notepad_is_read(
     assert "(Is a directory); give a roster, a CSV with subject_id and name" in " ".join(told.split())
     (tmp_path / "marked.csv").write_text("subject_id,name\ns1234,Ana Novak\n", encoding="utf-8-sig")
     assert "Ana Novak" in call(capsys, *words, str(tmp_path / "marked.csv"))[1]
+
+
+def test_a_roster_keeps_ids_apart_that_differ_by_spaces(tmp_path: Path) -> None:
+    path = tmp_path / "roster.csv"
+    path.write_text('subject_id,name\n"P  01 ",Ana  Novak\nP 01,Bo\n')
+    assert read_roster(path, lambda ids: dict(zip(ids, ids, strict=True))).names == {
+        "P  01": "Ana Novak",
+        "P 01": "Bo",
+    }
+
+
+def test_the_access_log_names_the_account_and_no_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("LOGNAME", "USER"):
+        monkeypatch.setenv(name, "somebody-else")
+    assert account() != "somebody-else"

@@ -1,6 +1,10 @@
 """Removed texts and subjects leave rows and bytes; everything else stays unchanged."""
 
+import csv
 import datetime as dt
+import html
+import io
+import json
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +12,7 @@ from types import SimpleNamespace
 import duckdb
 import polars as pl
 import pytest
+from markupsafe import escape
 
 from monitor.database import ledger, store
 from monitor.database.connection import Database
@@ -15,6 +20,7 @@ from monitor.errors import StoreError
 from monitor.privacy.forgetting import forget, possible_ids, search_files
 from monitor.privacy.pseudonyms import Pseudonyms
 from monitor.privacy.retention import drop_old_texts, rewrite
+from reports.style.offline import script_json
 from tests.support.rows import documents, scores
 
 pytestmark = pytest.mark.slow
@@ -233,3 +239,16 @@ def test_the_search_sees_escaped_and_empty_files(tmp_path: Path) -> None:
     (tmp_path / "empty").touch()
     (tmp_path / "page").write_text('{"text": "\\u65e5\\u672c"}')
     assert search_files(sorted(tmp_path.iterdir()), ["日本"])[0] == [tmp_path / "page"]
+
+
+@pytest.mark.parametrize("text", ['"café" & more', "smile \U0001f600 < 3", "it's\ntwo lines", "日本語の文"])
+def test_the_search_sees_texts_as_json_csv_and_pages_write_them(tmp_path: Path, text: str) -> None:
+    in_json = json.dumps(text)
+    in_csv = io.StringIO()
+    csv.writer(in_csv).writerow([text, "x"])
+    written = [in_json, json.dumps(text, ensure_ascii=False), in_csv.getvalue(), escape(text), html.escape(text)]
+    written += [script_json({"text": text}), html.escape(text, quote=False)]
+    for number, content in enumerate(written):
+        (tmp_path / f"{number}").write_text(content, encoding="utf-8", newline="")
+    files = sorted(tmp_path.iterdir())
+    assert search_files(files, [text])[0] == files
