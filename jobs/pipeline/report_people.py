@@ -101,6 +101,7 @@ def keep_cohorts(con: duckdb.DuckDBPyConnection, cohorts: Sequence[str]) -> None
 
 SCOPES = {  # table -> its rows of the kept cohorts; later entries read the views of earlier ones
     "scores": "cohort IN (SELECT cohort FROM kept_cohorts)",
+    "daily_cells": "cohort IN (SELECT cohort FROM kept_cohorts)",  # in a lake they are stored
     "documents": "coalesce(source, 'unnamed') IN (SELECT cohort FROM kept_cohorts)",
     "measures": "subject_id IN (SELECT subject_id FROM scores)",
     "alerts": "subject_id IN (SELECT subject_id FROM scores)",

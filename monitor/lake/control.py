@@ -233,7 +233,8 @@ def _make_cells(
     """Let the view of daily cells read stored cells where they are current; returns how many models' months have
     them.
 
-    The same view is created a second time in a schema whose `scores` are only the scores without stored cells.
+    The same view is created a second time in the schema `rest`, whose `scores` are only the scores without stored
+    cells. It names this schema: a temporary view `scores`, as a report of some cohorts has, must not take its place.
     """
     cells = current_cells(lake, listing)
     if not cells:
@@ -250,9 +251,12 @@ def _make_cells(
     ((sql,),) = con.execute("SELECT sql FROM duckdb_views() WHERE view_name = ?", [CELL_VIEW]).fetchall()
     con.execute("CREATE SCHEMA rest")
     con.execute(f"CREATE VIEW rest.scores AS {_select(lake, wanted, rest, footers, 'scores')}")
-    con.execute("USE rest")
-    con.execute(sql.replace(f"CREATE VIEW {CELL_VIEW}", f"CREATE VIEW rest.{CELL_VIEW}", 1))
-    con.execute("USE main")
+    for name, of_rest in (
+        (f"CREATE VIEW {CELL_VIEW}", f"CREATE VIEW rest.{CELL_VIEW}"),
+        ("FROM scores", "FROM rest.scores"),
+    ):
+        sql = sql.replace(name, of_rest, 1)
+    con.execute(sql)
     names = ", ".join(f'"{name}"' for name in own)
     files = ", ".join(quoted(lake.storage.query_path(path)) for path in sorted(cells.values()))
     con.execute(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import pyarrow as pa
 import pytest
 from polars.testing import assert_frame_equal
@@ -14,6 +15,7 @@ from jobs.cli import main
 from jobs.pipeline.lake.forget import forget_in_lake
 from jobs.pipeline.lake.ingest import ingest_files
 from jobs.pipeline.lake.score import score_lake
+from jobs.pipeline.report_inputs import collect_inputs
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.statements import utc_now
@@ -28,6 +30,7 @@ from monitor.lake.storage import Storage
 from monitor.privacy.forgetting import forget
 from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
 from monitor.windows import window_queries
+from reports.risk.inputs import Inputs, Options
 from tests.support.inputs import HEADER, write
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 from tests.support.lakes import OwnCrew, contents, control
@@ -122,6 +125,31 @@ def test_windows_over_cells_equal_those_over_scores(lake: Lake, tmp_path: Path) 
         )
 
     assert_frame_equal(after, before)
+
+
+@pytest.mark.parametrize("before", [dt.date(2026, 2, 1), END])
+def test_a_report_of_a_cohort_counts_the_stored_sums_of_that_cohort_alone(tmp_path: Path, before: dt.date) -> None:
+    texts = [
+        f"{who},2026-0{month}-{day:02d},sadness {who} {day},{source}\n"
+        for who, source in (("n1", "north"), ("s1", "south"))
+        for month in (1, 2)
+        for day in range(1, 20)
+    ]
+    feed = write(tmp_path / "feed.csv", "subject_id,posted_at,text,source\n" + "".join(texts))
+    lake = lake_of(tmp_path, feed)
+    score(tmp_path)
+
+    def reported() -> list[pl.DataFrame]:
+        with opened(tmp_path).reading() as con:
+            found = collect_inputs(con, None, None, Options(mode="case", cohorts=("north",)))
+        assert isinstance(found, Inputs)
+        return [found.people.drop("code"), found.everyone.week, found.person_weeks]
+
+    without_sums = reported()
+    assert without_sums[0]["subject_id"].to_list() == ["n1"]
+    assert compact(lake, before).n_cells
+    for frame, expected in zip(reported(), without_sums, strict=True):
+        assert_frame_equal(frame, expected)
 
 
 def test_late_texts_make_cells_stale(lake: Lake, tmp_path: Path) -> None:
