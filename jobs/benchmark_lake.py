@@ -233,10 +233,10 @@ def workers(
     shard_s: Annotated[float, typer.Option(min=0, help="Seconds that a shard takes.")] = 2.0,
 ) -> None:
     """Measure how well shards are handed out, with a scorer that sleeps: efficiency 1 would lose no time."""
-    results = []
-    names = ["workers.json", *(f"lake-{n}" for n in map(int, counts.split(",")))]
+    results, numbers = [], _numbers("--workers", counts)
+    names = ["workers.json", *(f"lake-{n}" for n in numbers)]
     claim_files(out, "workers", names, ("workers", "efficiency")).claim(*(out / name for name in names))
-    for n in map(int, counts.split(",")):
+    for n in numbers:
         n_texts = 50 * n * shards_each
         lake = _texts_lake(out / f"lake-{n}", n * shards_each, word_texts(n_texts))
         crew = LocalCrew(str(lake), partial(SleepingScorer, shard_s / 50), None, n, "cpu")
@@ -257,13 +257,14 @@ def gpus(
     load = partial(_warm_scorer, model)
     texts_of = word_texts if model == RANDOM else _numbered_texts
     results: list[dict[str, Any]] = []
-    names = [f"{scaling}-{n}" for scaling in ("strong", "weak") for n in map(int, counts.split(","))]
+    numbers = _numbers("--gpus", counts)
+    names = [f"{scaling}-{n}" for scaling in ("strong", "weak") for n in numbers]
     names.insert(0, "gpus.json")
     claim_files(out, "gpus", names, ("scaling", "texts_per_s")).claim(*(out / name for name in names))
     first = None
     peak, per_token = in_own_process(_peak_and_operations, RANDOM) if model == RANDOM else (1.0, 1.0)
     for scaling in ("strong", "weak"):
-        for n in map(int, counts.split(",")):
+        for n in numbers:
             if scaling == "weak" and n == 1:
                 results += [row | {"scaling": "weak"} for row in results if row["gpus"] == 1]  # the same measurement
                 continue
@@ -282,6 +283,17 @@ def gpus(
             results.append(row)
             _save(results, out / "gpus.json")  # saved after each, so that results survive a stop
             shutil.rmtree(lake)
+
+
+def _numbers(option: str, given: str) -> list[int]:
+    """Whole numbers from 1, separated by commas, in the given order."""
+    try:
+        numbers = [int(word) for word in given.split(",")]
+    except ValueError:
+        numbers = [0]
+    if min(numbers) < 1:
+        raise ConfigError(f"{option} {given!r}: give whole numbers from 1 with commas between them, such as 1,2,4")
+    return numbers
 
 
 def word_texts(n_texts: int) -> list[str]:

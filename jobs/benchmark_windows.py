@@ -3,9 +3,9 @@
 python -m jobs.benchmark_windows --rows 100000000 --subjects 100000 --out out/windows
 
 The command generates the scores in SQL in a database in DIR, which later calls use again, and queries the view
-risk_rolling. The table has the columns that windows read, with their types and in the order of arrival. It lacks the
-other columns, which a column store does not read for these queries, and the primary key, which windows do not use.
-The command writes windows.json.
+risk_rolling. The scores are stored in the order of arrival. The columns that windows do not read are NULL, and a
+column store does not read them for these queries. The table lacks the primary key, which windows do not use. The
+command writes windows.json.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from rich.console import Console
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
 from jobs.console.progress import print_note
-from monitor.database.statements import SQL
+from monitor.database.schema import make_empty, n_steps
 from monitor.errors import ConfigError
 
 DAYS = 365
 GENERATE = f"""
-CREATE TABLE scores AS
+INSERT INTO scores BY NAME
 SELECT
     'benchmark' AS model_id,
     's' || hash(i) % $subjects AS subject_id,
@@ -48,17 +48,14 @@ QUERY = (
 
 
 def measure(db: Path, rows: int, subjects: int, threads: int, memory: str) -> dict[str, object]:
-    """Seconds, peak memory of the process and rows of the answer; generates the scores first for a new database."""
-    is_new = not db.exists()
+    """Seconds, peak memory of the process and rows of the answer; generates the scores first if `db` lacks them."""
+    if not db.exists():
+        make_empty(db)
     with duckdb.connect(db, config={"threads": threads, "memory_limit": memory}) as con:
-        if is_new:
+        if con.execute("SELECT count(*) FROM scores").fetchall() != [(rows,)]:
             print_note(f"generating {rows:,} scores")
+            con.execute("CREATE OR REPLACE TABLE scores AS FROM scores LIMIT 0")
             con.execute(GENERATE, {"rows": rows, "subjects": subjects})
-        con.execute("DROP VIEW IF EXISTS latest_scores; DROP VIEW IF EXISTS risk_rolling")
-        con.execute("DROP MACRO IF EXISTS wilson_low; DROP MACRO IF EXISTS wilson_high")
-        for name in ("latest_scores", "wilson_low", "wilson_high", "risk_rolling"):
-            newest = max(SQL.glob(f"schema/*_{name}.sql"))  # a later file replaces a view of an earlier one
-            con.execute(newest.read_text(encoding="utf-8"))
     with duckdb.connect(db, read_only=True, config={"threads": threads, "memory_limit": memory}) as con:
         print_note("querying the 7- and 28-day windows of all subjects")
         started, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF)
@@ -88,7 +85,7 @@ def command(
     """Measure the 7- and 28-day windows of all subjects over many scores."""
     if min(rows, subjects, threads) < 1:
         raise ConfigError("--rows, --subjects and --threads are whole numbers of at least 1")
-    db = out / f"windows-{rows}-{subjects}.duckdb"
+    db = out / f"windows-{rows}-{subjects}-schema-{n_steps()}.duckdb"
     files = claim_files(out, "windows", ["windows.json", db.name], ("texts_in_windows", "file_gib"))
     files.claim(db, out / "windows.json")
     results = measure(db, rows, subjects, threads, memory)
