@@ -9,6 +9,7 @@ all missed nights. On SIGTERM or Ctrl-C the job finishes its current chunk first
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import logging
 import os
 import shlex
@@ -176,7 +177,9 @@ def last_night(db: Database) -> dt.datetime | None:
 
 
 def run_scheduler(settings: Settings, cron: Cron, commands: list[list[str]], folder: Path) -> None:
-    """Run the scheduler until SIGTERM or Ctrl-C; the commands run in the folder of the settings."""
+    """Run the scheduler until SIGTERM or Ctrl-C; the commands run in the folder of the settings. Further signals
+    change nothing.
+    """
     logging.getLogger("apscheduler").setLevel(logging.ERROR)  # build_scheduler prints its warning itself
     jobs, last = Jobs(commands, folder), last_night(Database(settings.db))
     scheduler = build_scheduler(cron, jobs, last)
@@ -187,9 +190,15 @@ def run_scheduler(settings: Settings, cron: Cron, commands: list[list[str]], fol
             time.sleep(0.05)
         scheduler.shutdown(wait=True)
 
+    # A thread, because the handler may interrupt code that holds a lock which `stop` needs.
+    thread, requests = threading.Thread(target=stop), itertools.count()
+
+    def request_stop(*_: object) -> None:
+        if next(requests) == 0:  # a second `stop` would wait without end for a scheduler that is stopped
+            thread.start()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        # A thread, because the handler may interrupt code that holds a lock which `stop` needs.
-        signal.signal(number, lambda *_: threading.Thread(target=stop).start())
+        signal.signal(number, request_stop)
     due = cron.after(last.replace(tzinfo=dt.UTC)) if last else None
     if due and due < utc():
         print_note(f"the run of {due:%Y-%m-%d %H:%M %Z} was missed; it runs now")
@@ -291,7 +300,10 @@ def _systemd_path(path: str | Path) -> str:
 
 
 def _systemd_words(words: list[str]) -> str:
-    return " ".join(f'"{_escaped(word)}"' if set(word) & set(" \"'\\;") else _escaped(word) for word in words)
+    # Without quotes an empty word would be lost.
+    return " ".join(
+        f'"{_escaped(word)}"' if not word or set(word) & set(" \"'\\;") else _escaped(word) for word in words
+    )
 
 
 def _escaped(word: str) -> str:
