@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
@@ -90,7 +89,9 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
 
 
 def _refuse_lake(db: Database) -> None:
-    with closing(db.connect()) as con:  # brings the schema up to date
+    with db.writing():  # brings the schema up to date
+        pass
+    with db.reading() as con:
         if url := lake_url(con):
             raise StoreError(f"{db}: shows the lake {url}; copy the folder of the lake, its key apart, and this file")
 

@@ -176,7 +176,8 @@ def _check_writable(out: Path, db: Path | None) -> None:
     if db and db.exists():
         from monitor.database.connection import Database  # not every machine that evaluates has DuckDB
 
-        Database(db).connect().close()
+        with Database(db).writing():
+            pass
 
 
 def _fit_baseline(name: str, splits: Any) -> MethodResult:

@@ -155,6 +155,9 @@ class Database:
     ) -> duckdb.DuckDBPyConnection:
         """A connection that the caller closes; `reading` and `writing` are the usual way.
 
+        A connection that may write is not guarded by the doublewrite copy, as `writing` is: a kill while it closes
+        may damage the file.
+
         Args:
             read_only: refuse every change to this file, and every access to another (COPY TO, ATTACH, read_csv).
             wait_s: seconds to wait for another process; default: READ_WAIT_S or WRITE_WAIT_S.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +61,9 @@ def database_copy(
         StoreError: the database is missing, or cannot be read, or the copy cannot be written.
     """
     db.check_place(read_only=True)  # opened for writing, a missing file would be created
-    with contextlib.closing(db.connect()) as con:  # moves the log into the file
+    with db.writing():  # brings the schema up to date, and moves the log into the file
+        pass
+    with db.reading() as con:
         refuse_lake(con, db.path, "forget SUBJECT")
     _remove(new)  # a killed run may have left one
     with private_files(), explained(db.file):

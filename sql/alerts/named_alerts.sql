@@ -1,8 +1,8 @@
 -- name: named_alerts
--- purpose: the alerts of the last model that a word names: an alert by its id or the start of the id; or the alerts that are not
---          closed of the person with this code, or if all are closed, the newest
+-- purpose: the alerts that a word names: alerts of any model whose id begins with it; or, of the person with this code, the alerts
+--          of the last model that are not closed. If all of these are closed, the newest one is named
 -- grain: one row per alert
--- frame: all of the person's alerts
+-- frame: all of the person's alerts of the last model that were not withdrawn
 -- params: start, code
 WITH own AS (
     SELECT a.alert_id, a.state, a.state_changed_at, a.opened_on

@@ -1,11 +1,11 @@
 -- name: passages
 -- purpose: the texts of each of these people that a counsellor reads first: the newest ones, and those with the highest P(high).
 --          Only reports for authorised staff show them. new_place and strong_place count from 1
--- grain: one row per text that is among the `top` newest or the `top` strongest of its subject, raised a crisis alert, or showed
---        the sign of thoughts of death, which has its own limit (shows_death)
--- frame: `days` calendar days ending on and including as_of; `crisis_days` for texts that raised a crisis alert. A text is cut to
---        600 characters, and … marks each cut. If a text has several pieces, its 600 characters begin with the darkest piece, or
---        with the piece of highest P(suicidal)
+-- grain: one row per text that is among the `top` newest or the `top` strongest of its subject, that the model alone reads as a
+--        crisis (is_crisis), or that shows the sign of thoughts of death, which has its own limit (shows_death)
+-- frame: `days` calendar days ending on and including as_of; `crisis_days` for texts that the model alone reads as a crisis. A text
+--        is cut to 600 characters, and … marks a cut at its end. If a text has several pieces, its 600 characters begin with the
+--        darkest piece, or with the piece of highest P(suicidal)
 -- params: model_id, as_of, days, crisis_days, top, suicidal_limit, subjects
 SELECT
     s.subject_id,

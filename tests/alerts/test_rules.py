@@ -276,6 +276,16 @@ def test_days_on_which_a_rule_could_fire_are_counted_by_its_need_of_texts(con: d
     }  # fmt: skip
 
 
+def test_a_day_on_which_passages_raise_an_alert_counts_as_one_on_which_the_rule_could_fire(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    write(con, "a", [(day, 0.1) for day in (0, 4, 8, 12, 40, 41)])
+    darken(con, (0, 4, 8, 40, 41))
+    assert opened(con) == [("sustained", 8, 8)]
+    row = state.count_days(con, fake_feed.MODEL, LAST, USUAL).row(0, named=True)
+    assert (row["sustained"], row["any"]) == (1, 1)
+
+
 def test_limits_of_the_former_change_rule_are_named_and_not_used(caplog: pytest.LogCaptureFixture) -> None:
     rules = AlertRules.model_validate({"change_limit": 4.0, "change_allowance": 0.1, "threshold": 0.5})
     assert rules == AlertRules(threshold=0.5)

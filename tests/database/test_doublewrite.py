@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import shutil
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pytest
 
 from monitor.database import doublewrite, store
 from monitor.database.connection import Database
+from monitor.database.copy import database_copy
 from monitor.database.doublewrite import HEADERS, copy_path, restore_blocks
 from monitor.errors import StoreError
 from monitor.privacy.retention import rewrite
@@ -54,6 +56,21 @@ def test_half_written_block_is_restored_and_log_is_replayed(
     assert not copy_path(killed).exists()
     with Database(killed).reading() as con:
         assert count(con, "documents") == 4
+
+
+def test_new_schema_of_an_old_database_is_written_under_the_guard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, is_guarded, remove_copy = tmp_path / "risk.duckdb", list[bool](), doublewrite.remove_copy
+    path.write_bytes(gzip.decompress(Path(__file__).with_name("schema-17.gz").read_bytes()))
+
+    def removed(file: Path) -> None:
+        is_guarded.append(copy_path(file).exists())
+        remove_copy(file)
+
+    monkeypatch.setattr(doublewrite, "remove_copy", removed)
+    with database_copy(Database(path), tmp_path / "new.duckdb"):
+        assert is_guarded == [True]
 
 
 def test_copy_is_renewed_after_a_commit_with_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
