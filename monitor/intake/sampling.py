@@ -147,9 +147,14 @@ def _text(path: Path, encoding: str | None, member: str | None) -> str:
     return raw.decode("utf-8", "replace").lstrip(BOM)
 
 
+def _lines(text: str) -> list[str]:
+    """The lines with their ends, as the readers see them; `str.splitlines` would also cut at U+2028 within a text."""
+    return io.StringIO(text, newline="\n").readlines()
+
+
 def _csv(path: Path, text: str, feed: Feed | None) -> Sample:
     csv.field_size_limit(2 * MAX_LINE_BYTES)
-    lines = text.splitlines(keepends=True)
+    lines = _lines(text)
     if not lines:
         raise DataError(f"{path}: the file is empty")
     delimiter = (feed and feed.delimiter) or _delimiter(lines[: _HEADER_LINES * 5])
@@ -222,7 +227,7 @@ def _delimiter(lines: list[str]) -> str:
 
 def _json_lines(text: str) -> Sample:
     rows = []
-    for line in itertools.islice(text.splitlines(), SAMPLE_ROWS):
+    for line in itertools.islice(_lines(text), SAMPLE_ROWS):
         with suppress(ValueError, RecursionError):
             row = json.loads(line)
             if isinstance(row, dict):

@@ -27,7 +27,8 @@ def parse_times(values: pl.Series, rule: DateRule = ISO_ONLY) -> pl.Series:
     Strings are ISO 8601, epoch seconds or milliseconds, or dates that `parse_date` reads. ISO 8601 is a date, or a
     date and a time; an offset is applied, and without one the time is of the rule's zone. Numbers are epochs, but
     eight digits are a date (20040131). An epoch before March 1973 is refused, because it is more likely a year, a
-    counter or a zero. If the rule has formats, strings are read by these alone.
+    counter or a zero. Twelve digits that are also a date and a time (202610051835) are refused, because they have two
+    meanings. If the rule has formats, strings are read by these alone.
 
     Args:
         values: of type String, Date, Datetime (naive, or in UTC), an integer, a float, or Null.
@@ -87,7 +88,15 @@ def _from_epoch(numbers: pl.Series) -> pl.Series:
         .when(number.is_between(_FIRST_MILLISECONDS, _END, closed="left"))
         .then(number * 1e3)
     )
-    frame = numbers.alias("number").to_frame()
+    whole = number.floor()
+    is_compact = (  # 202610051835 would be an epoch in 1976, but is more likely 2026-10-05 18:35
+        whole.is_between(2000_01_01_00_00, 2099_12_31_23_59)
+        & (whole // 1_000_000 % 100).is_between(1, 12)
+        & (whole // 10_000 % 100).is_between(1, 31)
+        & (whole // 100 % 100 < 24)
+        & (whole % 100 < 60)
+    )
+    frame = numbers.alias("number").to_frame().select(pl.when(~is_compact).then("number"))
     return frame.select(microseconds.round().cast(pl.Int64).cast(UTC_TIME)).to_series()
 
 

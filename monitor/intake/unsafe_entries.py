@@ -24,12 +24,11 @@ KINDS = (
 def reason_to_refuse(path: Path, folder: Path) -> str | None:
     """The reason not to read an entry of a folder; None for a file or folder that lies in it."""
     try:
-        mode = path.lstat().st_mode
-        if stat.S_ISLNK(mode):
-            target = path.resolve(strict=True)
-            if not target.is_relative_to(folder.resolve()):
-                return "a link that leads out of the folder; put the file itself there"
-            mode = target.stat().st_mode
+        is_link = path.is_symlink()
+        target = path.resolve(strict=True)  # also of a file without a link of its own, because its folder may be one
+        if not target.is_relative_to(folder.resolve()):
+            return f"{'' if is_link else 'below '}a link that leads out of the folder; put the file itself there"
+        mode = target.stat().st_mode
     except FileNotFoundError:
         return "a link that leads nowhere" if path.is_symlink() else None
     except PermissionError:

@@ -403,3 +403,15 @@ def test_inspect_of_columns_whose_names_differ_by_case_is_no_error(tmp_path: Pat
     else:
         content = "\n".join(json.dumps(row | {"": "one two three"}) for row in rows)
     assert inspect_file(write(tmp_path / name, content)).feed.text == ("Note",)
+
+
+def test_inspect_cuts_lines_where_the_readers_cut_them(tmp_path: Path) -> None:
+    rows = [
+        {"subject_id": f"p{i % 3}", "posted_at": f"2026-10-{i + 1:02}", "text": "a\u2028b c\x85d"} for i in range(9)
+    ]
+    content = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+    assert inspect_file(write(tmp_path / "a.jsonl", content)).n_rows == 9
+    content = "a title\u2028of two\x0blines\n" + "\n".join(
+        ",".join(row.values()) for row in ({n: n for n in rows[0]}, *rows)
+    )
+    assert inspect_file(write(tmp_path / "a.csv", content), Feed(skip_rows=1)).n_rows == 9

@@ -265,3 +265,14 @@ def test_a_part_of_a_parquet_text_that_is_not_utf8_rejects_its_row(tmp_path: Pat
     (chunk,) = read_documents(tmp_path / "a.parquet", feed=Feed(text=("am", "pm")))
     assert chunk.documents["text"].to_list() == ["good\ny", "z"]
     assert chunk.rejects.select("row", "column", "reason").rows() == [(1, "text", "not UTF-8")]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.float64()])
+def test_twelve_digits_are_no_epoch_if_they_are_a_date_and_a_time(tmp_path: Path, kind: pa.DataType) -> None:
+    times = pa.array([202610051835, 999999999999, 1_700_000_000_000], pa.int64()).cast(kind)
+    pq.write_table(pa.table({"subject_id": ["a"] * 3, "posted_at": times, "text": ["x"] * 3}), tmp_path / "a.parquet")
+    (chunk,) = read_documents(tmp_path / "a.parquet")
+    assert (chunk.documents["row"].to_list(), chunk.rejects["row"].to_list()) == ([2, 3], [1])
+    path = write(tmp_path / "a.csv", "subject_id,posted_at,text\na,202610051700,x\n")
+    (chunk,) = read_documents(path, feed=Feed(date_format="%Y%m%d%H%M"))
+    assert chunk.documents["posted_at"].to_list() == [FIVE_PM]

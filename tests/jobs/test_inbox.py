@@ -16,6 +16,7 @@ from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.errors import DataError
 from monitor.intake import documents
+from monitor.intake.feeds import Feed
 from monitor.intake.kinds import ENDINGS
 from monitor.settings import Settings
 from tests.support.inputs import write
@@ -242,3 +243,17 @@ def test_links_out_of_the_inbox_pipes_and_devices_are_refused_by_name(
         assert f"not read: {name} is a" in told
     with pytest.raises(DataError, match=r"chain\.csv: a link that leads out of the folder"):
         documents.find_inputs([inbox])
+
+
+def test_files_below_a_linked_subfolder_are_refused_where_a_feed_names_them(
+    inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in (tmp_path / "elsewhere" / "deep", inbox / "real"):
+        folder.mkdir(parents=True)
+    write(tmp_path / "elsewhere" / "deep" / "secret.csv", FEED)
+    write(inbox / "real" / "own.csv", FEED)
+    (inbox / "forms").symlink_to(tmp_path / "elsewhere")
+    (inbox / "inner").symlink_to("real")
+    feeds = [Feed(files=("forms/deep/*.csv", "inner/*.csv"))]
+    assert complete_files(inbox, 0, feeds) == [inbox / "inner" / "own.csv"]
+    assert "not read: secret.csv is below a link that leads out of the folder" in capsys.readouterr().err
