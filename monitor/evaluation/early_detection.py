@@ -137,10 +137,14 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
     detections = [(period, days[0] if days else None) for period, days in zip(periods, alarms_within, strict=True)]
     kinds = sorted({period.course for period in periods})
     calm_alarms = sum(len(opened.get(subject, ())) for subject in calm)
-    outside = sum(len(opened.get(subject, ())) for subject in low | calm) - sum(map(len, alarms_within))
-    years_outside = (
-        feed.years(low | calm) - sum(_days(period, feed.days[period.subject_id]) for period in periods) / YEAR
+    # A truth file may list overlapping periods, or one period twice; each of their days and alerts counts once.
+    own = {subject: [period for period in periods if period.subject_id == subject] for subject in low}
+    outside = calm_alarms + sum(
+        not any(_within([day], period) for period in own[subject])
+        for subject in low
+        for day in opened.get(subject, ())
     )
+    years_outside = feed.years(low | calm) - sum(_days(own[subject], feed.days[subject]) for subject in low) / YEAR
     return {
         "courses": {kind: _detection([pair for pair in detections if pair[0].course == kind]) for kind in kinds},
         **_detection(detections),
@@ -222,11 +226,13 @@ def _within(opened: Sequence[dt.date], period: Course) -> list[dt.date]:
     return [day for day in opened if period.onset and period.end and period.onset <= day <= period.end]
 
 
-def _days(period: Course, texts: Sequence[dt.date]) -> int:
-    """Days of a period that lie between the subject's first and last text."""
-    if not (period.onset and period.end):
-        return 0
-    return max(0, (min(period.end, texts[-1]) - max(period.onset, texts[0])).days + 1)
+def _days(periods: Sequence[Course], texts: Sequence[dt.date]) -> int:
+    """Number of days from a subject's first to last text that lie in at least one of the subject's periods."""
+    days = set[int]()
+    for period in periods:
+        if period.onset and period.end:
+            days |= set(range(max(period.onset, texts[0]).toordinal(), min(period.end, texts[-1]).toordinal() + 1))
+    return len(days)
 
 
 def _texts(days: Sequence[dt.date], period: Course, alert: dt.date, since_onset: bool) -> int:

@@ -200,12 +200,16 @@ class PromptEncoder:
         A span is the first and the last character (exclusive) of a token.
         """
         (ids,), _, _ = self.encode_texts([text], max_text_tokens)
-        encoding = self._tokenizer.encode(self._context + text + self._after)
+        clean = _clean(text)
+        encoding = self._tokenizer.encode(self._context + clean + self._after)
         first, lead = len(self._context_ids), len(self._context)
         if encoding.ids[first : first + len(ids)] != ids.tolist():  # a token spans text and template
-            encoding, first, lead = self._tokenizer.encode(self._lead + text + self._trail), 0, len(self._lead)
-        spans = np.array(encoding.offsets[first : first + len(ids)], dtype=np.int64).reshape(-1, 2)
-        return ids, spans - lead
+            encoding, first, lead = self._tokenizer.encode(self._lead + clean + self._trail), 0, len(self._lead)
+        spans = np.array(encoding.offsets[first : first + len(ids)], dtype=np.int64).reshape(-1, 2) - lead
+        if len(clean) < len(text):  # places in the text, which has fences that `clean` lacks
+            places = np.array([place for place, mark in enumerate(text) if mark != FENCE] + [len(text)])
+            spans = places[spans.clip(0, len(clean))]
+        return ids, spans
 
     def _whole(self, text: str, word: str = "") -> list[int]:
         return list(self._tokenizer.encode(self._before + text + self._after + word).ids)

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 logger = logging.getLogger(__name__)
+KERNEL_BLOCK = 64  # values of a scale that the kernel decode_nf4 expects; bitsandbytes can also store larger blocks
 Rows = Tensor | tuple[Tensor, Tensor]  # activations (T, in), or 8-bit activations with one scale per row (T, 1)
 
 
@@ -151,7 +152,8 @@ class StoredNf4(Dense):
         return whole
 
     def _decode(self, part: Nf4, target: Tensor) -> None:
-        if can_fuse(target.device):
+        of_a_scale = 2 * len(part.packed) // len(part.scales)
+        if can_fuse(target.device) and of_a_scale == KERNEL_BLOCK:
             from monitor.scoring.kernels import decode_nf4
 
             decode_nf4(part.packed, part.scales, part.codebook, self._columns, target)

@@ -75,7 +75,7 @@ def fit_answers(
         note(f"the symptom texts held out show all or none of {', '.join(uncalibrated)}: not calibrated")
     everyday = symptoms.probabilities(answers(prepared.everyday))
     limits = criteria_limits(symptoms.probabilities(neutral_answers), everyday, settings)
-    if not len(neutral_answers):
+    if not len(neutral_answers) and not len(everyday):
         note(f"the recipe names no neutral comments to take limits from: each is {LIMIT}")
     return Fitted(calibration, symptoms, limits)
 

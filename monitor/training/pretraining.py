@@ -24,6 +24,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import nn
 
+from monitor.errors import DataError
 from monitor.model.word_tokens import normalizer
 from monitor.training.quantisation_aware import decoder_matrices, nf4_forward
 
@@ -97,7 +98,7 @@ def encode_corpus(tokenizer: PreTrainedTokenizerFast, texts: Sequence[str]) -> T
     for start in range(0, len(texts), CHUNK):
         for encoding in backend.encode_batch_fast(list(texts[start : start + CHUNK]), add_special_tokens=False):
             parts += [head, np.array(encoding.ids, dtype=np.uint16)]
-    return np.concatenate(parts)
+    return np.concatenate([np.empty(0, dtype=np.uint16), *parts])
 
 
 def new_base(shape: BaseShape, tokenizer: PreTrainedTokenizerFast, seed: int = 0) -> LlamaForCausalLM:
@@ -171,7 +172,16 @@ def pretrain(
     """Train the base on packed windows in place; returns the loss of every 50th and the last step in nats per token.
 
     `sources` are token streams with their sampling weights. On CUDA training uses bf16 autocast and torch.compile.
+
+    Raises:
+        DataError: a stream is shorter than a window.
     """
+    shortest = min(len(tokens) for tokens, _ in sources)
+    if shortest < settings.window + 2:
+        raise DataError(
+            f"pretraining: a kind of text has {shortest:,} tokens in all, and a window of {settings.window} needs "
+            f"{settings.window + 2}; give more texts"
+        )
     random = np.random.default_rng(settings.seed)
     network.to(device).train()
     cuda = device.startswith("cuda")

@@ -51,6 +51,13 @@ def test_detection_delay_and_false_alarms_are_counted_by_period(feed: Feed) -> N
     assert found["alarms_per_year_outside"] == pytest.approx(3 / ((400 - 21 - 20 - 80) / 365.25))
 
 
+def test_overlapping_periods_count_each_alert_and_day_once(feed: Feed) -> None:
+    courses = [Course("a", "drop", day(40), day(60))] * 2 + [Course("a", "drop", day(50), day(79))]
+    found = measure({"a": [day(10), day(45), day(55)]}, courses, feed)
+    assert found["outside_alarms"] == 1
+    assert found["years_outside"] == pytest.approx((100 - 40) / 365.25)
+
+
 def test_an_alert_before_the_onset_does_not_detect_one_on_the_last_day_does(feed: Feed) -> None:
     found = measure({"a": [day(39)], "b": [day(99)]}, COURSES, feed)
     assert found["courses"]["drop"]["detected"] == 0

@@ -133,6 +133,17 @@ def test_truncation_cuts_the_text_and_never_the_suffix(limit: int) -> None:
     assert (len(short) <= 20, bool(flagged[0])) == (True, False)
 
 
+@pytest.mark.parametrize("text", ["so \ud83d low", "so \ufdd0\ufdd0low", "\ufdd0so low\ufdd0"])
+def test_spans_of_a_text_with_unreadable_characters_lie_in_it(text: str) -> None:
+    encoder = PromptEncoder(tiny_models.one_token_template(), BYTE_LEVEL)
+    (ids,) = encoder.encode_whole([text])
+    got, spans = encoder.encode_with_spans(text, 256)
+    np.testing.assert_array_equal(got, ids)
+    covered = "".join(text[first:last] for first, last in spans.tolist())
+    assert covered.replace("\ufdd0", "").endswith("low")
+    assert spans.max() <= len(text)
+
+
 def test_an_empty_text_has_a_prompt() -> None:
     ids, truncated, n_tokens = ONE_TOKEN.encode_texts(["", " "], 10)
     assert n_tokens.tolist() == [0, 1]

@@ -16,7 +16,7 @@ from monitor.errors import ModelError
 from monitor.scoring import loading, weight_matrices
 from monitor.scoring.attention import Heads
 from monitor.scoring.llama import LlamaNetwork, LlamaShape
-from monitor.scoring.weight_matrices import Scratch
+from monitor.scoring.weight_matrices import Nf4, Scratch, StoredNf4
 from tests.scoring.test_loading import write_model
 
 
@@ -53,6 +53,18 @@ def test_threads_decode_stored_weights_each_into_memory_of_its_own() -> None:
     with ThreadPoolExecutor(2) as pool:
         (first, again), (second, _) = pool.map(take, range(2))
     assert first == again != second
+
+
+def test_blocks_that_the_kernel_does_not_expect_are_decoded_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(weight_matrices, "can_fuse", lambda _: True)
+    kernels = SimpleNamespace(decode_nf4=lambda *parts: parts[-1].fill_(7.0))
+    monkeypatch.setitem(sys.modules, "monitor.scoring.kernels", kernels)
+    for block, by_kernel in ((64, True), (128, False)):
+        packed, scales = torch.arange(256, dtype=torch.uint8), torch.arange(1.0, 512 // block + 1)
+        part = Nf4(packed, scales, torch.linspace(-1, 1, 16), (4, 128))
+        matrix = StoredNf4([part], [None], torch.ones(128), Scratch(), torch.float32)
+        want = torch.full((4, 128), 7.0) if by_kernel else part.dequantise()
+        torch.testing.assert_close(matrix.weight, want)
 
 
 @pytest.mark.parametrize("fault", [RuntimeError("Failed to find C compiler"), None])

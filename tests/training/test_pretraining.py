@@ -7,6 +7,7 @@ import pytest
 import torch
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from monitor.errors import DataError
 from monitor.labels import EMOTIONS
 from monitor.training.pretraining import (
     BaseShape,
@@ -89,6 +90,15 @@ def test_pretraining_learns_and_nf4_costs_little(tokenizer: PreTrainedTokenizerF
     settings = PretrainSettings(steps=60, batch=8, window=16, warmup=5, quantised=0.5)
     losses = pretrain(base, [(stream, 1.0)], settings)
     assert losses[-1] < 0.4 * losses[0]
+
+
+def test_texts_too_short_for_a_window_are_one_clear_line(
+    tokenizer: PreTrainedTokenizerFast, base: LlamaForCausalLM
+) -> None:
+    settings = PretrainSettings(steps=1, batch=1, window=16, warmup=1)
+    for texts in ([], ["i feel sad"]):
+        with pytest.raises(DataError, match="give more texts"):
+            pretrain(base, [(encode_corpus(tokenizer, texts), 1.0)], settings)
 
 
 def test_instruction_windows_weigh_the_words_and_lose_no_pair(tokenizer: PreTrainedTokenizerFast) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from monitor.model.folder import open_folder
 from monitor.model.prompts import PromptEncoder
 from monitor.scoring.loading import load_model
 from monitor.scoring.scorer import LabelScorer
+from monitor.training import fitted
 from monitor.training.checkpoint import save_base
 from monitor.training.fitted import criteria_limits
 from monitor.training.prepare import prepare
@@ -253,6 +256,23 @@ def test_limits_are_the_larger_of_neutral_and_everyday_texts_or_a_half() -> None
     assert set(criteria_limits(neutral, none, settings).values()) == {0.1}
     both = criteria_limits(neutral, everyday, settings)
     assert both == dict.fromkeys(ANSWERS, 0.1) | {CRITERIA[3]: 0.4}
+
+
+@pytest.mark.parametrize(("everyday", "notes"), [(["a plain day"] * 300, 0), ([], 1)])
+def test_limits_of_everyday_posts_alone_are_not_called_a_half(
+    corpus: Path, symptoms: Path, monkeypatch: pytest.MonkeyPatch, everyday: list[str], notes: int
+) -> None:
+    def answers(_: object, __: object, texts: Sequence[str], *, max_text_tokens: int, width: int) -> Any:
+        return np.random.default_rng(max_text_tokens).normal(size=(len(texts), width))
+
+    monkeypatch.setattr(fitted, "label_log_likelihoods", partial(answers, width=6))
+    monkeypatch.setattr(fitted, "symptom_logits", partial(answers, width=12))
+    prepared = prepare(str(corpus), read_recipe("notebook", {}), 40, str(symptoms))._replace(everyday=everyday)
+    told: list[str] = []
+    found = fitted.fit_answers(None, None, prepared, CalibrationSettings(), 9, told.append)  # type: ignore[arg-type]
+    assert sum("to take limits from" in line for line in told) == notes
+    assert found.criteria_limits is not None
+    assert (set(found.criteria_limits.values()) == {0.5}) == bool(notes)
 
 
 def test_an_untrained_prompt_of_this_base_reads_the_default_question(base: Path) -> None:
