@@ -214,7 +214,7 @@ def _doubled(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _check_scores(lake: Lake, found: LakeCheck, model_id: str, shard: Shard, ids: pl.Series | None) -> int:
-    """Compare a shard's scores with its documents; returns their number."""
+    """Compare a shard's scores with its documents; returns the number of scores, 0 if either cannot be read."""
     path = derived_path("scores", model_id, shard)
     rows = _read_checked(lake, found, path, ["doc_id", "model_id"])
     if rows is None or ids is None:

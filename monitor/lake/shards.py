@@ -180,7 +180,7 @@ class Lake:
 
         Raises:
             FileNotFoundError: the file is gone, because another command replaced it.
-            StoreError: the file is torn.
+            StoreError: the file is torn, or cannot be reached.
         """
         with self.storage.open(path) as stream, torn(self.storage.full_path(path)):
             return pq.ParquetFile(stream).read(columns=columns)

@@ -99,7 +99,7 @@ class Storage:
         """A file to read from, as pyarrow.parquet takes it.
 
         Raises:
-            FileNotFoundError: there is no such file.
+            FileNotFoundError: there is no such file. StoreError: it cannot be reached.
         """
         return self._retry(lambda: self.filesystem.open_input_file(self.full_path(path)), path)
 

@@ -35,10 +35,10 @@ LEFT_OUT: Mapping[str, str] = {
 
 def tables(result: Json) -> list[Table]:
     """The measures of everyone and of each cohort, the calibration curve, and the numbers of omitted rows."""
-    groups = {"everyone": result["everyone"], **result["cohorts"]}
-    measures = [(title, *(_measure(group[name]) for group in groups.values())) for name, title in MEASURES.items()]
+    groups = [("everyone", result["everyone"]), *result["cohorts"].items()]  # a cohort may be called "everyone", too
+    measures = [(title, *(_measure(group[name]) for _, group in groups)) for name, title in MEASURES.items()]
     counts = [
-        (name, *(f"{group[key]:,}" for group in groups.values()))
+        (name, *(f"{group[key]:,}" for _, group in groups))
         for key, name in (("n", "outcomes"), ("n_subjects", "subjects"), ("n_positive", "positive outcomes"))
     ]
     line = f"mean {result['signal']} of {result['window_days']} days at or above {result['threshold']:g}"
@@ -47,7 +47,7 @@ def tables(result: Json) -> list[Table]:
             "measures",
             f"Agreement with {result['criterion']}",
             f"95% intervals that count subjects in brackets. The line: {line}.",
-            ("measure", *groups),
+            ("measure", *(name for name, _ in groups)),
             [*counts, *measures],
         ),
         Table(

@@ -155,12 +155,13 @@ def check_readme(file: Path) -> tuple[str, str]:
     """The parts of a Markdown file before and after the marks.
 
     Raises:
-        ConfigError: the file cannot be read or lacks the marks.
+        ConfigError: the file cannot be read, lacks a mark or has one twice.
     """
     try:
         before, rest = file.read_bytes().decode("utf-8").split(MARKS[0])
-        return before, rest.split(MARKS[1])[1]
-    except (OSError, ValueError, IndexError) as error:
+        _, after = rest.split(MARKS[1])
+        return before, after
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"--readme {file}: no readable file with {MARKS[0]} and after it {MARKS[1]}; add both lines once"
         ) from error

@@ -1,6 +1,6 @@
-"""Write a passage of a text on a page. Every quoted text goes through this module.
+"""Write a passage of a text as HTML, with parts of it marked, such as wording of the crisis list.
 
-`marked` gives the text as HTML. Spans mark parts of it, such as the words that counted.
+`reports.risk.shading` writes texts with shaded words. All other quotes are plain strings, which the templates escape.
 """
 
 from __future__ import annotations

@@ -4,13 +4,11 @@ The rule, for means and shares of everyone and of cohorts (k stands for min_coho
 
 1. A number about fewer than k subjects is withheld. If k is at least 3, a number is also withheld if one subject
 wrote more than half of its texts, because it says what that subject wrote (dominance). Both kinds are called small.
-2. Longer windows may not reveal a withheld day. Single days are published only in weeks in which every day with texts
-has k subjects. Any other week is one piece. A 7- or 28-day mean is published only if it consists of complete
-   pieces, none of them withheld.
+2. Longer windows may not reveal a withheld day. Single days are published only in weeks without a small day. Any
+other week is one piece. A 7- or 28-day mean is published only if it consists of complete pieces, none withheld.
 3. Totals may not reveal a withheld day either. In a week in which some cohort has a small day, every cohort is
-published only as a whole week. If a cohort's week is withheld, the smallest publishable cohort is withheld with it,
-so
-   that everyone minus the published cohorts is about k subjects or more. Hours of a weekday are treated the same.
+published only as a whole week. If a cohort's week is withheld, the smallest publishable cohort is withheld with it.
+Everyone minus the published cohorts is then about k subjects or more. Hours of a weekday are treated the same.
 4. A forecast smooths over months. It is published, rounded, if the newest week is published.
 
 All other published numbers, and all that can be computed from them, consist of pieces of at least k subjects each.

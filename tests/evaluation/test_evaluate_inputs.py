@@ -112,6 +112,13 @@ def test_a_readme_keeps_its_line_ends(tmp_path: Path) -> None:
     assert text.count(b"\r\n") == text.count(b"\n") == 8
 
 
+def test_a_readme_with_a_mark_twice_is_refused_and_loses_nothing(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text("{0}\n{1}\nkept\n{1}\nlost\n".format(*report.MARKS))
+    with pytest.raises(ConfigError, match="add both lines once"):
+        report.check_readme(readme)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_gates_reach_classes_and_risk_and_fail_where_a_metric_is_undefined(tmp_path: Path) -> None:

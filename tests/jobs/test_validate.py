@@ -13,6 +13,7 @@ from jobs.validate import command
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError
+from reports.evaluation.outcomes import tables
 from tests.support.keyword_scorer import KeywordScorer
 
 
@@ -55,6 +56,9 @@ def test_outcomes_of_raw_ids_meet_the_scores_of_their_pseudonyms(db: Path, tmp_p
     assert "Not a diagnosis" in html or "diagnosis" in html
     assert "undefined: 5 subjects, and 30 are needed" in html
     assert "s1" not in json.dumps(found["rejects"])
+    named_alike = tables({**found, "cohorts": {"everyone": found["cohorts"]["y"]}})[0]
+    assert named_alike.columns == ("measure", "everyone", "everyone")
+    assert named_alike.rows[0] == ("outcomes", "40", "5")
 
 
 @pytest.mark.slow
