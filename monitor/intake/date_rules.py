@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 EXCEL = "excel"  # the format of dates in Excel: days since 1899-12-30
 _EXCEL_START, _EXCEL_DAYS = dt.datetime(1899, 12, 30), (1, 73_415)  # until the year 2100
+_LAST_SHORT_YEAR = 68  # 68 is 2068 and 69 is 1969, as in strptime
 _CLOCK = (
     r"(?:,? at |[ T,]\s*)(?P<half>上午|下午|AM|PM)?\s*(?P<hour>\d{1,2})[:.h](?P<minute>[0-5]\d)"
     r"(?:[:.](?P<second>[0-5]\d)(?:[.,](?P<fraction>\d{1,9}))?)?(?:\s*(?P<noon>[AP]\.?\s?M\.?))?"
@@ -140,7 +141,8 @@ def _build(match: re.Match[str], rule: DateRule) -> dt.datetime | None:
 
 def _calendar_day(parts: dict[str, str | None], rule: DateRule) -> tuple[int, int, int]:
     year = int(parts["year"] or 0)
-    year += 2000 if len(parts["year"] or "") == 2 else 0
+    if len(parts["year"] or "") == 2:
+        year += 2000 if year <= _LAST_SHORT_YEAR else 1900
     if parts.get("first"):
         first, other = int(parts["first"] or 0), int(parts["other"] or 0)
         return (year, other, first) if rule.day_first else (year, first, other)

@@ -4,8 +4,8 @@ Required are `subject_id`, `posted_at` (ISO 8601, or epoch seconds or millisecon
 (1 character to 1 MiB; the model truncates longer texts than it can read, this module does not). `doc_id` and `source`
 are optional. Ids are cleaned (identity.py). The stored doc_id is a hash of the subject and the given doc_id, so that
 nobody else's row can take its place; without a given one it is a hash of the required three. The first row of a
-doc_id becomes the document: later equal rows are duplicates, later different rows are rejects. Each row is either
-valid or rejected.
+doc_id becomes the document. Later equal rows are duplicates. Later different rows are rejects, unless `on_change`
+says otherwise. Each row is either valid or rejected.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from monitor.intake.versions import Hashed, separate_versions, with_own_ids
 from monitor.privacy.pseudonyms import Pseudonyms
 
 MAX_TEXT_BYTES = 2**20
+VISIBLE = r"[^\s\p{DI}\x{2800}]"  # any character but white space, those of no width, and the empty Braille pattern
 MAX_NAME_BYTES = 512
 MIN_KEY_CHARACTERS = 8  # letters and digits by which a line is recognised in a later file
 CHUNK_ROWS = 50_000
@@ -151,7 +152,8 @@ def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> 
     """The input files of these files, folders (without subfolders) and glob patterns, each once.
 
     Raises:
-        DataError: an input matches no file, or a file has an unsupported type.
+        DataError: an input matches no file; a file has an unsupported type; an entry of a folder is a link out of it,
+            a pipe or a device.
     """
     inputs_once: dict[Path, None] = {}
     for given in inputs:
@@ -299,7 +301,7 @@ def _with_faults(rows: pl.DataFrame, id_rules: IdRules | None, dates: DateRule =
         ("posted_at", pl.col("posted_at").is_null(), BAD_TIME),
         *((name, pl.col(name).str.len_bytes() > MAX_NAME_BYTES, "longer than 512 bytes") for name in ids),
         *((name, pl.col(name).str.contains("\0", literal=True), "holds a NUL byte") for name in ids),
-        ("text", pl.col("text").fill_null("").str.strip_chars() == "", "empty"),
+        ("text", ~pl.col("text").fill_null("").str.contains(VISIBLE), "empty"),
         ("text", pl.col("text").str.len_bytes() > MAX_TEXT_BYTES, "longer than 1 MiB"),
         ("text", pl.col("text").str.contains("\0", literal=True), "holds a NUL byte"),
         ("doc_id", pl.col("doc_fault").is_not_null(), pl.col("doc_fault")),

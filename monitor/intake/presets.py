@@ -123,8 +123,8 @@ def _discord(row: Row) -> Row | None:
 
 
 def _telegram(row: Row) -> Row | None:
-    """The text is a string, or a list of strings and of objects with a text."""
-    if row.get("type", "message") != "message":
+    """The text is a string, or a list of strings and of objects with a text; a forwarded one is somebody else's."""
+    if row.get("type", "message") != "message" or row.get("forwarded_from"):
         return None
     text = row.get("text")
     if isinstance(text, list):

@@ -26,7 +26,7 @@ def drop_old_texts(db: Database, days: int, now: dt.datetime | None = None, *, t
 
     Args:
         db: the database.
-        days: age from which texts are removed.
+        days: age from which texts are removed. It counts from the time at which a text was read, not posted.
         now: UTC; None: the machine's clock.
         trust_clock: accept a clock that is far ahead of the last accepted one.
 

@@ -415,3 +415,11 @@ def test_inspect_cuts_lines_where_the_readers_cut_them(tmp_path: Path) -> None:
         ",".join(row.values()) for row in ({n: n for n in rows[0]}, *rows)
     )
     assert inspect_file(write(tmp_path / "a.csv", content), Feed(skip_rows=1)).n_rows == 9
+
+
+def test_a_forwarded_message_is_not_the_text_of_who_forwards_it(tmp_path: Path) -> None:
+    own = {"id": 1, "type": "message", "date": "2026-10-05T10:00:00", "from_id": "user1", "text": "mine"}
+    foreign = own | {"id": 2, "forwarded_from": "News", "text": "somebody wants to die"}
+    path = write(tmp_path / "result.json", json.dumps({"id": 5, "messages": [own, foreign]}))
+    (chunk,) = read_documents(path, feed=Feed(preset="telegram"))
+    assert (chunk.documents["text"].to_list(), chunk.n_not_texts, chunk.n_read) == (["mine"], 1, 1)

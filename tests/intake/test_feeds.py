@@ -276,3 +276,16 @@ def test_twelve_digits_are_no_epoch_if_they_are_a_date_and_a_time(tmp_path: Path
     path = write(tmp_path / "a.csv", "subject_id,posted_at,text\na,202610051700,x\n")
     (chunk,) = read_documents(path, feed=Feed(date_format="%Y%m%d%H%M"))
     assert chunk.documents["posted_at"].to_list() == [FIVE_PM]
+
+
+def test_a_year_of_two_digits_is_none_of_the_far_future(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "subject_id,posted_at,text\na,31/12/99,x\na,5-Oct-26,y\na,01/01/68,z\n")
+    (chunk,) = read_documents(path, feed=Feed(day_first=True))
+    assert chunk.documents["posted_at"].dt.year().to_list() == [1999, 2026, 2068]
+
+
+@pytest.mark.parametrize("text", ["\u200b\u200b", "\ufeff", "\u2800", "\u00ad \u200d", "\u3164", " \u3000\t"])
+def test_a_text_without_a_visible_character_is_empty(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path / "a.csv", f'subject_id,posted_at,text\na,2026-10-05,"{text}"\nb,2026-10-05,"{text}☹️"\n')
+    (chunk,) = read_documents(path)
+    assert chunk.rejects.select("row", "column", "reason").rows() == [(2, "text", "empty")]
