@@ -164,12 +164,15 @@ def _row(
         return "column subject_id is empty"
     if not scale_name(name or ""):
         return "column name is empty"
+    written = (date or "").strip()
     try:
-        day = dt.date.fromisoformat((date or "").strip()[:10])
+        day = dt.date.fromisoformat(written[:10])  # a time may follow
     except ValueError:
         return "column date: not a date such as 2026-03-01"
+    if written[10:11].isdigit():  # such as 2026-03-011
+        return "column date: not a date such as 2026-03-01"
     try:
-        number = float(value or "")
+        number = float((value or "").replace("_", "?"))  # Python reads 1_0 as 10
     except ValueError:
         return "column value: not a number"
     low, high = SCALES.get(wanted, (-math.inf, math.inf))

@@ -49,7 +49,7 @@ class Manifest:
         quantisation: "nf4-dq" (NF4 with double quantisation) or "none".
         adapter: folder of the adapter, relative to monitor.json, or None.
         temperature, exponent: calibrate the label log-likelihoods (`label_tree.probabilities`).
-        max_text_tokens: longer texts are cut.
+        max_text_tokens: most tokens of a text that is read at once; scoring reads longer texts in pieces.
         symptoms_calibration: calibration of the answers to the symptoms question; None for a prompt without it.
         criteria_limits: the probability above which each of ANSWERS counts as shown; None for a prompt without the
             symptoms question.
@@ -118,7 +118,7 @@ class Manifest:
         for key, number in calibration.items():
             if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number <= LARGEST:
                 raise ConfigError(f"{key} {number!r}: it must be a number above 0, and at most 1,000")
-        if not isinstance(limit, int) or limit < 1:
+        if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
             raise ConfigError(f"max_text_tokens {limit!r}: it must be a whole number above 0")
         for key in ("base_hash", "adapter"):
             if not isinstance(value[key], str | None):

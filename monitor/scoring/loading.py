@@ -39,7 +39,8 @@ class LoadedModel:
         base: the base's name; quantisation: "nf4-dq" or "none".
         adapter: hash of the merged adapter, or None.
         temperature, exponent: calibration parameters of `label_tree.probabilities`.
-        max_text_tokens: texts are cut to this many tokens.
+        max_text_tokens: most tokens of a text that is read at once; `LabelScorer.score` reads longer texts in
+            pieces, its other methods truncate them.
         evaluation: the file of measurements that came with the model, or None.
         symptoms_calibration: calibration of the answers to the symptoms question; None for a model without it.
         criteria_limits: the probability above which each criterion, and any, counts as shown; None without the
@@ -83,7 +84,8 @@ def load_model(
         name: "embedded", a folder, or a hub id.
         device: "auto" (CUDA if it is available), "cpu" or "cuda".
         weights: "dense" decodes once at loading, "nf4" at each use (a quarter of the memory), "fp8" rounds the inputs
-            of products to 8 bits (CUDA only); "auto" is dense if the dense weights fit into memory.
+            of products to 8 bits (CUDA only); "auto" is dense on a CPU, and on a GPU if the dense weights fit into
+            its memory, else nf4.
         adapter: whether to use the adapter; False scores the base alone.
         risk_map: replaces the model's own risk map, and so changes the model_id.
         criteria_limits: replace the model's own limits of these names, and so change the model_id; ignored for a

@@ -161,7 +161,8 @@ class LabelScorer:
     def log_odds(self, texts: Sequence[str]) -> tuple[Floats, Floats | None]:
         """Uncalibrated log-odds of high risk, (n,), and of criteria and any, (n, 12) or None; long texts are cut.
 
-        Log-odds of high risk are ln P(high-risk emotions) - ln P(other emotions), or 0 if all are of one kind.
+        Log-odds of high risk are ln P(high-risk emotions) - ln P(other emotions). They are 0 if the risk map has no
+        high-risk emotion, or only high-risk emotions.
         """
         run = self._run(texts, None, in_pieces=False)
         high = self.model.risk_map.matrix()[:, -1] > 0
@@ -189,7 +190,7 @@ class LabelScorer:
     def log_likelihoods(self, texts: Sequence[str]) -> Floats:
         """Log-likelihood of each emotion's label, up to one constant per text, not calibrated; (n, 6).
 
-        This method, `symptom_logits` and `answers` cut a text to `max_text_tokens`.
+        This method, `symptom_logits`, `answers` and `log_odds` cut a text to `max_text_tokens`.
         """
         answers = self._run(texts, None, in_pieces=False)
         return answers.log_likelihoods[answers.inverse]

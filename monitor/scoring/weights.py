@@ -53,7 +53,7 @@ def read_nf4(parts: Mapping[str, Tensor]) -> Nf4:
     codes, levels = parts[""].reshape(-1), parts["quant_map"].float()
     rows, columns = state["shape"]
     n = rows * columns
-    if codes.dtype != torch.uint8 or 2 * len(codes) != n or n % len(scales) or len(levels) != 16:
+    if codes.dtype != torch.uint8 or 2 * len(codes) != n or not len(scales) or n % len(scales) or len(levels) != 16:
         raise ValueError("the quantisation state does not fit the codes")
     if not all(torch.isfinite(part).all() for part in (scales, levels)):
         raise ValueError("scales that are not numbers")

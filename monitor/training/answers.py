@@ -78,7 +78,7 @@ def with_question(row: Row, symptoms: SymptomTokens, criteria: npt.NDArray[np.fl
 def answer_directions(head: Tensor, symptoms: SymptomTokens | None) -> Tensor:
     """Differences of the head's rows (vocabulary, hidden); their products with a hidden state are the answers.
 
-    Shape (12, hidden).
+    Shape (12 or 11, hidden), without the symptoms question (0, hidden).
     """
     if symptoms is None:
         return head[:0].float()

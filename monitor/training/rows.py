@@ -73,7 +73,7 @@ def _emotion_row(
 
 
 def row_groups(rows: list[Row], size: int, random: np.random.Generator, count: int) -> Iterator[list[Row]]:
-    """`count` random groups of rows. Rows of a group have similar lengths, so that padding costs little."""
+    """At most `count` random groups of rows. Rows of a group have similar lengths, so that padding costs little."""
     order = random.permutation(len(rows))
     groups: list[npt.NDArray[np.int64]] = []
     for pool in np.array_split(order, max(1, len(order) // (size * 50))):

@@ -38,6 +38,13 @@ def test_each_row_that_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) ->
     }
 
 
+def test_a_mistyped_date_or_number_is_never_read_as_another(tmp_path: Path) -> None:
+    rows = "a,2026-01-01T09:00,phq9,4\na,2026-01-021,phq9,9\na,2026-01-03,phq9,1_0\n"
+    outcomes, _ = read_outcomes(write(tmp_path / "o.csv", rows), None)
+    assert outcomes.frame["number"].to_list() == [2]
+    assert [number for number, _ in outcomes.rejects] == [3, 4]
+
+
 @pytest.mark.parametrize(
     ("content", "positive", "error", "message"),
     [

@@ -230,6 +230,7 @@ def test_a_broken_folder_is_one_clear_line(folder: Path) -> None:
         ({"exponent": True}, "exponent True"),
         ({"temperature": 10**400}, "temperature 1000"),
         ({"max_text_tokens": 0}, "max_text_tokens 0"),
+        ({"max_text_tokens": True}, "max_text_tokens True"),
         ({"quantisation": "int3"}, "int3"),
         ({"prompt": {"before": ""}}, "verbalizers"),
         ({"risk_map": {}}, "risk map"),
