@@ -18,7 +18,7 @@ RESULTS = "query"  # the kind of files that `query --out` writes; no run writes 
 
 
 def listed_as(path: Path) -> str | None:
-    """The kind of output whose list has this file, or is it; None if no list does.
+    """The kind of output whose list names this file; of a file that is such a list, the kind of the list; else None.
 
     Lists are searched in the folder of the file and in the one above.
     """
@@ -39,7 +39,7 @@ class OutputFiles:
     Args:
         folder: the output folder; it need not exist yet.
         kind: such as "report"; two kinds may share a folder.
-        earlier: finds the files that a version without lists left, if there is no list yet.
+        earlier: finds the files of a version that wrote no list. It is called if there is no list yet.
 
     Raises:
         ConfigError: the list names a file outside of the folder. OSError: the list cannot be read.

@@ -19,8 +19,8 @@ LEFT_AFTER_S = 3600.0  # a process in a container of the same name cannot be see
 def scratch_folder(parent: Path, prefix: str) -> Iterator[Path]:
     """A folder below `parent` that only its owner can read, removed at the end.
 
-    Its name holds the machine and the process. By it the next process of this machine finds and removes folders of
-    processes that were killed more than an hour ago.
+    Its name holds the machine and the process. With these names the next process on this machine finds the folders of
+    killed processes, and removes those that are more than an hour old.
 
     Raises:
         OSError: the folder cannot be made.

@@ -45,7 +45,7 @@ def number_faults(
 ) -> Iterator[tuple[tuple[int | str, ...], str]]:
     """Place and fault of each number that was given as true or false, and of each whole number beyond MOST.
 
-    pydantic reads true as 1, so `threshold = true` would be a limit that nobody reaches.
+    pydantic reads true as 1, so `threshold = true` would be a limit of 1, which no mean reaches.
 
     Args:
         given: the value in the file or in a variable; None if it is from neither.

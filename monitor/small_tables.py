@@ -15,7 +15,7 @@ import polars as pl
 from monitor.errors import DataError
 from monitor.regular_files import require_regular
 
-ROW = "row number"  # the name of the column of numbers; no caller asks a file for one of this name
+ROW = "row number"  # the name of the column of row numbers; no caller reads a column of this name from a file
 _MOST_BYTES = 2**27  # of a cell; Python's own limit, 128 KiB, is shorter than the longest text
 
 
