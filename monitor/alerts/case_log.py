@@ -39,8 +39,8 @@ def record_case(
 
     Args:
         con: a connection that may write; the caller commits.
-        word: an alert_id or its first characters; or a person's code, which means their alerts that are not closed,
-            or the newest one if all are closed.
+        word: an alert_id or its first characters; or a person's code, which means their alerts by the model that
+            scored last that are not closed, or the newest of these alerts if all are closed.
         by: name of the person who has seen them.
         outcome: one of OUTCOMES; None: the alerts were only seen.
         note: a sentence about the event.
@@ -61,7 +61,7 @@ def record_case(
         what = f"{len(rows)} alerts match; give more of the id" if rows else "there is no such alert or code"
         raise DataError(f"alert {word!r}: {what}")
     if not rows:
-        raise DataError(f"{code}: no alert about this person was ever raised")
+        raise DataError(f"{code}: the model that scored last raised no alert about this person that still holds")
     chosen = rows if outcome or note else [row for row in rows if row[1] == "open"]
     if not chosen:
         _, state, since = rows[0]

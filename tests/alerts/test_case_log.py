@@ -54,8 +54,17 @@ def test_a_code_stands_for_every_open_alert_of_the_person(con: duckdb.DuckDBPyCo
     with pytest.raises(DataError, match="is acknowledged already"):
         record_case(con, "Bado7", by="Ana")
     assert record_case(con, "Bado7", by="Ana", outcome="known") == both
-    with pytest.raises(DataError, match="no alert about this person was ever raised"):
+    with pytest.raises(DataError, match="the model that scored last raised no alert about this person"):
         record_case(con, "Baco7", by="Ana", outcome="known")
+
+
+def test_a_code_without_alerts_of_the_last_model_is_not_said_to_have_had_none(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", "2026-01-05 08:00", 0.0)], model="model-b")
+    con.execute("UPDATE scores SET run_id = 'run-2' WHERE model_id = 'model-b'")
+    with pytest.raises(DataError, match="the model that scored last raised no alert"):
+        record_case(con, "Bado7", by="Ana")
+    one = alert(con, "a", "level")
+    assert record_case(con, one[:8], by="Ana") == [one]
 
 
 @pytest.mark.parametrize(
