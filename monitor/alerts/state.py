@@ -90,7 +90,8 @@ def write_episodes(
         con: a connection that may write; the caller commits.
         episodes: as `find_episodes` returns them.
         model_id: the model whose scores raised them.
-        as_of: the last day that the rules have read; alerts opened later do not change.
+        as_of: the last day that the rules have read. Alerts opened later do not change, unless the model has no
+            scored text so late: these are withdrawn.
         run_id: the run that new alerts name as theirs.
         rules: the limits that raised them; the view `subjects_now` applies them.
     """

@@ -3,11 +3,17 @@
 --          of one rule and subject match when their evidence overlaps, the nearest first. An alert without an episode is
 --          withdrawn: late rows or another setting removed its reason. Acknowledged alerts stay acknowledged
 -- grain: one row per alert to add (old_state NULL) or to overwrite, in the columns of `alerts`; none when nothing changed
--- frame: alerts opened up to and including as_of; the best candidate of each alert, then of each episode
+-- frame: alerts opened up to and including as_of, or after the model's last scored text, whose texts a correction moved to an
+--        earlier day; the best candidate of each alert, then of each episode
 -- params: model_id, as_of, run_id, now
 WITH mine AS (
     FROM alerts
-    WHERE model_id = $model_id AND opened_on <= CAST($as_of AS DATE)
+    WHERE
+        model_id = $model_id
+        AND (
+            opened_on <= CAST($as_of AS DATE)
+            OR opened_on > (SELECT max(CAST(posted_at AS DATE)) FROM scores WHERE model_id = $model_id)
+        )
 ),
 candidates AS (
     SELECT a.alert_id, e.subject_id, e.rule, e.opened_on, a.opened_on AS alert_opened_on, a.closed_because
@@ -56,7 +62,7 @@ joined AS (
         CASE
             WHEN w.alert_id IS NOT NULL THEN w.closed_on
             WHEN a.closed_because = 'withdrawn' THEN a.closed_on
-            ELSE CAST($as_of AS DATE)
+            ELSE greatest(a.opened_on, CAST($as_of AS DATE))
         END AS closed_on,
         a.state AS old_state,
         a.state_changed_at,

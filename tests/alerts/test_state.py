@@ -110,6 +110,21 @@ def test_earlier_as_of_does_not_change_later_alerts(con: duckdb.DuckDBPyConnecti
     assert update(con, 2) == alerts.AlertCounts(0, 0, 2)
 
 
+def test_alert_is_withdrawn_when_a_correction_moves_the_last_texts_to_an_earlier_day(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    write(con, "b", [(2, 0.1)])
+    write(con, "a", [(day, 0.9) for day in range(30, 36)])
+    assert update(con, 35).raised == 2
+    con.execute("UPDATE scores SET posted_at = posted_at - INTERVAL 30 DAY WHERE subject_id = 'a'")
+    assert update(con, 5) == alerts.AlertCounts(raised=2, closed=2, open=2)
+    assert update(con, 5) == alerts.AlertCounts(0, 0, 2)
+    rows = con.execute(
+        "SELECT DISTINCT opened_on < $day, closed_because, closed_on >= opened_on FROM alerts", {"day": on(9)}
+    )
+    assert set(rows.fetchall()) == {(True, None, None), (False, "withdrawn", True)}
+
+
 def test_each_model_has_its_own_alerts(con: duckdb.DuckDBPyConnection) -> None:
     write(con, "a", [(day, 0.9) for day in range(10)])
     update(con, 9)
