@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.calibrate import calibrate
+from jobs.calibrate import calibrate, read_labels
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
@@ -110,6 +110,15 @@ def test_an_id_of_a_document_may_be_written_as_excel_writes_it(tmp_path: Path) -
     assert calibrate(tmp_path / "labels.csv", db, key, "p_high", KeywordScorer)[2] == 60
 
 
+def test_a_label_that_comes_twice_counts_once_in_any_spelling_of_its_id(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("doc_id,label\n7,yes\n7.0,yes\nd1,no\nd1,no\n")
+    frame, column = read_labels(labels)
+    assert (frame.rows(), column) == ([(2, "7", True), (4, "d1", False)], "doc_id")
+    labels.write_text("text,label\n7,yes\n7.0,no\n")
+    assert read_labels(labels)[0].rows() == [(2, "7", True), (3, "7.0", False)]
+
+
 def test_no_message_quotes_a_text(tmp_path: Path, db: Path) -> None:
     (tmp_path / "labels.csv").write_text("label,text\nmy secret diary,yes\n")
     with pytest.raises(DataError) as error:
@@ -127,6 +136,7 @@ def test_no_message_quotes_a_text(tmp_path: Path, db: Path) -> None:
         ("text;label\na;yes\n", "commas do not separate its columns"),
         ('text,label\n"never closed,yes\n', "line 2: not a CSV"),
         ("doc_id,label\nd1,yes\nd1,no\n", "row 3: row 2 has another label"),
+        ("doc_id,label\n7,yes\n7.0,no\n", "row 3: row 2 has another label"),
         ("doc_id,label\nd1,yes\nd999,no\n", "1 labelled texts; .* 1 of the ids have no score"),
     ],
 )
