@@ -80,7 +80,7 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     refuses it as a file that cannot be read.
 
     Raises:
-        DataError: as `list_inbox`.
+        DataError: as `list_inbox`. Stopped: SIGTERM or Ctrl-C came during the wait for a growing file.
     """
     entries = own_entries(list_inbox(inbox), inbox)
     named = {path for feed in feeds for path in feed_files(feed, inbox) if not _is_hidden(path, inbox)}
