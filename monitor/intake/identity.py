@@ -57,10 +57,12 @@ def clean_ids(ids: pl.Series, rules: IdRules | None = None, *, required: bool = 
     frame = ids.cast(pl.String).alias("id").to_frame()
     if frame.select(column.str.contains(r"[^\x21-\x7e]").any()).item():
         frame = frame.with_columns(column.str.replace_all(r"\p{DI}", "").str.normalize("NFC").str.strip_chars())
-    frame = frame.with_columns(column.str.strip_chars().is_in(PLACEHOLDERS).alias("placeholder"))  # before the rules
-    # change the ids
+    # looked for before casefold, which would make "None" a word that is not in the list, and again at the end
+    placeholder = column.str.strip_chars().is_in(PLACEHOLDERS)
+    frame = frame.with_columns(placeholder.alias("placeholder"))
     if rules.strip:
         frame = frame.with_columns(column.str.replace_all(r"\s+", "").str.strip_chars(_OUTER))
+        frame = frame.with_columns((pl.col("placeholder") | placeholder).alias("placeholder"))
     if rules.casefold:
         frame = frame.with_columns(_mapped(frame["id"], lambda value: unicodedata.normalize("NFC", value.casefold())))
     numeric = frame.select(column.str.contains(_NUMBER) & column.str.contains(r"[.,eE]")).to_series()
@@ -70,7 +72,7 @@ def clean_ids(ids: pl.Series, rules: IdRules | None = None, *, required: bool = 
         faults = _mapped(numbers, _number_fault)
         frame = frame.with_columns(pl.coalesce(_mapped(numbers, _whole_number), column).alias("id"))
     frame = frame.with_columns(faults.alias("fault")).with_columns(pl.when(column != "").then("id"))
-    placeholder = pl.col("placeholder") | column.is_in(PLACEHOLDERS)
+    placeholder = pl.col("placeholder") | placeholder
     if required:
         frame = frame.with_columns(pl.when(placeholder).then(pl.lit(PLACEHOLDER)).otherwise("fault").alias("fault"))
     else:

@@ -63,6 +63,13 @@ def test_a_word_for_a_missing_id_is_nobody_whatever_the_rules(rules: IdRules) ->
     assert clean_ids(words, rules, required=False).ids.to_list() == [None] * len(words)
 
 
+@pytest.mark.parametrize("casefold", [False, True])
+def test_a_word_for_a_missing_value_in_quotes_is_nobody_where_quotes_are_stripped(casefold: bool) -> None:
+    words = pl.Series([f"'{word}'" for word in ("None", "NULL", "nan", "N/A", "NaT")])
+    faults = clean_ids(words, IdRules(strip=True, casefold=casefold)).faults
+    assert faults.to_list() == [PLACEHOLDER] * len(words)
+
+
 @pytest.mark.parametrize(
     ("given_id", "reason"),
     [
