@@ -41,26 +41,28 @@ ANSWERS = {"yes": True, "no": False, "1": True, "0": False, "true": True, "false
 def read_labels(path: Path) -> tuple[pl.DataFrame, str]:
     """Columns number (the row), key and yes of a file of labels, and whether key is a "doc_id" or a "text".
 
+    A key that comes again with the same label counts once. Ids are compared as reading cleans them (7.0 is 7).
+
     Raises:
-        DataError: the file cannot be read, lacks a column, or a row has no key or another label than yes or no.
+        DataError: the file cannot be read, lacks a column, or a row has no key, another label than yes or no, or
+            another label than an earlier row with the same key.
     """
     table = read_small_table(path, ("doc_id", "text", "label"), WHAT)
     column = next((name for name in ("doc_id", "text") if name in table.columns), None)
     if column is None or "label" not in table.columns:
         raise DataError(f"{path}: give the columns doc_id (or text) and label")
-    rows: dict[str, tuple[int, bool]] = {}
+    cleaned = cleaned_ids(table[column].drop_nulls().to_list()) if column == "doc_id" else {}
+    rows: dict[str, tuple[int, str, bool]] = {}
     for number, key, label in table.select(ROW, column, "label").iter_rows():
         answer = ANSWERS.get((label or "").strip().lower())
         if not key or answer is None:
             fault = f"column {column} is empty" if not key else "column label is neither yes nor no"
             raise DataError(f"{path}, row {number}: {fault}; give a {column} and the label yes or no")
-        if rows.setdefault(key, (number, answer))[1] != answer:
-            raise DataError(
-                f"{path}, row {number}: row {rows[key][0]} has another label for the same {column}; keep one"
-            )
-    numbers, yes = zip(*rows.values(), strict=True) if rows else ((), ())
+        first, _, its_answer = rows.setdefault(cleaned.get(key, key), (number, key, answer))
+        if its_answer != answer:
+            raise DataError(f"{path}, row {number}: row {first} has another label for the same {column}; keep one")
     schema = {"number": pl.Int64, "key": pl.String, "yes": pl.Boolean}
-    return pl.DataFrame({"number": numbers, "key": list(rows), "yes": yes}, schema=schema), column
+    return pl.DataFrame(list(rows.values()), schema=schema, orient="row"), column
 
 
 def calibrate(
