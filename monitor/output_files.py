@@ -28,7 +28,7 @@ def listed_as(path: Path) -> str | None:
             if file == path:
                 return kind
             with suppress(OSError):  # a file of others, which has the name of a list
-                if path.relative_to(folder).as_posix() in file.read_text("utf-8", "replace").splitlines():
+                if path.relative_to(folder).as_posix() in _names_in(file):
                     return kind
     return None
 
@@ -55,7 +55,7 @@ class OutputFiles:
             )
         self._listed = self._list.is_file()
         if self._listed:
-            self._names = set(self._list.read_text(encoding="utf-8", errors="surrogateescape").splitlines())
+            self._names = set(_names_in(self._list))
         else:
             self._names = {self._name(path) for path in earlier()} - self._of_other_kinds()
         for name in sorted(self._names):
@@ -74,9 +74,11 @@ class OutputFiles:
         """Check that each of these files is missing or one of ours. A link is never ours.
 
         Raises:
-            ConfigError: a file is somebody else's.
+            ConfigError: a file is somebody else's, or its name does not fit on a line of the list.
         """
         for path in paths:
+            if "\n" in self._name(path):
+                raise ConfigError(f"{path}: a name with a line break; name another file")
             foreign = path.is_symlink() or (self._name(path) not in self._names and path.exists())
             if foreign or not self._is_inside(self._name(path)):
                 raise ConfigError(
@@ -127,7 +129,7 @@ class OutputFiles:
     def _of_other_kinds(self) -> set[str]:
         """The names in the other lists of this folder."""
         lists = (file for file in self.folder.glob(f"{LIST_PREFIX}*") if file != self._list and file.is_file())
-        return {name for file in lists for name in file.read_text("utf-8", "surrogateescape").splitlines()}
+        return {name for file in lists for name in _names_in(file)}
 
     def _save(self) -> None:
         unfinished = self._list.with_name(f"{self._list.name}.new")
@@ -136,3 +138,9 @@ class OutputFiles:
         unfinished.write_text(text, encoding="utf-8", errors="surrogateescape")
         unfinished.replace(self._list)
         self._listed = True
+
+
+def _names_in(file: Path) -> list[str]:
+    """The names in a list. Only a line feed ends a name: `str.splitlines` would also cut at U+2028 within a name."""
+    text = file.read_bytes().decode("utf-8", "surrogateescape")
+    return text.removesuffix("\n").split("\n") if text else []

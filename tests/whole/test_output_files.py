@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.output_files import OutputFiles
+from monitor.output_files import OutputFiles, listed_as
 
 LIST = ".risk-monitor-report"
 
@@ -59,3 +59,21 @@ def test_two_runs_that_claim_at_once_keep_each_others_names(tmp_path: Path) -> N
     first.claim(tmp_path / "a.csv")
     second.claim(tmp_path / "b.csv")
     assert [path.name for path in OutputFiles(tmp_path, "query").paths] == ["a.csv", "b.csv"]
+
+
+@pytest.mark.parametrize("name", ["a\u2028b.csv", "a\x85b.csv", "a\rb.csv", "a\x0cb.csv", "a\udcffb.csv"])
+def test_only_a_line_feed_ends_a_name(tmp_path: Path, name: str) -> None:
+    OutputFiles(tmp_path, "query").claim(tmp_path / name)
+    (tmp_path / name).write_text("ours")
+    (tmp_path / "b.csv").write_text("theirs")
+    assert OutputFiles(tmp_path, "query").paths == [tmp_path / name]
+    assert [listed_as(tmp_path / one) for one in (name, "b.csv")] == ["query", None]
+    OutputFiles(tmp_path, "query").claim(tmp_path / name)
+    OutputFiles(tmp_path, "query").keep_only([tmp_path / name])
+    assert OutputFiles(tmp_path, "query").paths == [tmp_path / name]
+
+
+def test_a_name_of_two_lines_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a name with a line break"):
+        OutputFiles(tmp_path, "query").claim(tmp_path / "a\nb.csv")
+    assert not list(tmp_path.iterdir())
