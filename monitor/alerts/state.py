@@ -91,7 +91,7 @@ def write_episodes(
         episodes: as `find_episodes` returns them.
         model_id: the model whose scores raised them.
         as_of: the last day that the rules have read. Alerts opened later do not change, unless the model has no
-            scored text so late: these are withdrawn.
+            scored text from the day after as_of to the day of the alert: these are withdrawn.
         run_id: the run that new alerts name as theirs.
         rules: the limits that raised them; the view `subjects_now` applies them.
     """

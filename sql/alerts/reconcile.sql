@@ -3,16 +3,20 @@
 --          of one rule and subject match when their evidence overlaps, the nearest first. An alert without an episode is
 --          withdrawn: late rows or another setting removed its reason. Acknowledged alerts stay acknowledged
 -- grain: one row per alert to add (old_state NULL) or to overwrite, in the columns of `alerts`; none when nothing changed
--- frame: alerts opened up to and including as_of, or after the model's last scored text, whose texts a correction moved to an
---        earlier day; the best candidate of each alert, then of each episode
+-- frame: alerts opened before the model's next day with texts after as_of. An alert opened after as_of, but before that day, rests
+--        on texts that a correction moved to another day; the best candidate of each alert, then of each episode
 -- params: model_id, as_of, run_id, now
 WITH mine AS (
     FROM alerts
     WHERE
         model_id = $model_id
-        AND (
-            opened_on <= CAST($as_of AS DATE)
-            OR opened_on > (SELECT max(CAST(posted_at AS DATE)) FROM scores WHERE model_id = $model_id)
+        AND opened_on < coalesce(
+            (
+                SELECT min(CAST(posted_at AS DATE))
+                FROM scores
+                WHERE model_id = $model_id AND posted_at >= CAST($as_of AS DATE) + 1
+            ),
+            CAST('infinity' AS DATE)
         )
 ),
 candidates AS (

@@ -110,10 +110,12 @@ def test_earlier_as_of_does_not_change_later_alerts(con: duckdb.DuckDBPyConnecti
     assert update(con, 2) == alerts.AlertCounts(0, 0, 2)
 
 
+@pytest.mark.parametrize("ahead", [[], [(300, 0.1)]])
 def test_alert_is_withdrawn_when_a_correction_moves_the_last_texts_to_an_earlier_day(
-    con: duckdb.DuckDBPyConnection,
+    con: duckdb.DuckDBPyConnection, ahead: list[tuple[int, float]]
 ) -> None:
-    write(con, "b", [(2, 0.1)])
+    """Also if a phone with a wrong clock wrote a text of a later day."""
+    write(con, "b", [(2, 0.1), *ahead])
     write(con, "a", [(day, 0.9) for day in range(30, 36)])
     assert update(con, 35).raised == 2
     con.execute("UPDATE scores SET posted_at = posted_at - INTERVAL 30 DAY WHERE subject_id = 'a'")
