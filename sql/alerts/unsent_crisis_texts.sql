@@ -11,4 +11,6 @@ WHERE
     a.model_id = $model_id
     AND a.rule = 'crisis'
     AND (a.state = 'acknowledged' OR a.state = 'open' AND a.told_at IS NOT NULL)
-    AND t.known_at > greatest(a.told_at, a.state_changed_at)
+    AND t.known_at > greatest(
+        a.told_at, a.state_changed_at, (SELECT max(l."at") FROM case_log AS l WHERE l.alert_id = a.alert_id)
+    )

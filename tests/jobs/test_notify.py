@@ -309,6 +309,22 @@ def test_a_crisis_text_of_somebody_who_was_reported_is_counted_once(inbox: Inbox
     assert len(received) == 2
 
 
+def test_a_crisis_text_that_a_recorded_outcome_covers_is_not_counted(inbox: Inbox, db: Path) -> None:
+    """An outcome leaves the state of an acknowledged alert as it is, but it is a look."""
+    urls, received = inbox
+    with Database(db).writing() as con:
+        con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id = 'a0'")
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+    alerts(db=db, acknowledged="a0")
+    score(db, "d1", 0.95)
+    alerts(db=db, acknowledged="a0", by="Ana", outcome="contacted")
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+    assert len(received) == 1
+    score(db, "d2", 0.95)
+    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
+    assert AGAIN in received[1]["message"]
+
+
 def test_a_crisis_text_dated_ahead_is_counted_once_on_its_day(
     inbox: Inbox, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
