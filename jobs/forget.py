@@ -237,7 +237,8 @@ def _name_input_files(
     naming, unread = _input_files_of(db, settings, names, pseudonyms, rules)
     for path in naming:
         print_warning(
-            f"{path} is your file and still names this subject; remove the rows, or the next run reads them again"
+            f"{path} is your file and still names this subject; remove the rows, or the subject comes back: `score` "
+            "reads every file again, a night each file that is new or has changed"
         )
     return [f"{path}: this input cannot be read; check yourself whether it names this subject" for path in unread]
 

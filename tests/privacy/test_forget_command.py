@@ -14,6 +14,7 @@ import pytest
 
 from jobs.forget import command, forget_subject
 from jobs.nightly import run_nightly
+from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.database.spills import spill_folder
@@ -21,7 +22,7 @@ from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake.archives import UNPACKED
 from monitor.output_files import RESULTS, OutputFiles
 from monitor.privacy.forgetting import search_files, values_containing
-from monitor.privacy.pseudonyms import KEY_VARIABLE, open_pseudonyms
+from monitor.privacy.pseudonyms import KEY_VARIABLE, default_key_file, open_pseudonyms
 from monitor.scratch_folder import scratch_folder
 from monitor.settings import Settings, load_settings
 from tests.support.inputs import write, write_rows
@@ -185,12 +186,33 @@ def test_no_byte_of_a_forgotten_subject_stays_in_any_written_file(
 
 
 @pytest.mark.slow
-def test_a_forgotten_subject_returns_only_with_a_changed_file(after_a_night: Settings) -> None:
+def test_a_forgotten_subject_returns_only_with_a_changed_file(
+    after_a_night: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
     settings = after_a_night
     forget_subject(Database(settings.db), SUBJECT, settings)
+    told = " ".join("".join(capfd.readouterr()).split())
+    assert "`score` reads every file again, a night each file that is new or has changed" in told
     run_nightly(settings, KeywordScorer)
+    assert number_of_subjects(settings) == 14
+    with (settings.inbox / "a.csv").open("a") as file:
+        file.write("person-1,2026-02-01,one more joy,\n")
+    run_nightly(settings, KeywordScorer)
+    assert number_of_subjects(settings) == 15
+
+
+@pytest.mark.slow
+def test_a_forgotten_subject_returns_with_score(after_a_night: Settings) -> None:
+    settings = after_a_night
+    forget_subject(Database(settings.db), SUBJECT, settings)
+    key_file = default_key_file(settings.db)
+    score_files([settings.inbox / "a.csv"], Database(settings.db), KeywordScorer, key_file=key_file)
+    assert number_of_subjects(settings) == 15
+
+
+def number_of_subjects(settings: Settings) -> int:
     with Database(settings.db).reading() as con:
-        assert con.execute("SELECT count(DISTINCT subject_id) FROM documents").fetchall() == [(14,)]
+        return int(con.execute("SELECT count(DISTINCT subject_id) FROM documents").fetchall()[0][0])
 
 
 def test_an_export_of_only_their_month_is_removed(after_a_night: Settings) -> None:
