@@ -22,9 +22,10 @@ from jobs.console.version import version_line
 from jobs.pipeline.inbox import sha256_of
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
-from monitor.database.copy import database_copy
+from monitor.database.copy import copy_file, database_copy
 from monitor.database.lake_views import lake_url
 from monitor.database.reader_copies import BACKUP_CONTENTS
+from monitor.database.schema import is_older
 from monitor.errors import ConfigError, StoreError, cannot_write
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.regular_files import require_regular
@@ -40,7 +41,8 @@ KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)
 def backup(db: Database, folder: Path, config: Path | None = None, roster: Path | None = None) -> Path:
     """Write a backup into a new folder below `folder`; returns its path. Only its owner can read it.
 
-    The backup appears in one step, when it is complete. No run can write meanwhile.
+    The backup appears in one step, when it is complete. No run can write meanwhile. A database with an older schema
+    is copied as it is, so that the older program can use the backup.
 
     Args:
         db: the database.
@@ -64,13 +66,16 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
     target = folder / f"backup-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     try:
         with private_files(), db.only_writer():
-            _refuse_lake(db)
+            has_older_schema = _check(db)
             folder.mkdir(parents=True, exist_ok=True)
             with scratch_folder(folder, ".backup-") as scratch:
                 unfinished = scratch / target.name
                 unfinished.mkdir()
-                with database_copy(db, unfinished / f".{db.file.name}") as _:
-                    (unfinished / f".{db.file.name}").rename(unfinished / db.file.name)
+                if has_older_schema:
+                    copy_file(db, unfinished / db.file.name)
+                else:
+                    with database_copy(db, unfinished / f".{db.file.name}") as _:
+                        (unfinished / f".{db.file.name}").rename(unfinished / db.file.name)
                 for source, name in ((config, SETTINGS), (roster, ROSTER)):
                     if source is not None:
                         shutil.copyfile(source, unfinished / name)
@@ -88,12 +93,12 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
     return target
 
 
-def _refuse_lake(db: Database) -> None:
-    with db.writing():  # brings the schema up to date
-        pass
-    with db.reading() as con:
+def _check(db: Database) -> bool:
+    """Refuse a control file of a lake; returns whether the database has an older schema."""
+    with db.reading(any_schema=True) as con:
         if url := lake_url(con):
             raise StoreError(f"{db}: shows the lake {url}; copy the folder of the lake, its key apart, and this file")
+        return is_older(con)
 
 
 def command(

@@ -47,8 +47,8 @@ class Places(NamedTuple):
 def restore(source: Path, folder: Path) -> Database:
     """Copy the files of a backup into a folder, where none of them may exist; returns the database.
 
-    The files appear once all of them are copied. An older database is brought up to date. The database is copied to
-    the path that the settings in the backup name, relative to the folder. If that path is outside of the folder, the
+    The files appear once all of them are copied. An older database stays as it is. The database is copied to the
+    path that the settings in the backup name, relative to the folder. If that path is outside of the folder, the
     database is copied into the folder itself.
 
     Args:
@@ -81,7 +81,7 @@ def restore(source: Path, folder: Path) -> Database:
     except OSError as error:
         raise cannot_write(f"--to {folder}", error) from error
     db = Database(database)
-    with db.writing():  # brings the schema up to date
+    with db.reading(any_schema=True):
         pass
     return db
 
@@ -185,7 +185,7 @@ def command(
     """Check a backup and copy it into a folder; no file there is replaced."""
     restored = places(source, to)
     db = restore(source, to)
-    with db.reading() as con:
+    with db.reading(any_schema=True) as con:
         needs_key = read_fingerprint(con) not in (None, PLAIN)
     if needs_key:
         print_note(f"bring the key back as well: {restored.key_file}")

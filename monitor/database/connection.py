@@ -71,17 +71,20 @@ class Database:
         self.connect(read_only=True).close()
 
     @contextmanager
-    def reading(self, *, wait_s: float = READ_WAIT_S) -> Iterator[duckdb.DuckDBPyConnection]:
+    def reading(
+        self, *, wait_s: float = READ_WAIT_S, any_schema: bool = False
+    ) -> Iterator[duckdb.DuckDBPyConnection]:
         """A read-only connection for the length of a block; it cannot change this file or any other.
 
         Args:
             wait_s: seconds to wait while another process writes.
+            any_schema: accept an older schema.
 
         Raises:
             StoreError: the file is missing, locked for longer than wait_s, damaged, of another program, or has
                 another schema.
         """
-        con = self.connect(read_only=True, wait_s=wait_s)
+        con = self.connect(read_only=True, wait_s=wait_s, any_schema=any_schema)
         with explained(self.file):
             try:
                 with ctrl_c_ends_queries(con):
@@ -91,7 +94,7 @@ class Database:
 
     @contextmanager
     def writing(
-        self, *, wait_s: float = WRITE_WAIT_S, stop: Event | None = None
+        self, *, wait_s: float = WRITE_WAIT_S, stop: Event | None = None, any_schema: bool = False
     ) -> Iterator[duckdb.DuckDBPyConnection]:
         """One transaction for the length of a block: an error in the block leaves the database unchanged.
 
@@ -100,12 +103,13 @@ class Database:
         Args:
             wait_s: seconds to wait while other processes read or write.
             stop: once set, a wait for another process ends with KeyboardInterrupt.
+            any_schema: leave an older schema as it is.
 
         Raises:
             StoreError: as `reading`; also when the disk is full. ConfigError: its folder cannot be written.
         """
         with private_files(), explained(self.file):
-            con = self.connect(wait_s=wait_s, stop=stop)
+            con = self.connect(wait_s=wait_s, stop=stop, any_schema=any_schema)
             with doublewrite.open_file(self.file) as file:
                 try:
                     headers = doublewrite.save_blocks(file, self.file, con)
@@ -151,7 +155,12 @@ class Database:
             lock.release()
 
     def connect(
-        self, *, read_only: bool = False, wait_s: float | None = None, stop: Event | None = None
+        self,
+        *,
+        read_only: bool = False,
+        wait_s: float | None = None,
+        stop: Event | None = None,
+        any_schema: bool = False,
     ) -> duckdb.DuckDBPyConnection:
         """A connection that the caller closes; `reading` and `writing` are the usual way.
 
@@ -162,6 +171,7 @@ class Database:
             read_only: refuse every change to this file, and every access to another (COPY TO, ATTACH, read_csv).
             wait_s: seconds to wait for another process; default: READ_WAIT_S or WRITE_WAIT_S.
             stop: as `writing`.
+            any_schema: accept an older schema, and leave it as it is.
 
         Raises:
             StoreError: as `reading`.
@@ -181,8 +191,8 @@ class Database:
                     allow_lake(con, lake)
                 # As an option of the opening, this setting would forbid the database file itself.
                 con.execute("SET enable_external_access = false")
-                check_schema(con, self.path, read_only, lake)
-                if not read_only and lake is None:
+                check_schema(con, self.path, read_only, lake, any_schema=any_schema)
+                if not (read_only or any_schema) and lake is None:
                     migrate(con)
             except BaseException:
                 con.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import duckdb
 from monitor.database.comments import comment_all
 from monitor.database.connection import FILE_TYPE, Database, logs, private_files
 from monitor.database.ctrl_c import connected
+from monitor.database.doublewrite import open_file
 from monitor.database.lake_views import quoted, refuse_lake
 from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
@@ -82,6 +84,24 @@ def database_copy(
                 yield removed
         finally:
             _remove(new)
+
+
+def copy_file(db: Database, new: Path) -> None:
+    """Copy the file of a database, of any schema, byte by byte into the file `new`.
+
+    No other process can write to `db` meanwhile. The caller holds `database.only_writer`.
+
+    Raises:
+        StoreError: the database is missing, or cannot be read. OSError: the copy cannot be written.
+    """
+    db.check_place(read_only=True)  # opened for writing, a missing file would be created
+    with db.writing(any_schema=True):  # moves the log into the file
+        pass
+    with private_files(), open_file(db.file) as file, db.reading(any_schema=True):
+        if any(log.exists() for log in logs(db.file)):
+            raise StoreError(f"{db}: another program writes to it; run again when it is done")
+        with open(file, "rb", closefd=False) as source, new.open("wb") as target:
+            shutil.copyfileobj(source, target)
 
 
 def _create(new: Path, keys: bool) -> None:

@@ -68,7 +68,19 @@ def _applied(con: duckdb.DuckDBPyConnection) -> list[str] | None:
     return [name for (name,) in rows] or None
 
 
-def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool, lake: str | None = None) -> None:
+def is_older(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether this database lacks files of sql/schema."""
+    return len(_applied(con) or ()) < n_steps()
+
+
+def check_schema(
+    con: duckdb.DuckDBPyConnection,
+    path: Path,
+    read_only: bool,
+    lake: str | None = None,
+    *,
+    any_schema: bool = False,
+) -> None:
     """Check that this database is of this project and that its schema can be used.
 
     Args:
@@ -76,6 +88,7 @@ def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool, la
         path: its file, for messages.
         read_only: whether an older schema stays as it is.
         lake: the lake that the database's views read. Views of a lake are created again instead of updated.
+        any_schema: whether an older schema is accepted.
 
     Raises:
         StoreError: the database is of another program, or newer than this code, or older and either `read_only` or of
@@ -89,6 +102,8 @@ def check_schema(con: duckdb.DuckDBPyConnection, path: Path, read_only: bool, la
             f"{path}: written by a newer risk-monitor (schema {len(applied)}, this one knows {len(expected)}); "
             "upgrade risk-monitor"
         )
+    if any_schema:
+        return
     if lake is not None and len(applied) < len(expected):
         raise StoreError(
             f"{path}: made by an older risk-monitor; `risk-monitor lake open --lake {lake}` makes it anew"

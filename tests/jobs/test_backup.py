@@ -1,5 +1,6 @@
 """A backup brings everything back but the key; a damaged, foreign or occupied one is a line."""
 
+import gzip
 import os
 import shutil
 import stat
@@ -164,6 +165,36 @@ def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Data
     for place in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError, match=rf"the backup was not made: {place}: .*{IN_THE_WAY}\); name another"):
             backup(db, place)
+
+
+LEAVE_REJECTS_IN_A_LOG = """
+import os, sys, duckdb
+con = duckdb.connect("duckdb:" + sys.argv[1])
+con.execute("PRAGMA disable_checkpoint_on_shutdown")
+con.execute("INSERT INTO rejects BY NAME SELECT * REPLACE ('x' AS reject_id) FROM rejects")
+os._exit(9)
+"""
+
+
+def test_an_older_database_is_copied_and_restored_as_it_is_with_the_log_that_a_kill_left(tmp_path: Path) -> None:
+    """The older program refuses a newer schema, and a backup before an upgrade is the way back."""
+    live = tmp_path / "risk.duckdb"
+    live.write_bytes(gzip.decompress((Path(__file__).parents[1] / "database" / "schema-17.gz").read_bytes()))
+    forked.run(LEAVE_REJECTS_IN_A_LOG, live)
+    assert companions(live)[0].exists()
+    made = backup(Database(live), tmp_path / "backups")
+    assert {path.name for path in made.iterdir()} == {"risk.duckdb", "backup.json"}
+    restored = restore(made, tmp_path / "new")
+    for file in (live, made / "risk.duckdb", restored.file):
+        with duckdb.connect(file, read_only=True) as con:
+            counts = con.execute(
+                "SELECT (SELECT count(*) FROM schema_version), (SELECT count(*) FROM rejects),"
+                " (SELECT count(*) FROM scores)"
+            )
+            assert counts.fetchall() == [(17, 2, 216)], file
+    with restored.writing():  # brings the schema up to date, as the next night does
+        pass
+    restored.check()
 
 
 def test_a_roster_that_this_user_may_not_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
