@@ -46,7 +46,8 @@ from jobs.evaluation.replay_texts import (
     scored_database,
 )
 from jobs.evaluation.trained_texts import training_hashes
-from jobs.pipeline.people import cleaned_ids
+from jobs.evaluation.true_courses import check_truth, known_courses
+from jobs.pipeline.people import named_key, named_settings
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import Scorer
@@ -59,10 +60,9 @@ from monitor.database.connection import Database
 from monitor.database.statements import query
 from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
 from monitor.errors import ConfigError, DataError
-from monitor.evaluation.early_detection import CALM, Course, Feed, measure, read_truth
+from monitor.evaluation.early_detection import CALM, Course, Feed, measure
 from monitor.evaluation.replay import Design
-from monitor.intake.documents import find_inputs, read_documents
-from monitor.intake.recorded_rules import recorded_id_rules
+from monitor.intake.row_rules import IdRules
 from monitor.output_files import OutputFiles
 from monitor.settings import load_settings
 from monitor.windows import window_queries
@@ -93,7 +93,14 @@ KNOWN_MEASURES = {
 Json = dict[str, Any]
 
 
-def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, truth: Path | None) -> Json:
+def replay(
+    con: duckdb.DuckDBPyConnection,
+    model_id: str,
+    rules: AlertRules,
+    truth: Path | None,
+    key_file: Path | None = None,
+    ids: IdRules | None = None,
+) -> Json:
     """Replay the rules night by night: each rule alone over a range of limits, and all together with their settings.
 
     Args:
@@ -101,17 +108,22 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
         model_id: model of the scores.
         rules: settings of the rules.
         truth: file of the courses (`early_detection.read_truth`); None only counts alerts.
+        key_file: the key of the pseudonyms, if the database has some.
+        ids: the table [ids] of the settings, for a database that has not recorded its own.
 
     Raises:
-        DataError: nothing is scored, or the truth cannot be used.
+        DataError: nothing is scored, or the truth cannot be used. StoreError, ConfigError: as `open_key`.
     """
     daily = window_queries.run(con, "daily_subject", model_id=model_id, as_of=LAST_DAY)
     if daily.is_empty():
         raise DataError("nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
     feed = Feed.of(daily)
     courses = [Course(subject, CALM, None, None) for subject in feed.days]
+    counts: Json | None = None
     if truth is not None:
-        courses = read_truth(truth, feed, partial(cleaned_ids, rules=recorded_id_rules(con)))
+        given = known_courses(con, truth, feed, key_file, ids)
+        courses = list(given.courses)
+        counts = {"n_rows": given.n_rows, "n_repeated": given.n_repeated, "n_unknown": len(given.unknown)}
 
     def measured(rules: AlertRules, only: Sequence[str]) -> Json:
         return measure(_opened(find_episodes(con, model_id, LAST_DAY, rules, only)), courses, feed)
@@ -128,6 +140,7 @@ def replay(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules, tru
     return {
         "model_id": model_id,
         "known": truth is not None,
+        "truth": counts,
         "n_subjects": len(feed.days),
         "n_texts": sum(map(len, feed.days.values())),
         "subject_years": feed.years(feed.days),
@@ -188,6 +201,8 @@ def evaluate(
     truth: Path | None,
     rules: AlertRules,
     load: Callable[[], Scorer],
+    key_file: Path | None = None,
+    ids: IdRules | None = None,
 ) -> Json:
     """Score the feed unless a database is given, replay it, and write alerts.json and the pictures into `out`.
 
@@ -209,28 +224,12 @@ def evaluate(
         model_id = (latest_model(db) or {"model_id": ""})["model_id"]
     print_note("replaying")
     with db.reading() as con:
-        results = replay(con, model_id, rules, truth)
+        results = replay(con, model_id, rules, truth, key_file, ids)
     files.claim(*(out / name for name in FILES))
     (out / "alerts.json").write_text(json.dumps(results, indent=1), encoding="utf-8")
     names = alert_curves.write_pictures(results, out)
     print_note(f"wrote {', '.join(['alerts.json', *names])} into {out}")
     return results
-
-
-def check_truth(truth: Path, texts: Path) -> None:
-    """Check the courses against the texts before hours of scoring, and before a database keeps the texts.
-
-    Raises:
-        DataError: the texts or the truth cannot be read, or the truth is of other subjects.
-    """
-    days = [
-        chunk.documents.select("subject_id", day=pl.col("posted_at").dt.date())
-        for path in find_inputs([texts])
-        for chunk in read_documents(path, pseudonyms=None)
-    ]
-    if any(frame.height for frame in days):  # otherwise `score_files` says what is wrong with the texts
-        daily = pl.concat(days).group_by("subject_id", "day").agg(n=pl.len())
-        read_truth(truth, Feed.of(daily), cleaned_ids)
 
 
 def print_results(results: Json) -> None:
@@ -258,6 +257,14 @@ def print_results(results: Json) -> None:
     console.print(table)
     console.print(f"alerts of the crisis rule, not in this table: {results['n_crisis']:,}")
     _print_outcomes(console, results["outcomes"])
+    if counts := results["truth"]:
+        console.print(
+            f"courses: {counts['n_rows']:,} rows, {counts['n_repeated']:,} of them repeated, {counts['n_unknown']:,} "
+            "of subjects who are not in the feed",
+            style="dim",
+            soft_wrap=True,
+            highlight=False,
+        )
     console.print(
         f"{results['n_texts']:,} texts of {results['n_subjects']:,} subjects over {results['subject_years']:,.1f} "
         f"subject-years\n{NOT_A_DIAGNOSIS}",
@@ -375,7 +382,12 @@ def command(
         feed, truth = draw_feeds(range(first_seed, first_seed + seeds), out, lead_ins=lead_ins)
     elif feed is None and db is None:
         truth = truth or ASSETS / "demo_truth.csv"
-    print_results(evaluate(out, Database(db) if db else None, feed, truth, rules, lambda: open_scorer(model, device)))
+    database, key_file, ids = None, None, None
+    if db is not None:
+        database, settings = named_settings(db, config)
+        key_file, ids = named_key(database, settings), settings.ids if settings else None
+    load = partial(open_scorer, model, device)
+    print_results(evaluate(out, database, feed, truth, rules, load, key_file, ids))
 
 
 if __name__ == "__main__":

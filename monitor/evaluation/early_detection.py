@@ -62,9 +62,24 @@ class Feed:
         return sum((days[-1] - days[0]).days + 1 for days in spans) / YEAR
 
 
-def read_truth(
-    path: Path, feed: Feed, cleaned: Callable[[Sequence[str]], Mapping[str, str]] = lambda ids: {}
-) -> list[Course]:
+@dataclass(frozen=True)
+class Truth:
+    """The courses of a file.
+
+    Attributes:
+        courses: each once.
+        n_rows: number of rows in the file.
+        n_repeated: number of rows that say the same as an earlier row.
+        unknown: numbers of the rows whose subject is not in the feed.
+    """
+
+    courses: Sequence[Course]
+    n_rows: int
+    n_repeated: int
+    unknown: Sequence[int]
+
+
+def read_truth(path: Path, feed: Feed, find: Callable[[Sequence[str]], Mapping[str, str]], no_key: str = "") -> Truth:
     """Read courses from a CSV with subject_id, course, onset, end and optionally half.
 
     Onset and end are empty for a subject without a low period. A file with subject_id and label (1 or 0) gives no
@@ -73,10 +88,12 @@ def read_truth(
     Args:
         path: the file.
         feed: days of the texts.
-        cleaned: gives the ids that the intake made of the file's ids; ids missing from it stay as they are.
+        find: from given ids to the feed's own ids, for those that it has.
+        no_key: the end of the message if no subject is in the feed.
 
     Raises:
-        DataError: the file cannot be read, a column is missing, a value is wrong, or no subject is in the feed.
+        DataError: the file cannot be read, a column is missing, a value is wrong, two rows contradict each other, or
+            no subject is in the feed.
     """
     columns = ("subject_id", "course", "onset", "end", "half", "label")
     frame = read_small_table(path, columns, "a CSV with subject_id, course, onset and end, or subject_id and label")
@@ -86,16 +103,38 @@ def read_truth(
         raise DataError(
             f"{path}: lacks {', '.join(sorted(missing))}; give subject_id with course, onset and end, or with label"
         )
-    ids = cleaned(frame["subject_id"].drop_nulls().to_list())
-    rows = [row | {"subject_id": ids.get(row["subject_id"], row["subject_id"])} for row in frame.to_dicts()]
-    courses = [_course(path, row[ROW], row, feed, labelled) for row in rows if row["subject_id"] in feed.days]
-    if not courses:
-        raise DataError(f"{path}: no subject in it wrote in this feed; use the subject_id of the feed")
-    return courses
+    ids = find(frame["subject_id"].drop_nulls().to_list())
+    own: dict[str, dict[Course, int]] = defaultdict(dict)
+    unknown, n_repeated = [], 0
+    for row in frame.to_dicts():
+        number, subject = row[ROW], row["subject_id"]
+        if subject is None:
+            raise DataError(f"{path}, row {number}, subject_id: empty; fill it in, or remove the row")
+        if subject not in ids:
+            unknown.append(number)
+            continue
+        course = _course(path, number, row | {"subject_id": ids[subject]}, feed, labelled)
+        earlier = own[course.subject_id]
+        if first := next((at for other, at in earlier.items() if _contradict(course, other)), None):
+            what = "label for the same subject" if labelled else "course for the same subject and days"
+            raise DataError(f"{path}, row {number}: row {first} has another {what}; keep one")
+        n_repeated += course in earlier
+        earlier.setdefault(course, number)
+    if not own:
+        raise DataError(f"{path}: no subject in it wrote in this feed; use the subject_id of the feed{no_key}")
+    courses = [course for of_subject in own.values() for course in of_subject]
+    return Truth(courses, frame.height, n_repeated, unknown)
+
+
+def _contradict(one: Course, other: Course) -> bool:
+    """Whether two courses of a subject cannot both be true: they differ about the same days. A course without a low
+    period is about all days.
+    """
+    return one != other and (None in (one.onset, other.onset) or (one.onset, one.end) == (other.onset, other.end))
 
 
 def _course(path: Path, number: int, row: Mapping[str, Any], feed: Feed, labelled: bool) -> Course:
-    subject = row["subject_id"] or ""
+    subject = row["subject_id"]
     days = feed.days[subject]
     if labelled:
         if row["label"] not in ("0", "1"):
@@ -137,7 +176,7 @@ def measure(opened: Mapping[str, Sequence[dt.date]], courses: Sequence[Course], 
     detections = [(period, days[0] if days else None) for period, days in zip(periods, alarms_within, strict=True)]
     kinds = sorted({period.course for period in periods})
     calm_alarms = sum(len(opened.get(subject, ())) for subject in calm)
-    # A truth file may list overlapping periods, or one period twice; each of their days and alerts counts once.
+    # A truth file may list overlapping periods; each of their days and alerts counts once.
     own = {subject: [period for period in periods if period.subject_id == subject] for subject in low}
     outside = calm_alarms + sum(
         not any(_within([day], period) for period in own[subject])

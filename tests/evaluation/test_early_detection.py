@@ -1,13 +1,14 @@
 """Early detection: counts made by hand on small feeds, and the two published measures at known points."""
 
 import datetime as dt
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from monitor.errors import DataError
-from monitor.evaluation.early_detection import Course, Feed, erde_cost, latency_penalty, measure, read_truth
+from monitor.evaluation.early_detection import Course, Feed, Truth, erde_cost, latency_penalty, measure, read_truth
 
 FIRST = dt.date(2026, 1, 1)
 
@@ -92,10 +93,33 @@ def test_the_published_measures_at_their_known_points() -> None:
     assert latency_penalty(10**6, 100) == pytest.approx(1)
 
 
+def find(ids: Sequence[str]) -> dict[str, str]:
+    """The ids of the feed; a.0 is another spelling of a."""
+    return {name: name[0] for name in ids if name in ("a", "a.0", "b", "c", "d")}
+
+
 def test_a_label_alone_makes_the_whole_feed_the_period(feed: Feed, tmp_path: Path) -> None:
     truth = tmp_path / "truth.csv"
     truth.write_text("subject_id,label\na,1\nb,0\nnobody,1\n")
-    assert read_truth(truth, feed) == [Course("a", "low", day(0), day(99)), Course("b", "stable", None, None)]
+    assert read_truth(truth, feed, find) == Truth(
+        [Course("a", "low", day(0), day(99)), Course("b", "stable", None, None)],
+        n_rows=3,
+        n_repeated=0,
+        unknown=[4],
+    )
+
+
+def test_a_course_that_comes_twice_counts_once_in_any_spelling_of_its_id(feed: Feed, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("subject_id,label\na,1\na.0,1\na,1\nb,0\nb,0\n")
+    found = read_truth(truth, feed, find)
+    assert found.courses == [Course("a", "low", day(0), day(99)), Course("b", "stable", None, None)]
+    assert (found.n_rows, found.n_repeated) == (5, 3)
+    measured = measure({"a": [day(3)]}, found.courses, feed)
+    assert (measured["periods"], measured["detected"]) == (1, 1)
+    low = "drop,2026-01-11,2026-01-20"
+    truth.write_text(f"subject_id,course,onset,end\na,{low}\na.0,{low}\na,drop,2026-02-01,2026-02-09\nb,calm,,\n")
+    assert len(read_truth(truth, feed, find).courses) == 3
 
 
 @pytest.mark.parametrize(
@@ -109,7 +133,17 @@ def test_a_label_alone_makes_the_whole_feed_the_period(feed: Feed, tmp_path: Pat
         ("subject_id,course,onset,end\na,drop,2026-01-02,2026-01-01\n", "row 2: a low period needs"),
         ("subject_id,course,onset,end\na,drop,2026-01-02,\n", "row 2: a low period needs"),
         ("subject_id,label\na,yes\n", "row 2, label: neither 0 nor 1"),
-        ("subject_id,label\nz,1\n", "no subject in it wrote in this feed"),
+        ("subject_id,label\nz,1\n", "no subject in it wrote in this feed; use the subject_id of the feed (why)"),
+        ("subject_id,label\na,1\n,0\n", "row 3, subject_id: empty"),
+        ("subject_id,label\na,1\nb,0\na.0,0\n", "row 4: row 2 has another label for the same subject; keep one"),
+        (
+            "subject_id,course,onset,end\na,drop,2026-01-02,2026-01-09\na,dip,2026-01-02,2026-01-09\n",
+            "row 3: row 2 has another course for the same subject and days; keep one",
+        ),
+        (
+            "subject_id,course,onset,end\na,stable,,\na,drop,2026-01-02,2026-01-09\n",
+            "row 3: row 2 has another course for the same subject and days; keep one",
+        ),
         ("", "not a CSV, because its first line is empty"),
     ],
 )
@@ -119,11 +153,11 @@ def test_a_mistake_in_the_truth_is_one_line_with_its_row(
     truth = tmp_path / "truth.csv"
     truth.write_text(content)
     with pytest.raises(DataError) as error:
-        read_truth(truth, feed)
+        read_truth(truth, feed, find, " (why)")
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
 def test_a_missing_truth_file_is_named_in_the_error(feed: Feed, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no\.csv: there is no such file"):
-        read_truth(tmp_path / "no.csv", feed)
+        read_truth(tmp_path / "no.csv", feed, find)

@@ -290,6 +290,35 @@ def test_ids_of_a_truth_follow_the_rules_of_the_database(tmp_path: Path) -> None
     assert results["all"]["n_calm"] == 1
 
 
+def test_ids_of_a_truth_meet_their_pseudonyms_and_unknown_ones_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "feed.csv").write_text(
+        "subject_id,posted_at,text\n" + "".join(f"{who},2026-01-0{day},joy\n" for who in (1, 2) for day in (1, 2))
+    )
+    db, key = Database(tmp_path / "risk.duckdb"), tmp_path / "risk.duckdb.key"
+    score_files([tmp_path / "feed.csv"], db, KeywordScorer, key_file=key)
+    (tmp_path / "truth.csv").write_text("subject_id,label\n1,1\n1.0,1\n2,0\nghost,0\n")
+    words = ["evaluate-alerts", "--db", str(db), "--truth", str(tmp_path / "truth.csv"), "--out", str(tmp_path)]
+    main_succeeds(words)
+    told = capsys.readouterr()
+    assert "1 of its 4 rows is not used, because nobody in the feed has this subject_id (row 5)" in told.err
+    assert "courses: 4 rows, 1 of them repeated, 1 of subjects who are not in the feed" in told.out
+    results = json.loads((tmp_path / "alerts.json").read_text())
+    assert results["truth"] == {"n_rows": 4, "n_repeated": 1, "n_unknown": 1}
+    assert (results["all"]["periods"], results["all"]["n_calm"]) == (1, 1)
+    key.unlink()
+    with pytest.raises(SystemExit):
+        main(words)
+    assert f"use the subject_id of the feed; the key is not here (no {key}" in capsys.readouterr().err
+
+
+def main_succeeds(words: list[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert not stop.value.code
+
+
 def test_the_list_of_alerts_starts_without_torch() -> None:
     code = "import sys, jobs.alerts; assert 'torch' not in sys.modules"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

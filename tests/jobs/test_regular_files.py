@@ -30,7 +30,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], type[MonitorError]]] = {
     "labels": ("l.csv", read_labels, DataError),
     "outcomes": ("o.csv", lambda path: read_outcomes(path, None), DataError),
     "roster": ("r.csv", lambda path: read_roster(path, dict), DataError),
-    "courses": ("t.csv", lambda path: read_truth(path, Feed({})), DataError),
+    "courses": ("t.csv", lambda path: read_truth(path, Feed({}), dict), DataError),
     "pool": ("p.parquet", read_pool, DataError),
     "training texts": ("train.csv", read_labelled, DataError),
     "key": ("k.key", open_pseudonyms, ConfigError),
