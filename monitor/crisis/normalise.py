@@ -2,7 +2,8 @@
 
 Words are separated by one space. Contractions, abbreviations and masked spellings are written out: "I can't",
 "wanna", "k1ll" and "s u i c i d e" become "i can not", "want to", "kill" and "suicide". A sentence end is the
-word ".", a lighter break (comma, dash, one line break) is the word ",". Everything else is dropped.
+word ".", a lighter break (comma, dash, one line break) is the word ",", and two dots or more are the word "..".
+Everything else is dropped.
 
 One stretch of the original may become several words ("can't"). Such a stretch is a piece: a match always covers
 whole pieces, so that the original of a match normalises to the same words again.
@@ -21,7 +22,7 @@ LONGEST_WORD = 40
 
 _CHUNK = re.compile(r"\n\s*\n|\n|\S+")
 _PLAIN = re.compile(r"([a-z]+)([.,!?;:]*)")
-_TOKEN = re.compile(r"[a-z0-9@$]+(?:'+[a-z0-9]+)*|[.?!;\x01]|[,:()\[\]{}]|--+")
+_TOKEN = re.compile(r"[a-z0-9@$]+(?:'+[a-z0-9]+)*|\.{2,}|[.?!;\x01]|[,:()\[\]{}]|--+")
 _SEPARATORS = str.maketrans("", "", "-_.*/~+|'\\^=")
 _LEET = str.maketrans("1!|03457$@€", "iiloeastsae")
 _WILD = frozenset("*#%&@!$?x_-.0123456789")
@@ -188,7 +189,7 @@ class Normaliser:
             elif token == _LAUGH:
                 words = "lol"
             else:
-                words = "." if token in ".?!;" else ","
+                words = ".." if token[:2] == ".." else "." if token in ".?!;" else ","
             pieces.append(Piece(words, places[match.start()], _end(places, match.end())))
         return pieces
 
@@ -265,7 +266,7 @@ def _join_sentences(pieces: list[Piece]) -> list[Piece]:
     for place, piece in enumerate(pieces):
         starts = place == 0 or pieces[place - 1].words == "."
         ends = place + 1 == len(pieces) or pieces[place + 1].words == "."
-        if (piece.words == "." and run and len(run) % 2) or (piece.words not in ".," and starts and ends):
+        if (piece.words == "." and run and len(run) % 2) or (piece.words not in (".", ",", "..") and starts and ends):
             run.append(piece)
         else:
             joined.extend(_joined_words(run))

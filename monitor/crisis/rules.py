@@ -14,6 +14,7 @@ QUOTED = 400  # characters of the original within which quotation marks are pair
 
 NEAR = 15  # words
 
+_ENDS = (".", "..")  # the words that end a sentence
 _RAISED = ("raised", "")
 _MARKS = re.compile('["“”„«»‟″]|\n\\s*\n')
 
@@ -67,16 +68,16 @@ def _context(words: str, first: int, last: int) -> Context:
     left = words[start:first].split()[1 if start else 0 :]
     right = words[last:end].split()
     right = right[: len(right) - 1] if end < len(words) else right
-    before = left[len(left) - _first(left[::-1], ".") :]
-    after = right[: _first(right, ".")]
+    before = left[len(left) - _first(left[::-1], *_ENDS) :]
+    after = right[: _first(right, *_ENDS)]
     matched = words[first:last].split()
     sentence = f" {' '.join([*before, *matched, *after])} "
     window = f" {' '.join([*left, *matched, *right])} "
     return Context(before, matched, after, sentence, window, left, right)
 
 
-def _first(words: list[str], word: str) -> int:
-    return words.index(word) if word in words else len(words)
+def _first(words: list[str], *marks: str) -> int:
+    return min(words.index(mark) if mark in words else len(words) for mark in marks)
 
 
 def _in_idiom(phrases: PhraseList, context: Context, words: str, first: int, last: int) -> bool:

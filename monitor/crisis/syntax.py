@@ -2,7 +2,8 @@
 
 A phrase is a sequence of words. `(a|b c)` stands for one of several options. `[a]` or `[a|b]` is optional. `*` is up
 to three words of the same sentence, `suicid*` is any word with this beginning, and `{name}` is one of the list's own
-groups of words. A light break (comma, line break) is allowed between any two words, a sentence end is not.
+groups of words. A light break (comma, line break) or a pause ("...") is allowed between any two words, a sentence end
+is not.
 
 A pattern is a regular expression over normalised words, in a subset with bounded time: no `*`, `+`, look-around or
 back-reference, repeats as `{0,20}`, and at most MAX_WAYS paths through the pattern.
@@ -20,7 +21,7 @@ GAP_WORDS = 3
 MAX_WAYS = 2_000
 MAX_LENGTH = 20_000
 
-_BREAK = "(?: ,)?"
+_BREAK = r"(?: (?:,|\.\.))?"
 _GAP = rf"(?:{_BREAK} [^ .,]+){{0,{GAP_WORDS}}}?"
 _PIECES = re.compile(r"\s+|[()|\[\]]|\{[a-z_]+\}|[a-z0-9']+\*?|\*")
 _COMMON = frozenset(

@@ -39,6 +39,8 @@ PARTS = (
         "“",
         "”",
         ",",
+        "...",
+        "to…",
         ".",
         "\n",
         "\n\n",
@@ -119,7 +121,7 @@ def test_statement_is_found_behind_a_long_text() -> None:
 def test_a_stretch_of_several_words_is_one_mention_of_a_phrase(text: str) -> None:
     mentions = CRISIS.find([f"today {text} why"])[0]
     assert len({(one.phrase, one.first) for one in mentions}) == len(mentions)
-    assert [one.state for one in mentions] == ["raised"]
+    assert {one.state for one in mentions} == {"raised"}
 
 
 def test_the_longest_of_a_chain_of_matches_removes_only_those_that_it_overlaps(tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def rules(crisis: CrisisList, text: str) -> set[str]:
         "thinking about suicide every day",
         "i relapsed and cut myself last night",
         "wrote my suicide note",
+        "I want to ... die",
+        "I want to kill… myself",
+        "i just.. want... to.. die",
+        "Don't know... I want to die",
         "I hope I don't wake up tomorrow",
         "i just want to go to sleep and never wake up",
         "started self harming again",
@@ -134,6 +138,12 @@ def test_other_persons_are_held(crisis: CrisisList, text: str) -> None:
 )
 def test_writer_beside_another_person_is_raised(crisis: CrisisList, text: str) -> None:
     assert "raised" in states(crisis, text)
+
+
+def test_pause_ends_the_sentence_of_a_rule(crisis: CrisisList) -> None:
+    assert rules(crisis, "I don't want to... die") == {"negation"}  # the pause lies within the wording
+    assert states(crisis, "not sure... suicidal again") == {"raised"}
+    assert rules(crisis, "she wants to kill herself... i can not help") == {"other person"}
 
 
 def test_quoted_lyrics_are_held_and_own_quotation_is_raised(crisis: CrisisList) -> None:
