@@ -34,6 +34,7 @@ from monitor.privacy.agreement import open_key, recorded_key
 
 MOST_NAMED = 3
 SHADES = ((0.5, "bold white on red"), (0.2, "on dark_red"))  # least share of the strongest weight, and its style
+SAME_ID = "several documents have this id in their files; give the doc_id that the table documents has of one"
 
 
 class StoredText(NamedTuple):
@@ -66,7 +67,9 @@ def stored_text(db: Database, doc_id: str, key_file: Path) -> StoredText:
         log_access(con, "explain", rows[0]["code"] if len(rows) == 1 else None, int(len(rows) == 1))
     if len(rows) != 1:
         no_key = lacking_key(recorded, pseudonyms, key_file)
-        what = "several documents match; give more of the id" if rows else f"there is no such document{no_key}"
+        what = f"there is no such document{no_key}"
+        if rows:
+            what = SAME_ID if rows[0]["is_whole"] else "several documents match; give more of the id"
         raise DataError(f"--doc-id {doc_id!r}: {what}")
     if rows[0]["text"] is None:
         raise DataError(f"--doc-id {doc_id!r}: its text was removed (setting text_days); only its scores are kept")

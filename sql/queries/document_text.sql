@@ -1,7 +1,7 @@
 -- name: document_text
 -- purpose: the id and text of a document (NULL: it was removed), and the code of its subject. The document is found if its id or
---          the id in its file is among `ids` (as given, and as pseudonyms); if no document is, then by the first characters of
---          doc_id
+--          the id in its file is among `ids` (as given, and as pseudonyms), as is_whole says; if no document is, then by the
+--          first characters of doc_id
 -- grain: one row per matching document, two at most
 -- frame: all matching documents, to see whether one of them has exactly this id
 -- params: start, ids
@@ -19,7 +19,8 @@ WITH fitting AS (
 SELECT
     doc_id,
     text,
-    code
+    code,
+    is_whole
 FROM fitting
 QUALIFY is_whole OR NOT bool_or(is_whole) OVER ()
 LIMIT 2

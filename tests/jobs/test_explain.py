@@ -93,6 +93,26 @@ def test_the_id_of_the_file_names_no_other_document_by_the_start_of_a_pseudonym(
     assert stored_text(db, "7.0", key).text == stored_text(db, "7", key).text == "seven"
 
 
+def test_an_id_that_two_people_use_asks_for_the_doc_id_of_the_database(tmp_path: Path) -> None:
+    (tmp_path / "feed.csv").write_text("doc_id,subject_id,posted_at,text\n2,s,2026-01-05,a\n2,t,2026-01-06,b\n")
+    db, key = Database(tmp_path / "risk.duckdb"), tmp_path / "risk.duckdb.key"
+    score_files([tmp_path / "feed.csv"], db, KeywordScorer, key_file=key)
+    with pytest.raises(DataError, match="several documents have this id in their files; give the doc_id that the"):
+        stored_text(db, "2", key)
+    with db.reading() as con:
+        texts = dict(con.execute("SELECT doc_id, text FROM documents").fetchall())
+    assert {doc_id: stored_text(db, doc_id, key).text for doc_id in texts} == texts
+
+
+def test_the_start_of_several_ids_asks_for_more_of_the_id(db: Database) -> None:
+    with db.reading() as con:
+        first, second = (row[0] for row in con.execute("SELECT doc_id FROM documents LIMIT 2").fetchall())
+    with db.writing() as con:
+        con.execute("UPDATE documents SET doc_id = ? WHERE doc_id = ?", [f"{first[:9]}{second[9:]}", second])
+    with pytest.raises(DataError, match="several documents match; give more of the id"):
+        stored_text(db, first[:9], NO_KEY)
+
+
 @pytest.mark.parametrize(("doc_id", "fault"), [("zz", "no such document"), (" ", "no such"), ("%", "no such")])
 def test_an_unknown_document_is_said_so(db: Database, doc_id: str, fault: str) -> None:
     with pytest.raises(DataError, match=fault):
