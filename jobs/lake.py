@@ -221,7 +221,7 @@ def forget(
     """
     if not subject.strip():
         raise ConfigError("SUBJECT is empty; give the id of one subject")
-    control = db or (default_control(Lake(Storage(lake))) if Storage(lake).is_local else None)
+    control = _control_of(Lake(Storage(lake)), db)
     removed = forget_in_lake(lake, subject.strip(), _local_key(lake, key_file), control)
     print_lines({"removed": ", ".join(f"{n:,} {table}" for table, n in removed.items()), "lake": lake})
     print_note("your input files were not searched; remove this subject's rows there, too")
@@ -235,17 +235,28 @@ def retention(
         int, typer.Option("--text-days", min=1, max=MAX_TEXT_DAYS, help="Days that texts are kept; scores stay.")
     ],
     yes: TrustClockOption = False,
+    db: ControlOption = None,
 ) -> None:
     """Remove the texts that were taken in more than some days ago, and the raw content of rejects.
 
-    What killed queries have spilled beside DIR.duckdb, the control file of a local lake, is removed, too.
+    A control file that exists is made anew without notes that are as old. What killed queries have spilled beside it
+    is removed, too.
     """
     of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder
+    file, now = _control_of(of_lake, db), utc_now()
     with of_lake.storage.only_writer():
-        n = drop_old_texts(of_lake, days, trust_clock=yes)
-        if of_lake.storage.is_local:
-            remove_left_spills(Database(default_control(of_lake)).file)
+        n = drop_old_texts(of_lake, days, now, trust_clock=yes)
+        if file is not None:
+            control = Database(file)
+            remove_left_spills(control.file)
+            if control.exists():
+                open_lake(of_lake, control, before=now - dt.timedelta(days=days))
     print_lines({"removed": f"{n:,} texts; their scores stay", "lake": lake})
+
+
+def _control_of(lake: Lake, db: Path | None) -> Path | None:
+    """The named control file, otherwise the one beside the lake; None for an object store if none is named."""
+    return db or (default_control(lake) if lake.storage.is_local else None)
 
 
 def print_lines(lines: Mapping[str, str]) -> None:

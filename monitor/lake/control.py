@@ -8,6 +8,7 @@ file itself, and are kept when it is made anew.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -59,13 +60,16 @@ def default_control(lake: Lake) -> Path:
     return root.with_name(f"{root.name}.duckdb")
 
 
-def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ()) -> Opened:
+def open_lake(
+    lake: Lake, db: Database, *, without_subjects: Sequence[str] = (), before: dt.datetime | None = None
+) -> Opened:
     """Make the control file of a lake, in place of an older one, in one step.
 
     Args:
         lake: the lake.
         db: the control file; alerts and other rows that people change are copied from an older one.
         without_subjects: ids of subjects whose rows are not copied.
+        before: a time in UTC; notes of the case log written before it are not copied; None: all are copied.
 
     Raises:
         StoreError: a file of the lake is torn or foreign, or `db` is not the control file of this lake.
@@ -81,7 +85,7 @@ def open_lake(lake: Lake, db: Database, *, without_subjects: Sequence[str] = ())
             with connected(new, config={"temp_directory": str(spill_folder(db.file))}) as con:
                 reach_objects(con, lake.url)
                 if db.exists():
-                    _take_over(con, db, without_subjects)
+                    _take_over(con, db, without_subjects, before)
                 for table in SMALL_TABLES:
                     _load_small(con, lake, table)
                 opened = _make_views(con, lake, listing, footers)
@@ -104,12 +108,14 @@ def _require_control(lake: Lake, db: Database) -> None:
         raise StoreError(f"{db}: the control file of another lake, {root[0][0]}; name another with --db")
 
 
-def _take_over(con: duckdb.DuckDBPyConnection, db: Database, without_subjects: Sequence[str]) -> None:
-    """Copy the rows that only the control file has, with the statements that copy a database without some
-    subjects.
+def _take_over(
+    con: duckdb.DuckDBPyConnection, db: Database, without_subjects: Sequence[str], before: dt.datetime | None
+) -> None:
+    """Copy the rows that only the control file has, with the statements that copy a database without some subjects
+    and old texts.
     """
     con.execute(f"ATTACH {quoted(str(db.file.absolute()))} AS old (TYPE {FILE_TYPE}, READ_ONLY)")
-    values = {"subjects": list(without_subjects), "names": pattern_of(without_subjects), "before": None}
+    values = {"subjects": list(without_subjects), "names": pattern_of(without_subjects), "before": before}
     rows = con.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'old' ORDER BY ALL").fetchall()
     held_by_lake = {DOCUMENTS, *DERIVED, *SMALL_TABLES, LAKE_TABLE, "schema_version"}
     own = [table for (table,) in rows if table not in held_by_lake and has_table(con, table)]

@@ -24,6 +24,7 @@ from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
 from monitor.database.lake_views import MEMORY_BYTES
 from monitor.database.spills import spill_folder
+from monitor.database.statements import utc_now
 from monitor.errors import BusyError, ConfigError, StoreError
 from monitor.lake import control as control_file
 from monitor.lake import replacement
@@ -32,6 +33,8 @@ from monitor.lake.compaction import compact
 from monitor.lake.control import open_lake
 from monitor.lake.shards import Lake, Listing, Shard
 from monitor.lake.storage import Storage
+from monitor.privacy.forgetting import search_files
+from tests.support.inputs import write_rows
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.lakes import OwnCrew, control
 
@@ -175,6 +178,37 @@ def test_retention_removes_what_a_killed_query_of_the_lake_spilled(lake: Lake) -
     os.utime(left, (0, 0))  # fresh ones may be of a process that this machine cannot see
     retention(lake.url, 30_000, yes=True)
     assert not folder.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lake.duckdb", "elsewhere.duckdb"])
+def test_retention_removes_old_notes_and_rejects_from_the_control_file(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    good = {"subject_id": "s1", "posted_at": "2026-01-20", "text": "joy"}
+    write_rows(tmp_path / "bad.jsonl", [good, good | {"posted_at": "someday"}])
+    ingest_files([str(tmp_path / "bad.jsonl")], lake.url, key_file=tmp_path / "lake.key")
+    db, later = control(lake.storage.root, tmp_path / name), utc_now() + dt.timedelta(60)
+    old, new = "a note of what she told", "a note of the last day"
+    raws = "SELECT count(*) FROM rejects WHERE raw IS NOT NULL"
+    with db.writing() as con:
+        assert con.execute(raws).fetchall() == [(1,)]
+        con.execute(
+            "INSERT INTO alerts BY NAME SELECT 'a' AS alert_id, 'm' AS model_id, 's1' AS subject_id, 'level' AS rule,"
+            " DATE '2026-01-01' AS opened_on, opened_on AS evidence_from, opened_on AS evidence_to, 1 AS n,"
+            " 1 AS value, 1 AS threshold, 'open' AS state, now() AS state_changed_at, 'r' AS run_id,"
+            " now() AS raised_at"
+        )
+        for at, note in ((utc_now(), old), (later, new)):
+            con.execute("INSERT INTO case_log BY POSITION SELECT 'a', ?, NULL, NULL, ?", [at, note])
+    monkeypatch.setattr("jobs.lake.utc_now", lambda: later)
+    retention(lake.url, 30, yes=True, db=None if name == "lake.duckdb" else db.path)
+    with db.reading() as con:
+        assert con.execute('SELECT note FROM case_log ORDER BY "at"').fetchall() == [(None,), (new,)]
+        assert con.execute(raws).fetchall() == [(0,)]
+        assert con.execute("SELECT count(text) FROM documents").fetchall() == [(0,)]
+    assert search_files([db.file], [old, new])[0] == [db.file]
+    assert search_files([db.file], [old])[0] == []
 
 
 @pytest.mark.slow
