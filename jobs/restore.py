@@ -29,19 +29,21 @@ from monitor.scratch_folder import scratch_folder
 from monitor.settings import Settings
 
 CONTENTS = BACKUP_CONTENTS
-SETTINGS = "risk-monitor.toml"
+SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
 
 
 class Places(NamedTuple):
-    """The places of a restored database and of its key.
+    """The places of a restored database, of its key, and of the roster (None: the backup holds none).
 
     `outside` is the `db` of the settings if that path is outside of the folder. The settings then name another
-    database.
+    database. `files` are the other files that the settings name, each with its key.
     """
 
     database: Path
     key_file: Path
+    roster: Path | None
     outside: str | None
+    files: tuple[tuple[str, str], ...]
 
 
 def restore(source: Path, folder: Path) -> Database:
@@ -49,7 +51,7 @@ def restore(source: Path, folder: Path) -> Database:
 
     The files appear once all of them are copied. An older database stays as it is. The database is copied to the
     path that the settings in the backup name, relative to the folder. If that path is outside of the folder, the
-    database is copied into the folder itself.
+    database is copied into the folder itself. The same holds for the roster, if the settings name one alone.
 
     Args:
         source: a folder that `backup` wrote.
@@ -61,8 +63,12 @@ def restore(source: Path, folder: Path) -> Database:
         StoreError: the disk is full.
     """
     contents = _read_contents(source)
-    database = places(source, folder).database
-    targets = {name: folder / name for name in contents["sha256"]} | {contents["database"]: database}
+    place = places(source, folder)
+    database = place.database
+    targets = {name: folder / name for name in contents["sha256"]}
+    if place.roster is not None:
+        targets[ROSTER] = place.roster
+    targets[contents["database"]] = database
     _check_places(source, targets, contents["database"])
     try:
         for name, digest in contents["sha256"].items():
@@ -76,7 +82,8 @@ def restore(source: Path, folder: Path) -> Database:
             with scratch_folder(folder, ".restore-") as unfinished:
                 for name in targets:
                     shutil.copyfile(source / name, unfinished / name)
-                database.parent.mkdir(parents=True, exist_ok=True)
+                for target in targets.values():
+                    target.parent.mkdir(parents=True, exist_ok=True)
                 _move(unfinished, targets)
     except OSError as error:
         raise cannot_write(f"--to {folder}", error) from error
@@ -87,18 +94,19 @@ def restore(source: Path, folder: Path) -> Database:
 
 
 def _check_places(source: Path, targets: Mapping[str, Path], database: str) -> None:
-    """Check that no other file of the backup goes to the database's place, and that its name is valid.
+    """Check that no two files of the backup go to one place, and that the database's name is valid.
 
     Raises:
         DataError: the settings in the backup name the place of another of its files. StoreError: the name is not
         valid.
     """
     Database(targets[database])  # checks the name, which may be too long
-    if [*targets.values()].count(targets[database]) > 1:
-        raise DataError(
-            f'{source / SETTINGS}: db = "{targets[database].name}" is the name of another file of this backup; '
-            "name the database otherwise there"
-        )
+    for key, name in (("db", database), ("roster", ROSTER)):
+        if name in targets and [*targets.values()].count(targets[name]) > 1:
+            raise DataError(
+                f'{source / SETTINGS}: {key} = "{targets[name].name}" is the name of another file of this backup; '
+                "name it otherwise there"
+            )
 
 
 def _move(unfinished: Path, targets: Mapping[str, Path]) -> None:
@@ -115,7 +123,7 @@ def _move(unfinished: Path, targets: Mapping[str, Path]) -> None:
 
 
 def places(source: Path, folder: Path) -> Places:
-    """The paths of a backup's database and key in a folder, as the settings in the backup name them.
+    """The paths of a backup's database, key and roster in a folder, as the settings in the backup name them.
 
     Raises:
         DataError: `source` is not a backup.
@@ -130,7 +138,24 @@ def places(source: Path, folder: Path) -> Places:
     database = inside or folder / contents["database"]
     key = given.get("key_file")
     key_file = folder / os.path.expanduser(key) if isinstance(key, str) else default_key_file(database)  # noqa: PTH111
-    return Places(database, key_file, None if inside else named)
+    files = _named_files(given)
+    rosters = [path for name, path in files if name == "roster"]
+    roster = (_inside(folder, rosters[0]) if len(rosters) == 1 else None) or folder / ROSTER
+    return Places(
+        database, key_file, roster if ROSTER in contents["sha256"] else None, None if inside else named, files
+    )
+
+
+def _named_files(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The rosters and the list of crisis wording that the settings name, each once, with their keys."""
+    reports = given.get("reports")
+    named = (
+        [("roster", one.get("roster")) for one in reports if isinstance(one, dict)]
+        if isinstance(reports, list)
+        else []
+    )
+    named.append(("crisis_list", given.get("crisis_list")))
+    return tuple(dict.fromkeys((key, os.path.normpath(path)) for key, path in named if isinstance(path, str)))
 
 
 def _inside(folder: Path, named: str) -> Path | None:
@@ -194,6 +219,14 @@ def command(
             f'{to / SETTINGS} still says db = "{restored.outside}", a place outside {to}: write '
             f'db = "{db.path.name}" there, or the next night does not find the restored database'
         )
+    for key, name in restored.files:
+        place = to / os.path.expanduser(name)  # noqa: PTH111
+        may_be_ours = key == "roster" and restored.roster == to / ROSTER != place
+        is_outside = may_be_ours and _inside(to, name) is None
+        if is_outside or not os.path.isfile(place):  # noqa: PTH113  (a name that is too long is False)
+            why = f"a place outside {to}" if is_outside else "which is not there"
+            ours = f'write {key} = "{ROSTER}" there, or ' if may_be_ours else ""
+            print_warning(f'{to / SETTINGS} says {key} = "{name}", {why}: {ours}bring back {place}')
     print_note(NOT_A_DIAGNOSIS)
     typer.echo(str(db))
 

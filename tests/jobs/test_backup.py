@@ -129,6 +129,69 @@ def test_a_database_is_restored_to_where_the_restored_settings_say(
         assert "still says" not in printed
 
 
+CASE = '[[reports]]\nmode = "case"\nname = "{}"\nroster = "{}"\n'
+
+
+@pytest.mark.parametrize(
+    ("named", "place", "lines"),
+    [
+        (["people/roster.csv"], "people/roster.csv", []),
+        (["people/roster.csv", "./people/roster.csv"], "people/roster.csv", []),
+        ([], "roster.csv", []),
+        (
+            ["/elsewhere/roster.csv"],
+            "roster.csv",
+            ['says roster = "/elsewhere/roster.csv", a place outside {new}: write roster = "roster.csv" there'],
+        ),
+        (
+            ["a/roster.csv", "b/roster.csv"],
+            "roster.csv",
+            [
+                'says roster = "a/roster.csv", which is not there: write roster = "roster.csv" there, or bring back '
+                "{new}/a/roster.csv",
+                'says roster = "b/roster.csv", which is not there: write roster = "roster.csv" there, or bring back '
+                "{new}/b/roster.csv",
+            ],
+        ),
+        (["a.csv", "roster.csv"], "roster.csv", ['says roster = "a.csv", which is not there: write roster =']),
+    ],
+)
+def test_a_roster_is_restored_to_where_the_restored_settings_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], named: list[str], place: str, lines: list[str]
+) -> None:
+    db, new = Database(database(tmp_path / "risk.duckdb")), tmp_path / "new"
+    roster = write(tmp_path / "names.csv", "subject_id,name\ns1,Ana\n")
+    tables = "".join(CASE.format(f"r{number}", path) for number, path in enumerate(named))
+    settings = write(tmp_path / "risk-monitor.toml", f'db = "risk.duckdb"\n{tables}')
+    restore_command(backup(db, tmp_path / "backups", settings, roster), new)
+    printed = " ".join("".join(capsys.readouterr()).split())
+    assert (new / place).read_text() == roster.read_text()
+    assert [path.name for path in new.rglob("*.csv")] == [Path(place).name]
+    assert printed.count("says roster") == len(lines)
+    for line in lines:
+        assert line.format(new=new) in printed
+
+
+def test_files_that_the_settings_name_and_no_backup_holds_are_told(
+    kept: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restore_command(kept('crisis_list = "words.toml"\n' + CASE.format("r", "names.csv")), tmp_path / "new")
+    printed = " ".join("".join(capsys.readouterr()).split())
+    for name, file in (("crisis_list", "words.toml"), ("roster", "names.csv")):
+        assert f'says {name} = "{file}", which is not there: bring back {tmp_path / "new" / file}' in printed
+
+
+@pytest.mark.parametrize("named", ["risk-monitor.toml", "backups/../risk.duckdb"])
+def test_a_roster_with_the_place_of_another_file_is_refused(tmp_path: Path, named: str) -> None:
+    db = Database(database(tmp_path / "risk.duckdb"))
+    roster = write(tmp_path / "names.csv", "subject_id,name\ns1,Ana\n")
+    settings = write(tmp_path / "risk-monitor.toml", f'db = "risk.duckdb"\n{CASE.format("r", named)}')
+    made = backup(db, tmp_path / "backups", settings, roster)
+    with pytest.raises(DataError, match="is the name of another file of this backup"):
+        restore(made, tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.slow
 def test_a_damaged_or_foreign_backup_and_an_occupied_folder_are_refused(db: Database, tmp_path: Path) -> None:
     kept = backup(db, tmp_path / "backups")
