@@ -146,14 +146,17 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         score_card=window("score_card"),
         subject_day=window("rolling_subject", window_days=WINDOWS[0], as_of=subjects_until),
         subject_7=_with_inertia(window, subjects_until),
-        criteria=suppression.criteria(
-            window("criteria_overall", days=GROUP_DAYS),
-            [str(series.cohort) for series in cohorts],
-            options.min_cohort,
-        ),
+        criteria=_criteria(window, [str(series.cohort) for series in cohorts], options),
         signs=window("criteria_subject", days=STRIP_DAYS),
         passages=passages,
         **dict.fromkeys(PEOPLE_FRAMES, pl.DataFrame()),
+    )
+
+
+def _criteria(window: Window, published: list[str], options: Options) -> pl.DataFrame:
+    min_left_out = options.min_cohort if options.mode == "aggregate" else 1
+    return suppression.criteria(
+        window("criteria_overall", days=GROUP_DAYS), published, options.min_cohort, min_left_out
     )
 
 

@@ -17,7 +17,7 @@ from monitor.database.connection import Database, private_files
 from monitor.errors import cannot_write
 from monitor.output_files import OutputFiles
 from monitor.privacy.codes import give_missing_codes
-from reports.risk import html, pages, pictures
+from reports.risk import headline, html, pages, pictures, subjects
 from reports.risk.inputs import Inputs, Notice, Options
 from reports.style import axes
 from reports.style.rendering import NO_ROOM, Drawer, can_draw
@@ -76,8 +76,13 @@ def withheld(inputs: Inputs) -> list[str]:
             '(--mode case, or [[reports]] with mode = "case") shows them to those who may see single people'
         )
     newest = inputs.everyone.weeks.filter(pl.col("day") == inputs.as_of)
+    tiles = subjects.alert_tiles(inputs)
     if newest.height and newest["withheld"][0]:
         lines.append(f"numbers of the last week withheld: fewer than {setting} people wrote, or wrote on some day")
+    else:
+        tiles += headline.tiles(inputs.everyone, inputs)
+    if any(tile.muted for tile in tiles):
+        lines.append(f"counts of people or alerts withheld: they would tell of fewer than {setting} people")
     if hidden := inputs.n_cohorts - len(inputs.cohorts) if inputs.n_cohorts > 1 else 0:
         lines.append(f"{hidden} of {inputs.n_cohorts} cohorts withheld or beyond top = {options.top} ({setting})")
     return lines

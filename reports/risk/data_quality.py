@@ -12,6 +12,7 @@ import polars as pl
 
 from reports.risk.figures import Figure, Table
 from reports.risk.inputs import Inputs
+from reports.risk.suppression import tells_few
 from reports.style.wording import exact, percent
 
 Fact = tuple[str, str, str]
@@ -193,7 +194,7 @@ def rule_outcomes(inputs: Inputs) -> Figure:
             *(f"{row[name]:,}" for name in ("contacted", "referred", "known", "false_alarm")),
             f"{percent(row['precision'], 0)} ({percent(row['precision_lo'], 0)} – {percent(row['precision_hi'], 0)})",
         )
-        if row["n_subjects"] >= least
+        if row["n_subjects"] >= least and not (inputs.people_hidden and tells_few(least, *row["n_people"]))
         else (words(row["rule"]), words("withheld"), "", "", "", "", "")
         for row in inputs.outcomes.to_dicts()
     ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reports.risk.inputs import Inputs, Series
+from reports.risk.suppression import tells_few
 from reports.style.wording import Words, change, exact, percent
 
 Row = dict[str, Any]
@@ -83,7 +84,7 @@ def tiles(series: Series, inputs: Inputs) -> list[Tile]:
     if series.cohort is None:
         result.append(_above(now, before, inputs))
     if now["withheld"]:
-        return [*result, _withheld(words("texts"), words)]
+        return [*result, withheld(words("texts"), words)]
     texts = words("texts by {subjects}", subjects=words.count(now["n_subjects"], "subject"))
     if before["withheld"]:
         return [*result, Tile(f"{now['n']:,}", texts)]
@@ -96,30 +97,40 @@ def mean_label(inputs: Inputs) -> str:
     return inputs.words("mean {score}, {formula}", score=inputs.high_name, formula=inputs.high_formula)
 
 
-def _withheld(label: str, words: Words) -> Tile:
+def withheld(label: str, words: Words) -> Tile:
+    """The tile of a number that may not be shown."""
     return Tile(words("withheld"), label, words("too few subjects"), muted=True)
 
 
 def _above(now: Row, before: Row, inputs: Inputs) -> Tile:
     words, rows = inputs.words, {row["period"]: row for row in inputs.headline.to_dicts()}
     label = words("subjects at the line ({threshold})", threshold=exact(inputs.options.threshold))
-    if now["withheld"]:
-        return _withheld(label, words)
-    above, earlier = rows["now"]["n_above"], rows["before"]["n_above"]
-    if before["withheld"]:  # the change would reveal the number of the week before
+    above, earlier, n_rated = rows["now"]["n_above"], rows["before"]["n_above"], rows["now"]["n_rated"]
+    if now["withheld"] or _tells_few(now, inputs, above):
+        return withheld(label, words)
+    # The change would reveal the number of the week before.
+    if before["withheld"] or _tells_few(before, inputs, earlier):
         return Tile(f"{above:,}", label, words("too few subjects the week before"))
+    if _tells_few(now, inputs, n_rated) or _tells_few(now, inputs, n_rated - above):
+        note = words("{change} on the week before", change=change(above - earlier))
+        return Tile(f"{above:,}", label, note, _course(above - earlier))
     note = words(
         "{change} on the week before; {n} wrote {least} or more texts",
         change=change(above - earlier),
-        n=f"{rows['now']['n_rated']:,}",
+        n=f"{n_rated:,}",
         least=inputs.options.min_texts,
     )
     return Tile(f"{above:,}", label, note, _course(above - earlier))
 
 
+def _tells_few(week: Row, inputs: Inputs, n: int) -> bool:
+    """Whether a count of people of a week singles out a few of those who wrote, and the report shows no people."""
+    return inputs.people_hidden and tells_few(inputs.options.min_cohort, n, week["n_subjects"] - n)
+
+
 def _share(field: str, label: str, now: Row, before: Row, words: Words) -> Tile:
     if now["withheld"]:
-        return _withheld(label, words)
+        return withheld(label, words)
     if not now["n"]:
         return Tile("–", label, words("no texts in these 7 days"))
     if before["withheld"] or not before["n"]:

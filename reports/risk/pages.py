@@ -170,7 +170,9 @@ def _crisis_lead(inputs: Inputs) -> str:
     warning = words("This report does not detect crises by itself: a person must read the texts.")
     if inputs.too_few:  # even the number would reveal something about a person
         return warning
-    if not n_passages:
+    if subjects.tells_few(inputs, inputs.passages):
+        passages = words("The number of passages that the crisis list found in the last 28 days is withheld.")
+    elif not n_passages:
         passages = words("The crisis list found no passages in the last 28 days.")
     else:
         passages = words(

@@ -80,6 +80,8 @@ def of_group(series: Series, inputs: Inputs) -> Figure:
             share, people = "–", words("fewer than {n} people", n=least)
         elif row["withheld"]:
             share, people = "–", words("withheld")
+        elif row["at_least"] is not None:
+            share, people = percent(row["share"]), words("at least {n} people", n=row["at_least"])
         else:
             share, people = percent(row["share"]), f"{row['n_shown_subjects']:,}"
         rows.append((words(said), share, people, f"{row['n_subjects']:,}"))

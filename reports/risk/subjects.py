@@ -7,10 +7,10 @@ from functools import partial
 
 import polars as pl
 
-from reports.risk import chart_data, signs, subject_charts
+from reports.risk import chart_data, signs, subject_charts, suppression
 from reports.risk.figures import Figure, Link, Table
-from reports.risk.headline import Tile
-from reports.risk.inputs import Inputs
+from reports.risk.headline import Tile, withheld
+from reports.risk.inputs import GROUP_DAYS, Inputs
 from reports.risk.people import closing
 from reports.risk.people_pages import hidden_note, unchecked_note
 from reports.risk.shading import excerpt
@@ -101,25 +101,53 @@ def at_line_note(inputs: Inputs) -> str:
 
 
 def alert_tiles(inputs: Inputs) -> list[Tile]:
-    """Numbers of open, new and recently closed alerts; no tiles if there are too few subjects."""
+    """Numbers of open, new and recently closed alerts; no tiles if there are too few subjects.
+
+    A withdrawn alert lost its reason, so it does not count as opened.
+    """
     words, alerts = inputs.words, inputs.alerts
     if inputs.too_few:
         return []
     week, month = (inputs.as_of - dt.timedelta(days=days) for days in (6, 27))
-    not_closed = alerts.filter(OPEN)
-    acknowledged = alerts.filter(pl.col("state") == "acknowledged").height
+    not_closed, closed = alerts.filter(OPEN), alerts.filter(~OPEN & (pl.col("closed_on") >= month))
+    opened = alerts.filter((pl.col("opened_on") >= week) & pl.col("closed_because").ne_missing("withdrawn"))
+    acknowledged, waiting = (
+        not_closed.filter((pl.col("state") == "acknowledged") == is_so) for is_so in (True, False)
+    )
+    several, several_new = (rows.filter(pl.len().over("subject_id") > 1) for rows in (not_closed, opened))
+    # The difference of the open and the new alerts tells of these two.
+    older, closed_again = not_closed.filter(pl.col("opened_on") < week), opened.filter(~OPEN)
+    note = words("{n} of them acknowledged", n=acknowledged.height)
+
+    def tile(n: int, label: str, *people: pl.DataFrame, note: str = "") -> Tile:
+        return withheld(label, words) if tells_few(inputs, *people) else Tile(f"{n:,}", label, note)
+
     return [
-        Tile(
-            f"{not_closed.height:,}",
+        tile(
+            not_closed.height,
             words("alerts not closed"),
-            words("{n} of them acknowledged", n=acknowledged),
+            *(not_closed, several),
+            note="" if tells_few(inputs, acknowledged, waiting) else note,
         ),
-        Tile(f"{not_closed['subject_id'].n_unique():,}", words("subjects with such an alert")),
-        Tile(f"{alerts.filter(pl.col('opened_on') >= week).height:,}", words("opened in the last 7 days")),
-        Tile(
-            f"{alerts.filter(~OPEN & (pl.col('closed_on') >= month)).height:,}", words("closed in the last 28 days")
-        ),
+        tile(not_closed["subject_id"].n_unique(), words("subjects with such an alert"), not_closed),
+        tile(opened.height, words("opened in the last 7 days"), opened, older, closed_again, several_new),
+        tile(closed.height, words("closed in the last 28 days"), closed),
     ]
+
+
+def tells_few(inputs: Inputs, counted: pl.DataFrame, *parts: pl.DataFrame) -> bool:
+    """Whether the number of these rows would single out a few people, in a report that shows no single people.
+
+    Args:
+        inputs: of the report.
+        counted: the rows, with subject_id. Their people leave out the others who wrote in the last 28 days.
+        parts: rows of other people whom this number tells together with its neighbours.
+    """
+    if not inputs.people_hidden:
+        return False
+    wrote = set(inputs.people.filter(pl.col("silent_days") < GROUP_DAYS)["subject_id"])
+    people, *others = (set(rows["subject_id"]) for rows in (counted, *parts))
+    return suppression.tells_few(inputs.options.min_cohort, *map(len, (people, wrote - people, *others)))
 
 
 def open_alerts(inputs: Inputs) -> Figure:

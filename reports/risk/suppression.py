@@ -10,6 +10,15 @@ other week is one piece. A 7- or 28-day mean is published only if it consists of
 published only as a whole week. If a cohort's week is withheld, the smallest publishable cohort is withheld with it.
 Everyone minus the published cohorts is then about k subjects or more. Hours of a weekday are treated the same.
 4. A forecast smooths over months. It is published, rounded, if the newest week is published.
+5. A count of people, such as those at the line, is about the people that it counts and about those that it leaves
+out. In a report that shows no single people, it is published only if each of these groups is empty or has k people or
+more, so 0 may be shown. Counts of alerts and passages follow their people, and a change follows the counts of both
+weeks. No difference of two published counts may tell of fewer either. The table of signs says "at least n people"
+where too few are left out, and in every report "fewer than k people" where too few are counted. A report that shows
+people by their codes shows its counts of them, too.
+
+Not covered are the numbers that say how much was read: texts and rows on record, scored, cut, rejected, and their
+subjects.
 
 All other published numbers, and all that can be computed from them, consist of pieces of at least k subjects each.
 Weeks end on the weekday of the report's last day, so the rule holds within one report, not between two reports: these
@@ -78,6 +87,11 @@ def small(min_cohort: int, subjects: str = "n_subjects", top: str = "n_top", n: 
     return few | (2 * pl.col(top) > pl.col(n)) if min_cohort > 2 else few
 
 
+def tells_few(min_cohort: int, *groups: int) -> bool:
+    """Whether one of these groups of people has somebody in it, but fewer than min_cohort people."""
+    return any(0 < n < min_cohort for n in groups)
+
+
 def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: int) -> dict[str, Pieces]:
     """The pieces of each cohort. The cohorts together are everyone, or the only cohort is everyone.
 
@@ -122,22 +136,24 @@ def weeks(weekly: pl.DataFrame, pieces: Pieces) -> pl.DataFrame:
 
 def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
     """All cells of heat_weekday_hour, with `withheld`. Beside a small hour, its weekday's next smallest hour is
-    withheld.
+    withheld. n_top is about one subject and is dropped.
 
     All days behind the hours must be published one by one.
     """
     is_small = small(min_cohort)
     rank = pl.when(~is_small).then(pl.struct("n", "hour")).rank("ordinal").over("weekday")
     beside = is_small.any().over("weekday") & (rank == 1)
-    return _emptied(heat.with_columns(withheld=is_small | beside.fill_null(False)))
+    return _emptied(heat.with_columns(withheld=is_small | beside.fill_null(False)).drop("n_top"))
 
 
-def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -> pl.DataFrame:
-    """The rows of criteria_overall with `few` and `withheld`, the measures of such rows empty.
+def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int, min_left_out: int = 1) -> pl.DataFrame:
+    """The rows of criteria_overall with `few`, `withheld` and `at_least`, the measures of such rows empty.
 
     A cohort without a page is withheld, and so is a group in which fewer than min_cohort subjects wrote. A row is
-    `few` if at least one subject showed the criterion, but fewer than min_cohort did. The smallest rows are withheld
-    until everyone minus the published cohorts is about no subject or at least min_cohort subjects.
+    `few` if at least one subject showed the criterion, but fewer than min_cohort did. If all subjects but fewer than
+    min_left_out showed it, `at_least` takes the place of their number; otherwise it is null. The smallest rows are
+    withheld until everyone minus the published cohorts is about no subject or at least min_cohort subjects, and about
+    no subject or at least min_left_out subjects who did not show the criterion.
     """
     cells = overall.with_columns(
         pl.col("share").fill_null(0.0),  # null for a criterion that no text showed
@@ -147,28 +163,53 @@ def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int) -
     for cell in cells:
         unpublished = cell["cohort"] is not None and cell["cohort"] not in published
         cell["withheld"] = unpublished or cell["small"]
-    totals = {cell["cohort"]: cell for cell in cells if cell["cohort"] is not None}
+        cell["n_left_out"] = cell["n_subjects"] - cell["n_shown_subjects"]
+    totals = {cell["cohort"]: {**cell, "few": False} for cell in cells if cell["cohort"] is not None}
     withheld = _withheld_beside([*totals.values()], "n_subjects", min_cohort)
     for cell in cells:
         cell["withheld"] |= cell["cohort"] in withheld
         cell["few"] &= not cell["withheld"]
+        cell["at_least"] = None if cell["withheld"] or cell["few"] else _at_least(cell, min_cohort, min_left_out)
     for criterion in {cell["criterion"] for cell in cells}:
         of_cohorts = [cell for cell in cells if cell["criterion"] == criterion and cell["cohort"] is not None]
-        beside = _withheld_beside(of_cohorts, "n_shown_subjects", min_cohort)
-        for cell in of_cohorts:
-            cell["withheld"] |= cell["cohort"] in beside
+        for measure, least in (("n_shown_subjects", min_cohort), ("n_left_out", min_left_out)):
+            beside = _withheld_beside(of_cohorts, measure, least)
+            for cell in of_cohorts:
+                cell["withheld"] |= cell["cohort"] in beside
     for cell in cells:
+        if _is_hidden(cell):
+            cell.update(n_shown=None, n_shown_subjects=None)
         if cell["few"] or cell["withheld"]:
-            cell.update(n_shown=None, n_shown_subjects=None, share=None)
-    schema = pl.Schema({**overall.schema, "withheld": pl.Boolean(), "few": pl.Boolean()})
+            cell.update(share=None)
+    schema = pl.Schema(
+        {**overall.schema, "withheld": pl.Boolean(), "few": pl.Boolean(), "at_least": overall.schema["n_subjects"]}
+    )
     return pl.DataFrame(cells, schema=schema).drop("n", "n_top", "n_shown_top")
 
 
+def _at_least(cell: dict[str, Any], min_cohort: int, min_left_out: int) -> int | None:
+    """The number to show in place of n_shown_subjects; None if the count may be shown.
+
+    It is the same for all counts that leave out fewer than min_left_out subjects, or nobody.
+    """
+    if min_left_out == 1 or not cell["n_shown_subjects"] or cell["n_left_out"] >= min_left_out:
+        return None
+    return max(min_cohort, int(cell["n_subjects"]) - min_left_out + 1)
+
+
+def _is_hidden(cell: dict[str, Any]) -> bool:
+    """Whether the number of people who showed the criterion is not shown."""
+    return bool(cell["withheld"] or cell["few"] or cell.get("at_least") is not None)
+
+
 def _withheld_beside(cells: list[dict[str, Any]], measure: str, min_cohort: int) -> set[str]:
-    """The cohorts to withhold so that all hidden cells together cover no subject or at least min_cohort subjects."""
-    hidden = sum(cell[measure] for cell in cells if cell["withheld"] or cell.get("few"))
+    """The cohorts to withhold so that all hidden cells together cover no subject or at least min_cohort subjects.
+
+    measure: the column with the numbers of subjects.
+    """
+    hidden = sum(cell[measure] for cell in cells if _is_hidden(cell))
     beside: set[str] = set()
-    visible = [cell for cell in cells if cell[measure] and not (cell["withheld"] or cell.get("few"))]
+    visible = [cell for cell in cells if cell[measure] and not _is_hidden(cell)]
     for cell in sorted(visible, key=lambda cell: (cell[measure], cell["cohort"])):
         if not 0 < hidden < min_cohort:
             break
