@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from errno import EDQUOT, EFBIG, ENOSPC, EROFS
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -117,6 +117,11 @@ def exit_with_code(call: Callable[[], object]) -> None:
             _exit_with_error(str(cannot_write(str(error.filename or "the output"), error)))
         if isinstance(error, PermissionError) and error.filename is not None:
             _exit_with_error(f"{error.filename}: {str(error.strerror).lower()}; {LET_IN}")
+        if number := _not_utf8(sys.argv[1:]):
+            _exit_with_error(
+                f"word {number} of the command line is not UTF-8; use a terminal whose characters are UTF-8, such as "
+                "one with LANG=C.UTF-8, or rename the file"
+            )
         if not sys.stderr.isatty():
             sys.excepthook = print_without_messages
         raise
@@ -154,6 +159,12 @@ def _require_numbers() -> None:
             raise ConfigError(
                 f"variable {name}: {value!r} cannot be used; unset it, or give a whole number from {least or 1}"
             )
+
+
+def _not_utf8(words: Sequence[str]) -> int | None:
+    """Number, from 1, of the first word whose bytes are not UTF-8. Only names of files may be such words."""
+    undecoded = (number for number, word in enumerate(words, 1) if any("\ud800" <= sign <= "\udfff" for sign in word))
+    return next(undecoded, None)
 
 
 def _exit_with_error(message: str) -> NoReturn:

@@ -15,6 +15,8 @@ from monitor.database.connection import Database
 from monitor.database.statements import SQL
 from monitor.errors import DataError
 from tests.support import forked
+from tests.support.inputs import write
+from tests.support.rows import database
 
 ROOT = SQL.parent
 
@@ -116,6 +118,45 @@ def test_a_mistake_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
         assert done.stderr.startswith("risk-monitor: ")
         assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+LATIN_1 = os.fsdecode(b"Jos\xe9")  # as a terminal of that encoding sends it
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["forget", LATIN_1],
+        pytest.param(["who", LATIN_1], marks=pytest.mark.slow),
+        ["alerts", "--acknowledge", LATIN_1],
+        ["alerts", "--acknowledge", "a1b2", "--by", LATIN_1],
+        ["query", f"FROM documents WHERE source = '{LATIN_1}'"],
+        pytest.param(["report", "--cohort", LATIN_1, "--out", "out"], marks=pytest.mark.slow),
+        pytest.param(["explain", "--doc-id", LATIN_1], marks=pytest.mark.slow),
+    ],
+)
+def test_a_word_that_is_not_utf_8_is_one_line(tmp_path: Path, words: list[str]) -> None:
+    with Database(database(tmp_path / "risk.duckdb")).writing() as con:
+        con.execute(
+            "INSERT INTO alerts BY NAME SELECT 'a1b2' AS alert_id, 's' AS subject_id, 'm' AS model_id,"
+            " 'level' AS rule, DATE '2026-01-01' AS opened_on, opened_on AS evidence_from, opened_on AS evidence_to,"
+            " 5 AS n, 0.5 AS value, 0.4 AS threshold, 'open' AS state, opened_on AS state_changed_at, 'r' AS run_id,"
+            " opened_on AS raised_at"
+        )
+    done = forked_risk_monitor(*words, "--db", "risk.duckdb", folder=tmp_path)
+    assert done.returncode == 2
+    number = next(number for number, word in enumerate(words, 1) if "\udce9" in word)
+    assert done.stderr.splitlines()[-1].startswith(f"risk-monitor: word {number} of the command line is not UTF-8; ")
+    assert "Traceback" not in done.stderr
+
+
+def test_files_with_names_that_are_not_utf_8_are_read_and_written(tmp_path: Path) -> None:
+    feed = write(tmp_path / f"{LATIN_1}.csv", "subject_id,posted_at,text\ns1,2026-01-01,joy\n")
+    assert forked_risk_monitor("inspect", str(feed), folder=tmp_path).returncode == 0
+    Database(database(tmp_path / "risk.duckdb")).check()
+    line = ["query", "SELECT 1", "--db", "risk.duckdb", "--out", f"{LATIN_1}.parquet"]
+    assert forked_risk_monitor(*line, folder=tmp_path).returncode == 0
+    assert (tmp_path / f"{LATIN_1}.parquet").exists()
 
 
 def test_a_wrong_command_or_option_is_exit_code_2_and_suggests() -> None:
