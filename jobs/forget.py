@@ -78,6 +78,8 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     if settings is not None:
         planned_reports(settings)  # a mistake in the settings must show before anything is removed
     with db.only_writer():
+        with db.reading() as con:
+            read = store.files_read(con)  # the removal replaces names that hold the id
         done = forget(db, names)
         outputs, unread = _rewrite_outputs(db, settings)
         left, n_columns = values_containing(_stored(db, settings), done.search_strings)
@@ -89,7 +91,7 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     for path in (path for path, kind in kinds.items() if kind is None):
         print_warning(f"{path} was not written by risk-monitor, and holds traces of this subject; look at it")
     warn_of_look_alikes(alike, "the database")
-    unproven = _name_input_files(db, settings, set(names), pseudonyms, rules, comparable=comparable)
+    unproven = _name_input_files(read, settings, set(names), pseudonyms, rules, comparable=comparable)
     unproven += _unsearched(db, settings, unread + not_read)
     unproven += [
         f"{path}: `query --out` wrote this file, and it holds traces of this subject; remove it"
@@ -220,7 +222,7 @@ def _print_result(done: Forgotten, files: Sequence[Path], settings: Settings | N
 
 
 def _name_input_files(
-    db: Database,
+    read: Sequence[store.InputFile],
     settings: Settings | None,
     names: set[str],
     pseudonyms: Pseudonyms | None,
@@ -230,28 +232,42 @@ def _name_input_files(
 ) -> list[str]:
     """Print the input files that still name the subject; returns a line for what of them could not be searched."""
     if not comparable:
-        files, unread = _input_files(db, settings)
-        if not files and not unread:
+        if not any(_input_files(read, settings)):
             return []
         return ["the key is missing, so your input files were not searched for this subject; check them"]
-    naming, unread = _input_files_of(db, settings, names, pseudonyms, rules)
+    naming, unread, lost = _input_files_of(read, settings, names, pseudonyms, rules)
     for path in naming:
         print_warning(
             f"{path} is your file and still names this subject; remove the rows, or the subject comes back: `score` "
             "reads every file again, a night each file that is new or has changed"
         )
-    return [f"{path}: this input cannot be read; check yourself whether it names this subject" for path in unread]
+    faults = [f"{path}: this input cannot be read; check yourself whether it names this subject" for path in unread]
+    return faults + ([_lost_names(lost)] if lost else [])
+
+
+def _lost_names(lost: Sequence[Path]) -> str:
+    """What to say about input files whose names an earlier `forget` replaced."""
+    folders = sorted({str(path.parent) for path in lost if path.is_absolute()})
+    where = f" (in {', '.join(folders)})" if folders else ""
+    one = len(lost) == 1
+    return (
+        f"{len(lost):,} input file{'' if one else 's'}{where} cannot be searched, because an earlier `forget` "
+        f"removed {'its name' if one else 'their names'}, which held an id; check yourself whether "
+        f"{'it names' if one else 'they name'} this subject"
+    )
 
 
 def _input_files_of(
-    db: Database,
+    read: Sequence[store.InputFile],
     settings: Settings | None,
     names: set[str],
     pseudonyms: Pseudonyms | None,
     rules: IdRules | None,
-) -> tuple[list[Path], list[Path]]:
-    """The input files that name a subject by one of these names, and what of them cannot be read to its end."""
-    files, unread = _input_files(db, settings)
+) -> tuple[list[Path], list[Path], list[Path]]:
+    """The input files that name a subject by one of these names, what of them cannot be read to its end, and those
+    that cannot be found, as `_input_files` gives them.
+    """
+    files, unread, lost = _input_files(read, settings)
     feed_of = feed_finder(settings.feeds, settings.inbox) if settings else None
     matches: list[Path] = []
     with progress("searching your input files", "files", len(files)) as advance:
@@ -264,7 +280,7 @@ def _input_files_of(
             except (ConfigError, DataError):  # ConfigError: two feeds name the file
                 unread.append(path)
             advance(1)
-    return matches, unread
+    return matches, unread, lost
 
 
 def _subjects_of(chunk: documents.Chunk) -> set[str]:
@@ -275,31 +291,37 @@ def _subjects_of(chunk: documents.Chunk) -> set[str]:
     return rejected.union(*(frame["subject_id"] for frame in frames))
 
 
-def _input_files(db: Database, settings: Settings | None) -> tuple[list[Path], list[Path]]:
-    """The files of the inbox and of the manifest, sorted, and those, and folders, where this user may not look."""
-    with db.reading() as con:
-        read = {Path(file.path) for file in store.files_read(con)}
-    files, unread, gone = set[Path](), [], 0
+def _input_files(
+    read: Sequence[store.InputFile], settings: Settings | None
+) -> tuple[list[Path], list[Path], list[Path]]:
+    """The files of the inbox and of the manifest, sorted; those, and folders, where this user may not look; and those
+    whose names an earlier `forget` has replaced, without those in folders whose files are all searched.
+    """
+    files, folders, unread, lost, gone = set[Path](), set[Path](), [], [], 0
     if settings is not None:
         try:
             files = {path for path in settings.inbox.iterdir() if documents.is_input(path)}
             files |= {path for feed in settings.feeds for path in feed_files(feed, settings.inbox)}
             unread += closed_folders(settings.feeds, settings.inbox)
+            folders = {path.resolve() for path in (settings.inbox, *(path.parent for path in files))}
         except (FileNotFoundError, NotADirectoryError):  # the inbox does not exist
             pass
         except OSError:
             unread.append(settings.inbox)
-    for path in read - files:
+    renamed = {Path(file.path): file.is_renamed for file in read}
+    for path in renamed.keys() - files:
         try:
             if path.is_file():
                 files.add(path)
-            elif path.is_absolute():  # otherwise `forget` has removed the name
+            elif renamed[path] and path.parent.is_dir():
+                lost += [path] if path.parent not in folders else []
+            else:
                 gone += 1
         except OSError:
             unread.append(path)
     if gone:
         print_note(f"{gone:,} of the files that were read are not where they were, and were not searched")
-    return sorted(path for path in files if path.is_file()), unread
+    return sorted(path for path in files if path.is_file()), unread, lost
 
 
 def command(

@@ -63,14 +63,13 @@ def was_read(path: Path, copies: Sequence[InputFile], feed_of: FeedOf | None) ->
     subject = named_by_place(path, feed)
     if subject is None:
         return True
-    earlier = [Path(copy.path) for copy in taken]
-    if any(not copy.is_absolute() for copy in earlier):
+    if any(copy.is_renamed for copy in taken):
         print_warning(
             f"{path.name}: its content was read under a name that `forget` has removed, so it is not read again; "
             "if it is another person's, export it again"
         )
         return True
-    return subject in {named_by_place(copy, feed) for copy in earlier}
+    return subject in {named_by_place(Path(copy.path), feed) for copy in taken}
 
 
 def hash_of(path: Path, feed: Feed | None, rules: ReadRules) -> str:

@@ -7,6 +7,7 @@ functions neither open a database nor commit; connection.py does. The statements
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -207,6 +208,11 @@ class InputFile(NamedTuple):
     sha256: str
     fault: str | None = None
     read_as: str | None = None
+
+    @property
+    def is_renamed(self) -> bool:
+        """Whether `forget` has replaced the name, as queries/copy_files does; the folder may be gone, too."""
+        return re.fullmatch("forgotten-[0-9a-f]{12}", self.path.rpartition("/")[2]) is not None
 
 
 def files_read(con: duckdb.DuckDBPyConnection) -> list[InputFile]:

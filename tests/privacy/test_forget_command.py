@@ -1,6 +1,7 @@
 """Forgetting and privacy in everything a run writes: database, snapshot, exports, report and messages."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -25,7 +26,7 @@ from monitor.privacy.forgetting import search_files, values_containing
 from monitor.privacy.pseudonyms import KEY_VARIABLE, default_key_file, open_pseudonyms
 from monitor.scratch_folder import scratch_folder
 from monitor.settings import Settings, load_settings
-from tests.support.inputs import write, write_rows
+from tests.support.inputs import HEADER, write, write_rows
 from tests.support.keyword_scorer import KeywordScorer
 
 pytestmark = pytest.mark.slow
@@ -435,3 +436,33 @@ def test_an_input_file_whose_rows_were_all_rejected_is_named(
     told = " ".join("".join(capfd.readouterr()).split())
     assert f"{left} is your file and still names this subject" in told
     assert "of the files that were read are not where they were, and were not searched" in told
+
+
+@pytest.mark.parametrize("is_plain", [True, False])
+def test_an_input_file_is_searched_also_if_its_name_holds_the_id(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], is_plain: bool
+) -> None:
+    db = Database(tmp_path / "r.duckdb")
+    wave = write(tmp_path / "wave 7.csv", HEADER + "".join(f"{who},2026-01-05,joy of {who}\n" for who in (7, 8, 9)))
+    score_files([wave], db, KeywordScorer, key_file=None if is_plain else tmp_path / "r.duckdb.key")
+    forget_subject(db, "7", None)
+    assert f"{wave} is your file and still names this subject" in " ".join("".join(capfd.readouterr()).split())
+    lost = f"1 input file (in {tmp_path}) cannot be searched, because an earlier `forget` removed its name"
+    with pytest.raises(StoreError, match=re.escape(lost)):
+        forget_subject(db, "8", None)
+
+
+@pytest.mark.usefixtures("no_report")
+def test_names_that_an_inbox_has_lost_leave_no_proof_open(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for path in settings.inbox.iterdir():
+        path.unlink()
+    rows = "".join(f"{who},2026-01-05,joy of {who}\n" for who in ("anna", "bert"))
+    file = write(settings.inbox / "anna.csv", HEADER + rows)
+    run_nightly(settings, KeywordScorer)
+    forget_subject(Database(settings.db), "anna", settings)
+    write(file, HEADER + rows.splitlines(keepends=True)[1])
+    capfd.readouterr()
+    forget_subject(Database(settings.db), "bert", settings)
+    assert f"{file} is your file and still names this subject" in " ".join("".join(capfd.readouterr()).split())
