@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from errno import EDQUOT, EFBIG, ENOSPC, EROFS
+from errno import EDQUOT, EFBIG, ENAMETOOLONG, ENOSPC, EROFS
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, NoReturn
@@ -117,6 +117,9 @@ def exit_with_code(call: Callable[[], object]) -> None:
             _exit_with_error(str(cannot_write(str(error.filename or "the output"), error)))
         if isinstance(error, PermissionError) and error.filename is not None:
             _exit_with_error(f"{error.filename}: {str(error.strerror).lower()}; {LET_IN}")
+        if isinstance(error, OSError) and error.errno == ENAMETOOLONG and error.filename is not None:
+            name = max(Path(os.fsdecode(error.filename)).parts, key=len)
+            _exit_with_error(f"{name[:40]}…: {str(error.strerror).lower()}; name a shorter one")
         if number := _not_utf8(sys.argv[1:]):
             _exit_with_error(
                 f"word {number} of the command line is not UTF-8; use a terminal whose characters are UTF-8, such as "

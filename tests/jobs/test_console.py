@@ -150,6 +150,25 @@ def test_a_word_that_is_not_utf_8_is_one_line(tmp_path: Path, words: list[str]) 
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["score", "{}.csv", "--db", "risk.duckdb"],
+        pytest.param(["score", "{}/*.csv", "--db", "risk.duckdb"], marks=pytest.mark.slow),
+        pytest.param(["lake", "ingest", "{}.csv", "--lake", "lk"], marks=pytest.mark.slow),
+        ["inspect", "{}.csv"],
+        ["nightly", "--config", "long.toml"],
+    ],
+)
+def test_a_name_that_is_too_long_for_the_file_system_is_one_line(tmp_path: Path, words: list[str]) -> None:
+    (tmp_path / "inbox").mkdir()
+    write(tmp_path / "long.toml", f'snapshot = "{"a" * 300}"\n')
+    done = forked_risk_monitor(*(word.format("a" * 300) for word in words), folder=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"risk-monitor: {'a' * 40}…: file name too long; name a shorter one"
+    assert "Traceback" not in done.stderr
+
+
 def test_files_with_names_that_are_not_utf_8_are_read_and_written(tmp_path: Path) -> None:
     feed = write(tmp_path / f"{LATIN_1}.csv", "subject_id,posted_at,text\ns1,2026-01-01,joy\n")
     assert forked_risk_monitor("inspect", str(feed), folder=tmp_path).returncode == 0
