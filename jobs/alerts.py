@@ -20,12 +20,14 @@ from rich.text import Text
 from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import print_note, print_warning, without_control_characters
 from jobs.console.shared_options import DatabaseOption
-from jobs.pipeline.people import settings_for
+from jobs.pipeline.people import is_crisis_list_named, settings_for
 from jobs.pipeline.run import recorded_run
+from jobs.pipeline.search_anew import search_anew
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.case_log import OUTCOMES, record_case
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.update import latest_model, refresh_alerts
+from monitor.crisis import CrisisList
 from monitor.database.connection import Database
 from monitor.database.statements import query, utc_now
 from monitor.errors import ConfigError, StoreError
@@ -37,13 +39,21 @@ SHORT_ID = 8
 SIGNALS = {"p_high": "P(high risk)", "p_any": "P(any)", "both": "of the greater of P(high risk) and P(any)"}
 
 
-def update_alerts(db: Database, rules: AlertRules) -> None:
-    """Update the alerts of the model that scored last, as a run of its own, and print the counts."""
+def update_alerts(db: Database, rules: AlertRules, crisis: CrisisList | None = None) -> None:
+    """Update the alerts of the model that scored last, as a run of its own, and print the counts.
+
+    Args:
+        db: the database.
+        rules: of the alerts.
+        crisis: the list of crisis wording that the database's settings name; None: texts are not searched anew.
+    """
     with db.only_writer():
         model = latest_model(db)
         if model is None:
             return
         with recorded_run(db, "alerts", model["model_id"]) as run_id:
+            if crisis is not None:
+                search_anew(db, crisis, run_id)
             counts = refresh_alerts(db, model["model_id"], rules, run_id)
     print_note(f"{counts}")
 
@@ -149,7 +159,8 @@ def command(
     database = Database(db or settings.db)
     database.check()  # a mistyped name must not create a database
     if update_first:
-        update_alerts(database, rules)
+        is_named = is_crisis_list_named(settings, database.path)
+        update_alerts(database, rules, crisis=CrisisList.read(settings.crisis_list) if is_named else None)
     if acknowledged is not None:
         give_missing_codes(database)
         with database.only_writer(), database.writing() as con:

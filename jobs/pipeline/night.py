@@ -19,6 +19,7 @@ from jobs.pipeline.output_folders import left_behind, remember_folders
 from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer, score_pending
+from jobs.pipeline.search_anew import search_anew
 from jobs.pipeline.write_report import report_files, write_report
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
@@ -83,6 +84,7 @@ def run_pipeline(
             on_change=settings.on_change,
         )
         crisis = CrisisList.read(settings.crisis_list)
+        search_anew(db, crisis, run.run_id)
         score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
 

@@ -132,6 +132,17 @@ def settings_for(db: Path | None, config: Path | None) -> Settings:
     return load_variables()
 
 
+def is_crisis_list_named(settings: Settings, db: Path) -> bool:
+    """Whether settings of `settings_for` say which list of crisis wording this database has.
+
+    A settings file of this database does so, also without the line `crisis_list`; a variable does so by that line
+    alone.
+    """
+    if "crisis_list" in settings.model_fields_set:
+        return True
+    return "db" in settings.model_fields_set and settings.db.resolve() == db.resolve()  # a file always gives `db`
+
+
 def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: Path) -> str:
     """The end of a message about ids that were not found, if a missing key may be the reason; otherwise empty.
 

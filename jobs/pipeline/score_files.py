@@ -10,6 +10,7 @@ from jobs.pipeline.ingest import check_files, ingest
 from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import CHUNK_ROWS, Scorer, score_pending
+from jobs.pipeline.search_anew import search_anew, warn_of_other_list
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
@@ -42,6 +43,7 @@ def score_files(
     feed_of: FeedOf | None = None,
     ids: IdRules | None = None,
     on_change: OnChange = "reject",
+    is_list_named: bool = False,
 ) -> ScoreResult:
     """Read the inputs, score their texts and update the alerts.
 
@@ -58,6 +60,8 @@ def score_files(
         feed_of: gives the feed of each file; None: all have the columns of the contract.
         ids: further differences to remove from ids of subjects; None: none were given, as `scoring_run`.
         on_change: the treatment of a row whose doc_id is used, but with another time or text.
+        is_list_named: whether the settings of this database name `crisis`; stored texts that another list has
+            searched are then searched anew, otherwise they stay as they are.
 
     Raises:
         DataError, StoreError, ModelError: an input, the database or the model cannot be read.
@@ -77,6 +81,11 @@ def score_files(
             ids=ids,
             on_change=on_change,
         )
+        crisis = crisis or CrisisList.read()
+        if is_list_named:
+            search_anew(db, crisis, run_id)
+        else:
+            warn_of_other_list(db, crisis)
         score_pending(db, scorer, run_id, counts, chunk_rows, crisis)
         alerts = refresh_alerts(db, scorer.model.model_id, rules or AlertRules(), run_id)
     return ScoreResult(counts, scorer.model, alerts)

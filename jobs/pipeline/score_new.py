@@ -84,7 +84,8 @@ def score_pending(
                     chunk, rows, chunk_started = rows.head(n_next), rows.slice(n_next), time.monotonic()
                     mentions = search.start(chunk)
                     scored = score_rows(chunk, scorer, advance)
-                    background.run(commit_scores, db, scored, mentions(), run_id, counts, background.stop)
+                    found, list_id = mentions(), crisis.fingerprint
+                    background.run(commit_scores, db, scored, found, list_id, run_id, counts, background.stop)
                     raise_if_stopped()
                     rows_per_s = chunk.height / max(time.monotonic() - chunk_started, 1e-3)
                     n_next = min(chunk_rows, max(MIN_CHUNK_ROWS, round(CHUNK_S * rows_per_s)))
@@ -103,23 +104,27 @@ def commit_scores(
     db: Database,
     scored: ScoredRows,
     mentions: pl.DataFrame,
+    list_id: str,
     run_id: str,
     counts: RunCounts,
     stop: Event,
 ) -> None:
     """Commit a chunk's scores, pieces, mentions and counts in one transaction; see `Database.writing` for stop."""
     with db.writing(stop=stop) as con:
-        n_scored = append_scored(con, scored, mentions, run_id)
+        n_scored = append_scored(con, scored, mentions, list_id, run_id)
     counts.n_scored += n_scored
     counts.n_truncated += int(scored.scores["truncated"].sum())
 
 
-def append_scored(con: duckdb.DuckDBPyConnection, scored: ScoredRows, mentions: pl.DataFrame, run_id: str) -> int:
+def append_scored(
+    con: duckdb.DuckDBPyConnection, scored: ScoredRows, mentions: pl.DataFrame, list_id: str, run_id: str
+) -> int:
     """Append scores, pieces and mentions, and add the new scores to the run's line; returns their number."""
     n_scored = store.append_scores(con, scored.scores, run_id)
     if scored.pieces is not None:
         store.append_pieces(con, scored.pieces)
     store.append_mentions(con, mentions, run_id)
+    store.append_searches(con, scored.scores, list_id)
     ledger.count_in_run(con, run_id, n_scored=n_scored)
     return n_scored
 

@@ -22,7 +22,8 @@ from monitor.database.spills import spill_folder
 from monitor.database.statements import execute, fetch_number, statement
 from monitor.errors import StoreError
 
-OF_DOCUMENTS = ("scores", "pieces", "word_weights", "mentions")  # their rows are copied with their documents
+# The rows of these tables are copied with their documents.
+OF_DOCUMENTS = ("scores", "pieces", "word_weights", "mentions", "crisis_searches")
 # The order matters: superseded scores are copied with the superseded documents, and the case log with the alerts.
 FILTERED_TABLES = (
     *("documents", *OF_DOCUMENTS, "superseded_documents", "superseded_scores", "subject_forms", "measures"),

@@ -171,9 +171,54 @@ def append_word_weights(con: duckdb.DuckDBPyConnection, weights: pl.DataFrame) -
 
 
 def append_mentions(con: duckdb.DuckDBPyConnection, mentions: pl.DataFrame, run_id: str) -> int:
-    """Append the new mentions of crisis wording (MENTION_COLUMNS); returns their number."""
+    """Append the new mentions of crisis wording (MENTION_COLUMNS); returns their number. Mentions in documents for
+    which `append_searches` has recorded a list are left out.
+    """
     con.register("incoming", mentions.unique(["doc_id", "phrase", "first"], keep="first", maintain_order=True))
     return fetch_number(execute(con, "queries/append_mentions", run_id=run_id))
+
+
+def append_searches(con: duckdb.DuckDBPyConnection, searched: pl.DataFrame, list_id: str) -> None:
+    """Record the list with which documents (doc_id) were searched for crisis wording, unless one is recorded."""
+    con.register("searched", searched.select("doc_id"))
+    execute(con, "queries/append_searches", list_id=list_id)
+
+
+def replace_mentions(
+    con: duckdb.DuckDBPyConnection, searched: pl.DataFrame, mentions: pl.DataFrame, list_id: str, run_id: str
+) -> None:
+    """Replace the mentions of documents that another list had searched.
+
+    Args:
+        con: the database.
+        searched: the documents (doc_id).
+        mentions: what this list found in them (MENTION_COLUMNS).
+        list_id: the list's fingerprint.
+        run_id: the run.
+    """
+    con.register("searched", searched.select("doc_id"))
+    con.register("incoming", mentions)
+    execute(con, "queries/replace_mentions", run_id=run_id)
+    execute(con, "queries/remove_other_mentions", list_id=list_id)
+    execute(con, "queries/change_searches", list_id=list_id)
+
+
+class OtherSearches(NamedTuple):
+    """The number of stored texts that another list has searched, and of mentions of other lists in removed texts."""
+
+    n_texts: int
+    n_kept: int
+
+
+def count_other_searches(con: duckdb.DuckDBPyConnection, list_id: str) -> OtherSearches:
+    """Counts of what other lists than this one have searched."""
+    ((n_texts, n_kept),) = execute(con, "queries/count_other_searches", list_id=list_id).fetchall()
+    return OtherSearches(n_texts, n_kept)
+
+
+def searched_otherwise(con: duckdb.DuckDBPyConnection, list_id: str, max_rows: int, max_bytes: int) -> pl.DataFrame:
+    """The next documents (doc_id, text) that another list has searched; at least one if there are any."""
+    return query(con, "queries/searched_otherwise", list_id=list_id, max_rows=max_rows, max_bytes=max_bytes)
 
 
 def unscored(con: duckdb.DuckDBPyConnection, model_id: str, max_rows: int, max_bytes: int) -> pl.DataFrame:

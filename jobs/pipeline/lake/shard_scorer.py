@@ -93,7 +93,7 @@ class ShardScorer:
                 mentions = self._search.start(rows)
                 scored = score_rows(rows, self._scorer)
                 execute(self._con, "queries/start_run", run_id=run_id, job="score", model_id=None, now=utc_now())
-                n_scored = append_scored(self._con, scored, mentions(), run_id)
+                n_scored = append_scored(self._con, scored, mentions(), self._crisis.fingerprint, run_id)
             self._write(shard)
         return n_scored
 
