@@ -64,7 +64,7 @@ REJECT_SCHEMA = {
     "content_id": pl.String,
 }
 SUBJECT_SCHEMA = {"subject_id": pl.String, "form": pl.String}
-REPEATED_ID = "used before for another time or text of this subject"
+REPEATED_ID = "used before for another time or text of this subject; all feeds need different doc_ids, or none"
 BAD_TIME = f"neither ISO 8601 nor epoch (seconds or milliseconds) in {YEARS[0]} to {YEARS[1]}"
 
 

@@ -15,6 +15,7 @@ from jobs.pipeline.write_report import write_report
 from monitor.database.connection import Database
 from monitor.database.schema import _migrations
 from monitor.errors import StoreError
+from monitor.intake.documents import REPEATED_ID
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -121,7 +122,7 @@ def test_old_rows_keep_their_doc_ids_and_are_still_recognised(db: Database, tmp_
     feed = write(tmp_path / "again.csv", "\n".join(["doc_id,subject_id,posted_at,text", *lines, ""]))
     counts = score_files([feed], db, KeywordScorer).counts
     assert (counts.n_duplicate, counts.n_appended, counts.n_rejected, counts.n_scored) == (3, 2, 1, 2)
-    assert list(counts.reasons) == ["doc_id: used before for another time or text of this subject"]
+    assert list(counts.reasons) == [f"doc_id: {REPEATED_ID}"]
     with db.reading() as con:
         rows = con.execute("SELECT given_id, doc_id <> given_id FROM documents WHERE subject_id = 'somebody-else'")
         assert sorted(rows.fetchall()) == [(old[0][0], True), (old[1][0], True)]

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import DataError
-from monitor.intake.documents import DOCUMENT_SCHEMA, find_inputs, read_documents
+from monitor.intake.documents import DOCUMENT_SCHEMA, REPEATED_ID, find_inputs, read_documents
 from monitor.intake.parquet import NO_WHOLE_ID
 from tests.support.inputs import DAY, HEADER, read, refusals, write, write_rows
 from tests.support.tries import tries
@@ -117,7 +117,8 @@ def test_later_rows_of_a_doc_id_are_repeats_or_rejects(tmp_path: Path) -> None:
     chunk = read(write(tmp_path / "a.csv", "doc_id,subject_id,posted_at,text\n" + "\n".join(rows)))
     assert chunk.documents["given_id"].to_list() == ["d1", "d2"]
     assert chunk.n_repeated == 1
-    assert refusals(chunk) == [(5, "doc_id", "used before for another time or text of this subject")]
+    assert refusals(chunk) == [(5, "doc_id", REPEATED_ID)]
+    assert "; all feeds need different doc_ids, or none" in REPEATED_ID
     assert json.loads(chunk.rejects["raw"][0])["text"] == "changed"
 
 

@@ -12,6 +12,7 @@ from jobs.pipeline.run_counts import RunCounts
 from jobs.query import run_query
 from monitor.database.connection import Database
 from monitor.errors import DataError, StoreError
+from monitor.intake.documents import REPEATED_ID
 from tests.support.inputs import write
 from tests.support.nights import assert_ledger_adds_up
 
@@ -93,7 +94,7 @@ def test_an_id_in_two_files_is_kept_once_and_the_first_is_in_before(
     counts = read(tmp_path / "risk.duckdb", [first, same, other])
     assert [len(batch.chunks) for batch in commits] == [1, 1, 1]
     assert (counts.n_read, counts.n_appended, counts.n_duplicate, counts.n_rejected) == (5, 3, 1, 1)
-    assert counts.examples == {"doc_id: used before for another time or text of this subject": "c.csv row 2"}
+    assert counts.examples == {f"doc_id: {REPEATED_ID}": "c.csv row 2"}
     assert run_query(Database(tmp_path / "risk.duckdb"), "SELECT text FROM documents WHERE given_id = 'd'").rows == [
         ("joy",)
     ]

@@ -19,6 +19,7 @@ from monitor.crisis import CrisisList, Mention
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.errors import DataError, MonitorError, StoreError
+from monitor.intake.documents import REPEATED_ID
 from monitor.labels import EMOTIONS
 from monitor.privacy.pseudonyms import default_key_file, open_pseudonyms
 from monitor.scoring.weight_matrices import StoredNf4
@@ -173,7 +174,7 @@ def test_a_doc_id_of_an_earlier_file_with_other_content_is_a_reject(db: Path, fe
     later = write(tmp_path / "later.csv", HEADER + "d3,s0,2026-01-04,edited\nd4,s1,2026-01-05,today is all fear\n")
     counts = score(db, later)
     assert (counts.n_read, counts.n_rejected, counts.n_duplicate, counts.n_appended) == (2, 1, 1, 0)
-    assert counts.reasons == {"doc_id: used before for another time or text of this subject": 1}
+    assert counts.reasons == {f"doc_id: {REPEATED_ID}": 1}
     assert ask(Database(db), "SELECT text FROM documents WHERE given_id = 'd3'") == [("today is all anger",)]
 
 
