@@ -5,7 +5,8 @@
 --        crisis (is_crisis), or that shows the sign of thoughts of death, which has its own limit (shows_death)
 -- frame: `days` calendar days ending on and including as_of; `crisis_days` for texts that the model alone reads as a crisis. A text
 --        is cut to 600 characters, and … marks a cut at its end. If a text has several pieces, its 600 characters begin with the
---        darkest piece, or with the piece of highest P(suicidal)
+--        darkest piece, or with the piece of highest P(suicidal), at its first character that is not blank. piece_at: the
+--        beginning of the piece; starts_at: that of the quote; in characters from 0
 -- params: model_id, as_of, days, crisis_days, top, suicidal_limit, subjects
 SELECT
     s.subject_id,
@@ -17,7 +18,8 @@ SELECT
     s.truncated,
     reads_as_crisis(s.s_suicidal, s.p_high, s.peak_high, $suicidal_limit) AS is_crisis,
     coalesce(list_contains(string_split(s.criteria, ','), 'suicidal'), false) AS shows_death,
-    CAST(coalesce(if(is_crisis OR shows_death, p.most_suicidal, p.darkest), 0) AS INTEGER) AS starts_at,
+    CAST(coalesce(if(is_crisis OR shows_death, p.most_suicidal, p.darkest), 0) AS INTEGER) AS piece_at,
+    CAST(piece_at + length(regexp_extract(substr(d.text, piece_at + 1), '^[\p{Z}\p{Cc}\p{Cf}\x{2800}\x{3164}]*')) AS INTEGER) AS starts_at,
     concat(substr(d.text, starts_at + 1, 600), if(length(d.text) > starts_at + 600, '…', '')) AS text,
     row_number() OVER (PARTITION BY s.subject_id ORDER BY s.posted_at DESC, s.doc_id) AS new_place,
     row_number() OVER (

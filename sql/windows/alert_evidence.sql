@@ -4,7 +4,7 @@
 --          Only reports for authorised staff show them
 -- grain: one row per alert that was open on as_of and text, at most `top` texts per alert, the strongest first
 -- frame: the alert's evidence window, both days included; a text is cut to 280 characters. If a text has several pieces, these are
---        the beginning of the piece most decisive for the alert
+--        the beginning of the piece most decisive for the alert. Blank characters at the beginning are left out
 -- params: model_id, as_of, top
 WITH places AS (
     SELECT doc_id, min("first") AS mentioned_at
@@ -51,6 +51,17 @@ starts AS (
     SEMI JOIN texts USING (doc_id)
     WHERE model_id = $model_id
     GROUP BY doc_id
+),
+placed AS (
+    SELECT
+        t.*,
+        CASE
+            WHEN t.mentioned_at IS NOT NULL THEN greatest(t.mentioned_at - 100, 0)
+            WHEN t.is_crisis THEN coalesce(s.most_suicidal, 0)
+            ELSE coalesce(s.darkest, 0)
+        END AS place
+    FROM texts AS t
+    LEFT JOIN starts AS s USING (doc_id)
 )
 SELECT
     t.alert_id,
@@ -59,12 +70,7 @@ SELECT
     t.p_high,
     t.s_suicidal,
     t.truncated,
-    CAST(CASE
-        WHEN t.mentioned_at IS NOT NULL THEN greatest(t.mentioned_at - 100, 0)
-        WHEN t.is_crisis THEN coalesce(s.most_suicidal, 0)
-        ELSE coalesce(s.darkest, 0)
-    END AS INTEGER) AS starts_at,
+    CAST(place + coalesce(length(regexp_extract(substr(t.text, place + 1), '^[\p{Z}\p{Cc}\p{Cf}\x{2800}\x{3164}]*')), 0) AS INTEGER) AS starts_at,
     substr(t.text, starts_at + 1, 280) AS text
-FROM texts AS t
-LEFT JOIN starts AS s USING (doc_id)
+FROM placed AS t
 ORDER BY t.alert_id, t.strength DESC, t.p_high DESC, t.posted_at, t.doc_id

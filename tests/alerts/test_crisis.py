@@ -121,6 +121,15 @@ def test_the_evidence_is_the_sad_text_before_a_glad_one_with_a_higher_answer(con
     assert dict(rows) == {"doc-0": False, "doc-1": True}
 
 
+def test_the_evidence_begins_with_the_first_character_that_is_not_blank(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", "2026-03-01 10:00", 0.9)])
+    con.execute("UPDATE scores SET s_suicidal = 0.95, criteria = '', peak_high = 0.9")
+    con.execute("UPDATE documents SET text = repeat(chr(10) || chr(160), 300) || 'dark'")
+    assert evidence(con) == [("doc-0", 600)]
+    con.execute("UPDATE documents SET text = NULL")
+    assert evidence(con) == [("doc-0", 0)]
+
+
 @pytest.mark.slow
 def test_the_evidence_of_a_long_text_begins_with_its_piece(con: duckdb.DuckDBPyConnection) -> None:
     fake_feed.add(con, [("a", "2026-03-01 10:00", 0.1)])

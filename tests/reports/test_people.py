@@ -378,6 +378,9 @@ def test_what_changed_since_last_week_is_named(case: Inputs) -> None:
     assert news.silent == ["silent"]
     assert [subject for subject, _ in news.rose] == ["new"]
     assert [subject for subject, _ in news.fell] == ["easing"]
+    gone = pl.when(pl.col("subject_id") == "new").then(pl.lit("withdrawn")).otherwise("closed_because")
+    withdrawn = replace(found, alerts=found.alerts.with_columns(closed_because=gone))
+    assert changes(withdrawn, people(found)).new == ["crisis"]
 
 
 @pytest.mark.slow
@@ -437,12 +440,15 @@ def test_a_card_quotes_the_crisis_text_of_an_alert_that_closed_unseen_though_it_
     assert "bold: it adds most" in full
 
 
-def test_a_text_that_begins_with_many_blank_lines_is_quoted() -> None:
+@pytest.mark.parametrize("blank", ["chr(10)", "' ' || chr(160) || chr(12288) || chr(8203) || chr(10240)"])
+@pytest.mark.parametrize("times", [200, 700])
+def test_a_text_that_begins_with_many_blank_lines_is_quoted(blank: str, times: int) -> None:
     with fake_feed.database() as con:
         fill(con)
         closed_crisis(con, "calm again", 20)
         con.execute(
-            "UPDATE documents SET text = repeat(chr(10), 200) || repeat('a dark word ', 40) WHERE subject_id = 'fine'"
+            f"UPDATE documents SET text = repeat({blank}, {times}) || repeat('a dark word ', 60)"
+            " WHERE subject_id = 'fine'"
         )
         con.execute(
             "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2026-01-01'"
@@ -452,6 +458,8 @@ def test_a_text_that_begins_with_many_blank_lines_is_quoted() -> None:
     card = Cards(found).card(next(one for one in people(found) if one.subject_id == "fine"))
     assert card.short.startswith("a dark word")
     assert card.short.endswith("…")
+    quotes = [str(passage.html) for one in card.passages for passage in one.passages]
+    assert {quote[:11] for quote in [str(card.quote.html), *quotes]} == {"a dark word"}
 
 
 def test_marks_never_overlap_and_never_leave_the_text() -> None:
