@@ -120,7 +120,8 @@ def model(inputs: Inputs, page: partial[Page]) -> Page:
         "model.html",
         words("The model"),
         words(
-            "This report rests on the model {name} and on four rules. This page says how good they are.",
+            "This report rests on the model {name} and on the rules that raise alerts. This page says how good they "
+            "are.",
             name=inputs.model.name,
         ),
         figures=[data_quality.score_card(inputs), data_quality.rule_outcomes(inputs)],

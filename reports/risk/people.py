@@ -119,7 +119,9 @@ def people(inputs: Inputs) -> list[Person]:
 def changes(inputs: Inputs, listed: Sequence[Person]) -> Changes:
     """What changed since last week."""
     first = inputs.as_of - dt.timedelta(days=NEW_DAYS - 1)
-    recent = inputs.alerts.filter(pl.col("opened_on") >= first)
+    recent = inputs.alerts.filter(
+        (pl.col("opened_on") >= first) & pl.col("closed_because").ne_missing("withdrawn")  # its reason is gone
+    )
     unseen = inputs.closed_unseen
     closed = inputs.alerts.filter(
         (pl.col("closed_on") >= first)

@@ -91,6 +91,20 @@ def test_an_alert_that_closed_after_the_last_day_is_open_and_not_closed(found: I
     assert values["closed in the last 28 days"] == "0"
 
 
+def test_a_withdrawn_alert_is_not_among_those_opened_this_week(found: Inputs) -> None:
+    def opened(found: Inputs) -> int:
+        return next(int(one.value) for one in subjects.alert_tiles(found) if one.label == "opened in the last 7 days")
+
+    gone = pl.lit("withdrawn").alias("closed_because")
+    assert opened(found) > 0
+    assert opened(replace(found, alerts=found.alerts.with_columns(gone, is_open=pl.lit(False)))) == 0
+
+
+def test_the_page_of_the_model_counts_no_rules(found: Inputs) -> None:
+    lead = next(one.lead for one in site.pages(found) if one.file == "model.html")
+    assert "on the rules that raise alerts" in lead, "there are four, or six where numbers are read"
+
+
 @pytest.mark.slow
 def test_the_index_shows_cohorts_alerts_quality_and_score_card(found: Inputs) -> None:
     shown = rendered(found, "index.html", "model.html")
