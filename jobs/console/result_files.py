@@ -9,6 +9,8 @@ import json
 import math
 import os
 import re
+import tempfile
+import traceback
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
@@ -16,6 +18,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TextIO
+from zipfile import ZipFile
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +27,9 @@ import pyarrow.parquet as pq
 from jobs.console.infinite_times import Result
 from jobs.console.progress import print_warning, without_control_characters
 from monitor.errors import ConfigError, DataError, cannot_write
+from monitor.intake.archives import UNPACKED
 from monitor.output_files import RESULTS, OutputFiles
+from monitor.scratch_folder import scratch_folder
 
 # The last four are their full-width forms.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -159,9 +164,14 @@ def _write_excel(names: list[str], parts: Iterable[list[Row]], file: Path) -> in
     from xlsxwriter.exceptions import FileCreateError
 
     try:
-        with Workbook(file, {"constant_memory": True}) as book:
+        # The library writes the rows into temporary files first, and leaves them there after an error.
+        with (
+            scratch_folder(Path(tempfile.gettempdir()), UNPACKED) as folder,
+            Workbook(file, {"constant_memory": True, "tmpdir": str(folder)}) as book,
+        ):
             n, n_long, n_exact = _write_sheet(book, itertools.chain([[tuple(names)]], parts))
     except FileCreateError as error:
+        _close_zip(error.args[0])
         raise OSError(*getattr(error.args[0], "args", ())) from error
     if n_long:
         raise DataError(
@@ -170,6 +180,15 @@ def _write_excel(names: list[str], parts: Iterable[list[Row]], file: Path) -> in
     if n_exact:
         print_warning(f"numbers written as texts, because Excel would round them: {n_exact:,}")
     return n
+
+
+def _close_zip(error: BaseException) -> None:
+    """Close the ZIP file that the library left open after an error, or Python prints a traceback when it ends."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        for value in frame.f_locals.values():
+            if isinstance(value, ZipFile):
+                with suppress(OSError):
+                    value.close()
 
 
 def _write_sheet(book: Any, parts: Iterable[list[Row]]) -> tuple[int, int, int]:

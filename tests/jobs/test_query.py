@@ -25,6 +25,8 @@ from monitor import ROOT
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.errors import ConfigError, DataError, StoreError
+from tests.support import forked
+from tests.support.small_disk import mounted
 
 
 @pytest.fixture(scope="module")
@@ -419,6 +421,24 @@ def test_a_file_that_cannot_be_written_is_one_line(db: Path, tmp_path: Path, end
         with pytest.raises(ConfigError, match="cannot write there"):
             save_rows(Database(db), "SELECT 1", file)
     assert not list(tmp_path.glob(".*.new"))
+
+
+def test_excel_on_a_full_disk_is_one_line_and_leaves_no_rows_in_the_temporary_folder(
+    db: Path, tmp_path: Path
+) -> None:
+    sql = "SELECT md5(range::VARCHAR) AS a, md5((-range)::VARCHAR) AS b FROM range(10000)"
+    (tmp_path / "temporary").mkdir()
+    with mounted(tmp_path / "disk", "300k") as disk:
+        done = forked.run(
+            "from jobs.cli import main\nmain()",
+            *("query", sql, "--db", db, "--out", disk / "a.xlsx"),
+            variables={"TMPDIR": str(tmp_path / "temporary"), "COLUMNS": "400"},
+        )
+        assert not list(disk.iterdir())
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"risk-monitor: --out {disk / 'a.xlsx'}: the disk is full")
+    assert done.stderr.count("\n") == 1
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_a_timeout_that_no_timer_takes_and_a_format_beside_a_file_are_refused(db: Path, tmp_path: Path) -> None:
