@@ -57,12 +57,15 @@ def record_judgement(db: Database, run_id: str, measures: Mapping[str, float], l
 def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> dict[str, float]:
     """Name of a limit -> its measure of a run, for the measures with enough rows.
 
+    The rows of nights that ended before their input was judged (killed, stopped or failed) count as the run's own.
+
     Raises:
         StoreError: the database is not the one with which the run began.
     """
-    counts = _row(con, "quality_counts", run_id=run_id)
-    if not counts:
+    runs = query(con, "queries/judged_runs", run_id=run_id)["run_id"].to_list()
+    if not runs:
         raise StoreError(REPLACED)
+    counts = _row(con, "quality_counts", run_id=run_id, runs=runs)
     measures: dict[str, float] = {"unread_files": counts["n_refused_files"]}
     n_rejected = counts["n_rejected"] - counts["n_known_rejects"]
     if counts["n_read"] >= min_rows:
@@ -71,16 +74,16 @@ def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> 
         measures["rejected_few"] = n_rejected / counts["n_read"]
     if counts["n_valid"] >= min_rows:
         measures["duplicates"] = counts["n_duplicate"] / counts["n_valid"]
-    scored = _row(con, "quality_truncated", run_id=run_id)
+    scored = _row(con, "quality_truncated", runs=runs)
     if scored["n"] >= min_rows:
         measures["truncated"] = scored["n_truncated"] / scored["n"]
-    if n_alike := _row(con, "quality_look_alikes", run_id=run_id)["n"]:
+    if n_alike := _row(con, "quality_look_alikes", runs=runs)["n"]:
         measures["look_alikes"] = n_alike
     since = counts["started_at"] - PAST
-    copies = _row(con, "quality_copies", run_id=run_id, since=since)
+    copies = _row(con, "quality_copies", runs=runs, since=since)
     if copies["n"] >= min_rows:
         measures["copies"] = copies["n_copies"] / copies["n"]
-        periods = query(con, "queries/quality_texts", run_id=run_id, since=since, max_texts=MAX_TEXTS)
+        periods = query(con, "queries/quality_texts", runs=runs, since=since, max_texts=MAX_TEXTS)
         texts = {row["period"]: row for row in periods.to_dicts()}
         if "past" in texts and texts["past"]["n"] >= min_rows:
             measures |= drift(texts["now"], texts["past"])

@@ -1,17 +1,16 @@
 -- name: quality_counts
--- purpose: numbers of rows that a run read, that were rejected (also by an earlier run) or already stored. The unreadable files
---          include those of earlier runs that ended before their quality was judged, because this run does not count these files
---          again
+-- purpose: numbers of rows that the judged runs read, that were rejected (also by an earlier run) or already stored. The unreadable
+--          files include those of all earlier runs whose input was not judged, because this run does not count these files again
 -- grain: one row
 -- frame: none
--- params: run_id
+-- params: run_id, runs
 SELECT
-    started_at,
-    n_read,
-    n_rejected,
-    n_known_rejects,
-    n_read - n_rejected AS n_valid,
-    n_duplicate,
+    arg_max(started_at, run_id) AS started_at,
+    CAST(sum(n_read) AS BIGINT) AS n_read,
+    CAST(sum(n_rejected) AS BIGINT) AS n_rejected,
+    CAST(sum(n_known_rejects) AS BIGINT) AS n_known_rejects,
+    CAST(sum(n_read - n_rejected) AS BIGINT) AS n_valid,
+    CAST(sum(n_duplicate) AS BIGINT) AS n_duplicate,
     (
         SELECT sum(n_refused_files)
         FROM runs
@@ -20,4 +19,4 @@ SELECT
             AND run_id > (SELECT coalesce(max(run_id), '') FROM runs WHERE quality IS NOT NULL AND run_id < $run_id)
     ) AS n_refused_files
 FROM runs
-WHERE run_id = $run_id
+WHERE list_contains(CAST($runs AS VARCHAR[]), run_id)

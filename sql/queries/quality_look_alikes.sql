@@ -1,11 +1,11 @@
 -- name: quality_look_alikes
--- purpose: number of a run's new subjects whose id differs from another subject's only by case, accents, `.0`, spaces or
+-- purpose: number of the judged runs' new subjects whose id differs from another subject's only by case, accents, `.0`, spaces or
 --          leading zeros; of several new ids that are alike, one counts as known
 -- grain: one row
--- frame: subjects of the run without documents of other runs
--- params: run_id
+-- frame: subjects of these runs without documents of other runs
+-- params: runs
 WITH subjects AS (
-    SELECT subject_id, bool_and(run_id = $run_id) AS is_new
+    SELECT subject_id, bool_and(list_contains(CAST($runs AS VARCHAR[]), run_id)) AS is_new
     FROM (SELECT subject_id, run_id FROM documents UNION ALL SELECT subject_id, run_id FROM superseded_documents)
     GROUP BY subject_id
 ),

@@ -1,16 +1,16 @@
 -- name: quality_texts
--- purpose: length and language of a run's new texts, and of earlier texts: the median of the logarithm of the length and its
---          median absolute deviation; the mean shares of a text's letters in frequent English words, in other words of
---          Latin letters, and in other scripts; the share of texts without letters (`none`)
+-- purpose: length and language of the judged runs' new texts, and of earlier texts: the median of the logarithm of the length,
+--          and its median absolute deviation; the mean shares of a text's letters in frequent English words, in other words
+--          of Latin letters, and in other scripts; the share of texts without letters (`none`)
 -- grain: one row per period, `now` and `past`; of each at most max_texts texts, the same ones at every call
--- frame: `now` = documents of the run, `past` = those of other runs taken in since a time before it
--- params: run_id, since, max_texts
+-- frame: `now` = documents of these runs, `past` = those of other runs taken in since a time before it
+-- params: runs, since, max_texts
 WITH texts AS (
     SELECT
-        CASE WHEN run_id = $run_id THEN 'now' ELSE 'past' END AS period,
+        CASE WHEN list_contains(CAST($runs AS VARCHAR[]), run_id) THEN 'now' ELSE 'past' END AS period,
         text
     FROM documents
-    WHERE text IS NOT NULL AND (run_id = $run_id OR ingested_at >= CAST($since AS TIMESTAMP))
+    WHERE text IS NOT NULL AND (list_contains(CAST($runs AS VARCHAR[]), run_id) OR ingested_at >= CAST($since AS TIMESTAMP))
     QUALIFY row_number() OVER (PARTITION BY period ORDER BY hash(doc_id), doc_id) <= $max_texts
 ),
 letters AS (

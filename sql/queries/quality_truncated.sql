@@ -1,10 +1,10 @@
 -- name: quality_truncated
--- purpose: number of texts that a run scored, and of those that it did not read to their end
+-- purpose: number of texts that the judged runs scored, and of those that they did not read to their end
 -- grain: one row
 -- frame: none
--- params: run_id
+-- params: runs
 SELECT
     count(*) AS n,
     count(*) FILTER (truncated) AS n_truncated
 FROM scores
-WHERE run_id = $run_id
+WHERE list_contains(CAST($runs AS VARCHAR[]), run_id)

@@ -175,6 +175,19 @@ def test_few_rows_and_first_runs_are_not_judged_by_shares(db: Path) -> None:
     assert judged(empty, append_run(empty, [], 6)).level == "green"
 
 
+@pytest.mark.parametrize("status", ["failed", "stopped"])
+def test_the_input_of_a_night_that_ended_too_early_is_judged_with_that_of_the_next(db: Path, status: str) -> None:
+    """Nobody reads its files again, so nothing else would tell of them."""
+    ended = append_run(db, GERMAN, 6, n_rejected=40)
+    alone = measured(db, ended)
+    with Database(db).writing() as con:
+        con.execute("UPDATE runs SET status = $status WHERE run_id = $run", {"status": status, "run": ended})
+    run = append_run(db, [], 7)
+    assert measured(db, run).items() >= alone.items()
+    assert judged(db, run).level == "red"
+    assert set(measured(db, append_run(db, [], 8))) == {"unread_files"}
+
+
 def test_texts_older_than_four_weeks_are_not_compared(db: Path) -> None:
     with Database(db).writing() as con:
         con.execute("UPDATE documents SET ingested_at = '2025-12-01'")
