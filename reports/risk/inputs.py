@@ -268,13 +268,14 @@ class Inputs:
         """Crisis alerts that closed by themselves although nobody had looked: rows of alerts, and looked_at.
 
         The next crisis text of a person opens no second alert. A look at the newest crisis alert therefore counts
-        only until that text is scored. looked_at is the last look; null without one.
+        only until that text is scored. A withdrawn alert is no newest one. looked_at is the last look; null without
+        one.
         """
         looks = self.case_events.group_by("alert_id").agg(looked_at=pl.col("at").max())
         known = self.people.select("subject_id", "crisis_known_at")
-        crises = self.alerts.filter(pl.col("rule") == "crisis").join(
-            looks, on="alert_id", how="left", maintain_order="left"
-        )
+        crises = self.alerts.filter(
+            pl.col("rule") == "crisis", pl.col("closed_because").ne_missing("withdrawn")
+        ).join(looks, on="alert_id", how="left", maintain_order="left")
         crises = crises.join(known, on="subject_id", how="left", maintain_order="left")
         is_newest = pl.col("opened_on") == pl.col("opened_on").max().over("subject_id")
         is_late = is_newest & (pl.col("looked_at") < pl.col("crisis_known_at"))
