@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,7 @@ import duckdb
 import polars as pl
 
 from jobs.pipeline.background import Background
-from jobs.pipeline.run_counts import RunCounts
+from jobs.pipeline.run_counts import RunCounts, count_taken
 from monitor.database import ledger, store
 from monitor.database.connection import Database
 from monitor.intake import documents
@@ -23,6 +24,7 @@ from monitor.privacy.codes import give_codes
 COMMIT_ROWS = 100_000  # with half as many, reading a million rows takes 1.5 times as long
 COMMIT_BYTES = 64 * 2**20
 COMMIT_FILES = 200  # each file costs one statement of a millisecond
+NONE_TAKEN = "nothing was taken from this file; every row was rejected"
 
 
 @dataclass
@@ -31,7 +33,8 @@ class Batch:
 
     Attributes:
         chunks: rows; no two chunks share a doc_id.
-        files: each file that was read, to its end or up to its damage.
+        files: each file that was read, to its end or up to its damage. One with `read_as` is recorded as a file of
+            which no row was taken, unless a row was.
         refused: each file that cannot be read, with the reason and its single reject.
         n_rows: rows of the chunks.
         n_bytes: memory of the chunks.
@@ -39,7 +42,7 @@ class Batch:
     """
 
     chunks: list[documents.Chunk] = field(default_factory=list)
-    files: list[store.InputFile] = field(default_factory=list)
+    files: list[tuple[Path, store.InputFile]] = field(default_factory=list)
     refused: list[tuple[Path, str, pl.DataFrame]] = field(default_factory=list)
     n_rows: int = 0
     n_bytes: int = 0
@@ -89,9 +92,9 @@ class BatchWriter:
         self._batch.add(chunk)
         self._commit_if_full()
 
-    def add_file(self, file: store.InputFile) -> None:
-        """Add a file that was read."""
-        self._batch.files.append(file)
+    def add_file(self, path: Path, file: store.InputFile) -> None:
+        """Add a file that was read; see `Batch.files`."""
+        self._batch.files.append((path, file))
         self._commit_if_full()
 
     def refuse(self, path: Path, reason: str, sha256: str | None) -> None:
@@ -139,7 +142,7 @@ def commit_batch(
 ) -> None:
     """Commit a batch and its counts in one transaction; see `Database.writing` for stop, else `append_batch`."""
     with db.writing(stop=stop) as con:
-        appended = append_batch(con, batch, run_id, on_change)
+        appended = append_batch(con, batch, run_id, counts.n_taken, on_change)
     count_batch(batch, appended, counts)
 
 
@@ -153,6 +156,7 @@ class Appended(NamedTuple):
         n_known_rejects: number of rejects whose rows an earlier run has rejected.
         n_measures: number of new or replaced measures.
         new_refusals: reject_ids of refused files that were not refused before.
+        empty: files of the batch of which no row was taken.
     """
 
     chunks: list[documents.Chunk]
@@ -161,10 +165,15 @@ class Appended(NamedTuple):
     n_known_rejects: int
     n_measures: int
     new_refusals: set[str]
+    empty: list[Path]
 
 
 def append_batch(
-    con: duckdb.DuckDBPyConnection, batch: Batch, run_id: str, on_change: OnChange = "reject"
+    con: duckdb.DuckDBPyConnection,
+    batch: Batch,
+    run_id: str,
+    n_taken: Mapping[str, int],
+    on_change: OnChange = "reject",
 ) -> Appended:
     """Append a batch's rows and files, and add them to the run's line; the caller commits.
 
@@ -172,10 +181,20 @@ def append_batch(
         con: the database.
         batch: the rows and files.
         run_id: the run whose ledger line counts the rows.
+        n_taken: file, as chunks name it -> number of rows and numbers that earlier batches of the run took from it.
         on_change: the treatment of a document whose doc_id is used, but with another time or text.
     """
-    rows = _append(con, batch.chunks, run_id, on_change) if batch.chunks else Appended([], 0, 0, 0, 0, set())
-    for file in batch.files:
+    rows = _append(con, batch.chunks, run_id, on_change) if batch.chunks else Appended([], 0, 0, 0, 0, set(), [])
+    # Only the database knows that a doc_id was used before, so whether a row was taken is not known earlier.
+    taken = Counter(n_taken)
+    for chunk in rows.chunks:
+        taken[chunk.file] += count_taken(chunk)
+    for path, file in batch.files:
+        if file.read_as is not None:
+            is_empty = not taken[file.path]
+            file = file._replace(fault=NONE_TAKEN) if is_empty else file._replace(read_as=None)
+            if is_empty:
+                rows.empty.append(path)
         store.add_file(con, file, run_id)
     new = _refuse(con, [reject for *_, reject in batch.refused], run_id) if batch.refused else set[str]()
     ledger.count_in_run(con, run_id, n_files=len(batch.files), n_refused_files=len(new))
@@ -186,6 +205,7 @@ def count_batch(batch: Batch, appended: Appended, counts: RunCounts) -> None:
     """Add a batch that was committed to the counts of its run."""
     counts.add_chunks(appended.chunks, appended.n_documents, appended.n_replaced, appended.n_known_rejects)
     counts.n_measures += appended.n_measures
+    counts.empty |= dict.fromkeys(appended.empty, NONE_TAKEN)
     for path, reason, reject in batch.refused:
         if reject["reject_id"].item() in appended.new_refusals:
             counts.refused[path] = reason
@@ -234,7 +254,7 @@ def _append(
         n_appended=n_appended,
         n_replaced=n_replaced,
     )
-    return Appended(chunks, n_appended, n_replaced, n_known, n_measures, set())
+    return Appended(chunks, n_appended, n_replaced, n_known, n_measures, set(), [])
 
 
 def _append_measures(
@@ -242,7 +262,8 @@ def _append_measures(
 ) -> tuple[list[documents.Chunk], int]:
     """Append the chunks' measures; returns the chunks without contradictions, and the number written.
 
-    Rows of a file that was read before add missing numbers, but replace no number.
+    Rows of a file that was read before add missing numbers, but replace no number. Where changed rows replace others,
+    the numbers of a row whose time was corrected are left out.
     """
     frames = [
         chunk.measures.with_columns(
@@ -251,6 +272,15 @@ def _append_measures(
         for number, chunk in enumerate(chunks)
     ]
     rows = pl.concat(frames)
+    if on_change == "replace":
+        versions = pl.concat([frame for chunk in chunks for frame in (chunk.documents, chunk.replaced)])
+        rows = rows.join(
+            store.corrected_times(con, versions),
+            left_on=["subject_id", "measured_at"],
+            right_on=["subject_id", "posted_at"],
+            how="anti",
+            maintain_order="left",
+        )
     if rows.is_empty():
         return chunks, 0
     n, other = store.append_measures(con, rows, run_id)

@@ -25,7 +25,7 @@ from monitor.intake import documents
 from monitor.intake.feeds import FeedOf
 from monitor.intake.raw_rows import LAST_FAULTS
 
-NONE_TAKEN = "nothing was taken from this file; every row was rejected"
+NO_ROWS = "nothing was taken from this file; it holds no rows"
 
 
 def check_files(files: Sequence[Path], feed_of: FeedOf | None = None) -> None:
@@ -146,10 +146,10 @@ def read_files(
                 writer.refuse(path, damage, sha256)
             if before is None or size_and_mtime(path) != before:
                 print_note(f"{path.name} changed while it was read; the next run reads it again")
-            elif damage is None and counts.empty.get(path) == NONE_TAKEN:
-                writer.add_file(InputFile(documents.display_name(path), before[0], sha256, NONE_TAKEN, read_as))
             else:
-                writer.add_file(InputFile(documents.display_name(path), before[0], sha256, damage))
+                is_whole = damage is None and counts.empty.get(path) != NO_ROWS
+                file = InputFile(documents.display_name(path), before[0], sha256, damage)
+                writer.add_file(path, file._replace(read_as=read_as) if is_whole else file)
 
 
 def _read_file(
@@ -171,5 +171,5 @@ def _read_file(
         for row, reason in chunk.rejects.filter(pl.col("reason").is_in(LAST_FAULTS)).select("row", "reason").rows():
             unread = f"row {row:,}: {reason}; the rows before were read; export it again"
     if not n_valid and not n_measures and unread is None:
-        writer.counts.empty[path] = NONE_TAKEN if n_read else "nothing was taken from this file; it holds no rows"
+        writer.counts.empty[path] = batches.NONE_TAKEN if n_read else NO_ROWS
     return unread

@@ -27,6 +27,7 @@ class RunCounts:
         n_bad_measures: values of measures that are not numbers, or contradict stored ones; their rows are kept.
         n_truncated: scored texts that were not read to their end.
         scoring_s: seconds of scoring, commits included.
+        n_taken: file, as rejects name it -> number of its documents and measures, new or not.
         reasons: number of rejects for each `column: reason`.
         examples: for each of these reasons, file and row of the first reject.
         refused: files that cannot be read, or not to the end, with the reason.
@@ -51,6 +52,7 @@ class RunCounts:
     n_replaced: int = 0
     n_known_rejects: int = 0
     scoring_s: float = 0.0
+    n_taken: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     refused: dict[Path, str] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class RunCounts:
             self.n_not_texts += chunk.n_not_texts
             self.n_numbers += chunk.measures.height
             self.n_bad_measures += chunk.bad_measures.height
+            self.n_taken[chunk.file] += count_taken(chunk)
             rejects = pl.concat([chunk.rejects, chunk.bad_measures])
             for file, row, column, reason in rejects.select("file", "row", "column", "reason").rows():
                 key = f"{column}: {reason}" if column else reason
@@ -95,3 +98,8 @@ class RunCounts:
                 if n
                 else "the input holds no texts of a person"
             )
+
+
+def count_taken(chunk: documents.Chunk) -> int:
+    """Number of a chunk's documents and measures, known or not; a repeat of a rejected row is none."""
+    return chunk.documents.height + chunk.replaced.height + chunk.measures.height

@@ -123,6 +123,12 @@ def remove_measures(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> 
     execute(con, "queries/remove_measures")
 
 
+def corrected_times(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> pl.DataFrame:
+    """Subjects and times (subject_id, posted_at) of versions of documents that have another time now."""
+    con.register("incoming", documents)
+    return query(con, "queries/corrected_times")
+
+
 def append_subject_forms(con: duckdb.DuckDBPyConnection, subjects: pl.DataFrame) -> None:
     """Append the forms of subjects (subject_id, form) that have none yet."""
     con.register("incoming", subjects.unique("subject_id", keep="first", maintain_order=True))

@@ -112,6 +112,20 @@ def test_a_corrected_time_moves_the_numbers_of_its_row(db: Database, tmp_path: P
     assert rows(db, SQL) == moved
     score(db, write(tmp_path / "c.csv", f"{header}d1,s1,2026-01-08,tired,,\n"), on_change="replace", doc_id="id")
     assert rows(db, SQL) == moved  # a corrected text alone takes no number away
+    score(db, tmp_path / "a.csv", tmp_path / "b.csv", on_change="replace", doc_id="id")
+    assert rows(db, SQL) == moved  # files that were read before bring no number to the old time
+
+
+def test_a_time_that_the_same_file_corrects_moves_the_numbers_too(db: Database, tmp_path: Path) -> None:
+    lines = ["d1,s1,2026-01-05,calm,7,100", "d2,s1,2026-01-06,joy,6,", "d1,s1,2026-01-08,calm,7,100"]
+    file = write(tmp_path / "a.csv", "id," + HEADER + "".join(f"{line}\n" for line in lines))
+    for _ in range(2):
+        score(db, file, on_change="replace", doc_id="id")
+        assert [row[:4] for row in rows(db, SQL)] == [
+            ("s1", 6, "Sleep", 6.0),
+            ("s1", 8, "Sleep", 7.0),
+            ("s1", 8, "Steps", 100.0),
+        ]
 
 
 @pytest.mark.slow

@@ -151,6 +151,28 @@ def test_night_reads_a_file_that_was_rejected_whole_again_when_its_settings_chan
     assert said == [(2, 0, 0, True), (0, 0, 1, True), (2, 2, 1, False), (0, 0, 2, False)]
 
 
+def test_night_reads_a_file_of_rejected_corrections_again_when_on_change_changes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its rows are sound by themselves; only the database knows that their doc_id was used before."""
+    inbox = tmp_path / "inbox"
+    inbox.mkdir()
+    header = "doc_id,subject_id,posted_at,text\n"
+    write(inbox / "a.csv", header + "d,s,2026-01-05,joy\ne,s,2026-01-05,love\n")
+    said = []
+    for on_change in ("reject", "reject", "reject", "replace", "replace"):
+        chosen = settings(tmp_path, inbox, on_change=on_change)
+        counts = run_pipeline(chosen, KeywordScorer, report=False).counts
+        capsys.readouterr()
+        print_file_warnings(counts)
+        said.append((counts.n_rejected, counts.n_replaced, "b.csv" in capsys.readouterr().err))
+        write(inbox / "b.csv", header + "d,s,2026-01-05,anger\nd,s,2026-01-05,anger\n")
+        write(inbox / "c.csv", header + "d,s,2026-01-05,anger\ne,s,2026-01-05,love\n")
+    assert said == [(0, 0, False), (2, 0, True), (0, 0, True), (0, 1, False), (0, 0, False)]
+    assert run_query(Database(chosen.db), "SELECT text FROM documents ORDER BY text").rows == [("anger",), ("love",)]
+    assert run_query(Database(chosen.db), "FROM files WHERE fault IS NOT NULL OR read_as IS NOT NULL").rows == []
+
+
 @pytest.mark.slow
 def test_the_same_content_is_read_once_for_each_person_whom_its_name_or_folder_names(tmp_path: Path) -> None:
     """A file under a wrong person's name is read under the right one, but not again where `forget` removed a name."""

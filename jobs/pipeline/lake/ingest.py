@@ -99,7 +99,7 @@ def commit_to_lake(lake: Lake, con: duckdb.DuckDBPyConnection, batch: Batch, run
         stored = documents_with_ids(lake, con, lake.list_shards().documents, pl.concat(ids))
         insert(con, DOCUMENTS, stored)
         con.execute("CREATE OR REPLACE TEMP TABLE stored_ids AS SELECT doc_id FROM documents")
-    appended = append_batch(con, batch, run_id)
+    appended = append_batch(con, batch, run_id, counts.n_taken)
     if ids:
         new = con.sql(
             "SELECT *, strftime(posted_at, '%Y-%m') AS month FROM documents ANTI JOIN stored_ids USING (doc_id)"
