@@ -221,6 +221,8 @@ def command(
     """
     from monitor.model.folder import find_folder, open_folder
 
+    if model != "embedded" and data is None and not night and on_gpu(device):
+        raise ConfigError(f"--model {model}: a GPU measures it only on the texts of --data; leave it out")
     open_folder(find_folder(model))  # fail before minutes of work
     if night:
         from jobs.benchmark_night import benchmark_night, print_night

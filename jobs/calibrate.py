@@ -29,7 +29,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.update import latest_model
 from monitor.database.connection import Database
 from monitor.database.statements import execute, query, utc_now
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 from monitor.evaluation.platt import Recalibrated, recalibrate
 from monitor.privacy.agreement import open_key, recorded_key
 from monitor.small_tables import ROW, read_small_table
@@ -176,6 +176,8 @@ def command(
     applies it. The calibration error afterwards is measured on labels that were left out of the fit.
     """
     database, key_file = named_database(db, config)
+    if model is not None and read_labels(labels)[1] == "doc_id":
+        raise ConfigError(f"--model {model}: labels by doc_id use the scores of the database; leave it out")
     settings = settings_for(db, config)
     signal = settings.alert_rules.signal
     name, fitted, n, n_yes = calibrate(

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import GATE_FIRED, run
+from jobs.console.given_options import require_used
 from jobs.console.output_folder import claim_folder
 from jobs.console.progress import print_note, print_warning, progress
 from jobs.evaluation.adapter_copy import copy_adapter
@@ -227,6 +228,7 @@ def _folder(name: str) -> Path:
 
 
 def command(
+    context: typer.Context,
     data: Annotated[str, typer.Option(help="Folder of train, val and test files, or a hub id.")],
     out: Annotated[
         Path,
@@ -277,6 +279,8 @@ def command(
     chosen = [method.strip() for method in methods.split(",")]
     if set(chosen) - set(METHODS):
         raise ConfigError(f"--methods {methods}: choose from {', '.join(METHODS)}")
+    if "few_shot" not in chosen:
+        require_used(context, f"--methods {methods}", context.params.keys() - {"draws"})
     if device not in DEVICES:
         raise ConfigError(f"--device {device}: use auto, cpu or cuda")
     if readme:

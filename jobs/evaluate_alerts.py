@@ -36,6 +36,7 @@ from rich.table import Table
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
 from jobs.console.progress import print_note, progress
+from jobs.evaluation.alert_options import check_options
 from jobs.evaluation.compare_fusion import claim_fusion, run_fusion
 from jobs.evaluation.replay_texts import (
     claim_replay,
@@ -59,7 +60,7 @@ from monitor.alerts.update import latest_model
 from monitor.database.connection import Database
 from monitor.database.statements import query
 from monitor.demo.feed import ASSETS, demo_feed_path, generate, to_csv
-from monitor.errors import ConfigError, DataError
+from monitor.errors import DataError
 from monitor.evaluation.early_detection import CALM, Course, Feed, measure
 from monitor.evaluation.replay import Design
 from monitor.intake.row_rules import IdRules
@@ -303,6 +304,7 @@ def _number(value: float | None, form: str) -> str:
 
 
 def command(
+    context: typer.Context,
     out: Annotated[Path, typer.Option(help="Folder for alerts.json and the pictures.")],
     feed: Annotated[Path | None, typer.Option(help="Texts to score and replay (default: the built-in feed).")] = None,
     truth: Annotated[
@@ -352,17 +354,12 @@ def command(
     real timelines, and gives detection, delay, false alarms and the share of true alerts with their intervals. With
     --numbers it gives the number of days by which alerts come sooner if the rule fusion also reads a number.
     """
+    check_options(context)
     if numbers is not None:
-        if any(option is not None for option in (feed, truth, db, seeds, background, low, control)):
-            raise ConfigError("--numbers simulates people; leave --feed, --truth, --db, --seeds and the replay out")
         claim_fusion(out)
         run_fusion(numbers, seed, out)
         return
-    if background is not None or low or control:
-        if background is None or not low:
-            raise ConfigError("a replay with real texts needs both --background and --low")
-        if any(option is not None for option in (feed, truth, db, seeds)):
-            raise ConfigError("--background takes no --feed, --truth, --db or --seeds; leave them out")
+    if background is not None and low:
         design = read_design(days, onset, within, dose, incidence, least_texts, seed, in_order=in_order)
         rules = load_settings(config).alert_rules
         claim_replay(out)
@@ -372,10 +369,6 @@ def command(
         )
         print_replay(results)
         return
-    if sum(option is not None for option in (feed, db, seeds)) > 1:
-        raise ConfigError("--feed, --db and --seeds exclude each other; give one")
-    if seeds is not None and not (1 <= seeds <= 1000 and truth is None):
-        raise ConfigError("--seeds generates 1 to 1000 feeds with their truth; leave --truth out")
     rules = load_settings(config).alert_rules
     claim_alerts(out, drawn=seeds is not None)
     if seeds is not None:

@@ -20,6 +20,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
+from jobs.console.given_options import require_used
 from jobs.console.output_folder import claim_model_folder
 from monitor import NOT_A_DIAGNOSIS
 from monitor.corpora.examples import Examples
@@ -64,6 +65,7 @@ class Job(NamedTuple):
 
 
 def command(
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder with pretrain/, emotion/ and external/.")],
     out: Annotated[Path, typer.Option(help="Folder to write the NF4 base and its tokenizer to.")],
     steps: Annotated[int, typer.Option(min=1, help="Pretraining steps of batch x 256 tokens.")] = 5791,
@@ -94,6 +96,8 @@ def command(
         raise ConfigError(f"--hidden {hidden} --mlp {mlp}: both must be multiples of 64, the block size of NF4")
     if (base or units or posts) and symptoms is None:
         raise ConfigError("--base, --units and --posts belong to the tuning on both questions; add --symptoms")
+    if base:
+        require_used(context, "--base", context.params.keys() - {"steps", "batch", "hidden", "layers", "mlp"})
     console = Console()
     job = Job(console, data, pick_device(device).type, texts, seed)
     claim_model_folder(out)

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from jobs.console.app import run
+from jobs.console.given_options import given_options
 from jobs.pipeline.audiences import names_of, planned_reports
 from jobs.pipeline.night import write_planned
 from jobs.pipeline.output_folders import remember_folders
@@ -117,7 +118,7 @@ def check_options(context: typer.Context) -> None:
     """
     given = context.params
     if given["config"] is not None:
-        if ignored := _options_beside_config(context):
+        if ignored := [option for name, option in given_options(context).items() if name != "config"]:
             raise ConfigError(
                 f"--config names database, folders and reports; leave out {' and '.join(ignored)}, and use "
                 "[[reports]] of the settings"
@@ -126,16 +127,6 @@ def check_options(context: typer.Context) -> None:
         raise ConfigError("name the database with --db and a folder with --out, or the settings with --config")
     elif given["roster"] is not None and given["mode"] != "case":
         raise ConfigError("a roster names people, so --roster needs --mode case")
-
-
-def _options_beside_config(context: typer.Context) -> list[str]:
-    """The options given on the command line, in their order, without --config."""
-    return [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name not in (None, "config")
-        and getattr(context.get_parameter_source(parameter.name), "name", None) == "COMMANDLINE"
-    ]
 
 
 def write_all(config: Path) -> None:

@@ -22,7 +22,7 @@ from monitor.errors import ConfigError
 from monitor.settings import PATHS, PREFIX, Settings, load_settings
 
 # Options that replace the settings. A command with one of them refuses --config.
-INSTEAD_OF_CONFIG = {"report": ("--db", "--out")}
+INSTEAD_OF_CONFIG = {"report": ("--db", "--out"), "evaluate-alerts": ("--numbers",)}
 FOLDER_OPTIONS = ("out", "to")
 FILE_COMMANDS = ("query",)  # --out names a file; it is written beside its place, and listed there
 ENDLESS = ("schedule", "watch")  # a job after one of these would never start, and neither would another night

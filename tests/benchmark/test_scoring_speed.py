@@ -119,6 +119,12 @@ def test_a_night_is_refused_before_its_rows_are_read(tmp_path: Path, options: di
     assert not (tmp_path / "out").exists()
 
 
+def test_a_gpu_refuses_a_model_that_it_would_not_measure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobs.benchmark.on_gpu", lambda _: True)
+    with pytest.raises(ConfigError, match="--model mine: a GPU measures it only on the texts of --data"):
+        command(out=tmp_path / "out", model="mine")
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a CUDA device is here")
 def test_cuda_is_refused_where_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no CUDA device"):

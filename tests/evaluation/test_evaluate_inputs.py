@@ -53,6 +53,7 @@ def test_brier_reaches_2_and_log_loss_has_no_largest_value() -> None:
         (("--gate", "ece=0.1,ece=5"), "ece has two limits"),
         (("--gate", "ece=1", "--methods", "few_shot"), "add fine_tuned to --methods"),
         (("--gate", "ece=1", "--model", str(EMBEDDED_FOLDER / "base")), "no model here has an adapter"),
+        (("--draws", "9", "--methods", "zero_shot"), "--methods zero_shot does not use --draws; leave it out"),
         (("--device", "tpu"), "--device tpu: use auto, cpu or cuda"),
         (("--out", ""), "--out is empty"),
     ],

@@ -252,8 +252,15 @@ def test_a_database_without_scores_cannot_be_evaluated(tmp_path: Path) -> None:
     [
         (["--seeds", "2", "--db", "x"], "exclude each other"),
         (["--seeds", "0"], "1 to 1000"),
-        (["--seeds", "2", "--truth", "t.csv"], "leave --truth out"),
+        (["--seeds", "2", "--truth", "t.csv"], "--seeds does not use --truth; leave it out"),
         (["--db", "no.duckdb"], "there is no such database"),
+        (
+            ["--db", "x", "--without-lead-ins", "--dose", "7", "--onset", "-5", "--model", "nonsense"],
+            "--db does not use --without-lead-ins and --model and --dose and --onset; leave them out",
+        ),
+        (["--feed", "f.csv", "--first-seed", "4"], "--feed does not use --first-seed; leave it out"),
+        (["--seed", "4"], "the built-in feed does not use --seed; leave it out"),
+        (["--numbers", "20", "--db", "x"], "--numbers does not use --db; leave it out"),
     ],
 )
 def test_a_wrong_call_of_evaluate_alerts_is_one_line(

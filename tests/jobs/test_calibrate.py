@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.calibrate import calibrate, read_labels
+from jobs.calibrate import calibrate, command, read_labels
 from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
-from monitor.errors import DataError
+from monitor.errors import ConfigError, DataError
 from monitor.evaluation.platt import Platt, calibration_error, recalibrate
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -144,3 +144,9 @@ def test_a_mistake_in_the_labels_is_one_clear_line(db: Path, tmp_path: Path, con
     (tmp_path / "labels.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         calibrate(tmp_path / "labels.csv", Database(db), db.with_name("key"), "p_high", KeywordScorer)
+
+
+def test_a_model_beside_labels_by_id_is_refused_because_they_are_scored(db: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("doc_id,label\nd1,yes\n")
+    with pytest.raises(ConfigError, match="--model nonsense: labels by doc_id use the scores"):
+        command(tmp_path / "labels.csv", db=db, model="nonsense")

@@ -138,7 +138,7 @@ def test_a_design_out_of_range_names_its_option(changed: dict, told: str) -> Non
     [
         (["--background", "b.csv"], "needs both --background and --low"),
         (["--control", "c.csv"], "needs both --background and --low"),
-        (["--background", "b.csv", "--low", "l.csv", "--seeds", "2"], "takes no --feed, --truth, --db or --seeds"),
+        (["--background", "b.csv", "--low", "l.csv", "--seeds", "2"], "--background does not use --seeds"),
         (["--background", "b.csv", "--low", "no.csv"], "no.csv: cannot read this file"),
     ],
 )

@@ -317,6 +317,10 @@ def test_jobs_get_the_settings_file_and_must_be_commands() -> None:
     assert command_lines(settings, None)[0] == ["nightly"]
     alerts = Settings(schedule=Schedule(jobs=("evaluate-alerts --out a",)))
     assert command_lines(alerts, file) == [["evaluate-alerts", "--out", "a", "--config", str(file)]]
+    simulated = Settings(schedule=Schedule(jobs=("evaluate-alerts --numbers 20 --out a",)))
+    assert command_lines(simulated, file) == [["evaluate-alerts", "--numbers", "20", "--out", "a"]]
+    with pytest.raises(ConfigError, match="--db does not use --seed; leave it out"):
+        command_lines(Settings(schedule=Schedule(jobs=("evaluate-alerts --db a --seed 3 --out a",))), file)
     for wrong in ("nigthly", "rm -rf /", ""):
         with pytest.raises(ConfigError, match="is not a command that can be scheduled"):
             command_lines(Settings(schedule=Schedule(jobs=(wrong,))), None)

@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from typer.testing import CliRunner
 
 from jobs.cli import build_app
-from jobs.pretrain import command, read_corpora, tuning_examples
+from jobs.pretrain import read_corpora, tuning_examples
 from monitor.errors import ConfigError, DataError
 from monitor.labels import ANSWERS, EMOTIONS
 from monitor.model.default_symptoms import with_symptoms
@@ -106,8 +106,9 @@ def test_a_model_is_not_written_over_nor_a_file(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "monitor.json").touch()
     for name, told in (("file", "cannot write there"), ("model", r"holds a model already \(monitor.json\)")):
+        words = ["pretrain", "--data", str(tmp_path / "no data"), "--out", str(tmp_path / name)]
         with pytest.raises(ConfigError, match=told):
-            command(tmp_path / "no data", tmp_path / name)
+            CliRunner().invoke(build_app(words), words, catch_exceptions=False)
 
 
 def test_missing_posts_are_one_clear_line(tmp_path: Path) -> None:
@@ -226,3 +227,11 @@ def test_options_of_the_tuning_need_symptom_texts(tmp_path: Path) -> None:
     words = ["pretrain", "--data", str(tmp_path), "--base", "embedded", "--out", str(tmp_path / "m")]
     refused = CliRunner().invoke(build_app(tuple(words)), words)
     assert "add --symptoms" in str(refused.exception)
+
+
+def test_sizes_and_steps_of_a_new_base_are_refused_beside_another_base(tmp_path: Path) -> None:
+    words = ["pretrain", "--data", str(tmp_path), "--base", "embedded", "--symptoms", "embedded"]
+    words += ["--out", str(tmp_path / "m"), "--layers", "2", "--steps", "9"]
+    refused = CliRunner().invoke(build_app(tuple(words)), words)
+    assert "--base does not use --steps and --layers; leave them out" in str(refused.exception)
+    assert not (tmp_path / "m").exists()
