@@ -9,6 +9,7 @@ that are left out are counted. The command writes index.html and validation.json
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
-from jobs.console.progress import print_warning
+from jobs.console.progress import print_warning, without_control_characters
 from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.people import known_ids, lacking_key, named_database, settings_for
 from monitor import NOT_A_DIAGNOSIS
@@ -58,11 +59,17 @@ def validate(
         DataError: the file cannot be used, or no outcome has texts before it. StoreError: the database cannot be
         read.
     """
-    outcomes, criterion = read_outcomes(file, positive)
+    with db.reading() as con:
+        recorded, id_rules = recorded_key(con), recorded_id_rules(con) or ids
+        known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
+    pseudonyms = open_key(recorded, key_file)
+    find = partial(known_ids, known=known, pseudonyms=pseudonyms, rules=id_rules)
+    outcomes, criterion = read_outcomes(file, positive, find)
     model = latest_model(db)
     if model is None:
         raise DataError(f"{db}: nothing is scored in this database; `risk-monitor score INPUT --db FILE` does that")
-    joined, no_key = _with_scores(outcomes.frame, db, key_file, ids, model["model_id"], rules.signal, window)
+    joined = _with_scores(outcomes.frame, db, model["model_id"], rules.signal, window)
+    no_key = lacking_key(recorded, pseudonyms, key_file)
     used, counts = _usable(joined, rules.min_texts)
     no_key = no_key if counts["n_unknown"] else ""
     if used.is_empty():
@@ -89,26 +96,12 @@ def validate(
     }
 
 
-def _with_scores(
-    outcomes: pl.DataFrame,
-    db: Database,
-    key_file: Path,
-    ids: IdRules | None,
-    model_id: str,
-    signal: str,
-    window: int,
-) -> tuple[pl.DataFrame, str]:
-    """The outcomes with the mean signal before them, and the end of a message if the key is missing."""
+def _with_scores(outcomes: pl.DataFrame, db: Database, model_id: str, signal: str, window: int) -> pl.DataFrame:
+    """The outcomes with the mean signal before them."""
     with db.reading() as con:
-        recorded = recorded_key(con)
-        pseudonyms = open_key(recorded, key_file)
-        known = {subject for (subject,) in con.execute("SELECT DISTINCT subject_id FROM scores").fetchall()}
-        stored = known_ids(outcomes["subject_id"].to_list(), known, pseudonyms, recorded_id_rules(con) or ids)
-        frame = outcomes.with_columns(pl.col("subject_id").replace(stored))
-        con.register("outcomes", frame.select("number", "subject_id", "day"))
+        con.register("outcomes", outcomes.select("number", "subject_id", "day"))
         scores = query(con, "queries/outcome_scores", model_id=model_id, signal=signal, window_days=window)
-    joined = frame.join(scores, on="number", maintain_order="left")
-    return joined, lacking_key(recorded, pseudonyms, key_file)
+    return outcomes.join(scores, on="number", maintain_order="left")
 
 
 def _usable(joined: pl.DataFrame, min_texts: int) -> tuple[pl.DataFrame, dict[str, int]]:
@@ -144,11 +137,13 @@ def _measured(frame: pl.DataFrame, criterion: Criterion, line: float) -> Json:
 def _print(result: Json, out: Path) -> None:
     console = Console()
     for table in outcomes_page.tables(result):
-        drawn = Table(*table.columns, title=table.title, title_justify="left", box=None)
+        drawn = Table(title=table.title, title_justify="left", box=None)
+        for name in table.columns:
+            drawn.add_column(Text(without_control_characters(name)))
         for row in table.rows:
             drawn.add_row(*map(Text, row))
         console.print(drawn)
-    console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}", highlight=False, soft_wrap=True)
+    console.print(Text(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}"), soft_wrap=True)
 
 
 def command(

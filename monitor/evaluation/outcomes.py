@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -64,8 +66,8 @@ class Outcomes:
 
 
 def scale_name(name: str) -> str:
-    """PHQ-9 -> phq9."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    """PHQ-9 -> phq9; the letters may be of any script."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKC", name).lower())
 
 
 def read_criterion(text: str) -> Criterion:
@@ -74,18 +76,21 @@ def read_criterion(text: str) -> Criterion:
     Raises:
         ConfigError: it is not a name, a comparison and a number.
     """
-    match = re.fullmatch(r"\s*([\w .-]*[A-Za-z][\w .-]*?)\s*(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*", text)
+    match = re.fullmatch(r"([^<>=]*[^\W\d_][^<>=]*)(>=|<=|>|<)\s*(-?\d+(?:\.\d+)?)\s*", text)
     if not match:
         raise ConfigError(f'--positive {text!r}: give a name, a comparison and a number, such as "phq9>=10"')
     return Criterion(scale_name(match[1]), match[2], float(match[3]))
 
 
-def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion]:
+def read_outcomes(
+    path: Path, positive: str | None, find: Callable[[Sequence[str]], Mapping[str, str]]
+) -> tuple[Outcomes, Criterion]:
     """Read a CSV with subject_id, date, name and value, and check each row.
 
     Args:
         path: the file.
         positive: the criterion; None: the usual one of the only outcome in the file that has one.
+        find: from given ids to the database's own ids, for those that it has; other ids stay as they are.
 
     Raises:
         DataError: the file cannot be read, lacks a column, or has no row of this outcome that can be used.
@@ -115,6 +120,7 @@ def read_outcomes(path: Path, positive: str | None) -> tuple[Outcomes, Criterion
         number, reason = rejects[0]
         raise DataError(f"{path}, row {number}: {reason}; no row of {criterion.name} can be used")
     frame = pl.DataFrame(rows, schema=["number", "subject_id", "day", "value"], orient="row")
+    frame = frame.with_columns(pl.col("subject_id").replace(find(frame["subject_id"].to_list())))
     days = frame.group_by("subject_id", "day").agg(
         pl.col("number").min(), pl.col("value").mean(), n=pl.len(), n_values=pl.col("value").n_unique()
     )
@@ -163,7 +169,7 @@ def _row(
     if not (subject or "").strip():
         return "column subject_id is empty"
     if not scale_name(name or ""):
-        return "column name is empty"
+        return "column name: no letter or digit" if (name or "").strip() else "column name is empty"
     written = (date or "").strip()
     try:
         day = dt.date.fromisoformat(written[:10])  # a time may follow

@@ -1,5 +1,7 @@
 """Validation against outcomes: rows are checked, and the known correlation lies in its interval 95 times in 100."""
 
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +20,17 @@ def write(path: Path, lines: str, head: str = HEAD) -> Path:
     return path
 
 
+def as_given(_: Sequence[str]) -> dict[str, str]:
+    return {}
+
+
 def test_each_row_that_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) -> None:
     rows = (
         "a,2026-01-01,PHQ-9,12\na,2026-01-01,phq9,14\na,2026-01-02,phq9,9\na,2026-01-02,phq9,9\n"
         "b,2026-01-01,phq9,28\nb,soon,phq9,3\n,2026-01-01,phq9,3\nb,2026-01-03,phq9,many\nb,2026-01-03,,3\n"
         "b,2026-01-04,sleep,7\nb,2026-01-05,phq9,nan\n"
     )
-    outcomes, criterion = read_outcomes(write(tmp_path / "o.csv", rows), None)
+    outcomes, criterion = read_outcomes(write(tmp_path / "o.csv", rows), None, as_given)
     assert str(criterion) == "phq9>=10"
     assert outcomes.frame.select("number", "subject_id", "value").rows() == [(2, "a", 13.0), (4, "a", 9.0)]
     assert (outcomes.n_rows, outcomes.n_other, outcomes.n_repeated, outcomes.n_averaged) == (11, 1, 2, 1)
@@ -40,9 +46,16 @@ def test_each_row_that_cannot_be_used_is_kept_with_its_reason(tmp_path: Path) ->
 
 def test_a_mistyped_date_or_number_is_never_read_as_another(tmp_path: Path) -> None:
     rows = "a,2026-01-01T09:00,phq9,4\na,2026-01-021,phq9,9\na,2026-01-03,phq9,1_0\n"
-    outcomes, _ = read_outcomes(write(tmp_path / "o.csv", rows), None)
+    outcomes, _ = read_outcomes(write(tmp_path / "o.csv", rows), None, as_given)
     assert outcomes.frame["number"].to_list() == [2]
     assert [number for number, _ in outcomes.rejects] == [3, 4]
+
+
+def test_two_spellings_of_an_id_are_one_subject_whose_values_of_a_day_are_averaged(tmp_path: Path) -> None:
+    rows = "1,2026-01-01,phq9,4\n1.0,2026-01-01,phq9,8\n2,2026-01-01,phq9,3\n"
+    outcomes, _ = read_outcomes(write(tmp_path / "o.csv", rows), None, lambda _: {"1": "key1", "1.0": "key1"})
+    assert outcomes.frame.select("number", "subject_id", "value").rows() == [(2, "key1", 6.0), (4, "2", 3.0)]
+    assert (outcomes.n_repeated, outcomes.n_averaged) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -67,9 +80,19 @@ def test_a_mistake_in_the_file_is_one_clear_line(
     tmp_path: Path, content: str, positive: str | None, error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error) as caught:
-        read_outcomes(write(tmp_path / "o.csv", "", content), positive)
+        read_outcomes(write(tmp_path / "o.csv", "", content), positive, as_given)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_name_may_be_of_any_script(tmp_path: Path) -> None:
+    rows = "a,2026-01-01,憂鬱量表,12\na,2026-01-02,憂鬱 量表,4\na,2026-01-03,Qualité,9\na,2026-01-04,---,9\n"
+    file = write(tmp_path / "o.csv", rows)
+    outcomes, criterion = read_outcomes(file, "憂鬱量表>=10", as_given)
+    assert (str(criterion), outcomes.frame["number"].to_list(), outcomes.n_other) == ("憂鬱量表>=10", [2, 3], 1)
+    assert outcomes.rejects == [(5, "column name: no letter or digit")]
+    decomposed = unicodedata.normalize("NFD", "qualité <= 3")
+    assert read_outcomes(file, decomposed, as_given)[0].frame["number"].to_list() == [4]
 
 
 def test_criterion_is_a_name_a_comparison_and_a_number() -> None:

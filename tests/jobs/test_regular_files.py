@@ -28,7 +28,7 @@ READERS: dict[str, tuple[str, Callable[[Path], object], type[MonitorError]]] = {
     "settings": ("rm.toml", load_settings, ConfigError),
     "SQL": ("q.sql", lambda path: read_sql(str(path)), DataError),
     "labels": ("l.csv", read_labels, DataError),
-    "outcomes": ("o.csv", lambda path: read_outcomes(path, None), DataError),
+    "outcomes": ("o.csv", lambda path: read_outcomes(path, None, dict), DataError),
     "roster": ("r.csv", lambda path: read_roster(path, dict), DataError),
     "courses": ("t.csv", lambda path: read_truth(path, Feed({}), dict), DataError),
     "pool": ("p.parquet", read_pool, DataError),
@@ -68,4 +68,4 @@ def test_a_folder_is_refused_with_a_remedy(tmp_path: Path, what: str, message: s
 def test_a_table_of_outcomes_without_a_row_is_refused_with_a_remedy(tmp_path: Path) -> None:
     (tmp_path / "o.csv").write_text("subject_id,date,name,value\n")
     with pytest.raises(DataError, match="there is no row below the header; give a CSV with"):
-        read_outcomes(tmp_path / "o.csv", "phq9>=10")
+        read_outcomes(tmp_path / "o.csv", "phq9>=10", dict)

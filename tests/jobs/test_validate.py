@@ -6,6 +6,7 @@ import stat
 import unicodedata
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from jobs.pipeline.score_files import score_files
@@ -59,6 +60,25 @@ def test_outcomes_of_raw_ids_meet_the_scores_of_their_pseudonyms(db: Path, tmp_p
     named_alike = tables({**found, "cohorts": {"everyone": found["cohorts"]["y"]}})[0]
     assert named_alike.columns == ("measure", "everyone", "everyone")
     assert named_alike.rows[0] == ("outcomes", "40", "5")
+
+
+def test_an_id_in_two_spellings_is_one_outcome_a_day(db: Path, tmp_path: Path) -> None:
+    command(outcomes(tmp_path / "o.csv", "s1\u200b,2026-01-15,phq9,1\n"), db=db, out=tmp_path / "out")
+    found = json.loads((tmp_path / "out" / "validation.json").read_text())
+    assert (found["everyone"]["n"], found["counts"]["n_repeated"], found["counts"]["n_averaged"]) == (40, 1, 1)
+
+
+def test_a_cohort_and_a_folder_may_look_like_marks_of_style(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(db, tmp_path / "risk.duckdb")
+    with duckdb.connect(tmp_path / "risk.duckdb") as con:
+        con.execute("UPDATE scores SET cohort = '[/x]' WHERE cohort = 'x'")
+    shutil.copy(db.with_name("risk.duckdb.key"), tmp_path)
+    command(outcomes(tmp_path / "o.csv"), db=tmp_path / "risk.duckdb", out=tmp_path / "[red]")
+    told = capsys.readouterr().out
+    assert "[/x]" in told
+    assert str(tmp_path / "[red]" / "index.html") in told
 
 
 @pytest.mark.slow
