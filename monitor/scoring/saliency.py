@@ -118,11 +118,16 @@ class SaliencyReader:
         return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + self._network.shape.norm_eps)
 
     def _log_odds(self, hidden: Tensor) -> Tensor:
-        """Log-odds of high risk from the hidden states of the last suffix token and of each branch token."""
+        """Log-odds of high risk from the hidden states of the last suffix token and of each branch token.
+
+        They are 0 if the risk map has no high-risk emotion, or only high-risk emotions, as those of `LabelScorer`.
+        """
         tree = self._tree
         words = (self._head[torch.from_numpy(tree.first_ids).long()] @ hidden[0])[torch.from_numpy(tree.word_firsts)]
         if len(tree.step_ids):
             later = (hidden[1:] @ self._head.T).log_softmax(dim=-1)
             steps = later[torch.from_numpy(tree.step_branches), torch.from_numpy(tree.step_ids)]
             words = words + torch.from_numpy(tree.word_steps).float() @ steps
+        if self._high.all() or not self._high.any():
+            return (words * 0).sum()
         return words[self._high].logsumexp(dim=0) - words[~self._high].logsumexp(dim=0)

@@ -1,5 +1,6 @@
 """Gradient x input and attention, which the words of explanations are compared with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from monitor.explanation.occlusion import Answerer
 from monitor.explanation.words import word_spans
+from monitor.labels import EMOTIONS, RiskMap
 from monitor.model.prompts import PromptTemplate
 from monitor.scoring.saliency import SaliencyReader
 from monitor.scoring.scorer import LabelScorer
@@ -31,6 +33,16 @@ def test_its_forward_pass_gives_the_scorers_log_odds(reader: tuple[SaliencyReade
         odds, _ = scorer.log_odds([text])
         found = saliency.weigh(text, word_spans(text, 0, len(text)))
         assert found.log_odds == pytest.approx(odds[0], abs=2e-2), "the scorer may multiply in bf16"
+
+
+@pytest.mark.parametrize("level", ["low_risk", "high_risk"])
+def test_a_map_with_one_level_for_all_emotions_has_log_odds_of_zero_in_both(tmp_path: Path, level: str) -> None:
+    model = loaded(tmp_path, tiny_models.byte_level_tokenizer(), tiny_models.one_token_template())[0]
+    model = replace(model, risk_map=RiskMap(dict.fromkeys(EMOTIONS, level)))
+    found = SaliencyReader(model).weigh(TEXT, word_spans(TEXT, 0, len(TEXT)))
+    assert found.log_odds == LabelScorer(model).log_odds([TEXT])[0][0] == 0
+    assert not found.gradient.any()
+    assert np.isfinite(found.attention).all()
 
 
 def test_the_gradient_is_that_of_the_words_embeddings(reader: tuple[SaliencyReader, LabelScorer]) -> None:
