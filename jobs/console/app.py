@@ -17,6 +17,7 @@ from rich.text import Text
 
 from jobs.console import streams
 from jobs.console.interrupts import Stopped
+from jobs.console.output_folder import remove_empty_folders
 from jobs.console.progress import print_line, print_note, without_control_characters
 from monitor.errors import LET_IN, ConfigError, MonitorError, cannot_write
 
@@ -128,6 +129,8 @@ def exit_with_code(call: Callable[[], object]) -> None:
         if not sys.stderr.isatty():
             sys.excepthook = print_without_messages
         raise
+    finally:
+        remove_empty_folders()
 
 
 def _require_working_folder() -> None:

@@ -12,20 +12,31 @@ from monitor.output_files import OutputFiles
 
 MODEL_PARTS = ("monitor.json", "config.json", "adapter", "base")
 TRAINING_FILES = ("training_list.npy", "training_curve.json", "training_curve.png")
+_made: list[Path] = []  # the folders that `claim_folder` made in this process, outer ones first
 OUR_PAGE = '<a class="skip" href="#main">'
 
 
 def claim_folder(out: Path, option: str = "--out") -> None:
-    """Make the folder that an option names, if it does not exist.
+    """Make the folder that an option names, if it does not exist. If the command fails before it writes a file there,
+    the folder is removed again.
 
     Raises:
         ConfigError: the folder cannot be made or written to. StoreError: the disk is full.
     """
     try:
+        missing = [folder for folder in (*reversed(out.parents), out) if not folder.exists()]
         out.mkdir(parents=True, exist_ok=True)
+        _made.extend(missing)
         tempfile.TemporaryFile(dir=out).close()
     except OSError as error:
         raise cannot_write(f"{option} {out}", error) from error
+
+
+def remove_empty_folders() -> None:
+    """Remove those folders that `claim_folder` made and that hold nothing, because their command failed."""
+    while _made:
+        with suppress(OSError):  # it holds a file, or another program removed it
+            _made.pop().rmdir()
 
 
 def claim_files(out: Path, kind: str, names: Sequence[str], marks: Sequence[str] = ()) -> OutputFiles:

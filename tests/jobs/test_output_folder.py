@@ -233,3 +233,36 @@ def test_input_without_one_row_that_can_be_used_is_one_clear_line(
     line = fails("score", write(tmp_path / name, content), "--db", tmp_path / "risk.duckdb")
     assert part in line
     assert "\x1b" not in line
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "validate outcomes.csv --db risk.duckdb --positive nonsense --out made/below",
+        "evaluate-alerts --feed feed.csv --truth outcomes.csv --out made/below",
+        "evaluate-alerts --background no.csv --low no.csv --out made/below",
+        "transfer --data nowhere --out made/below",
+        "pretrain --data nowhere --out made/below",
+        "benchmark --device cpu --measure training --out made/below",
+        "report --db no.duckdb --out made/below",
+    ],
+)
+def test_a_command_that_fails_leaves_no_empty_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., str], words: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ours(tmp_path / "risk.duckdb")
+    write(tmp_path / "feed.csv", HEADER + GOOD)
+    write(tmp_path / "outcomes.csv", "subject_id,date,name,value\ns1,2026-01-06,phq9,4\n")
+    fails(*words.split())
+    assert not Path("made").exists()
+
+
+def test_a_folder_that_was_there_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: Callable[..., str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there").mkdir()
+    fails("evaluate-alerts", "--background", "no.csv", "--low", "no.csv", "--out", "there/made")
+    assert list(tmp_path.iterdir()) == [tmp_path / "there"]
+    assert not list(Path("there").iterdir())
