@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
@@ -184,10 +185,10 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     for row in rows:
         rate = row["texts_per_s"]
         if rate is None:
-            table.add_row(row["way"], f"not measured: {row['reason']}")
+            table.add_row(Text(row["way"]), Text(f"not measured: {row['reason']}"))
             continue
         table.add_row(
-            row["way"],
+            Text(row["way"]),
             f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}",
             f"{rate / first:,.1f}" if first else "",
             "" if row["mfu"] is None else f"{row['mfu']:.0%}",
@@ -241,7 +242,7 @@ def command(
     if not console.is_terminal:
         console = Console(width=max(console.width, NARROWEST))
     print_table(results, console)
-    console.print(str(out / "benchmark.json"), highlight=False, soft_wrap=True)
+    console.print(Text(str(out / "benchmark.json")), soft_wrap=True)
 
 
 if __name__ == "__main__":

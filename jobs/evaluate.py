@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from jobs.console.app import GATE_FIRED, run
 from jobs.console.given_options import require_used
@@ -309,7 +310,7 @@ def command(
         report.write_readme(metrics, readme)
     console = Console()
     print_table(metrics, console)
-    console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}", highlight=False, soft_wrap=True)
+    console.print(Text(f"{NOT_A_DIAGNOSIS}\n{out / 'index.html'}"), soft_wrap=True)
     for line in (lines := failing(metrics["gate"])):
         Console(stderr=True).print(line, style="red", markup=False, highlight=False, soft_wrap=True)
     if lines:

@@ -32,10 +32,11 @@ import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
-from jobs.console.progress import print_note, progress
+from jobs.console.progress import print_note, progress, without_control_characters
 from jobs.evaluation.alert_options import check_options
 from jobs.evaluation.compare_fusion import claim_fusion, run_fusion
 from jobs.evaluation.replay_texts import (
@@ -245,7 +246,8 @@ def print_results(results: Json) -> None:
     for name in columns:
         table.add_column(name, justify="right")
     for kind in results["all"]["courses"]:
-        table.add_row(f"{kind}: detected", *(f"{row['courses'][kind]['rate']:.0%}" for row in columns.values()))
+        detected = Text(without_control_characters(f"{kind}: detected"))
+        table.add_row(detected, *(f"{row['courses'][kind]['rate']:.0%}" for row in columns.values()))
         for key, since in (("median_delay", "onset"), ("median_delay_from_half", "half depth")):
             days = (_number(row["courses"][kind][key], "g") for row in columns.values())
             table.add_row(f"  median days from {since}", *days)

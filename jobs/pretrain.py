@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import numpy as np
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.given_options import require_used
@@ -113,7 +114,7 @@ def command(
         named = {key: file for key, file in files.items() if file is not None}
         prompt = _tune(job, network, tokenizer, symptoms, named)
     save_base(network.cpu(), tokenizer, out, "emotion-llama-base", prompt)
-    console.print(f"base written to {out}\n{NOT_A_DIAGNOSIS}", highlight=False, soft_wrap=True)
+    console.print(Text(f"base written to {out}\n{NOT_A_DIAGNOSIS}"), soft_wrap=True)
 
 
 def _new_base(job: Job, shape: BaseShape, settings: PretrainSettings, *, both: bool) -> tuple[Any, Any]:

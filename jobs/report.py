@@ -13,6 +13,7 @@ from typing import Annotated, cast
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.given_options import given_options
@@ -143,7 +144,7 @@ def write_all(config: Path) -> None:
 
 def _print(page: Path) -> None:
     console = Console()
-    console.print(str(page), soft_wrap=True)
+    console.print(Text(str(page)), soft_wrap=True)
     console.print(NOT_A_DIAGNOSIS, style="dim", soft_wrap=True)
 
 

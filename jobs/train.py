@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_model_folder
@@ -106,7 +107,7 @@ def command(
     np.save(out / "training_list.npy", np.union1d(seen, training_list(prepared.texts)))
     _draw(result.curve, out)
     console.print(_best(result))
-    console.print(_last_line(fitted, time.monotonic() - started, out), highlight=False, soft_wrap=True)
+    console.print(Text(_last_line(fitted, time.monotonic() - started, out)), soft_wrap=True)
 
 
 def _validation(prepared: Prepared) -> Examples:
@@ -124,7 +125,8 @@ def _print_start(console: Console, source: ModelFolder, prepared: Prepared, seen
     known = len(np.intersect1d(seen, training_list(prepared.validation.texts)))
     console.print(
         f"continues from {source.manifest.name}, which was trained on {known:,} of the "
-        f"{count(len(prepared.validation.texts), 'validation text')}"
+        f"{count(len(prepared.validation.texts), 'validation text')}",
+        markup=False,
     )
     if source.manifest.prompt.symptoms and not prepared.symptoms:
         reason = "because nothing here teaches it; --symptoms embedded keeps it"

@@ -21,6 +21,7 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jobs.console.app import run
 from jobs.console.output_folder import claim_files
@@ -81,10 +82,10 @@ def command(
     files.claim(out / "transfer.json")
     (out / "transfer.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     console = Console()
-    console.print(f"{scorer.model.name} {scorer.model.model_id[:8]}: {_counts(sizes, left_out)}")
+    console.print(Text(f"{scorer.model.name} {scorer.model.model_id[:8]}: {_counts(sizes, left_out)}"))
     console.print(_table(metrics))
     console.print(_contrast_table(rows))
-    console.print(f"{NOT_A_DIAGNOSIS}\n{out / 'transfer.json'}", highlight=False, soft_wrap=True)
+    console.print(Text(f"{NOT_A_DIAGNOSIS}\n{out / 'transfer.json'}"), soft_wrap=True)
 
 
 def _counts(sizes: Mapping[str, int], left_out: Mapping[str, int]) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 from rich.console import Console
+from rich.text import Text
 
 from jobs.console.output_folder import claim_files
 from jobs.console.progress import print_note
@@ -268,4 +269,4 @@ def print_replay(results: Json) -> None:
     console = Console()
     for table in replay_page.tables(results):
         console.print(as_text(table), highlight=False, markup=False, soft_wrap=True)
-    console.print(f"{replay_page.lead(results)}\n{NOT_A_DIAGNOSIS}", style="dim", soft_wrap=True, highlight=False)
+    console.print(Text(f"{replay_page.lead(results)}\n{NOT_A_DIAGNOSIS}", style="dim"), soft_wrap=True)

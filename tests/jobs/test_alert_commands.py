@@ -17,7 +17,7 @@ from jobs import alerts as listing
 from jobs import benchmark_windows
 from jobs.cli import main
 from jobs.console.app import GATE_FIRED, USER_ERROR
-from jobs.evaluate_alerts import GRIDS, draw_feeds, evaluate
+from jobs.evaluate_alerts import GRIDS, draw_feeds, evaluate, print_results
 from jobs.pipeline.score_files import score_files
 from monitor import ROOT
 from monitor.alerts.rules import AlertRules
@@ -318,6 +318,15 @@ def test_ids_of_a_truth_meet_their_pseudonyms_and_unknown_ones_are_counted(
     with pytest.raises(SystemExit):
         main(words)
     assert f"use the subject_id of the feed; the key is not here (no {key}" in capsys.readouterr().err
+
+
+def test_a_course_may_look_like_a_mark_of_style(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\nanna,2026-01-01,joy\n")
+    (tmp_path / "truth.csv").write_text("subject_id,course,onset,end\nanna,[/x],2026-01-01,2026-01-02\n")
+    print_results(
+        evaluate(tmp_path, None, tmp_path / "feed.csv", tmp_path / "truth.csv", AlertRules(), KeywordScorer)
+    )
+    assert "[/x]: detected" in capsys.readouterr().out
 
 
 def main_succeeds(words: list[str]) -> None:
