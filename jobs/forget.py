@@ -8,6 +8,7 @@ SUBJECT is the id in the feed, or its pseudonym in the database.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,18 +22,19 @@ from rich.text import Text
 from jobs.console.app import run
 from jobs.console.progress import print_note, print_warning, progress
 from jobs.console.shared_options import DatabaseOption
-from jobs.pipeline.audiences import planned_reports
+from jobs.pipeline.audiences import Planned, planned_reports
 from jobs.pipeline.look_alikes import warn_of_look_alikes
 from jobs.pipeline.night import write_planned
 from jobs.pipeline.output_folders import left_behind, remember_folders
-from jobs.pipeline.people import named_key, named_settings, names_in_database
+from jobs.pipeline.people import default_key, named_key, named_settings, names_in_database, open_roster
+from jobs.pipeline.told_of_removal import told_of_removal
 from jobs.pipeline.write_report import report_files
 from monitor.database import store
 from monitor.database.connection import Database
 from monitor.database.lake_views import refuse_lake
-from monitor.database.snapshot import NAME, publish, snapshot_files
+from monitor.database.snapshot import NAME, group_id, publish, snapshot_files
 from monitor.database.spills import spill_folder, spills_of_others
-from monitor.errors import ConfigError, DataError, StoreError
+from monitor.errors import ConfigError, DataError, StoreError, cannot_write
 from monitor.intake import documents
 from monitor.intake.archives import left_unpacked
 from monitor.intake.feeds import closed_folders, feed_files, feed_finder
@@ -49,9 +51,10 @@ from monitor.privacy.forgetting import (
     search_files,
     values_containing,
 )
-from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms
+from monitor.privacy.pseudonyms import KEY_VARIABLE, PLAIN, Pseudonyms, looks_like_pseudonym
 from monitor.settings import Settings
 
+NOT_DONE = "snapshot and reports may still hold texts of theirs, and not every file was searched"
 RAW_SUBJECT = re.compile(r'\{"subject_id": ("(?:[^"\\]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*")')  # `raw` may be cut short
 
 
@@ -75,15 +78,14 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     names = names_in_database(subject, pseudonyms, rules)
     with db.reading() as con:
         alike = store.look_alikes(con, names, possible_ids(look_alike_form(cleaned), pseudonyms)[-1:])
-    if settings is not None:
-        planned_reports(settings)  # a mistake in the settings must show before anything is removed
+    _check_outputs(db, settings)
     with db.only_writer():
-        with db.reading() as con:
-            read = store.files_read(con)  # the removal replaces names that hold the id
+        read = _manifest(db)  # the removal replaces names that hold the id
         done = forget(db, names)
-        outputs, unread = _rewrite_outputs(db, settings)
-        left, n_columns = values_containing(_stored(db, settings), done.search_strings)
-        with_bytes, not_read = search_files([db.file, *outputs], done.search_strings)
+        with told_of_removal(done.removed, "the database", NOT_DONE):
+            outputs, unread = _rewrite_outputs(db, settings)
+            left, n_columns = values_containing(_stored(db, settings), done.search_strings)
+            with_bytes, not_read = search_files([db.file, *outputs], done.search_strings)
         files = [path for path in (db.file, *outputs) if path not in not_read]
     kinds = {path: "database" if path == db.file else listed_as(path) for path in with_bytes}
     left += [str(path) for path, kind in kinds.items() if kind not in (None, RESULTS)]
@@ -98,17 +100,18 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
         for path, kind in kinds.items()
         if kind == RESULTS
     ]
-    if left:
+    if left and done.removed:
         raise StoreError(f"{', '.join(left)}: still holds traces of this subject; this is a bug, please report it")
+    unproven += [f"{place}: holds this id, perhaps by chance; look at it" for place in left]
     if not done.removed:
-        raise DataError(_not_found(db, unproven))
+        raise DataError(_not_found(db, settings, unproven))
     if unproven:
         raise StoreError(
             f"the subject is removed from the database, but the proof is not complete: {'; '.join(unproven)}"
         )
 
 
-def _not_found(db: Database, unproven: Sequence[str]) -> str:
+def _not_found(db: Database, settings: Settings | None, unproven: Sequence[str]) -> str:
     with db.reading() as con:
         is_copy = recorded_key(con) == NOT_COPIED
     which = (
@@ -116,10 +119,11 @@ def _not_found(db: Database, unproven: Sequence[str]) -> str:
         if is_copy
         else "give the id of the feed, or"
     )
+    again = "; snapshot and reports were written anew, in case an earlier `forget` was cut short" if settings else ""
     but = f"; but {'; '.join(unproven)}" if unproven else ""
     return (
         f"{db}: nothing about this subject; {which} the pseudonym (`risk-monitor who` gives the pseudonym of a code)"
-        f"{but}"
+        f"{again}{but}"
     )
 
 
@@ -157,7 +161,10 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
     with db.reading() as con:
         refuse_lake(con, db.path, "forget SUBJECT")
         recorded = recorded_key(con)
-        is_pseudonym = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
+        is_stored = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
+    is_pseudonym = is_stored or looks_like_pseudonym(
+        subject
+    )  # an earlier run that was cut short has removed the rows
     try:
         pseudonyms = open_key(recorded, key_file)
     except StoreError:
@@ -173,6 +180,40 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
     return pseudonyms, comparable
 
 
+def _check_outputs(db: Database, settings: Settings | None) -> None:
+    """Check what `_rewrite_outputs` needs, so that a fault shows before anything is removed.
+
+    Raises:
+        ConfigError: a mistake in the settings, or a folder that cannot be written. DataError, StoreError: a roster
+            cannot be used.
+    """
+    if settings is None:
+        return
+    folders = [settings.snapshot] if settings.snapshot.is_dir() else []
+    try:
+        for planned in _existing_reports(settings):
+            if planned.roster is not None:
+                open_roster(db, planned.roster, settings.key_file or default_key(db), settings.ids, warn=False)
+            folders += [planned.folder, *(path for path in planned.folder.glob("subjects") if path.is_dir())]
+        snapshot_files(settings.snapshot).check([settings.snapshot / NAME])
+    except OSError as error:
+        raise cannot_write(str(error.filename), error) from error
+    for folder in folders:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise ConfigError(f"{folder}: cannot write there, so nothing was removed; let this user in")
+    if settings.snapshot_group is not None and settings.snapshot in folders:
+        group_id(settings.snapshot_group)
+
+
+def _existing_reports(settings: Settings) -> list[Planned]:
+    """The reports of the settings that a night has written."""
+    return [
+        planned
+        for planned in planned_reports(settings)
+        if (page := planned.folder / "index.html").exists() and page in report_files(planned.folder).paths
+    ]
+
+
 def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path], list[Path]]:
     """Publish the snapshot and write the reports again, if they exist.
 
@@ -185,12 +226,10 @@ def _rewrite_outputs(db: Database, settings: Settings | None) -> tuple[list[Path
     if settings.snapshot.is_dir():
         months = any(path.suffix == ".parquet" for path in snapshot_files(settings.snapshot).paths)
         publish(db, settings.snapshot, texts=settings.snapshot_texts, parquet=months, group=settings.snapshot_group)
-    reports = planned_reports(settings)
-    for planned in reports:
-        page = planned.folder / "index.html"
-        if page.exists() and page in report_files(planned.folder).paths:
-            write_planned(db, settings, planned)
-    contents = [files_below(folder) for folder in (settings.snapshot, *(planned.folder for planned in reports))]
+    for planned in _existing_reports(settings):
+        write_planned(db, settings, planned)
+    folders = (settings.snapshot, *(planned.folder for planned in planned_reports(settings)))
+    contents = [files_below(folder) for folder in folders]
     spills = {spill_folder(file) for file in _queried_files(db, settings)}
     files, unread = (
         [path for paths in column for path in paths if spills.isdisjoint((path.absolute(), *path.absolute().parents))]
@@ -289,6 +328,11 @@ def _subjects_of(chunk: documents.Chunk) -> set[str]:
     raws = (raw for frame in (chunk.rejects, chunk.bad_measures) for raw in frame["raw"].drop_nulls())
     rejected = {json.loads(match[1], strict=False) for match in map(RAW_SUBJECT.match, raws) if match}
     return rejected.union(*(frame["subject_id"] for frame in frames))
+
+
+def _manifest(db: Database) -> list[store.InputFile]:
+    with db.reading() as con:
+        return store.files_read(con)
 
 
 def _input_files(

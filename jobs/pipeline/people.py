@@ -158,7 +158,9 @@ def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: P
     return f"; the key is not here (no {key_file}, no {KEY_VARIABLE})"
 
 
-def open_roster(db: Database, path: Path, key_file: Path, rules: IdRules | None = None) -> Roster:
+def open_roster(
+    db: Database, path: Path, key_file: Path, rules: IdRules | None = None, *, warn: bool = True
+) -> Roster:
     """Read a roster and match it with the database; warns about ids that the database lacks and about shared names.
 
     Args:
@@ -166,6 +168,7 @@ def open_roster(db: Database, path: Path, key_file: Path, rules: IdRules | None 
         path: the roster.
         key_file: the key.
         rules: the table [ids] of the settings, for a database that has not recorded its own.
+        warn: False: print no warning.
 
     Raises:
         DataError: the roster cannot be used. StoreError, ConfigError: as `open_key`.
@@ -176,12 +179,12 @@ def open_roster(db: Database, path: Path, key_file: Path, rules: IdRules | None 
     pseudonyms = open_key(recorded, key_file)
     key = lacking_key(recorded, pseudonyms, key_file)
     roster = read_roster(path, partial(known_ids, known=known, pseudonyms=pseudonyms, rules=rules))
-    if roster.unknown:
+    if warn and roster.unknown:
         rows = ", ".join(map(str, roster.unknown[:MOST_ROWS_NAMED]))
         more = ", ..." if len(roster.unknown) > MOST_ROWS_NAMED else ""
         n = len(roster.unknown)
         print_warning(f"{path}: {n:,} of its ids {'is' if n == 1 else 'are'} not in {db} (row {rows}{more}){key}")
-    if roster.shared:
+    if warn and roster.shared:
         n = len(roster.shared)
         print_warning(
             f"{path}: {n:,} name{' is' if n == 1 else 's are'} shared by several people; their codes tell them apart"

@@ -50,16 +50,16 @@ def possible_ids(subject: str, pseudonyms: Pseudonyms | None) -> tuple[str, ...]
 def forget(db: Database, ids: Sequence[str]) -> Forgotten:
     """Rewrite the database without the subject of these ids. The caller holds `Database.only_writer`.
 
-    An id that occurs nowhere, or only in the name of a folder, belongs to nobody, and nothing is removed.
+    An id that occurs nowhere, or only in the name of a folder, belongs to nobody, and nothing is removed. The ids are
+    still strings to search for, because an earlier run that was cut short may have removed the rows.
 
     Raises:
         StoreError: the database cannot be read or written; it is then unchanged.
     """
     with db.reading() as con:
-        if not _is_known(con, list(ids)):
-            return Forgotten({}, (), 0)
+        is_known = _is_known(con, list(ids))
         traces = execute(con, "queries/subject_traces", subjects=list(ids), n=MAX_DOCUMENTS).fetchall()
-    removed = rewrite(db, subjects=ids)
+    removed = rewrite(db, subjects=ids) if is_known else {}
     candidates = {*ids, *(value for row in traces for value in row if value)}
     with db.reading() as con:
         shared = _strings_in_tables(con, sorted(candidates))

@@ -147,6 +147,16 @@ def test_a_file_that_cannot_be_read_is_no_proof(lake: Lake) -> None:
 
 
 @pytest.mark.slow
+def test_forget_that_cannot_make_the_control_file_says_that_the_subject_is_removed(
+    lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Database(tmp_path / "other.duckdb").connect().close()
+    with pytest.raises(StoreError, match="no control file of a lake"):
+        forget_in_lake(lake.url, "s1", Path(f"{lake.storage.root}.key"), tmp_path / "other.duckdb")
+    assert "the subject is removed from the lake, but its control file" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.slow
 def test_forget_removes_what_a_killed_query_of_the_lake_spilled_and_names_what_a_running_one_keeps(
     lake: Lake, tmp_path: Path
 ) -> None:

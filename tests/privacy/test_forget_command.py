@@ -19,7 +19,7 @@ from jobs.pipeline.score_files import score_files
 from monitor.database.connection import Database
 from monitor.database.snapshot import publish
 from monitor.database.spills import spill_folder
-from monitor.errors import ConfigError, DataError, StoreError
+from monitor.errors import ConfigError, DataError, MonitorError, StoreError
 from monitor.intake.archives import UNPACKED
 from monitor.output_files import RESULTS, OutputFiles
 from monitor.privacy.forgetting import search_files, values_containing
@@ -466,3 +466,63 @@ def test_names_that_an_inbox_has_lost_leave_no_proof_open(
     capfd.readouterr()
     forget_subject(Database(settings.db), "bert", settings)
     assert f"{file} is your file and still names this subject" in " ".join("".join(capfd.readouterr()).split())
+
+
+@pytest.fixture
+def with_case_report(after_a_night: Settings) -> Settings:
+    """The settings with a case report that names people by a roster; its page on disk holds the subject."""
+    file = after_a_night.db.with_name("risk-monitor.toml")
+    with file.open("a") as toml:
+        toml.write('[[reports]]\nmode = "case"\nroster = "roster.csv"\nevidence = true\n')
+    write(file.with_name("roster.csv"), "subject_id,name\nperson-1,Ana\n")
+    case = after_a_night.db.parent / "out" / "case"
+    case.mkdir(parents=True)
+    OutputFiles(case, "report").claim(case / "index.html")
+    write(case / "index.html", f"{SUBJECT} {SECRETS[0]}")
+    return load_settings(file)
+
+
+@pytest.mark.parametrize("fault", ["roster", "folder", "group", "list"])
+def test_what_the_outputs_need_is_checked_before_anything_is_removed(
+    with_case_report: Settings, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    settings, case = with_case_report, with_case_report.db.parent / "out" / "case"
+    if fault == "roster":
+        write(settings.db.with_name("roster.csv"), "subject_id\nperson-1\n")
+    elif fault == "folder":
+        monkeypatch.setattr("os.access", lambda path, _: Path(path) != case)
+    elif fault == "group":
+        settings = settings.model_copy(update={"snapshot_group": "no-such-group"})
+    else:
+        (settings.snapshot / ".risk-monitor-snapshot").write_text("")
+    before = settings.db.read_bytes()
+    with pytest.raises(
+        MonitorError, match=r"lacks the column name|case: cannot write there|no group|did not write this file"
+    ):
+        forget_subject(Database(settings.db), SUBJECT, settings)
+    assert settings.db.read_bytes() == before
+
+
+@pytest.mark.parametrize("has_key", [True, False])
+def test_a_removal_that_is_cut_short_says_so_and_is_ended_by_the_next(
+    with_case_report: Settings, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], has_key: bool
+) -> None:
+    settings, page = with_case_report, with_case_report.db.parent / "out" / "case" / "index.html"
+    key = settings.db.with_name("risk.duckdb.key")
+    subject = open_pseudonyms(key).of(SUBJECT)
+    if not has_key:
+        key.unlink()
+    told = "the subject is removed from the database, but snapshot and reports may still hold"
+    with monkeypatch.context() as patched:
+        patched.setattr("jobs.forget.write_planned", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            forget_subject(Database(settings.db), subject, settings)
+    assert told in " ".join("".join(capfd.readouterr()).split())
+    write(page, f"a code beside {subject}")
+    with pytest.raises(DataError, match=f"snapshot and reports were written anew.*{page}: holds this id"):
+        forget_subject(Database(settings.db), subject, settings)
+    assert told not in " ".join("".join(capfd.readouterr()).split())
+
+
+def interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt

@@ -8,6 +8,7 @@ from pathlib import Path
 from jobs.console.interrupts import stoppable
 from jobs.pipeline.look_alikes import warn_of_look_alikes
 from jobs.pipeline.people import names_in_database
+from jobs.pipeline.told_of_removal import told_of_removal
 from monitor.database.connection import Database
 from monitor.database.spills import spills_of_others
 from monitor.errors import ConfigError, DataError, StoreError
@@ -43,10 +44,13 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         pseudonyms = open_key(lake.fingerprint, key_file)
         ids = names_in_database(subject, pseudonyms)
         removed = forget_subjects(lake, ids)
-        if control is not None and control.exists():
-            open_lake(lake, Database(control), without_subjects=ids)
-        alike = _look_alikes(stored_subjects(lake) - set(ids), subject, pseudonyms)
-        left, unread = files_naming(lake, ids)
+        with told_of_removal(
+            removed, "the lake", "its control file may still name them, and not every file was searched"
+        ):
+            if control is not None and control.exists():
+                open_lake(lake, Database(control), without_subjects=ids)
+            alike = _look_alikes(stored_subjects(lake) - set(ids), subject, pseudonyms)
+            left, unread = files_naming(lake, ids)
         open_ends = spills_of_others(Database(control).file) if control is not None else []
     warn_of_look_alikes(alike, "the lake")
     if left:
