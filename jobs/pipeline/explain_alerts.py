@@ -62,7 +62,7 @@ def _doc_ids(con: duckdb.DuckDBPyConnection, model_id: str, today: dt.date, rule
     behind = alerts.select("alert_id", "rule").join(evidence, on="alert_id", maintain_order="left_right")
     people = alerts["subject_id"].unique(maintain_order=True)
     last_days = window_queries.run(con, "model_coverage", until=today).filter(pl.col("model_id") == model_id)
-    last_day = last_days["last_posted"].dt.date()[0] or today
+    last_day = last_days["last_day"][0] or today
     on_cards = texts_on_cards(con, model_id, last_day, rules, people.to_list())
     order = people.to_frame().join(on_cards, on="subject_id", maintain_order="left_right")
     crisis = pl.col("rule") == "crisis"

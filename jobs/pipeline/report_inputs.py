@@ -68,7 +68,7 @@ def collect_inputs(
     chosen = _choose(rows, model)
     if chosen is None or not chosen["n"]:
         return _nothing(con, chosen, as_of, Words(options.lang))
-    until = as_of or chosen["last_posted"].date()
+    until = as_of or chosen["last_day"]
     described = Model(
         model_id=chosen["model_id"],
         name=chosen["name"],

@@ -49,16 +49,19 @@ def find_episodes(
     as_of: dt.date,
     rules: AlertRules,
     only: Sequence[str] | None = None,
+    crises_until: dt.date | None = None,
 ) -> pl.DataFrame:
     """Every episode that the rules in `only` (None: all in use) raise.
 
-    Columns of sql/alerts/episodes.sql, rule and threshold.
+    Columns of sql/alerts/episodes.sql, rule and threshold. Crisis texts count up to the day `crises_until` (None:
+    as_of), although every alert ends as of the day as_of.
     """
     values = {**rules.parameters(), "model_id": model_id, "as_of": as_of}
     frames = []
     for rule in rules.in_use if only is None else only:
         signals = statement(f"alerts/{rule}")
-        con.execute(f"CREATE OR REPLACE TEMP TABLE signals AS {signals.sql}", signals.pick(values))
+        until = crises_until if rule == "crisis" and crises_until else as_of
+        con.execute(f"CREATE OR REPLACE TEMP TABLE signals AS {signals.sql}", signals.pick(values | {"as_of": until}))
         # The other rules need no confirmation: change adds up many texts, sustained counts days, crisis needs one
         # text.
         confirm = {"confirm_days": rules.confirm_days if rule == "level" else 1}

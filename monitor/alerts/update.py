@@ -43,13 +43,18 @@ def refresh_alerts(db: Database, model_id: str, rules: AlertRules, run_id: str) 
 
 
 def apply_rules(con: duckdb.DuckDBPyConnection, model_id: str, rules: AlertRules) -> ModelEpisodes:
-    """Apply the rules to a model's scores up to its last scored day, so that a feed that stopped closes no alert."""
+    """Apply the rules to a model's scores up to its last scored day, so that a feed that stopped closes no alert.
+
+    A crisis text that is dated later than its score counts at once. If the day on which it counts is after the last
+    scored day, the update reaches to that day.
+    """
     _warn_of_unknown(con, {*rules.measures, *rules.fusion} - {"text"})
     today = utc_now().date()
     coverage = window_queries.run(con, "model_coverage", until=today).to_dicts()
     last: dt.datetime | None = next((row["last_posted"] for row in coverage if row["model_id"] == model_id), None)
     as_of = last.date() if last else today
-    return ModelEpisodes(model_id, as_of, find_episodes(con, model_id, as_of, rules), rules)
+    episodes = find_episodes(con, model_id, as_of, rules, crises_until=today)
+    return ModelEpisodes(model_id, max([as_of, *episodes["last_day"]]), episodes, rules)
 
 
 def _warn_of_unknown(con: duckdb.DuckDBPyConnection, named: Collection[str]) -> None:

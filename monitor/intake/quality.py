@@ -79,6 +79,8 @@ def measure(con: duckdb.DuckDBPyConnection, run_id: str, min_rows: int = 50) -> 
         measures["truncated"] = scored["n_truncated"] / scored["n"]
     if n_alike := _row(con, "quality_look_alikes", runs=runs)["n"]:
         measures["look_alikes"] = n_alike
+    if n_ahead := _row(con, "quality_dated_ahead", runs=runs)["n"]:
+        measures["dated_ahead"] = n_ahead
     since = counts["started_at"] - PAST
     copies = _row(con, "quality_copies", runs=runs, since=since)
     if copies["n"] >= min_rows:
@@ -105,6 +107,8 @@ SENTENCES = {
     "look_alikes": "{value:.0f} new subject{s} differ{third} from known ones only by case, .0 or accents, spaces or "
     "leading zeros ({level} from {limit:g}); if they are the same people, read all files into a new database with "
     "[ids] in its settings, or set [ids] back if it was changed: a change gives people of this database a second id",
+    "dated_ahead": "{value:.0f} new text{s} dated more than a day ahead: a wrong year, or a wrong clock? "
+    "({level} from {limit:g})",
     "rejected": "{value:.0%} of the rows read were rejected ({level} from {limit:.0%})",
     "rejected_few": "{value:.0%} of the few rows read were rejected ({level} from {limit:.0%})",
     "duplicates": "{value:.0%} of the valid rows were known already ({level} from {limit:.0%})",

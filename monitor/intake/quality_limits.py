@@ -43,6 +43,9 @@ class Quality(BaseModel):
     )
     unread_files: Limits = Field(default=(1, 3), description="files that could not be read, or not to the end")
     undecided_files: Limits = Field(default=(1, 1), description="files that two feeds name, which are not read")
+    dated_ahead: Limits = Field(
+        default=(1, inf), description="new texts that are dated more than a day later than they were read"
+    )
     look_alikes: Limits = Field(
         default=(1, inf), description="new subjects whose id differs from a known one only by case, .0 or accents"
     )

@@ -291,7 +291,7 @@ class Cards:
         alarming = [row for row in self._texts.get(person.subject_id, []) if row["is_crisis"]][:TOP]
         if person.group not in ("crisis", "closed") or not (raised or alarming):
             return None, "", self._passages(person, raised, alarming)
-        if raised and (not alarming or raised[0]["posted_at"] >= alarming[0]["posted_at"]):
+        if raised and (not alarming or raised[0]["counted_at"] >= alarming[0]["counted_at"]):
             short = _beginning(raised[0]["passage"][max(0, raised[0]["first"] - BEFORE_WORDING) :])
             return self._crisis(raised[0]), short, self._passages(person, raised[1:], alarming)
         return self._text(alarming[0]), _beginning(alarming[0]["text"]), self._passages(person, raised, alarming[1:])

@@ -33,12 +33,12 @@ texts AS (
     JOIN scores AS s
         ON s.model_id = a.model_id
         AND s.subject_id = a.subject_id
-        AND s.posted_at >= a.evidence_from
-        AND s.posted_at < a.evidence_to + 1
     JOIN documents AS d ON d.doc_id = s.doc_id
+    LEFT JOIN texts_ahead() AS t ON t.doc_id = s.doc_id AND a.rule = 'crisis'
     LEFT JOIN places AS m ON m.doc_id = s.doc_id
     WHERE a.model_id = $model_id
-      AND s.posted_at < CAST($as_of AS DATE) + 1  -- a plain bound, by which DuckDB skips blocks and files
+      AND coalesce(t.came_at, s.posted_at) >= a.evidence_from
+      AND coalesce(t.came_at, s.posted_at) < a.evidence_to + 1
       AND a.opened_on <= CAST($as_of AS DATE)
       AND coalesce(a.closed_on > CAST($as_of AS DATE), true)
       AND a.closed_because IS DISTINCT FROM 'withdrawn'

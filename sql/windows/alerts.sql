@@ -9,11 +9,12 @@ SELECT
     coalesce(closed_on > CAST($as_of AS DATE), true) AND closed_because IS DISTINCT FROM 'withdrawn' AS is_open,
     EXISTS (
         FROM mentions AS m
+        LEFT JOIN texts_ahead() AS a USING (doc_id)
         WHERE
             m.state = 'raised'
             AND m.subject_id = alerts.subject_id
-            AND m.posted_at >= evidence_from
-            AND m.posted_at < least(coalesce(closed_on, CAST($as_of AS DATE)), CAST($as_of AS DATE)) + 1
+            AND coalesce(a.came_at, m.posted_at) >= evidence_from
+            AND coalesce(a.came_at, m.posted_at) < least(coalesce(closed_on, CAST($as_of AS DATE)), CAST($as_of AS DATE)) + 1
     ) AS has_wording
 FROM alerts
 WHERE model_id = $model_id AND opened_on <= CAST($as_of AS DATE)

@@ -8,7 +8,8 @@ import pytest
 
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import find_episodes, write_episodes
-from monitor.database.statements import query
+from monitor.alerts.update import apply_rules
+from monitor.database.statements import SQL, query
 from monitor.windows import window_queries
 from tests.support import fake_feed
 
@@ -39,6 +40,73 @@ def test_one_raised_mention_opens_an_alert_on_its_day(con: duckdb.DuckDBPyConnec
     fake_feed.add(con, [("a", f"2026-01-{day:02d} 10:00", 0.0) for day in range(5, 12)])
     mention(con, "doc-3", "raised")
     assert opened(con) == [("a", "crisis", "2026-01-08")]
+
+
+AHEAD = "2027-03-01 20:00"  # after the time at which the feed is scored, 2026-06-01 00:00
+
+
+def test_a_crisis_text_dated_ahead_opens_one_alert_on_the_day_of_its_score(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", "2026-05-20 10:00", 0.0), ("a", AHEAD, 0.0), ("b", "2026-05-20 10:00", 0.0)])
+    mention(con, "doc-1", "raised")
+    rules, scored_on, own_day = AlertRules(), dt.date(2026, 6, 1), dt.date(2027, 3, 1)
+    for as_of in (scored_on, dt.date(2026, 6, 20), own_day, own_day + dt.timedelta(30)):
+        episodes = find_episodes(con, fake_feed.MODEL, as_of, rules)
+        assert episodes.select("subject_id", "rule", "opened_on").rows() == [("a", "crisis", scored_on)], as_of
+    new = apply_rules(con, fake_feed.MODEL, rules)
+    assert new.as_of == scored_on, "the last other text is of an earlier day"
+    assert new.episodes["closed_on"].to_list() == [None]
+    write_episodes(con, new.episodes, new.model_id, new.as_of, "run", rules)
+    assert con.execute("SELECT as_of, at_line FROM subjects_now WHERE subject_id = 'a'").fetchall() == [
+        (dt.date(2026, 5, 20), False)
+    ], "the windows stay at the last day with texts"
+
+
+def test_a_later_model_leaves_the_day_of_a_crisis_text_dated_ahead(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", AHEAD, 0.0)])
+    mention(con, "doc-0", "raised")
+    con.execute(
+        "INSERT INTO scores BY NAME SELECT * REPLACE ('other' AS model_id, scored_at + INTERVAL 9 DAY AS scored_at)"
+        " FROM scores"
+    )
+    episodes = find_episodes(con, "other", dt.date(2026, 6, 20), AlertRules())
+    assert episodes["opened_on"].to_list() == [dt.date(2026, 6, 1)]
+
+
+def test_a_crisis_text_is_known_since_any_model_or_the_list_made_it_one(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", f"2026-05-0{day} 10:00", 0.5) for day in range(1, 5)])
+    con.execute("UPDATE scores SET s_suicidal = CASE doc_id WHEN 'doc-0' THEN 0.95 ELSE 0.1 END")
+    con.execute(
+        "INSERT INTO scores BY NAME SELECT * REPLACE ('other' AS model_id, TIMESTAMP '2026-07-01' AS scored_at,"
+        " if(doc_id <= 'doc-1', 0.95, 0.1) AS s_suicidal) FROM scores"
+    )
+    mention(con, "doc-2", "raised")
+    mention(con, "doc-3", "raised")
+    con.execute("UPDATE mentions SET run_id = 'later' WHERE doc_id = 'doc-3'")
+    con.execute(
+        "INSERT INTO runs (run_id, job, started_at, status)"
+        " VALUES ('later', 'nightly', TIMESTAMP '2026-08-01', 'done')"
+    )
+    known = con.execute("SELECT doc_id, known_at FROM crisis_texts('other', DATE '2026-09-01', 0.9)").fetchall()
+    assert {doc_id: at.month for doc_id, at in known} == {"doc-0": 6, "doc-1": 7, "doc-2": 6, "doc-3": 8}
+
+
+def test_an_upgrade_counts_texts_dated_ahead_from_their_day_or_from_its_own(con: duckdb.DuckDBPyConnection) -> None:
+    """An older version told of such a text on its own day; a text that it has not told of is news now."""
+    fake_feed.add(con, [("a", day, 0.5) for day in ("2026-05-20 10:00", "2026-06-10 10:00", AHEAD)])
+    con.execute(
+        "INSERT INTO runs (run_id, job, started_at, status) VALUES"
+        " ('1', 'nightly', TIMESTAMP '2026-06-10 02:00', 'done'),"
+        " ('2', 'nightly', TIMESTAMP '2026-06-11 02:00', 'done')"
+    )
+    fake_feed.update_alerts(con, dt.date(2026, 6, 11), AlertRules(threshold=0.1, min_texts=1, confirm_days=1), "2")
+    con.execute("UPDATE alerts SET told_at = '2026-06-11 03:00', state_changed_at = '2026-06-11 03:00'")
+    step = (SQL / "schema" / "074_crisis_texts_dated_ahead.sql").read_text(encoding="utf-8")
+    con.execute(duckdb.extract_statements(step)[-1])
+    assert con.execute("SELECT CAST(scored_at AS VARCHAR) FROM scores ORDER BY posted_at").fetchall() == [
+        ("2026-06-01 00:00:00",),
+        ("2026-06-10 02:00:00",),
+        ("2026-06-11 03:00:00.000001",),
+    ]
 
 
 def test_a_held_mention_opens_nothing(con: duckdb.DuckDBPyConnection) -> None:

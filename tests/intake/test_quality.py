@@ -188,6 +188,18 @@ def test_the_input_of_a_night_that_ended_too_early_is_judged_with_that_of_the_ne
     assert set(measured(db, append_run(db, [], 8))) == {"unread_files"}
 
 
+def test_texts_dated_more_than_a_day_ahead_make_the_run_yellow(db: Path) -> None:
+    run = append_run(db, MORE[:3], 6)
+    with Database(db).writing() as con:
+        con.execute("UPDATE documents SET posted_at = posted_at + INTERVAL 1 DAY WHERE run_id = ?", [run])
+    assert judged(db, run) == Judgement("green", ())
+    with Database(db).writing() as con:
+        con.execute("UPDATE documents SET posted_at = '2027-01-06' WHERE run_id = ? AND doc_id = '6-0'", [run])
+    assert judged(db, run) == Judgement(
+        "yellow", ("1 new text dated more than a day ahead: a wrong year, or a wrong clock? (yellow from 1)",)
+    )
+
+
 def test_texts_older_than_four_weeks_are_not_compared(db: Path) -> None:
     with Database(db).writing() as con:
         con.execute("UPDATE documents SET ingested_at = '2025-12-01'")

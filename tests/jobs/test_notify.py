@@ -325,47 +325,21 @@ def test_a_crisis_text_that_a_recorded_outcome_covers_is_not_counted(inbox: Inbo
     assert AGAIN in received[1]["message"]
 
 
-def test_a_crisis_text_dated_ahead_is_counted_once_on_its_day(
+def test_a_crisis_text_dated_ahead_is_counted_once_when_it_is_scored(
     inbox: Inbox, db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls, received = inbox
     now = dt.datetime.now(dt.UTC).replace(tzinfo=None)
     with Database(db).writing() as con:
         con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id = 'a0'")
-    score(db, "ahead", 0.95, now + dt.timedelta(days=3))
     notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
-    score(db, "today", 0.95)
+    score(db, "ahead", 0.95, now + dt.timedelta(days=3))
     for days in range(5):
         night = now + dt.timedelta(days=days, minutes=1)
         monkeypatch.setattr("jobs.pipeline.notify.utc_now", lambda night=night: night)
         monkeypatch.setattr("monitor.alerts.state.utc_now", lambda night=night: night)
         notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
-        assert len(received) == (2 if days < 3 else 3), "a message of the new text, and one on the day of the other"
-    assert all(AGAIN in message["message"] for message in received[1:])
-
-
-def test_a_crisis_text_dated_ahead_is_counted_though_its_alert_was_acknowledged_before_that_days_run(
-    inbox: Inbox, db: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    urls, received = inbox
-    day = dt.datetime.combine(dt.datetime.now(dt.UTC) + dt.timedelta(days=1), dt.time())
-    with Database(db).writing() as con:
-        con.execute("UPDATE alerts SET rule = 'crisis' WHERE alert_id = 'a0'")
-    notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
-    score(db, "ahead", 0.95, day + dt.timedelta(hours=3))
-    with Database(db).writing() as con:
-        looked, run = day + dt.timedelta(hours=9), day + dt.timedelta(hours=22)
-        con.execute("UPDATE alerts SET state = 'acknowledged', state_changed_at = ? WHERE alert_id = 'a0'", [looked])
-        con.execute(
-            "INSERT INTO runs BY NAME SELECT 'late' AS run_id, 'score' AS job, ? AS started_at, 'running' AS status",
-            [run],
-        )
-    for minutes in (1, 2):
-        night = run + dt.timedelta(minutes=minutes)
-        monkeypatch.setattr("jobs.pipeline.notify.utc_now", lambda night=night: night)
-        monkeypatch.setattr("monitor.alerts.state.utc_now", lambda night=night: night)
-        notify_of_alerts(urls, Database(db), "m", COUNTS, "green", RULES)
-        assert len(received) == 2
+        assert len(received) == 2, "a message at once, and none on the day that the text bears"
     assert AGAIN in received[1]["message"]
 
 

@@ -13,6 +13,8 @@ import pytest
 from jobs.pipeline.report_inputs import collect_inputs
 from monitor.alerts.case_log import record_case
 from monitor.alerts.rules import AlertRules
+from monitor.alerts.state import write_episodes
+from monitor.alerts.update import apply_rules
 from monitor.errors import ConfigError
 from reports.risk import html, pages
 from reports.risk.cards import PAGE_CARDS, SHORT, Cards
@@ -421,7 +423,7 @@ def test_a_card_quotes_the_crisis_text_of_an_alert_that_closed_unseen_though_it_
         closed_crisis(con, "calm again", 20)
         con.execute("UPDATE documents SET text = repeat('a dark word ', 40) || doc_id WHERE subject_id = 'fine'")
         con.execute(
-            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2026-01-01'"
+            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2026-03-10'"
             " WHERE subject_id = 'fine' AND CAST(posted_at AS DATE) = '2026-03-10'"
         )
         found = inputs(con, evidence=True)
@@ -442,6 +444,32 @@ def test_a_card_quotes_the_crisis_text_of_an_alert_that_closed_unseen_though_it_
     assert "bold: it adds most" in full
 
 
+def test_a_crisis_text_dated_ahead_is_on_the_pages_of_the_day_on_which_it_was_scored() -> None:
+    scored_on = dt.date(2026, 6, 1)  # as the feed is scored
+    with fake_feed.database() as con:
+        fill(con)
+        fake_feed.add(con, [("crisis", "2027-04-10 20:00", 0.1), ("only", "2027-04-11 20:00", 0.1)])
+        con.execute(
+            "INSERT INTO mentions BY NAME SELECT doc_id, subject_id, posted_at, 'p' AS phrase, 'suicidal' AS"
+            " criterion, 0 AS \"first\", 4 AS \"last\", 'raised' AS state, 'l' AS list_id, 'r' AS run_id"
+            " FROM documents WHERE posted_at > '2027-01-01'"
+        )
+        con.execute("UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9 WHERE subject_id = 'only'")
+        new = apply_rules(con, fake_feed.MODEL, AlertRules())
+        write_episodes(con, new.episodes, new.model_id, new.as_of, "run-2", new.rules)
+        found = inputs(con, evidence=True)
+    assert found.as_of == scored_on
+    listed = people(found)
+    assert [(one.subject_id, one.group) for one in listed[:2]] == [("crisis", "crisis"), ("only", "crisis")]
+    assert [str(one.now["last_day"]) for one in listed[:2]] == ["2026-06-01", "2026-06-01"]
+    quotes = [Cards(found).card(one).quote for one in listed[:2]]
+    assert [quote.when for quote in quotes if quote] == ["10 Apr 2027, 20:00", "11 Apr 2027, 20:00"]
+    behind = found.alerts.filter(pl.col("opened_on") == scored_on).join(found.evidence, on="alert_id")
+    assert sorted(behind["subject_id"]) == ["crisis", "only"]
+    assert behind["has_wording"].all()
+    html.render(pages.index(found, PeopleList(found), pages.partial(pages.Page)), found.words)
+
+
 @pytest.mark.parametrize("blank", ["chr(10)", "' ' || chr(160) || chr(12288) || chr(8203) || chr(10240)"])
 @pytest.mark.parametrize("times", [200, 700])
 def test_a_text_that_begins_with_many_blank_lines_is_quoted(blank: str, times: int) -> None:
@@ -453,7 +481,7 @@ def test_a_text_that_begins_with_many_blank_lines_is_quoted(blank: str, times: i
             " WHERE subject_id = 'fine'"
         )
         con.execute(
-            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2026-01-01'"
+            "UPDATE scores SET s_suicidal = 0.99, peak_high = 0.9, scored_at = '2026-03-10'"
             " WHERE subject_id = 'fine' AND CAST(posted_at AS DATE) = '2026-03-10'"
         )
         found = inputs(con, evidence=True)

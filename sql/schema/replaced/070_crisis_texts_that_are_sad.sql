@@ -2,7 +2,8 @@
 -- purpose: the macro crisis_texts: the texts that raise a crisis alert. They hold wording of the
 --          crisis list that was raised, or the macro reads_as_crisis selects them. known_at = when the text was scored. Of a text that was scored before the day of its
 --          time, as a phone with a wrong clock writes it, known_at is the start of the first run from that day on, because no
---          earlier run notified anybody of it. Without such a run it is the beginning of that day
+--          earlier run notified anybody of it. Without such a run it is the beginning of that day.
+--          schema/074 replaces this macro
 -- grain: one row per such text of this model
 -- frame: posted up to and including the day `until`
 -- params: none
