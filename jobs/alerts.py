@@ -20,6 +20,7 @@ from rich.text import Text
 from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import print_note, print_warning, without_control_characters
 from jobs.console.shared_options import DatabaseOption
+from jobs.pipeline.limits import warn_of_other_limits
 from jobs.pipeline.people import is_crisis_list_named, settings_for
 from jobs.pipeline.run import recorded_run
 from jobs.pipeline.search_anew import search_anew
@@ -39,18 +40,24 @@ SHORT_ID = 8
 SIGNALS = {"p_high": "P(high risk)", "p_any": "P(any)", "both": "of the greater of P(high risk) and P(any)"}
 
 
-def update_alerts(db: Database, rules: AlertRules, crisis: CrisisList | None = None) -> None:
+def update_alerts(
+    db: Database, rules: AlertRules, crisis: CrisisList | None = None, *, are_limits_named: bool = True
+) -> None:
     """Update the alerts of the model that scored last, as a run of its own, and print the counts.
 
     Args:
         db: the database.
         rules: of the alerts.
         crisis: the list of crisis wording that the database's settings name; None: texts are not searched anew.
+        are_limits_named: whether the settings of this database name `rules`; otherwise a line tells if the last
+            update of the alerts had other limits.
     """
     with db.only_writer():
         model = latest_model(db)
         if model is None:
             return
+        if not are_limits_named:
+            warn_of_other_limits(db, rules)
         with recorded_run(db, "alerts", model["model_id"]) as run_id:
             if crisis is not None:
                 search_anew(db, crisis, run_id)
@@ -63,7 +70,8 @@ def list_alerts(db: Database, model_id: str, *, closed: bool = False) -> list[di
     with db.reading() as con:
         rows = window_queries.run(con, "alerts", model_id=model_id, as_of=utc_now().date()).to_dicts()
         codes = dict(con.execute("SELECT subject_id, code FROM codes").fetchall())
-        events = query(con, "alerts/case_events", as_of=utc_now().date()).partition_by("alert_id", as_dict=True)
+        log = query(con, "alerts/case_events", model_id=model_id, as_of=utc_now().date())
+    events = log.partition_by("alert_id", as_dict=True)
     for row in rows:
         own = events.get((row["alert_id"],))
         row |= {"code": codes.get(row["subject_id"], "–"), "events": [] if own is None else own.to_dicts()}
@@ -159,8 +167,12 @@ def command(
     database = Database(db or settings.db)
     database.check()  # a mistyped name must not create a database
     if update_first:
-        is_named = is_crisis_list_named(settings, database.path)
-        update_alerts(database, rules, crisis=CrisisList.read(settings.crisis_list) if is_named else None)
+        update_alerts(
+            database,
+            rules,
+            crisis=CrisisList.read(settings.crisis_list) if is_crisis_list_named(settings, database.path) else None,
+            are_limits_named="db" in settings.model_fields_set,  # a file always gives db
+        )
     if acknowledged is not None:
         give_missing_codes(database)
         with database.only_writer(), database.writing() as con:

@@ -92,6 +92,7 @@ def command(
         ids=ids if are_ids_given else None,
         on_change=cast(OnChange, on_change) if on_change else settings.on_change,
         is_list_named=is_crisis_list_named(settings, db),
+        are_limits_named="db" in settings.model_fields_set,  # a file always gives db
     )
     print_summary(done.counts, Database(db), done.model, alerts=done.alerts)
     done.counts.check_taken(f"the table rejects of {db}")

@@ -38,7 +38,7 @@ def with_people(con: duckdb.DuckDBPyConnection, inputs: Inputs) -> Inputs:
             suicidal_limit=options.rules.suicidal_limit,
             **options.line,
         ),
-        case_events=query(con, "alerts/case_events", as_of=LAST_DAY),
+        case_events=query(con, "alerts/case_events", model_id=model_id, as_of=LAST_DAY),
         outcomes=query(con, "alerts/rule_outcomes", model_id=model_id, as_of=as_of),
         measures=query(con, "people/measures", as_of=as_of, days=options.days if options.subject_pages else 0),
         could_fire=count_days(con, model_id, as_of, options.rules.model_copy(update=options.line)),

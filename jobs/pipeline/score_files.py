@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.pipeline.ingest import check_files, ingest
+from jobs.pipeline.limits import warn_of_other_limits
 from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import CHUNK_ROWS, Scorer, score_pending
@@ -44,6 +45,7 @@ def score_files(
     ids: IdRules | None = None,
     on_change: OnChange = "reject",
     is_list_named: bool = False,
+    are_limits_named: bool = True,
 ) -> ScoreResult:
     """Read the inputs, score their texts and update the alerts.
 
@@ -62,6 +64,8 @@ def score_files(
         on_change: the treatment of a row whose doc_id is used, but with another time or text.
         is_list_named: whether the settings of this database name `crisis`; stored texts that another list has
             searched are then searched anew, otherwise they stay as they are.
+        are_limits_named: whether the settings of this database name `rules`; otherwise a line tells if the last
+            update of the alerts had other limits.
 
     Raises:
         DataError, StoreError, ModelError: an input, the database or the model cannot be read.
@@ -87,5 +91,8 @@ def score_files(
         else:
             warn_of_other_list(db, crisis)
         score_pending(db, scorer, run_id, counts, chunk_rows, crisis)
-        alerts = refresh_alerts(db, scorer.model.model_id, rules or AlertRules(), run_id)
+        rules = rules or AlertRules()
+        if not are_limits_named:
+            warn_of_other_limits(db, rules)
+        alerts = refresh_alerts(db, scorer.model.model_id, rules, run_id)
     return ScoreResult(counts, scorer.model, alerts)

@@ -22,7 +22,7 @@ class AlertCounts:
     """Numbers of alerts that an update changed.
 
     Attributes:
-        raised: new ones that are not closed.
+        raised: new ones that are not closed; an alert that an earlier model raised is not new.
         closed: those that it closed or withdrew.
         open: those that are not closed after it, new or not.
         reopened: closed ones that are not closed any more.
@@ -89,6 +89,8 @@ def write_episodes(
 ) -> AlertCounts:
     """Bring the table `alerts` into agreement with these episodes; a second call changes nothing.
 
+    What people did about the alerts of an earlier model follows into this model's alerts of the same episodes.
+
     Args:
         con: a connection that may write; the caller commits.
         episodes: as `find_episodes` returns them.
@@ -103,18 +105,20 @@ def write_episodes(
     changes = query(con, "alerts/reconcile", **statement("alerts/reconcile").pick(values))
     con.register("changes", changes)
     execute(con, "alerts/write_alerts")
+    execute(con, "alerts/take_over_log")
     note = statement("alerts/note_update")
     con.execute(note.sql, note.pick({**rules.parameters(), **values}))
     is_open = pl.col("state") != "closed"
+    is_new = pl.col("old_state").is_null() & pl.col("earlier_ids").is_null()
     ((n_open,),) = con.execute(
         "SELECT count(*) FROM alerts WHERE model_id = ? AND state <> 'closed'", [model_id]
     ).fetchall()
     return AlertCounts(
-        raised=changes.filter(is_open, pl.col("old_state").is_null()).height,
+        raised=changes.filter(is_open, is_new).height,
         closed=changes.filter(~is_open, pl.col("old_state") != "closed").height,
         open=n_open,
         reopened=changes.filter(is_open, pl.col("old_state") == "closed").height,
-        over=changes.filter(~is_open, pl.col("old_state").is_null()).height,
+        over=changes.filter(~is_open, is_new).height,
     )
 
 

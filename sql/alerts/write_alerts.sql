@@ -4,4 +4,4 @@
 -- frame: none
 -- params: none
 INSERT OR REPLACE INTO alerts BY NAME
-SELECT * EXCLUDE (old_state) FROM changes
+SELECT * EXCLUDE (old_state, earlier_ids) FROM changes

@@ -150,6 +150,15 @@ def test_alert_list_warns_when_rules_lag_behind_scores(db: Path, capsys: pytest.
     assert call(capsys, "--db", str(db), "--fail-on-open") == (0, f"no alerts\n{listing.NOT_A_DIAGNOSIS}\n")
 
 
+def test_an_update_without_settings_tells_of_other_limits(db: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listing.update_alerts(Database(db), AlertRules(threshold=0.01))
+    assert "limits" not in capsys.readouterr().err
+    for told in (True, False):  # the second update has the limits of the first
+        listing.command(db=db, update_first=True)
+        said = " ".join(capsys.readouterr().err.split())
+        assert ("other limits than in their last update: threshold is 0.4, and was 0.01;" in said) is told
+
+
 def test_an_update_is_a_run_in_the_ledger_and_changes_nothing_twice(
     db: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,7 +25,7 @@ from monitor.alerts.state import AlertCounts
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.settings import Settings, load_settings
-from tests.support.keyword_scorer import KeywordScorer
+from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_pictures")]
 
@@ -386,6 +386,24 @@ def test_a_crisis_text_whose_alert_is_closed_already_is_sent_once(quiet: Setting
 def test_an_alert_that_was_sent_and_closed_is_not_sent_as_late(quiet: Settings, inbox: Inbox) -> None:
     nights(quiet, CRISIS, "b,2025-11-16,only joy\n", "b,2025-11-20,only joy\n")
     assert len(inbox[1]) == 1
+
+
+@pytest.mark.slow
+def test_what_was_done_about_crisis_alerts_follows_to_another_model(
+    quiet: Settings, inbox: Inbox, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nights(quiet, CRISIS, "b,2025-11-19,only joy\n", "a,2025-11-25,I want to kill myself\nb,2025-11-26,only joy\n")
+    told = len(inbox[1])
+    ids = run_query(Database(quiet.db), "SELECT alert_id FROM alerts ORDER BY opened_on").rows
+    for (alert_id,) in ids:
+        alerts(db=quiet.db, acknowledged=alert_id, by="Ana", outcome="contacted")
+    for model_id in ("keywords-2", "keywords-1"):
+        run_nightly(quiet, lambda model_id=model_id: KeywordScorer(KeywordModel(model_id=model_id)))  # type: ignore[misc]
+        capsys.readouterr()
+        alerts(db=quiet.db, closed=True)
+        shown = capsys.readouterr().out
+        assert (shown.count("Ana contacted"), shown.count("nobody has looked"), len(ids)) == (2, 0, 2)
+    assert len(inbox[1]) == told
 
 
 @pytest.mark.slow
