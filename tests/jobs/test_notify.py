@@ -22,6 +22,7 @@ from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts
+from monitor.crisis.phrases import SHIPPED
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, DataError
 from monitor.settings import Settings, load_settings
@@ -410,3 +411,15 @@ def test_what_was_done_about_crisis_alerts_follows_to_another_model(
 def test_crisis_texts_of_long_ago_are_not_sent_at_a_first_import(quiet: Settings, inbox: Inbox) -> None:
     nights(quiet, "a,2025-01-04,I want to kill myself\nb,2025-11-20,only joy\n")
     assert inbox[1] == []
+
+
+@pytest.mark.slow
+def test_a_stored_text_that_a_changed_list_raises_is_sent_once(quiet: Settings, inbox: Inbox) -> None:
+    """Its person has an alert that was sent already, for a text that both lists raise."""
+    own, entry = quiet.db.with_name("own.toml"), 'phrase = "blue zebra"\ncriterion = "suicidal"\nwhy = "a sign"\n'
+    own.write_text(f"{SHIPPED.read_text()}[[phrases]]\n{entry}")
+    nights(quiet, CRISIS + "a,2025-11-02,the blue zebra came again\n")
+    nights(quiet.model_copy(update={"crisis_list": own}), "b,2025-11-03,only joy\n", "b,2025-11-04,only joy\n")
+    first, second = (message["message"] for message in inbox[1])
+    assert "New alerts of the crisis rule: 1" in first
+    assert AGAIN in second
