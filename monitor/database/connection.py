@@ -27,6 +27,7 @@ from monitor.database.schema import check_schema, make_empty, migrate
 from monitor.database.spills import remove_left_spills, spill_folder
 from monitor.database.writer_gate import POLL_S, Gate
 from monitor.errors import LET_IN, BusyError, MonitorError, StoreError, reason_of
+from monitor.scratch_folder import runs
 
 READ_WAIT_S = 10.0
 MAX_NAME_BYTES = 220  # the longest name beside it is .NAME.key.PID.new
@@ -149,7 +150,8 @@ class Database:
         try:
             with explained(self.file):
                 for unfinished in self.file.parent.glob(f".{glob.escape(self.file.name)}.*.new"):
-                    unfinished.unlink(missing_ok=True)  # a killed run left it
+                    if _is_left(unfinished):
+                        unfinished.unlink(missing_ok=True)
             yield
         finally:
             lock.release()
@@ -283,6 +285,14 @@ def _check_file_type(path: Path) -> None:
     if head[8:] != b"DUCK":
         what = "not a DuckDB database" if head else "not a DuckDB database, because it is empty"
         raise StoreError(f"{path}: {what}; name another file")
+
+
+def _is_left(unfinished: Path) -> bool:
+    """Whether a killed process left this file. The name holds the process, or says that it held the writers' lock."""
+    process = unfinished.suffixes[-2].removeprefix(".")
+    if not process.isdecimal():
+        return process == "open"  # of `lake open`, which holds the lock
+    return int(process) == os.getpid() or not runs(int(process))
 
 
 def _create(path: Path) -> None:

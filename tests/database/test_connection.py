@@ -262,6 +262,18 @@ def test_lock_of_a_dead_run_is_free_again(db: Path) -> None:
         pass
 
 
+def test_a_run_removes_unfinished_files_of_killed_processes_alone(db: Path) -> None:
+    ended = start_process("print('ready', flush=True)")
+    ended.wait()
+    pid = ended._process.pid
+    left = [f".risk.duckdb.{pid}.new", f".risk.duckdb.key.{pid}.new", ".risk.duckdb.open.new"]
+    kept = [".risk.duckdb.1.new", ".risk.duckdb.key.1.new", ".risk.duckdb.blocks.new"]
+    for name in (*left, *kept):
+        db.with_name(name).touch()
+    with Database(db).only_writer():
+        assert sorted(path.name for path in db.parent.glob(".*.new")) == sorted(kept)
+
+
 def test_two_creators_at_once_make_one_database(tmp_path: Path) -> None:
     path = tmp_path / "risk.duckdb"
     faults: list[BaseException] = []
