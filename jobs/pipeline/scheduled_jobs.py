@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import shlex
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from monitor.database.connection import Database
 from monitor.database.lake_views import is_remote
 from monitor.errors import ConfigError
 from monitor.settings import PATHS, PREFIX, Settings, load_settings
+from monitor.settings_tables import REPORT_PATHS
 
 # Options that replace the settings. A command with one of them refuses --config.
 INSTEAD_OF_CONFIG = {"report": ("--db", "--out"), "evaluate-alerts": ("--numbers",)}
@@ -84,15 +86,31 @@ def _check_options(line: str, words: list[str]) -> None:
 def absolute_variables() -> dict[str, str]:
     """The environment for a process in another folder: paths in the variables of the settings are absolute."""
     names = {f"{PREFIX}{key}".upper() for key in PATHS}
-    model = f"{PREFIX}MODEL"
+    model, reports = f"{PREFIX}MODEL", f"{PREFIX}REPORTS"
     return {
-        name: str(Path(value).absolute())
+        name: _absolute_reports(value)
+        if name.upper() == reports
+        else str(Path(value).absolute())
         if value.strip()
         and not value.startswith("~")
         and (name.upper() in names or (name.upper() == model and Path(value).is_dir()))
         else value
         for name, value in os.environ.items()
     }
+
+
+def _absolute_reports(value: str) -> str:
+    """The JSON of [[reports]] with absolute paths. Anything else is left to the job, which says what is wrong."""
+    try:
+        reports = json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+    for report in reports if isinstance(reports, list) else ():
+        for key in REPORT_PATHS if isinstance(report, dict) else ():
+            path = report.get(key)
+            if isinstance(path, str) and path.strip() and not path.startswith("~"):
+                report[key] = str(Path(path).absolute())
+    return json.dumps(reports)
 
 
 def _lacks_config(words: list[str]) -> bool:

@@ -1,6 +1,7 @@
 """The scheduler on a fake clock: every night runs once, one run makes up for missed nights, and it stops cleanly."""
 
 import datetime as dt
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ from apscheduler.schedulers import base, blocking
 
 from jobs import schedule
 from jobs.console.app import COMMANDS
-from jobs.pipeline.scheduled_jobs import ENDLESS, command_lines
+from jobs.pipeline.scheduled_jobs import ENDLESS, absolute_variables, command_lines
 from jobs.schedule import Jobs, Scheduler, build_scheduler, crontab, last_night, systemd
 from monitor.cron import Cron
 from monitor.database import ledger
@@ -504,6 +505,18 @@ def test_jobs_run_in_the_folder_of_the_settings_and_variables_keep_their_meaning
         str(tmp_path / "here" / "model"),
         "cpu",
     ]
+
+
+def test_paths_of_reports_in_a_variable_keep_their_meaning(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = {"mode": "case", "folder": "case", "roster": "people/r.csv", "days": 30}
+    monkeypatch.setenv("RISK_MONITOR_REPORTS", json.dumps([one, {"folder": "~/a"}, {"folder": "/b"}]))
+    absolute = {"folder": str(tmp_path / "case"), "roster": str(tmp_path / "people" / "r.csv")}
+    reports = absolute_variables()["RISK_MONITOR_REPORTS"]
+    assert json.loads(reports) == [one | absolute, {"folder": "~/a"}, {"folder": "/b"}]
+    for wrong in ("no JSON", '{"folder": 1}', '["x"]', '[{"folder": 3}]'):
+        monkeypatch.setenv("RISK_MONITOR_REPORTS", wrong)
+        assert absolute_variables()["RISK_MONITOR_REPORTS"] == wrong
 
 
 def written(unit: str) -> list[str]:
