@@ -2,7 +2,8 @@
 
 risk-monitor watch --config risk-monitor.toml --every 30
 
-The model stays in memory. A nightly run with the same settings may start meanwhile; `watch` waits until it is done.
+The model stays in memory. A nightly run with the same settings may start meanwhile: it waits for the end of a batch,
+and `watch` waits until it is done.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ def run_pipeline(
     """Run every step of a night once.
 
     A file of the inbox that cannot be read becomes one reject. `report=False` leaves out the report and the snapshot.
-    `trust_clock` lets retention remove texts although the clock is far ahead of the last run.
+    `trust_clock` lets retention remove texts although the clock is far ahead of the last run. The job "nightly" waits
+    for the end of another run, such as a batch of `watch`.
     """
     db, counts, page = Database(settings.db), RunCounts(), None
     quality: Judgement | None = None

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import duckdb
 
-from jobs.console.interrupts import Stopped, ending_at_once, stoppable
+from jobs.console.interrupts import Stopped, ending_at_once, sleep, stoppable
 from jobs.console.progress import print_note, print_warning
 from jobs.pipeline.background import GRACE_S
 from jobs.pipeline.score_new import Scorer
 from monitor.database import ledger, store
 from monitor.database.connection import WRITE_WAIT_S, Database
 from monitor.database.lake_views import refuse_lake
-from monitor.errors import MonitorError
+from monitor.errors import BusyError, MonitorError
 from monitor.intake.recorded_rules import check_id_rules, record_id_rules
 from monitor.intake.row_rules import IdRules
 from monitor.labels import RiskMap
@@ -82,18 +83,19 @@ def scoring_run(
 
     Args:
         db: the database; created if it does not exist.
-        job: its name in the ledger.
+        job: its name in the ledger. The job "nightly" waits for the end of another run.
         load: opens the model.
         key_file: the key of the pseudonyms, created for a new database; None: ids stay as they are.
         ids: the rules for ids of subjects; None: neither settings nor options give any, so the defaults are used, and
             are not recorded for a database that has subjects but no recorded rules.
 
     Raises:
+        BusyError: another run is working on the database.
         StoreError, ConfigError, ModelError: one of them cannot be read, or the database has another key or other
             rules.
     """
     rules = ids or IdRules()
-    with stoppable(), db.only_writer():
+    with stoppable(), _only_writer(db, WRITE_WAIT_S if job == "nightly" else 0):  # `watch` tries again by itself
         recorded, has_texts = None, False
         if db.exists():
             with db.writing() as con:  # brings the schema up to date
@@ -122,6 +124,25 @@ def scoring_run(
         record_model(db, scorer.model)
         with recorded_run(db, job, scorer.model.model_id) as run_id:
             yield OpenRun(scorer, run_id, pseudonyms)
+
+
+@contextmanager
+def _only_writer(db: Database, wait_s: float) -> Iterator[None]:
+    """As `Database.only_writer`, after the end of another run; a line says that this run waits for it."""
+    deadline, is_told = time.monotonic() + wait_s, False
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(db.only_writer())
+                break
+            except BusyError:
+                if time.monotonic() >= deadline:
+                    raise
+            if not is_told:
+                print_note(f"another run is working on the database; waiting for it, {wait_s:g} s at most")
+                is_told = True
+            sleep(1)
+        yield
 
 
 def record_model(db: Database, model: LoadedModel) -> None:

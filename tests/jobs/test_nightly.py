@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import jobs.demo
 from jobs.console import app
 from jobs.demo import run_demo
 from jobs.nightly import run_nightly
+from jobs.pipeline import run
 from jobs.pipeline.write_report import write_report
 from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
@@ -93,9 +95,23 @@ def test_an_empty_inbox_is_a_quiet_night(settings: Settings) -> None:
     assert run_query(Database(settings.db), "SELECT status, n_read FROM runs").rows == [("done", 0)]
 
 
-def test_two_nights_never_overlap(settings: Settings) -> None:
+def test_two_nights_never_overlap(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "WRITE_WAIT_S", 0)
     with Database(settings.db).only_writer(), pytest.raises(StoreError, match="another run is working"):
         run_nightly(settings, KeywordScorer)
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_night_waits_for_the_end_of_another_run(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`watch` may be in a batch when the night begins."""
+    with ExitStack() as other_run:
+        other_run.enter_context(Database(settings.db).only_writer())
+        monkeypatch.setattr(run, "sleep", lambda _: other_run.close())
+        run_nightly(settings, KeywordScorer)
+    assert "another run is working on the database; waiting for it, 300 s at most" in capsys.readouterr().err
+    assert run_query(Database(settings.db), "SELECT status FROM runs").rows == [("done",)]
 
 
 @pytest.mark.usefixtures("without_pictures")
