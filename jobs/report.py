@@ -73,7 +73,11 @@ def command(
         Path | None, typer.Option(help="CSV with subject_id and name; pages of --mode case show the names.")
     ] = None,
     cohort: Annotated[
-        list[str] | None, typer.Option(help="Read only texts of this cohort; give it again for more.")
+        list[str] | None,
+        typer.Option(
+            help="Read only texts of this cohort; give it again for more. The difference of this report and one "
+            "about everyone tells about the other cohorts, also if they are small."
+        ),
     ] = None,
     key_file: Annotated[
         Path | None,

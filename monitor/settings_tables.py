@@ -102,7 +102,10 @@ class Report(BaseModel):
     roster: Path | None = Field(None, description="CSV with subject_id and name: people by their names")
     lang: str = Field("en", description="language of its own words: en or zh-TW")
     days: Count = Field(366, description="days that the charts cover")
-    cohorts: tuple[str, ...] = Field((), description="only texts of these cohorts; default: of all")
+    cohorts: tuple[str, ...] = Field(
+        (),
+        description="only texts of these cohorts; default: of all. Two reports together tell about the others",
+    )
 
     @field_validator(*REPORT_PATHS)
     @classmethod

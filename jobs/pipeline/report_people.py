@@ -15,8 +15,9 @@ from monitor.alerts.state import count_days
 from monitor.database.statements import query
 from reports.risk.cards import TEXT_DAYS, TOP
 from reports.risk.curve import WEEKS
-from reports.risk.inputs import STRIP_DAYS, Inputs
+from reports.risk.inputs import STRIP_DAYS, Inputs, Options
 from reports.risk.people import CLOSED_DAYS, people
+from reports.risk.suppression import tells_few
 
 LAST_DAY = dt.date(9999, 12, 30)  # a report of a past day shows today's knowledge of its alerts
 
@@ -80,16 +81,29 @@ def _crisis_days(rules: AlertRules) -> int:
     return CLOSED_DAYS + rules.cooldown_days + 1
 
 
-def keep_cohorts(con: duckdb.DuckDBPyConnection, cohorts: Sequence[str]) -> None:
-    """Restrict this connection to texts of these cohorts, and to alerts of the people who wrote them.
+def keep_cohorts(con: duckdb.DuckDBPyConnection, options: Options, until: dt.date) -> None:
+    """Restrict this connection to texts of the options' cohorts, and to alerts of the people who wrote them.
 
     Temporary views hide the tables of the same names from every later query of the connection. A cohort without
-    scored texts is only a warning, because its first texts may come tomorrow.
+    scored texts is only a warning, because its first texts may come tomorrow. So are too few people with texts of the
+    other cohorts: this report and one about everyone together tell about them.
+
+    Args:
+        con: the database.
+        options: of the report.
+        until: its last day, at the latest.
     """
+    cohorts = options.cohorts
     known = {cohort for (cohort,) in con.execute("SELECT DISTINCT cohort FROM scores").fetchall()}
     if unknown := sorted(set(cohorts) - known):
         there = ", ".join(sorted(known)) or "none"
         print_warning(f"cohorts: no scored text is of {', '.join(unknown)}; there are {there}")
+    left_out = query(con, "queries/people_left_out", cohorts=cohorts, until=until, days=options.days)
+    if tells_few(options.min_cohort, left_out["n"][0]):
+        print_warning(
+            f"cohorts: the other cohorts have fewer than min_cohort = {options.min_cohort} people; the difference of "
+            "this report and one about everyone tells about them, so give a reader only one of the two"
+        )
     ((database,),) = con.execute("SELECT current_database()").fetchall()
     main = f'"{database.replace(chr(34), chr(34) * 2)}".main'
     con.execute(

@@ -23,9 +23,10 @@ subjects.
 All other published numbers, and all that can be computed from them, consist of pieces of at least k subjects each.
 Weeks end on the weekday of the report's last day, so the rule holds within one report, not between two reports: these
 differ by the texts of the days between them, which may be by fewer than k subjects. Values in pages and pictures are
-therefore rounded to what is shown (DECIMALS), and the page states this limit. Rows and pages about one subject are
-not covered by these rules; they carry no name instead. After Hundepool et al., "Statistical Disclosure Control"
-(2012), on secondary suppression.
+therefore rounded to what is shown (DECIMALS), and the page states this limit. A report of some cohorts differs from
+one about everyone by the other cohorts; a warning tells if these have fewer than k subjects. Rows and pages about
+one subject are not covered by these rules; they carry no name instead. After Hundepool et al., "Statistical
+Disclosure Control" (2012), on secondary suppression.
 """
 
 from __future__ import annotations

@@ -99,6 +99,27 @@ def test_each_reader_gets_the_roster_language_and_cohorts_of_the_settings(
 
 
 @pytest.mark.parametrize(
+    ("words", "warned"),
+    [
+        ("--cohort north --mode aggregate --min-cohort 4", True),  # three people are of south
+        ("--cohort north --min-cohort 4", True),
+        ("--cohort north --mode aggregate --min-cohort 3", False),
+        ("--cohort north --mode case", False),
+        ("--cohort north --cohort south --mode aggregate --min-cohort 4", False),
+        ("--mode aggregate --min-cohort 4", False),
+    ],
+)
+def test_a_report_of_cohorts_warns_if_its_difference_to_everyone_is_about_few_people(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: str, warned: bool
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["report", "--db", str(folder / "risk.duckdb"), "--out", str(tmp_path / "out"), *words.split()])
+    assert stop.value.code == 0
+    told = " ".join(capsys.readouterr().err.split())
+    assert ("cohorts: the other cohorts have fewer than min_cohort = 4 people" in told) == warned
+
+
+@pytest.mark.parametrize(
     ("extra", "message"),
     [
         ('[[reports]]\nmode = "cases"\n', "reports.0.mode"),
