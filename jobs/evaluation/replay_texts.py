@@ -135,7 +135,7 @@ def scored_database(feed: Path, out: Path, kind: str) -> Database:
     Raises:
         DataError: a file cannot be read.
     """
-    hashes = [sha256_of(path) for path in find_inputs([feed])]
+    hashes = [sha256_of(path) for path in sorted(find_inputs([feed]))]
     name = hashes[0] if len(hashes) == 1 else text_hash("".join(hashes))
     return Database(out / f"{kind}-{name[:12]}.duckdb")
 

@@ -13,6 +13,7 @@ from jobs.console.progress import print_note, print_warning
 from monitor.errors import DataError
 from monitor.intake import documents
 from monitor.intake.feeds import Feed, closed_folders, feed_files
+from monitor.intake.reading_order import in_reading_order
 from monitor.intake.unsafe_entries import reason_to_refuse
 
 UNFINISHED = {".part", ".partial", ".tmp", ".temp", ".crdownload", ".filepart"}
@@ -71,7 +72,8 @@ def own_entries(entries: Iterable[Path], inbox: Path) -> list[Path]:
 
 
 def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> list[Path]:
-    """The input files of a folder, and of subfolders that a feed names, sorted, without those being written.
+    """The input files of a folder, and of subfolders that a feed names, without those being written, in the order of
+    `in_reading_order`.
 
     A file is still being written if its name ends so (UNFINISHED), or if it changed within the last settle_s seconds
     and changes again within the next settle_s seconds. It is left for the next run, and a line says so. A line also
@@ -96,7 +98,7 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     closed = [path for path in closed_folders(feeds, inbox) if not _is_hidden(path, inbox)]
     folders = [path for path in entries if path.is_dir() and path not in closed and _has_unread(path, named)]
     _print_names(folders, SUBFOLDERS)
-    return [path for path in files if path not in growing] + closed
+    return in_reading_order(path for path in files if path not in growing) + closed
 
 
 def _is_hidden(path: Path, inbox: Path) -> bool:

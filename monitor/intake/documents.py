@@ -34,6 +34,7 @@ from monitor.intake.measures import (
     numbers_alone,
 )
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, Fault
+from monitor.intake.reading_order import in_reading_order
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.intake.timestamps import UTC_TIME, YEARS, parse_times
 from monitor.intake.unsafe_entries import reason_to_refuse, require_listed
@@ -149,7 +150,7 @@ class Chunk:
 
 
 def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> list[Path]:
-    """The input files of these files, folders (without subfolders) and glob patterns, each once.
+    """The files of these inputs, each once; those of a folder (without subfolders) or pattern in reading order.
 
     Raises:
         DataError: an input matches no file; a file has an unsupported type; an entry of a folder is a link out of it,
@@ -159,8 +160,8 @@ def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> 
     for given in inputs:
         path = Path(given)
         if path.is_dir():
-            files = [file for file in sorted(path.iterdir()) if is_input(file)]
-            for file in files:
+            files = in_reading_order(file for file in path.iterdir() if is_input(file))
+            for file in sorted(files):
                 if reason := reason_to_refuse(file, path):
                     raise DataError(f"{file}: {reason}, or name it by itself")
             if not files:
@@ -171,7 +172,7 @@ def find_inputs(inputs: Iterable[str | Path], feed_of: FeedOf | None = None) -> 
             files = [path]
         else:
             names = glob.glob(str(given), recursive=True)  # noqa: PTH207  (Path.glob takes no absolute pattern)
-            files = [Path(name) for name in sorted(names) if is_input(Path(name))]
+            files = in_reading_order(Path(name) for name in names if is_input(Path(name)))
             if not files:
                 require_listed(path)
                 raise DataError(f"{given}: no such file or folder, nor a pattern of {', '.join(ENDINGS)} files")
