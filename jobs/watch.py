@@ -26,14 +26,15 @@ from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
 from jobs.pipeline.summary import print_file_warnings
 from monitor import NOT_A_DIAGNOSIS
-from monitor.errors import BusyError, DataError
+from monitor.errors import BusyError, DataError, ReportError
 from monitor.settings import Settings, load_settings
 
 
 def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, report: bool = False) -> None:
     """Run once at the start and whenever the inbox has changed, until SIGTERM or Ctrl-C.
 
-    While the inbox is missing (a network folder, for example), the command waits.
+    While the inbox is missing (a network folder, for example), the command waits. A report that cannot be written is
+    named in a warning, and watching goes on.
 
     Raises:
         DataError: the inbox cannot be read at the start.
@@ -53,6 +54,9 @@ def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, rep
                 if state != last_state:
                     _run_batch(settings, load_once, report)
                     last_state = state
+            except ReportError as error:
+                print_warning(str(error))
+                last_state = state
             except BusyError:
                 print_note("another run is working on the database; waiting for it")
             except DataError as error:

@@ -3,6 +3,7 @@
     MonitorError
     ├── ConfigError   a setting, option or prompt is wrong
     ├── DataError     an input file, row or column is wrong
+    ├── ReportError   a night could not write one of its reports or the snapshot
     ├── ModelError    a model folder, adapter or tokenizer is wrong
     ├── ClockError    the clock is so far ahead that it may be wrong
     └── StoreError    the database is wrong, locked, foreign or of another schema
@@ -30,6 +31,10 @@ class ConfigError(MonitorError):
 
 class DataError(MonitorError):
     """An input file, row, column or label is wrong."""
+
+
+class ReportError(MonitorError):
+    """A night could not write one of its reports or the snapshot; it has done everything else."""
 
 
 class ModelError(MonitorError):

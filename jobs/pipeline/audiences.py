@@ -29,8 +29,12 @@ class Planned(NamedTuple):
     roster: Path | None
 
 
-def planned_reports(settings: Settings) -> list[Planned]:
+def planned_reports(settings: Settings, *, check_rosters: bool = True) -> list[Planned]:
     """Every report of a night. The report in `out` comes first; a [[reports]] with this folder replaces it.
+
+    Args:
+        settings: the settings.
+        check_rosters: refuse a missing roster; otherwise the caller does it with `check_roster`.
 
     Raises:
         ConfigError: two reports have one folder, one is inbox or snapshot, a roster is missing, or a value is wrong.
@@ -48,9 +52,25 @@ def planned_reports(settings: Settings) -> list[Planned]:
             raise ConfigError(f"reports: {one.folder} is the folder of two of them; name another with folder")
         if folder in (settings.inbox.resolve(), settings.snapshot.resolve()):
             raise ConfigError(f"reports: {one.folder} is the folder of the inbox or the snapshot; name another")
-        if one.roster is not None and not one.roster.is_file():
-            raise ConfigError(f"{one.roster}: there is no such roster; the report {one.title} needs it")
+        if check_rosters:
+            check_roster(one)
     return planned
+
+
+def check_roster(report: Planned) -> None:
+    """Check that the roster of a report, if it has one, is there.
+
+    Raises:
+        ConfigError: it is missing, or is on a share that is away.
+    """
+    try:
+        is_there = report.roster is None or report.roster.is_file()
+    except OSError as error:
+        raise ConfigError(
+            f"{report.roster}: cannot read this roster ({error.strerror}); the report {report.title} needs it"
+        ) from error
+    if not is_there:
+        raise ConfigError(f"{report.roster}: there is no such roster; the report {report.title} needs it")
 
 
 def names_of(

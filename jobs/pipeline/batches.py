@@ -78,10 +78,14 @@ class BatchWriter:
         commit: commits a batch; inside the block nothing else in this process opens its database.
         counts: the counts of the run, updated after each commit.
         background: runs the commits.
+
+    Attributes:
+        hashes: SHA-256 of the content of each file that was added.
     """
 
     def __init__(self, commit: Commit, counts: RunCounts, background: Background) -> None:
         self.counts = counts
+        self.hashes = set[str]()
         self._commit, self._background, self._batch = commit, background, Batch()
 
     def add(self, chunk: documents.Chunk) -> None:
@@ -95,6 +99,7 @@ class BatchWriter:
     def add_file(self, path: Path, file: store.InputFile) -> None:
         """Add a file that was read; see `Batch.files`."""
         self._batch.files.append((path, file))
+        self.hashes.add(file.sha256)
         self._commit_if_full()
 
     def refuse(self, path: Path, reason: str, sha256: str | None) -> None:

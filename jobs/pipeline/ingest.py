@@ -112,7 +112,6 @@ def read_files(
     Raises:
         DataError: as `ingest`.
     """
-    read_now = set[str]()
     with progress("reading", "rows") as advance, batch_writer(commit, counts) as writer:
         for path in files:
             before, sha256 = size_and_mtime(path), None
@@ -134,7 +133,7 @@ def read_files(
                     counts.still_empty.append(path)
                     continue
                 chunks = documents.read_documents(path, feed=feed, **rules)
-                damage = _read_file(path, writer, chunks, advance, is_known=bool(copies) or sha256 in read_now)
+                damage = _read_file(path, writer, chunks, advance, is_known=bool(copies) or sha256 in writer.hashes)
                 counts.n_files += 1
             except DataError as error:
                 if not unattended:
@@ -149,7 +148,6 @@ def read_files(
             if before is None or size_and_mtime(path) != before:
                 print_note(f"{path.name} changed while it was read; the next run reads it again")
             else:
-                read_now.add(sha256)
                 is_whole = damage is None and counts.empty.get(path) != NO_ROWS
                 file = InputFile(documents.display_name(path), before[0], sha256, damage)
                 writer.add_file(path, file._replace(read_as=read_as) if is_whole else file)

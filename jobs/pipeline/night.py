@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from jobs.console.interrupts import Stopped
 from jobs.console.progress import print_note, print_warning
-from jobs.pipeline.audiences import Planned, names_of, planned_reports
+from jobs.pipeline.audiences import Planned, check_roster, names_of, planned_reports
 from jobs.pipeline.explain_alerts import explain_alerts
 from jobs.pipeline.inbox import complete_files, list_inbox
 from jobs.pipeline.ingest import ingest
@@ -20,13 +20,14 @@ from jobs.pipeline.run import scoring_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import Scorer, score_pending
 from jobs.pipeline.search_anew import search_anew
-from jobs.pipeline.write_report import report_files, write_report
+from jobs.pipeline.summary import print_file_warnings
+from jobs.pipeline.write_report import write_report
 from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
-from monitor.database.snapshot import NAME, group_id, publish, snapshot_files
-from monitor.errors import ClockError, ConfigError, MonitorError
+from monitor.database.snapshot import group_id, publish
+from monitor.errors import ClockError, ConfigError, MonitorError, ReportError, cannot_write
 from monitor.intake.feeds import feed_finder
 from monitor.intake.quality import Judgement, measure, record_judgement
 from monitor.privacy.pseudonyms import default_key_file
@@ -59,9 +60,10 @@ def run_pipeline(
 ) -> NightResult:
     """Run every step of a night once.
 
-    A file of the inbox that cannot be read becomes one reject. `report=False` leaves out the report and the snapshot.
-    `trust_clock` lets retention remove texts although the clock is far ahead of the last run. The job "nightly" waits
-    for the end of another run, such as a batch of `watch`.
+    A file of the inbox that cannot be read becomes one reject. A report or snapshot that cannot be written costs
+    nothing else: the run is done to its end, and then it fails with a ReportError. `report=False` leaves out reports
+    and snapshot. `trust_clock` lets retention remove texts although the clock is far ahead of the last run. The job
+    "nightly" waits for the end of another run, such as a batch of `watch`.
     """
     db, counts, page = Database(settings.db), RunCounts(), None
     quality: Judgement | None = None
@@ -100,7 +102,7 @@ def run_pipeline(
             if settings.text_days is not None:
                 remove_old_texts(db, settings, settings.text_days, trust_clock=trust_clock)
             if report:
-                page = report_and_publish(db, settings, model_id)
+                page = report_and_publish(db, settings, model_id, counts)
     return NightResult(counts, run.scorer.model, alerts, quality, page)
 
 
@@ -147,29 +149,73 @@ def judge_input(db: Database, settings: Settings, run_id: str, n_undecided: int)
     return record_judgement(db, run_id, measures, settings.quality)
 
 
-def report_and_publish(db: Database, settings: Settings, model_id: str) -> Path:
-    """Write the reports. The snapshot is published while the first report's pictures are drawn, also if that report
-    fails.
+def report_and_publish(db: Database, settings: Settings, model_id: str, counts: RunCounts | None = None) -> Path:
+    """Write the reports, and publish the snapshot while the first report's pictures are drawn.
+
+    Each of them is written also if others fail. In that case the files of `counts` are named, because the caller
+    prints no summary of a failed run.
 
     Returns the page of the first report, which is the report in `out`.
+
+    Raises:
+        ReportError: some of them could not be written; the message names each.
     """
     remember_folders(db, settings)
-    first, *others = planned_reports(settings)
-    with pictures.drawer(first.options) as drawer:
+    faults: list[str] = []
+    first, *others = planned_reports(settings, check_rosters=False)
+    with _noted(faults), pictures.drawer(first.options) as drawer:
         try:
-            page = write_planned(db, settings, first, drawer, model_id)
+            _write_checked(db, settings, first, drawer, model_id)
         finally:
-            publish(
-                db,
-                settings.snapshot,
-                texts=settings.snapshot_texts,
-                parquet=settings.snapshot_parquet,
-                group=settings.snapshot_group,
-            )
+            with _noted(faults):
+                _publish_checked(db, settings)
     for other in others:
-        with pictures.drawer(other.options) as drawer:
-            print_note(f"report {other.title}: {write_planned(db, settings, other, drawer, model_id)}")
-    return page
+        with _noted(faults), pictures.drawer(other.options) as drawer:
+            print_note(f"report {other.title}: {_write_checked(db, settings, other, drawer, model_id)}")
+    if faults:
+        print_file_warnings(counts or RunCounts())
+        raise ReportError(f"{'; '.join(faults)}; everything else of this run is done")
+    return first.folder / "index.html"
+
+
+@contextmanager
+def _noted(faults: list[str]) -> Iterator[None]:
+    """Note what a user can correct of the fault that ends a block."""
+    try:
+        yield
+    except MonitorError as error:
+        faults.append(str(error))
+
+
+def _write_checked(db: Database, settings: Settings, planned: Planned, drawer: Drawer, model_id: str) -> Path:
+    check_roster(planned)
+    _check_folder(planned.folder)
+    return write_planned(db, settings, planned, drawer, model_id)
+
+
+def _publish_checked(db: Database, settings: Settings) -> None:
+    _check_folder(settings.snapshot)
+    if settings.snapshot_group is not None:
+        group_id(settings.snapshot_group)
+    publish(
+        db,
+        settings.snapshot,
+        texts=settings.snapshot_texts,
+        parquet=settings.snapshot_parquet,
+        group=settings.snapshot_group,
+    )
+
+
+def _check_folder(folder: Path) -> None:
+    """Check that an output can be written into a folder, which need not exist."""
+    try:
+        existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
+        if not existing.exists():
+            raise ConfigError(f"{existing}: a link that leads nowhere; make the folder that it names, or remove it")
+    except OSError as error:
+        raise cannot_write(str(folder), error) from error
+    if not (existing.is_dir() and os.access(existing, os.W_OK)):
+        raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
 
 
 def write_planned(
@@ -181,22 +227,14 @@ def write_planned(
 
 
 def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
-    """Check the folders and the crisis list, so that a fault there does not end the run after hours; then load the
-    model.
+    """Check the settings, the inbox and the crisis list, so that a fault there does not end the run after hours; then
+    load the model.
+
+    What only a report or the snapshot needs (rosters, folders, a group) is checked when they are written.
     """
     CrisisList.read(settings.crisis_list)
     list_inbox(settings.inbox)
     if settings.snapshot.resolve() == settings.inbox.resolve():
         raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")
-    for folder in (*(planned.folder for planned in planned_reports(settings)), settings.snapshot):
-        existing = next(path for path in (folder, *folder.parents) if path.exists() or path.is_symlink())
-        if not existing.exists():
-            raise ConfigError(f"{existing}: a link that leads nowhere; make the folder that it names, or remove it")
-        if not (existing.is_dir() and os.access(existing, os.W_OK)):
-            raise ConfigError(f"{folder}: cannot write there; name another folder in the settings")
-    if settings.snapshot_group is not None:
-        group_id(settings.snapshot_group)
-    for planned in planned_reports(settings):
-        report_files(planned.folder).check([planned.folder / "index.html"])
-    snapshot_files(settings.snapshot).check([settings.snapshot / NAME])
+    planned_reports(settings, check_rosters=False)
     return load()

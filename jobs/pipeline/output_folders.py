@@ -41,7 +41,8 @@ def left_behind(db: Database, settings: Settings | None) -> list[OutputFolder]:
 
 def _named(settings: Settings) -> list[OutputFolder]:
     reports = [
-        OutputFolder("report", one.folder.resolve(), one.options.evidence) for one in planned_reports(settings)
+        OutputFolder("report", one.folder.resolve(), one.options.evidence)
+        for one in planned_reports(settings, check_rosters=False)
     ]
     return [*reports, OutputFolder("snapshot", settings.snapshot.resolve(), settings.snapshot_texts)]
 

@@ -24,7 +24,7 @@ from monitor.alerts.rules import AlertRules
 from monitor.alerts.state import AlertCounts
 from monitor.crisis.phrases import SHIPPED
 from monitor.database.connection import Database
-from monitor.errors import ConfigError, DataError
+from monitor.errors import ConfigError, DataError, ReportError
 from monitor.settings import Settings, load_settings
 from tests.support.keyword_scorer import KeywordModel, KeywordScorer
 
@@ -135,14 +135,14 @@ def test_alerts_are_sent_although_the_report_fails(
 
     monkeypatch.setattr("jobs.pipeline.night.write_report", full)
     for _ in range(2):
-        with pytest.raises(ConfigError, match="cannot write there"):
+        with pytest.raises(ReportError, match="cannot write there"):
             run_nightly(sad.model_copy(update={"notify": tuple(urls)}), KeywordScorer)
     alerts, *failures = [message["message"] for message in received]
     assert re.match(
         r"New alerts: [1-9].*The report of this run failed; `risk-monitor alerts` lists the alerts that are ",
         alerts,
     )
-    assert [("run failed (ConfigError)" in failure, "New alerts" in failure) for failure in failures] == [
+    assert [("run failed (ReportError)" in failure, "New alerts" in failure) for failure in failures] == [
         (True, False)
     ] * 2
 

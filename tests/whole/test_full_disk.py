@@ -10,7 +10,7 @@ import pytest
 
 from monitor.database.connection import Database
 from monitor.database.store import append_documents
-from monitor.errors import StoreError
+from monitor.errors import MonitorError, StoreError
 from monitor.settings import Settings
 from tests.support import forked
 from tests.support.nightly_process import NIGHT, run_night
@@ -97,7 +97,7 @@ def test_of_two_disks_the_full_one_is_named(
     inbox.mkdir()
     write_csv(inbox / "1.csv", rows(0, 25))
     chosen = settings(tmp_path / "db", inbox).model_copy(update={setting: folder})
-    with pytest.raises(StoreError, match=rf"^(--out )?{folder}: the disk is full"):
+    with pytest.raises(MonitorError, match=rf"^(--out )?{folder}: the disk is full"):
         run_night(chosen, MODEL, draw=setting == "out")
     if left:
         assert [file.name for file in folder.iterdir()] == left  # no torn copy
@@ -118,7 +118,7 @@ def test_a_disk_with_room_for_no_more_files_costs_no_row(
     fresh.mkdir() if output == "db" else None
     used = 2 if output == "db" else 1
     subprocess.run(["mount", "-o", f"remount,size=90m,nr_inodes={used + n_files}", small_disk], check=True)
-    with pytest.raises(StoreError, match=rf"^(--out )?{place}: the disk is full"):
+    with pytest.raises(MonitorError, match=rf"^(--out )?{place}: the disk is full"):
         run_night(chosen, MODEL, draw=output == "out")
     subprocess.run(["mount", "-o", "remount,nr_inodes=200", small_disk], check=True)
     run_night(chosen, MODEL, draw=False)
