@@ -30,7 +30,7 @@ from monitor.errors import ConfigError, StoreError, cannot_write
 from monitor.privacy.pseudonyms import default_key_file
 from monitor.regular_files import require_regular
 from monitor.scratch_folder import scratch_folder
-from monitor.settings import DEFAULT_FILE, load_settings
+from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
 CONTENTS = BACKUP_CONTENTS
 SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
@@ -101,6 +101,14 @@ def _check(db: Database) -> bool:
         return is_older(con)
 
 
+def _left_out(settings: Settings, roster: Path | None) -> list[str]:
+    """The rosters and the list of crisis wording that the settings name, without the roster of the backup."""
+    kept = roster and roster.resolve()
+    rosters = dict.fromkeys(one.roster for one in settings.reports if one.roster and one.roster.resolve() != kept)
+    names = [f"{path} (roster; --roster adds one)" for path in rosters]
+    return names + ([f"{settings.crisis_list} (crisis_list)"] if settings.crisis_list else [])
+
+
 def command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that keeps the backups.")],
     config: SettingsOption = None,
@@ -111,6 +119,10 @@ def command(
     file = config or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
     path = backup(Database(settings.db), folder, file, roster)
     print_note(f"the key is not in it: keep a copy of {settings.key_file or default_key_file(settings.db)} elsewhere")
+    if left_out := _left_out(settings, roster):
+        print_note(
+            f"the settings name files that are not in it: {', '.join(left_out)}; keep copies of them elsewhere"
+        )
     print_note(NOT_A_DIAGNOSIS)
     typer.echo(str(path))
 

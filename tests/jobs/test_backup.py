@@ -66,6 +66,24 @@ def test_a_backup_brings_back_every_row_and_setting_but_no_key(db: Database, tmp
         con.execute("INSERT INTO documents FROM documents")
 
 
+def test_the_files_that_the_settings_name_and_a_backup_lacks_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    database(tmp_path / "risk.duckdb")
+    write(tmp_path / "a.csv", "subject_id,name\ns,Ana\n")
+    top = 'db = "risk.duckdb"\ncrisis_list = "words.toml"\n'
+    reports = [f'[[reports]]\nname = "{name}"\nmode = "case"\nroster = "{name}.csv"\n' for name in ("a", "b")]
+    config = write(tmp_path / "risk-monitor.toml", top + "".join(reports))
+    for number, given in enumerate(([], ["--roster", str(tmp_path / "a.csv")])):
+        with pytest.raises(SystemExit) as stop:
+            main(["backup", str(tmp_path / f"backups{number}"), "--config", str(config), *given])
+        assert stop.value.code == 0
+        told = " ".join(capsys.readouterr().err.split())
+        assert ("a.csv (roster; --roster adds one)" in told) == (not given)
+        assert "b.csv (roster; --roster adds one), " in told
+        assert "words.toml (crisis_list); keep copies of them elsewhere" in told
+
+
 @pytest.mark.slow
 def test_nothing_is_written_into_a_backup_so_that_it_can_still_be_restored(db: Database, tmp_path: Path) -> None:
     made = backup(db, tmp_path / "backups", tmp_path / "risk-monitor.toml")
