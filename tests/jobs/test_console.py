@@ -165,7 +165,12 @@ def test_a_name_that_is_too_long_for_the_file_system_is_one_line(tmp_path: Path,
     write(tmp_path / "long.toml", f'snapshot = "{"a" * 300}"\n')
     done = forked_risk_monitor(*(word.format("a" * 300) for word in words), folder=tmp_path)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == f"risk-monitor: {'a' * 40}…: file name too long; name a shorter one"
+    told = done.stderr.splitlines()[-1]
+    if words[0] == "nightly":  # a folder that only the snapshot needs fails at the end of the night
+        assert told.startswith("risk-monitor: ")
+        assert "(File name too long); name another folder; everything else of this run is done" in told
+    else:
+        assert told == f"risk-monitor: {'a' * 40}…: file name too long; name a shorter one"
     assert "Traceback" not in done.stderr
 
 

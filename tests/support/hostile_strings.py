@@ -97,4 +97,7 @@ HOSTILE = list(dict.fromkeys([
     *EMPTY, *NULLS, *NOTHINGS, *NUMBERS, *TIMES, *CSV, *FORMULAS, *JSON, *SQL, *MARKUP, *SHELL, *TERMINAL,
     *CONTROLS, *DIRECTION, *COMBINED, *EMOJI, *SCRIPTS, *EDGES, *TOKENS, *LONG,
 ]))
-UNUSABLE = [text for text in HOSTILE if "\0" in text or not text.strip()]
+UNSEEN = set(  # characters of no width, fillers and marks of direction: nobody can read a text of these alone
+    "\ufeff\u200b\u061c\u2066\u2067\u2069\u034f\ufe0f\U000e0067\xad\u180e\u2060\u2061\u115f\u3164\uffa0\u2800"
+)
+UNUSABLE = [text for text in HOSTILE if "\0" in text or not set(text.strip()) - UNSEEN]
