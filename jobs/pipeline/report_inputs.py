@@ -63,7 +63,7 @@ def collect_inputs(
         ConfigError: no such model, or several that fit; no such cohort.
     """
     if options.cohorts:
-        keep_cohorts(con, options, as_of or LAST_DAY)
+        keep_cohorts(con, options, as_of or utc_now().date())
     rows = window_queries.run(con, "model_coverage", until=as_of or utc_now().date()).to_dicts()
     chosen = _choose(rows, model)
     if chosen is None or not chosen["n"]:

@@ -124,7 +124,7 @@ def _discord(row: Row) -> Row | None:
 
 def _telegram(row: Row) -> Row | None:
     """The text is a string, or a list of strings and of objects with a text; a forwarded one is somebody else's."""
-    if row.get("type", "message") != "message" or row.get("forwarded_from"):
+    if row.get("type", "message") != "message" or "forwarded_from" in row:  # null for an account that was deleted
         return None
     text = row.get("text")
     if isinstance(text, list):

@@ -128,6 +128,8 @@ joined AS (
             ELSE b.looked_at
         END AS looked_at,
         coalesce(b.was_last AND b.state <> 'closed', false) AS goes_on,
+        -- the other model raised it for texts that came in after the look at this model's alert
+        goes_on AND old_state = 'acknowledged' AND b.state = 'open' AND b.raised_at > a.state_changed_at AS opens_again,
         w.alert_id IS NOT NULL
         AND w.closed_because IS NULL
         AND coalesce(a.state, 'closed') = 'closed'
@@ -143,7 +145,12 @@ back AS (
         subject_id,
         evidence_from,
         last_day,
-        greatest(if(old_state = 'closed', state_changed_at, NULL), earlier_told_at, looked_at) AS seen_at
+        greatest(
+            if(old_state = 'closed', state_changed_at, NULL),
+            if(earlier_state = 'acknowledged', earlier_changed_at, NULL),
+            earlier_told_at,
+            looked_at
+        ) AS seen_at
     FROM joined
     WHERE comes_back
 ),
@@ -171,13 +178,14 @@ changed AS (
         $model_id AS model_id,
         CASE
             WHEN closed_because IS NOT NULL THEN 'closed'
+            WHEN opens_again THEN 'open'
             WHEN old_state = 'acknowledged' THEN 'acknowledged'
             WHEN NOT is_news AND (earlier_state = 'acknowledged' OR looked_at IS NOT NULL) THEN 'acknowledged'
             ELSE 'open'
         END AS state,
         * EXCLUDE (
             last_day, earlier_state, earlier_changed_at, earlier_raised_at, earlier_told_at, looked_at, goes_on,
-            comes_back, is_news
+            opens_again, comes_back, is_news
         )
         REPLACE (
             CASE
@@ -193,7 +201,14 @@ changed AS (
                 ELSE greatest(told_at, earlier_told_at)
             END AS told_at,
             coalesce(run_id, $run_id) AS run_id,
-            coalesce(if(is_news, NULL, coalesce(raised_at, earlier_raised_at)), CAST($now AS TIMESTAMP)) AS raised_at
+            coalesce(
+                CASE
+                    WHEN is_news THEN NULL
+                    WHEN opens_again THEN earlier_raised_at
+                    ELSE coalesce(raised_at, earlier_raised_at)
+                END,
+                CAST($now AS TIMESTAMP)
+            ) AS raised_at
         )
     FROM judged
 )

@@ -27,8 +27,9 @@ SELECT
     ended.last.finished_at AS last_finished,
     ended.last.message AS last_message,
     done.last.finished_at AS done_finished,
-    done.last.quality AS quality,
-    done.last.findings AS findings,
+    -- a night whose report failed has judged its input, too
+    if(ended.last.quality IS NOT NULL, ended.last.quality, done.last.quality) AS quality,
+    if(ended.last.quality IS NOT NULL, ended.last.findings, done.last.findings) AS findings,
     (
         SELECT count(*)
         FROM scoring

@@ -99,6 +99,32 @@ def test_a_crisis_alert_that_was_sent_is_not_sent_as_late_under_a_new_model(con:
     assert late(con, OTHER) == 0
 
 
+@pytest.mark.parametrize("is_sent", [True, False])
+def test_a_look_before_the_texts_of_another_model_s_alert_hides_it_in_no_model(
+    con: duckdb.DuckDBPyConnection, is_sent: bool
+) -> None:
+    for (alert_id,) in con.execute("SELECT alert_id FROM alerts WHERE subject_id = 'a'").fetchall():
+        record_case(con, alert_id, by="Ana")
+    if is_sent:
+        state.mark_sent(con, fake_feed.MODEL)
+    score_anew(con)
+    con.execute("UPDATE scores SET p_high = 0.1, p_low = 0.9 WHERE subject_id = 'a' AND model_id = 'model-b'")
+    update(con, "run-2", OTHER)
+    assert [row for row in alerts(con, OTHER) if row[0] == "a"] == []
+    for day in [DAY - 2, DAY - 1, DAY] * 5:
+        late_text(con, "a", day, 0.95)
+    score_anew(con)
+    update(con, "run-3", OTHER)
+    assert ("a", "level", "open", False) in alerts(con, OTHER)
+    update(con, "run-4")
+    assert ("a", "level", "open", False) in alerts(con), "it goes on as the other model's: open and not sent"
+    state.mark_sent(con, fake_feed.MODEL)
+    update(con, "run-5")
+    assert ("a", "level", "open", True) in alerts(con)
+    update(con, "run-6", OTHER)
+    assert ("a", "level", "open", True) in alerts(con, OTHER)
+
+
 def test_an_alert_of_the_new_model_alone_is_news(con: duckdb.DuckDBPyConnection) -> None:
     state.mark_sent(con, fake_feed.MODEL)
     write(con, "b", [(day, 0.1) for day in range(30, DAY)])

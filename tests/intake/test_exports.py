@@ -420,6 +420,7 @@ def test_inspect_cuts_lines_where_the_readers_cut_them(tmp_path: Path) -> None:
 def test_a_forwarded_message_is_not_the_text_of_who_forwards_it(tmp_path: Path) -> None:
     own = {"id": 1, "type": "message", "date": "2026-10-05T10:00:00", "from_id": "user1", "text": "mine"}
     foreign = own | {"id": 2, "forwarded_from": "News", "text": "somebody wants to die"}
-    path = write(tmp_path / "result.json", json.dumps({"id": 5, "messages": [own, foreign]}))
+    nameless = own | {"id": 3, "forwarded_from": None, "text": "somebody whose account was deleted"}
+    path = write(tmp_path / "result.json", json.dumps({"id": 5, "messages": [own, foreign, nameless]}))
     (chunk,) = read_documents(path, feed=Feed(preset="telegram"))
-    assert (chunk.documents["text"].to_list(), chunk.n_not_texts, chunk.n_read) == (["mine"], 1, 1)
+    assert (chunk.documents["text"].to_list(), chunk.n_not_texts, chunk.n_read) == (["mine"], 2, 1)

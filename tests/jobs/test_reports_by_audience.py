@@ -1,5 +1,6 @@
 """One night, several readers: a pilot of eight people in the counsellors' report, and a board that sees no one."""
 
+import shutil
 import stat
 from pathlib import Path
 
@@ -117,6 +118,21 @@ def test_a_report_of_cohorts_warns_if_its_difference_to_everyone_is_about_few_pe
     assert stop.value.code == 0
     told = " ".join(capsys.readouterr().err.split())
     assert ("cohorts: the other cohorts have fewer than min_cohort = 4 people" in told) == warned
+
+
+def test_a_text_with_a_wrong_year_keeps_no_warning_about_cohorts_back(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = shutil.copy(folder / "risk.duckdb", tmp_path / "risk.duckdb")
+    with Database(Path(db)).writing() as con:
+        for table in ("scores", "documents"):
+            changed = "(SELECT min(doc_id) FROM documents WHERE source = 'north')"
+            con.execute(f"UPDATE {table} SET posted_at = TIMESTAMP '2098-11-05' WHERE doc_id = {changed}")
+    words = ["--cohort", "north", "--mode", "aggregate", "--min-cohort", "4"]
+    with pytest.raises(SystemExit) as stop:
+        main(["report", "--db", str(db), "--out", str(tmp_path / "out"), *words])
+    assert stop.value.code == 0
+    assert "the other cohorts have fewer than min_cohort = 4 people" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(

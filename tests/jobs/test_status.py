@@ -109,6 +109,14 @@ def test_red_input_is_a_problem_and_a_run_that_runs_is_shown(db: Path, capsys: p
     assert "one runs since" in capsys.readouterr().out
 
 
+def test_input_of_a_night_whose_report_failed_is_judged(db: Path) -> None:
+    add_run(db, "failed", NOW, quality="red", findings='["another language?"]')
+    found = read_health(Database(db), 26, NOW)
+    assert (found["quality"], len(found["problems"])) == ("red", 2)
+    add_run(db, "done", NOW, quality="green")
+    assert read_health(Database(db), 26, NOW)["problems"] == []
+
+
 def test_an_empty_database_is_late(tmp_path: Path) -> None:
     Database(tmp_path / "new.duckdb").connect().close()
     assert read_health(Database(tmp_path / "new.duckdb"), 26)["problems"] == ["late: no run was ever done"]
