@@ -21,7 +21,7 @@ from jobs.console.app import GATE_FIRED, run
 from jobs.console.progress import print_note, print_warning, without_control_characters
 from jobs.console.shared_options import DatabaseOption
 from jobs.pipeline.limits import warn_of_other_limits
-from jobs.pipeline.people import is_crisis_list_named, settings_for
+from jobs.pipeline.people import are_from_file, is_crisis_list_named, settings_for
 from jobs.pipeline.run import recorded_run
 from jobs.pipeline.search_anew import search_anew
 from monitor import NOT_A_DIAGNOSIS
@@ -171,7 +171,7 @@ def command(
             database,
             rules,
             crisis=CrisisList.read(settings.crisis_list) if is_crisis_list_named(settings, database.path) else None,
-            are_limits_named="db" in settings.model_fields_set,  # a file always gives db
+            are_limits_named=are_from_file(settings),
         )
     if acknowledged is not None:
         give_missing_codes(database)

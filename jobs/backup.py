@@ -24,7 +24,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, private_files
 from monitor.database.copy import copy_file, database_copy
 from monitor.database.lake_views import lake_url
-from monitor.database.reader_copies import BACKUP_CONTENTS
+from monitor.database.reader_copies import BACKUP_CONTENTS, BACKUP_ROSTER, BACKUP_SETTINGS
 from monitor.database.schema import is_older
 from monitor.errors import ConfigError, StoreError, cannot_write
 from monitor.privacy.pseudonyms import default_key_file
@@ -32,8 +32,7 @@ from monitor.regular_files import require_regular
 from monitor.scratch_folder import scratch_folder
 from monitor.settings import DEFAULT_FILE, Settings, load_settings
 
-CONTENTS = BACKUP_CONTENTS
-SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
+CONTENTS, SETTINGS, ROSTER = BACKUP_CONTENTS, BACKUP_SETTINGS, BACKUP_ROSTER
 # Another file of the backup would replace a database with one of these names.
 KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)
 

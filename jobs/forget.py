@@ -26,7 +26,7 @@ from jobs.pipeline.audiences import Planned, planned_reports
 from jobs.pipeline.look_alikes import warn_of_look_alikes
 from jobs.pipeline.night import write_planned
 from jobs.pipeline.output_folders import left_behind, remember_folders
-from jobs.pipeline.people import default_key, named_key, named_settings, names_in_database, open_roster
+from jobs.pipeline.people import named_key, named_settings, names_in_database, open_roster
 from jobs.pipeline.told_of_removal import told_of_removal
 from jobs.pipeline.write_report import report_files
 from monitor.database import store
@@ -162,9 +162,8 @@ def _open_key(db: Database, key_file: Path, subject: str) -> tuple[Pseudonyms | 
         refuse_lake(con, db.path, "forget SUBJECT")
         recorded = recorded_key(con)
         is_stored = con.execute("FROM documents WHERE subject_id = ? LIMIT 1", [subject]).fetchone()
-    is_pseudonym = is_stored or looks_like_pseudonym(
-        subject
-    )  # an earlier run that was cut short has removed the rows
+    # An earlier run that was cut short may have removed the rows of a pseudonym.
+    is_pseudonym = is_stored or looks_like_pseudonym(subject)
     try:
         pseudonyms = open_key(recorded, key_file)
     except StoreError:
@@ -193,7 +192,7 @@ def _check_outputs(db: Database, settings: Settings | None) -> None:
     try:
         for planned in _existing_reports(settings):
             if planned.roster is not None:
-                open_roster(db, planned.roster, settings.key_file or default_key(db), settings.ids, warn=False)
+                open_roster(db, planned.roster, named_key(db, settings), settings.ids, warn=False)
             folders += [planned.folder, *(path for path in planned.folder.glob("subjects") if path.is_dir())]
         snapshot_files(settings.snapshot).check([settings.snapshot / NAME])
     except OSError as error:

@@ -21,15 +21,14 @@ from jobs.console.progress import print_note, print_warning
 from jobs.pipeline.inbox import sha256_of
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database, companions, private_files
-from monitor.database.reader_copies import BACKUP_CONTENTS
+from monitor.database.reader_copies import BACKUP_CONTENTS, BACKUP_ROSTER, BACKUP_SETTINGS
 from monitor.errors import ConfigError, DataError, cannot_write
 from monitor.privacy.agreement import read_fingerprint
 from monitor.privacy.pseudonyms import PLAIN, default_key_file
 from monitor.scratch_folder import scratch_folder
 from monitor.settings import Settings
 
-CONTENTS = BACKUP_CONTENTS
-SETTINGS, ROSTER = "risk-monitor.toml", "roster.csv"
+CONTENTS, SETTINGS, ROSTER = BACKUP_CONTENTS, BACKUP_SETTINGS, BACKUP_ROSTER
 
 
 class Places(NamedTuple):

@@ -15,7 +15,7 @@ import typer
 from jobs.console.app import run
 from jobs.console.feed_options import feed_from_options, with_feed_options
 from jobs.console.shared_options import DatabaseSettingsOption, DeviceOption, ModelOption, PlainIdsOption
-from jobs.pipeline.people import is_crisis_list_named, settings_for
+from jobs.pipeline.people import are_from_file, is_crisis_list_named, settings_for
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.summary import print_summary
@@ -92,7 +92,7 @@ def command(
         ids=ids if are_ids_given else None,
         on_change=cast(OnChange, on_change) if on_change else settings.on_change,
         is_list_named=is_crisis_list_named(settings, db),
-        are_limits_named="db" in settings.model_fields_set,  # a file always gives db
+        are_limits_named=are_from_file(settings),
     )
     print_summary(done.counts, Database(db), done.model, alerts=done.alerts)
     done.counts.check_taken(f"the table rejects of {db}")

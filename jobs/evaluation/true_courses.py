@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 
 from jobs.console.progress import print_warning
-from jobs.pipeline.people import MOST_ROWS_NAMED, known_ids, lacking_key
+from jobs.pipeline.people import first_rows, known_ids, lacking_key
 from monitor.evaluation.early_detection import Feed, Truth, read_truth
 from monitor.intake.documents import find_inputs, read_documents
 from monitor.intake.recorded_rules import recorded_id_rules
@@ -38,11 +38,9 @@ def known_courses(
     find = partial(known_ids, known=feed.days, pseudonyms=pseudonyms, rules=recorded_id_rules(con) or ids)
     courses = read_truth(truth, feed, find, no_key)
     if n := len(courses.unknown):
-        rows = ", ".join(map(str, courses.unknown[:MOST_ROWS_NAMED]))
-        more = ", ..." if n > MOST_ROWS_NAMED else ""
         print_warning(
             f"{truth}: {n:,} of its {courses.n_rows:,} rows {'is' if n == 1 else 'are'} not used, because nobody in "
-            f"the feed has this subject_id (row {rows}{more}){no_key}"
+            f"the feed has this subject_id ({first_rows(courses.unknown)}){no_key}"
         )
     return courses
 

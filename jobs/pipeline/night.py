@@ -69,10 +69,8 @@ def run_pipeline(
     quality: Judgement | None = None
     key_file = (settings.key_file or default_key_file(settings.db)) if settings.pseudonyms else None
     ids = settings.ids if "ids" in settings.model_fields_set else None
-    with (
-        notify_on_failure(settings.notify, job),
-        scoring_run(db, job, lambda: _check_folders_and_load(settings, load), key_file, ids) as run,
-    ):
+    opening = _Opening(settings, load)
+    with notify_on_failure(settings.notify, job), scoring_run(db, job, opening, key_file, ids) as run:
         model_id = run.scorer.model.model_id
         files = complete_files(settings.inbox, settings.settle_s, settings.feeds)
         ingest(
@@ -86,9 +84,8 @@ def run_pipeline(
             ids=settings.ids,
             on_change=settings.on_change,
         )
-        crisis = CrisisList.read(settings.crisis_list)
-        search_anew(db, crisis, run.run_id)
-        score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, crisis)
+        search_anew(db, opening.crisis, run.run_id)
+        score_pending(db, run.scorer, run.run_id, counts, settings.chunk_rows, opening.crisis)
         alerts = refresh_alerts(db, model_id, settings.alert_rules, run.run_id)
 
         def send(*, failed: bool = False) -> None:
@@ -226,15 +223,28 @@ def write_planned(
     return write_report(db, planned.folder, model=model_id, options=planned.options, drawer=drawer, names=names)
 
 
-def _check_folders_and_load(settings: Settings, load: Callable[[], Scorer]) -> Scorer:
-    """Check the settings, the inbox and the crisis list, so that a fault there does not end the run after hours; then
-    load the model.
+class _Opening:
+    """Checks the settings, the inbox and the crisis list, then loads the model. So a fault there does not end the run
+    after hours.
 
     What only a report or the snapshot needs (rosters, folders, a group) is checked when they are written.
+
+    Attributes:
+        crisis: the list of crisis wording, once the model is loaded.
     """
-    CrisisList.read(settings.crisis_list)
-    list_inbox(settings.inbox)
-    if settings.snapshot.resolve() == settings.inbox.resolve():
-        raise ConfigError(f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read")
-    planned_reports(settings, check_rosters=False)
-    return load()
+
+    crisis: CrisisList
+
+    def __init__(self, settings: Settings, load: Callable[[], Scorer]) -> None:
+        self._settings, self._load = settings, load
+
+    def __call__(self) -> Scorer:
+        settings = self._settings
+        self.crisis = CrisisList.read(settings.crisis_list)
+        list_inbox(settings.inbox)
+        if settings.snapshot.resolve() == settings.inbox.resolve():
+            raise ConfigError(
+                f"{settings.snapshot}: inbox and snapshot are one folder; name two, or its files are read"
+            )
+        planned_reports(settings, check_rosters=False)
+        return self._load()

@@ -132,6 +132,11 @@ def settings_for(db: Path | None, config: Path | None) -> Settings:
     return load_variables()
 
 
+def are_from_file(settings: Settings) -> bool:
+    """Whether settings of `settings_for` are those of a file, which always gives `db`; else variables gave them."""
+    return "db" in settings.model_fields_set
+
+
 def is_crisis_list_named(settings: Settings, db: Path) -> bool:
     """Whether settings of `settings_for` say which list of crisis wording this database has.
 
@@ -140,7 +145,7 @@ def is_crisis_list_named(settings: Settings, db: Path) -> bool:
     """
     if "crisis_list" in settings.model_fields_set:
         return True
-    return "db" in settings.model_fields_set and settings.db.resolve() == db.resolve()  # a file always gives `db`
+    return are_from_file(settings) and settings.db.resolve() == db.resolve()
 
 
 def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: Path) -> str:
@@ -156,6 +161,12 @@ def lacking_key(recorded: str | None, pseudonyms: Pseudonyms | None, key_file: P
     if pseudonyms is not None or recorded in (None, PLAIN):
         return ""
     return f"; the key is not here (no {key_file}, no {KEY_VARIABLE})"
+
+
+def first_rows(numbers: Sequence[int]) -> str:
+    """The first of some numbers of rows, for a message: "row 3, 8, 9, 12, 15, ..."."""
+    rows = ", ".join(map(str, numbers[:MOST_ROWS_NAMED]))
+    return f"row {rows}{', ...' if len(numbers) > MOST_ROWS_NAMED else ''}"
 
 
 def open_roster(
@@ -180,10 +191,8 @@ def open_roster(
     key = lacking_key(recorded, pseudonyms, key_file)
     roster = read_roster(path, partial(known_ids, known=known, pseudonyms=pseudonyms, rules=rules))
     if warn and roster.unknown:
-        rows = ", ".join(map(str, roster.unknown[:MOST_ROWS_NAMED]))
-        more = ", ..." if len(roster.unknown) > MOST_ROWS_NAMED else ""
-        n = len(roster.unknown)
-        print_warning(f"{path}: {n:,} of its ids {'is' if n == 1 else 'are'} not in {db} (row {rows}{more}){key}")
+        n, rows = len(roster.unknown), first_rows(roster.unknown)
+        print_warning(f"{path}: {n:,} of its ids {'is' if n == 1 else 'are'} not in {db} ({rows}){key}")
     if warn and roster.shared:
         n = len(roster.shared)
         print_warning(

@@ -62,9 +62,10 @@ def collect_inputs(
     Raises:
         ConfigError: no such model, or several that fit; no such cohort.
     """
+    last = as_of or utc_now().date()
     if options.cohorts:
-        keep_cohorts(con, options, as_of or utc_now().date())
-    rows = window_queries.run(con, "model_coverage", until=as_of or utc_now().date()).to_dicts()
+        keep_cohorts(con, options, last)
+    rows = window_queries.run(con, "model_coverage", until=last).to_dicts()
     chosen = _choose(rows, model)
     if chosen is None or not chosen["n"]:
         return _nothing(con, chosen, as_of, Words(options.lang))

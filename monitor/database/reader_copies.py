@@ -10,7 +10,8 @@ from monitor.errors import StoreError
 from monitor.output_files import LIST_PREFIX
 
 SNAPSHOT_LIST = f"{LIST_PREFIX}snapshot"
-BACKUP_CONTENTS = "backup.json"
+# Names of the files in a backup, beside the database.
+BACKUP_CONTENTS, BACKUP_SETTINGS, BACKUP_ROSTER = "backup.json", "risk-monitor.toml", "roster.csv"
 
 
 def is_snapshot(path: Path) -> bool:

@@ -108,9 +108,7 @@ class Feed(BaseModel):
             if form == EXCEL:
                 continue
             try:
-                zone = (
-                    dt.UTC if "%z" in form else None
-                )  # %Z stays refused, because strptime ignores the zone it names
+                zone = dt.UTC if "%z" in form else None  # %Z is refused: strptime ignores the zone that it names
                 day = dt.datetime.strptime(dt.datetime(2031, 11, 23, 21, tzinfo=zone).strftime(form), form).date()
             except (ValueError, TypeError, re.error) as error:
                 raise ValueError(f"{form!r} is no date format ({error}); an example is %d/%m/%Y %H:%M") from error

@@ -1,8 +1,8 @@
 """Messages of a WhatsApp chat exported as text, of Android and iOS, in any language.
 
 A message begins with a date; lines without one continue the message before them, and are refused if that message was
-refused. `row` is the line on which a message
-begins. Lines that WhatsApp itself writes (joins, "end-to-end encrypted") and pictures are not a person's text.
+refused. `row` is the line on which a message begins. Lines that WhatsApp itself writes (joins, "end-to-end
+encrypted") and pictures are not a person's text.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ SELECT
     ended.last.message AS last_message,
     done.last.finished_at AS done_finished,
     -- a night whose report failed has judged its input, too
-    if(ended.last.quality IS NOT NULL, ended.last.quality, done.last.quality) AS quality,
+    coalesce(ended.last.quality, done.last.quality) AS quality,
     if(ended.last.quality IS NOT NULL, ended.last.findings, done.last.findings) AS findings,
     (
         SELECT count(*)
