@@ -134,7 +134,8 @@ def _print_start(console: Console, source: ModelFolder, prepared: Prepared, seen
 
 
 def _last_line(fitted: Fitted, seconds: float, out: Path) -> str:
-    scale = f"temperature {fitted.calibration.temperature}, exponent {fitted.calibration.exponent}"
+    names = ("temperature", "exponent") if fitted.symptoms_calibration is None else fitted.calibration._fields
+    scale = ", ".join(f"{name} {getattr(fitted.calibration, name)}" for name in names)
     return f"{scale}; {format_duration(seconds)}; model written to {out}\n{NOT_A_DIAGNOSIS}"
 
 

@@ -88,7 +88,7 @@ class Settings(BaseSettings):
     )
     settle_s: Seconds = Field(5.0, description="seconds; a file that changes in this time is left for the next run")
     time_zone: Zone = Field("UTC", description="zone of the times that a run prints")
-    threshold: Probability = Field(0.40, description="alert line for a subject's mean P(high risk) over 7 days")
+    threshold: Probability = Field(0.50, description="alert line for a subject's mean P(high risk) over 7 days")
     min_texts: Count = Field(5, description="texts in a week that a subject needs to be compared with the line")
     min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")

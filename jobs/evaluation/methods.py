@@ -88,7 +88,7 @@ def run_methods(
     """Open a model and run `methods` on the test texts; returns the model and a result for each method.
 
     The base and the fine-tuned model share weights and scorer; only the adapter differs. The base answers at
-    temperature 1, because the model's calibration was fitted with the adapter.
+    temperature 1 without sureness, because the model's calibration was fitted with the adapter.
 
     Raises:
         ModelError: the model cannot be opened.
@@ -96,7 +96,7 @@ def run_methods(
     model, texts = engine.load(name, adapter=True), splits["test"].texts
     base = model
     if set(methods) - {"fine_tuned"}:
-        base = replace(engine.load(name, adapter=False), temperature=1.0, exponent=1.0)
+        base = replace(engine.load(name, adapter=False), temperature=1.0, exponent=1.0, sureness=0.0)
     results = []
     if "zero_shot" in methods:
         results += _score(engine, "zero_shot", [base], texts, calibrate=True)

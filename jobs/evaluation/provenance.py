@@ -24,6 +24,7 @@ def model_provenance(model: Any) -> Json:
         "adapter",
         "temperature",
         "exponent",
+        "sureness",
         "max_text_tokens",
     )
     return {name: getattr(model, name) for name in names} | {

@@ -46,12 +46,12 @@ class AlertRules(BaseModel):
         default="p_high",
         description="what level, change and sustained read: sadness, any symptom, or the greater",
     )
-    threshold: Probability = Field(default=0.40, description="level: mean P(high risk) of the last days")
+    threshold: Probability = Field(default=0.50, description="level: mean P(high risk) of the last days")
     min_texts: Count = Field(default=5, description="level: least number of texts in these days")
     level_days: Count = Field(default=7, description="level: how many days")
     confirm_days: Count = Field(default=2, description="level: days with texts in a row that must reach the line")
     change_errors: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        default=2.2,
+        default=2.4,
         description="change: standard errors by which the mean of the last days lies above the subject's own past",
     )
     change_allowance: Probability = Field(
@@ -65,9 +65,9 @@ class AlertRules(BaseModel):
     usual_texts: Annotated[int, Field(ge=0, le=36_500)] = Field(
         default=20, description="change: texts of usual kind that a short past is filled up with"
     )
-    usual_mean: Probability = Field(default=0.20, description="change: mean of the signal over many people's texts")
+    usual_mean: Probability = Field(default=0.21, description="change: mean of the signal over many people's texts")
     usual_deviation: Annotated[float, Field(gt=0, le=1)] = Field(
-        default=0.11, description="change: standard deviation of one person's texts, over many people"
+        default=0.13, description="change: standard deviation of one person's texts, over many people"
     )
     baseline_days: Count = Field(default=180, description="change: days of the subject's past in the baseline")
     baseline_gap: Count = Field(default=7, description="change: days between the baseline and the day")
@@ -75,10 +75,10 @@ class AlertRules(BaseModel):
     sustained_days: Count = Field(default=5, description="sustained: days at the line ...")
     sustained_of: Count = Field(default=14, description="sustained: ... among this many days")
     sustained_line: Probability = Field(
-        default=0.40, description="sustained: the line, as mean P(high risk) of a day"
+        default=0.50, description="sustained: the line, as mean P(high risk) of a day"
     )
     passage_line: Probability = Field(
-        default=0.70, description="sustained: P(high risk) of a dark passage in a text that is calm as a whole"
+        default=0.85, description="sustained: P(high risk) of a dark passage in a text that is calm as a whole"
     )
     passage_days: Count = Field(default=3, description="sustained: days with texts in a row with such a passage")
     suicidal_limit: Probability = Field(

@@ -1,7 +1,8 @@
 """Calibration: probabilities that match frequencies.
 
 A fine-tuned model has a temperature (Guo et al. 2017) and an exponent for the emotions, and a slope and an intercept
-(Platt 1999) for each criterion, all fitted on held-out texts. The limits of its criteria come from neutral texts. For
+(Platt 1999) for each criterion, all fitted on held-out texts. A sureness lowers the temperature of texts that show a
+criterion. The limits of its criteria come from neutral texts. For
 zero- and few-shot scores, answers are divided by the answers to texts without content (Zhao et al. 2021).
 """
 
@@ -20,6 +21,7 @@ from monitor.model.symptoms import SymptomsCalibration
 
 COLDEST, HOTTEST = 0.05, 20.0
 FLATTEST, STEEPEST = 0.2, 5.0
+SUREST = 5.0  # the largest sureness
 PRIOR_SD = 0.5  # of ln exponent around 0: only many texts move the exponent far from 1
 SLOPES = (0.05, 20.0)  # the least and the largest slope of a criterion
 SUICIDAL = CRITERIA.index("suicidal")
@@ -28,10 +30,11 @@ CONTENT_FREE = ("N/A", "[MASK]", "")
 
 
 class Calibration(NamedTuple):
-    """Parameters that turn label log-likelihoods into probabilities (`label_tree.probabilities`)."""
+    """Parameters that turn label log-likelihoods into probabilities (`label_tree.probabilities`, `temperatures`)."""
 
     temperature: float = 1.0
     exponent: float = 1.0
+    sureness: float = 0.0
 
 
 def fit_calibration(
@@ -72,6 +75,43 @@ def fit_calibration(
     limits = (bounds, (np.log(FLATTEST), np.log(STEEPEST)))
     both = minimize(lambda x: loss(*x), (alone.x, 0.0), bounds=limits, method="Nelder-Mead")
     return Calibration(*np.exp(both.x).tolist())
+
+
+def temperatures(temperature: float, sureness: float, p_any: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The temperature of each text, from its P(any); (n,) -> (n,).
+
+    A temperature that is right for a corpus can be too high for a part of it. Texts that clearly show a sign of
+    depression are such a part: readers find sadness in them more often than P(sadness) at the common temperature
+    says. So the temperature depends on the text (sample-dependent temperature scaling, Joy et al. 2023): the common
+    temperature is divided by 1 + sureness * P(any)^2. The square leaves texts with a doubtful sign nearly unchanged.
+    """
+    return np.asarray(temperature / (1 + sureness * p_any**2))
+
+
+def fit_sureness(
+    log_likelihoods: npt.NDArray[np.floating],
+    labels: npt.NDArray[np.int64],
+    p_any: npt.NDArray[np.float64],
+    calibration: Calibration,
+) -> float:
+    """The sureness, from 0 to SUREST, with the least log-loss of symptom texts; 0 if there is none.
+
+    Args:
+        log_likelihoods: (n, 6) of texts with a known emotion.
+        labels: (n,) their emotions.
+        p_any: (n,) calibrated P(any).
+        calibration: fitted temperature and exponent.
+    """
+    if not len(labels):
+        return 0.0
+    rows = np.arange(len(labels))
+
+    def loss(sureness: float) -> float:
+        scales = temperatures(calibration.temperature, sureness, p_any)
+        return _log_loss(probabilities(log_likelihoods, scales, calibration.exponent)[rows, labels])
+
+    best = minimize_scalar(loss, bounds=(0.0, SUREST), method="bounded")
+    return float(best.x) if best.fun < loss(0.0) else 0.0
 
 
 def _log_loss(chosen: npt.NDArray[np.float64]) -> float:

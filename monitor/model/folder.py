@@ -36,7 +36,7 @@ MAX_TEXT_TOKENS = 256
 MAX_NAME = 200  # characters; names are printed, and the folder's author chose them
 LIMIT = 0.5  # limit of a criterion without one in the manifest
 _REQUIRED = ("name", "base", "base_hash", "quantisation", "adapter", "prompt", "temperature", "risk_map")
-_OPTIONAL = ("max_text_tokens", "exponent", "symptoms_calibration", "criteria_limits")
+_OPTIONAL = ("max_text_tokens", "exponent", "sureness", "symptoms_calibration", "criteria_limits")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class Manifest:
         quantisation: "nf4-dq" (NF4 with double quantisation) or "none".
         adapter: folder of the adapter, relative to monitor.json, or None.
         temperature, exponent: calibrate the label log-likelihoods (`label_tree.probabilities`).
+        sureness: lowers the temperature of texts that show a criterion (`calibration.temperatures`); 0 without the
+            symptoms question.
         max_text_tokens: most tokens of a text that is read at once; scoring reads longer texts in pieces.
         symptoms_calibration: calibration of the answers to the symptoms question; None for a prompt without it.
         criteria_limits: the probability above which each of ANSWERS counts as shown; None for a prompt without the
@@ -65,6 +67,7 @@ class Manifest:
     risk_map: RiskMap
     max_text_tokens: int = MAX_TEXT_TOKENS
     exponent: float = 1.0
+    sureness: float = 0.0
     symptoms_calibration: SymptomsCalibration | None = None
     criteria_limits: Mapping[str, float] | None = None
 
@@ -86,8 +89,10 @@ class Manifest:
         }
 
     def symptoms_json(self) -> dict[str, Any]:
-        """Calibration and limits of the symptoms question as plain JSON values; empty if there are none."""
+        """Sureness, calibration and limits of the symptoms question as plain JSON values; empty if there are none."""
         value: dict[str, Any] = {}
+        if self.sureness:  # so that models from before it keep their ids
+            value["sureness"] = self.sureness
         if self.symptoms_calibration is not None:
             value["symptoms_calibration"] = self.symptoms_calibration.to_json()
         if self.criteria_limits is not None:
@@ -126,7 +131,7 @@ class Manifest:
         if value["quantisation"] not in QUANTISATIONS:
             raise ConfigError(f"quantisation {value['quantisation']!r}: use one of {', '.join(QUANTISATIONS)}")
         prompt = PromptTemplate.from_json(value["prompt"])
-        scale, limits = _read_symptoms(value, asked=prompt.symptoms is not None)
+        scale, limits, sureness = _read_symptoms(value, asked=prompt.symptoms is not None)
         return cls(
             name="".join(part if part.isprintable() else " " for part in str(value["name"]))[:MAX_NAME],
             base=str(value["base"]),
@@ -138,6 +143,7 @@ class Manifest:
             risk_map=RiskMap(value["risk_map"]),
             max_text_tokens=limit,
             exponent=float(calibration["exponent"]),
+            sureness=sureness,
             symptoms_calibration=scale,
             criteria_limits=limits,
         )
@@ -145,19 +151,23 @@ class Manifest:
 
 def _read_symptoms(
     value: Mapping[str, Any], *, asked: bool
-) -> tuple[SymptomsCalibration | None, dict[str, float] | None]:
-    """Read calibration and limits of the symptoms question; neutral values if only the prompt has the question."""
-    given = {key: value[key] for key in ("symptoms_calibration", "criteria_limits") if key in value}
+) -> tuple[SymptomsCalibration | None, dict[str, float] | None, float]:
+    """Read calibration, limits and sureness; neutral values if only the prompt has the symptoms question."""
+    given = {key: value[key] for key in ("symptoms_calibration", "criteria_limits", "sureness") if key in value}
     if not asked:
         if given:
             raise ConfigError(f"{', '.join(given)}: the prompt has no symptoms question; add or remove both")
-        return None, None
+        return None, None, 0.0
+    sureness = given.get("sureness", 0.0)
+    if isinstance(sureness, bool) or not isinstance(sureness, int | float) or not 0 <= sureness <= LARGEST:
+        raise ConfigError(f"sureness {sureness!r}: it must be a number from 0 to 1,000")
     neutral: dict[str, Any] = {
         "symptoms_calibration": SymptomsCalibration().to_json(),
         "criteria_limits": dict.fromkeys(ANSWERS, LIMIT),
     }
     whole = neutral | given
-    return SymptomsCalibration.from_json(whole["symptoms_calibration"]), read_limits(whole["criteria_limits"])
+    scale = SymptomsCalibration.from_json(whole["symptoms_calibration"])
+    return scale, read_limits(whole["criteria_limits"]), float(sureness)
 
 
 @dataclass(frozen=True)

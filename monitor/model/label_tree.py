@@ -68,14 +68,21 @@ class LabelTree:
 
 
 def probabilities(
-    log_likelihoods: npt.NDArray[np.floating], temperature: float, exponent: float = 1.0
+    log_likelihoods: npt.NDArray[np.floating],
+    temperature: float | npt.NDArray[np.float64],
+    exponent: float = 1.0,
 ) -> npt.NDArray[np.float64]:
     """Calibrated probabilities of the labels; (n, labels) -> rows that sum to 1.
 
     The weight of a label d nats below the likeliest label is exp(-(d / temperature) ** exponent). With an exponent of
     1 the weights give the softmax at this temperature. The order of the labels never changes.
+
+    Args:
+        log_likelihoods: (n, labels), up to one constant per row.
+        temperature: one value, or (n,) one for each row.
+        exponent: one value.
     """
     values = np.asarray(log_likelihoods, dtype=np.float64)
-    below = (values.max(axis=1, keepdims=True) - values) / temperature
+    below = (values.max(axis=1, keepdims=True) - values) / np.reshape(temperature, (-1, 1))
     weights = np.exp(-(below**exponent))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))

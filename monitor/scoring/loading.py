@@ -39,6 +39,7 @@ class LoadedModel:
         base: the base's name; quantisation: "nf4-dq" or "none".
         adapter: hash of the merged adapter, or None.
         temperature, exponent: calibration parameters of `label_tree.probabilities`.
+        sureness: lowers the temperature of texts that show a criterion (`calibration.temperatures`).
         max_text_tokens: most tokens of a text that is read at once; `LabelScorer.score` reads longer texts in
             pieces, its other methods truncate them.
         evaluation: the file of measurements that came with the model, or None.
@@ -60,6 +61,7 @@ class LoadedModel:
     max_text_tokens: int
     evaluation: Path | None = None
     exponent: float = 1.0
+    sureness: float = 0.0
     symptoms_calibration: SymptomsCalibration | None = None
     criteria_limits: Mapping[str, float] | None = None
 
@@ -125,6 +127,7 @@ def _load(folder: ModelFolder, device: str, weights: str, adapter: bool) -> Load
         prompt=manifest.prompt,
         temperature=manifest.temperature,
         exponent=manifest.exponent,
+        sureness=manifest.sureness,
         risk_map=manifest.risk_map,
         model_id=model_id,
         name=manifest.name,

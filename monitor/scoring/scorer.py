@@ -26,6 +26,7 @@ from scipy.special import logsumexp
 from torch import Tensor
 
 from monitor.errors import ModelError
+from monitor.model.calibration import temperatures
 from monitor.model.label_tree import LabelTree, probabilities
 from monitor.model.prompts import PromptEncoder
 from monitor.model.symptoms import SymptomsCalibration, with_any
@@ -181,11 +182,13 @@ class LabelScorer:
         """P(emotion), (m, 6), and P(criterion) with P(any), (m, 12), of each row."""
         if not (np.isfinite(run.log_likelihoods).all() and np.isfinite(run.symptoms).all()):
             raise ModelError(f"{self.model.name}: its answers are not numbers; its weights are damaged or too large")
-        emotions = probabilities(run.log_likelihoods, self.model.temperature, self.model.exponent)
+        scale, exponent = self.model.temperature, self.model.exponent
         if not self._encoder.symptoms:
-            return emotions, None
+            return probabilities(run.log_likelihoods, scale, exponent), None
         calibration = self.model.symptoms_calibration or SymptomsCalibration()
-        return emotions, calibration.probabilities(with_any(run.symptoms))
+        symptoms = calibration.probabilities(with_any(run.symptoms))
+        scales = temperatures(scale, self.model.sureness, symptoms[:, -1])
+        return probabilities(run.log_likelihoods, scales, exponent), symptoms
 
     def log_likelihoods(self, texts: Sequence[str]) -> Floats:
         """Log-likelihood of each emotion's label, up to one constant per text, not calibrated; (n, 6).

@@ -169,6 +169,7 @@ def save_model(
         adapter="adapter",
         temperature=calibration.temperature,
         exponent=calibration.exponent,
+        sureness=calibration.sureness,
         prompt=prompt or source.manifest.prompt,
         symptoms_calibration=symptoms_calibration,
         criteria_limits=criteria_limits,

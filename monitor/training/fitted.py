@@ -1,4 +1,4 @@
-"""Fit temperature and exponent, and the criteria's calibration and limits, after training on held-out texts."""
+"""Fit what turns answers into probabilities, and the limits of the criteria, on held-out texts after training."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from monitor.labels import ANSWERS
+from monitor.labels import ANSWERS, EMOTIONS
 from monitor.model.calibration import (
     Calibration,
     everyday_limits,
     fit_calibration,
+    fit_sureness,
     fit_symptoms,
     neutral_limits,
 )
@@ -67,8 +68,9 @@ def fit_answers(
     neutral_answers = answers(prepared.neutral)
     n = min(len(prepared.symptoms), len(neutral_answers))
     shown = prepared.symptoms.examples().criteria > 0
+    symptom_answers = answers(prepared.symptoms.texts)
     symptoms, uncalibrated = fit_symptoms(
-        np.concatenate([answers(prepared.symptoms.texts), neutral_answers[:n]]),
+        np.concatenate([symptom_answers, neutral_answers[:n]]),
         np.concatenate([shown, np.zeros((n, len(ANSWERS)), np.bool_)]),
     )
     if uncalibrated:
@@ -77,7 +79,12 @@ def fit_answers(
     limits = criteria_limits(symptoms.probabilities(neutral_answers), everyday, settings)
     if not len(neutral_answers) and not len(everyday):
         note(f"the recipe names no neutral comments to take limits from: each is {LIMIT}")
-    return Fitted(calibration, symptoms, limits)
+    named = np.array([emotion in EMOTIONS for emotion in prepared.symptoms.emotions], np.bool_)
+    told = prepared.symptoms.select(named)
+    labels = np.array([EMOTIONS.index(str(emotion)) for emotion in told.emotions], np.int64)
+    p_any = symptoms.probabilities(symptom_answers[named])[:, -1]
+    sureness = fit_sureness(scores(told.texts), labels, p_any, calibration)
+    return Fitted(calibration._replace(sureness=round(sureness, 4)), symptoms, limits)
 
 
 def criteria_limits(

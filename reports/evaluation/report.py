@@ -204,6 +204,7 @@ def _facts(metrics: Json) -> list[tuple[str, str]]:
                 f"Model {model['name']}",
                 f"model_id {model['model_id']}, {model['quantisation']}, {adapter}, "
                 f"temperature {model['temperature']:g}, exponent {model['exponent']:g}, "
+                f"sureness {model.get('sureness', 0):g}, "
                 f"{count(cut, 'test text')} cut to its "
                 f"{model['max_text_tokens']} tokens",
             )

@@ -74,7 +74,7 @@ def test_the_numbers_can_be_derived_again_with_scikit_learn(done: Evaluated, key
     texts, labels = read_test(done.data)
     model = load_model(done.model, device="cpu", adapter=key == "fine_tuned")
     if key == "zero_shot":
-        model = replace(model, temperature=1.0, exponent=1.0)
+        model = replace(model, temperature=1.0, exponent=1.0, sureness=0.0)
     p = LabelScorer(model).score(texts).probabilities
     values = {name: m["value"] for name, m in done.method(key)["emotion"]["test"]["metrics"].items()}
     predicted = p.argmax(axis=1)

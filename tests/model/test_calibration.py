@@ -8,7 +8,14 @@ from hypothesis.extra.numpy import arrays
 from scipy.special import softmax
 
 from monitor.errors import DataError
-from monitor.model.calibration import FLATTEST, STEEPEST, Calibration, fit_calibration
+from monitor.model.calibration import (
+    FLATTEST,
+    STEEPEST,
+    Calibration,
+    fit_calibration,
+    fit_sureness,
+    temperatures,
+)
 from monitor.model.label_tree import probabilities
 
 
@@ -24,7 +31,7 @@ def drawn(temperature: float, exponent: float = 1.0, count: int = 20_000) -> tup
 @pytest.mark.slow
 @pytest.mark.parametrize("wanted", [(0.5, 1.0), (1.0, 1.0), (3.0, 1.0), (1.4, 1.8), (0.8, 0.6)])
 def test_the_calibration_that_makes_spoiled_answers_honest_is_found(wanted: tuple[float, float]) -> None:
-    assert fit_calibration(*drawn(*wanted)) == pytest.approx(wanted, rel=0.06)
+    assert fit_calibration(*drawn(*wanted)) == pytest.approx((*wanted, 0.0), rel=0.06)
 
 
 def test_few_texts_do_not_move_the_exponent_far() -> None:
@@ -37,7 +44,7 @@ def test_few_texts_do_not_move_the_exponent_far() -> None:
 
 def test_without_a_calibration_the_answer_is_the_softmax() -> None:
     values = np.random.default_rng(1).normal(0, 9, (50, 6))
-    np.testing.assert_allclose(probabilities(values, *Calibration()), softmax(values, axis=1))
+    np.testing.assert_allclose(probabilities(values, Calibration().temperature), softmax(values, axis=1))
 
 
 @given(
@@ -76,6 +83,29 @@ def test_neutral_texts_flatten_their_answers() -> None:
     flatter = fit_calibration(values, labels, neutral, flat_share=0.5)
     assert plain is not None
     assert flatter is not None
-    largest = [probabilities(neutral, *fitted).max(axis=1).mean() for fitted in (plain, flatter)]
+    largest = [probabilities(neutral, *fitted[:2]).max(axis=1).mean() for fitted in (plain, flatter)]
     assert largest[1] < largest[0]
     assert fit_calibration(values, labels, neutral, flat_share=0.0) == plain
+
+
+@pytest.mark.parametrize("wanted", [0.0, 0.6, 2.0])
+def test_the_sureness_of_texts_that_show_a_criterion_is_found(wanted: float) -> None:
+    """Answers are made honest by a temperature that falls with P(any); the fit finds how fast it falls."""
+    random = np.random.default_rng(2)
+    p_any = random.random(20_000)
+    honest, labels = drawn(1.0)
+    answers = honest * temperatures(1.3, wanted, p_any)[:, None]
+    assert fit_sureness(answers, labels, p_any, Calibration(1.3)) == pytest.approx(wanted, abs=0.08)
+
+
+def test_sureness_leaves_a_text_without_a_sign_as_it_is_and_keeps_the_order_of_labels() -> None:
+    values = np.random.default_rng(3).normal(0, 3, (40, 6))
+    p_any = np.linspace(0, 1, 40)
+    plain, surer = (probabilities(values, temperatures(1.4, sureness, p_any), 1.3) for sureness in (0.0, 0.6))
+    np.testing.assert_allclose(surer[0], plain[0])
+    assert (surer[1:].max(axis=1) > plain[1:].max(axis=1)).all()
+    assert (np.argsort(surer, axis=1) == np.argsort(plain, axis=1)).all()
+
+
+def test_no_symptom_text_with_an_emotion_leaves_the_sureness_at_0() -> None:
+    assert fit_sureness(np.empty((0, 6)), np.empty(0, np.int64), np.empty(0), Calibration(1.3)) == 0

@@ -160,7 +160,7 @@ def test_criteria_above_their_limits_are_named_in_order() -> None:
 
 def test_calibration_and_limits_come_back_from_the_manifest(tmp_path: Path) -> None:
     limits = {name: 0.1 + k / 20 for k, name in enumerate(ANSWERS)}
-    manifest = replace(MANIFEST, prompt=ASKED, symptoms_calibration=CALIBRATION, criteria_limits=limits)
+    manifest = replace(MANIFEST, prompt=ASKED, sureness=0.6, symptoms_calibration=CALIBRATION, criteria_limits=limits)
     again = open_folder(written(tmp_path / "model", manifest)).manifest
     assert again == manifest
     assert json.loads((tmp_path / "model" / "monitor.json").read_text())["format"] == 1
@@ -170,6 +170,7 @@ def test_a_question_without_calibration_or_limits_has_neutral_ones(tmp_path: Pat
     manifest = open_folder(written(tmp_path, replace(MANIFEST, prompt=ASKED))).manifest
     assert manifest.symptoms_calibration == SymptomsCalibration()
     assert manifest.criteria_limits == dict.fromkeys(ANSWERS, 0.5)
+    assert manifest.sureness == 0
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,10 @@ def test_a_question_without_calibration_or_limits_has_neutral_ones(tmp_path: Pat
         ({"criteria_limits": dict.fromkeys(ANSWERS, 1.5)}, "criteria_limits.mood 1.5"),
         ({"criteria_limits": dict.fromkeys(ANSWERS, True)}, "criteria_limits.mood True"),
         ({"criteria_limits": dict.fromkeys(CRITERIA, 0.5)}, "criteria_limits: give a value for each of mood"),
+        ({"sureness": -0.1}, "sureness -0.1: it must be a number from 0 to 1,000"),
+        ({"sureness": "0.6"}, "sureness '0.6'"),
+        ({"sureness": True}, "sureness True"),
+        ({"sureness": float("nan")}, "sureness nan"),
     ],
 )
 def test_a_wrong_calibration_or_limit_is_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
@@ -197,9 +202,14 @@ def test_a_wrong_calibration_or_limit_is_named(tmp_path: Path, change: dict[str,
     assert message in str(refused.value)
 
 
-def test_limits_for_a_prompt_without_the_question_are_refused(tmp_path: Path) -> None:
-    folder = written(tmp_path, replace(MANIFEST, criteria_limits=dict.fromkeys(ANSWERS, 0.5)))
-    with pytest.raises(ModelError, match="criteria_limits: the prompt has no symptoms question"):
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("criteria_limits", dict.fromkeys(ANSWERS, 0.5)), ("sureness", 0.6)],
+    ids=["limits", "sureness"],
+)
+def test_limits_for_a_prompt_without_the_question_are_refused(tmp_path: Path, name: str, value: Any) -> None:
+    folder = written(tmp_path, replace(MANIFEST, **{name: value}))
+    with pytest.raises(ModelError, match=f"{name}: the prompt has no symptoms question"):
         open_folder(folder)
 
 
@@ -217,6 +227,7 @@ def test_the_id_covers_question_calibration_and_limits(tmp_path: Path) -> None:
         replace(asked, prompt=other),
         replace(asked, symptoms_calibration=CALIBRATION),
         replace(asked, criteria_limits=dict.fromkeys(ANSWERS, 0.4)),
+        replace(asked, sureness=0.6),
     ]
     ids = [model_id(written(tmp_path / str(k), manifest)) for k, manifest in enumerate(manifests)]
     assert len(set(ids)) == len(manifests)

@@ -121,6 +121,20 @@ def test_answers_are_calibrated_and_any_may_be_the_largest(tmp_path: Path) -> No
     np.testing.assert_allclose(scores.any, 1 / (1 + np.exp(-logits[:, :11].max(axis=1))))
 
 
+def test_sureness_lowers_the_temperature_of_a_text_by_its_any(tmp_path: Path) -> None:
+    model, _ = loaded(tmp_path, BYTE_LEVEL, asked(PROMPTS["one token"]))
+    model = replace(model, temperature=1.4, exponent=1.3)
+    scores = LabelScorer(replace(model, sureness=0.8)).score(TEXTS)
+    plain = LabelScorer(model).score(TEXTS)
+    assert scores.any is not None
+    values = LabelScorer(model).log_likelihoods(TEXTS)
+    scaled = (values.max(axis=1, keepdims=True) - values) / (1.4 / (1 + 0.8 * scores.any**2))[:, None]
+    weights = np.exp(-(scaled**1.3))
+    np.testing.assert_allclose(scores.probabilities, weights / weights.sum(axis=1, keepdims=True))
+    np.testing.assert_array_equal(scores.any, plain.any)
+    assert not np.allclose(scores.probabilities, plain.probabilities)
+
+
 def test_odd_and_no_texts_have_finite_answers(tmp_path: Path) -> None:
     model, _ = loaded(tmp_path, BYTE_LEVEL, asked(PROMPTS["one token"]))
     scorer = LabelScorer(model)

@@ -23,6 +23,7 @@ class KeywordModel:
     adapter: str | None = None
     temperature: float = 1.0
     exponent: float = 1.0
+    sureness: float = 0.0
     prompt: PromptTemplate = field(
         default_factory=lambda: PromptTemplate("text:", "emotion:", {word: (f" {word}",) for word in EMOTIONS})
     )

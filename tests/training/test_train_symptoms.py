@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from transformers import PreTrainedTokenizerFast
 from monitor.corpora.sources import twin_key
 from monitor.errors import ConfigError, DataError
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS
+from monitor.model.calibration import Calibration
 from monitor.model.files import read_tokenizer
 from monitor.model.folder import open_folder
 from monitor.model.prompts import PromptEncoder
@@ -156,7 +158,7 @@ def test_a_model_trained_without_symptom_texts_has_no_question(base: Path, corpu
     output = run("train", *call)
     assert "AUROC" not in output
     manifest = json.loads((out / "monitor.json").read_text())
-    assert not {"symptoms_calibration", "criteria_limits"} & set(manifest)
+    assert not {"symptoms_calibration", "criteria_limits", "sureness"} & set(manifest)
     assert "symptoms" not in manifest["prompt"]
     scores = LabelScorer(load_model(out, device="cpu")).score(["i am lost"])
     assert (scores.criteria, scores.any) == (None, None)
@@ -273,6 +275,32 @@ def test_limits_of_everyday_posts_alone_are_not_called_a_half(
     assert sum("to take limits from" in line for line in told) == notes
     assert found.criteria_limits is not None
     assert (set(found.criteria_limits.values()) == {0.5}) == bool(notes)
+
+
+def test_sureness_is_fitted_on_the_held_out_symptom_texts_that_name_an_emotion(
+    corpus: Path, symptoms: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answers(_: object, __: object, texts: Sequence[str], *, max_text_tokens: int, width: int) -> Any:
+        return np.array([[len(text), *range(width - 1)] for text in texts], np.float64).reshape(-1, width)
+
+    def fit(likelihoods: Any, labels: Any, p_any: Any, calibration: Calibration) -> float:
+        given.append((likelihoods[:, 0].tolist(), labels.tolist(), len(p_any), calibration.sureness))
+        return 0.70004
+
+    given: list[tuple[list[float], list[int], int, float]] = []
+    monkeypatch.setattr(fitted, "label_log_likelihoods", partial(answers, width=6))
+    monkeypatch.setattr(fitted, "symptom_logits", partial(answers, width=12))
+    monkeypatch.setattr(fitted, "fit_sureness", fit)
+    prepared = prepare(str(corpus), read_recipe("notebook", {}), 40, str(symptoms))
+    held_out = prepared.symptoms
+    assert held_out is not None
+    emotions = tuple(("fear", "none", None, "joy")[k % 4] for k in range(len(held_out)))
+    prepared = prepared._replace(symptoms=replace(held_out, emotions=emotions))
+    found = fitted.fit_answers(None, None, prepared, CalibrationSettings(), 9, lambda _: None)  # type: ignore[arg-type]
+    named = [k for k in range(len(held_out)) if k % 4 in (0, 3)]
+    lengths = [float(len(held_out.texts[k])) for k in named]
+    assert given == [(lengths, [EMOTIONS.index(str(emotions[k])) for k in named], len(named), 0.0)]
+    assert found.calibration.sureness == 0.7
 
 
 def test_an_untrained_prompt_of_this_base_reads_the_default_question(base: Path) -> None:
