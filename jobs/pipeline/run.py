@@ -22,7 +22,7 @@ from monitor.intake.recorded_rules import check_id_rules, record_id_rules
 from monitor.intake.row_rules import IdRules
 from monitor.labels import RiskMap
 from monitor.privacy import agreement
-from monitor.privacy.codes import give_missing_codes
+from monitor.privacy.codes import give_codes_to_all
 from monitor.privacy.pseudonyms import PLAIN, Pseudonyms
 
 if TYPE_CHECKING:
@@ -115,14 +115,15 @@ def scoring_run(
         with db.writing() as con:
             agreement.require_same_key(con, pseudonyms.fingerprint if pseudonyms else PLAIN)
             has_rules = record_id_rules(con, rules, is_given=ids is not None, is_night=job in ("nightly", "watch"))
+            give_codes_to_all(con)
+            add_model(con, scorer.model)
+            run_id = ledger.start_run(con, job, scorer.model.model_id)
         if not has_rules:
             print_warning(
                 f"{db}: the rules by which its ids were read are not recorded; name those of its earlier runs once, "
                 "with --casefold, --strip, or [ids] in the settings (casefold = false if they had none)"
             )
-        give_missing_codes(db)
-        record_model(db, scorer.model)
-        with recorded_run(db, job, scorer.model.model_id) as run_id:
+        with _line_closed_at_end(db, run_id):
             yield OpenRun(scorer, run_id, pseudonyms)
 
 
@@ -178,8 +179,14 @@ def recorded_run(db: Database, job: str, model_id: str | None) -> Iterator[str]:
     """
     with db.writing() as con:
         run_id = ledger.start_run(con, job, model_id)
-    try:
+    with _line_closed_at_end(db, run_id):
         yield run_id
+
+
+@contextmanager
+def _line_closed_at_end(db: Database, run_id: str) -> Iterator[None]:
+    try:
+        yield
     except (Stopped, KeyboardInterrupt) as stop:
         # If this line cannot be written, the next run closes it.
         wait_s = GRACE_S if isinstance(stop, KeyboardInterrupt) else WRITE_WAIT_S

@@ -27,10 +27,9 @@ def search_anew(db: Database, crisis: CrisisList, run_id: str) -> None:
         run_id: the run.
     """
     list_id = crisis.fingerprint
-    with db.reading() as con:
+    with db.writing() as con:
         if lake_url(con) is not None:
             return
-    with db.writing() as con:
         execute(con, "queries/take_list", list_id=list_id)
         other = store.count_other_searches(con, list_id)
     if not other.n_texts:

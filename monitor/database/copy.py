@@ -64,9 +64,7 @@ def database_copy(
         StoreError: the database is missing, or cannot be read, or the copy cannot be written.
     """
     db.check_place(read_only=True)  # opened for writing, a missing file would be created
-    with db.writing():  # brings the schema up to date, and moves the log into the file
-        pass
-    with db.reading() as con:
+    with db.writing() as con:  # brings the schema up to date, and moves the log into the file
         refuse_lake(con, db.path, "forget SUBJECT")
     _remove(new)  # a killed run may have left one
     with private_files(), explained(db.file):

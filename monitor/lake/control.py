@@ -24,13 +24,12 @@ from monitor.database.lake_views import LAKE_TABLE, quoted, reach_objects
 from monitor.database.remedies import explained
 from monitor.database.schema import make_empty
 from monitor.database.spills import spill_folder
-from monitor.database.statements import query
 from monitor.errors import BusyError, StoreError
 from monitor.lake.cells import current_cells
 from monitor.lake.check import foreign_reason
 from monitor.lake.scratch import CELL_VIEW, columns, has_table
 from monitor.lake.shards import DERIVED, DOCUMENTS, SMALL_TABLES, Lake, Listing, derived_path, document_path
-from monitor.privacy.codes import give_codes
+from monitor.privacy.codes import give_codes_to_all
 
 FOOTER_THREADS = 16
 TRIES = 5  # listings of a lake whose files other commands replace at the same time
@@ -89,7 +88,7 @@ def open_lake(
                 for table in SMALL_TABLES:
                     _load_small(con, lake, table)
                 opened = _make_views(con, lake, listing, footers)
-                give_codes(con, query(con, "queries/subjects_without_code")["subject_id"].to_list())
+                give_codes_to_all(con)
             new.replace(db.file)
         finally:
             new.unlink(missing_ok=True)

@@ -60,6 +60,12 @@ def give_codes(con: duckdb.DuckDBPyConnection, subject_ids: Sequence[str], draw:
     return n_new
 
 
+def give_codes_to_all(con: duckdb.DuckDBPyConnection) -> None:
+    """As `give_missing_codes`, in a transaction of the caller's."""
+    if missing := _without_code(con):
+        give_codes(con, missing)
+
+
 def give_missing_codes(db: Database) -> None:
     """Give codes to people without one, as in a database that an older risk-monitor wrote.
 
@@ -67,10 +73,14 @@ def give_missing_codes(db: Database) -> None:
         StoreError: the database cannot be read, or it lacks codes and cannot be written.
     """
     with db.reading() as con:
-        missing = query(con, "queries/subjects_without_code")["subject_id"].to_list()
+        missing = _without_code(con)
     if missing:
         with db.writing() as con:
             give_codes(con, missing)
+
+
+def _without_code(con: duckdb.DuckDBPyConnection) -> list[str]:
+    return query(con, "queries/subjects_without_code")["subject_id"].to_list()
 
 
 def find_person(con: duckdb.DuckDBPyConnection, word: str, ids: Sequence[str] = ()) -> Named | None:
