@@ -36,8 +36,8 @@ from tests.support.keyword_scorer import KeywordScorer
 pytestmark = pytest.mark.slow
 
 # Beta distributions with about the mean and spread of p_high that the built-in model gives to texts of an intent
-LIKE_THE_MODEL = {"sadness": (2.7, 1.9), "low sadness": (3.3, 2.1), "neutral": (6.2, 30)}
-OTHERS = (0.9, 7.6)
+LIKE_THE_MODEL = {"sadness": (1.1, 0.4), "low sadness": (1.3, 0.26), "neutral": (5.7, 28)}
+OTHERS = (0.7, 6.0)
 
 
 def judged(seeds: Sequence[int]) -> dict:
@@ -110,7 +110,7 @@ def test_alerts_of_a_score_run_are_listed_and_acknowledged(db: Path, capsys: pyt
     assert code == GATE_FIRED
     assert told.count(" low ") == 3  # level, sustained, and change: the short past is filled up with usual texts
     assert " fine " not in told
-    assert "mean P(high risk) 0.62, line 0.40" in told
+    assert "mean P(high risk) 0.62, line 0.50" in told
     assert "5 high days, limit 5" in told
     for alert in listing.list_alerts(Database(db), "keywords-1"):
         code, told = call(capsys, "--db", str(db), "--acknowledge", alert["alert_id"][:8], "--fail-on-open")
@@ -156,7 +156,7 @@ def test_an_update_without_settings_tells_of_other_limits(db: Path, capsys: pyte
     for told in (True, False):  # the second update has the limits of the first
         listing.command(db=db, update_first=True)
         said = " ".join(capsys.readouterr().err.split())
-        assert ("other limits than in their last update: threshold is 0.4, and was 0.01;" in said) is told
+        assert ("other limits than in their last update: threshold is 0.5, and was 0.01;" in said) is told
 
 
 def test_an_update_is_a_run_in_the_ledger_and_changes_nothing_twice(

@@ -177,6 +177,7 @@ def test_a_full_disk_under_the_log_costs_no_row(
 def test_a_database_replaced_during_a_run_gets_no_alerts(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, restored: bool
 ) -> None:
+    settings = settings.model_copy(update={"threshold": 0.4})
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
     run_nightly(settings, KeywordScorer)
     backup = shutil.copy(settings.db, settings.db.with_name("backup.duckdb"))

@@ -111,7 +111,7 @@ def test_the_index_shows_cohorts_alerts_quality_and_score_card(found: Inputs) ->
     words = said(shown["index.html"])
     assert "Cohort Subjects, 7 days Texts, 7 days High risk, 7 days 95% interval Change north 20" in words
     assert (
-        "16 people to look at: 3 alerted this week, 9 still high, 4 easing. Nobody has looked at any of them. "
+        "16 people to look at: 3 alerted this week, 5 still high, 8 easing. Nobody has looked at any of them. "
         "Nobody fell silent this week." in words
     )
     assert "yellow: look at it (run of 5 May 2026) 7.5% of the rows were rejected &lt;b&gt;bold&lt;/b&gt;" in words
@@ -201,7 +201,7 @@ def test_alerts_tell_rule_window_value_and_threshold(found: Inputs) -> None:
     waiting = found.alerts.filter(found.alerts["state"] != "closed").height
     assert len(figures["open_alerts"].table.rows) == waiting > 10
     levels = [row for row in figures["open_alerts"].table.rows if row[1] == "level"]
-    assert all(re.fullmatch(r"\d+\.\d%", row[5]) and row[6] == "40.0%" for row in levels)
+    assert all(re.fullmatch(r"\d+\.\d%", row[5]) and row[6] == "50.0%" for row in levels)
 
 
 @pytest.mark.slow

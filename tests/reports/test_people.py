@@ -114,13 +114,13 @@ def test_beside_an_alert_of_this_week_no_headline_says_that_all_is_usual(case: I
     found = case
     found = replace(found, people=found.people.with_columns(**{name: pl.lit(value) for name, value in calm.items()}))
     cards = {one.group: Cards(found).card(one) for one in people(found) if one.subject_id != "stopped"}
-    assert cards["easing"].headline == "The score is below the alert line (40%)."
+    assert cards["easing"].headline == "The score is below the alert line (50%)."
     assert cards["crisis"].headline == "Crisis alert of 10 Apr 2026: wording of the crisis list."
     assert cards["crisis"].against.startswith("The sadness score does not measure this. The score is below the")
     assert cards["new"].headline.startswith("New alert of ")
     assert cards["new"].against.startswith("The alert is about the days up to ")
     assert (
-        "numbers here about the last 7 days. The score is below the alert line (40%). 20% over"
+        "numbers here about the last 7 days. The score is below the alert line (50%). 20% over"
         in cards["new"].against
     )
 
@@ -132,21 +132,21 @@ def test_beside_an_alert_of_this_week_no_headline_says_that_all_is_usual(case: I
             0.5,
             0.2,
             0.1,
-            "The score is at or above the alert line (40%). It is far higher than in their past 8 weeks.",
+            "The score is at or above the alert line (50%). It is far higher than in their past 8 weeks.",
         ),
-        (0.5, 0.4, 0.08, "The score is at or above the alert line (40%). It is higher than in their past 8 weeks."),
+        (0.5, 0.4, 0.08, "The score is at or above the alert line (50%). It is higher than in their past 8 weeks."),
         (
             0.5,
             0.5,
             0.2,
-            "The score is at or above the alert line (40%). It was so in the weeks before: high for weeks,",
+            "The score is at or above the alert line (50%). It was so in the weeks before: high for weeks,",
         ),
-        (0.5, 0.8, 0.1, "The score is at or above the alert line (40%). It is lower than in their past 8 weeks."),
-        (0.5, 0.2, 0.4, "The score is at or above the alert line (40%). Their past is too uneven to say"),
-        (0.35, 0.4, 0.1, "The score is a little below the alert line (40%); it is calm below 30%. It was so in the"),
-        (0.2, 0.1, 0.02, "The score is below the alert line (40%). It is far higher than in their past 8 weeks."),
-        (0.2, 0.2, 0.1, "The score is below the alert line (40%)."),
-        (0.5, None, 0, "The score is at or above the alert line (40%)."),
+        (0.5, 0.8, 0.1, "The score is at or above the alert line (50%). It is lower than in their past 8 weeks."),
+        (0.5, 0.2, 0.4, "The score is at or above the alert line (50%). Their past is too uneven to say"),
+        (0.4, 0.4, 0.1, "The score is a little below the alert line (50%); it is calm below 37.5%. It was so in the"),
+        (0.2, 0.1, 0.02, "The score is below the alert line (50%). It is far higher than in their past 8 weeks."),
+        (0.2, 0.2, 0.1, "The score is below the alert line (50%)."),
+        (0.5, None, 0, "The score is at or above the alert line (50%)."),
     ],
 )
 def test_the_verdict_says_whether_a_high_score_is_new_and_gives_no_all_clear(
@@ -202,18 +202,18 @@ def test_a_card_says_how_the_person_does_now_and_not_in_may(case: Inputs) -> Non
     cards = {one.subject_id: Cards(case).card(one) for one in people(case)}
     assert cards["easing"].now == "10%"
     assert (
-        cards["easing"].headline == "The score is below the alert line (40%). It is lower than in their past 8 weeks."
+        cards["easing"].headline == "The score is below the alert line (50%). It is lower than in their past 8 weeks."
     )
     assert cards["easing"].against.startswith("10% over 7 texts; ")
     assert cards["easing"].against.endswith("Down from 80% the week before.")
     assert cards["new"].headline.startswith("New alert of ")
     assert cards["new"].against.startswith(
-        "The score is at or above the alert line (40%). It is far higher than in their past 8 weeks. 79% over 7 texts"
+        "The score is at or above the alert line (50%). It is far higher than in their past 8 weeks. 79% over 7 texts"
     )
     assert "with a mean of 10%." in cards["new"].against
     assert (
         cards["high"].headline
-        == "The score is at or above the alert line (40%). It is higher than in their past 8 weeks."
+        == "The score is at or above the alert line (50%). It is higher than in their past 8 weeks."
     )
     assert "the mean of their past 8 weeks is 51%." in cards["high"].against
     assert cards["stopped"].headline == "No text for 15 days; the last came on 30 Mar 2026."
