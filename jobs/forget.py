@@ -74,9 +74,8 @@ def forget_subject(db: Database, subject: str, settings: Settings | None) -> Non
     pseudonyms, comparable = _open_key(db, key_file, subject)
     with db.reading() as con:
         rules = recorded_id_rules(con) or (settings.ids if settings else None)
-    cleaned = clean_ids(pl.Series([subject]), rules).ids.item() or subject
-    names = names_in_database(subject, pseudonyms, rules)
-    with db.reading() as con:
+        cleaned = clean_ids(pl.Series([subject]), rules).ids.item() or subject
+        names = names_in_database(subject, pseudonyms, rules)
         alike = store.look_alikes(con, names, possible_ids(look_alike_form(cleaned), pseudonyms)[-1:])
     _check_outputs(db, settings)
     with db.only_writer():

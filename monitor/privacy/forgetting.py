@@ -97,7 +97,14 @@ def values_containing(files: Iterable[Path], strings: Sequence[str]) -> tuple[li
 def _columns_containing(
     con: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, str]], strings: Sequence[str]
 ) -> list[tuple[str, str]]:
-    return [pair for pair in columns if _strings_in_column(con, *pair, list(strings))]
+    return [pair for pair in _with_values(con, columns) if _strings_in_column(con, *pair, list(strings))]
+
+
+def _with_values(con: duckdb.DuckDBPyConnection, columns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of these columns (table, column) whose table has a row: many tables are empty in most databases."""
+    tables = {table for table, _ in columns}
+    with_rows = {table for table in tables if con.execute(f'SELECT 1 FROM "{table}" LIMIT 1').fetchall()}
+    return [(table, column) for table, column in columns if table in with_rows]
 
 
 def search_files(files: Iterable[Path], strings: Sequence[str]) -> tuple[list[Path], list[Path]]:
@@ -154,7 +161,7 @@ def _is_known(con: duckdb.DuckDBPyConnection, ids: list[str]) -> bool:
 
 def _strings_in_tables(con: duckdb.DuckDBPyConnection, strings: list[str]) -> set[str]:
     """The strings that a value of any table contains."""
-    columns = execute(con, "queries/text_columns").fetchall()
+    columns = _with_values(con, execute(con, "queries/text_columns").fetchall())
     return set().union(*(_strings_in_column(con, table, column, strings) for table, column in columns))
 
 
