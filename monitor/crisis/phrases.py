@@ -184,7 +184,6 @@ class _Checked:
         return entries
 
     def _entry(self, number: int, entry: dict[str, Any]) -> tuple[Phrase, str]:
-        place = self._entry_line(number)
         for key, value in entry.items():
             if key not in _ENTRY_KEYS:
                 raise self._entry_fault(number, f"no such key: {key}{_suggest(key, _ENTRY_KEYS)}", key)
@@ -192,15 +191,15 @@ class _Checked:
                 raise self._entry_fault(number, f"{key}: give a text in quotes", key)
         kinds = [key for key in ("phrase", "pattern") if key in entry]
         if len(kinds) != 1:
-            raise self._fault(place, f"phrase {number}", "give either phrase or pattern, one of the two")
+            raise self._lacking_fault(number, "give either phrase or pattern, one of the two")
         for key, allowed in (("criterion", CRITERIA), ("reading", READINGS)):
             value = entry.get(key, "plain" if key == "reading" else None)
             if value is None:
-                raise self._fault(place, f"phrase {number}", f"no {key}; give one of {', '.join(allowed)}")
+                raise self._lacking_fault(number, f"no {key}; give one of {', '.join(allowed)}")
             if value not in allowed:
                 raise self._entry_fault(number, f"{key}: no such {key}: {value}{_suggest(value, allowed)}", key)
         if "why" not in entry:
-            raise self._fault(place, f"phrase {number}", "no why; give a short reason for the readers of the alert")
+            raise self._lacking_fault(number, "no why; give a short reason for the readers of the alert")
         phrase = Phrase(entry[kinds[0]], entry["criterion"], entry["why"], entry.get("reading", "plain"))
         return phrase, kinds[0]
 
@@ -271,6 +270,10 @@ class _Checked:
                 key = "pattern" if "pattern" in self.tables["phrases"][number] else "phrase"
                 message = f"{key}: it matches an ordinary sentence, {sentence!r}; make it narrower"
                 raise self._entry_fault(number + 1, message, key)
+
+    def _lacking_fault(self, number: int, message: str) -> ConfigError:
+        """The error for an entry that lacks a key; it names the line of the entry."""
+        return self._fault(self._entry_line(number), f"phrase {number}", message)
 
     def _entry_fault(self, number: int, message: str, key: str) -> ConfigError:
         """The error for an entry; it names the line of the key if that line is found."""

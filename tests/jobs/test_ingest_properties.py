@@ -16,11 +16,11 @@ from jobs.pipeline.run import recorded_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_new import score_pending
 from monitor.database import store
-from monitor.database.connection import Database
 from tests.support.empty_database import in_memory
 from tests.support.hostile_strings import HOSTILE
 from tests.support.inputs import read, write
 from tests.support.keyword_scorer import KeywordScorer
+from tests.support.memory_database import memory_database
 from tests.support.rows import documents, scores
 from tests.support.tries import tries
 
@@ -56,17 +56,17 @@ def test_any_json_objects_are_each_read_as_valid_or_rejected(rows: list[dict[str
     )
 
 
-def tables(folder: Path, runs: list[list[Path]], seed: int) -> list[list[tuple[Any, ...]]]:
+def tables(runs: list[list[Path]]) -> list[list[tuple[Any, ...]]]:
     """What is kept after these files were read, some a run, and scored."""
-    db = folder / f"{seed}.duckdb"
-    for files in runs:
-        counts = RunCounts()
-        with recorded_run(Database(db), "score", None) as run_id:
-            ingest(Database(db), files, run_id, counts)
-            score_pending(Database(db), KeywordScorer(), run_id, counts, chunk_rows=3)
-        assert counts.n_read - counts.n_rejected == counts.n_appended + counts.n_duplicate
-    with Database(db).reading() as con:
-        return [sorted(con.execute(sql).fetchall(), key=repr) for sql in KEPT]
+    with memory_database() as db:
+        for files in runs:
+            counts = RunCounts()
+            with recorded_run(db, "score", None) as run_id:
+                ingest(db, files, run_id, counts)
+                score_pending(db, KeywordScorer(), run_id, counts, chunk_rows=3)
+            assert counts.n_read - counts.n_rejected == counts.n_appended + counts.n_duplicate
+        with db.reading() as con:
+            return [sorted(con.execute(sql).fetchall(), key=repr) for sql in KEPT]
 
 
 KEPT = (
@@ -87,9 +87,9 @@ def test_files_in_any_order_and_number_give_the_same_tables(batches: list[list[d
             for i, rows in enumerate(batches)
         ]
         again = random.Random(seed).sample(files * 2, 2 * len(files))
-        one_by_one = tables(folder, [[path] for path in files], 1)
-        assert one_by_one == tables(folder, [[path] for path in again], 2)
-        assert one_by_one == tables(folder, [again], 3)
+        one_by_one = tables([[path] for path in files])
+        assert one_by_one == tables([[path] for path in again])
+        assert one_by_one == tables([again])
 
 
 @pytest.mark.slow

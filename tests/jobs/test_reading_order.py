@@ -23,6 +23,7 @@ from monitor.intake.row_rules import OnChange
 from tests.support import nights
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
+from tests.support.memory_database import memory_database
 from tests.support.tries import tries
 
 HEADER = "doc_id,subject_id,posted_at,text,Sleep\n"
@@ -67,11 +68,12 @@ def test_files_of_one_night_are_read_as_on_one_night_each(
     files: list[list[tuple[str, str, str]]], names: list[str], on_change: OnChange
 ) -> None:
     with TemporaryDirectory() as name:
-        folder, inbox = Path(name), Path(name) / "inbox"
+        inbox = Path(name) / "inbox"
         paths = [put(inbox / name, rows, 1e9 + i) for i, (name, rows) in enumerate(zip(names, files, strict=False))]
         assert complete_files(inbox, 0, [FEED]) == paths
-        each = tables(Database(folder / "each.duckdb"), [[path] for path in paths], on_change)
-        assert tables(Database(folder / "one.duckdb"), [complete_files(inbox, 0, [FEED])], on_change) == each
+        with memory_database() as each, memory_database() as one:
+            one_by_one = tables(each, [[path] for path in paths], on_change)
+            assert tables(one, [complete_files(inbox, 0, [FEED])], on_change) == one_by_one
 
 
 @pytest.mark.slow

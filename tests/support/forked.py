@@ -1,8 +1,8 @@
 """Python code in a process of its own, forked from one that has imported the program: a start costs two seconds.
 
-Such a process is one like any other, with its own signals, streams, variables, folder and limits; only its imports
-are done before it begins, and what it registers with atexit does not run. Tests of the start itself start an
-interpreter.
+Such a process is one like any other, with its own signals, streams, variables, folder and limits; its imports
+and the reading of the shipped crisis list alone are done before it begins, and what it registers with atexit does
+not run. Tests of the start itself start an interpreter.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from monitor import ROOT
 
 WARM = (
     *("jobs.cli", "jobs.nightly", "jobs.score", "jobs.watch", "jobs.query"),
-    *("tests.support.nightly_process", "tests.support.lake_process"),
+    *("tests.support.nightly_process", "tests.support.lake_process", "tests.support.read_crisis_list"),
 )
 PROCESSES = multiprocessing.get_context("forkserver")
 PROCESSES.set_forkserver_preload(list(WARM))
