@@ -20,10 +20,8 @@ def is_remote(url: str) -> bool:
 
 def lake_url(con: duckdb.DuckDBPyConnection) -> str | None:
     """The lake that this database's views read; None for a database with rows of its own."""
-    if not con.execute("FROM duckdb_tables() WHERE table_name = ? LIMIT 1", [LAKE_TABLE]).fetchall():
-        return None
-    ((url,),) = con.execute(f"SELECT url FROM {LAKE_TABLE}").fetchall()
-    return str(url)
+    with con.cursor() as own:  # an error about a missing name would end a transaction of the caller's
+        return opened_lake(own)
 
 
 def lake_folder(con: duckdb.DuckDBPyConnection) -> Path | None:
@@ -36,20 +34,19 @@ def lake_folder(con: duckdb.DuckDBPyConnection) -> Path | None:
 
 
 def opened_lake(con: duckdb.DuckDBPyConnection) -> str | None:
-    """As `lake_url`, but five times as fast if there is no lake; for a new connection.
+    """As `lake_url`, for a new connection; outside transactions, because an error about a missing name ends them.
 
-    Listing the tables is slow, because DuckDB first creates all of its own views. An error that suggests a name is
-    slow for the same reason. Call this function outside transactions, because an error about a missing name ends
-    them.
+    Listing the tables would take five times as long, because DuckDB first creates all of its own views. An error that
+    suggests a name is slow for the same reason.
     """
     con.execute("SET catalog_error_max_schemas = 0")
     try:
-        con.execute(f"SELECT url FROM main.{LAKE_TABLE} LIMIT 0")
+        ((url,),) = con.execute(f"SELECT url FROM main.{LAKE_TABLE}").fetchall()
     except duckdb.CatalogException:
         return None
     finally:
         con.execute("RESET catalog_error_max_schemas")
-    return lake_url(con)
+    return str(url)
 
 
 def allow_lake(con: duckdb.DuckDBPyConnection, url: str) -> None:
