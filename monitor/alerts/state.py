@@ -27,6 +27,8 @@ class AlertCounts:
         open: those that are not closed after it, new or not.
         reopened: closed ones that are not closed any more.
         over: new ones whose episode had ended before the first update that saw it; they are closed at once.
+        left: those of the model before this one that were not closed, and that this model does not raise.
+        left_people: the codes of their people.
     """
 
     raised: int
@@ -34,13 +36,17 @@ class AlertCounts:
     open: int
     reopened: int = 0
     over: int = 0
+    left: int = 0
+    left_people: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """As the commands print them; what is rare is left out if it is 0."""
         rare = [
             f"{n:,} {name}" for n, name in ((self.reopened, "reopened"), (self.over, "over when it was found")) if n
         ]
-        return ", ".join([f"{self.raised:,} raised", *rare, f"{self.closed:,} closed", f"{self.open:,} not closed"])
+        left = [f"{self.left:,} open ones of the model before are not found again"] if self.left else []
+        numbers = [f"{self.raised:,} raised", *rare, f"{self.closed:,} closed", f"{self.open:,} not closed", *left]
+        return ", ".join(numbers)
 
 
 def find_episodes(
@@ -106,6 +112,7 @@ def write_episodes(
     con.register("changes", changes)
     execute(con, "alerts/write_alerts")
     execute(con, "alerts/take_over_log")
+    left = query(con, "alerts/left_behind", model_id=model_id)
     note = statement("alerts/note_update")
     con.execute(note.sql, note.pick({**rules.parameters(), **values}))
     is_open = pl.col("state") != "closed"
@@ -119,6 +126,8 @@ def write_episodes(
         open=n_open,
         reopened=changes.filter(is_open, pl.col("old_state") == "closed").height,
         over=changes.filter(~is_open, is_new).height,
+        left=int(left["n_alerts"].sum()),
+        left_people=tuple(left["code"].drop_nulls()),
     )
 
 

@@ -75,7 +75,15 @@ def write_alerts(db: Database, new: ModelEpisodes, run_id: str) -> AlertCounts:
     """
     with db.writing() as con:
         ledger.count_in_run(con, run_id)  # adds nothing, but raises if this database lacks the run's line
-        return write_episodes(con, new.episodes, new.model_id, new.as_of, run_id, new.rules)
+        counts = write_episodes(con, new.episodes, new.model_id, new.as_of, run_id, new.rules)
+    if counts.left:
+        logger.warning(
+            "alerts: %d open alerts of the model before this one are not found again, because the answers or the limits "
+            "differ; pages show them no more, so look at their people once: %s",
+            counts.left,
+            ", ".join(counts.left_people) or "they have no codes yet",
+        )
+    return counts
 
 
 def latest_model(db: Database) -> dict[str, Any] | None:

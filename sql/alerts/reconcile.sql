@@ -1,6 +1,7 @@
 -- name: reconcile
 -- purpose: the changes that bring `alerts` into agreement with the rules (the frame `episodes`). An alert and an episode
---          of one rule and subject match when their evidence overlaps, the nearest first. An alert without an episode is
+--          of one rule and subject match when their evidence overlaps, the nearest first; else, for an alert that is not closed,
+--          when the episode began before the last update, as with raised limits. An alert without an episode is
 --          withdrawn: late rows or another setting removed its reason. Acknowledged alerts stay acknowledged.
 --          An alert that comes back is news if a text of the person came in since it closed, and is then open and unsent; without
 --          such a text it is as acknowledged, and as sent, as it was. Alerts of the model that was updated last before this one
@@ -24,19 +25,37 @@ WITH mine AS (
             CAST('infinity' AS DATE)
         )
 ),
+last_update AS (
+    SELECT max(as_of) AS as_of
+    FROM alert_updates
+    WHERE model_id = $model_id
+),
 candidates AS (
-    SELECT a.alert_id, e.subject_id, e.rule, e.opened_on, a.opened_on AS alert_opened_on, a.closed_because
+    SELECT
+        a.alert_id,
+        e.subject_id,
+        e.rule,
+        e.opened_on,
+        a.opened_on AS alert_opened_on,
+        a.closed_because,
+        a.opened_on < e.evidence_from AS later
     FROM mine AS a
     JOIN episodes AS e
         ON
             e.subject_id = a.subject_id
             AND e.rule = a.rule
             AND a.evidence_from <= e.last_day
-            AND a.opened_on >= e.evidence_from
+    CROSS JOIN last_update AS u
+    WHERE a.opened_on >= e.evidence_from OR (a.state <> 'closed' AND e.evidence_from <= u.as_of)
 ),
 of_alert AS (
     FROM candidates
-    QUALIFY row_number() OVER (PARTITION BY alert_id ORDER BY abs(opened_on - alert_opened_on), opened_on) = 1
+    -- of later episodes the newest, in which the person still is
+    QUALIFY
+        row_number() OVER (
+            PARTITION BY alert_id
+            ORDER BY later, if(later, alert_opened_on - opened_on, abs(opened_on - alert_opened_on)), opened_on
+        ) = 1
 ),
 pairs AS (
     FROM of_alert
@@ -44,6 +63,7 @@ pairs AS (
         row_number() OVER (
             PARTITION BY subject_id, rule, opened_on
             ORDER BY
+                later,
                 abs(opened_on - alert_opened_on),
                 closed_because IS NOT DISTINCT FROM 'withdrawn',
                 alert_opened_on

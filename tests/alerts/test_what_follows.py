@@ -214,3 +214,63 @@ def test_a_text_that_came_in_since_makes_an_alert_that_comes_back_news(con: duck
     update(con, "run-4", rules=AlertRules(threshold=0.95))
     update(con, "run-5")
     assert (*level, "open", True) in alerts(con), "nobody has looked since it was raised again"
+
+
+def test_open_alerts_that_a_new_model_does_not_raise_are_counted_once_with_their_people(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    ((code,),) = con.execute("SELECT code FROM codes WHERE subject_id = 'a'").fetchall()
+    score_anew(con)
+    strict = AlertRules(threshold=0.95, sustained_line=0.95, change_errors=99)
+    counts = update(con, "run-2", OTHER, strict)
+    assert (counts.raised, counts.closed, counts.left, counts.left_people) == (0, 0, 2, (code,))
+    assert "2 open ones of the model before are not found again" in str(counts)
+    assert update(con, "run-3", OTHER, strict).left == 0
+    score_anew(con, "model-c")
+    assert update(con, "run-4", "model-c", USUAL).left == 0
+
+
+def test_an_acknowledged_alert_goes_on_in_the_later_episode_that_raised_limits_leave(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    write(con, "b", [(day, 0.45) for day in range(20)] + [(day, 0.7) for day in range(20, DAY)])
+    low = AlertRules(threshold=0.4)
+    update(con, "run-2", rules=low)
+    level = "SELECT alert_id, opened_on, state, told_at IS NULL FROM alerts WHERE (subject_id, rule) = ('b', 'level')"
+    ((alert_id, opened_on, *_),) = con.execute(level).fetchall()
+    state.mark_sent(con, fake_feed.MODEL)
+    record_case(con, alert_id, by="Ana", outcome="contacted")
+    counts = update(con, "run-3", rules=AlertRules(threshold=0.6))
+    assert (counts.raised, counts.closed) == (0, 0)
+    assert con.execute(level).fetchall() == [(alert_id, opened_on, "acknowledged", False)]
+    assert update(con, "run-4", rules=low) == update(con, "run-5", rules=low)
+    assert con.execute(level).fetchall() == [(alert_id, opened_on, "acknowledged", False)]
+
+
+def test_an_episode_after_the_last_update_is_no_going_on_of_an_acknowledged_alert(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    write(con, "b", [(day, 0.9) for day in range(10)])
+    fake_feed.update_alerts(con, on(9), USUAL, "run-2", fake_feed.MODEL)
+    level = "SELECT alert_id FROM alerts WHERE (subject_id, rule) = ('b', 'level') AND state <> 'closed'"
+    ((alert_id,),) = con.execute(level).fetchall()
+    record_case(con, alert_id, by="Ana")
+    con.execute("DELETE FROM scores WHERE doc_id IN (SELECT doc_id FROM documents WHERE subject_id = 'b')")
+    write(con, "b", [(day, 0.9) for day in range(20, 30)])
+    counts = fake_feed.update_alerts(con, on(29), USUAL, "run-3", fake_feed.MODEL)
+    assert counts.closed >= 1
+    ((new,),) = con.execute(level).fetchall()
+    assert new != alert_id, "the new episode is news"
+
+
+def test_the_id_of_a_former_model_s_alert_names_the_present_one(con: duckdb.DuckDBPyConnection) -> None:
+    score_anew(con)
+    former = dict(con.execute("SELECT rule, alert_id FROM alerts WHERE subject_id = 'a'").fetchall())
+    update(con, "run-2", OTHER)
+    present = dict(
+        con.execute("SELECT rule, alert_id FROM alerts WHERE (subject_id, model_id) = ('a', ?)", [OTHER]).fetchall()
+    )
+    con.execute("INSERT INTO runs SELECT * REPLACE ('run-2' AS run_id, ? AS model_id) FROM runs LIMIT 1", [OTHER])
+    assert record_case(con, former["level"][:10], by="Ana") == [present["level"]]
+    assert record_case(con, former["sustained"], by="Ben") == [present["sustained"]]
+    assert {row[2] for row in alerts(con, OTHER) if row[0] == "a"} == {"acknowledged"}
