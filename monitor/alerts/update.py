@@ -78,8 +78,8 @@ def write_alerts(db: Database, new: ModelEpisodes, run_id: str) -> AlertCounts:
         counts = write_episodes(con, new.episodes, new.model_id, new.as_of, run_id, new.rules)
     if counts.left:
         logger.warning(
-            "alerts: %d open alerts of the model before this one are not found again, because the answers or the limits "
-            "differ; pages show them no more, so look at their people once: %s",
+            "alerts: %d open alerts of the model before this one are not found again, because answers or limits differ; "
+            "pages show them no more, so look at their people once: %s",
             counts.left,
             ", ".join(counts.left_people) or "they have no codes yet",
         )
