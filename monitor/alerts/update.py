@@ -78,7 +78,7 @@ def write_alerts(db: Database, new: ModelEpisodes, run_id: str) -> AlertCounts:
         counts = write_episodes(con, new.episodes, new.model_id, new.as_of, run_id, new.rules)
     if counts.left:
         logger.warning(
-            "alerts: %d open alerts of the model before this one are not found again, because answers or limits differ; "
+            "alerts: %d open alerts of the model before this one are not found again, as answers or limits differ; "
             "pages show them no more, so look at their people once: %s",
             counts.left,
             ", ".join(counts.left_people) or "they have no codes yet",
