@@ -106,8 +106,9 @@ class SleepingScorer:
         words = ("sadness", "joy", "love", "anger", "fear", "surprise")
         prompt = PromptTemplate("text:", "emotion:", {word: (f" {word}",) for word in words})
         names = {"model_id": "sleeping", "name": "sleeping", "base": "none", "adapter": None, "quantisation": "none"}
-        rest = {"temperature": 1.0, "exponent": 1.0, "prompt": prompt, "risk_map": RiskMap(), "evaluation": None}
-        self.model: Any = type("Sleeping", (), names | rest | {"criteria_limits": None, "device": CPU})()
+        calibration = {"temperature": 1.0, "exponent": 1.0, "sureness": 0.0, "criteria_limits": None}
+        rest = {"prompt": prompt, "risk_map": RiskMap(), "evaluation": None, "device": CPU}
+        self.model: Any = type("Sleeping", (), names | calibration | rest)()
 
     def score(self, texts: Sequence[str], progress: Callable[[int], None] | None = None) -> Any:
         """Sleep, then return equal probabilities; shape (n, 6)."""

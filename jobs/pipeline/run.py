@@ -164,6 +164,7 @@ def add_model(con: duckdb.DuckDBPyConnection, model: LoadedModel) -> None:
         prompt=model.prompt.to_json(),
         temperature=model.temperature,
         exponent=model.exponent,
+        sureness=model.sureness,
         risk_map=model.risk_map.rules,
     )
     if model.evaluation is not None:

@@ -299,6 +299,7 @@ def add_model(
     prompt: Mapping[str, object],
     temperature: float,
     exponent: float,
+    sureness: float,
     risk_map: Mapping[str, str],
 ) -> None:
     """Record the parts of the model that a model_id stands for; an earlier record stays as it is."""
@@ -313,6 +314,7 @@ def add_model(
         prompt=json.dumps(prompt, ensure_ascii=False),
         temperature=temperature,
         exponent=exponent,
+        sureness=sureness,
         risk_map=json.dumps(dict(risk_map)),
         now=utc_now(),
     )

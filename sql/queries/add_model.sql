@@ -2,7 +2,7 @@
 -- purpose: record what a model_id stands for; an earlier record stays as it is
 -- grain: at most one new row
 -- frame: none
--- params: model_id, name, base, adapter, quantisation, prompt, temperature, exponent, risk_map, now
+-- params: model_id, name, base, adapter, quantisation, prompt, temperature, exponent, sureness, risk_map, now
 INSERT INTO models
 VALUES (
     $model_id,
@@ -14,6 +14,7 @@ VALUES (
     $temperature,
     $risk_map,
     CAST($now AS TIMESTAMP),
-    $exponent
+    $exponent,
+    $sureness
 )
 ON CONFLICT DO NOTHING

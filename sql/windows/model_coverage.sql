@@ -14,6 +14,7 @@ SELECT
     m.quantisation,
     m.temperature,
     m.exponent,
+    m.sureness,
     m.risk_map,
     count(s.doc_id) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS n,
     min(s.posted_at) FILTER (s.posted_at < CAST($until AS DATE) + INTERVAL 1 DAY) AS first_posted,

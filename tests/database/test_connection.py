@@ -127,7 +127,7 @@ def test_newer_schema_is_refused_and_older_one_is_migrated(db: Path, monkeypatch
     Database(old).connect().close()
     with Database(old).reading() as con:
         assert count(con, "schema_version") == len(known)
-        assert con.execute("SELECT count(exponent) FROM models").fetchone() == (0,)
+        assert con.execute("SELECT count(exponent), count(sureness) FROM models").fetchone() == (0, 0)
 
 
 def test_damaged_database_is_reported_with_a_remedy(db: Path) -> None:

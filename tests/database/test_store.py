@@ -93,11 +93,11 @@ def test_model_is_recorded_once_and_not_changed(con: duckdb.DuckDBPyConnection) 
     for name in ("first", "second"):
         store.add_model(
             con, "m", name=name, base="b", adapter=None, quantisation="nf4-dq", prompt={"before": "x"},
-            temperature=1.3, exponent=1.2, risk_map=RiskMap().rules,
+            temperature=1.3, exponent=1.2, sureness=0.6, risk_map=RiskMap().rules,
         )  # fmt: skip
-    assert con.execute("SELECT name, prompt->>'before', risk_map->>'fear' FROM models").fetchall() == [
-        ("first", "x", "mid_risk")
-    ]
+    assert con.execute(
+        "SELECT name, prompt->>'before', risk_map->>'fear', temperature, exponent, sureness FROM models"
+    ).fetchall() == [("first", "x", "mid_risk", 1.3, 1.2, 0.6)]
 
 
 def test_evaluations_of_a_model_never_replace_own_ones(con: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from jobs.cli import main
 from jobs.pipeline.inbox import complete_files
 from jobs.pipeline.ingest import ingest
-from jobs.pipeline.run import open_scorer, recorded_run
+from jobs.pipeline.run import add_model, open_scorer, recorded_run
 from jobs.pipeline.run_counts import RunCounts
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.score_new import score_rows
@@ -100,6 +100,12 @@ def test_the_ledger_the_model_and_the_file_are_remembered(db: Path, feed: Path) 
         Database(db),
         "SELECT count(*) FROM scores s JOIN runs r USING (run_id) JOIN documents d USING (doc_id, run_id)",
     ) == [(10,)]
+
+
+def test_a_recorded_model_has_its_calibration(db: Path) -> None:
+    with Database(db).writing() as con:
+        add_model(con, KeywordModel(temperature=1.3, exponent=1.2, sureness=0.6))  # type: ignore[arg-type]
+    assert ask(Database(db), "SELECT temperature, exponent, sureness FROM models") == [(1.3, 1.2, 0.6)]
 
 
 @pytest.mark.slow
