@@ -40,6 +40,7 @@ from jobs.pipeline.lake.local_engine import CARDS, LocalCrew, visible_cards
 from jobs.pipeline.lake.ray_engine import RayCrew
 from jobs.pipeline.lake.score import score_lake
 from jobs.pipeline.run import open_scorer
+from monitor.alerts.rules import AlertRules
 from monitor.benchmark.peak_memory import peak_memory
 from monitor.database.connection import Database
 from monitor.demo.feed import demo_texts
@@ -70,7 +71,7 @@ PARAMETERS: dict[str, Any] = {
     "days": 366,
     "weeks": 56,
     "top": 40,
-    "threshold": 0.4,
+    "threshold": AlertRules().threshold,
     "min_texts": 5,
     "signal": "p_high",
 }

@@ -38,7 +38,7 @@ PARAMETERS: dict[str, Any] = {
     "days": 60,
     "weeks": 8,
     "top": 5,
-    "threshold": 0.4,
+    "threshold": AlertRules().threshold,
     "min_texts": 3,
     "signal": "p_high",
 }
