@@ -117,7 +117,8 @@ class Manifest:
         if value.get("format") != 1:
             raise ConfigError("not of format 1, which this version reads")
         if missing or unknown:
-            raise ConfigError(f"missing keys {missing}, unknown keys {unknown}")
+            newer = "; a newer version of this program may have written it" if unknown else ""
+            raise ConfigError(f"missing keys {missing}, unknown keys {unknown}{newer}")
         limit = value.get("max_text_tokens", MAX_TEXT_TOKENS)
         calibration = {"temperature": value["temperature"], "exponent": value.get("exponent", 1.0)}
         for key, number in calibration.items():

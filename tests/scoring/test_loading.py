@@ -234,7 +234,7 @@ def test_a_broken_folder_is_one_clear_line(folder: Path) -> None:
         ({"quantisation": "int3"}, "int3"),
         ({"prompt": {"before": ""}}, "verbalizers"),
         ({"risk_map": {}}, "risk map"),
-        ({"colour": "blue"}, "colour"),
+        ({"colour": "blue"}, "unknown keys .'colour'.; a newer version of this program may have written it"),
         ({"base": "elsewhere"}, "no model 'elsewhere'"),
         ({"adapter": "other"}, "missing, though monitor.json names it"),
         ({"base_hash": "0" * 64}, "does not match its adapter"),
