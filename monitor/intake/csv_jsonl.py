@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 from monitor.errors import DataError
 from monitor.intake.date_rules import DateRule
 from monitor.intake.identity import NO_WHOLE_ID
+from monitor.intake.json_objects import parse_object
 from monitor.intake.raw_rows import BOM, COLUMNS, MAX_LINE_BYTES, REQUIRED, Batch, BatchBuilder, Line, Lines, Stream
 from monitor.intake.selection import Places, Selection
 from monitor.intake.streams import open_text
@@ -295,7 +296,7 @@ def read_jsonl(
             if line.fault:
                 builder.refuse(line, line.fault)
             elif not line.text.isspace():
-                row = _parsed(builder, line)
+                row = parse_object(builder, line, "not JSON (cut short?)")
                 if row is not None:
                     if not is_checked:
                         selection.check_first(row)
@@ -304,19 +305,6 @@ def read_jsonl(
             if builder.is_full(batch_rows):
                 yield builder.build()
     yield builder.build()
-
-
-def _parsed(builder: BatchBuilder, line: Line) -> dict[str, Any] | None:
-    """The object of a line; None if the line was refused."""
-    try:
-        row = json.loads(line.text)
-    except (ValueError, RecursionError):
-        builder.refuse(line, "not JSON (cut short?)")
-        return None
-    if not isinstance(row, dict):
-        builder.refuse(line, "not a JSON object")
-        return None
-    return row
 
 
 def add_object(builder: BatchBuilder, line: Line, row: dict[str, Any], selection: Selection) -> None:

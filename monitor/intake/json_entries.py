@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from monitor.errors import DataError
 from monitor.intake.csv_jsonl import add_object, read_jsonl
+from monitor.intake.json_objects import parse_object
 from monitor.intake.presets import PARENT
 from monitor.intake.raw_rows import (
     BOM,
@@ -264,13 +265,8 @@ def _add(builder: BatchBuilder, line: Line, parent: dict[str, Any], selection: S
     if _NOT_UTF8.search(line.text):
         builder.refuse(line._replace(text=_NOT_UTF8.sub("\ufffd", line.text)), "not UTF-8")
         return
-    try:
-        row = json.loads(line.text)
-    except (ValueError, RecursionError):
-        builder.refuse(line, "not JSON")
-        return
-    if not isinstance(row, dict):
-        builder.refuse(line, "not a JSON object")
+    row = parse_object(builder, line)
+    if row is None:
         return
     if line.number == 1:
         selection.check_first(row)

@@ -58,6 +58,8 @@ def test_a_bad_csv_row_is_rejected_with_its_place_and_the_rest_is_read(
         ('{"subject_id": "s1", "posted_at": "2026-01-05", "te', None, "not JSON"),
         ("[1, 2]", None, "not a JSON object"),
         ("7", None, "not a JSON object"),
+        ('{"subject_id": "s1", "posted_at": "2026-01-05", "text": "x", "text": "y"}', "text", "the same key twice"),
+        ('{"subject_id": "s1", "posted_at": 1, "text": "x", "author": {"a": 1, "a": 2}}', None, "the same key twice"),
         ("[" * 100_000, None, "not JSON"),
         ('{"subject_id": "s1", "posted_at": "2026-01-05"}', "text", "the object has no such key"),
         ('{"subject_id": "s1", "posted_at": "2026-01-05", "text": null}', "text", "empty"),

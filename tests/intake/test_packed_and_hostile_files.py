@@ -176,6 +176,7 @@ def test_a_damaged_zip_keeps_the_rows_before_the_damage(tmp_path: Path) -> None:
         ("", 0, []),
         ('[GOOD, {"x": nope}, 7, GOOD]', 2, [(2, "not JSON"), (3, "not a JSON object")]),
         ('[GOOD, {"text": "]}\\"{["}, GOOD]', 2, [(2, "the object has no such key")]),
+        ('[GOOD, {"a": 1, "b": 1, "a": 1}, GOOD]', 2, [(2, "the same key twice in a JSON object; keep one")]),
         ('[GOOD, {"text": 1', 1, [(2, "the file is damaged or cut short from here on")]),
         ('[GOOD, {"text": "never ends', 1, [(2, "the file is damaged or cut short from here on")]),
         ('{"n": {"x": [1, "]"]}, "data": [GOOD]}', 1, []),
