@@ -41,6 +41,7 @@ from monitor.settings_tables import REPORT_PATHS, Report, Schedule, Zone, number
 
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
+RULES = AlertRules()  # its defaults are those of the settings
 MAX_TEXT_DAYS = 36_500  # a hundred years; some day counts from there on lead to before the year 1
 _OTHER_VARIABLES = {"RISK_MONITOR_DATA", "RISK_MONITOR_KEY"}  # the tests' real data; the key of privacy.py
 PATHS = ("db", "inbox", "out", "snapshot", "key_file", "crisis_list")
@@ -88,8 +89,12 @@ class Settings(BaseSettings):
     )
     settle_s: Seconds = Field(5.0, description="seconds; a file that changes in this time is left for the next run")
     time_zone: Zone = Field("UTC", description="zone of the times that a run prints")
-    threshold: Probability = Field(0.50, description="alert line for a subject's mean P(high risk) over 7 days")
-    min_texts: Count = Field(5, description="texts in a week that a subject needs to be compared with the line")
+    threshold: Probability = Field(
+        RULES.threshold, description="alert line for a subject's mean P(high risk) over 7 days"
+    )
+    min_texts: Count = Field(
+        RULES.min_texts, description="texts in a week that a subject needs to be compared with the line"
+    )
     min_cohort: Count = Field(11, description="numbers about fewer subjects than this are withheld")
     show_subjects: bool = Field(False, description="name subjects by their ids in the report")
     pseudonyms: bool = Field(True, description="keep keyed hashes of subject and document ids, not the ids")

@@ -2,8 +2,8 @@
 
 A fine-tuned model has a temperature (Guo et al. 2017) and an exponent for the emotions, and a slope and an intercept
 (Platt 1999) for each criterion, all fitted on held-out texts. A sureness lowers the temperature of texts that show a
-criterion. The limits of its criteria come from neutral texts. For
-zero- and few-shot scores, answers are divided by the answers to texts without content (Zhao et al. 2021).
+criterion (Joy et al. 2023). The limits of its criteria come from neutral texts. For zero- and few-shot scores,
+answers are divided by the answers to texts without content (Zhao et al. 2021).
 """
 
 from __future__ import annotations
