@@ -12,11 +12,12 @@ import csv
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from monitor.errors import DataError
+from monitor.json_keys import RepeatedKeyError, each_once
 from monitor.regular_files import require_regular
 
 if TYPE_CHECKING:
@@ -164,6 +165,8 @@ def _read_jsonl(path: Path) -> LabelledRows:
         for row, line in _lines(path):
             try:
                 record = _parse_json(line)
+            except RepeatedKeyError as error:
+                raise DataError(f"{path}, row {row}: {error}") from error
             except (ValueError, RecursionError) as error:
                 reason = getattr(error, "msg", error)
                 raise DataError(f"{path}, row {row}: not JSON ({reason}); write one object per line") from error
@@ -177,6 +180,11 @@ def _read_json(path: Path) -> LabelledRows:
         whole = _parse_json(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from error
+    except RepeatedKeyError as error:
+        with suppress(ValueError):
+            json.loads(path.read_text(encoding="utf-8-sig"), parse_int=_whole)
+            raise DataError(f"{path}: {error}") from error
+        return _read_jsonl(path)
     except (ValueError, RecursionError):
         return _read_jsonl(path)  # `datasets` writes .json with one object per line
     if isinstance(whole, dict) and isinstance(whole.get("data"), list):
@@ -214,19 +222,11 @@ def _of_object(path: Path, row: int, record: Any) -> tuple[Any, Any]:
 
 
 def _parse_json(text: str) -> Any:
-    return json.loads(text, parse_int=_whole, object_pairs_hook=_each_once)
+    return json.loads(text, parse_int=_whole, object_pairs_hook=each_once)
 
 
 def _whole(digits: str) -> int | str:
     return int(digits) if len(digits) < 20 else digits  # int() refuses thousands of digits
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object; refused if a key occurs twice."""
-    record = dict(pairs)
-    if len(record) < len(pairs):
-        raise ValueError("a key occurs twice in an object")
-    return record
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from monitor import ROOT
 from monitor.corpora.examples import Examples
 from monitor.corpora.sources import FLAT, twin_key
 from monitor.errors import DataError
+from monitor.json_keys import RepeatedKeyError, each_once
 from monitor.labels import CRITERIA, EMOTIONS
 
 EMBEDDED = "embedded"
@@ -168,7 +169,9 @@ def _rows(path: Path) -> Iterator[Row]:
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line, object_pairs_hook=each_once)
+        except RepeatedKeyError as error:
+            raise DataError(f"{path}, row {number}: {error}") from error
         except (ValueError, RecursionError) as error:
             raise DataError(f"{path}, row {number}: not JSON ({error}); write one object per line") from error
         if fault := _fault(row):

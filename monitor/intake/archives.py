@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import lzma
 import tempfile
 import zipfile
@@ -13,6 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
 from monitor.errors import DataError
+from monitor.intake.json_objects import DECODER
 from monitor.intake.presets import Preset
 from monitor.intake.streams import check_growth
 from monitor.scratch_folder import left_folders, scratch_folder
@@ -69,7 +69,7 @@ def person_of(path: Path, preset: Preset | None) -> str | None:
             name = next(n for n in packed.namelist() if PurePosixPath(n).name.lower() == own_name)
             with packed.open(name) as stream:
                 text = stream.read(_MAX_PERSON_BYTES).decode("utf-8", "replace")
-        value = json.loads(text[min(i for i in (text.find("["), text.find("{")) if i >= 0) :])
+        value = DECODER.decode(text[min(i for i in (text.find("["), text.find("{")) if i >= 0) :])
         value = value[0] if isinstance(value, list) else value
         for key in keys:
             value = value[key]

@@ -23,12 +23,14 @@ from monitor.intake.raw_rows import (
     MAX_LINE_BYTES,
     TOO_LONG,
     TRAILING,
+    TWICE_AROUND,
     Batch,
     BatchBuilder,
     Line,
     Stream,
 )
 from monitor.intake.selection import Selection, listed
+from monitor.json_keys import TWICE
 
 BLOCK_BYTES = 2**18
 PLAIN_PATHS = (
@@ -117,8 +119,12 @@ class Entries:
     def _object(self, paths: tuple[tuple[str, ...], ...], *, is_top: bool) -> Iterator[Entry]:
         self._at += 1
         plain: dict[str, Any] = {}
+        before: set[str] = set()
         while self._next_element("}"):
             key = _parsed(self._element())
+            if str(key) in before:
+                raise NoJsonError(TWICE_AROUND)
+            before.add(str(key))
             if self._peek() != ":":
                 raise NoJsonError(DAMAGED)
             self._at += 1
@@ -236,7 +242,7 @@ def read_json(
                     yield builder.build()
         except NoJsonError as reason:
             if not (number or entries.n_arrays or entries.is_damaged):
-                raise _no_entries(path, selection, entries) from reason
+                raise _no_entries(path, selection, entries, str(reason)) from reason
             builder.refuse(Line(number + 1, "", None), str(reason))
         if not (entries.n_arrays or entries.is_damaged):
             raise _no_entries(path, selection, entries)
@@ -273,7 +279,9 @@ def _add(builder: BatchBuilder, line: Line, parent: dict[str, Any], selection: S
     add_object(builder, line, {**row, PARENT: parent} if parent and selection.preset else row, selection)
 
 
-def _no_entries(path: Path, selection: Selection, entries: Entries) -> DataError:
+def _no_entries(path: Path, selection: Selection, entries: Entries, reason: str = "") -> DataError:
+    if reason == TWICE_AROUND:
+        return DataError(f"{path}: {TWICE}")
     there = f"its keys are: {listed(entries.keys)}" if entries.keys else f"it is {entries.top}"
     if selection.preset:
         return selection.wrong_preset(there)

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from typing import Any
 
 from monitor.intake.raw_rows import COLUMNS, BatchBuilder, Line
+from monitor.json_keys import TWICE, RepeatedKeyError, each_once
 
-TWICE = "the same key twice in a JSON object; keep one"
-
-
-class _RepeatedKeyError(ValueError):
-    """An object has a key twice; the argument is the key."""
+DECODER = json.JSONDecoder(object_pairs_hook=each_once)
 
 
 def parse_object(builder: BatchBuilder, line: Line, not_json: str = "not JSON") -> dict[str, Any] | None:
     """The object of a row; None if the row was refused, with the reason `not_json` if its text is not JSON."""
     try:
-        row = _DECODER.decode(line.text)
-    except _RepeatedKeyError as fault:
+        row = DECODER.decode(line.text)
+    except RepeatedKeyError as fault:
         key = fault.args[0]
         builder.refuse(line, TWICE, key if key in COLUMNS else None)
         return None
@@ -30,14 +26,3 @@ def parse_object(builder: BatchBuilder, line: Line, not_json: str = "not JSON") 
         builder.refuse(line, "not a JSON object")
         return None
     return row
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        counts = Counter(key for key, _ in pairs)
-        raise _RepeatedKeyError(counts.most_common(1)[0][0])
-    return value
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_object)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import itertools
-import json
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
@@ -22,6 +21,7 @@ from monitor.intake.archives import members_to_read
 from monitor.intake.excel import sheet_rows
 from monitor.intake.feeds import Feed
 from monitor.intake.json_entries import PLAIN_PATHS, Entries, NoJsonError, is_json_lines
+from monitor.intake.json_objects import DECODER
 from monitor.intake.kinds import kind_of
 from monitor.intake.parquet import check_size
 from monitor.intake.presets import CATALOGUE
@@ -29,6 +29,7 @@ from monitor.intake.raw_rows import BOM, DAMAGE, MAX_LINE_BYTES
 from monitor.intake.selection import looks_like_a_row, normal
 from monitor.intake.streams import check_text, guess_encoding, open_text
 from monitor.intake.whatsapp import is_chat
+from monitor.json_keys import TWICE, RepeatedKeyError
 from monitor.regular_files import require_file
 
 SAMPLE_ROWS = 1000
@@ -229,7 +230,7 @@ def _json_lines(text: str) -> Sample:
     rows = []
     for line in itertools.islice(_lines(text), SAMPLE_ROWS):
         with suppress(ValueError, RecursionError):
-            row = json.loads(line)
+            row = DECODER.decode(line)
             if isinstance(row, dict):
                 rows.append(row)
     sample = of_objects("JSON lines", rows)
@@ -251,7 +252,8 @@ def _json(path: Path, text: str) -> Sample:
                 sample.preset = name
                 return sample
     if not plain:
-        raise DataError(f"{path}: neither an array of objects nor an export of a known program")
+        none = "neither an array of objects nor an export of a known program"
+        raise DataError(f"{path}: {TWICE if _repeats_a_key(text) else none}")
     return of_objects("JSON array", plain)
 
 
@@ -263,10 +265,18 @@ def _entries(text: str, paths: tuple[tuple[str, ...], ...]) -> list[dict[str, An
     with suppress(NoJsonError):
         for entry in itertools.islice(entries, SAMPLE_ROWS):
             with suppress(ValueError, RecursionError):
-                row = json.loads(entry.text)
+                row = DECODER.decode(entry.text)
                 if isinstance(row, dict):
                     rows.append(row)
     return rows
+
+
+def _repeats_a_key(text: str) -> bool:
+    try:
+        DECODER.decode(text)
+    except (ValueError, RecursionError) as error:
+        return isinstance(error, RepeatedKeyError)
+    return False
 
 
 def _is_of(groups: tuple[tuple[str, ...], ...], row: dict[str, Any]) -> bool:

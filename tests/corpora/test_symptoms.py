@@ -69,6 +69,9 @@ def test_files_that_are_none_are_named(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text("{")
     with pytest.raises(DataError, match="row 1: not JSON"):
         read_symptoms(tmp_path / "a.jsonl")
+    (tmp_path / "a.jsonl").write_text('{"severity": 0, "severity": 1}')
+    with pytest.raises(DataError, match="row 1: the same key twice in a JSON object; keep one"):
+        read_symptoms(tmp_path / "a.jsonl")
     (tmp_path / "a.jsonl").write_text("[]\n")
     with pytest.raises(DataError, match="row 1: not a JSON object"):
         read_symptoms(tmp_path / "a.jsonl")

@@ -20,6 +20,7 @@ from monitor.intake import json_entries, parquet, streams
 from monitor.intake.documents import read_documents
 from monitor.intake.feeds import Feed
 from monitor.intake.inspection import inspect_file
+from monitor.intake.raw_rows import TWICE_AROUND
 from tests.support.excel_file import write_excel
 from tests.support.inputs import DAY, GOOD, HEADER, read, refusals, write
 
@@ -177,6 +178,8 @@ def test_a_damaged_zip_keeps_the_rows_before_the_damage(tmp_path: Path) -> None:
         ('[GOOD, {"x": nope}, 7, GOOD]', 2, [(2, "not JSON"), (3, "not a JSON object")]),
         ('[GOOD, {"text": "]}\\"{["}, GOOD]', 2, [(2, "the object has no such key")]),
         ('[GOOD, {"a": 1, "b": 1, "a": 1}, GOOD]', 2, [(2, "the same key twice in a JSON object; keep one")]),
+        ('{"messages": [GOOD, GOOD], "messages": [GOOD]}', 2, [(3, TWICE_AROUND)]),
+        ('{"messages": [GOOD], "id": 1, "id": 2}', 1, [(2, TWICE_AROUND)]),
         ('[GOOD, {"text": 1', 1, [(2, "the file is damaged or cut short from here on")]),
         ('[GOOD, {"text": "never ends', 1, [(2, "the file is damaged or cut short from here on")]),
         ('{"n": {"x": [1, "]"]}, "data": [GOOD]}', 1, []),
@@ -192,6 +195,29 @@ def test_a_json_file_is_an_array_or_lines_and_a_bad_entry_costs_itself(
     assert chunk.n_valid == taken
     if faults is not None:
         assert [(row, reason) for row, _, reason in refusals(chunk)] == faults
+
+
+def test_a_repeated_key_before_the_rows_refuses_the_file_and_inspect_says_it(tmp_path: Path) -> None:
+    twice = "the same key twice in a JSON object; keep one"
+    row = '{"subject_id": "s1", "posted_at": "2026-01-05", "text": "a", "text": "b"}'
+    for content in ('{"id": 1, "id": 2, "messages": [GOOD]}', f"[{row}, {row}]"):
+        path = write(tmp_path / "a.json", content.replace("GOOD", row))
+        with pytest.raises(DataError, match=twice):
+            inspect_file(path)
+    assert refusal(write(path, '{"id": 1, "id": 2, "messages": [GOOD]}'.replace("GOOD", row))).endswith(twice)
+    good = row.replace('"text": "a", ', "")
+    found = inspect_file(write(tmp_path / "a.jsonl", f"{row}\n{good}\n{good}\n"))
+    assert (found.n_rows, found.n_taken, found.reasons) == (2, 2, {f"text: {twice}": 1})
+
+
+def test_an_archive_that_names_two_accounts_in_one_object_does_not_say_whose_it_is(tmp_path: Path) -> None:
+    account = 'window.YTD.account.part0 = [{"account": {"accountId": "1", "accountId": "2"}}]'
+    tweet = {"tweet": {"id_str": "1", "full_text": "x", "created_at": "Mon Oct 05 10:00:00 +0000 2026"}}
+    tweets = f"window.YTD.tweets.part0 = {json.dumps([tweet])}"
+    path = pack(tmp_path / "archive.zip", {"data/account.js": account, "data/tweets.js": tweets})
+    feed = Feed(preset="twitter-archive")
+    (chunk,) = read_documents(path, feed=feed)
+    assert chunk.documents["subject_id"].to_list() == ["archive"]
 
 
 def test_json_entries_are_the_same_wherever_a_block_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from monitor import ROOT
 # Each folder or module imports only from those in rows above its own, and from itself.
 LAYERS = (
     ("monitor.errors",),
-    ("monitor.output_files", "monitor.regular_files", "monitor.scratch_folder"),
+    ("monitor.json_keys", "monitor.output_files", "monitor.regular_files", "monitor.scratch_folder"),
     ("monitor.small_tables",),
     ("monitor.labels", "monitor.cron", "monitor.database"),
     ("monitor.windows",),
