@@ -13,7 +13,12 @@ Span = tuple[int, int]
 # emoji that stand alone are words of their own.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _WORD = re.compile(rf"[{_UNSPACED}]|[^\s{_UNSPACED}]+")
-_EDGES = "".join(map(chr, range(33, 48))) + ":;<=>?@[\\]^_`{|}~“”‘’«»…—–。，！？、"
+_EDGES = "".join(map(chr, range(33, 48))) + ":;<=>?@[\\]^_`{|}~“”„‘’‚«»‹›…—–。，！？、（）「」『』【】《》"
+_CLOSED_BY = dict(zip('([{<"“„«‹（「『【《', ')]}>"”“»›）」』】》', strict=True))
+_OPENED_BY = {close: opener for opener, close in _CLOSED_BY.items()}
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_MARKUP = rf"(?:{_TAG.pattern}|&(?:[A-Za-z]+|#\w+);|[.,:;!?…])"  # or punctuation between two of them
+_OUTER_MARKUP = re.compile(rf"^(?:{_MARKUP}|[\w-]+=[^<>]*>)+|{_MARKUP}+$")  # also the end of a tag: href="x">sad
 
 
 def word_spans(text: str, first: int, last: int) -> list[Span]:
@@ -22,8 +27,38 @@ def word_spans(text: str, first: int, last: int) -> list[Span]:
 
 
 def bare(word: str) -> str:
-    """A word without the punctuation around it; a word of punctuation alone stays as it is."""
-    return word.strip(_EDGES) or word
+    """A word without the markup and punctuation around it; a word of these alone stays as it is.
+
+    Of a pair such as brackets, both signs go or both stay: `(sad)` is `sad`, and `sad(ness)` stays.
+    """
+    inner = _OUTER_MARKUP.sub("", word)
+    if _TAG.search(inner):  # half a pair of tags
+        inner = word
+    return _without_edges(inner) or _without_edges(word) or word
+
+
+def _without_edges(word: str) -> str:
+    while word:
+        first, last = word[0], word[-1]
+        if _CLOSED_BY.get(first) == last and len(word) > 1 and _is_balanced(word[1:-1], first, last):
+            word = word[1:-1]
+        elif first in _EDGES and _CLOSED_BY.get(first, "\0") not in word[1:]:
+            word = word[1:]
+        elif last in _EDGES and _OPENED_BY.get(last, "\0") not in word[:-1]:
+            word = word[:-1]
+        else:
+            return word
+    return word
+
+
+def _is_balanced(text: str, opener: str, close: str) -> bool:
+    """Whether each sign of a pair in a text has its partner there."""
+    depth = 0
+    for sign in text:
+        depth += (sign == opener) - (sign == close)
+        if depth < 0 or (sign == opener == close):
+            return False
+    return depth == 0
 
 
 def strongest(text: str, words: Sequence[tuple[int, int, float]], most: int) -> list[str]:

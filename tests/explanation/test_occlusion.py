@@ -9,7 +9,7 @@ import pytest
 
 from monitor.explanation.faithfulness import faithfulness, high_risk
 from monitor.explanation.occlusion import CALM, PAIRS, Weights, explain, weigh_words
-from monitor.explanation.words import strongest, without, word_spans
+from monitor.explanation.words import bare, strongest, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS, RiskMap
 
 LIMITS = dict.fromkeys(ANSWERS, 0.6)
@@ -209,6 +209,43 @@ def test_the_strongest_words_are_named_once_and_without_punctuation() -> None:
     assert strongest(text, weights, 1) == ["Worthless"]
     assert strongest(text, [(0, 10, -1.0)], 3) == []
     assert strongest(text, [], 3) == []
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("<b>sad</b>", "sad"),
+        ("<p><b>sad</b>,</p>", "sad"),
+        ('href="x">sad</a>.', "sad"),
+        ("sad<br/>", "sad"),
+        ("&quot;sad&quot;", "sad"),
+        ("<b>sad</b>ness", "<b>sad</b>ness"),
+        ("sad<br>alone", "sad<br>alone"),
+        ("<sad>", "sad"),
+        ("[i]sad[/i]", "[i]sad[/i]"),
+        ("[sad](http://a.b),", "[sad](http://a.b)"),
+        ("(sad),", "sad"),
+        ("((sad)!)", "sad"),
+        ("(sad", "sad"),
+        ("sad(ness)", "sad(ness)"),
+        ("(s)he.", "(s)he"),
+        ("(a)(b)", "(a)(b)"),
+        ("«sad»", "sad"),
+        ("«sad»-ness", "«sad»-ness"),
+        ("„sad“", "sad"),
+        ('"sad"ness', '"sad"ness'),
+        ('"sad",', "sad"),
+        ("*sad*", "sad"),
+        ("...sad.bad...", "sad.bad"),
+        ("sad:(", "sad"),
+        ("‘it’s", "it’s"),
+        ("<3", "3"),
+        (":)", ":)"),
+        ("<br>", "br"),
+    ],
+)
+def test_a_word_is_named_whole_with_both_signs_of_a_pair_or_none(word: str, name: str) -> None:
+    assert bare(word) == name
 
 
 def test_no_word_is_named_where_the_answer_is_spread_over_many() -> None:
