@@ -6,6 +6,7 @@ import lzma
 import tempfile
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -27,7 +28,7 @@ def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...])
     """The files of a .zip that hold rows: those that the preset names, otherwise its only file of a kind we read.
 
     Raises:
-        DataError: the file is no .zip, is encrypted, or holds none or several such files.
+        DataError: the file is no .zip, is encrypted, holds none or several such files, or two of one name.
     """
     try:
         with zipfile.ZipFile(path) as packed:
@@ -42,17 +43,34 @@ def members_to_read(path: Path, preset: Preset | None, endings: tuple[str, ...])
         for group in preset.members:
             own = (name for name in names if any(fnmatch(PurePosixPath(name).name.lower(), one) for one in group))
             if matching := sorted(own):
-                return matching
+                return _each_once(path, matching, names, preset)
     matching = [name for name in names if name.lower().endswith(endings)]
-    if len(matching) != 1:
+    if len(_each_once(path, matching, names, preset)) != 1:
         number = "no file" if not matching else "several files"
         raise DataError(f"{path}: {number} of a kind that is read ({there}); unpack it, or name a preset")
+    return matching
+
+
+def _each_once(path: Path, matching: list[str], names: list[str], preset: Preset | None) -> list[str]:
+    """The names `matching`. A file is read by its name, so the second of one name would be read in its place, too.
+
+    Raises:
+        DataError: a name among them, or that of the file that names the person, comes twice among `names`.
+    """
+    person = [name for name in names if preset and preset.person and _is_called(name, preset.person[0])]
+    counts = Counter(names)
+    if twice := next((name for name in [*matching, *person] if counts[name] > 1), None):
+        raise DataError(f"{path}: two files in it are called {member_name(twice)}; pack it again with one of them")
     return matching
 
 
 def member_name(member: str) -> str:
     """The name of a file of the .zip, for messages."""
     return " ".join(member.split())[-60:]
+
+
+def _is_called(name: str, own_name: str) -> bool:
+    return PurePosixPath(name).name.lower() == own_name
 
 
 def _is_hidden(name: str) -> bool:
@@ -66,7 +84,7 @@ def person_of(path: Path, preset: Preset | None) -> str | None:
     own_name, keys = preset.person
     try:
         with zipfile.ZipFile(path) as packed:
-            name = next(n for n in packed.namelist() if PurePosixPath(n).name.lower() == own_name)
+            name = next(n for n in packed.namelist() if _is_called(n, own_name))
             with packed.open(name) as stream:
                 text = stream.read(_MAX_PERSON_BYTES).decode("utf-8", "replace")
         value = DECODER.decode(text[min(i for i in (text.find("["), text.find("{")) if i >= 0) :])

@@ -9,6 +9,7 @@ import zipfile
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -42,6 +43,12 @@ def refusal(path: Path, feed: Feed | None = None) -> str:
     assert message.startswith(str(path))
     assert "\n" not in message
     return message
+
+
+def refusal_of_sample(path: Path, feed: Feed) -> str:
+    with pytest.raises(DataError) as caught:
+        inspect_file(path, feed)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["a.csv.gz", "a.jsonl.gz", "a.zip", "a.parquet"])
@@ -154,6 +161,33 @@ def test_a_zip_without_one_file_to_read_says_what_it_holds(
 ) -> None:
     message = refusal(pack(tmp_path / "a.zip", dict(files)))
     assert all(part in message for part in said)
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [
+        ("a.csv", None),
+        ("c/2026-10-05.json", "slack"),
+        ("tweets.js", "twitter-archive"),
+        ("account.js", "twitter-archive"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_zip_with_two_files_of_one_name_is_refused(tmp_path: Path, name: str, preset: Any) -> None:
+    others: dict[str, str | bytes] = {"tweets-part1.js": "[]"} if preset == "twitter-archive" else {"photo.jpg": ""}
+    path = pack(tmp_path / "a.zip", {name: "[]", **others})
+    with zipfile.ZipFile(path, "a") as packed:
+        packed.writestr(name, '[{"user": "U1"}]')
+    assert f"two files in it are called {name}; pack it again" in refusal(path, Feed(preset=preset))
+    assert f"two files in it are called {name}" in refusal_of_sample(path, Feed(preset=preset))
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_of_one_name_that_are_not_read_cost_nothing(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", {"a.csv": HEADER + GOOD, "photo.jpg": ""})
+    with zipfile.ZipFile(path, "a") as packed:
+        packed.writestr("photo.jpg", "")
+    assert read(path).n_valid == 1
 
 
 def test_a_damaged_zip_keeps_the_rows_before_the_damage(tmp_path: Path) -> None:
