@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import time
 
 import polars as pl
 
@@ -28,7 +29,8 @@ def parse_times(values: pl.Series, rule: DateRule = ISO_ONLY) -> pl.Series:
     date and a time; an offset is applied, and without one the time is of the rule's zone. Numbers are epochs, but
     eight digits are a date (20040131). An epoch before March 1973 is refused, because it is more likely a year, a
     counter or a zero. Twelve digits that are also a date and a time (202610051835) are refused, because they have two
-    meanings. If the rule has formats, strings are read by these alone.
+    meanings. So are ten digits that are also a date and an hour (2026100518), if the moment of the epoch is still to
+    come. If the rule has formats, strings are read by these alone.
 
     Args:
         values: of type String, Date, Datetime (naive, or in UTC), an integer, a float, or Null.
@@ -89,15 +91,22 @@ def _from_epoch(numbers: pl.Series) -> pl.Series:
         .then(number * 1e3)
     )
     whole = number.floor()
-    is_compact = (  # 202610051835 would be an epoch in 1976, but is more likely 2026-10-05 18:35
-        whole.is_between(2000_01_01_00_00, 2099_12_31_23_59)
-        & (whole // 1_000_000 % 100).is_between(1, 12)
-        & (whole // 10_000 % 100).is_between(1, 31)
-        & (whole // 100 % 100 < 24)
-        & (whole % 100 < 60)
-    )
-    frame = numbers.alias("number").to_frame().select(pl.when(~is_compact).then("number"))
+    # 202610051835 would be an epoch in 1976, but is more likely 2026-10-05 18:35
+    is_minute = _is_hour(whole // 100) & (whole % 100 < 60)
+    # 2026100518 would be one in 2034, but is more likely 2026-10-05 18:00
+    is_hour = _is_hour(whole) & (number > time.time())
+    frame = numbers.alias("number").to_frame().select(pl.when(~(is_minute | is_hour)).then("number"))
     return frame.select(microseconds.round().cast(pl.Int64).cast(UTC_TIME)).to_series()
+
+
+def _is_hour(number: pl.Expr) -> pl.Expr:
+    """Whether a whole number is a day and an hour, as 2026100518 is."""
+    return (
+        number.is_between(2000_01_01_00, 2099_12_31_23)
+        & (number // 10_000 % 100).is_between(1, 12)
+        & (number // 100 % 100).is_between(1, 31)
+        & (number % 100 < 24)
+    )
 
 
 def _from_iso(string: str, rule: DateRule = ISO_ONLY) -> dt.datetime | None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from monitor.errors import ConfigError, DataError
-from monitor.intake import streams
+from monitor.intake import streams, timestamps
 from monitor.intake.documents import check_file, read_documents
 from monitor.intake.feeds import Feed, feed_finder
 from monitor.intake.row_rules import IdRules
@@ -275,6 +276,25 @@ def test_twelve_digits_are_no_epoch_if_they_are_a_date_and_a_time(tmp_path: Path
     assert (chunk.documents["row"].to_list(), chunk.rejects["row"].to_list()) == ([2, 3], [1])
     path = write(tmp_path / "a.csv", "subject_id,posted_at,text\na,202610051700,x\n")
     (chunk,) = read_documents(path, feed=Feed(date_format="%Y%m%d%H%M"))
+    assert chunk.documents["posted_at"].to_list() == [FIVE_PM]
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.float64()])
+def test_ten_digits_are_no_epoch_to_come_if_they_are_a_date_and_an_hour(
+    tmp_path: Path, kind: pa.DataType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timestamps, "time", SimpleNamespace(time=lambda: 1_791_225_315))
+    hour, day, epoch, far = 2026100518, 2026103224, 1_790_000_000, 2_100_000_000
+    times = pa.array([hour, day, epoch, far], pa.int64()).cast(kind)
+    pq.write_table(pa.table({"subject_id": ["a"] * 4, "posted_at": times, "text": ["x"] * 4}), tmp_path / "a.parquet")
+    (chunk,) = read_documents(tmp_path / "a.parquet")
+    assert (chunk.documents["row"].to_list(), chunk.rejects["row"].to_list()) == ([2, 3, 4], [1])
+    assert "give date_format" in chunk.rejects["reason"][0]
+    monkeypatch.setattr(timestamps, "time", SimpleNamespace(time=lambda: hour))
+    (chunk,) = read_documents(tmp_path / "a.parquet")
+    assert chunk.documents["row"].to_list() == [1, 2, 3, 4]
+    path = write(tmp_path / "a.csv", "subject_id,posted_at,text\na,2026100517,x\n")
+    (chunk,) = read_documents(path, feed=Feed(date_format="%Y%m%d%H"))
     assert chunk.documents["posted_at"].to_list() == [FIVE_PM]
 
 
