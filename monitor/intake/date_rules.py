@@ -52,6 +52,7 @@ _WORDS = (
         rf"{_DAY_NAME}{_MONTH} (?P<day>\d{{1,2}}){_CLOCK}{_ZONE} (?P<year>\d{{4}})", re.ASCII | re.IGNORECASE
     ),
 )
+_HOUR_24 = re.compile(r"\d(?:[ T]24:[0-5]\d|T24[0-5]\d)", re.IGNORECASE)  # in ISO 8601 the end of a day
 _SPACES = str.maketrans({"\u202f": " ", "\xa0": " ", "\u200e": None, "\u200f": None})
 
 
@@ -198,6 +199,8 @@ def date_shape(value: str, rule: DateRule = ISO_ONLY) -> str:
     described = f"its shape is {shape(value)}"
     if re.fullmatch(r"[2-6]\d{4}([.,]\d+)?", value.strip()):
         return f'{described}, a number of days as Excel counts them? give date_format = "{EXCEL}"'
+    if _HOUR_24.search(value):
+        return f"{described}, hour 24? write it as hour 00 of the next day"
     if rule.formats:
         return described
     if has_year_last(value):

@@ -53,6 +53,16 @@ def test_other_times_are_rejected(tmp_path: Path, given_time: str) -> None:
     assert chunk.documents.height == 1
 
 
+@pytest.mark.parametrize(
+    "given_time", ["2026-10-05T24:00:00", "2026-10-05 24:00", "20261005T240000Z", "2026-10-05t24:00+02:00"]
+)
+def test_the_hour_24_is_rejected_with_the_remedy(tmp_path: Path, given_time: str) -> None:
+    chunk = read(write(tmp_path / "a.csv", f"{HEADER}s1,{given_time},x\ns1,2026-10-05T23:24,x\n"))
+    ((row, column, reason),) = refusals(chunk)
+    assert (row, column) == (2, "posted_at")
+    assert reason.endswith("hour 24? write it as hour 00 of the next day")
+
+
 def test_every_year_is_read_exactly_or_not_at_all() -> None:
     days = [f"{year:04d}-{month:02d}-{day:02d}" for year in range(10_000) for month, day in ((1, 1), (12, 31))]
     times = parse_times(pl.Series(days)).to_list()
