@@ -6,6 +6,7 @@ import codecs
 import gzip
 import io
 import zipfile
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -19,8 +20,17 @@ MAX_GROWTH = 200  # times that a packed file may grow; texts grow three to ten t
 FREE_BYTES = 2**28  # any file may unpack to so many
 MAX_NOT_UTF8 = 0.05  # largest share of rows that cannot be decoded; with more, the file has another encoding
 _SAMPLE_BYTES = 2**20
+_KANA = 0.3  # least share of kana in Japanese; without it Korean with its smileys reads as Japanese in EUC-JP
 _MARK, _UNDECODABLE = "risk-monitor-mark", "\udcff"  # name of the error handler, and what it writes
-_DOUBLE_BYTES = ("big5hkscs", "gb18030", "cp932", "euc_kr")
+# First bytes of the punctuation and everyday characters of each encoding of East Asia, and their least second byte.
+# What one language writes is rare or nonsense in the encodings of the others. Of equal shares the first counts.
+_EVERYDAY: dict[str, tuple[tuple[range, ...], int]] = {
+    "euc_jp": ((range(0xA1, 0xA2), range(0xA3, 0xA6), range(0xB0, 0xD0)), 0xA1),
+    "cp949": ((range(0xA1, 0xA2), range(0xA4, 0xA5), range(0xB0, 0xC9)), 0xA1),  # EUC-KR with its extensions
+    "big5hkscs": ((range(0xA1, 0xA3), range(0xA4, 0xC7)), 0x40),
+    "gb18030": ((range(0xA1, 0xA2), range(0xA3, 0xA4), range(0xB0, 0xD8)), 0xA1),
+    "cp932": ((range(0x81, 0x99),), 0x40),  # Shift_JIS with its extensions
+}
 
 Opener = Callable[[], Stream]
 
@@ -159,14 +169,34 @@ def _check_rows(path: Path, opener: Opener, encoding: str | None) -> None:
 
 
 def guess_encoding(sample: bytes) -> str:
-    """The likely encoding of bytes that are not UTF-8: cp1252, or one of East Asia if their bytes come in pairs."""
+    """The likely encoding of bytes that are not UTF-8: cp1252, or one of East Asia if their bytes come in pairs.
+
+    Of those that decode the sample, it is the one whose everyday characters are the largest share.
+    """
     if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
     high = [byte > 127 for byte in sample]
     runs = sum(1 for i, is_high in enumerate(high) if is_high and not (i and high[i - 1]))
     if runs and sum(high) / runs > 2:
-        for encoding in _DOUBLE_BYTES:
-            with suppress(UnicodeDecodeError):
-                codecs.getincrementaldecoder(encoding)().decode(sample)  # the sample may end within a character
-                return encoding
+        shares = {encoding: _share_of_everyday(sample, encoding) for encoding in _EVERYDAY}
+        if any(share is not None for share in shares.values()):
+            return max(shares, key=lambda encoding: shares[encoding] or 0.0)
     return "cp1252"
+
+
+def _share_of_everyday(sample: bytes, encoding: str) -> float | None:
+    """The share of everyday characters among those of a sample beyond ASCII; None: the encoding cannot decode it."""
+    try:
+        text = codecs.getincrementaldecoder(encoding)().decode(sample)  # the sample may end within a character
+    except UnicodeDecodeError:
+        return None
+    ranges, least = _EVERYDAY[encoding]
+    counts = Counter(char for char in text if not char.isascii())
+    if encoding == "euc_jp" and sum(n for char, n in counts.items() if "ぁ" <= char <= "ヿ") < _KANA * counts.total():
+        return 0.0
+    common = 0
+    for char, n in counts.items():
+        first, *rest = char.encode(encoding)
+        if len(rest) == 1 and rest[0] >= least and any(first in leads for leads in ranges):
+            common += n
+    return common / max(counts.total(), 1)

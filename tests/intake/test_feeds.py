@@ -13,6 +13,7 @@ from monitor.errors import ConfigError, DataError
 from monitor.intake import streams, timestamps
 from monitor.intake.documents import check_file, read_documents
 from monitor.intake.feeds import Feed, feed_finder
+from monitor.intake.inspection import inspect_file
 from monitor.intake.row_rules import IdRules
 from monitor.intake.streams import guess_encoding
 from monitor.privacy.pseudonyms import Pseudonyms
@@ -227,6 +228,60 @@ def test_undecodable_bytes_cost_their_own_row_only(tmp_path: Path, encoding: str
 def test_the_encoding_is_guessed_from_a_sample_cut_within_a_character() -> None:
     sample = ("我今天覺得非常難過，不知道該怎麼辦才好" * 3000).encode("big5")
     assert {guess_encoding(sample[:n]) for n in (50_000, 50_001)} == {"big5hkscs"}
+
+
+SENTENCES = {
+    "Japanese": [
+        "今日はとても疲れました。仕事が終わってから、友達と少し話しました。",
+        "最近よく眠れません。朝起きるのがつらいです。",
+        "サッカーの試合を見に行った。楽しかった！",
+        "会議が長引いて帰宅が遅くなった。疲労困憊。",
+    ],
+    "Korean": [
+        "오늘은 정말 힘든 하루였다. 아무것도 하고 싶지 않다.",
+        "시험이 끝나서 너무 기쁘다!",
+        "회사에서 또 혼났다. 나는 왜 이럴까.",
+        "햄버거랑 콜라를 먹었다 ㅋㅋㅋ",
+    ],
+    "simplified": [
+        "我今天觉得非常难过，不知道该怎么办才好。",
+        "妈妈打电话来，说她身体很好，我放心了。",
+        "工作太忙了，每天都很累。",
+        "晚上吃了火锅，味道不错",
+    ],
+    "traditional": [
+        "我今天覺得非常難過，不知道該怎麼辦才好。",
+        "媽媽打電話來，說她身體很好，我放心了。",
+        "工作太忙了，每天都很累。",
+        "晚上吃了火鍋，味道不錯",
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("script", "encoding", "guess"),
+    [
+        ("Japanese", "shift_jis", "cp932"),
+        ("Japanese", "cp932", "cp932"),
+        ("Japanese", "euc_jp", "euc_jp"),
+        ("Korean", "euc_kr", "cp949"),
+        ("Korean", "cp949", "cp949"),
+        ("simplified", "gb2312", "gb18030"),
+        ("simplified", "gb18030", "gb18030"),
+        ("traditional", "big5", "big5hkscs"),
+    ],
+)
+def test_the_encodings_of_east_asia_are_told_apart_by_what_is_written_in_them(
+    tmp_path: Path, script: str, encoding: str, guess: str
+) -> None:
+    sentences = SENTENCES[script]
+    for sentence in (*sentences, "\n".join(sentences)):
+        assert guess_encoding(sentence.encode(encoding)) == guess, sentence
+    rows = "".join(f"s{i},2026-10-05,{sentence}\n" for i, sentence in enumerate(sentences))
+    found = inspect_file(write(tmp_path / "a.csv", ("subject_id,posted_at,text\n" + rows).encode(encoding)))
+    assert (found.feed.encoding, found.n_taken) == (guess, 4)
+    chunk = next(read_documents(tmp_path / "a.csv", feed=found.feed))
+    assert chunk.documents["text"].to_list() == sentences
 
 
 def test_a_format_may_name_an_offset_but_no_zone_by_its_name(tmp_path: Path) -> None:
