@@ -116,6 +116,7 @@ def _people(design: Design, shift: float, seed: int) -> Iterator[tuple[duckdb.Du
         con.execute("SET TimeZone = 'UTC'")
         migrate(con)
         _insert(con, texts, numbers)
+        _compute_once(con)
         yield con, onsets
 
 
@@ -168,8 +169,26 @@ def _insert(
         replaces=pl.lit(value=False),
     )
     store.append_measures(con, measures, "run")
-    # The windows of numbers do not depend on limits, so they are computed once.
-    con.execute("CREATE TEMP TABLE measures_rolling AS FROM main.measures_rolling")
+
+
+def _compute_once(con: duckdb.DuckDBPyConnection) -> None:
+    """Compute what does not depend on limits, under the names by which the rules read it: the sums of each day's
+    texts, the windows of numbers, and the fused z by weights, in which alone the fused rules differ.
+    """
+    for view in ("daily_cells", "measures_rolling"):
+        con.execute(f"CREATE TEMP TABLE {view} AS FROM main.{view}")
+    given = ("model_id", "signal", "wander", "fusion_names", "fusion_weights")
+    arguments = ", ".join(f"${key}" for key in given)
+    fused = f"SELECT *, $fusion_weights::DOUBLE[] AS of_weights FROM main.fused_z({arguments})"
+    fill = "CREATE TEMP TABLE fused AS"
+    for rules in (rules for rule, rules in RULES.values() if rule == "fusion"):
+        values = {**rules.parameters(), "model_id": MODEL}
+        con.execute(f"{fill} {fused}", {key: values[key] for key in given})
+        fill = "INSERT INTO fused"
+    con.execute(
+        "CREATE TEMP MACRO fused_z(model, signal, wander, names, weights) AS TABLE"
+        " SELECT * EXCLUDE of_weights FROM temp.fused WHERE of_weights = weights::DOUBLE[]"
+    )
 
 
 def _opened(con: duckdb.DuckDBPyConnection, name: str, limit: float) -> pl.DataFrame:
