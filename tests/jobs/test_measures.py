@@ -128,6 +128,19 @@ def test_a_time_that_the_same_file_corrects_moves_the_numbers_too(db: Database, 
         ]
 
 
+def test_a_corrected_time_takes_no_number_from_another_text_of_the_old_time(db: Database, tmp_path: Path) -> None:
+    header = "id," + HEADER
+    first = write(tmp_path / "a.csv", f"{header}d1,s1,2026-01-05,calm,7,\nd2,s1,2026-01-05,joy,,100\n")
+    second = write(tmp_path / "b.csv", f"{header}d1,s1,2026-01-08,calm,7,\n")
+    for file in (first, second):
+        score(db, file, on_change="replace", doc_id="id")
+    stored = [("s1", 5, "Sleep", 7.0), ("s1", 5, "Steps", 100.0), ("s1", 8, "Sleep", 7.0)]
+    assert [row[:4] for row in rows(db, SQL)] == stored
+    both = write(tmp_path / "c.csv", f"{header}d1,s1,2026-01-09,calm,7,\nd2,s1,2026-01-09,joy,,100\n")
+    score(db, both, on_change="replace", doc_id="id")
+    assert [row[:4] for row in rows(db, SQL)] == [("s1", 9, "Sleep", 7.0), ("s1", 9, "Steps", 100.0)]
+
+
 @pytest.mark.slow
 def test_numbers_bear_pseudonyms_and_are_forgotten_and_published_with_their_subject(
     db: Database, tmp_path: Path
