@@ -62,6 +62,10 @@ def facts(inputs: Inputs) -> list[Fact]:
     row = inputs.data_quality.row(0, named=True)
     share = row["n_scored"] / row["n_documents"] if row["n_documents"] else None
     others = words("also in this database: {models}", models=", ".join(model.others)) if model.others else ""
+    by_model = words("by this model")
+    if row["n_removed"]:
+        removed = words.count(row["n_removed"], "text")
+        by_model = words("by this model; {texts} were removed with age before it read them", texts=removed)
     missing = [day for day in inputs.missing if day >= inputs.first_day]
     last = words("in the period of the charts")
     if missing:
@@ -70,7 +74,7 @@ def facts(inputs: Inputs) -> list[Fact]:
         (words("As of"), f"{words.day(inputs.as_of)} (UTC)", words("the whole day included")),
         (words("Texts on record"), f"{row['n_documents']:,}", words("posted up to that day")),
         (words("Scored"), f"{row['n_scored']:,}", words("{share} of texts", share=percent(share))),
-        (words("Not yet scored"), f"{row['n_unscored']:,}", words("by this model")),
+        (words("Not yet scored"), f"{row['n_unscored']:,}", by_model),
         (words("Cut to length"), f"{row['n_truncated']:,}", words("longer than the model can read")),
         (words("Subjects"), f"{row['n_subjects']:,}", words("with a scored text")),
         (

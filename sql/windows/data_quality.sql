@@ -1,5 +1,6 @@
 -- name: data_quality
--- purpose: the denominators: rows that were read, rejected, repeated, scored, cut, and left out of the windows
+-- purpose: the denominators: rows that were read, rejected, repeated, scored, cut, and left out of the windows. A text that
+--          retention emptied before this model scored it is never scored, and counts in n_removed, not in n_unscored
 -- grain: one row for the database and this model
 -- frame: posted up to and including the day of as_of, except n_after (posted later, in no window) and the counts of the
 --        intake (n_rejected, n_duplicate), which belong to files and not to dates
@@ -21,11 +22,20 @@ of_scores AS (
         max(scored_at) AS last_scored
     FROM scores
     WHERE model_id = $model_id
+),
+of_emptied AS (
+    SELECT count(*) AS n_removed
+    FROM documents AS d
+    WHERE
+        d.text IS NULL
+        AND d.posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
+        AND NOT EXISTS (FROM scores AS s WHERE s.doc_id = d.doc_id AND s.model_id = $model_id)
 )
 SELECT
     d.n_documents,
     s.n_scored,
-    d.n_documents - s.n_scored AS n_unscored,
+    d.n_documents - s.n_scored - e.n_removed AS n_unscored,
+    e.n_removed,
     s.n_truncated,
     s.n_subjects,
     d.n_after,
@@ -36,3 +46,4 @@ SELECT
     (SELECT CAST(coalesce(sum(n_duplicate), 0) AS BIGINT) FROM runs) AS n_duplicate
 FROM of_documents AS d
 CROSS JOIN of_scores AS s
+CROSS JOIN of_emptied AS e

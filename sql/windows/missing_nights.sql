@@ -1,10 +1,11 @@
 -- name: missing_nights
--- purpose: the gaps: days without a scored text, and the number of their texts that are not scored yet
+-- purpose: the gaps: days without a scored text, and the number of their texts that are not scored yet; texts
+--          that retention emptied are left out
 -- grain: one row per UTC calendar day without a scored text, between the first scored text and as_of
 -- frame: from the day of the model's first score to the day of as_of
 -- params: model_id, as_of
 WITH texts AS (
-    SELECT CAST(posted_at AS DATE) AS day, count(*) AS n_documents, 0 AS n_scores
+    SELECT CAST(posted_at AS DATE) AS day, count(text) AS n_documents, 0 AS n_scores
     FROM documents
     WHERE posted_at < CAST($as_of AS DATE) + INTERVAL 1 DAY
     GROUP BY day

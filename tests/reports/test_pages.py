@@ -100,6 +100,16 @@ def test_a_withdrawn_alert_is_not_among_those_opened_this_week(found: Inputs) ->
     assert opened(replace(found, alerts=found.alerts.with_columns(gone, is_open=pl.lit(False)))) == 0
 
 
+def test_texts_that_were_removed_before_they_were_scored_are_told_apart(found: Inputs) -> None:
+    def unscored(found: Inputs) -> tuple[str, str]:
+        return next((value, note) for name, value, note in data_quality.facts(found) if name == "Not yet scored")
+
+    assert unscored(found)[1] == "by this model"
+    emptied = found.data_quality.with_columns(n_unscored=pl.lit(0), n_removed=pl.lit(3))
+    note = "by this model; 3 texts were removed with age before it read them"
+    assert unscored(replace(found, data_quality=emptied)) == ("0", note)
+
+
 def test_the_page_of_the_model_counts_no_rules(found: Inputs) -> None:
     lead = next(one.lead for one in site.pages(found) if one.file == "model.html")
     assert "on the rules that raise alerts" in lead, "there are four, or six where numbers are read"

@@ -141,7 +141,8 @@ def test_data_quality_counts_unscored_truncated_rejected_and_repeated_rows(
     day = dt.datetime(2026, 1, 1, 8)
     p = [fake_feed.probabilities(0.5)] * 3
     fake_feed.insert(con, ["a", "b", "b"], [day] * 3, p, truncated=[True, False, False])
-    fake_feed.insert(con, ["c"], [day], [], model=None)
+    fake_feed.insert(con, ["c", "c"], [day] * 2, [], model=None)
+    con.execute("UPDATE documents SET text = NULL WHERE doc_id IN ('doc-0', 'doc-4')")  # emptied: one scored, one not
     con.execute(
         "INSERT INTO rejects BY NAME SELECT range AS reject_id, 'f.csv' AS file, range AS row,"
         " 'text' AS \"column\", 'empty text' AS reason, '' AS raw, 'run-1' AS run_id,"
@@ -155,9 +156,10 @@ def test_data_quality_counts_unscored_truncated_rejected_and_repeated_rows(
     assert (
         row
         | {
-            "n_documents": 4,
+            "n_documents": 5,
             "n_scored": 3,
             "n_unscored": 1,
+            "n_removed": 1,
             "n_truncated": 1,
             "n_subjects": 2,
             "n_rejected": 4,
@@ -165,6 +167,14 @@ def test_data_quality_counts_unscored_truncated_rejected_and_repeated_rows(
         }
         == row
     )
+
+
+def test_a_day_whose_texts_retention_emptied_waits_for_no_score(con: duckdb.DuckDBPyConnection) -> None:
+    fake_feed.add(con, [("a", "2026-12-29 08:00", 0.5)])
+    fake_feed.add(con, [("a", "2026-12-30 08:00", 0.5), ("a", "2026-12-31 08:00", 0.5)], model=None)
+    con.execute("UPDATE documents SET text = NULL WHERE doc_id = 'doc-1'")
+    gaps = window_queries.run(con, "missing_nights", model_id=fake_feed.MODEL, as_of=AS_OF)
+    assert gaps.rows() == [(dt.date(2026, 12, 30), 0), (dt.date(2026, 12, 31), 1)]
 
 
 feeds = st.lists(
