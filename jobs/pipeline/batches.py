@@ -237,7 +237,7 @@ def _append(
         if on_change == "replace":
             n_replaced = _replace(con, chunks, rows.filter(pl.col("doc_id").is_in(list(changed))), run_id)
         else:
-            chunks = [_set_apart(chunk, changed, on_change) for chunk in chunks]
+            chunks = [_set_apart(con, chunk, changed, on_change) for chunk in chunks]
             if stored := store.equal_versions(con, pl.concat([chunk.documents for chunk in chunks])):
                 chunks = [chunk.with_stored_ids(stored) for chunk in chunks]
             rows = pl.concat([chunk.documents for chunk in chunks])
@@ -313,9 +313,17 @@ def _replace(
     return store.replace_documents(con, changed, run_id)
 
 
-def _set_apart(chunk: documents.Chunk, changed: set[str], on_change: OnChange) -> documents.Chunk:
-    """Reject a chunk's changed documents, or give them new ids."""
+def _set_apart(
+    con: duckdb.DuckDBPyConnection, chunk: documents.Chunk, changed: set[str], on_change: OnChange
+) -> documents.Chunk:
+    """Reject a chunk's changed documents, or give them new ids.
+
+    The chunk rejected the rows that differ from such a document. Those of them that repeat the stored one are valid.
+    """
     ids = changed.intersection(chunk.documents["doc_id"])
     if not ids:
         return chunk
-    return chunk.keep_versions(ids) if on_change == "keep_both" else chunk.reject_documents(ids)
+    if on_change == "keep_both":
+        return chunk.keep_versions(ids)
+    differing = chunk.differing.filter(pl.col("doc_id").is_in(list(ids)))
+    return chunk.reject_documents(ids, store.stored_again(con, differing) if differing.height else ())

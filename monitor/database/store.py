@@ -58,6 +58,12 @@ def conflicting_ids(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame) -> 
     return _matching(con, "conflicting_documents", documents)
 
 
+def stored_again(con: duckdb.DuckDBPyConnection, rows: pl.DataFrame) -> list[int]:
+    """The numbers (column row) of the rows that repeat the stored document of their doc_id."""
+    con.register("incoming", rows)
+    return [row for (row,) in execute(con, "queries/stored_again").fetchall()]
+
+
 def append_documents(con: duckdb.DuckDBPyConnection, documents: pl.DataFrame, run_id: str) -> int:
     """Append the new documents (the table's columns without run_id and ingested_at); returns their number."""
     if "given_id" not in documents.columns:

@@ -91,6 +91,8 @@ class Chunk:
             without a text.
         n_bytes: upper bound of its memory; strings of rejected rows stay allocated, too.
         replaced: valid rows that a later row of the chunk replaces; columns of DOCUMENT_SCHEMA.
+        differing: rejected rows whose doc_id an earlier row of the chunk has with another time or text; columns of
+            DOCUMENT_SCHEMA.
         subjects: the subjects of valid rows, each once, with the form of the id; columns of SUBJECT_SCHEMA.
         hashed: the function from keys to ids that made the documents' ids.
         read_before: the file's content was read to its end by an earlier run.
@@ -109,6 +111,7 @@ class Chunk:
     subjects: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=SUBJECT_SCHEMA))
     hashed: Hashed = plain_hashes
     read_before: bool = False
+    differing: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DOCUMENT_SCHEMA))
 
     @property
     def n_valid(self) -> int:
@@ -123,7 +126,8 @@ class Chunk:
     def with_stored_ids(self, stored: Mapping[str, str]) -> Chunk:
         """This chunk with the doc_ids (doc_id -> stored doc_id) under which an older database has its documents."""
         known = pl.col("doc_id").replace(stored)
-        return replace(self, documents=self.documents.with_columns(known), replaced=self.replaced.with_columns(known))
+        names = ("documents", "replaced", "differing")
+        return replace(self, **{name: getattr(self, name).with_columns(known) for name in names})
 
     def keep_versions(self, ids: Collection[str]) -> Chunk:
         """This chunk with the documents of these doc_ids, which have another time or text, under ids of their own."""
@@ -131,13 +135,25 @@ class Chunk:
         versions = with_own_ids(self.documents.filter(changed), self.hashed)
         return replace(self, documents=pl.concat([self.documents.filter(~changed), versions]))
 
-    def reject_documents(self, ids: Collection[str]) -> Chunk:
-        """This chunk with the documents of these doc_ids, which have another time or text, moved to the rejects."""
+    def reject_documents(self, ids: Collection[str], again: Collection[int] = ()) -> Chunk:
+        """This chunk with the documents of these doc_ids, which have another time or text, moved to the rejects.
+
+        `again` has the numbers of the rows of `differing` that repeat the stored documents. They are valid rows.
+        """
         moved = pl.col("doc_id").is_in(list(ids))
         refused = self.documents.filter(moved).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
         faults = _faults(refused, self.has_pseudonyms)
-        rejects = pl.concat([self.rejects, _rejects(self.file, faults, self.hashed)])
-        return replace(self, documents=self.documents.filter(~moved), rejects=rejects)
+        repeats = pl.col("row").is_in(list(again)).fill_null(value=False)
+        rejects = pl.concat([self.rejects.filter(~repeats), _rejects(self.file, faults, self.hashed)])
+        known = self.differing.filter(repeats)
+        first = known.unique("doc_id", keep="first", maintain_order=True)
+        return replace(
+            self,
+            documents=pl.concat([self.documents.filter(~moved), first]),
+            rejects=rejects,
+            n_repeated=self.n_repeated + known.height - first.height,
+            differing=self.differing.filter(~repeats),
+        )
 
     def reject_measures(self, rows: Collection[tuple[int, str]]) -> Chunk:
         """This chunk with these measures (row and name), which contradict stored ones, moved to the rejects."""
@@ -278,6 +294,7 @@ def _validate(
         versions.replaced.select(DOCUMENT_SCHEMA.keys()),
         subjects,
         hashed,
+        differing=versions.differing.select(DOCUMENT_SCHEMA.keys()),
     )
 
 

@@ -87,6 +87,18 @@ def test_a_changed_row_does_what_the_settings_say(
     assert state() == before, "reading old files again changes nothing"
 
 
+def test_a_row_that_repeats_the_stored_text_is_no_reject_although_another_version_stands_above_it(
+    db: Database, tmp_path: Path
+) -> None:
+    score(db, feed(tmp_path / "1.csv", "d,s,2026-01-05,first joy", "e,s,2026-01-05,other love"))
+    rows = ["d,s,2026-01-05,second anger", "d,s,2026-01-05,first joy", "d,s,2026-01-05,first joy"]
+    done = score(db, feed(tmp_path / "2.csv", *rows, "d,s,2026-01-06,first joy"))
+    assert (done.n_read, done.n_rejected, done.n_duplicate, done.n_appended) == (4, 2, 2, 0)
+    assert ask(db, 'SELECT "row" FROM rejects ORDER BY ALL') == [(2,), (5,)]
+    done = score(db, feed(tmp_path / "3.csv", *rows[:2]))
+    assert not done.empty, "the file holds a usable row"
+
+
 @pytest.mark.slow
 def test_a_new_file_brings_back_a_version_that_was_replaced(db: Database, tmp_path: Path) -> None:
     for number, text in enumerate(("the first joy", "an anger", "the first joy"), 1):
