@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
@@ -316,14 +316,25 @@ def _replace(
 def _set_apart(
     con: duckdb.DuckDBPyConnection, chunk: documents.Chunk, changed: set[str], on_change: OnChange
 ) -> documents.Chunk:
-    """Reject a chunk's changed documents, or give them new ids.
-
-    The chunk rejected the rows that differ from such a document. Those of them that repeat the stored one are valid.
-    """
+    """Reject a chunk's changed documents, or give them new ids."""
     ids = changed.intersection(chunk.documents["doc_id"])
     if not ids:
         return chunk
     if on_change == "keep_both":
         return chunk.keep_versions(ids)
     differing = chunk.differing.filter(pl.col("doc_id").is_in(list(ids)))
-    return chunk.reject_documents(ids, store.stored_again(con, differing) if differing.height else ())
+    again = store.stored_again(con, differing) if differing.height else []
+    return _with_repeats(chunk.reject_documents(ids), again)
+
+
+def _with_repeats(chunk: documents.Chunk, again: Sequence[int]) -> documents.Chunk:
+    """The chunk with these rows of `differing`, which repeat stored documents, as valid rows and no rejects."""
+    repeats = pl.col("row").is_in(list(again)).fill_null(value=False)
+    known = chunk.differing.filter(repeats)
+    first = known.unique("doc_id", keep="first", maintain_order=True)
+    return replace(
+        chunk,
+        documents=pl.concat([chunk.documents, first]),
+        rejects=chunk.rejects.filter(~repeats),
+        n_repeated=chunk.n_repeated + known.height - first.height,
+    )

@@ -85,14 +85,11 @@ class Chunk:
         n_repeated: number of valid rows that repeat a document of this chunk.
         has_pseudonyms: whether its ids are pseudonyms; then its rejects contain nothing else of their rows.
         measures: numbers of the rows with a subject and a time; columns of MEASURE_SCHEMA.
-        bad_measures: values of measures that are not numbers, or contradict a stored one; columns of REJECT_SCHEMA.
-            Their rows are kept, so they are counted apart from `rejects`.
-        n_not_texts: number of entries that do not count as rows, because they are not a person's text, or are numbers
-            without a text.
+        bad_measures: as `rejects`: numbers that are none, or contradict a stored one; their rows are kept.
+        n_not_texts: number of entries that are no rows: not a person's text, or numbers without a text.
         n_bytes: upper bound of its memory; strings of rejected rows stay allocated, too.
         replaced: valid rows that a later row of the chunk replaces; columns of DOCUMENT_SCHEMA.
-        differing: rejected rows whose doc_id an earlier row of the chunk has with another time or text; columns of
-            DOCUMENT_SCHEMA.
+        differing: rejected rows that differ from an earlier row of their doc_id; columns of DOCUMENT_SCHEMA.
         subjects: the subjects of valid rows, each once, with the form of the id; columns of SUBJECT_SCHEMA.
         hashed: the function from keys to ids that made the documents' ids.
         read_before: the file's content was read to its end by an earlier run.
@@ -125,8 +122,7 @@ class Chunk:
 
     def with_stored_ids(self, stored: Mapping[str, str]) -> Chunk:
         """This chunk with the doc_ids (doc_id -> stored doc_id) under which an older database has its documents."""
-        known = pl.col("doc_id").replace(stored)
-        names = ("documents", "replaced", "differing")
+        known, names = pl.col("doc_id").replace(stored), ("documents", "replaced", "differing")
         return replace(self, **{name: getattr(self, name).with_columns(known) for name in names})
 
     def keep_versions(self, ids: Collection[str]) -> Chunk:
@@ -135,25 +131,12 @@ class Chunk:
         versions = with_own_ids(self.documents.filter(changed), self.hashed)
         return replace(self, documents=pl.concat([self.documents.filter(~changed), versions]))
 
-    def reject_documents(self, ids: Collection[str], again: Collection[int] = ()) -> Chunk:
-        """This chunk with the documents of these doc_ids, which have another time or text, moved to the rejects.
-
-        `again` has the numbers of the rows of `differing` that repeat the stored documents. They are valid rows.
-        """
+    def reject_documents(self, ids: Collection[str]) -> Chunk:
+        """This chunk with the documents of these doc_ids, which have another time or text, moved to the rejects."""
         moved = pl.col("doc_id").is_in(list(ids))
         refused = self.documents.filter(moved).with_columns(column=pl.lit("doc_id"), reason=pl.lit(REPEATED_ID))
-        faults = _faults(refused, self.has_pseudonyms)
-        repeats = pl.col("row").is_in(list(again)).fill_null(value=False)
-        rejects = pl.concat([self.rejects.filter(~repeats), _rejects(self.file, faults, self.hashed)])
-        known = self.differing.filter(repeats)
-        first = known.unique("doc_id", keep="first", maintain_order=True)
-        return replace(
-            self,
-            documents=pl.concat([self.documents.filter(~moved), first]),
-            rejects=rejects,
-            n_repeated=self.n_repeated + known.height - first.height,
-            differing=self.differing.filter(~repeats),
-        )
+        rejects = _rejects(self.file, _faults(refused, self.has_pseudonyms), self.hashed)
+        return replace(self, documents=self.documents.filter(~moved), rejects=pl.concat([self.rejects, rejects]))
 
     def reject_measures(self, rows: Collection[tuple[int, str]]) -> Chunk:
         """This chunk with these measures (row and name), which contradict stored ones, moved to the rejects."""
