@@ -20,8 +20,9 @@ from jobs.console.progress import print_note
 from jobs.console.shared_options import SettingsOption
 from jobs.console.version import version_line
 from jobs.pipeline.inbox import sha256_of
+from jobs.pipeline.run import only_writer_after_others
 from monitor import NOT_A_DIAGNOSIS
-from monitor.database.connection import Database, private_files
+from monitor.database.connection import WRITE_WAIT_S, Database, private_files
 from monitor.database.copy import copy_file, database_copy
 from monitor.database.lake_views import lake_url
 from monitor.database.reader_copies import BACKUP_CONTENTS, BACKUP_ROSTER, BACKUP_SETTINGS
@@ -40,7 +41,8 @@ KEPT_NAMES = (CONTENTS, SETTINGS, ROSTER)
 def backup(db: Database, folder: Path, config: Path | None = None, roster: Path | None = None) -> Path:
     """Write a backup into a new folder below `folder`; returns its path. Only its owner can read it.
 
-    The backup appears in one step, when it is complete. No run can write meanwhile. A database with an older schema
+    The backup appears in one step, when it is complete. It waits for the end of a run that writes, such as a batch of
+    `watch`, and no run can write meanwhile. A database with an older schema
     is copied as it is, so that the older program can use the backup.
 
     Args:
@@ -50,8 +52,8 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
         roster: a CSV of names, if the backup should contain it.
 
     Raises:
-        ConfigError: a file or folder cannot be read or written. StoreError: there is no such
-            database, it cannot be read, or the disk is full.
+        BusyError: another run has not ended in WRITE_WAIT_S. ConfigError: a file or folder cannot be read or written.
+        StoreError: there is no such database, it cannot be read, or the disk is full.
     """
     for source in (config, roster):
         if source is not None:
@@ -62,9 +64,9 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
             f"{db}: a backup has a file of this name of its own; give the database a name such as risk.duckdb (`mv`, "
             "and db in the settings)"
         )
-    target = folder / f"backup-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
     try:
-        with private_files(), db.only_writer():
+        with only_writer_after_others(db, WRITE_WAIT_S), private_files():
+            target = folder / f"backup-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}"
             has_older_schema = _check(db)
             folder.mkdir(parents=True, exist_ok=True)
             with scratch_folder(folder, ".backup-") as scratch:

@@ -95,7 +95,10 @@ def scoring_run(
             rules.
     """
     rules = ids or IdRules()
-    with stoppable(), _only_writer(db, WRITE_WAIT_S if job == "nightly" else 0):  # `watch` tries again by itself
+    with (
+        stoppable(),
+        only_writer_after_others(db, WRITE_WAIT_S if job == "nightly" else 0),
+    ):  # `watch` tries again by itself
         recorded, has_texts = None, False
         if db.exists():
             with db.writing() as con:  # brings the schema up to date
@@ -128,8 +131,12 @@ def scoring_run(
 
 
 @contextmanager
-def _only_writer(db: Database, wait_s: float) -> Iterator[None]:
-    """As `Database.only_writer`, after the end of another run; a line says that this run waits for it."""
+def only_writer_after_others(db: Database, wait_s: float) -> Iterator[None]:
+    """As `Database.only_writer`, after the end of another run; a line says that this run waits for it.
+
+    Raises:
+        BusyError: the other run has not ended in `wait_s` seconds.
+    """
     deadline, is_told = time.monotonic() + wait_s, False
     with ExitStack() as stack:
         while True:

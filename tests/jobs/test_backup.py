@@ -5,21 +5,24 @@ import os
 import shutil
 import stat
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import duckdb
 import pytest
 
+import jobs.backup
 from jobs.backup import backup
 from jobs.cli import main
+from jobs.pipeline import run
 from jobs.pipeline.score_files import score_files
 from jobs.restore import command as restore_command
 from jobs.restore import restore
 from jobs.who import who
 from monitor.database.connection import Database, companions
 from monitor.database.snapshot import publish
-from monitor.errors import IN_THE_WAY, ConfigError, DataError, StoreError
+from monitor.errors import IN_THE_WAY, BusyError, ConfigError, DataError, StoreError
 from monitor.privacy.retention import rewrite
 from monitor.settings import load_settings
 from tests.support import forked
@@ -64,6 +67,21 @@ def test_a_backup_brings_back_every_row_and_setting_but_no_key(db: Database, tmp
     assert again.counts.n_appended == 0
     with restored.writing() as con, pytest.raises(duckdb.ConstraintException):
         con.execute("INSERT INTO documents FROM documents")
+
+
+def test_a_backup_waits_for_the_end_of_a_run(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`watch` may be in a batch when the scheduled backup begins."""
+    with ExitStack() as other_run:
+        other_run.enter_context(db.only_writer())
+        monkeypatch.setattr(run, "sleep", lambda _: other_run.close())
+        assert (backup(db, tmp_path / "backups") / "risk.duckdb").is_file()
+    assert "another run is working on the database; waiting for it, 300 s at most" in capsys.readouterr().err
+    monkeypatch.setattr(jobs.backup, "WRITE_WAIT_S", 0)
+    with db.only_writer(), pytest.raises(BusyError, match="another run is working on this database"):
+        backup(db, tmp_path / "others")
+    assert not (tmp_path / "others").exists()
 
 
 def test_the_files_that_the_settings_name_and_a_backup_lacks_are_told(
