@@ -211,8 +211,8 @@ def replace_mentions(
     con.register("searched", searched.select("doc_id"))
     con.register("incoming", mentions)
     execute(con, "queries/replace_mentions", run_id=run_id)
+    execute(con, "queries/change_searches", list_id=list_id)  # reads the mentions that go
     execute(con, "queries/remove_other_mentions", list_id=list_id)
-    execute(con, "queries/change_searches", list_id=list_id)
 
 
 class OtherSearches(NamedTuple):

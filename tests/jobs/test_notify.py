@@ -423,3 +423,30 @@ def test_a_stored_text_that_a_changed_list_raises_is_sent_once(quiet: Settings, 
     first, second = (message["message"] for message in inbox[1])
     assert "New alerts of the crisis rule: 1" in first
     assert AGAIN in second
+
+
+@pytest.mark.slow
+def test_wording_that_was_told_is_no_news_when_a_list_is_set_back(quiet: Settings, inbox: Inbox) -> None:
+    """The other list lacks the wording, so the alert is withdrawn for a night, and comes back as it was sent."""
+    other = quiet.db.with_name("other.toml")
+    other.write_text('[[phrases]]\nphrase = "blue zebra"\ncriterion = "suicidal"\nwhy = "a sign"\n')
+    for settings, state in ((quiet, "open"), (quiet.model_copy(update={"crisis_list": other}), "closed")) * 2:
+        nights(settings, "b,2025-11-03,only joy\n" if inbox[1] else CRISIS)
+        assert run_query(Database(quiet.db), "SELECT state FROM alerts").rows == [(state,)]
+    nights(quiet, "b,2025-11-04,only joy\n")
+    (message,) = inbox[1]
+    assert "New alerts of the crisis rule: 1" in message["message"]
+    nights(quiet, "a,2025-11-05,I am going to kill myself\n")
+    assert AGAIN in inbox[1][1]["message"]
+
+
+@pytest.mark.slow
+def test_wording_that_nobody_was_told_of_is_sent_when_a_list_is_set_back(quiet: Settings, inbox: Inbox) -> None:
+    own, entry = quiet.db.with_name("own.toml"), 'phrase = "blue zebra"\ncriterion = "suicidal"\nwhy = "a sign"\n'
+    own.write_text(f"{SHIPPED.read_text()}[[phrases]]\n{entry}")
+    nights(quiet, CRISIS + "a,2025-11-02,the blue zebra came again\n")
+    silent = quiet.model_copy(update={"notify": ()})
+    for settings in (silent.model_copy(update={"crisis_list": own}), silent):
+        nights(settings, "b,2025-11-03,only joy\n")
+    nights(quiet.model_copy(update={"crisis_list": own}), "b,2025-11-04,only joy\n")
+    assert AGAIN in inbox[1][1]["message"]

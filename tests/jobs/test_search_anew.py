@@ -217,10 +217,11 @@ def test_an_upgrade_alone_searches_nothing(settings: Settings, capsys: pytest.Ca
 
 def upgrade(settings: Settings) -> None:
     """Make the table as the upgrade of an older database does."""
-    (step,) = (file for file in schema_files() if file.stem.endswith("_crisis_searches"))
+    steps = [file for file in schema_files() if file.stem.endswith(("_crisis_searches", "_told_wording"))]
     with Database(settings.db).writing() as con:
         con.execute("DROP TABLE crisis_searches")
-        con.execute(step.read_text(encoding="utf-8"))
+        for step in steps:
+            con.execute(step.read_text(encoding="utf-8"))
 
 
 @pytest.mark.slow
