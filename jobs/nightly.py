@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from jobs.console.app import run
 from jobs.console.progress import print_note
 from jobs.console.shared_options import SettingsOption, TrustClockOption
+from jobs.pipeline.limits import warn_of_former_limits
 from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.run import open_scorer
 from jobs.pipeline.score_new import Scorer
@@ -32,6 +33,7 @@ def run_nightly(settings: Settings, load: Callable[[], Scorer], *, trust_clock: 
     print_note(f"nightly run of {dt.datetime.now(ZoneInfo(settings.time_zone)):%Y-%m-%d %H:%M %Z}")
     done = run_pipeline(settings, load, trust_clock=trust_clock)
     print_summary(done.counts, Database(settings.db), done.model, done.page, done.quality, done.alerts)
+    warn_of_former_limits(settings, done.model)
     for path, reason in done.counts.undecided.items():
         raise ConfigError(f"{path}: {reason}")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
+import polars as pl
 from markupsafe import Markup
 
 from reports.risk import cards, legend, people
@@ -15,7 +16,7 @@ from reports.risk.figures import Link, Table
 from reports.risk.inputs import Inputs
 from reports.risk.people import GROUPS, Group, Person
 from reports.style.offline import script_json
-from reports.style.wording import percent
+from reports.style.wording import exact, percent
 
 MOST_BRIEF = 12
 MOST_LINKS = 12
@@ -162,7 +163,8 @@ class PeopleList:
             people=words.count(len(listed), "person"),
             groups=words(", ").join(parts),
         )
-        return words.join(to_look_at, unseen, self._silence(), unchecked_note(self.inputs))
+        notes = unchecked_note(self.inputs), other_line_note(self.inputs)
+        return words.join(to_look_at, unseen, self._silence(), *notes)
 
     def _silence(self) -> str:
         words, n_silent = self.inputs.words, len(self._news.silent)
@@ -287,6 +289,20 @@ def unchecked_note(inputs: Inputs) -> str:
     return inputs.words(
         "The alert rules have not checked every score yet. To check them now, run: risk-monitor "
         "alerts --db FILE --update"
+    )
+
+
+def other_line_note(inputs: Inputs) -> str:
+    """A note if open alerts were raised with another alert line than this report draws; otherwise empty."""
+    line = inputs.options.threshold
+    other = inputs.alerts.filter("is_open", pl.col("rule") == "level", pl.col("threshold") != line)
+    if inputs.people_hidden or other.is_empty():
+        return ""
+    return inputs.words(
+        "The rule level raised its alerts with the line {then}, and this page draws the line {now}. The next night "
+        "judges the alerts with the limits of its settings.",
+        then=exact(other["threshold"][0]),
+        now=exact(line),
     )
 
 

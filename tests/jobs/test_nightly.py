@@ -16,9 +16,11 @@ from jobs.console import app
 from jobs.demo import run_demo
 from jobs.nightly import run_nightly
 from jobs.pipeline import run
+from jobs.pipeline.limits import warn_of_former_limits
 from jobs.pipeline.write_report import write_report
 from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
+from monitor.alerts.rules import AlertRules
 from monitor.alerts.update import ModelEpisodes, apply_rules, latest_model
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, MonitorError, StoreError
@@ -93,6 +95,22 @@ def test_a_night_completes_what_a_crash_left_undone(settings: Settings) -> None:
 def test_an_empty_inbox_is_a_quiet_night(settings: Settings) -> None:
     run_nightly(settings, KeywordScorer)
     assert run_query(Database(settings.db), "SELECT status, n_read FROM runs").rows == [("done", 0)]
+
+
+@pytest.mark.usefixtures("without_pictures")
+def test_a_night_names_former_defaults_in_the_settings(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They were chosen for a model without a sureness, and were copied from the example of an earlier version."""
+    sure, rules = KeywordModel(sureness=0.15), AlertRules(change_errors=2.2, passage_line=0.85)
+    copied = settings.model_copy(update={"threshold": 0.40, "alerts": rules})
+    run_nightly(copied, lambda: KeywordScorer(sure))
+    named = "the settings name former defaults: threshold = 0.4 (now 0.5), change_errors = 2.2 (now 2.4); with the"
+    assert named in " ".join(capsys.readouterr().err.split())
+    own = settings.model_copy(update={"threshold": 0.45})
+    for others, model in ((own, sure), (copied.model_copy(update={"model": "mine"}), sure), (copied, KeywordModel())):
+        warn_of_former_limits(others, model)
+    assert "former defaults" not in capsys.readouterr().err
 
 
 def test_two_nights_never_overlap(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

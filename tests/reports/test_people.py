@@ -77,6 +77,18 @@ def case(con: duckdb.DuckDBPyConnection) -> Inputs:
     return inputs(con)
 
 
+def test_a_page_says_if_it_draws_another_line_than_the_alerts_were_raised_with(case: Inputs) -> None:
+    """So it is after an upgrade, before the first night, and where a command names another line."""
+    note = "The rule level raised its alerts with the line 50%, and this page draws the line 60%."
+    other = replace(case, options=replace(case.options, threshold=0.6))
+    for found, is_told in ((case, False), (other, True)):
+        alerts = next(one.lead for one in pages.pages(found) if one.file == "alerts.html")
+        assert [note in text for text in (PeopleList(found).summary(), alerts)] == [is_told, is_told]
+    assert (
+        "draws the line" not in PeopleList(replace(other, options=replace(other.options, mode="aggregate"))).summary()
+    )
+
+
 def test_the_order_is_crisis_new_high_easing_silent(case: Inputs) -> None:
     found = people(case)
     assert [(one.subject_id, one.group) for one in found] == [
