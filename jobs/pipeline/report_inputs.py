@@ -172,8 +172,18 @@ def _everyone(
     frames: list[pl.DataFrame], weekly: pl.DataFrame, as_of: dt.date, options: Options
 ) -> tuple[Series, Pieces]:
     daily, weeks = (frame.filter(pl.col("cohort").is_null()) for frame in (frames[0], weekly))
-    pieces = suppression.cut(daily, weeks, as_of, options.min_cohort).get(None, Pieces(as_of))
-    return _series(None, frames, weekly, pieces), pieces
+    pieces, of_shares = (one.get(None, Pieces(as_of)) for one in _cut(daily, weeks, as_of, options))
+    return _series(None, frames, weekly, pieces, of_shares), pieces
+
+
+def _cut(
+    daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, options: Options
+) -> tuple[dict[str | None, Pieces], dict[str | None, Pieces]]:
+    """The pieces of each cohort, and those of its shares of texts labelled high risk."""
+    pieces = suppression.cut(daily, weekly, as_of, options.min_cohort)
+    if options.mode != "aggregate":
+        return pieces, pieces
+    return pieces, suppression.cut(daily, weekly, as_of, options.min_cohort, of_shares=True)
 
 
 def _cohorts(frames: list[pl.DataFrame], weekly: pl.DataFrame, as_of: dt.date, options: Options) -> list[Series]:
@@ -181,26 +191,29 @@ def _cohorts(frames: list[pl.DataFrame], weekly: pl.DataFrame, as_of: dt.date, o
     daily, weekly = (frame.drop_nulls("cohort") for frame in (frames[0], weekly))
     if weekly["cohort"].n_unique() < 2:
         return []
-    pieces = suppression.cut(daily, weekly, as_of, options.min_cohort)
+    pieces, of_shares = _cut(daily, weekly, as_of, options)
     largest = weekly.group_by("cohort").agg(pl.col("n").sum()).sort("n", "cohort", descending=[True, False])
     cohorts = []
     for cohort in sorted(largest["cohort"].head(options.top)):
-        series = _series(cohort, frames, weekly, pieces[cohort])
+        series = _series(cohort, frames, weekly, pieces[cohort], of_shares[cohort])
         if not series.weeks["withheld"].all():
             cohorts.append(series)
     return cohorts
 
 
-def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame, pieces: Pieces) -> Series:
+def _series(
+    cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame, pieces: Pieces, of_shares: Pieces
+) -> Series:
     from monitor.windows import forecast
 
     *frames, weekly = (
         frame.filter(pl.col("cohort").eq_missing(cohort)).drop("cohort") for frame in (*frames, weekly)
     )
     daily, week, month = (
-        suppression.windows(frame, pieces, length) for frame, length in zip(frames, WINDOWS, strict=True)
+        suppression.shares(suppression.windows(frame, pieces, length), of_shares, length)
+        for frame, length in zip(frames, WINDOWS, strict=True)
     )
-    visible = frames[0] if pieces.allows(pieces.as_of, 7) else frames[0].clear()
+    visible = frames[0] if of_shares.allows(pieces.as_of, 7) else frames[0].clear()
     ahead = forecast.forecast(visible.with_columns(cohort=pl.lit(cohort or "")), pieces.as_of)
     return Series(
         cohort=cohort,
@@ -208,8 +221,8 @@ def _series(cohort: str | None, frames: list[pl.DataFrame], weekly: pl.DataFrame
         daily=daily,
         week=week,
         month=month,
-        weeks=suppression.weeks(weekly, pieces),
-        by_week=bool(pieces.undivided),
+        weeks=suppression.shares(suppression.weeks(weekly, pieces), of_shares, 7),
+        by_week=bool(of_shares.undivided),
         # Rounded, so that nobody can compute single days from it.
         forecast=ahead.with_columns(pl.col("p", "lo", "hi").round(3)),
         level=forecast.LEVEL,

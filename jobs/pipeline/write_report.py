@@ -82,7 +82,9 @@ def withheld(inputs: Inputs) -> list[str]:
     else:
         tiles += headline.tiles(inputs.everyone, inputs)
     if any(tile.muted for tile in tiles):
-        lines.append(f"counts of people or alerts withheld: they would tell of fewer than {setting} people")
+        lines.append(
+            f"counts of people or alerts, or shares, withheld: they would tell of fewer than {setting} people"
+        )
     if hidden := inputs.n_cohorts - len(inputs.cohorts) if inputs.n_cohorts > 1 else 0:
         lines.append(f"{hidden} of {inputs.n_cohorts} cohorts withheld or beyond top = {options.top} ({setting})")
     return lines

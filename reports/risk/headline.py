@@ -44,6 +44,17 @@ def lead(series: Series, inputs: Inputs) -> str:
         )
     if not now["n"]:
         return words("No texts were scored for the 7 days to {day}.", day=day)
+    if now["share_high"] is None:
+        return words(
+            "The share of texts labelled high risk in the 7 days to {day} is withheld because it would reveal "
+            "something about fewer than {n} subjects.",
+            day=day,
+            n=inputs.options.min_cohort,
+        )
+    return _share_and_change(now, before, day, words)
+
+
+def _share_and_change(now: Row, before: Row, day: str, words: Words) -> str:
     values = {"day": day, "share": percent(now["share_high"])}
     if before["withheld"]:
         return words(
@@ -54,6 +65,12 @@ def lead(series: Series, inputs: Inputs) -> str:
     if not before["n"]:
         return words(
             "{share} of texts were labelled high risk in the 7 days to {day}; nobody wrote in the 7 days before.",
+            **values,
+        )
+    if before["share_high"] is None:
+        return words(
+            "{share} of texts were labelled high risk in the 7 days to {day}; too few subjects wrote such texts in "
+            "the 7 days before to compare.",
             **values,
         )
     difference = now["share_high"] - before["share_high"]
@@ -133,8 +150,10 @@ def _share(field: str, label: str, now: Row, before: Row, words: Words) -> Tile:
         return withheld(label, words)
     if not now["n"]:
         return Tile("–", label, words("no texts in these 7 days"))
-    if before["withheld"] or not before["n"]:
-        note = words("too few subjects the week before") if before["withheld"] else words("no texts the week before")
+    if now[field] is None:
+        return withheld(label, words)
+    if before["n"] == 0 or before[field] is None:
+        note = words("no texts the week before") if before["n"] == 0 else words("too few subjects the week before")
         return Tile(percent(now[field]), label, note)
     difference = now[field] - before[field]
     note = words("{change} on the week before", change=words.points(difference))

@@ -13,7 +13,14 @@ from reports.risk.charts import highest
 from reports.risk.figures import Figure, Link, Table
 from reports.risk.headline import Tile
 from reports.risk.inputs import Inputs, Notice, Series
-from reports.risk.people_pages import PeopleList, PeoplePart, hidden_note, page_name, unchecked_note
+from reports.risk.people_pages import (
+    PeopleList,
+    PeoplePart,
+    hidden_note,
+    other_line_note,
+    page_name,
+    unchecked_note,
+)
 from reports.style.wording import percent
 
 MOST_SMALL_CHARTS = 6
@@ -212,7 +219,8 @@ def _alerts_lead(inputs: Inputs) -> str:
         "{alerts} not closed on {day}.", alerts=words.count(n_open, "alert"), day=words.day(inputs.as_of)
     )
     who = words("To see whom a code names, run: risk-monitor who CODE --db FILE")
-    return words.join(open_now, who if n_open and not inputs.names else "", unchecked_note(inputs))
+    notes = unchecked_note(inputs), other_line_note(inputs)
+    return words.join(open_now, who if n_open and not inputs.names else "", *notes)
 
 
 def all_subjects(inputs: Inputs, page: partial[Page]) -> Iterator[Page]:
@@ -318,9 +326,11 @@ def _week(series: Series, inputs: Inputs) -> tuple[str, ...]:
         return ("0", "0", "–", "–", "–")
     change = (
         inputs.words.points(now["share_high"] - before["share_high"])
-        if before["n"] and not before["withheld"]
+        if None not in (now["share_high"], before["share_high"])
         else "–"
     )
+    if now["share_high"] is None:
+        return (f"{now['n_subjects']:,}", f"{now['n']:,}", inputs.words("withheld"), "–", change)
     interval = f"{percent(now['share_high_lo'])} – {percent(now['share_high_hi'])}"
     return (f"{now['n_subjects']:,}", f"{now['n']:,}", percent(now["share_high"]), interval, change)
 

@@ -9,8 +9,11 @@ other week is one piece. A 7- or 28-day mean is published only if it consists of
 3. Totals may not reveal a withheld day either. In a week in which some cohort has a small day, every cohort is
 published only as a whole week. If a cohort's week is withheld, the smallest publishable cohort is withheld with it.
 Everyone minus the published cohorts is then about k subjects or more. Hours of a weekday are treated the same.
-4. A forecast smooths over months. It is published, rounded, if the newest week is published.
-5. A count of people, such as those at the line, is about the people that it counts and about those that it leaves
+4. In a report of mode aggregate the share of texts labelled high risk is also about the subjects who wrote them. If
+there are some, but fewer than k, or if one of them wrote more than half of these texts, the day or week is small for
+the share, and rules 2 and 3 hold for the share with these days and weeks, too. A share of 0 may be shown.
+5. A forecast smooths over months. It is published, rounded, if the newest week is published.
+6. A count of people, such as those at the line, is about the people that it counts and about those that it leaves
 out. In a report that shows no single people, it is published only if each of these groups is empty or has k people or
 more, so 0 may be shown. Counts of alerts and passages follow their people, and a change follows the counts of both
 weeks. No difference of two published counts may tell of fewer either. The table of signs says "at least n people"
@@ -41,8 +44,10 @@ import polars as pl
 DECIMALS = 3  # of values in pages and pictures, which show shares as 12.3%
 MEASURES = (
     *("n", "n_days", "n_high", "n_subjects", "n_top", "share_high", "share_high_lo", "share_high_hi"),
+    *("n_high_subjects", "n_high_top"),
     *("p_low", "p_mid", "p_high", "p_sadness", "p_joy", "p_love", "p_anger", "p_fear", "p_surprise"),
 )
+SHARES = ("n_high", "share_high", "share_high_lo", "share_high_hi")
 
 
 @dataclass(frozen=True)
@@ -88,12 +93,19 @@ def small(min_cohort: int, subjects: str = "n_subjects", top: str = "n_top", n: 
     return few | (2 * pl.col(top) > pl.col(n)) if min_cohort > 2 else few
 
 
+def few_high(min_cohort: int) -> pl.Expr:
+    """An expression: some texts of a number are labelled high risk, and too few subjects or mostly one wrote them."""
+    return (pl.col("n_high") > 0) & small(min_cohort, "n_high_subjects", "n_high_top", "n_high")
+
+
 def tells_few(min_cohort: int, *groups: int) -> bool:
     """Whether one of these groups of people has somebody in it, but fewer than min_cohort people."""
     return any(0 < n < min_cohort for n in groups)
 
 
-def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: int) -> dict[str, Pieces]:
+def cut(
+    daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: int, *, of_shares: bool = False
+) -> dict[str | None, Pieces]:
     """The pieces of each cohort. The cohorts together are everyone, or the only cohort is everyone.
 
     Args:
@@ -101,11 +113,14 @@ def cut(daily: pl.DataFrame, weekly: pl.DataFrame, as_of: dt.date, min_cohort: i
         weekly: columns cohort, day (the week's last), n, n_subjects, n_top; of the same texts.
         as_of: the last day of the newest week.
         min_cohort: the fewest subjects that a number may be about.
+        of_shares: whether a number is also about the subjects of its texts labelled high risk; both frames then have
+            n_high, n_high_subjects and n_high_top.
     """
+    is_small = small(min_cohort) | few_high(min_cohort) if of_shares else small(min_cohort)
     week = (pl.lit(as_of) - pl.col("day")).dt.total_days() // 7
-    small_days = daily.filter(small(min_cohort))
+    small_days = daily.filter(is_small)
     undivided = frozenset(small_days.select(week).to_series().to_list())
-    cells = weekly.with_columns(week=week, small=small(min_cohort))
+    cells = weekly.with_columns(week=week, small=is_small)
     size = pl.col("n").sum().over("cohort")
     beside = (
         cells.with_columns(size=size, any_small=pl.col("small").any().over("week"))
@@ -127,6 +142,16 @@ def windows(frame: pl.DataFrame, pieces: Pieces, length: int) -> pl.DataFrame:
     """The rows of a frame of windows of `length` days (column day: their last) that may be published."""
     allowed = [pieces.allows(day, length) for day in frame["day"]]
     return frame.filter(pl.Series(allowed, dtype=pl.Boolean))
+
+
+def shares(frame: pl.DataFrame, pieces: Pieces, length: int) -> pl.DataFrame:
+    """A frame of windows of `length` days with the shares alone that these pieces allow, without the counts about one
+    subject.
+    """
+    allowed = pl.Series([pieces.allows(day, length) for day in frame["day"]], dtype=pl.Boolean)
+    return frame.with_columns(pl.when(allowed).then(pl.col(name)).alias(name) for name in SHARES).drop(
+        "n_high_subjects", "n_high_top", strict=False
+    )
 
 
 def weeks(weekly: pl.DataFrame, pieces: Pieces) -> pl.DataFrame:

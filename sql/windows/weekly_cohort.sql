@@ -2,7 +2,8 @@
 -- purpose: weeks that end on the weekday of as_of, for everyone and for each cohort. Small-cohort suppression shows them where
 --          single days have too few subjects. share_high_lo and _hi are the 95% interval of the macros
 --          cluster_low and cluster_high, which count subjects
--- grain: one row per cohort (NULL: everyone) and week with at least one scored text; day is the week's last; n_top texts of one subject
+-- grain: one row per cohort (NULL: everyone) and week with at least one scored text; day is the week's last; n_top texts of one subject;
+--        n_high_subjects subjects wrote the n_high texts, n_high_top of them one subject
 -- frame: the newest `weeks` weeks of 7 calendar days, counted back from as_of; every week has all 7 days
 -- params: model_id, as_of, weeks
 WITH cells AS NOT MATERIALIZED (
@@ -26,7 +27,16 @@ own AS (
     GROUP BY GROUPING SETS ((week_end, subject_id), (cohort, week_end, subject_id))
 ),
 spreads AS (
-    SELECT cohort, week_end, count(*) AS n_subjects, sum(k * k) AS kk, sum(k * n) AS kn, sum(n * n) AS nn, max(n) AS n_top
+    SELECT
+        cohort,
+        week_end,
+        count(*) AS n_subjects,
+        count(*) FILTER (k > 0) AS n_high_subjects,
+        sum(k * k) AS kk,
+        sum(k * n) AS kn,
+        sum(n * n) AS nn,
+        max(n) AS n_top,
+        max(k) AS n_high_top
     FROM own
     GROUP BY cohort, week_end
 )
@@ -38,6 +48,8 @@ SELECT
     n_subjects,
     CAST(n_top AS BIGINT) AS n_top,
     CAST(n_high AS BIGINT) AS n_high,
+    n_high_subjects,
+    CAST(n_high_top AS BIGINT) AS n_high_top,
     n_high / n AS share_high,
     cluster_low(n_high, n, n_subjects, kk, kn, nn) AS share_high_lo,
     cluster_high(n_high, n, n_subjects, kk, kn, nn) AS share_high_hi,

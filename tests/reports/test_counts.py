@@ -71,7 +71,7 @@ def test_a_count_that_singles_out_few_people_is_withheld(sad: int, of: int) -> N
     values = {tile.label: tile.value for tile in subjects.alert_tiles(found)}
     assert values["subjects with such an alert"] == values["opened in the last 7 days"] == "withheld"
     assert withheld(found) == [
-        "counts of people or alerts withheld: they would tell of fewer than min_cohort = 11 people"
+        "counts of people or alerts, or shares, withheld: they would tell of fewer than min_cohort = 11 people"
     ]
     words = shown(found)
     assert "The number of passages that the crisis list found in the last 28 days is withheld." in words
@@ -87,6 +87,22 @@ def test_where_people_are_shown_their_number_is_shown(sad: int, of: int) -> None
     values = {tile.label: tile.value for tile in subjects.alert_tiles(found)}
     assert values["subjects with such an alert"] == str(sad)
     assert "The crisis list found " in shown(found)
+
+
+@pytest.mark.parametrize(
+    ("sad", "mode", "value"), [(0, "aggregate", "0.0%"), (1, "aggregate", "withheld"), (10, "aggregate", "withheld"),
+                               (1, "people", "4.7%")]
+)  # fmt: skip
+def test_a_share_of_texts_that_few_people_wrote_is_withheld(sad: int, mode: str, value: str) -> None:
+    found = made(sad, 40, mode=mode)
+    share, mean, *_ = headline.tiles(found.everyone, found)
+    assert (share.value, mean.value == "withheld") == (value, False)
+    lead = headline.lead(found.everyone, found)
+    assert ("The share of texts labelled high risk in the 7 days to 18 Jan 2026 is withheld" in lead) == share.muted
+    shares = [frame["share_high"] for frame in (found.everyone.daily, found.everyone.week, found.everyone.month)]
+    last = pl.concat(shares).tail(1)
+    assert (last.null_count() > 0) == share.muted
+    assert "n_high_top" not in found.everyone.weeks.columns
 
 
 @pytest.fixture(scope="module")

@@ -121,6 +121,35 @@ def test_a_day_of_which_one_subject_wrote_more_than_half_counts_as_small() -> No
     assert shown_days([*texts, *[("a", "x", 10)] * 30], "x", 7) == [0, *range(14, 40)]  # the week as well
 
 
+def with_high(frame: pl.DataFrame, **high: tuple[int, int, int]) -> pl.DataFrame:
+    """The cells with the numbers of high texts, their subjects, and those of one subject: none but on `dBACK`."""
+    names = ("n_high", "n_high_subjects", "n_high_top")
+    values = [high.get(f"d{(AS_OF - end).days}", (0, 0, 0)) for end in frame["day"]]
+    return frame.hstack(pl.DataFrame(values, dict.fromkeys(names, pl.Int64), orient="row"))
+
+
+@pytest.mark.parametrize(
+    ("of_day", "of_week", "daily", "weekly"),
+    [
+        ((2, 2, 1), (4, 3, 2), [*range(7), *range(14, 40)], True),  # two people on the day, three in the week
+        ((4, 3, 3), (4, 3, 3), [*range(7), *range(14, 40)], False),  # three of four by one
+        ((4, 3, 2), (4, 3, 2), list(range(40)), True),
+    ],
+)
+def test_a_share_is_about_the_people_of_its_high_texts(
+    of_day: tuple[int, int, int], of_week: tuple[int, int, int], daily: list[int], weekly: bool
+) -> None:
+    texts = full_days("abc", range(40))
+    days, weeks = with_high(cells(texts, 1, range(46)), d10=of_day), with_high(cells(texts, 7, [0, 7]), d7=of_week)
+    assert suppression.cut(days, weeks, AS_OF, K)["x"] == Pieces(AS_OF), "other numbers are about all who wrote"
+    pieces = suppression.cut(days, weeks, AS_OF, K, of_shares=True)["x"]
+    for frame, length, backs in ((days, 1, daily), (weeks, 7, [0, 7] if weekly else [0])):
+        shares = frame.with_columns(share_high=0.5, share_high_lo=0.4, share_high_hi=0.6)
+        shown = suppression.shares(shares, pieces, length)
+        assert sorted((AS_OF - day).days for day in shown.drop_nulls("share_high")["day"]) == backs
+        assert shown["n"].null_count() == 0
+
+
 def test_a_small_day_is_told_only_within_its_whole_week() -> None:
     texts = [text for text in full_days("abc", range(40)) if text != ("a", "x", 10)]
     assert shown_days(texts, "x", 1) == [*range(7), *range(14, 40)]

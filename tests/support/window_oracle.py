@@ -168,9 +168,21 @@ def daily_top(texts: Sequence[Text]) -> list[Row]:
     for cohort in (None, *sorted({text.cohort or "unnamed" for text in texts})):
         own = [text for text in texts if cohort in (None, text.cohort or "unnamed")]
         for day in sorted({text.day for text in own}):
-            writers = [text.subject for text in own if text.day == day]
-            rows.append({"cohort": cohort, "day": day, "n_top": max(map(writers.count, writers))})
+            of_day = [text for text in own if text.day == day]
+            rows.append({"cohort": cohort, "day": day, "n_top": top(of_day)} | of_high(of_day))
     return rows
+
+
+def top(texts: Sequence[Text]) -> int:
+    """The most texts of one subject."""
+    writers = [text.subject for text in texts]
+    return max(map(writers.count, writers), default=0)
+
+
+def of_high(texts: Sequence[Text]) -> Row:
+    """The subjects of the high texts, and the most such texts of one."""
+    high = [text for text in texts if text.is_high]
+    return {"n_high_subjects": len({text.subject for text in high}), "n_high_top": top(high)}
 
 
 def heat_subject_week(texts: Sequence[Text], as_of: dt.date, days: int, top: int) -> list[Row]:
@@ -218,7 +230,7 @@ def weekly_cohort(texts: Sequence[Text], as_of: dt.date, weeks: int) -> list[Row
                     "n_days": len({text.day for text in within}),
                     "n_subjects": len({t.subject for t in within}),
                 }
-                rows.append({"cohort": cohort, "day": last} | counts | values)
+                rows.append({"cohort": cohort, "day": last} | counts | values | of_high(within))
     return rows
 
 
