@@ -152,7 +152,7 @@ def _share(field: str, label: str, now: Row, before: Row, words: Words) -> Tile:
         return Tile("–", label, words("no texts in these 7 days"))
     if now[field] is None:
         return withheld(label, words)
-    if before["n"] == 0 or before[field] is None:
+    if before["withheld"] or before[field] is None:
         note = words("no texts the week before") if before["n"] == 0 else words("too few subjects the week before")
         return Tile(percent(now[field]), label, note)
     difference = now[field] - before[field]

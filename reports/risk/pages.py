@@ -326,7 +326,7 @@ def _week(series: Series, inputs: Inputs) -> tuple[str, ...]:
         return ("0", "0", "–", "–", "–")
     change = (
         inputs.words.points(now["share_high"] - before["share_high"])
-        if None not in (now["share_high"], before["share_high"])
+        if not before["withheld"] and None not in (now["share_high"], before["share_high"])
         else "–"
     )
     if now["share_high"] is None:
