@@ -31,7 +31,7 @@ from monitor.settings import Settings
 
 if TYPE_CHECKING:
     from monitor.scoring.loading import LoadedModel
-    from monitor.scoring.scorer import Scores
+    from monitor.scoring.scores import Scores
 
 ROWS, TEXTS = 1_000_000, 100_000
 PEOPLE, FIRST_DAY, DAYS = 1_000, dt.date(2025, 1, 1), 365

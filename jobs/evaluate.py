@@ -99,7 +99,8 @@ def evaluate(
     long_texts = read_posts(posts) if posts else []
     _check_writable(out, db)
     results: list[tuple[MethodResult, Any]] = [(_fit_baseline(name, splits), None) for name in BASELINES]
-    functions, opened, words = engine(), [], []
+    functions, words = engine(), []
+    opened: list[Any] = []
     for name in dict.fromkeys(models):
         model, of_model = run_methods(functions, name, splits, methods, draws)
         if opened and opened[0].risk_map != model.risk_map:
@@ -107,7 +108,7 @@ def evaluate(
         if faithfulness:
             words += measure_words(functions, model, splits["test"].texts, long_texts, resamples, seed)
         # Dropping the network frees the memory of the weights; only its description is needed now.
-        opened.append(replace(model, network=None))
+        opened.append(replace(model, network=None))  # type: ignore[arg-type]
         results += [(result, model) for result in of_model]
     evaluator = new_evaluator(splits, opened[0].risk_map if opened else RiskMap(), resamples, seed)
     measured = _measure(results, evaluator)

@@ -135,7 +135,7 @@ def _new_base(job: Job, shape: BaseShape, settings: PretrainSettings, *, both: b
     sources = list(zip(streams, (0.47, 0.47, 0.06), strict=True))
     pretraining.pretrain(network, sources, settings, device=job.device, report=_line(job.console, "pretrain"))
     pairs = instruction_pairs(comments, np.random.default_rng(job.seed))
-    tuned = {"batch": 32, "rate": 6e-4, "seed": job.seed, "device": job.device}
+    tuned: dict[str, Any] = {"batch": 32, "rate": 6e-4, "seed": job.seed, "device": job.device}
     pretraining.instruct(network, tokenizer, pairs, **tuned, report=_line(job.console, "instruct"))
     return network, tokenizer
 

@@ -147,7 +147,7 @@ def _write_parquet(names: list[str], result: duckdb.DuckDBPyConnection, unfinish
     with warnings.catch_warnings():
         # A warning of a copy; con.sql makes none, but does not take a checked statement.
         warnings.simplefilter("ignore", UserWarning)
-        reader = result.to_arrow_reader(PART_ROWS)
+        reader: Any = result.to_arrow_reader(PART_ROWS)
     schema = pa.schema([field.with_name(name) for field, name in zip(reader.schema, names, strict=True)])
     try:
         with pq.ParquetWriter(unfinished, schema, compression="zstd") as writer:
@@ -194,7 +194,7 @@ def _close_zip(error: BaseException) -> None:
 def _write_sheet(book: Any, parts: Iterable[list[Row]]) -> tuple[int, int, int]:
     """Write the rows; returns the numbers of rows, of texts that are too long, and of numbers written as texts."""
     sheet, n_long, n_exact, place = book.add_worksheet("result"), 0, 0, -1
-    forms = {dt.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})}
+    forms: dict[type, Any] = {dt.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})}
     forms[dt.date] = book.add_format({"num_format": "yyyy-mm-dd"})
     for place, row in enumerate(itertools.chain.from_iterable(parts)):
         if place > EXCEL_ROWS:
@@ -218,7 +218,7 @@ def _is_exact(value: object) -> bool:
     """Whether an Excel cell can hold this value as a number. A cell keeps 16 digits, and whole numbers up to 2^53."""
     if isinstance(value, float):
         return math.isfinite(value)
-    if not isinstance(value, int | Decimal) or not math.isfinite(value) or abs(value) > 2**53:
+    if not isinstance(value, int | Decimal) or not math.isfinite(value) or not -(2**53) <= value <= 2**53:
         return False
     return Decimal(f"{float(value):.16G}") == value
 

@@ -118,7 +118,7 @@ class Evaluator:
         for answers in result.draws:
             measured.append(self._draw(answers))
             progress(len(self.test))
-        ranks = [_rank(draw["emotion"][TEST]) for draw in measured]
+        ranks = [_rank(draw["emotion"][TEST]) or 0.0 for draw in measured]
         median = int(np.argsort(ranks, kind="stable")[(len(ranks) - 1) // 2])
         draws = tuple(
             {
@@ -234,12 +234,12 @@ def compare(methods: Sequence[Measured], evaluator: Evaluator) -> list[Json]:
     comparisons = []
     for first, second in pairs:
         row: Json = {"first": first.id, "second": second.id}
-        sides = [evaluator.kinds(method.answers) for method in (first, second)]
+        sides = [evaluator.kinds(answers) for answers in (first.answers, second.answers) if answers is not None]
         for kind, metrics in COMPARED.items():
             labels = sides[0][kind][0]
             row[kind] = {"mcnemar": _without_none(mcnemar(labels, sides[0][kind][1], sides[1][kind][1]))}
-            measured = [getattr(method, kind)[TEST] for method in (first, second)]
-            row[kind] |= {name: _without_none(paired_bootstrap(*measured, name)) for name in metrics}
+            one, other = (getattr(method, kind)[TEST] for method in (first, second))
+            row[kind] |= {name: _without_none(paired_bootstrap(one, other, name)) for name in metrics}
         comparisons.append(row)
     return comparisons
 

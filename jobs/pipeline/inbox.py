@@ -13,6 +13,7 @@ from jobs.console.progress import print_note, print_warning
 from monitor.errors import DataError
 from monitor.intake import documents
 from monitor.intake.feeds import Feed, closed_folders, feed_files
+from monitor.intake.kinds import ENDINGS
 from monitor.intake.reading_order import in_reading_order
 from monitor.intake.unsafe_entries import reason_to_refuse
 
@@ -94,7 +95,7 @@ def complete_files(inbox: Path, settle_s: float, feeds: Sequence[Feed] = ()) -> 
     other = [path for path in visible if path not in unfinished and path not in files]
     growing = _growing(files, settle_s)
     _print_names(unfinished + growing, "still being written, left for the next run")
-    _print_names(other, f"not read, because the ending is none of {', '.join(documents.ENDINGS)}")
+    _print_names(other, f"not read, because the ending is none of {', '.join(ENDINGS)}")
     closed = [path for path in closed_folders(feeds, inbox) if not _is_hidden(path, inbox)]
     folders = [path for path in entries if path.is_dir() and path not in closed and _has_unread(path, named)]
     _print_names(folders, SUBFOLDERS)

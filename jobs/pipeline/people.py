@@ -103,7 +103,7 @@ def named_settings(db: Path | None, config: Path | None) -> tuple[Database, Sett
     settings = load_settings(config) if config or DEFAULT_FILE.exists() else None
     if settings is not None and db is not None and db.resolve() != settings.db.resolve():
         settings = None  # the settings are of another database
-    path = db or (settings and settings.db)
+    path = db or (settings.db if settings is not None else None)
     if path is None:
         raise ConfigError("name the database with --db, or the settings with --config")
     return Database(path), settings

@@ -126,6 +126,7 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
     cohorts = _cohorts(frames, weekly, as_of, options)
     everyone, pieces = _everyone(frames, weekly, as_of, options)
     hour_days = pieces.days_by_day(options.days)
+    of_people: dict[str, Any] = dict.fromkeys(PEOPLE_FRAMES, pl.DataFrame())
     hours = window("heat_weekday_hour", days=hour_days or 1, as_of=as_of if hour_days else NEVER)
     return Inputs(
         as_of=as_of,
@@ -150,7 +151,7 @@ def _inputs(window: Window, passages: pl.DataFrame, as_of: dt.date, model: Model
         criteria=_criteria(window, [str(series.cohort) for series in cohorts], options),
         signs=window("criteria_subject", days=STRIP_DAYS),
         passages=passages,
-        **dict.fromkeys(PEOPLE_FRAMES, pl.DataFrame()),
+        **of_people,
     )
 
 

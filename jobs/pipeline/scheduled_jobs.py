@@ -152,7 +152,9 @@ def _command(function: Callable[..., Any]) -> TyperCommand:
     """The command line of a function."""
     app = typer.Typer(add_completion=False)
     app.command()(function)
-    return typer.main.get_command(app)
+    command = typer.main.get_command(app)
+    assert isinstance(command, TyperCommand)  # a group would need several commands
+    return command
 
 
 def need_network(commands: list[list[str]]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from threading import Event
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import duckdb
 import polars as pl
@@ -134,6 +134,11 @@ def score_rows(rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None
     result, model = scorer.score(rows["text"].to_list(), progress=advance), scorer.model
     criteria, limits = result.criteria, model.criteria_limits
     of_pieces = {} if result.peak_high is None else {"peak_high": result.peak_high, "n_pieces": result.n_pieces}
+    of_criteria: dict[str, Any] = {}
+    if criteria is not None:
+        assert result.any is not None  # a model that answers this question has both
+        assert limits is not None
+        of_criteria = criteria_columns(criteria, result.any, limits)
     scores = pl.DataFrame(
         {
             "doc_id": rows["doc_id"],
@@ -143,7 +148,7 @@ def score_rows(rows: pl.DataFrame, scorer: Scorer, advance: Callable[[int], None
             "truncated": result.truncated,
             **of_pieces,
             **({} if result.n_tokens_read is None else {"n_tokens_read": result.n_tokens_read}),
-            **(criteria_columns(criteria, result.any, limits) if criteria is not None else {}),
+            **of_criteria,
         }
     )
     return ScoredRows(scores, _piece_rows(rows["doc_id"], result.pieces, model.model_id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
-from typing import Protocol
+from typing import Any, Protocol
 
 from jobs.console.interrupts import raise_if_stopped
 from jobs.console.progress import print_warning
@@ -77,7 +77,8 @@ def hand_out(
             busy[worker.score(shard, run_id)] = (worker, shard)
         if not busy and not loading:
             raise StoreError(f"no worker is left, and {len(waiting):,} shards wait; check the machines and run again")
-        wait([*busy, *loading], POLL_S, FIRST_COMPLETED)
+        running: list[Future[Any]] = [*busy, *loading]
+        wait(running, POLL_S, FIRST_COMPLETED)
         for future in [future for future in busy if future.done()]:
             worker, shard = busy.pop(future)
             try:
