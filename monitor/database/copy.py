@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -132,15 +132,21 @@ def _copy_tables(
     con.execute("BEGIN")
     con.execute("DELETE FROM schema_version")
     con.execute("COMMIT")
-    removed = {}
-    for table in (*FILTERED_TABLES, *others):
-        copy_table(con, table, values)
-        counts = con.execute(f'SELECT (SELECT count(*) FROM old."{table}") - (SELECT count(*) FROM "{table}")')
-        if n := fetch_number(counts):
-            removed[table] = n
+    n_old = _row_counts(con, "old", (*FILTERED_TABLES, *others))
+    for table, n in n_old.items():
+        if n:  # to plan the copy of an empty table takes as long as to copy a small one
+            copy_table(con, table, values)
+    n_new = _row_counts(con, "new", n_old)
+    removed = {table: n - n_new[table] for table, n in n_old.items() if n != n_new[table]}
     if n := fetch_number(execute(con, "queries/count_file_names", names=values["names"])):
         removed["file names"] = n
     return removed
+
+
+def _row_counts(con: duckdb.DuckDBPyConnection, database: str, tables: Iterable[str]) -> dict[str, int]:
+    """The number of rows of each of these tables of an attached database, in their order."""
+    counts = [f"(SELECT count(*) FROM {database}.{table})" for table in map('"{}"'.format, tables)]
+    return dict(zip(tables, con.execute(f"SELECT {', '.join(counts)}").fetchall()[0], strict=True))
 
 
 def copy_table(con: duckdb.DuckDBPyConnection, table: str, values: Mapping[str, object]) -> None:
