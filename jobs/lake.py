@@ -42,7 +42,7 @@ from monitor.errors import ConfigError, StoreError
 from monitor.lake.check import LakeCheck, check_lake
 from monitor.lake.compaction import MERGED_ROWS
 from monitor.lake.compaction import compact as compact_lake
-from monitor.lake.control import MANY_FILES, default_control, open_lake
+from monitor.lake.control import MANY_FILES, check_control, default_control, open_lake
 from monitor.lake.removal import drop_old_texts
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
@@ -245,6 +245,8 @@ def retention(
     of_lake = Lake(Storage(lake))  # a mistyped name must not make a folder
     file, now = _control_of(of_lake, db), utc_now()
     with of_lake.storage.only_writer():
+        if file is not None:
+            check_control(of_lake, Database(file))
         n = drop_old_texts(of_lake, days, now, trust_clock=yes)
         if file is not None:
             control = Database(file)
@@ -296,7 +298,7 @@ def _key_of(lake: str) -> Path:
     storage = Storage(lake)
     if not storage.is_local:
         raise StoreError(f"{lake}: name the key of its pseudonyms with --key-file, or use --plain-ids")
-    return default_key_file(Path(storage.root))
+    return storage.beside(default_key_file)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,10 @@ def default_key(db: Database) -> Path:
             lake = lake_folder(con)
     except StoreError:  # the next code that opens the database reports the fault, or brings it up to date
         return beside
-    return beside if lake is None else default_key_file(lake)
+    if lake is None:
+        return beside
+    key = default_key_file(lake)
+    return key if key.exists() else default_key_file(lake.resolve())
 
 
 def names_in_database(subject: str, pseudonyms: Pseudonyms | None, rules: IdRules | None = None) -> tuple[str, ...]:

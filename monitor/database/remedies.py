@@ -23,7 +23,7 @@ _FULL = ("No space left", "Out of disk", "File too large")
 _OF_A_LAKE = (  # DuckDB's errors about the Parquet files of a control file, each with its remedy
     (
         ("No files found that match",),
-        "it shows a lake of which files were merged or removed since; run `risk-monitor lake open` again",
+        "it shows a lake of which files were moved, merged or removed since; run `risk-monitor lake open` again",
     ),
     (
         ("No magic bytes found", "Invalid TType", "TProtocolException", "too small to be a Parquet file"),

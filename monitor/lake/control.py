@@ -55,8 +55,18 @@ def default_control(lake: Lake) -> Path:
     """
     if not lake.storage.is_local:
         raise StoreError(f"{lake.url}: name the control file of a lake in an object store with --db FILE")
-    root = Path(lake.storage.root)
-    return root.with_name(f"{root.name}.duckdb")
+    return lake.storage.beside(lambda root: root.with_name(f"{root.name}.duckdb"))
+
+
+def check_control(lake: Lake, db: Database) -> None:
+    """Check that `open_lake` can make a control file anew, before a caller removes anything from the lake.
+
+    Raises:
+        StoreError, BusyError: as `open_lake`. A file that does not exist is no fault.
+    """
+    if db.exists():
+        with db.only_writer(), explained(db.file):
+            _require_control(lake, db)
 
 
 def open_lake(
@@ -72,7 +82,7 @@ def open_lake(
 
     Raises:
         StoreError: a file of the lake is torn or foreign, or `db` is not the control file of this lake.
-        BusyError: other commands keep replacing files of the lake.
+        BusyError: other commands keep replacing files of the lake, or another run is working on `db`.
     """
     listing, footers = _list_files(lake)
     new = db.file.with_name(f".{db.file.name}.open.new")
@@ -96,15 +106,24 @@ def open_lake(
 
 
 def _require_control(lake: Lake, db: Database) -> None:
+    """Refuse a database with rows of its own, and the control file of another lake.
+
+    A lake that was moved or copied, or that has a second path, is known by its runs: no two lakes share one.
+    """
     if not db.exists():
         return
     db.check_place(read_only=False)
     with connected(f"{FILE_TYPE}:{db.file.absolute()}", read_only=True) as con:
         root = con.execute(f"FROM {LAKE_TABLE}").fetchall() if has_table(con, LAKE_TABLE) else []
+        runs = {run for (run,) in con.execute("SELECT run_id FROM runs").fetchall()} if root else set()
     if not root:
         raise StoreError(f"{db}: a database with rows of its own, no control file of a lake; name another with --db")
-    if root[0][0] != lake.storage.root:
+    if root[0][0] != lake.storage.root and runs.isdisjoint(_runs_of(lake)):
         raise StoreError(f"{db}: the control file of another lake, {root[0][0]}; name another with --db")
+
+
+def _runs_of(lake: Lake) -> set[str]:
+    return {run for path in lake.small_files("runs") for run in lake.read(path, ["run_id"])["run_id"].to_pylist()}
 
 
 def _take_over(

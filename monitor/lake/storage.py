@@ -75,6 +75,15 @@ class Storage:
         """DuckDB's name of a path below the root."""
         return self.full_path(path) if self.is_local else f"{self.url.partition('://')[0]}://{self.full_path(path)}"
 
+    def beside(self, name: Callable[[Path], Path]) -> Path:
+        """A file beside the folder of a local lake. If the folder is a link, the file may lie beside its target.
+
+        Args:
+            name: gives the file of a folder.
+        """
+        named, behind = name(Path(self.root)), name(Path(self.root).resolve())
+        return behind if behind.exists() and not named.exists() else named
+
     def list_files(self, folder: str) -> list[FileEntry]:
         """Every file below a folder, sorted by path; empty if the folder does not exist."""
         selector = fs.FileSelector(self.full_path(folder), allow_not_found=True, recursive=True)

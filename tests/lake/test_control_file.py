@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,7 @@ from jobs.query import run_query
 from jobs.status import read_health
 from monitor.alerts.rules import AlertRules
 from monitor.database.connection import Database
-from monitor.database.lake_views import MEMORY_BYTES
+from monitor.database.lake_views import MEMORY_BYTES, lake_folder
 from monitor.database.spills import spill_folder
 from monitor.database.statements import utc_now
 from monitor.errors import BusyError, ConfigError, StoreError
@@ -30,15 +31,22 @@ from monitor.lake import control as control_file
 from monitor.lake import replacement
 from monitor.lake.check import check_lake
 from monitor.lake.compaction import compact
-from monitor.lake.control import open_lake
+from monitor.lake.control import default_control, open_lake
 from monitor.lake.shards import Lake, Listing, Shard
 from monitor.lake.storage import Storage
 from monitor.privacy.forgetting import search_files
+from monitor.privacy.pseudonyms import default_key_file
 from tests.support.inputs import write_rows
 from tests.support.keyword_scorer import KeywordScorer
 from tests.support.lakes import OwnCrew, control
 
 LATER = dt.date(2027, 1, 1)
+AN_ALERT = (
+    "INSERT INTO alerts BY NAME SELECT 'a' AS alert_id, 'm' AS model_id, 's1' AS subject_id, 'level' AS rule,"
+    " DATE '2026-01-01' AS opened_on, opened_on AS evidence_from, opened_on AS evidence_to, 1 AS n,"
+    " 1 AS value, 1 AS threshold, 'open' AS state, now() AS state_changed_at, 'r' AS run_id,"
+    " now() AS raised_at"
+)
 
 
 @pytest.fixture
@@ -67,7 +75,7 @@ def test_after_a_compaction_each_command_says_to_open_the_lake_again(lake: Lake,
         lambda: read_health(db, late_hours=26),
         lambda: update_alerts(db, AlertRules()),
     ):
-        with pytest.raises(StoreError, match=r"merged or removed since; run `risk-monitor lake open` again"):
+        with pytest.raises(StoreError, match=r"moved, merged or removed since; run `risk-monitor lake open` again"):
             call()
     control(lake.storage.root, db.path)
     assert run_query(db, "SELECT count(*) FROM latest_scores").rows == [(16,)]
@@ -147,13 +155,85 @@ def test_a_file_that_cannot_be_read_is_no_proof(lake: Lake) -> None:
 
 
 @pytest.mark.slow
-def test_forget_that_cannot_make_the_control_file_says_that_the_subject_is_removed(
-    lake: Lake, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("command", ["forget", "retention"])
+def test_nothing_is_removed_where_the_control_file_cannot_be_made_anew(
+    lake: Lake, tmp_path: Path, command: str
 ) -> None:
+    def remove(db: Path) -> None:
+        if command == "forget":
+            forget_in_lake(lake.url, "s1", Path(f"{lake.storage.root}.key"), db)
+        else:
+            retention(lake.url, 1, yes=True, db=db)
+
     Database(tmp_path / "other.duckdb").connect().close()
-    with pytest.raises(StoreError, match="no control file of a lake"):
-        forget_in_lake(lake.url, "s1", Path(f"{lake.storage.root}.key"), tmp_path / "other.duckdb")
+    (tmp_path / "foreign.csv").write_text("subject_id,posted_at,text\ns9,2026-01-01,joy\n")
+    ingest_files([tmp_path / "foreign.csv"], str(tmp_path / "foreign"), key_file=tmp_path / "lake.key")
+    control(tmp_path / "foreign", tmp_path / "foreign.duckdb")
+    before = sorted(Path(lake.storage.root).rglob("*.parquet"))
+    for name, match in (("other", "no control file of a lake"), ("foreign", "the control file of another lake")):
+        with pytest.raises(StoreError, match=match):
+            remove(tmp_path / f"{name}.duckdb")
+    held = Database(tmp_path / "foreign.duckdb")
+    with held.only_writer(), pytest.raises(BusyError, match="another run is working"):
+        remove(held.path)
+    assert sorted(Path(lake.storage.root).rglob("*.parquet")) == before
+
+
+def test_forget_that_cannot_make_the_control_file_says_that_the_subject_is_removed(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    db = control(lake.storage.root, tmp_path / "lake.duckdb")
+    monkeypatch.setattr(control_file, "_make_views", lambda *_: (_ for _ in ()).throw(StoreError("disk")))
+    with pytest.raises(StoreError, match="disk"):
+        forget_in_lake(lake.url, "s1", Path(f"{lake.storage.root}.key"), db.path)
     assert "the subject is removed from the lake, but its control file" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["moved", "copied", "linked"])
+def test_a_lake_at_another_place_keeps_what_people_wrote(lake: Lake, tmp_path: Path, way: str) -> None:
+    old, new = tmp_path, tmp_path / "new"
+    db = control(lake.storage.root, old / "lake.duckdb")
+    with db.writing() as con:
+        con.execute(AN_ALERT)
+        con.execute("INSERT INTO case_log BY POSITION SELECT 'a', now(), 'Ana', 'contacted', 'a note'")
+        codes = con.execute("FROM codes ORDER BY ALL").fetchall()
+    new.mkdir()
+    if way == "linked":
+        (new / "lake").symlink_to(old / "lake")
+        (new / "lake.duckdb").symlink_to(old / "lake.duckdb")
+    for path in () if way == "linked" else (old / "lake", old / "lake.duckdb", old / "lake.key"):
+        copy = shutil.copytree if path.is_dir() else shutil.copy2
+        shutil.move(path, new) if way == "moved" else copy(path, new / path.name)
+    if way == "moved":
+        with pytest.raises(StoreError, match=r"moved, merged or removed since; run `risk-monitor lake open` again"):
+            run_query(Database(new / "lake.duckdb"), "FROM latest_scores")
+    at_new_place = Lake(Storage(str(new / "lake")))
+    assert default_control(at_new_place) == new / "lake.duckdb"
+    moved = control(new / "lake", default_control(at_new_place))
+    with moved.reading() as con:
+        assert con.execute("SELECT note FROM case_log").fetchall() == [("a note",)]
+        assert con.execute("FROM codes ORDER BY ALL").fetchall() == codes
+    assert lake_folder_of(moved) == new / "lake"
+    assert default_key(moved).samefile((old if way == "linked" else new) / "lake.key")
+    forget_in_lake(str(new / "lake"), "s1", default_key(moved), moved.path)
+    assert run_query(moved, "SELECT count(DISTINCT subject_id) FROM documents").rows == [(3,)]
+
+
+def test_control_file_and_key_of_a_linked_lake_may_lie_beside_the_folder_itself(lake: Lake, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "lake")
+    linked = Lake(Storage(str(tmp_path / "link")))
+    assert default_control(linked) == tmp_path / "link.duckdb"
+    control(lake.storage.root, tmp_path / "lake.duckdb")
+    assert default_control(linked) == tmp_path / "lake.duckdb"
+    assert default_key(control(linked.url, default_control(linked))) == tmp_path / "lake.key"
+    (tmp_path / "link.key").touch()
+    assert linked.storage.beside(default_key_file) == tmp_path / "link.key"
+
+
+def lake_folder_of(db: Database) -> Path | None:
+    with db.reading() as con:
+        return lake_folder(con)
 
 
 @pytest.mark.slow
@@ -203,12 +283,7 @@ def test_retention_removes_old_notes_and_rejects_from_the_control_file(
     raws = "SELECT count(*) FROM rejects WHERE raw IS NOT NULL"
     with db.writing() as con:
         assert con.execute(raws).fetchall() == [(1,)]
-        con.execute(
-            "INSERT INTO alerts BY NAME SELECT 'a' AS alert_id, 'm' AS model_id, 's1' AS subject_id, 'level' AS rule,"
-            " DATE '2026-01-01' AS opened_on, opened_on AS evidence_from, opened_on AS evidence_to, 1 AS n,"
-            " 1 AS value, 1 AS threshold, 'open' AS state, now() AS state_changed_at, 'r' AS run_id,"
-            " now() AS raised_at"
-        )
+        con.execute(AN_ALERT)
         for at, note in ((utc_now(), old), (later, new)):
             con.execute("INSERT INTO case_log BY POSITION SELECT 'a', ?, NULL, NULL, ?", [at, note])
     monkeypatch.setattr("jobs.lake.utc_now", lambda: later)

@@ -14,7 +14,7 @@ from monitor.database.spills import spills_of_others
 from monitor.errors import ConfigError, DataError, StoreError
 from monitor.intake.identity import look_alike_form
 from monitor.lake.check import files_naming
-from monitor.lake.control import open_lake
+from monitor.lake.control import check_control, open_lake
 from monitor.lake.removal import forget_subjects
 from monitor.lake.shards import Lake
 from monitor.lake.storage import Storage
@@ -36,13 +36,15 @@ def forget_in_lake(url: str, subject: str, key_file: Path | None, control: Path 
         table -> number of rows removed or changed.
 
     Raises:
-        DataError: the lake has no such subject. StoreError: a file still names the subject, or a file that may name
-            them could not be searched.
+        DataError: the lake has no such subject. StoreError: `control` is of another lake, so nothing is removed; or
+            a file still names the subject, or a file that may name them could not be searched.
     """
     lake = Lake(Storage(url))  # a mistyped name must not make a folder
     with stoppable(), lake.storage.only_writer():
         pseudonyms = open_key(lake.fingerprint, key_file)
         ids = names_in_database(subject, pseudonyms)
+        if control is not None:
+            check_control(lake, Database(control))
         removed = forget_subjects(lake, ids)
         with told_of_removal(
             removed, "the lake", "its control file may still name them, and not every file was searched"
