@@ -445,8 +445,8 @@ def test_wording_that_nobody_was_told_of_is_sent_when_a_list_is_set_back(quiet: 
     own, entry = quiet.db.with_name("own.toml"), 'phrase = "blue zebra"\ncriterion = "suicidal"\nwhy = "a sign"\n'
     own.write_text(f"{SHIPPED.read_text()}[[phrases]]\n{entry}")
     nights(quiet, CRISIS + "a,2025-11-02,the blue zebra came again\n")
-    silent = quiet.model_copy(update={"notify": ()})
-    for settings in (silent.model_copy(update={"crisis_list": own}), silent):
-        nights(settings, "b,2025-11-03,only joy\n")
-    nights(quiet.model_copy(update={"crisis_list": own}), "b,2025-11-04,only joy\n")
-    assert AGAIN in inbox[1][1]["message"]
+    changed = quiet.model_copy(update={"crisis_list": own})
+    nights(changed.model_copy(update={"notify": ()}), "b,2025-11-03,only joy\n")
+    nights(quiet, "c,2025-11-03,I want to kill myself\n")  # a message that does not count the text
+    nights(changed, "b,2025-11-04,only joy\n")
+    assert [AGAIN in message["message"] for message in inbox[1]] == [False, False, True]
