@@ -90,7 +90,7 @@ def risk_trend(series: Series, trend: pl.DataFrame, inputs: Inputs) -> Figure:
 
 
 def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
-    words, least = inputs.words, inputs.options.min_cohort
+    words = inputs.words
     return words.join(
         words(
             "Share of texts labelled high risk, by UTC day. Solid line: share over the 7 days to each "
@@ -98,13 +98,24 @@ def _trend_unit(series: Series, inputs: Inputs, with_gaps: bool) -> str:
         ),
         inputs.high_note,
         words("Grey: days without scores.") if with_gaps else "",
-        words("Weeks with a day of fewer than {n} subjects are one point each.", n=least) if series.by_week else "",
+        _whole_weeks(inputs) if series.by_week else "",
         words(
             "Dashed line: forecast of single days. Its band should contain {level} of them.",
             level=percent(series.level, 0),
         )
         if series.forecast.height
         else "",
+    )
+
+
+def _whole_weeks(inputs: Inputs) -> str:
+    words, least = inputs.words, inputs.options.min_cohort
+    if inputs.options.mode != "aggregate":
+        return words("Weeks with a day of fewer than {n} subjects are one point each.", n=least)
+    return words(
+        "Weeks with a day of fewer than {n} subjects, or with fewer subjects of texts labelled high risk, are one "
+        "point each or withheld.",
+        n=least,
     )
 
 

@@ -77,6 +77,7 @@ def test_a_count_that_singles_out_few_people_is_withheld(sad: int, of: int) -> N
     assert "The number of passages that the crisis list found in the last 28 days is withheld." in words
     assert "wrote 5 or more texts" not in words
     assert "of them acknowledged" not in words
+    assert ("or with fewer subjects of texts labelled high risk, are one point" in words) == found.everyone.by_week
 
 
 @pytest.mark.parametrize(("sad", "of"), [(1, 12), (30, 40)])
