@@ -155,7 +155,10 @@ def _check_start(path: Path, kind: str, feed: Feed | None) -> None:
     if start and not start.startswith(_GZIP) and kind.endswith(".gz"):
         raise DataError(f"{path}: this is not compressed with gzip; give it a name without .gz")
     if start.startswith((b"\xff\xfe", b"\xfe\xff")) and not (feed and feed.encoding):
-        raise DataError(f'{path}: this is UTF-16; give encoding = "utf-16" in its [[feeds]], or save it as UTF-8')
+        raise DataError(
+            f'{path}: this is UTF-16; give encoding = "utf-16" in its [[feeds]] (or --encoding utf-16), or save it '
+            "as UTF-8"
+        )
 
 
 def _day_first(path: Path, batch_rows: int, feed: Feed) -> bool | None:

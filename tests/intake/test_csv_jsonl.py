@@ -186,7 +186,7 @@ def test_files_without_rows_are_no_error(tmp_path: Path) -> None:
         ),
         ("a.csv", b"subject_id,posted_at,text,text\n", ["two columns are called text"]),
         ("a.csv", b"\x89PNG\r\n\x1a\n\xff\xfe\x00", ["UTF-8"]),
-        ("a.csv", "subject_id".encode("utf-16"), ["UTF-16"]),
+        ("a.csv", "subject_id".encode("utf-16"), ["UTF-16", "[[feeds]] (or --encoding utf-16)"]),
         ("a.csv", b"subject_id,posted_at,text\rs1,2026-01-05,x\r", ["carriage returns alone", "CSV in UTF-8"]),
         ("a.csv", b"PAR1....", ["Parquet", ".parquet"]),
         ("a.csv", b"\x1f\x8b\x08\x00", ["gzip", ".csv.gz"]),
