@@ -32,9 +32,10 @@ class AlertRules(BaseModel):
     texts, and are off unless the settings name such numbers.
 
     A day is calm when a rule's value is below `calm_share` of its limit. An alert starts on the day that raises it
-    and lasts through days that are not calm. It ends when `cooldown_days` days have passed since the last such day:
-    as 'calm again' if a calm day followed it, as 'silent' if no text did. An alert day within that time belongs to
-    the same alert. The level rule judges by four times `level_days` whether a week of too few texts is calm.
+    and lasts through days that are not calm. It ends when `cooldown_days` full days have passed without such a day:
+    as 'calm again' if a calm day followed the last one, as 'silent' if no text did. An alert day within that time
+    belongs to the same alert. The level rule judges by four times `level_days` whether a week of too few texts is
+    calm.
 
     Raises:
         pydantic.ValidationError: a value is out of its range.
@@ -97,7 +98,7 @@ class AlertRules(BaseModel):
         default=2.5, description="fusion: the fused standard errors above the own past"
     )
     calm_share: Probability = Field(default=0.75, description="share of a limit below which a day is calm")
-    cooldown_days: Count = Field(default=14, description="days without an alert day after which an alert ends")
+    cooldown_days: Count = Field(default=14, description="full days without an alert day after which an alert ends")
 
     @model_validator(mode="before")
     @classmethod

@@ -74,8 +74,8 @@ def _groups(inputs: Inputs) -> list[tuple[str, str]]:
     )
     closed = words(
         "A crisis alert closed by itself in the last {days} days, and nobody had looked. A crisis alert closes "
-        "{calm_days} days after the last such text, whether anybody looks or not. The card stays until somebody "
-        "records a look.",
+        "when {calm_days} full days have passed without another such text, whether anybody looks or not. The card "
+        "stays until somebody records a look.",
         days=CLOSED_DAYS,
         calm_days=options.rules.cooldown_days,
     )

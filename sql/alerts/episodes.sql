@@ -1,7 +1,7 @@
 -- name: episodes
 -- purpose: turn the days of one rule (the table `signals`) into episodes. An episode begins when the rule is hit on
 --          confirm_days days with texts in a row (confirmation). It lasts through days that are neither hit nor calm,
---          however many (hysteresis). It ends when cooldown_days days have passed since its last day; a hit within that
+--          however many (hysteresis). It ends when cooldown_days full days have passed since its last day; a hit within that
 --          time belongs to the same episode (cool-down). It closes as 'calm again' if a calm day followed its last day within that
 --          time, and as 'silent' if no text did. Every window looks only back, so a later day changes no earlier opened_on
 -- grain: one row per subject and episode, with the evidence of the day that opened it; closed_on is NULL while it lasts

@@ -361,6 +361,7 @@ def test_a_crisis_alert_that_closed_by_itself_unseen_has_a_card_until_somebody_l
         assert (news.unseen, "fine" in news.calm) == (["fine"], False)
         page = "".join(html.render(one, found.words).split("<script")[0] for one in pages.pages(found))
         assert "fewer than 1 " not in page
+        assert "A crisis alert closes when 14 full days have passed without another such text" in page
         assert f"closed 2026-04-12: by itself, after {said}; nobody had looked" in page
         (command,) = card.commands
         record_case(con, command.split("--acknowledge ")[1].split()[0], by="Ana", outcome="contacted")

@@ -55,6 +55,11 @@ def test_the_readme_tells_what_the_first_installation_needs() -> None:
     assert "nothing else" not in needs
 
 
+def test_the_readme_counts_the_full_days_after_which_an_alert_closes() -> None:
+    days = AlertRules().cooldown_days
+    assert f"It closes when {days} full days have passed without such a day" in " ".join(README.split())
+
+
 def test_the_docstring_of_the_rules_names_each() -> None:
     assert [rule for rule in (*ALL_RULES, *OPTIONAL_RULES) if rule not in (AlertRules.__doc__ or "")] == []
 
