@@ -26,7 +26,7 @@ from monitor.alerts.state import AlertCounts
 from monitor.alerts.update import refresh_alerts
 from monitor.crisis import CrisisList
 from monitor.database.connection import Database
-from monitor.database.snapshot import group_id, publish
+from monitor.database.snapshot import closed_folders, group_id, make_folder, publish
 from monitor.errors import ClockError, ConfigError, MonitorError, ReportError, cannot_write
 from monitor.intake.feeds import feed_finder
 from monitor.intake.quality import Judgement, measure, record_judgement
@@ -158,6 +158,9 @@ def report_and_publish(db: Database, settings: Settings, model_id: str, counts: 
         ReportError: some of them could not be written; the message names each.
     """
     remember_folders(db, settings)
+    if settings.snapshot_group is not None:
+        with suppress(MonitorError, OSError):  # the snapshot names the fault
+            make_folder(settings.snapshot, settings.snapshot_group)  # before a report makes a folder above it
     faults: list[str] = []
     first, *others = planned_reports(settings, check_rosters=False)
     with _noted(faults), pictures.drawer(first.options) as drawer:
@@ -192,15 +195,21 @@ def _write_checked(db: Database, settings: Settings, planned: Planned, drawer: D
 
 def _publish_checked(db: Database, settings: Settings) -> None:
     _check_folder(settings.snapshot)
-    if settings.snapshot_group is not None:
-        group_id(settings.snapshot_group)
+    group = settings.snapshot_group
+    if group is not None:
+        group_id(group)
     publish(
         db,
         settings.snapshot,
         texts=settings.snapshot_texts,
         parquet=settings.snapshot_parquet,
-        group=settings.snapshot_group,
+        group=group,
     )
+    if group is not None and (closed := closed_folders(settings.snapshot, group)):
+        print_warning(
+            f"snapshot_group: the modes of {', '.join(map(str, closed))} keep the group {group!r} from the snapshot; "
+            "let it pass there (chgrp, chmod g+x), or name another folder as snapshot"
+        )
 
 
 def _check_folder(folder: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import grp
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,7 +45,8 @@ def publish(
         folder: the folder of the copy; created if it is missing.
         texts: copy the texts too, and the start of each rejected row.
         parquet: also write the scores of each month to FOLDER/scores-YYYY-MM.parquet; otherwise remove these files.
-        group: a group of users who may read the files (mode 640) and list the folder (mode 750).
+        group: a group of users who may read the files (mode 640), list the folder (mode 750) and pass the folders
+            above it that are made here.
 
     Returns:
         the path of the copy.
@@ -55,7 +57,7 @@ def publish(
     out = folder / NAME
     if out.resolve() == db.file.resolve():
         raise ConfigError(f"{folder}: the snapshot would replace the database; name another folder")
-    with _writing_to(folder):
+    with _writing_to(folder, group):
         remove_left_spills(out)
         files = snapshot_files(folder)
         new = _claim(files, out)
@@ -79,6 +81,26 @@ def group_id(group: str) -> int:
         raise ConfigError(f"snapshot_group: no group {group!r} on this machine; `getent group` lists them") from error
 
 
+def make_folder(folder: Path, group: str | None) -> None:
+    """Make a folder and the folders above it that are missing. A group may pass all of these, whatever the umask.
+
+    Raises:
+        ConfigError: as `share`. OSError: a folder cannot be made.
+    """
+    number = None if group is None else group_id(group)
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in missing:
+        if group is not None and number is not None and not _lets_pass(path, number):
+            _give(path, group, number, path.stat().st_mode | stat.S_IXGRP)
+
+
+def closed_folders(folder: Path, group: str) -> list[Path]:
+    """The folders above `folder` whose modes keep a group from it."""
+    number = group_id(group)
+    return [path for path in folder.resolve().parents if not _lets_pass(path, number)]
+
+
 def share(folder: Path, files: Sequence[Path], group: str) -> None:
     """Let a group read files and list their folder.
 
@@ -87,13 +109,24 @@ def share(folder: Path, files: Sequence[Path], group: str) -> None:
     """
     number = group_id(group)
     for path, mode in ((folder, 0o750), *((file, 0o640) for file in files)):
-        try:
-            os.chown(path, -1, number)
-        except PermissionError as error:
-            raise ConfigError(
-                f"snapshot_group: this user is not a member of the group {group!r}; add it there"
-            ) from error
-        path.chmod(mode)
+        _give(path, group, number, mode)
+
+
+def _give(path: Path, group: str, number: int, mode: int) -> None:
+    """Give a path to a group, whose number this is, with a mode."""
+    try:
+        os.chown(path, -1, number)
+    except PermissionError as error:
+        raise ConfigError(
+            f"snapshot_group: this user is not a member of the group {group!r}; add it there"
+        ) from error
+    path.chmod(stat.S_IMODE(mode))
+
+
+def _lets_pass(path: Path, number: int) -> bool:
+    """Whether the mode of a folder lets the members of a group pass."""
+    status = path.stat()
+    return bool(status.st_mode & (stat.S_IXGRP if status.st_gid == number else stat.S_IXOTH))
 
 
 def snapshot_files(folder: Path) -> OutputFiles:
@@ -139,9 +172,9 @@ def _write_months(snapshot: Path, files: OutputFiles) -> set[Path]:
 
 
 @contextmanager
-def _writing_to(folder: Path) -> Iterator[None]:
+def _writing_to(folder: Path, group: str | None) -> Iterator[None]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, group)
         with private_files():
             yield
     except OSError as error:

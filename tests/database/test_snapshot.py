@@ -12,6 +12,7 @@ import pytest
 
 from jobs.alerts import update_alerts
 from jobs.forget import forget_subject
+from jobs.pipeline.night import report_and_publish
 from jobs.pipeline.score_files import score_files
 from jobs.pipeline.write_report import write_report
 from jobs.query import run_query
@@ -22,6 +23,7 @@ from monitor.database.snapshot import NAME, publish, snapshot_files
 from monitor.errors import ConfigError, StoreError
 from monitor.privacy.pseudonyms import open_pseudonyms
 from monitor.privacy.retention import rewrite
+from monitor.settings import load_settings
 from tests.support.inputs import write
 from tests.support.keyword_scorer import KeywordScorer
 
@@ -167,6 +169,29 @@ def test_a_group_may_read_the_snapshot(db: Path, tmp_path: Path) -> None:
     assert stat.S_IMODE(out.parent.stat().st_mode) == 0o750
     with pytest.raises(ConfigError, match="no group 'nosuchgroup' on this machine"):
         publish(Database(db), tmp_path / "out", group="nosuchgroup")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.parametrize("umask", [0o077, 0o027])
+def test_the_group_passes_the_folders_that_a_night_makes_and_others_are_named(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], umask: int
+) -> None:
+    text = f'db = "{db}"\npseudonyms = false\nsnapshot_group = "{grp.getgrgid(os.getgid()).gr_name}"\n'
+    settings = load_settings(write(tmp_path / "risk-monitor.toml", text))
+    before = os.umask(umask)
+    try:
+        report_and_publish(Database(db), settings, KeywordScorer().model.model_id)
+        tmp_path.chmod(0o700)
+        again = settings.model_copy(update={"snapshot": tmp_path / "other" / "deep" / "snapshot"})
+        report_and_publish(Database(db), again, KeywordScorer().model.model_id)
+    finally:
+        os.umask(before)
+    for name in ("out", "other", "other/deep"):
+        assert (tmp_path / name).stat().st_mode & stat.S_IXGRP
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"snapshot_group: the modes of {tmp_path}" in told
+    assert f"{tmp_path}/" not in told.partition("snapshot_group: ")[2].partition(" keep the group")[0]
 
 
 @pytest.mark.slow
