@@ -93,6 +93,12 @@ def without_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reports.risk.pictures.write", lambda *_, **__: [])
 
 
+@pytest.fixture
+def no_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nights without reports and snapshot, which take two thirds of their time."""
+    monkeypatch.setattr("jobs.pipeline.night.report_and_publish", lambda _, chosen, *__: chosen.out / "index.html")
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Folder of the real data sets (emotion/, timelines/, ...); the test is skipped where it is missing."""

@@ -84,6 +84,7 @@ def test_update_keeps_every_row_of_an_old_database(db: Database, monkeypatch: py
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_pictures")
 def test_old_database_takes_new_texts_alerts_and_reports(db: Database, tmp_path: Path) -> None:
     names = columns(db)
     before = contents(db, names)

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import random
+import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -84,18 +85,25 @@ def test_drops_and_declines_raise_early_alerts_and_stable_courses_rarely_any(see
     assert found["alarms_per_calm_year"] <= 1
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Path:
-    """Two weeks of a sad subject and a cheerful one, scored by words."""
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with two weeks of a sad subject and a cheerful one, scored by words."""
+    folder = tmp_path_factory.mktemp("scored")
     rows = [
         f"{who},2026-01-{day:02d}T08:0{minute}:00Z,{minute} {word}\n"
         for day in range(1, 15)
         for who, word in (("low", "sadness all day"), ("fine", "joy all day"))
         for minute in range(2)
     ]
-    (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
-    score_files([tmp_path / "feed.csv"], Database(tmp_path / "risk.duckdb"), KeywordScorer)
-    return tmp_path / "risk.duckdb"
+    (folder / "feed.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
+    score_files([folder / "feed.csv"], Database(folder / "risk.duckdb"), KeywordScorer)
+    return folder / "risk.duckdb"
+
+
+@pytest.fixture
+def db(scored: Path, tmp_path: Path) -> Path:
+    """A copy of that database."""
+    return Path(shutil.copy(scored, tmp_path))
 
 
 def call(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:

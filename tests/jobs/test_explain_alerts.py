@@ -1,5 +1,6 @@
 """The night weighs the words of the texts behind open alerts, once, and within its share of the work."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,17 +24,22 @@ class Both(WordScorer, KeywordScorer):
         self.n_calls = 0
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Database:
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scored")
     rows = [
         f"{subject},2026-01-{day:02d},worthless again {day} I want to kill myself"
         for subject in "ab"
         for day in (5, 6)
     ]
-    (tmp_path / "feed.csv").write_text("\n".join(["subject_id,posted_at,text", *rows, "c,2026-01-05,calm", ""]))
-    db = Database(tmp_path / "risk.duckdb")
-    score_files([tmp_path / "feed.csv"], db, Both)
-    return db
+    (folder / "feed.csv").write_text("\n".join(["subject_id,posted_at,text", *rows, "c,2026-01-05,calm", ""]))
+    score_files([folder / "feed.csv"], Database(folder / "risk.duckdb"), Both)
+    return folder / "risk.duckdb"
+
+
+@pytest.fixture
+def db(scored: Path, tmp_path: Path) -> Database:
+    return Database(Path(shutil.copy(scored, tmp_path)))
 
 
 def rows(db: Database, sql: str) -> list[tuple]:

@@ -160,7 +160,7 @@ def test_a_file_that_is_taken_away_before_it_is_read_is_no_bad_file(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_outputs")
 def test_files_that_give_nothing_are_named_and_the_night_goes_on(
     tmp_path: Path, inbox: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

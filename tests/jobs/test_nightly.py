@@ -17,6 +17,7 @@ from jobs.demo import run_demo
 from jobs.nightly import run_nightly
 from jobs.pipeline import run
 from jobs.pipeline.limits import warn_of_former_limits
+from jobs.pipeline.night import run_pipeline
 from jobs.pipeline.write_report import write_report
 from jobs.query import run_query
 from monitor import NOT_A_DIAGNOSIS
@@ -66,7 +67,7 @@ def test_nights_add_what_is_new_and_write_the_report(settings: Settings, capsys:
     assert "keywords" in page
     write(settings.inbox / "tuesday.csv", HEADER + rows(120, 30))
     second = KeywordScorer()
-    run_nightly(settings, lambda: second)
+    run_pipeline(settings, lambda: second, report=False)
     assert len(second.seen) == 30
     assert run_query(
         Database(settings.db),
@@ -119,7 +120,7 @@ def test_two_nights_never_overlap(settings: Settings, monkeypatch: pytest.Monkey
         run_nightly(settings, KeywordScorer)
 
 
-@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_outputs")
 def test_a_night_waits_for_the_end_of_another_run(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -132,7 +133,7 @@ def test_a_night_waits_for_the_end_of_another_run(
     assert run_query(Database(settings.db), "SELECT status FROM runs").rows == [("done",)]
 
 
-@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_outputs")
 def test_an_unusable_inbox_fails_the_run_before_the_model_loads(settings: Settings, tmp_path: Path) -> None:
     place = write(tmp_path / "file", "") / "lost"
     loaded: list[KeywordScorer] = []
@@ -165,23 +166,23 @@ def test_a_snapshot_in_the_inbox_would_be_input_and_clear_input_away(settings: S
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_outputs")
 def test_a_full_disk_under_the_log_costs_no_row(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
     with Path("/dev/full").open("wb", buffering=0) as raw:
         full = io.TextIOWrapper(raw, write_through=True)
-        monkeypatch.setattr("sys.stderr", full)
-        monkeypatch.setattr("sys.stdout", full)
-        with pytest.raises(SystemExit) as left:
-            app.exit_with_code(lambda: run_nightly(settings, KeywordScorer))
-        assert left.value.code == app.USER_ERROR
-        monkeypatch.undo()
-        monkeypatch.setattr("sys.stdout", full)
-        with pytest.raises(SystemExit):
-            app.exit_with_code(lambda: run_nightly(settings, KeywordScorer))
-        monkeypatch.undo()
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.stderr", full)
+            patched.setattr("sys.stdout", full)
+            with pytest.raises(SystemExit) as left:
+                app.exit_with_code(lambda: run_nightly(settings, KeywordScorer))
+            assert left.value.code == app.USER_ERROR
+        with monkeypatch.context() as patched:
+            patched.setattr("sys.stdout", full)
+            with pytest.raises(SystemExit):
+                app.exit_with_code(lambda: run_nightly(settings, KeywordScorer))
     assert "risk-monitor: the output: the disk is full, or this user's quota is used up" in capsys.readouterr().err
     assert run_query(Database(settings.db), "SELECT status, n_scored FROM runs").rows == [
         ("done", 30),
@@ -214,12 +215,12 @@ def test_a_database_replaced_during_a_run_gets_no_alerts(
             run_nightly(settings, KeywordScorer)
     assert run_query(Database(settings.db), "SELECT count(*) FROM alerts").rows == [(0,)]
     assert (settings.out / "index.html").read_bytes() == page
-    run_nightly(settings, KeywordScorer)
+    run_pipeline(settings, KeywordScorer, report=False)
     assert run_query(Database(settings.db), "SELECT count(*) FROM scores").rows == [(330,)]
     assert run_query(Database(settings.db), "SELECT count(*) > 0 FROM alerts").rows == [(True,)]
 
 
-@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_outputs")
 def test_another_risk_map_is_another_model(settings: Settings) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
     for name in ("one", "two"):
@@ -237,8 +238,8 @@ def test_a_model_that_was_given_up_counts_no_more_after_a_night_without_new_text
     settings: Settings, tmp_path: Path
 ) -> None:
     write(settings.inbox / "monday.csv", HEADER + rows(0, 30))
-    for name in ("one", "two", "one"):  # the third night scores nothing
-        run_nightly(settings, lambda name=name: KeywordScorer(KeywordModel(model_id=name)))  # type: ignore[misc]
+    for name, report in (("one", False), ("two", False), ("one", True)):  # the third night scores nothing
+        run_pipeline(settings, lambda name=name: KeywordScorer(KeywordModel(model_id=name)), report=report)  # type: ignore[misc]
     for place in (settings.db, settings.snapshot / "risk-snapshot.duckdb"):
         assert run_query(Database(place), "SELECT DISTINCT model_id FROM latest_scores").rows == [("one",)], place
     assert (latest_model(Database(settings.db)) or {})["model_id"] == "one"

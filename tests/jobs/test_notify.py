@@ -76,8 +76,9 @@ def db(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def sad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings of a night whose inbox raises alerts; the report, which takes long to draw, is left out."""
+    """Settings of a night whose inbox raises alerts; report and snapshot, which take long to write, are left out."""
     monkeypatch.setattr("jobs.pipeline.night.write_report", lambda _, out, **__: out / "index.html")
+    monkeypatch.setattr("jobs.pipeline.night.publish", lambda *_, **__: None)
     today = dt.datetime.now(dt.UTC).date()
     rows = [
         f"{who},{today - dt.timedelta(days=day)},only {mood} today {day}\n"

@@ -1,5 +1,6 @@
 """A run stores the pieces of long texts with their scores; they go where their texts go."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -48,13 +49,18 @@ class PieceScorer(Scorer):
         return rows.documents(np.arange(len(texts)), np.full(len(texts), 9, dtype=np.int32), cut)
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Database:
-    (tmp_path / "feed.csv").write_text(FEED)
-    db = Database(tmp_path / "risk.duckdb")
-    counts = score_files([tmp_path / "feed.csv"], db, PieceScorer).counts
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scored")
+    (folder / "feed.csv").write_text(FEED)
+    counts = score_files([folder / "feed.csv"], Database(folder / "risk.duckdb"), PieceScorer).counts
     assert counts.n_truncated == 1
-    return db
+    return folder / "risk.duckdb"
+
+
+@pytest.fixture
+def db(scored: Path, tmp_path: Path) -> Database:
+    return Database(Path(shutil.copy(scored, tmp_path)))
 
 
 def rows(db: Database, sql: str) -> list[tuple]:

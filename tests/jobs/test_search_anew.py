@@ -1,5 +1,6 @@
 """After a change of the list of crisis wording, runs that know the settings search the stored texts anew."""
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,19 +31,31 @@ ZEBRA = '[[phrases]]\nphrase = "blue zebra"\ncriterion = "suicidal"\nwhy = "a co
 Rows = Sequence[tuple[Any, ...]]
 
 
+@pytest.fixture(scope="module")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    """Settings of nights with the built-in list, and a copy of their folder after a night has scored its texts."""
+    work, kept = tmp_path_factory.mktemp("work"), tmp_path_factory.mktemp("kept") / "work"
+    (work / "inbox").mkdir()
+    write(work / "inbox" / "1.csv", FEED)
+    paths = {key: work / key for key in ("inbox", "out", "snapshot")}
+    settings = Settings(db=work / "risk.duckdb", settle_s=0, pseudonyms=False, **paths)
+    night(settings)
+    shutil.copytree(work, kept)
+    return settings, kept
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    """Settings of nights with the built-in list, and texts that one night has scored."""
-    (tmp_path / "inbox").mkdir()
-    write(tmp_path / "inbox" / "1.csv", FEED)
-    paths = {key: tmp_path / key for key in ("inbox", "out", "snapshot")}
-    return Settings(db=tmp_path / "risk.duckdb", settle_s=0, pseudonyms=False, **paths)
+def settings(first_night: tuple[Settings, Path]) -> Settings:
+    """Those settings; their folder is as the night left it."""
+    settings, kept = first_night
+    shutil.rmtree(settings.db.parent)
+    shutil.copytree(kept, settings.db.parent)
+    return settings
 
 
 @pytest.fixture
 def own(settings: Settings) -> Settings:
     """The same settings with a list of the user's own, which lacks every wording of the built-in list."""
-    night(settings)
     return settings.model_copy(update={"crisis_list": write(settings.db.with_name("own.toml"), ZEBRA)})
 
 
@@ -202,7 +215,6 @@ def test_an_older_database_was_searched_with_the_lists_of_its_mentions(
 @pytest.mark.slow
 def test_an_upgrade_alone_searches_nothing(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     """Also where no text has crisis wording, so that no mention tells the list."""
-    night(settings)
     upgrade(settings)
     night(settings)
     assert searched(settings) == [(fingerprint(settings), 3)]
@@ -226,7 +238,6 @@ def upgrade(settings: Settings) -> None:
 
 @pytest.mark.slow
 def test_forgetting_removes_the_searches_too(settings: Settings) -> None:
-    night(settings)
     db = Database(settings.db)
     with db.only_writer():
         forget(db, ["a"])

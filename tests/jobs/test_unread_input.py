@@ -218,7 +218,7 @@ def test_zip_damaged_at_its_start_is_called_damaged(tmp_path: Path, name: str, f
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("without_pictures")
+@pytest.mark.usefixtures("no_outputs")
 def test_night_reads_all_but_the_file_that_two_feeds_name_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -49,16 +49,24 @@ AN_ALERT = (
 )
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    """Two shards of one month, scored; the key lies beside the lake."""
-    path = tmp_path / "lake"
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a lake: two shards of one month, scored; the key lies beside the lake."""
+    folder = tmp_path_factory.mktemp("scored")
+    path = folder / "lake"
     for part in range(2):
         rows = [f"s{who},2026-01-{day},{day} joy {who}\n" for who in range(4) for day in range(10 + part, 14, 2)]
-        (tmp_path / f"{part}.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
-        ingest_files([tmp_path / f"{part}.csv"], str(path), key_file=tmp_path / "lake.key")
+        (folder / f"{part}.csv").write_text("subject_id,posted_at,text\n" + "".join(rows))
+        ingest_files([folder / f"{part}.csv"], str(path), key_file=folder / "lake.key")
     score_lake(str(path), OwnCrew(path, KeywordScorer))
-    return Lake(Storage(str(path)))
+    return folder
+
+
+@pytest.fixture
+def lake(scored: Path, tmp_path: Path) -> Lake:
+    """The lake of a copy of that folder."""
+    shutil.copytree(scored, tmp_path, dirs_exist_ok=True)
+    return Lake(Storage(str(tmp_path / "lake")))
 
 
 def sums_of(lake: Lake) -> Path:

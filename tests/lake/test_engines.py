@@ -30,14 +30,21 @@ pytestmark = pytest.mark.slow
 N_SHARDS = 12
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def unscored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake of a year, with a shard a month."""
-    feed = tmp_path / "feed.csv"
+    folder = tmp_path_factory.mktemp("unscored")
+    feed = folder / "feed.csv"
     rows = [f"d{i},s{i % 5},2025-{i % N_SHARDS + 1:02d}-03,joy {i}" for i in range(5 * N_SHARDS)]
     feed.write_text("\n".join(["doc_id,subject_id,posted_at,text", *rows, ""]))
-    ingest_files([str(feed)], str(tmp_path / "lake"), key_file=None)
-    return tmp_path / "lake"
+    ingest_files([str(feed)], str(folder / "lake"), key_file=None)
+    return folder / "lake"
+
+
+@pytest.fixture
+def lake(unscored: Path, tmp_path: Path) -> Path:
+    """A copy of that lake."""
+    return Path(shutil.copytree(unscored, tmp_path / "lake"))
 
 
 def expected(lake: Path, folder: Path) -> dict[str, list[tuple[object, ...]]]:

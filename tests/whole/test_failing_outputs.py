@@ -89,6 +89,7 @@ RENAMES: dict[str, tuple[Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.usefixtures("without_pictures")
 @pytest.mark.parametrize("place", RENAMES)
 def test_a_rename_that_fails_is_one_line_and_costs_nothing(
     folder: Path, monkeypatch: pytest.MonkeyPatch, place: str
