@@ -215,9 +215,10 @@ def test_alerts_tell_rule_window_value_and_threshold(found: Inputs) -> None:
 
 
 @pytest.mark.slow
-def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none() -> None:
-    with fake_feed.database() as con:
-        full_report.fill(con)
+def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    with fake_feed.undone(con):
         con.execute("DELETE FROM alerts")
         assert "No alert is open on 4 May 2026." in said(pages(con, "alerts.html")["alerts.html"])
         con.execute("DELETE FROM alert_updates")
@@ -240,18 +241,18 @@ def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBP
 
 
 @pytest.mark.slow
-def test_among_few_subjects_the_alerts_page_does_not_tell_whether_there_is_any() -> None:
-    with fake_feed.database() as con:
-        full_report.fill(con)
+def test_among_few_subjects_the_alerts_page_does_not_tell_whether_there_is_any(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    with fake_feed.undone(con):
         alerts = pages(con, "alerts.html", min_cohort=41, evidence=True)
         con.execute("DELETE FROM alerts")
         assert pages(con, "alerts.html", min_cohort=41, evidence=True) == alerts
 
 
 @pytest.mark.slow
-def test_a_small_cohort_has_no_page_and_takes_another_with_it() -> None:
-    with fake_feed.database() as con:
-        full_report.fill(con)
+def test_a_small_cohort_has_no_page_and_takes_another_with_it(con: duckdb.DuckDBPyConnection) -> None:
+    with fake_feed.undone(con):
         con.execute("UPDATE scores SET cohort = 'west' WHERE subject_id IN ('demo-01', 'demo-03')")
         shown = pages(con)
         assert set(shown) == {"index.html", "people.html", "cohort-1.html", "alerts.html", "model.html"}

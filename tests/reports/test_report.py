@@ -19,7 +19,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, StoreError
 from reports.risk import html as page
-from reports.risk import pages
+from reports.risk import pages, pictures
 from reports.risk.inputs import Notice, Options
 from reports.style import axes, offline
 from reports.style.rendering import NO_ROOM
@@ -32,6 +32,12 @@ DAY = "2026-01-05"
 LIST = ".risk-monitor-report"
 PICTURES = {f"risk_{name}.{suffix}" for name in ("trend", "heatmap", "comprehensive") for suffix in ("png", "svg")}
 Fill = Callable[[duckdb.DuckDBPyConnection], None]
+
+
+@pytest.fixture
+def one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports whose index has one picture: the other two take most of the time."""
+    monkeypatch.setattr(pictures, "INDEX", {"risk_trend": ("risk_trend",)})
 
 
 @pytest.fixture
@@ -168,6 +174,7 @@ def test_a_withheld_number_is_nowhere_in_the_files(make: Callable[[Fill], Path],
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_picture")
 def test_a_day_without_texts_is_no_error_and_old_pictures_do_not_stay(
     make: Callable[[Fill], Path], tmp_path: Path
 ) -> None:
@@ -283,6 +290,7 @@ def test_options_out_of_range_are_refused_with_a_remedy(options: dict, told: str
         Options(**options)
 
 
+@pytest.mark.usefixtures("one_picture")
 def test_where_no_picture_can_be_drawn_the_pages_are_written_and_the_old_pictures_go(
     make: Callable[[Fill], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -306,6 +314,7 @@ def test_a_missing_database_and_an_unwritable_folder_are_told(make: Callable[[Fi
         write_report(Database(make(cohort(1, 1))), tmp_path / "file")
 
 
+@pytest.mark.usefixtures("without_pictures")
 def test_the_command_prints_the_path_of_the_page(make: Callable[[Fill], Path], tmp_path: Path) -> None:
     arguments = [
         "report",

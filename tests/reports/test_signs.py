@@ -240,10 +240,8 @@ def test_among_few_subjects_the_number_of_passages_is_withheld(
 
 
 @pytest.mark.slow
-def test_one_passage_and_none_but_alerts_have_their_own_sentence() -> None:
-    with fake_feed.database() as con:
-        full_report.fill(con)
-        answer(con)
+def test_one_passage_and_none_but_alerts_have_their_own_sentence(con: duckdb.DuckDBPyConnection) -> None:
+    with fake_feed.undone(con):
         con.execute("DELETE FROM mentions WHERE subject_id = 'demo-01'")
         lead = pages(con)["alerts.html"].lead
         assert "found 1 passage in the last 28 days. Crisis alerts are open for 3 people: 1 because" in lead
