@@ -29,7 +29,11 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = replace(KeywordModel(), adapter="words", name=ATTACK)
     engine = keyword_engine(model, model)
     methods = ["zero_shot", "fine_tuned"]
-    found = evaluate(str(data), ["embedded"], folder, engine=engine, methods=methods, resamples=20, show_texts=True)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("reports.evaluation.report._save_pictures", lambda *_: None)  # they are drawn below
+        found = evaluate(
+            str(data), ["embedded"], folder, engine=engine, methods=methods, resamples=20, show_texts=True
+        )
     found["training"] = [{"model": ATTACK, "curve": CURVE}]
     report.write(found, folder)
     return folder

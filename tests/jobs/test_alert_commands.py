@@ -218,6 +218,12 @@ def test_lead_ins_are_cut_out_of_generated_texts_and_nothing_else_changes(tmp_pa
     assert 0.02 < changed.mean() < 0.06
 
 
+@pytest.fixture
+def few_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations over one limit a rule beside that of the settings: forty take a second."""
+    monkeypatch.setattr("jobs.evaluate_alerts.GRIDS", {rule: grid[:1] for rule, grid in GRIDS.items()})
+
+
 @pytest.mark.slow
 def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: Path) -> None:
     feed, truth = draw_feeds([1], tmp_path)
@@ -237,6 +243,7 @@ def test_rules_are_evaluated_over_their_limits_with_picture_and_json(tmp_path: P
         assert alarms[0] >= alarms[-1]
 
 
+@pytest.mark.usefixtures("few_limits")
 def test_without_a_truth_the_alerts_are_only_counted(db: Path) -> None:
     found = evaluate(db.parent, Database(db), None, None, AlertRules(), KeywordScorer)
     assert not found["known"]
@@ -248,6 +255,7 @@ def test_without_a_truth_the_alerts_are_only_counted(db: Path) -> None:
     assert not (db.parent / "alerts.png").exists()
 
 
+@pytest.mark.usefixtures("few_limits")
 def test_two_feeds_in_one_folder_are_measured_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for subject in ("s1", "s2", "s1"):
         feed = tmp_path / "feed.csv"
@@ -305,6 +313,7 @@ def test_a_wrong_truth_is_refused_before_texts_are_stored(tmp_path: Path, rows: 
     assert list(out.iterdir()) == []
 
 
+@pytest.mark.usefixtures("few_limits")
 def test_ids_of_a_truth_follow_the_rules_of_the_database(tmp_path: Path) -> None:
     (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\nAnna,2026-01-01,joy\n")
     (tmp_path / "truth.csv").write_text("subject_id,label\nANNA,0\n")
@@ -314,6 +323,7 @@ def test_ids_of_a_truth_follow_the_rules_of_the_database(tmp_path: Path) -> None
     assert results["all"]["n_calm"] == 1
 
 
+@pytest.mark.usefixtures("few_limits")
 def test_ids_of_a_truth_meet_their_pseudonyms_and_unknown_ones_are_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -337,6 +347,7 @@ def test_ids_of_a_truth_meet_their_pseudonyms_and_unknown_ones_are_counted(
     assert f"use the subject_id of the feed; the key is not here (no {key}" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("few_limits")
 def test_a_course_may_look_like_a_mark_of_style(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "feed.csv").write_text("subject_id,posted_at,text\nanna,2026-01-01,joy\n")
     (tmp_path / "truth.csv").write_text("subject_id,course,onset,end\nanna,[/x],2026-01-01,2026-01-02\n")
