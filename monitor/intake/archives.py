@@ -55,11 +55,12 @@ def _each_once(path: Path, matching: list[str], names: list[str], preset: Preset
     """The names `matching`. A file is read by its name, so the second of one name would be read in its place, too.
 
     Raises:
-        DataError: a name among them, or that of the file that names the person, comes twice among `names`.
+        DataError: a name among them, or that of a file that names people, comes twice among `names`.
     """
-    person = [name for name in names if preset and preset.person and _is_called(name, preset.person[0])]
+    about = [preset.users, preset.person[0] if preset.person else ""] if preset else []
+    beside = [name for name in names if any(own and _is_called(name, own) for own in about)]
     counts = Counter(names)
-    if twice := next((name for name in [*matching, *person] if counts[name] > 1), None):
+    if twice := next((name for name in [*matching, *beside] if counts[name] > 1), None):
         raise DataError(f"{path}: two files in it are called {member_name(twice)}; pack it again with one of them")
     return matching
 
@@ -94,6 +95,14 @@ def person_of(path: Path, preset: Preset | None) -> str | None:
     except (StopIteration, ValueError, KeyError, IndexError, TypeError, OSError, *BAD_ZIP):
         return None
     return str(value) if isinstance(value, str | int) else None
+
+
+def list_of_users(path: Path, preset: Preset | None) -> str | None:
+    """The file of the .zip that lists the users, if the preset knows one."""
+    if preset is None or not preset.users:
+        return None
+    with zipfile.ZipFile(path) as packed:
+        return next((name for name in packed.namelist() if _is_called(name, preset.users)), None)
 
 
 def packed_size(path: Path, member: str) -> int:

@@ -311,7 +311,7 @@ def add_object(builder: BatchBuilder, line: Line, row: dict[str, Any], selection
     """Add the values of a JSON object, or refuse it; an entry that its preset leaves out is counted."""
     if selection.preset and selection.preset.arrange:
         arranged = selection.preset.arrange(row)
-        if arranged is None:
+        if arranged is None or selection.is_of_bot(arranged):
             builder.skip()
             return
         row = arranged

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import polars as pl
 
 from monitor.errors import DataError
-from monitor.intake.archives import member_name, members_to_read, packed_size, person_of, unpacked
+from monitor.intake.archives import (
+    list_of_users,
+    member_name,
+    members_to_read,
+    packed_size,
+    person_of,
+    unpacked,
+)
 from monitor.intake.csv_jsonl import read_csv, read_jsonl
 from monitor.intake.date_rules import has_year_last, possible_orders
 from monitor.intake.excel import read_excel
 from monitor.intake.feeds import Feed
-from monitor.intake.json_entries import read_json_or_lines
+from monitor.intake.json_entries import PLAIN_PATHS, Entries, NoJsonError, read_json_or_lines
+from monitor.intake.json_objects import DECODER
 from monitor.intake.parquet import read_parquet
-from monitor.intake.presets import CATALOGUE, NOT_COMPLETED
+from monitor.intake.presets import CATALOGUE, NOT_COMPLETED, Preset
 from monitor.intake.raw_rows import MEASURE_PREFIX, Batch, Stream
 from monitor.intake.selection import Selection
 from monitor.intake.streams import check_text, open_text
@@ -88,17 +97,32 @@ def _read_text(
 def _read_zip(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]:
     """The rows of the files in a .zip, numbered continuously as if they were one file."""
     preset = CATALOGUE[feed.preset] if feed and feed.preset else None
-    subject, n_before = person_of(path, preset), 0
-    for member in members_to_read(path, preset, _IN_ZIP if preset else (*_TEXT, *_TABLES)):
+    members = members_to_read(path, preset, _IN_ZIP if preset else (*_TEXT, *_TABLES))
+    subject, bots, n_before = person_of(path, preset), _bots(path, preset), 0
+    for member in members:
         last = n_before
-        for batch in _read_member(path, member, batch_rows, feed, subject):
+        for batch in _read_member(path, member, batch_rows, Selection(path, feed, subject, bots)):
             last = max([last, *(n_before + row for row in _row_numbers(batch))])
             yield _shifted(batch, n_before)
         n_before = last
 
 
-def _read_member(path: Path, member: str, batch_rows: int, feed: Feed | None, subject: str | None) -> Iterator[Batch]:
-    selection = Selection(path, feed, subject)
+def _bots(path: Path, preset: Preset | None) -> set[str]:
+    """The ids of users whom a list in the .zip calls bots."""
+    bots: set[str] = set()
+    if member := list_of_users(path, preset):
+        opener = partial(open_text, path, None, member)
+        check_text(path, opener, packed_size(path, member), None)
+        with opener() as stream, suppress(NoJsonError):
+            for entry in Entries(stream, PLAIN_PATHS):
+                with suppress(ValueError, RecursionError):
+                    user = DECODER.decode(entry.text)
+                    if isinstance(user, dict) and user.get("is_bot") is True:
+                        bots.add(str(user.get("id")))
+    return bots
+
+
+def _read_member(path: Path, member: str, batch_rows: int, selection: Selection) -> Iterator[Batch]:
     kind = next(ending for ending in _IN_ZIP if member.lower().endswith(ending))
     if kind in _TABLES:
         with unpacked(path, member) as copy:
@@ -107,7 +131,7 @@ def _read_member(path: Path, member: str, batch_rows: int, feed: Feed | None, su
             except DataError as error:  # the error names the temporary copy, which means nothing to the user
                 raise DataError(str(error).replace(str(copy), f"{path}: {member_name(member)}", 1)) from error
     else:
-        opener = partial(open_text, path, feed.encoding if feed else None, member)
+        opener = partial(open_text, path, selection.feed.encoding if selection.feed else None, member)
         yield from _read_text(path, kind, opener, packed_size(path, member), batch_rows, selection)
 
 

@@ -38,6 +38,7 @@ class Preset:
         own_names: names of files that the program gives to everybody's export.
         local_order: the order of day and month depends on the language of the person who exported it.
         person: a file of the .zip that names the one person, and the keys that lead to their id.
+        users: a file of the .zip that lists the users, and has `is_bot` for each.
         endings: of the names of its files.
         many_forms: a table's rows may be of other forms than the one with the text; these have no time and no text.
     """
@@ -53,6 +54,7 @@ class Preset:
     own_names: tuple[str, ...] = ()
     local_order: bool = False
     person: tuple[str, tuple[str, ...]] | None = None
+    users: str = ""
     endings: tuple[str, ...] = (".csv", ".tsv", ".xlsx", ".zip")
     many_forms: bool = False
 
@@ -69,8 +71,13 @@ def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _reddit(row: Row) -> Row:
-    """Posts have a title and a selftext (or body), comments only a body. Reddit numbers the two separately."""
+def _reddit(row: Row) -> Row | None:
+    """Posts have a title and a selftext (or body), comments only a body. Reddit numbers the two separately.
+
+    AutoModerator is Reddit's own bot.
+    """
+    if _text(row.get("author")).lower() == "automoderator":
+        return None
     kind = "t1" if "body" in row and "title" not in row else "t3"
     parts = [_text(row.get(name)) for name in ("title", "selftext", "body")]
     kept = [part for part in parts if part.strip() and part.strip() not in DELETED]
@@ -92,9 +99,10 @@ def _twitter(row: Row) -> Row | None:
 
 
 def _slack(row: Row) -> Row | None:
-    """Only messages of people: no joins, no bots, no files without a word."""
+    """Only messages of people: no joins, no bots (Slack's own has no bot_id), no files without a word."""
+    is_bot = row.get("bot_id") or row.get("user") == "USLACKBOT"
     system = row.get("subtype") not in (None, "thread_broadcast", "me_message", "file_share", "reply_broadcast")
-    if row.get("type", "message") != "message" or system or row.get("bot_id"):
+    if row.get("type", "message") != "message" or system or is_bot:
         return None
     if row.get("user") and _is_blank(row.get("text")):
         return None
@@ -123,8 +131,16 @@ def _discord(row: Row) -> Row | None:
 
 
 def _telegram(row: Row) -> Row | None:
-    """The text is a string, or a list of strings and of objects with a text; a forwarded one is somebody else's."""
+    """The text is a string, or a list of strings and of objects with a text; a forwarded one is somebody else's.
+
+    So is one that a bot wrote for its sender, and one of the bot in a chat with it, whose id is the bot's.
+    """
+    parent, number = row.get(PARENT), row.get("id")
+    chat = parent.get("id") if isinstance(parent, dict) else None
     if row.get("type", "message") != "message" or "forwarded_from" in row:  # null for an account that was deleted
+        return None
+    in_bot_chat = isinstance(parent, dict) and parent.get("type") == "bot_chat"
+    if row.get("via_bot") or (in_bot_chat and row.get("from_id") in (chat, f"user{chat}")):
         return None
     text = row.get("text")
     if isinstance(text, list):
@@ -132,8 +148,6 @@ def _telegram(row: Row) -> Row | None:
         text = "".join(parts) if all(isinstance(part, str) for part in parts) else text
     if _is_blank(text):
         return None
-    parent, number = row.get(PARENT), row.get("id")
-    chat = parent.get("id") if isinstance(parent, dict) else None
     doc_id = None if chat is None or number is None else f"{chat}-{number}"  # each chat numbers its own messages
     return {**row, "text": text, "subject": row.get("from_id") or row.get("from"), "doc_id": doc_id}
 
@@ -237,6 +251,7 @@ CATALOGUE: dict[str, Preset] = {
         requires=(("type", "ts"), ("user", "ts")),
         arrange=_slack,
         members=(("????-??-??.json",),),
+        users="users.json",
         endings=(".json", ".jsonl", ".zip"),
     ),
     "discord": Preset(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,10 +51,13 @@ class Selection:
         path: the file, for messages.
         feed: the feed; None: the columns are COLUMNS.
         subject: the id of the one person of the file, if its export names them.
+        bots: the ids of users who are no people, if the export names them.
     """
 
-    def __init__(self, path: Path, feed: Feed | None = None, subject: str | None = None) -> None:
-        self.path, self.feed = path, feed
+    def __init__(
+        self, path: Path, feed: Feed | None = None, subject: str | None = None, bots: Collection[str] = ()
+    ) -> None:
+        self.path, self.feed, self._bots = path, feed, bots
         self.preset: Preset | None = CATALOGUE[feed.preset] if feed and feed.preset else None
         self.measures: tuple[str, ...] = feed.measures if feed else ()
         self.dates: DateRule = feed.dates if feed else ISO_ONLY
@@ -130,6 +133,11 @@ class Selection:
         return DataError(
             f"{self.path}: not what preset {name} reads, {about}; {there}; `risk-monitor inspect` says what it is"
         )
+
+    def is_of_bot(self, row: Mapping[str, Any]) -> bool:
+        """Whether the preset's key of the subject holds the id of a bot."""
+        own = self.preset.columns["subject_id"] if self._bots and self.preset else ()
+        return any(isinstance(row.get(name), str) and row[name] in self._bots for name in own)
 
     def of_object(self, row: Mapping[str, Any]) -> list[Any]:
         """The values of a JSON object or arranged row: for each of COLUMNS, then each measure."""

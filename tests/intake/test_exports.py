@@ -424,3 +424,48 @@ def test_a_forwarded_message_is_not_the_text_of_who_forwards_it(tmp_path: Path) 
     path = write(tmp_path / "result.json", json.dumps({"id": 5, "messages": [own, foreign, nameless]}))
     (chunk,) = read_documents(path, feed=Feed(preset="telegram"))
     assert (chunk.documents["text"].to_list(), chunk.n_not_texts, chunk.n_read) == (["mine"], 2, 1)
+
+
+@pytest.mark.parametrize("author", ["AutoModerator", "automoderator"])
+def test_the_moderating_bot_of_reddit_is_no_subject(tmp_path: Path, author: str) -> None:
+    own = {"author": "anna", "created_utc": 1767600000, "body": "mine", "id": "a", "distinguished": "moderator"}
+    bot = own | {"author": author, "body": "Your post was removed. If you feel sad, call us", "id": "b"}
+    path = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, [own, bot])))
+    (chunk,) = read_documents(path, feed=Feed(preset="reddit"))
+    assert (chunk.documents["subject_id"].to_list(), chunk.n_not_texts, chunk.n_read) == (["anna"], 1, 1)
+
+
+@pytest.mark.parametrize("users", ["users.json", "export/users.json"])
+def test_users_whom_the_export_of_slack_calls_bots_are_no_subjects(tmp_path: Path, users: str) -> None:
+    said = [("U1", "mine"), ("U2", "I am a poll"), ("U3", "mine too"), ("USLACKBOT", "Reminder: be happy")]
+    day = [
+        {"type": "message", "user": user, "ts": f"179122531{i}.0", "text": text}
+        for i, (user, text) in enumerate(said)
+    ]
+    people = [5, {"id": "U1", "is_bot": False}, {"id": "U2", "is_bot": True}, {"id": "U3"}, {"is_bot": "true"}]
+    files = {"diary/2026-10-05.json": json.dumps(day), users: json.dumps(people)}
+    (chunk,) = read_documents(pack(tmp_path / "a.zip", files), feed=Feed(preset="slack"))
+    assert chunk.documents["text"].to_list() == ["mine", "mine too"]
+    assert (chunk.n_not_texts, chunk.n_read) == (2, 2)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_lists_of_users_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = pack(tmp_path / "a.zip", {"users.json": "[]", "c/2026-10-05.json": "[]"})
+    with zipfile.ZipFile(path, "a") as packed:
+        packed.writestr("users.json", '[{"id": "U1", "is_bot": true}]')
+    with pytest.raises(DataError, match=r"two files in it are called users\.json"):
+        list(read_documents(path, feed=Feed(preset="slack")))
+
+
+def test_what_a_bot_of_telegram_wrote_is_nobodys_text(tmp_path: Path) -> None:
+    own = {"id": 1, "type": "message", "date": "2026-10-05T10:00:00", "from_id": "user1", "text": "mine"}
+    inline = own | {"id": 2, "via_bot": "@poems", "text": "a sad poem that the bot found"}
+    answer = own | {"id": 3, "from_id": "user77", "text": "I am a bot. How are you?"}
+    chats = [
+        {"type": "bot_chat", "id": 77, "messages": [own, answer, answer | {"id": 4, "from_id": 77}]},
+        {"type": "personal_chat", "id": 1, "messages": [own | {"text": "mine too"}, inline]},
+    ]
+    path = write(tmp_path / "result.json", json.dumps({"chats": {"list": chats}}))
+    (chunk,) = read_documents(path, feed=Feed(preset="telegram"))
+    assert (chunk.documents["text"].to_list(), chunk.n_not_texts, chunk.n_read) == (["mine", "mine too"], 3, 2)
