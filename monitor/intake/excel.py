@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from monitor.intake.csv_jsonl import add_object
 from monitor.intake.date_rules import EXCEL, DateRule, from_excel
 from monitor.intake.excel_parts import column_letters, read_cells, read_workbook
 from monitor.intake.raw_rows import COLUMNS, MAX_RAW_CHARACTERS, Batch, BatchBuilder, Line
-from monitor.intake.selection import Places, Selection, normal
+from monitor.intake.selection import Places, Selection, listed, normal
 from monitor.intake.streams import check_growth
 
 MAX_BYTES = 2**29  # largest size of all parts, unpacked; a sheet is read as a whole
@@ -46,9 +46,14 @@ def read_excel(path: Path, batch_rows: int, selection: Selection) -> Iterator[Ba
     names = header[1]
     while not names[-1].strip():
         names.pop()
-    places = selection.places(names) if not (selection.preset and selection.preset.arrange) else None
-    if places is None:
-        selection.arranged_names(names)
+    try:
+        places = selection.places(names) if not (selection.preset and selection.preset.arrange) else None
+        if places is None:
+            selection.arranged_names(names)
+    except DataError as error:
+        if len(sheet.names) == 1 or (feed and feed.sheet):
+            raise
+        raise DataError(f"{error}; {other_sheets(sheet.names)}") from error
     first = header[0] + ((feed.skip_rows_after_header or 0) if feed else 0) + 1
     sheet.refuse_merged(first - 1, places)
     table = _Table(names, places, selection, sheet)
@@ -107,6 +112,9 @@ class Sheet:
     Args:
         path: the file.
         name: of the sheet; None: the first.
+
+    Attributes:
+        names: of all sheets of the file.
     """
 
     def __init__(self, path: Path, name: str | None) -> None:
@@ -133,7 +141,7 @@ class Sheet:
             raise DataError(
                 f"{path}: the positions of the cells of this Excel file are unclear; save it as CSV in UTF-8"
             )
-        self.path, self._days = path, _DAYS_1904 if workbook.from_1904 else 0
+        self.path, self.names, self._days = path, list(book.sheet_names), _DAYS_1904 if workbook.from_1904 else 0
 
     def _refuse_vast(self, path: Path) -> None:
         """Raise DataError if a cell is so far from the others that the empty cells in between would fill the
@@ -196,6 +204,14 @@ def _checked_parts(path: Path) -> dict[str, str]:
         raise DataError(f"{path}: not a readable Excel file (damaged, encrypted or of the old kind .xls?)") from error
 
 
-def sheet_rows(path: Path, name: str | None, n: int) -> list[list[str]]:
-    """The first n rows of a sheet, header included, for `inspect`."""
-    return [fields for _, fields in islice(Sheet(path, name).rows(0), n)]
+def sheet_rows(path: Path, name: str | None, n: int) -> tuple[list[list[str]], list[str]]:
+    """The first n rows of a sheet, header included, and the names of all sheets, for `inspect`."""
+    sheet = Sheet(path, name)
+    return [fields for _, fields in islice(sheet.rows(0), n)], sheet.names
+
+
+def other_sheets(names: Sequence[str]) -> str:
+    """What to say of the sheets that are not read, if no feed names one."""
+    return (
+        f"this is the first sheet, {listed(names[:1])}; for another ({listed(names[1:])}) give sheet (--sheet NAME)"
+    )

@@ -17,6 +17,7 @@ import polars as pl
 from monitor.errors import DataError
 from monitor.intake.date_rules import EXCEL, DateRule, date_shape, has_year_last, possible_orders, shape
 from monitor.intake.documents import read_documents
+from monitor.intake.excel import other_sheets
 from monitor.intake.feeds import Feed
 from monitor.intake.presets import CATALOGUE, NOT_COMPLETED
 from monitor.intake.sampling import SAMPLE_ROWS, Sample, read_sample
@@ -100,6 +101,8 @@ def inspect_file(path: Path, feed: Feed | None = None) -> Inspection:
         sample.kind, sample.encoding, sample.delimiter, columns, len(sample.rows), proposed, questions
     )
     _try(path, inspection)
+    if len(sample.sheets) > 1 and not proposed.sheet:
+        inspection.questions[f"sheet: {other_sheets(sample.sheets)}"] = ""
     return inspection
 
 

@@ -6,7 +6,7 @@ import csv
 import io
 import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -55,6 +55,7 @@ class Sample:
         delimiter: of a CSV file.
         skip_rows: lines above the header.
         preset: of the program that wrote such entries, if the file's form shows it.
+        sheets: names of all sheets of an Excel file.
     """
 
     kind: str
@@ -65,6 +66,7 @@ class Sample:
     delimiter: str | None = None
     skip_rows: int = 0
     preset: str | None = None
+    sheets: Sequence[str] = ()
 
 
 def read_sample(path: Path, feed: Feed | None) -> Sample:
@@ -78,10 +80,10 @@ def read_sample(path: Path, feed: Feed | None) -> Sample:
     if ending == "parquet":
         return _parquet(path)
     if ending == "xlsx":
-        rows = sheet_rows(path, feed.sheet if feed else None, SAMPLE_ROWS + _HEADER_LINES)
+        rows, sheets = sheet_rows(path, feed.sheet if feed else None, SAMPLE_ROWS + _HEADER_LINES)
         skip = (feed and feed.skip_rows) or _header_place(rows[:_HEADER_LINES], max(map(len, rows), default=0))
         sample = _of_rows("Excel", rows[skip] if rows[skip:] else [], rows[skip + 1 :])
-        sample.skip_rows = skip
+        sample.skip_rows, sample.sheets = skip, sheets
         return sample
     member = _member(path, feed) if ending == "zip" else None
     if member is not None and member.lower().endswith((".parquet", ".xlsx")):

@@ -204,3 +204,40 @@ def test_days_of_excel_are_read_where_the_feed_names_their_format(
     assert (chunk.n_valid, chunk.documents["posted_at"].dt.date().n_unique()) == (3, 1)
     proposed = inspect_file(path, FEED)
     assert (proposed.n_taken, proposed.n_rejected) == (3, 0)
+
+
+def with_data_behind(path: Path, first: list[list[object]], rows: list[list[object]]) -> Path:
+    """A workbook whose rows are on its second sheet, called Data."""
+    data = zipfile.ZipFile(write_excel(path, rows)).read(SHEET).decode()
+    entry = '<sheet name="Data" sheetId="2" r:id="rId9"/>'
+    with zipfile.ZipFile(write_excel(path, first)) as packed:
+        own = next(re.finditer(r'<Relationship Id="rId1".*?/>', packed.read(RELATIONS).decode()))[0]
+    new = own.replace("rId1", "rId9").replace("sheet1.xml", "sheet2.xml")
+    changes: dict[str, Change] = {
+        BOOK: lambda c: c.replace("</sheets>", f"{entry}</sheets>"),
+        RELATIONS: lambda c: c.replace(own, own + new),
+    }
+    return changed(path, changes, {"xl/worksheets/sheet2.xml": data})
+
+
+DATA: list[list[object]] = [
+    ["subject_id", "posted_at", "text"],
+    *([f"who{i % 3}", f"2026-10-0{i + 1}", f"a day that was fine {i}"] for i in range(6)),
+]
+
+
+@pytest.mark.parametrize(
+    "first", [[["Study 7"], ["Notes of the team"]], [["Who", "When"], ["a", "b"]], [[None]], DATA]
+)
+def test_inspect_and_score_name_the_other_sheets(tmp_path: Path, first: list[list[object]]) -> None:
+    path = with_data_behind(tmp_path / "a.xlsx", first, DATA)
+    said = "this is the first sheet, Answers; for another (Data) give sheet (--sheet NAME)"
+    found = inspect_file(path)
+    assert f"sheet: {said}" in found.questions
+    assert found.works == (first is DATA)
+    if first[0] != [None] and first is not DATA:
+        assert refusal(path, Feed()).endswith(f"; {said}")
+        assert refusal(path, Feed(preset="m-path")).endswith(f"; {said}")
+        assert "Data" not in refusal(path, Feed(sheet="Answers"))
+    found = inspect_file(path, Feed(sheet="Data"))
+    assert (found.n_taken, found.questions) == (6, {})
