@@ -164,11 +164,16 @@ def report_and_publish(db: Database, settings: Settings, model_id: str, counts: 
     faults: list[str] = []
     first, *others = planned_reports(settings, check_rosters=False)
     with _noted(faults), pictures.drawer(first.options) as drawer:
+        ended: tuple[str, str | None] = ("failed", "ended before its report was written")
         try:
             _write_checked(db, settings, first, drawer, model_id)
+            ended = ("done", None)
+        except MonitorError as error:
+            ended = ("failed", f"ReportError: {error}")
+            raise
         finally:
             with _noted(faults):
-                _publish_checked(db, settings)
+                _publish_checked(db, settings, *ended)
     for other in others:
         with _noted(faults), pictures.drawer(other.options) as drawer:
             print_note(f"report {other.title}: {_write_checked(db, settings, other, drawer, model_id)}")
@@ -193,7 +198,7 @@ def _write_checked(db: Database, settings: Settings, planned: Planned, drawer: D
     return write_planned(db, settings, planned, drawer, model_id)
 
 
-def _publish_checked(db: Database, settings: Settings) -> None:
+def _publish_checked(db: Database, settings: Settings, status: str, message: str | None) -> None:
     _check_folder(settings.snapshot)
     group = settings.snapshot_group
     if group is not None:
@@ -204,6 +209,8 @@ def _publish_checked(db: Database, settings: Settings) -> None:
         texts=settings.snapshot_texts,
         parquet=settings.snapshot_parquet,
         group=group,
+        status=status,
+        message=message,
     )
     if group is not None and (closed := closed_folders(settings.snapshot, group)):
         print_warning(

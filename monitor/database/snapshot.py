@@ -18,12 +18,12 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from monitor.database.connection import Database, private_files
+from monitor.database.connection import FILE_TYPE, Database, private_files
 from monitor.database.copy import database_copy
 from monitor.database.ctrl_c import connected
 from monitor.database.remedies import explained
 from monitor.database.spills import remove_left_spills
-from monitor.database.statements import execute, statement
+from monitor.database.statements import execute, statement, utc_now
 from monitor.errors import ConfigError, cannot_write
 from monitor.output_files import OutputFiles
 
@@ -34,7 +34,14 @@ EVERY_TEXT = dt.datetime(9999, 12, 31)
 
 
 def publish(
-    db: Database, folder: Path, *, texts: bool = False, parquet: bool = False, group: str | None = None
+    db: Database,
+    folder: Path,
+    *,
+    texts: bool = False,
+    parquet: bool = False,
+    group: str | None = None,
+    status: str | None = None,
+    message: str | None = None,
 ) -> Path:
     """Copy the database to FOLDER/risk-snapshot.duckdb. The caller holds `database.only_writer`.
 
@@ -47,6 +54,9 @@ def publish(
         parquet: also write the scores of each month to FOLDER/scores-YYYY-MM.parquet; otherwise remove these files.
         group: a group of users who may read the files (mode 640), list the folder (mode 750) and pass the folders
             above it that are made here.
+        status: with which the copy ends the line of the run that makes it; nothing writes into the copy later. None:
+            no run makes it.
+        message: of that line.
 
     Returns:
         the path of the copy.
@@ -62,6 +72,9 @@ def publish(
         files = snapshot_files(folder)
         new = _claim(files, out)
         with database_copy(db, new, before=None if texts else EVERY_TEXT, keys=False):
+            if status is not None:
+                with connected(f"{FILE_TYPE}:{new.absolute()}") as con:
+                    execute(con, "queries/end_copied_run", status=status, message=message, now=utc_now())
             new.replace(out)
         files.keep_only({out, *(_write_months(out, files) if parquet else ())})
         if group is not None:

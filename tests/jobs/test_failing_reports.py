@@ -14,6 +14,7 @@ from jobs.console.interrupts import Stopped
 from jobs.nightly import run_nightly
 from jobs.pipeline.write_report import report_files
 from jobs.query import run_query
+from jobs.status import read_health
 from jobs.watch import watch
 from monitor.database.connection import Database
 from monitor.errors import ConfigError, ReportError
@@ -143,6 +144,23 @@ def test_each_report_that_fails_is_named_and_the_next_night_writes_it(
     run_nightly(chosen, KeywordScorer)
     assert (tmp_path / "out" / "case" / "index.html").exists()
     assert run_query(Database(chosen.db), "SELECT status FROM runs ORDER BY run_id").rows == [("failed",), ("done",)]
+
+
+def test_the_snapshot_shows_how_its_own_night_ended(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+    block("report")(tmp_path)
+    with pytest.raises(ReportError):
+        run_nightly(chosen, KeywordScorer)
+    snapshot = Database(chosen.snapshot / SNAPSHOT)
+    (problem,) = read_health(snapshot, 26)["problems"][1:]
+    assert problem.startswith("failed: ReportError: ")
+    assert problem.endswith("out/report: cannot write there; name another folder in the settings")
+    (tmp_path / "out" / "report").unlink()
+    run_nightly(chosen, KeywordScorer)
+    health = read_health(snapshot, 26)
+    assert health["problems"] == []
+    assert (health["last_job"], health["last_status"], health["running_since"]) == ("nightly", "done", None)
+    assert run_query(snapshot, "SELECT status FROM runs ORDER BY run_id").rows == [("failed",), ("done",)]
 
 
 def test_a_mistake_in_the_settings_ends_a_night_before_the_model_loads(tmp_path: Path) -> None:
