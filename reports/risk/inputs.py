@@ -65,7 +65,7 @@ class Options:
 
     @property
     def about_persons(self) -> bool:
-        """Whether the report shows more than aggregates and people without a name."""
+        """Whether the report shows more than aggregates and people by codes."""
         return self.show_subjects or self.subject_pages or self.evidence or self.mode == "case"
 
     @property

@@ -75,7 +75,7 @@ def rendered(db: Path, as_of: dt.date | None = None, model: str | None = None, *
 
 
 @pytest.mark.parametrize("more", [None, "show_subjects", "subject_pages", "evidence"])
-def test_a_report_of_more_than_aggregates_is_for_its_owner_alone(
+def test_a_report_of_more_than_people_by_codes_is_for_its_owner_alone(
     make: Callable[[Fill], Path], tmp_path: Path, more: str | None
 ) -> None:
     db, before = make(lambda _: None), os.umask(0o022)

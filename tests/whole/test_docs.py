@@ -3,7 +3,7 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -19,7 +19,7 @@ from monitor.database.connection import Database
 from monitor.demo.feed import demo_feed_path
 from monitor.labels import EMOTIONS
 from monitor.settings import Settings, load_settings
-from reports.risk.inputs import Options
+from reports.risk.inputs import Mode, Options
 from tests.support.keyword_scorer import KeywordScorer
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,6 +79,12 @@ def test_the_readme_names_whatever_shows_more_than_aggregates() -> None:
     for name in ("show_subjects", "subject_pages", "evidence"):
         assert Options(**{name: True}).about_persons
         assert f"`--{name.replace('_', '-')}`" in README
+
+
+def test_the_readme_says_which_reports_have_mode_600() -> None:
+    assert [mode for mode in get_args(Mode) if Options(mode=mode).about_persons] == ["case"]
+    private = "reports of mode `case` or with `--subject-pages`, `--evidence` or `--show-subjects` have mode 600."
+    assert f"{private} Other reports have the mode that the umask gives" in " ".join(README.split())
 
 
 def test_the_settings_example_is_valid(tmp_path: Path) -> None:
