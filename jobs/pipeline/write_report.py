@@ -40,7 +40,7 @@ def write_report(
     """Write the pages and the pictures into the folder `out`, and print the withheld numbers; returns index.html's
     path.
 
-    The database is closed before anything is drawn. Files have mode 600 if the options show more than people by codes.
+    The database is closed before anything is drawn. Files have mode 600 if they show more than people by codes.
     See `collect_inputs` for as_of and model. If a drawer draws the pictures, they are complete when its block ends.
 
     Raises:
