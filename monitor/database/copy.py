@@ -32,6 +32,7 @@ FILTERED_TABLES = (
 TEXT_TABLES = ("documents", "scores", "pieces")  # the tables with a row for each text
 NOT_FOR_READERS = ("pseudonyms",)  # the fingerprint of the key lets its holder test guesses at the key
 READERS_VERSION = "v1.0.0"  # DuckDB 1.1 and newer read it; 1.0 fails at the indexes that 2.0 writes
+MOVE_LOG = "CHECKPOINT"  # into the file; closing does it too, but does not say why it fails, such as on a full disk
 MATCHES_NOTHING = "^\\b$"
 
 
@@ -64,8 +65,9 @@ def database_copy(
         StoreError: the database is missing, or cannot be read, or the copy cannot be written.
     """
     db.check_place(read_only=True)  # opened for writing, a missing file would be created
-    with db.writing() as con:  # brings the schema up to date, and moves the log into the file
+    with db.writing() as con:  # brings the schema up to date
         refuse_lake(con, db.path, "forget SUBJECT")
+        con.execute(MOVE_LOG)
     _remove(new)  # a killed run may have left one
     with private_files(), explained(db.file):
         try:
@@ -94,8 +96,8 @@ def copy_file(db: Database, new: Path) -> None:
         StoreError: the database is missing, or cannot be read. OSError: the copy cannot be written.
     """
     db.check_place(read_only=True)  # opened for writing, a missing file would be created
-    with db.writing(any_schema=True):  # moves the log into the file
-        pass
+    with db.writing(any_schema=True) as con:
+        con.execute(MOVE_LOG)
     with private_files(), open_file(db.file) as file, db.reading(any_schema=True):
         if any(log.exists() for log in logs(db.file)):
             raise StoreError(f"{db}: another program writes to it; run again when it is done")

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from monitor.database.connection import Database
@@ -20,6 +21,7 @@ from tests.support.small_disk import mounted
 
 MODEL = "keywords-1"
 LARGEST = 4_000_000  # bytes of a file, under a limit
+FILE_LIMIT = 1_000_000  # bytes of a file; a database of a hundred of the texts below is larger
 DISK = "10500k"
 
 
@@ -134,6 +136,38 @@ def test_a_limit_on_the_size_of_files_costs_no_committed_row(tmp_path: Path) -> 
     a_night_fails(chosen, LARGEST)
     assert_nothing_was_lost(chosen, before)
     assert_the_next_night_completes(chosen)
+
+
+COPIES = """
+import pathlib, sys
+from monitor.database.connection import Database
+from monitor.database.copy import copy_file, database_copy
+from monitor.database.store import append_documents
+from monitor.errors import StoreError
+from tests.support.rows import documents
+db, new = Database(pathlib.Path(sys.argv[1])), pathlib.Path(sys.argv[2])
+with db.writing() as con:
+    append_documents(con, documents("small"), "run")
+for copy in (lambda: copy_file(db, new), lambda: database_copy(db, new).__enter__()):
+    try:
+        copy()
+    except StoreError as error:
+        print(error)
+"""
+
+
+def test_a_copy_tells_that_the_log_has_no_room_in_the_file(tmp_path: Path) -> None:
+    db = tmp_path / "risk.duckdb"
+    with Database(db).writing() as con:
+        texts = pl.Series("text", [row["text"] for row in rows(0, 120)])
+        append_documents(con, documents(*map(str, range(120))).with_columns(texts), "run")
+    assert db.stat().st_size > FILE_LIMIT
+    done = forked.run(COPIES, db, tmp_path / "new", file_bytes=FILE_LIMIT)
+    assert db.with_name("risk.duckdb.wal").exists(), "the small commit"
+    assert [line.partition(";")[0] for line in done.stdout.splitlines()] == [
+        f"{db}: the disk is full, or this user's quota is used up"
+    ] * 2, done.stderr
+    assert not (tmp_path / "new").exists()
 
 
 TWO_COMMITS = """
