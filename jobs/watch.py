@@ -42,7 +42,7 @@ def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, rep
     """
     list_inbox(settings.inbox)
     last_state: dict[Path, tuple[int, float] | None] | None = None
-    load_once, is_away = cache(load), False
+    load_once, is_away, is_waiting = cache(load), False, False
     with stoppable():
         print_note(f"watching {settings.inbox} every {every_s:g} s · {NOT_A_DIAGNOSIS}")
         while True:
@@ -54,11 +54,14 @@ def watch(settings: Settings, load: Callable[[], Scorer], every_s: float, *, rep
                 if state != last_state:
                     _run_batch(settings, load_once, report)
                     last_state = state
+                is_waiting = False
             except ReportError as error:
                 print_warning(str(error))
-                last_state = state
+                last_state, is_waiting = state, False
             except BusyError:
-                print_note("another run is working on the database; waiting for it")
+                if not is_waiting:
+                    print_note("another run is working on the database; waiting for it")
+                is_waiting = True
             except DataError as error:
                 if _is_there(settings.inbox):
                     raise

@@ -138,8 +138,8 @@ def test_watch_waits_for_another_run_and_then_reads_the_new_files(
         let_go.set()
         other.join()
 
-    play(monkeypatch, settings, end, lambda: None)
-    assert "waiting for it" in capsys.readouterr().err
+    play(monkeypatch, settings, lambda: None, lambda: None, end, lambda: None)
+    assert capsys.readouterr().err.count("waiting for it") == 1
     assert run_query(Database(settings.db), LEDGER).rows == [("watch", "done", 1, 1)]
 
 
