@@ -38,6 +38,7 @@ INNER_FORMULA = re.compile('([;\t\r\n|][ "]*)([=+\\-@\uff1d\uff0b\uff0d\uff20])'
 """What such a cell would be to a spreadsheet that splits lines at semicolons, tabs or bars, or inside quotes."""
 EXCEL_ROWS = 1_048_575  # below the line of names
 EXCEL_CHARACTERS = 32_767
+EXCEL_YEAR = 1900  # its first
 PART_ROWS = 10_000  # rows in memory at once
 ENDINGS = (".parquet", ".csv", ".xlsx")
 Row = tuple[Any, ...]
@@ -178,7 +179,10 @@ def _write_excel(names: list[str], parts: Iterable[list[Row]], file: Path) -> in
             f"Excel holds {EXCEL_CHARACTERS:,} characters a cell; longer texts: {n_long:,}; use .parquet or .csv"
         )
     if n_exact:
-        print_warning(f"numbers written as texts, because Excel would round them: {n_exact:,}")
+        print_warning(
+            "values written as texts, because Excel would round the number or has no such date (before "
+            f"{EXCEL_YEAR}): {n_exact:,}"
+        )
     return n
 
 
@@ -192,7 +196,7 @@ def _close_zip(error: BaseException) -> None:
 
 
 def _write_sheet(book: Any, parts: Iterable[list[Row]]) -> tuple[int, int, int]:
-    """Write the rows; returns the numbers of rows, of texts that are too long, and of numbers written as texts."""
+    """Write the rows; returns the numbers of rows, of too long texts, and of numbers and dates written as texts."""
     sheet, n_long, n_exact, place = book.add_worksheet("result"), 0, 0, -1
     forms: dict[type, Any] = {dt.datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})}
     forms[dt.date] = book.add_format({"num_format": "yyyy-mm-dd"})
@@ -202,13 +206,13 @@ def _write_sheet(book: Any, parts: Iterable[list[Row]]) -> tuple[int, int, int]:
         for column, value in enumerate(row):
             if isinstance(value, bool):
                 sheet.write_boolean(place, column, value)
-            elif isinstance(value, dt.date):  # a datetime too
+            elif isinstance(value, dt.date) and _without_zone(value).year >= EXCEL_YEAR:  # a datetime too
                 sheet.write_datetime(place, column, _without_zone(value), forms[type(value)])
             elif _is_exact(value):
                 sheet.write_number(place, column, value)
             elif value is not None:
                 text = str(value)
-                n_exact += isinstance(value, int | Decimal)
+                n_exact += isinstance(value, int | Decimal | dt.date)
                 n_long += len(text.encode("utf-16-le", "replace")) // 2 > EXCEL_CHARACTERS
                 sheet.write_string(place, column, text[:EXCEL_CHARACTERS])  # never as a formula or a link
     return place, n_long, n_exact

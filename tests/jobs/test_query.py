@@ -362,11 +362,27 @@ def test_excel_holds_numbers_as_numbers_and_none_that_it_would_round(
     save_rows(Database(db), sql, tmp_path / "a.xlsx")
     (row,) = pl.read_excel(tmp_path / "a.xlsx").rows()
     assert row == (6, 1.25, "9007199254740993", 0.1)
-    assert "because Excel would round them: 1" in capsys.readouterr().err
+    assert "because Excel would round the number" in (told := capsys.readouterr().err)
+    assert told.strip().endswith(": 1")
     with pytest.raises(DataError, match="longer texts: 2"):
         save_rows(
             Database(db), "SELECT repeat('x', 32_768) AS a, repeat('\U0001f600', 20_000) AS b", tmp_path / "a.xlsx"
         )
+
+
+def test_excel_holds_dates_before_its_first_as_texts(
+    db: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sql = (
+        "SELECT DATE '1899-12-31' AS a, TIMESTAMP '1850-01-01 10:00:00' AS b,"
+        " DATE '1900-01-01' AS c, TIMESTAMP '2026-01-05 10:00:00' AS d"
+    )
+    save_rows(Database(db), sql, tmp_path / "a.xlsx")
+    (row,) = pl.read_excel(tmp_path / "a.xlsx").rows()
+    assert row[:2] == ("1899-12-31", "1850-01-01 10:00:00")
+    assert not any(isinstance(value, str) for value in row[2:])
+    told = " ".join(capsys.readouterr().err.split())
+    assert told.endswith("has no such date (before 1900): 2")
 
 
 @pytest.mark.parametrize("value", ["TIMESTAMP 'infinity'", "DATE '290000-01-01'", "DATE '-infinity'"])
