@@ -37,7 +37,7 @@ from monitor.intake.quality_limits import Count, Quality
 from monitor.intake.row_rules import IdRules, OnChange
 from monitor.labels import CRITERIA, RiskMap
 from monitor.regular_files import require_regular
-from monitor.settings_tables import REPORT_PATHS, Report, Schedule, Zone, number_faults, with_home
+from monitor.settings_tables import REPORT_PATHS, Report, Schedule, Zone, number_faults, require_path, with_home
 
 DEFAULT_FILE = Path("risk-monitor.toml")
 PREFIX = "RISK_MONITOR_"
@@ -133,6 +133,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read variables first, then arguments (the file's values), and nothing else."""
         return env_settings, init_settings
+
+    @field_validator(*PATHS, mode="before")
+    @classmethod
+    def _refuse_empty(cls, value: object) -> object:
+        return require_path(value)
 
     @field_validator(*PATHS)
     @classmethod
@@ -282,9 +287,11 @@ def _read(config: Path) -> dict[str, Any]:
 def _beside(folder: Path, path: object) -> object:
     """A path of the file, relative to its folder.
 
-    A value that begins with `~`, or is not a path, is left as it is.
+    A value that begins with `~`, or is empty or not a path, is left as it is.
     """
-    return folder / path if isinstance(path, str | Path) and not str(path).startswith("~") else path
+    if isinstance(path, str) and (path.startswith("~") or not path.strip()):
+        return path
+    return folder / path if isinstance(path, str | Path) else path
 
 
 def _refuse_unknown_variables() -> None:

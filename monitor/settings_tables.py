@@ -28,6 +28,17 @@ def _check_zone(value: str) -> str:
 Zone = Annotated[str, AfterValidator(_check_zone)]
 
 
+def require_path(value: object) -> object:
+    """The value, unless it is an empty text, which would mean the working folder.
+
+    Raises:
+        ValueError: it is.
+    """
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("empty; give a path, or remove this setting")
+    return value
+
+
 def with_home(path: str | Path) -> Path:
     """The path with `~` or `~user` replaced by the home folder.
 
@@ -106,6 +117,11 @@ class Report(BaseModel):
         (),
         description="only texts of these cohorts; default: of all. Two reports together tell about the others",
     )
+
+    @field_validator(*REPORT_PATHS, mode="before")
+    @classmethod
+    def _refuse_empty(cls, value: object) -> object:
+        return require_path(value)
 
     @field_validator(*REPORT_PATHS)
     @classmethod

@@ -10,7 +10,7 @@ from jobs.query import read_sql
 from monitor.alerts.rules import AlertRules
 from monitor.crisis.phrases import SHIPPED, read_phrases
 from monitor.errors import ConfigError
-from monitor.settings import Settings, load_settings
+from monitor.settings import PATHS, Settings, load_settings
 from monitor.training.recipe import read_recipe
 
 
@@ -98,6 +98,9 @@ def test_the_home_folder_is_meant_alike_in_variables_and_in_the_file(
         ("db = 5", ["db: give a path in quotes"]),
         ("model = 5", ["model: give a text in quotes"]),
         ("text_days = 1.5", ["text_days: give a whole number"]),
+        ('inbox = ""', ["inbox: empty; give a path, or remove this setting"]),
+        ('crisis_list = " "', ["crisis_list: empty; give a path"]),
+        ('[[reports]]\nmode = "case"\nroster = ""', ["reports.0.roster: empty; give a path"]),
         ('threshold = "high"', ["threshold: give a number"]),
         ('show_subjects = "often"', ["show_subjects: give true or false"]),
         ("notify = 5", ["notify: give a list"]),
@@ -134,6 +137,14 @@ def test_a_fault_in_the_file_is_one_line_with_file_and_key(tmp_path: Path, conte
     ("name", "value", "parts"),
     [
         ("RISK_MONITOR_CHUNK_ROWS", "many", ["variable RISK_MONITOR_CHUNK_ROWS", "whole number"]),
+        *(
+            (
+                f"RISK_MONITOR_{name.upper()}",
+                "",
+                [f"variable RISK_MONITOR_{name.upper()}: {name}: empty; give a path"],
+            )
+            for name in PATHS
+        ),
         ("RISK_MONITOR_CHUNK_ROW", "5", ["RISK_MONITOR_CHUNK_ROW:", "did you mean chunk_rows?"]),
         ("RISK_MONITOR_RISK_MAP", "{joy", ["risk_map", "JSON"]),
         ("RISK_MONITOR_QUALITY", "{joy", ["RISK_MONITOR_QUALITY", "not JSON"]),
