@@ -134,7 +134,7 @@ class Settings(BaseSettings):
         """Read variables first, then arguments (the file's values), and nothing else."""
         return env_settings, init_settings
 
-    @field_validator(*PATHS, mode="before")
+    @field_validator(*PATHS, "model", mode="before")
     @classmethod
     def _refuse_empty(cls, value: object) -> object:
         return require_path(value)
@@ -279,7 +279,7 @@ def _read(config: Path) -> dict[str, Any]:
             if isinstance(report, dict) and key in report:
                 report[key] = _beside(folder, report[key])
     model = given.get("model")
-    if isinstance(model, str) and (folder / model).is_dir():
+    if isinstance(model, str) and model.strip() and (folder / model).is_dir():
         given["model"] = str(folder / model)
     return given
 

@@ -99,6 +99,7 @@ def test_the_home_folder_is_meant_alike_in_variables_and_in_the_file(
         ("model = 5", ["model: give a text in quotes"]),
         ("text_days = 1.5", ["text_days: give a whole number"]),
         ('inbox = ""', ["inbox: empty; give a path, or remove this setting"]),
+        ('model = ""', ["model: empty; give a path"]),
         ('crisis_list = " "', ["crisis_list: empty; give a path"]),
         ('[[reports]]\nmode = "case"\nroster = ""', ["reports.0.roster: empty; give a path"]),
         ('threshold = "high"', ["threshold: give a number"]),
