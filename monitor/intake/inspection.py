@@ -169,6 +169,9 @@ def _share_of_times(values: Sequence[str], rule: DateRule | None = None) -> floa
 
 def propose(sample: Sample, table: dict[str, list[str]], feed: Feed) -> tuple[Feed, dict[str, str]]:
     """Settings for a sample, and the questions that they leave open."""
+    if not sample.is_clear:
+        seems = f"encoding: it seems to be {sample.encoding}; name the one of the program that wrote it"
+        return feed, {seems: "--encoding NAME"}
     preset = feed.preset or sample.preset or _table_preset(sample)
     settings: dict[str, Any] = {"preset": preset, "encoding": sample.proposed_encoding}
     if sample.delimiter not in (None, ",", ";", "\t"):

@@ -23,11 +23,12 @@ from monitor.intake.feeds import Feed
 from monitor.intake.json_entries import PLAIN_PATHS, Entries, NoJsonError, is_json_lines
 from monitor.intake.json_objects import DECODER
 from monitor.intake.kinds import kind_of
+from monitor.intake.likely_encoding import in_words
 from monitor.intake.parquet import check_size
 from monitor.intake.presets import CATALOGUE
 from monitor.intake.raw_rows import BOM, DAMAGE, MAX_LINE_BYTES
 from monitor.intake.selection import looks_like_a_row, normal
-from monitor.intake.streams import check_text, guess_encoding, open_text
+from monitor.intake.streams import NotUtf8Error, check_text, open_text
 from monitor.intake.whatsapp import is_chat
 from monitor.json_keys import TWICE, RepeatedKeyError
 from monitor.regular_files import require_file
@@ -50,8 +51,9 @@ class Sample:
         kind: of the file, in words.
         names: of its columns or keys.
         rows: name to value.
-        encoding: of a text file.
+        encoding: of a text file; in words, if it is not clear.
         proposed_encoding: the encoding, if a feed must name it.
+        is_clear: whether the encoding is clear; if not, names and values have lost their letters beyond ASCII.
         delimiter: of a CSV file.
         skip_rows: lines above the header.
         preset: of the program that wrote such entries, if the file's form shows it.
@@ -63,6 +65,7 @@ class Sample:
     rows: list[dict[str, Any]]
     encoding: str | None = None
     proposed_encoding: str | None = None
+    is_clear: bool = True
     delimiter: str | None = None
     skip_rows: int = 0
     preset: str | None = None
@@ -92,13 +95,15 @@ def read_sample(path: Path, feed: Feed | None) -> Sample:
     if member is None and ending not in ("txt", "js"):
         kind_of(path, Feed(encoding="utf-8"))
     try:
-        encoding = feed.encoding if feed and feed.encoding else _encoding(path, member)
+        likely = (feed.encoding,) if feed and feed.encoding else _encodings(path, member)
+        encoding = likely[0] if len(likely) == 1 else None
         text = _text(path, encoding, member)
     except DAMAGE as error:
         raise DataError(f"{path}: the file is damaged or cut short; export it again") from error
     sample = _of_text(path, text, ending, feed)
     sample.kind = f"{sample.kind}, in a .zip" if member else sample.kind
-    sample.encoding, sample.proposed_encoding = encoding or "utf-8", encoding
+    sample.encoding, sample.is_clear = in_words(likely), encoding is not None
+    sample.proposed_encoding = encoding if encoding != "utf-8" else None
     return sample
 
 
@@ -127,21 +132,19 @@ def _member(path: Path, feed: Feed | None) -> str:
     raise cause or DataError(f"{path}: empty")
 
 
-def _encoding(path: Path, member: str | None) -> str | None:
-    """The encoding that a feed must name; None for UTF-8."""
+def _encodings(path: Path, member: str | None) -> tuple[str, ...]:
+    """The encoding of a text file; several or none if it is not clear."""
     opener = partial(open_text, path, None, member)
     with opener() as stream:
         start = stream.read(2**20)
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
+        return ("utf-16",)
     packed = path.stat().st_size if member or path.suffix.lower() == ".gz" else None
     try:
         check_text(path, opener, packed, None)
-    except DataError as error:
-        if "UTF-8" not in str(error):
-            raise
-        return guess_encoding(start)
-    return None
+    except NotUtf8Error as error:
+        return error.likely
+    return ("utf-8",)
 
 
 def _text(path: Path, encoding: str | None, member: str | None) -> str:

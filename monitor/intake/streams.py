@@ -6,13 +6,13 @@ import codecs
 import gzip
 import io
 import zipfile
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 from monitor.errors import DataError
+from monitor.intake.likely_encoding import in_words, likely_encodings
 from monitor.intake.raw_rows import DAMAGE, MAX_LINE_BYTES, Stream
 
 BLOCK_BYTES = 2**16  # buffer size; its complete lines are parsed at once
@@ -20,19 +20,17 @@ MAX_GROWTH = 200  # times that a packed file may grow; texts grow three to ten t
 FREE_BYTES = 2**28  # any file may unpack to so many
 MAX_NOT_UTF8 = 0.05  # largest share of rows that cannot be decoded; with more, the file has another encoding
 _SAMPLE_BYTES = 2**20
-_KANA = 0.3  # least share of kana in Japanese; without it Korean with its smileys reads as Japanese in EUC-JP
 _MARK, _UNDECODABLE = "risk-monitor-mark", "\udcff"  # name of the error handler, and what it writes
-# First bytes of the punctuation and everyday characters of each encoding of East Asia, and their least second byte.
-# What one language writes is rare or nonsense in the encodings of the others. Of equal shares the first counts.
-_EVERYDAY: dict[str, tuple[tuple[range, ...], int]] = {
-    "euc_jp": ((range(0xA1, 0xA2), range(0xA3, 0xA6), range(0xB0, 0xD0)), 0xA1),
-    "cp949": ((range(0xA1, 0xA2), range(0xA4, 0xA5), range(0xB0, 0xC9)), 0xA1),  # EUC-KR with its extensions
-    "big5hkscs": ((range(0xA1, 0xA3), range(0xA4, 0xC7)), 0x40),
-    "gb18030": ((range(0xA1, 0xA2), range(0xA3, 0xA4), range(0xB0, 0xD8)), 0xA1),
-    "cp932": ((range(0x81, 0x99),), 0x40),  # Shift_JIS with its extensions
-}
 
 Opener = Callable[[], Stream]
+
+
+class NotUtf8Error(DataError):
+    """Too many rows are not UTF-8, and no encoding was given; `likely` holds the encodings that the file may have."""
+
+    def __init__(self, message: str, likely: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.likely = likely
 
 
 def _mark_undecodable(error: UnicodeError) -> tuple[str, int]:
@@ -109,7 +107,8 @@ def check_text(path: Path, opener: Opener, packed_bytes: int | None, encoding: s
 
     Raises:
         DataError: the file is damaged before its first row, unpacks to more than MAX_GROWTH times its size, or more
-            than MAX_NOT_UTF8 of its rows (and more than one) cannot be decoded.
+            than MAX_NOT_UTF8 of its rows (and more than one) cannot be decoded; if the feed names no encoding, it is
+            a NotUtf8Error.
     """
     decoder, is_utf8, n_bytes = codecs.getincrementaldecoder("utf-8")(), True, 0
     try:
@@ -161,42 +160,10 @@ def _check_rows(path: Path, opener: Opener, encoding: str | None) -> None:
     there = f"{path}: {min(bad, n):,} of its {n:,} rows are not {encoding or 'UTF-8'}"
     if encoding is not None:
         raise DataError(f"{there}; give another encoding, or save the file as UTF-8")
-    guess = guess_encoding(sample)
-    raise DataError(
-        f'{there}, it seems to be {guess}; give encoding = "{guess}" in its [[feeds]] (or --encoding {guess}), or '
-        "save it as UTF-8 (in Excel: CSV UTF-8)"
-    )
-
-
-def guess_encoding(sample: bytes) -> str:
-    """The likely encoding of bytes that are not UTF-8: cp1252, or one of East Asia if their bytes come in pairs.
-
-    Of those that decode the sample, it is the one whose everyday characters are the largest share.
-    """
-    if sample.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "utf-16"
-    high = [byte > 127 for byte in sample]
-    runs = sum(1 for i, is_high in enumerate(high) if is_high and not (i and high[i - 1]))
-    if runs and sum(high) / runs > 2:
-        shares = {encoding: _share_of_everyday(sample, encoding) for encoding in _EVERYDAY}
-        if any(share is not None for share in shares.values()):
-            return max(shares, key=lambda encoding: shares[encoding] or 0.0)
-    return "cp1252"
-
-
-def _share_of_everyday(sample: bytes, encoding: str) -> float | None:
-    """The share of everyday characters among those of a sample beyond ASCII; None: the encoding cannot decode it."""
-    try:
-        text = codecs.getincrementaldecoder(encoding)().decode(sample)  # the sample may end within a character
-    except UnicodeDecodeError:
-        return None
-    ranges, least = _EVERYDAY[encoding]
-    counts = Counter(char for char in text if not char.isascii())
-    if encoding == "euc_jp" and sum(n for char, n in counts.items() if "ぁ" <= char <= "ヿ") < _KANA * counts.total():
-        return 0.0
-    common = 0
-    for char, n in counts.items():
-        first, *rest = char.encode(encoding)
-        if len(rest) == 1 and rest[0] >= least and any(first in leads for leads in ranges):
-            common += n
-    return common / max(counts.total(), 1)
+    likely = likely_encodings(sample)
+    if len(likely) == 1:
+        give = f'; give encoding = "{likely[0]}" in its [[feeds]] (or --encoding {likely[0]})'
+    else:
+        give = ". Name the one of the program that wrote it as encoding in its [[feeds]] (or --encoding NAME)"
+    remedy = f"it seems to be {in_words(likely)}{give}, or save it as UTF-8 (in Excel: CSV UTF-8)"
+    raise NotUtf8Error(f"{there}, {remedy}", likely)

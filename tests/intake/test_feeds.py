@@ -14,8 +14,8 @@ from monitor.intake import streams, timestamps
 from monitor.intake.documents import check_file, read_documents
 from monitor.intake.feeds import Feed, feed_finder
 from monitor.intake.inspection import inspect_file
+from monitor.intake.likely_encoding import likely_encodings
 from monitor.intake.row_rules import IdRules
-from monitor.intake.streams import guess_encoding
 from monitor.privacy.pseudonyms import Pseudonyms
 from tests.support.inputs import read, refusals, write
 
@@ -227,7 +227,7 @@ def test_undecodable_bytes_cost_their_own_row_only(tmp_path: Path, encoding: str
 
 def test_the_encoding_is_guessed_from_a_sample_cut_within_a_character() -> None:
     sample = ("我今天覺得非常難過，不知道該怎麼辦才好" * 3000).encode("big5")
-    assert {guess_encoding(sample[:n]) for n in (50_000, 50_001)} == {"big5hkscs"}
+    assert {likely_encodings(sample[:n]) for n in (50_000, 50_001)} == {("big5hkscs",)}
 
 
 SENTENCES = {
@@ -276,7 +276,7 @@ def test_the_encodings_of_east_asia_are_told_apart_by_what_is_written_in_them(
 ) -> None:
     sentences = SENTENCES[script]
     for sentence in (*sentences, "\n".join(sentences)):
-        assert guess_encoding(sentence.encode(encoding)) == guess, sentence
+        assert likely_encodings(sentence.encode(encoding)) == (guess,), sentence
     rows = "".join(f"s{i},2026-10-05,{sentence}\n" for i, sentence in enumerate(sentences))
     found = inspect_file(write(tmp_path / "a.csv", ("subject_id,posted_at,text\n" + rows).encode(encoding)))
     assert (found.feed.encoding, found.n_taken) == (guess, 4)
