@@ -7,9 +7,10 @@ a piece. A word is a run of characters without white space, or one character of 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ from monitor.model.token_rows import TokenRows
 PIECE_TOKENS = 200  # most tokens of a piece
 MAX_PIECES = 64  # most pieces of a text that are scored; see the setting max_pieces
 ONE_LOOK = 64  # tokens; sentences of a longer text are also scored alone
+RUN_ON = 60  # words; a sentence of more words is scored in stretches, too: it is probably without punctuation
+STRETCH = 24  # words of a stretch; the next stretch begins in its middle
 _TOGETHER = 128  # sentences or words that are tokenised in one call
 # Han, kana, and the scripts of Thai, Lao, Burmese and Khmer are written without spaces.
 _UNSPACED = (
@@ -45,11 +48,11 @@ class Piece:
 
 @dataclass(frozen=True)
 class Sentences:
-    """Sentences of pieces.
+    """Sentences of pieces, and stretches of very long sentences.
 
     Attributes:
         pieces: (k,) the piece of each.
-        spans: (k, 2) first and last character (exclusive) in the text.
+        spans: (k, 2) first and last character (exclusive) in the text; a stretch may end in the next piece.
         ids: the tokens of each.
     """
 
@@ -58,30 +61,56 @@ class Sentences:
     ids: TokenRows
 
 
-def cut_sentences(texts: Sequence[str], spans: npt.NDArray[np.int64], encode: Encode, limit: int) -> Sentences:
-    """The sentences of pieces with several sentences; pieces of at most ONE_LOOK tokens are skipped.
+def cut_sentences(
+    texts: Sequence[str], owners: npt.NDArray[np.int64], spans: npt.NDArray[np.int64], encode: Encode, limit: int
+) -> Sentences:
+    """The sentences of pieces with several sentences, and the stretches of sentences of more than RUN_ON words.
 
     A model scores a passage as a whole. Seventy cheerful words before two dark sentences halve P(high risk), and
     after 150 cheerful words the dark sentences have no effect. Scored alone, each sentence has its full effect.
+    Writers without punctuation have no sentences, so a very long sentence is also read in stretches.
 
     Args:
-        texts: the whole text of each piece.
+        texts: the texts.
+        owners: (n,) the text of each piece; the pieces of a text follow each other.
         spans: (n, 2) first and last character (exclusive) of each piece.
         encode: token ids of each of several strings, not cut.
-        limit: largest number of tokens of a sentence; a longer sentence is truncated.
+        limit: largest number of tokens of a piece; a longer sentence is truncated.
     """
-    owners, places = list[int](), list[Span]()
-    for index, (text, (start, end)) in enumerate(zip(texts, spans.tolist(), strict=True)):
-        part = list(sentence_spans(text[start:end]))
-        if len(part) > 1:
-            owners += [index] * len(part)
-            places += [(start + first, start + last) for first, last in part]
-    ids = encode([texts[index][first:last].strip() for index, (first, last) in zip(owners, places, strict=True)])
-    return Sentences(
-        np.array(owners, dtype=np.int64),
-        np.array(places, dtype=np.int64).reshape(-1, 2),
-        ids.cut(ids.starts, np.minimum(ids.lengths, limit)),
-    )
+    places: list[tuple[int, int, int]] = []
+    for owner, group in groupby(range(len(owners)), owners.tolist().__getitem__):
+        pieces = list(group)
+        for piece, first, last in _parts(texts[owner], spans[pieces].tolist(), limit):
+            places.append((pieces[piece], first, last))
+    ids = encode([texts[owners[piece]][first:last].strip() for piece, first, last in places])
+    table = np.array(places, dtype=np.int64).reshape(-1, 3)
+    return Sentences(table[:, 0], table[:, 1:], ids.cut(ids.starts, np.minimum(ids.lengths, limit)))
+
+
+def _parts(text: str, pieces: list[list[int]], limit: int) -> Iterator[tuple[int, int, int]]:
+    """Sentences and stretches of a text in pieces: the piece of each, and its first and last character."""
+    starts = [first for first, _ in pieces]
+    for first, last in sentence_spans(text[: pieces[-1][1]]):
+        one, other = bisect_right(starts, first) - 1, bisect_left(starts, last) - 1
+        for piece in range(one, other + 1):
+            start, end = max(first, starts[piece]), min(last, pieces[piece][1])
+            if [start, end] != pieces[piece]:
+                yield piece, start, end
+        for start, end in _stretches(text, first, last, limit * (other + 1 - one)):
+            yield bisect_right(starts, start) - 1, start, end
+
+
+def _stretches(text: str, first: int, last: int, most: int) -> list[Span]:
+    """Overlapping stretches of STRETCH words that cover a sentence of more than RUN_ON words; none of a shorter one.
+
+    A sentence of more than `most` words has fewer tokens than words: it repeats one word, so it has no stretches.
+    """
+    starts = [word.start() for word in _WORD.finditer(text, first, last)]
+    if not RUN_ON < len(starts) <= most:
+        return []
+    ends = [*starts[STRETCH:], last]
+    final = len(starts) - STRETCH
+    return [(starts[word], ends[word]) for word in (*range(0, final, STRETCH // 2), final)]
 
 
 def cut_text(text: str, encode: Encode, limit: int, most: int) -> tuple[list[Piece], bool]:

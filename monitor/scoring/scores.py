@@ -22,7 +22,7 @@ class PieceScores:
         probabilities: (m, 6) P(emotion) in the order of EMOTIONS.
         symptoms: (m, 12) P(criterion) and P(any); None without the symptoms question.
         high: (6,) 1 for the emotions of high risk, 0 for the others.
-        peak_high: (m,) the greatest P(high risk) of the piece and, for a long piece, of its single sentences.
+        peak_high: (m,) the greatest P(high risk) of the piece and, in a long text, of its single sentences.
     """
 
     owners: Ints
@@ -104,8 +104,8 @@ class Scores:
         criteria: (n, 11) independent P(criterion) in the order of CRITERIA, the greatest of the text's pieces; None
             without the symptoms question.
         any: (n,) P(some criterion); None without the symptoms question.
-        peak_high: (n,) the greatest P(high risk) of the text's pieces, and of the single sentences of long pieces; a
-            text of at most `pieces.ONE_LOOK` tokens has its own P(high risk).
+        peak_high: (n,) the greatest P(high risk) of the text's pieces and of their single sentences; a text of at
+            most `pieces.ONE_LOOK` tokens has its own P(high risk).
         n_pieces: (n,) pieces that were scored.
         n_tokens_read: (n,) tokens that were read.
         pieces: the pieces of texts with more than one piece; `owners` are rows of this table.

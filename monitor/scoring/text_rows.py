@@ -23,7 +23,7 @@ _WORD_AGAIN = re.compile(r"(\b(\w++)(?:\W++\2\b){2})(?:\W++\2\b)+", re.IGNORECAS
 
 @dataclass(frozen=True)
 class TextRows:
-    """A window of texts as rows of tokens: first pieces of texts (or whole texts), then sentences of these pieces.
+    """A window of texts as rows of tokens: first pieces of texts (or whole texts), then their sentences.
 
     Attributes:
         ids: the m rows.
@@ -96,10 +96,9 @@ def encode_pieces(
         kept = kept[np.argsort(owners[kept], kind="stable")]
         owners, spans, ids = owners[kept], spans[kept], ids.take(kept)
     parents = np.arange(len(owners))
-    looked = np.flatnonzero(ids.lengths > ONE_LOOK) if with_sentences else parents[:0]
+    looked = np.flatnonzero(n_tokens[owners] > ONE_LOOK) if with_sentences else parents[:0]
     if len(looked):
-        of_pieces = [texts[owner] for owner in owners[looked].tolist()]
-        sentences = cut_sentences(of_pieces, spans[looked], encode, limit)
+        sentences = cut_sentences(texts, owners[looked], spans[looked], encode, limit)
         rows = looked[sentences.pieces]
         owners, parents = np.concatenate([owners, owners[rows]]), np.concatenate([parents, rows])
         spans = np.concatenate([spans, sentences.spans])

@@ -18,7 +18,7 @@ from monitor.model.sentences import sentence_spans
 from monitor.model.token_rows import TokenRows
 from monitor.scoring import text_rows
 from monitor.scoring.loading import LoadedModel
-from monitor.scoring.pieces import MAX_PIECES, ONE_LOOK, Piece, cut_text
+from monitor.scoring.pieces import MAX_PIECES, RUN_ON, STRETCH, Piece, cut_sentences, cut_text
 from monitor.scoring.scorer import LabelScorer
 from monitor.scoring.text_rows import said
 from monitor.settings import Settings
@@ -186,8 +186,7 @@ def test_the_peak_is_that_of_the_darkest_sentence_or_piece(model: LoadedModel) -
     scores = scorer.score([LONG * 3, middle, "i am sad."])
     for row, text in enumerate((LONG * 3, middle)):
         pieces = [text[first:last] for first, last in scorer.pieces(text)]
-        long = [piece for piece in pieces if len(ENCODER.encode_whole([piece.strip()])[0]) > ONE_LOOK]
-        sentences = [piece[first:last] for piece in long for first, last in sentence_spans(piece)]
+        sentences = [piece[first:last] for piece in pieces for first, last in sentence_spans(piece)]
         assert len(sentences) > len(pieces)
         parts = [part.strip() for part in [*pieces, *sentences]]
         peak = scorer.answers(parts)[0][:, 0].max()
@@ -196,6 +195,53 @@ def test_the_peak_is_that_of_the_darkest_sentence_or_piece(model: LoadedModel) -
     assert scores.n_pieces is not None
     assert scores.n_pieces.tolist()[1:] == [1, 1]
     np.testing.assert_allclose(scores.peak_high[2], scores.probabilities[2, 0])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("repeats", range(25, 40, 3))
+def test_sentences_of_every_piece_of_a_long_text_are_read_alone(repeats: int) -> None:
+    dark = "i am sad."
+    full = "the sun is out and i love it! " * repeats + dark
+    rows = text_rows.encode_pieces(ENCODER, 200, MAX_PIECES, ["the sun is out. " + dark, full], 0)
+    parts = [full[first:last].strip() for first, last in rows.spans[rows.owners == 1]]
+    assert dark in parts
+    assert (rows.owners == 0).sum() == 1  # a text of one look has its own answer alone
+
+
+def test_a_text_without_punctuation_is_read_in_overlapping_stretches() -> None:
+    words = [f"word{number} " for number in range(RUN_ON + 1)]
+    text = "One sentence. " + "".join(words)
+    spans = cut_sentences([text], np.array([0]), np.array([[0, len(text)]]), ENCODER.encode_whole, 200).spans.tolist()
+    parts = [text[first:last] for first, last in spans]
+    stretches = [part for part in parts if part.count("word") == STRETCH]
+    assert stretches[0].startswith("word0 ")
+    assert stretches[-1].endswith(f"word{RUN_ON} ")
+    for before, after in pairwise(stretches):  # half of each is in the next
+        assert after.split()[0] in before.split()[: STRETCH // 2 + 1]
+    assert "One sentence. " in parts
+    assert "".join(words) in parts
+    short = "One sentence. " + "".join(words[:RUN_ON])
+    found = cut_sentences(
+        [short], np.array([0]), np.array([[0, len(short)]]), ENCODER.encode_whole, 200
+    ).spans.tolist()
+    assert [short[first:last] for first, last in found] == ["One sentence. ", "".join(words[:RUN_ON])]
+
+
+def test_stretches_go_on_across_the_cut_between_two_pieces() -> None:
+    text = "".join(f"word{number} " for number in range(100))
+    middle = text.index("word50 ")
+    found = cut_sentences(
+        [text], np.array([0, 0]), np.array([[0, middle], [middle, len(text)]]), ENCODER.encode_whole, 200
+    )
+    parts = [text[first:last] for first, last in found.spans.tolist()]
+    assert any("word49 word50 " in part for part in parts)
+    starts_later = found.spans[:, 0] >= middle
+    assert found.pieces.tolist() == starts_later.astype(int).tolist()
+
+
+def test_a_word_said_over_and_over_has_no_stretches() -> None:
+    text = "One sentence. " + "again " * 10_000
+    spans = cut_sentences([text], np.array([0]), np.array([[0, len(text)]]), ENCODER.encode_whole, 200).spans
+    assert len(spans) == 2
 
 
 def test_what_is_beyond_the_most_pieces_is_not_read_and_said_so(model: LoadedModel) -> None:
