@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from monitor.explanation.words import Span, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, RiskMap, names_above
-from monitor.model.sentences import sentence_spans
+from monitor.model.sentences import told_sentences
 
 PAIRS = 32  # pairs of halves; the model reads each token of a text as many times; a power of two
 RIDGE = 2.0  # penalty beside a diagonal of PAIRS, because some passages have more words than pairs
@@ -234,7 +234,7 @@ def find_passages(scorer: Answerer, texts: Sequence[str]) -> list[Passage]:
     """The sentences of each text, and its passage that is most decisive for the answer."""
     pieces = [scorer.pieces(text) for text in texts]
     sentences = [
-        [(first + start, first + end) for first, last in own for start, end in sentence_spans(text[first:last])]
+        [part for first, last in own for part in told_sentences(text, first, last)]
         for text, own in zip(texts, pieces, strict=True)
     ]
     parts = [

@@ -1,4 +1,4 @@
-"""Find where the sentences of a text begin and end.
+"""Find where the sentences of a text begin and end, and the stretches of a sentence that is very long.
 
 `sentencex` (the splitter of Wikimedia's translation tool, rules and abbreviations) finds the sentence ends within a
 line. This module decides which line breaks end a sentence. `sentencex` gets at most BLOCK characters at a time,
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from sentencex import get_sentence_boundaries
 
@@ -16,6 +17,14 @@ BLOCK = 1000  # characters: far more than a sentence, but few enough for a quick
 WRAPPED = 50  # characters: the break after a line of this length or more may come from an editor, not from the writer
 # Characters that may end a sentence before the end of a line; a line without such a character needs no search.
 _INNER_END = re.compile(r"[^\w\s,'’\-]\s*\S")
+# Han, kana, and the scripts of Thai, Lao, Burmese and Khmer are written without spaces.
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*\s*|[^\s{_UNSPACED}]+\s*|\s+")
+RUN_ON = 60  # words; a sentence of more words is also read in stretches, as its writer probably uses no punctuation
+STRETCH = 24  # words of a stretch; the next stretch begins in its middle
+MOST_WORDS = 200  # of a sentence in a piece of 200 tokens; a sentence of more words repeats one word
 Span = tuple[int, int]
 
 
@@ -60,3 +69,24 @@ def _ends(text: str, start: int, end: int) -> Iterator[int]:
         # The last sentence of a block may continue in the next block. A block without an inner end is skipped.
         start = end if start + len(block) == end else (ends[-1] if ends else start + len(block))
     yield end
+
+
+def stretches(text: str, first: int, last: int, most: int = MOST_WORDS) -> list[Span]:
+    """Overlapping stretches of STRETCH words that cover a sentence of more than RUN_ON and at most `most` words.
+
+    Returns:
+        first and last character (exclusive) of each in the text; nothing for a sentence of fewer or more words.
+    """
+    starts = [word.start() for word in WORD.finditer(text, first, last)]
+    if not RUN_ON < len(starts) <= most:
+        return []
+    ends = [*starts[STRETCH:], last]
+    final = len(starts) - STRETCH
+    return [(starts[word], ends[word]) for word in (*range(0, final, STRETCH // 2), final)]
+
+
+def told_sentences(text: str, first: int, last: int) -> Iterator[Span]:
+    """The sentences of a piece, one after the other; a sentence that has stretches comes as several parts."""
+    for start, end in sentence_spans(text[first:last]):
+        starts = [begin for begin, _ in stretches(text, first + start, first + end)[::2]]
+        yield from pairwise([*(starts or [first + start]), first + end])

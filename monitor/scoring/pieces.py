@@ -6,7 +6,6 @@ a piece. A word is a run of characters without white space, or one character of 
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,20 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import regex
 
-from monitor.model.sentences import Span, sentence_spans
+from monitor.model.sentences import WORD, Span, sentence_spans, stretches
 from monitor.model.token_rows import TokenRows
 
 PIECE_TOKENS = 200  # most tokens of a piece
 MAX_PIECES = 64  # most pieces of a text that are scored; see the setting max_pieces
 ONE_LOOK = 64  # tokens; sentences of a longer text are also scored alone
-RUN_ON = 60  # words; a sentence of more words is scored in stretches, too: it is probably without punctuation
-STRETCH = 24  # words of a stretch; the next stretch begins in its middle
 _TOGETHER = 128  # sentences or words that are tokenised in one call
-# Han, kana, and the scripts of Thai, Lao, Burmese and Khmer are written without spaces.
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-)
-_WORD = re.compile(rf"[{_UNSPACED}][^\w\s]*\s*|[^\s{_UNSPACED}]+\s*|\s+")
 _CHARACTER = regex.compile(r"\X")  # a character with its accents, or an emoji with all of its parts
 
 Ids = npt.NDArray[np.int32]
@@ -96,21 +88,8 @@ def _parts(text: str, pieces: list[list[int]], limit: int) -> Iterator[tuple[int
             start, end = max(first, starts[piece]), min(last, pieces[piece][1])
             if [start, end] != pieces[piece]:
                 yield piece, start, end
-        for start, end in _stretches(text, first, last, limit * (other + 1 - one)):
+        for start, end in stretches(text, first, last, limit * (other + 1 - one)):
             yield bisect_right(starts, start) - 1, start, end
-
-
-def _stretches(text: str, first: int, last: int, most: int) -> list[Span]:
-    """Overlapping stretches of STRETCH words that cover a sentence of more than RUN_ON words; none of a shorter one.
-
-    A sentence of more than `most` words has fewer tokens than words: it repeats one word, so it has no stretches.
-    """
-    starts = [word.start() for word in _WORD.finditer(text, first, last)]
-    if not RUN_ON < len(starts) <= most:
-        return []
-    ends = [*starts[STRETCH:], last]
-    final = len(starts) - STRETCH
-    return [(starts[word], ends[word]) for word in (*range(0, final, STRETCH // 2), final)]
 
 
 def cut_text(text: str, encode: Encode, limit: int, most: int) -> tuple[list[Piece], bool]:
@@ -166,9 +145,9 @@ def _units(text: str, spans: Iterable[Span], encode: Encode, limit: int) -> Iter
 
 def _smaller(text: str, first: int, last: int, n_tokens: int, limit: int) -> Iterator[Span]:
     """The words of a span; a single word is split into parts of about as many characters as fit."""
-    word = _WORD.match(text, first, last)
+    word = WORD.match(text, first, last)
     if word is not None and word.end() < last:
-        yield from (found.span() for found in _WORD.finditer(text, first, last))
+        yield from (found.span() for found in WORD.finditer(text, first, last))
         return
     size = max(1, min((last - first) * limit // n_tokens, (last - first) // 2))
     start, end = first, first

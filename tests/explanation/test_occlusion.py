@@ -11,6 +11,7 @@ from monitor.explanation.faithfulness import faithfulness, high_risk
 from monitor.explanation.occlusion import CALM, PAIRS, Weights, explain, weigh_words
 from monitor.explanation.words import bare, strongest, without, word_spans
 from monitor.labels import ANSWERS, CRITERIA, EMOTIONS, RiskMap
+from monitor.model.sentences import STRETCH
 
 LIMITS = dict.fromkeys(ANSWERS, 0.6)
 DARK = {"worthless": 2.0, "again": 1.0, "lovely": -1.5}
@@ -255,3 +256,14 @@ def test_no_word_is_named_where_the_answer_is_spread_over_many() -> None:
     assert strongest(text, even, 3) == []
     assert strongest(text, [*even[:5], (*places[5], 0.5), even[6]], 3) == ["a", "b", "c"]
     assert strongest("a a a a a a", [(*place, 1.0) for place in word_spans("a a a a a a", 0, 11)], 3) == ["a"]
+
+
+def test_a_text_without_punctuation_is_told_in_parts_of_some_words() -> None:
+    text = "lovely " * 70 + "and worthless again"
+    scorer = WordScorer()
+    scorer.pieces = lambda text: [(0, len(text))]  # type: ignore[method-assign]
+    (found,) = explain(scorer, [text])
+    assert "".join(text[part.first : part.last] for part in found.sentences) == text
+    assert all(len(text[part.first : part.last].split()) < 2 * STRETCH for part in found.sentences)
+    assert found.sentences[-1].criteria == ("worth",)
+    assert found.sentences[0].criteria == ()

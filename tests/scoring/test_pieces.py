@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from monitor.labels import EMOTIONS
 from monitor.model.label_tree import probabilities
 from monitor.model.prompts import PromptEncoder
-from monitor.model.sentences import sentence_spans
+from monitor.model.sentences import RUN_ON, STRETCH, sentence_spans
 from monitor.model.token_rows import TokenRows
 from monitor.scoring import text_rows
 from monitor.scoring.loading import LoadedModel
-from monitor.scoring.pieces import MAX_PIECES, RUN_ON, STRETCH, Piece, cut_sentences, cut_text
+from monitor.scoring.pieces import MAX_PIECES, Piece, cut_sentences, cut_text
 from monitor.scoring.scorer import LabelScorer
 from monitor.scoring.text_rows import said
 from monitor.settings import Settings
