@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -108,18 +107,35 @@ def _read_zip(path: Path, batch_rows: int, feed: Feed | None) -> Iterator[Batch]
 
 
 def _bots(path: Path, preset: Preset | None) -> set[str]:
-    """The ids of users whom a list in the .zip calls bots."""
+    """The ids of users whom a list in the .zip calls bots.
+
+    Raises:
+        DataError: the list cannot be read whole, so a bot would count as a person.
+    """
     bots: set[str] = set()
     if member := list_of_users(path, preset):
         opener = partial(open_text, path, None, member)
         check_text(path, opener, packed_size(path, member), None)
-        with opener() as stream, suppress(NoJsonError):
-            for entry in Entries(stream, PLAIN_PATHS):
-                with suppress(ValueError, RecursionError):
+        number = 0
+        with opener() as stream:
+            entries = Entries(stream, PLAIN_PATHS)
+            try:
+                for entry in entries:
+                    number += 1
                     user = DECODER.decode(entry.text)
                     if isinstance(user, dict) and user.get("is_bot") is True:
                         bots.add(str(user.get("id")))
+            except (NoJsonError, ValueError, RecursionError) as error:
+                raise _bad_list(path, member, f"is damaged near entry {max(number, 1)}") from error
+        if not entries.n_arrays:
+            raise _bad_list(path, member, "holds no list")
     return bots
+
+
+def _bad_list(path: Path, member: str, fault: str) -> DataError:
+    return DataError(
+        f"{path}: {member_name(member)} in it, which says who is a bot, {fault}; export it again, or mend that file"
+    )
 
 
 def _read_member(path: Path, member: str, batch_rows: int, selection: Selection) -> Iterator[Batch]:

@@ -449,6 +449,24 @@ def test_users_whom_the_export_of_slack_calls_bots_are_no_subjects(tmp_path: Pat
     assert (chunk.n_not_texts, chunk.n_read) == (2, 2)
 
 
+@pytest.mark.parametrize(
+    ("users", "fault"),
+    [
+        ('[{"id": "U1"}, {"id": "U2", "is_bot": true, "is_bot": true}]', "is damaged near entry 2"),
+        ('[{"id": "U1"}, {"id": "U2", "is_bot": tru}]', "is damaged near entry 2"),
+        ('[{"id": "U1"}, {"id": "U2", "is_bot": true}', "is damaged near entry 2"),
+        ("not JSON", "is damaged near entry 1"),
+        ("", "is damaged near entry 1"),
+        ('{"ok": true, "members": [{"id": "U2", "is_bot": true}]}', "holds no list"),
+    ],
+)
+def test_a_list_of_users_that_cannot_be_read_whole_is_told(tmp_path: Path, users: str, fault: str) -> None:
+    day = [{"type": "message", "user": "U2", "ts": "1791225310.0", "text": "I am a poll"}]
+    path = pack(tmp_path / "a.zip", {"c/2026-10-05.json": json.dumps(day), "users.json": users})
+    with pytest.raises(DataError, match=rf"a\.zip: users\.json in it, which says who is a bot, {fault};"):
+        list(read_documents(path, feed=Feed(preset="slack")))
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_two_lists_of_users_of_one_name_are_refused(tmp_path: Path) -> None:
     path = pack(tmp_path / "a.zip", {"users.json": "[]", "c/2026-10-05.json": "[]"})
