@@ -11,7 +11,8 @@ published only as a whole week. If a cohort's week is withheld, the smallest pub
 Everyone minus the published cohorts is then about k subjects or more. Hours of a weekday are treated the same.
 4. In a report of mode aggregate the share of texts labelled high risk is also about the subjects who wrote them. If
 there are some, but fewer than k, or if one of them wrote more than half of these texts, the day or week is small for
-the share, and rules 2 and 3 hold for the share with these days and weeks, too. A share of 0 may be shown.
+the share, and rules 2 and 3 hold for the share with these days and weeks, too. A share of 0 may be shown. No report has the
+share of an hour.
 5. A forecast smooths over months. It is published, rounded, if the newest week is published.
 6. A count of people, such as those at the line, is about the people that it counts and about those that it leaves
 out. In a report that shows no single people, it is published only if each of these groups is empty or has k people or
@@ -162,14 +163,15 @@ def weeks(weekly: pl.DataFrame, pieces: Pieces) -> pl.DataFrame:
 
 def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
     """All cells of heat_weekday_hour, with `withheld`. Beside a small hour, its weekday's next smallest hour is
-    withheld. n_top is about one subject and is dropped.
+    withheld. n_top is about one subject, and n_high and share_high may be about few (rule 4); they are dropped.
 
     All days behind the hours must be published one by one.
     """
     is_small = small(min_cohort)
     rank = pl.when(~is_small).then(pl.struct("n", "hour")).rank("ordinal").over("weekday")
     beside = is_small.any().over("weekday") & (rank == 1)
-    return _emptied(heat.with_columns(withheld=is_small | beside.fill_null(False)).drop("n_top"))
+    shown = heat.with_columns(withheld=is_small | beside.fill_null(False))
+    return _emptied(shown.drop("n_top", "n_high", "share_high", strict=False))
 
 
 def criteria(overall: pl.DataFrame, published: Sequence[str], min_cohort: int, min_left_out: int = 1) -> pl.DataFrame:

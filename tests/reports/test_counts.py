@@ -1,6 +1,7 @@
 """Counts of people in a report that shows no single people: none singles out a few."""
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -104,6 +105,12 @@ def test_a_share_of_texts_that_few_people_wrote_is_withheld(sad: int, mode: str,
     last = pl.concat(shares).tail(1)
     assert (last.null_count() > 0) == share.muted
     assert "n_high_top" not in found.everyone.weeks.columns
+    sources = "".join(page.render(one, found.words) for one in site.pages(found))  # with the data of the charts
+    assert "weekday" in sources
+    if mode == "aggregate":
+        assert not re.findall(r'"(?:n_high|share_high)[a-z_]*":', sources)
+    if share.muted:
+        assert not re.findall(r'"share(?:_7|_28)?":(?!null|0\.0\b)[^,}]+', sources)
 
 
 @pytest.fixture(scope="module")
