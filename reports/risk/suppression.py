@@ -11,8 +11,8 @@ published only as a whole week. If a cohort's week is withheld, the smallest pub
 Everyone minus the published cohorts is then about k subjects or more. Hours of a weekday are treated the same.
 4. In a report of mode aggregate the share of texts labelled high risk is also about the subjects who wrote them. If
 there are some, but fewer than k, or if one of them wrote more than half of these texts, the day or week is small for
-the share, and rules 2 and 3 hold for the share with these days and weeks, too. A share of 0 may be shown. No report has the
-share of an hour.
+the share, and rules 2 and 3 hold for the share with these days and weeks, too. A share of 0 may be shown. No
+report has the share of an hour.
 5. A forecast smooths over months. It is published, rounded, if the newest week is published.
 6. A count of people, such as those at the line, is about the people that it counts and about those that it leaves
 out. In a report that shows no single people, it is published only if each of these groups is empty or has k people or

@@ -186,6 +186,8 @@ def test_beside_a_small_hour_its_weekdays_smallest_other_is_withheld() -> None:
     assert found["withheld"].to_list() == [True, False, True, False, False, True]
     assert found["p_high"].to_list() == [None, 0.2, None, 0.4, 0.5, None]
     assert suppression.hours(heat, 1)["withheld"].sum() == 0
+    with_shares = heat.with_columns(n_high=1, share_high=0.2)  # a share may be about one of an hour's subjects
+    assert suppression.hours(with_shares, K).columns == found.columns
     dominated = heat.with_columns(n_top=pl.Series([1, 4, 1, 2, 1, 1]))  # two of three texts are of one subject
     assert suppression.hours(dominated, K)["withheld"].to_list() == [True, False, True, True, True, True]
 
