@@ -53,6 +53,9 @@ _WORDS = (
     ),
 )
 _HOUR_24 = re.compile(r"\d(?:[ T]24:[0-5]\d|T24[0-5]\d)", re.IGNORECASE)  # in ISO 8601 the end of a day
+_DAY_AND_HOUR = re.compile(  # and a minute; a column of floats ends with .0
+    r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[01]\d|2[0-3])(?P<minute>[0-5]\d)?(?P<end>(?:\.0)?)", re.ASCII
+)
 _SPACES = str.maketrans({"\u202f": " ", "\xa0": " ", "\u200e": None, "\u200f": None})
 
 
@@ -207,4 +210,7 @@ def date_shape(value: str, rule: DateRule = ISO_ONLY) -> str:
         if rule.day_first is not None:
             return f"{described}, but there is no such day with the {'day' if rule.day_first else 'month'} first"
         return f"{described}, day or month first? give day_first or date_format"
+    if match := _DAY_AND_HOUR.fullmatch(value.strip()):
+        form = f"%Y%m%d%H{'%M' if match['minute'] else ''}{match['end']}"
+        return f'{described}, which has two meanings, an epoch or a date and a time; give date_format = "{form}"'
     return described if _YEAR_FIRST.fullmatch(value.strip()) else f"{described}; give date_format"

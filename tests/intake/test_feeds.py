@@ -1,6 +1,7 @@
 """Files with other columns, dates, zones and encodings, as their feed says."""
 
 import datetime as dt
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -323,12 +324,23 @@ def test_a_part_of_a_parquet_text_that_is_not_utf8_rejects_its_row(tmp_path: Pat
     assert chunk.rejects.select("row", "column", "reason").rows() == [(1, "text", "not UTF-8")]
 
 
+def read_with_the_format_of_the_reason(path: Path, reason: str) -> tuple[int, int, int]:
+    """Year, hour and minute of the first text, read with the date_format that the reason of a reject names."""
+    (form,) = re.findall(
+        r', which has two meanings, an epoch or a date and a time; give date_format = "(.*)"$', reason
+    )
+    (chunk,) = read_documents(path, feed=Feed(date_format=form))
+    time = chunk.documents["posted_at"][0]
+    return time.year, time.hour, time.minute
+
+
 @pytest.mark.parametrize("kind", [pa.string(), pa.int64(), pa.float64()])
 def test_twelve_digits_are_no_epoch_if_they_are_a_date_and_a_time(tmp_path: Path, kind: pa.DataType) -> None:
     times = pa.array([202610051835, 999999999999, 1_700_000_000_000], pa.int64()).cast(kind)
     pq.write_table(pa.table({"subject_id": ["a"] * 3, "posted_at": times, "text": ["x"] * 3}), tmp_path / "a.parquet")
     (chunk,) = read_documents(tmp_path / "a.parquet")
     assert (chunk.documents["row"].to_list(), chunk.rejects["row"].to_list()) == ([2, 3], [1])
+    assert read_with_the_format_of_the_reason(tmp_path / "a.parquet", chunk.rejects["reason"][0]) == (2026, 18, 35)
     path = write(tmp_path / "a.csv", "subject_id,posted_at,text\na,202610051700,x\n")
     (chunk,) = read_documents(path, feed=Feed(date_format="%Y%m%d%H%M"))
     assert chunk.documents["posted_at"].to_list() == [FIVE_PM]
@@ -344,7 +356,7 @@ def test_ten_digits_are_no_epoch_to_come_if_they_are_a_date_and_an_hour(
     pq.write_table(pa.table({"subject_id": ["a"] * 4, "posted_at": times, "text": ["x"] * 4}), tmp_path / "a.parquet")
     (chunk,) = read_documents(tmp_path / "a.parquet")
     assert (chunk.documents["row"].to_list(), chunk.rejects["row"].to_list()) == ([2, 3, 4], [1])
-    assert "give date_format" in chunk.rejects["reason"][0]
+    assert read_with_the_format_of_the_reason(tmp_path / "a.parquet", chunk.rejects["reason"][0]) == (2026, 18, 0)
     monkeypatch.setattr(timestamps, "time", SimpleNamespace(time=lambda: hour))
     (chunk,) = read_documents(tmp_path / "a.parquet")
     assert chunk.documents["row"].to_list() == [1, 2, 3, 4]
