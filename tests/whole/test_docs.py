@@ -121,6 +121,24 @@ def test_every_query_in_the_readme_answers(scored: Path, sql: str) -> None:
     assert all(any(row[column] is not None for row in answer.rows) for column in range(len(answer.names)))
 
 
+@pytest.mark.slow
+def test_queries_of_cohorts_also_tell_of_one_that_has_no_text_on_sundays_or_on_the_last_day(tmp_path: Path) -> None:
+    days = {"early": range(5, 17), "late": [*range(5, 18), *range(19, 24)]}  # of January 2026; 11 and 18 are Sundays
+    rows = [f"{cohort}-1,2026-01-{day:02},joy,{cohort}\n" for cohort, own in days.items() for day in own if day != 11]
+    (tmp_path / "a.csv").write_text("subject_id,posted_at,text,source\n" + "".join(rows))
+    score_files([tmp_path / "a.csv"], Database(tmp_path / "risk.duckdb"), KeywordScorer)
+    by_week, by_subject = (
+        run_query(Database(tmp_path / "risk.duckdb"), next(sql for sql in QUERIES if part in sql)).rows
+        for part in ("AS last_day, n_7", "AS of_cohort")
+    )
+    found = [(row[0], row[1].isoformat()) for row in by_week]
+    assert found == [
+        *(("early", f"2026-01-{day}") for day in (10, 16)),
+        *(("late", f"2026-01-{day}") for day in (10, 17, 23)),
+    ]
+    assert sorted(row[0] for row in by_subject) == ["early-1", "late-1"]
+
+
 def test_the_python_example_scores_two_texts() -> None:
     (example,) = PYTHON
     names: dict[str, Any] = {}
