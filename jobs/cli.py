@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if words[:1] == ["--version"]:
         exit_with_code(_print_version)
         sys.exit()
-    exit_with_code(lambda: build_app(words)(words, prog_name="risk-monitor"))
+    name = next((word for word in words if not word.startswith("-")), "")
+    exit_with_code(lambda: build_app(words)(words, prog_name="risk-monitor"), name)
 
 
 def _print_version() -> None:

@@ -64,6 +64,16 @@ COMMANDS = MappingProxyType(
 """Each command and its line in `risk-monitor --help`; its code is `command` in jobs/NAME.py (`_` for `-`)."""
 
 
+INTERRUPTED_LINES = MappingProxyType(
+    {
+        "backup": "interrupted; no backup was made",
+        **dict.fromkeys(("inspect", "report", "status", "restore", "query", "train"), "interrupted"),
+        **dict.fromkeys(("evaluate-alerts", "validate", "transfer", "pretrain", "benchmark"), "interrupted"),
+    }
+)
+"""The last line after Ctrl-C of each command that commits no scores, alerts or notes."""
+
+
 def new_app(help_text: str | None = None) -> typer.Typer:
     """An app with plain tracebacks: local variables, which hold people's texts, are never printed."""
     return typer.Typer(
@@ -83,7 +93,7 @@ def run(command: Callable[..., Any]) -> None:
     name = command.__module__.removeprefix("jobs.")
     if name == "__main__":
         name = sys.argv[0].rpartition("/")[2].removesuffix(".py")
-    exit_with_code(lambda: app(prog_name=f"python -m jobs.{name}"))
+    exit_with_code(lambda: app(prog_name=f"python -m jobs.{name}"), name.replace("_", "-"))
 
 
 def run_group(group: typer.Typer, name: str) -> None:
@@ -91,8 +101,8 @@ def run_group(group: typer.Typer, name: str) -> None:
     exit_with_code(lambda: group(prog_name=f"python -m jobs.{name}"))
 
 
-def exit_with_code(call: Callable[[], object]) -> None:
-    """Call a command and exit: 2 and one red line for the user's mistakes, a traceback for bugs."""
+def exit_with_code(call: Callable[[], object], name: str = "") -> None:
+    """Call a command (`name`) and exit: 2 and one red line for the user's mistakes, a traceback for bugs."""
     streams.prepare()
     try:
         if sys.flags.optimize > 1:
@@ -112,7 +122,7 @@ def exit_with_code(call: Callable[[], object]) -> None:
     except (KeyboardInterrupt, SystemExit) as stop:
         if isinstance(stop, SystemExit) and stop.code != INTERRUPTED:  # typer turns KeyboardInterrupt into this code
             raise
-        _exit_with_note("interrupted; what was committed is kept", INTERRUPTED)
+        _exit_with_note(INTERRUPTED_LINES.get(name, "interrupted; what was committed is kept"), INTERRUPTED)
     except Exception as error:
         if isinstance(error, OSError) and error.errno in ONLY_WRITING:
             _exit_with_error(str(cannot_write(str(error.filename or "the output"), error)))

@@ -3,8 +3,9 @@
 import gzip
 import os
 import shutil
+import signal
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 import jobs.backup
 from jobs.backup import backup
 from jobs.cli import main
+from jobs.console import app
 from jobs.pipeline import run
 from jobs.pipeline.score_files import score_files
 from jobs.restore import command as restore_command
@@ -52,6 +54,39 @@ def contents(db: Database) -> dict[str, list[tuple[object, ...]]]:
     with db.reading() as con:
         tables = [name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()]
         return {name: sorted(con.table(name).fetchall(), key=repr) for name in tables}
+
+
+def stopped(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture
+def _heard() -> Iterator[None]:
+    """The handler of Ctrl-C, which an interrupted command switches off, is back after the test."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_heard")
+def test_an_interrupted_command_that_commits_nothing_says_what_is_true(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "backups"
+    monkeypatch.setattr("jobs.backup.sha256_of", stopped)
+    monkeypatch.setattr("jobs.query.check_statement", stopped)
+    for words, line in (
+        (["backup", str(folder), "--config", str(tmp_path / "risk-monitor.toml")], "interrupted; no backup was made"),
+        (["query", "SELECT 1", "--db", str(db.file)], "interrupted"),
+    ):
+        with pytest.raises(SystemExit, match="130"):
+            main(words)
+        assert capsys.readouterr().err.splitlines() == [line]
+    assert not folder.exists() or not list(folder.iterdir())
+
+
+def test_only_commands_have_a_line_after_ctrl_c() -> None:
+    assert app.INTERRUPTED_LINES.keys() <= app.COMMANDS.keys()
 
 
 @pytest.mark.slow
