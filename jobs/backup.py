@@ -42,8 +42,8 @@ def backup(db: Database, folder: Path, config: Path | None = None, roster: Path 
     """Write a backup into a new folder below `folder`; returns its path. Only its owner can read it.
 
     The backup appears in one step, when it is complete. It waits for the end of a run that writes, such as a batch of
-    `watch`, and no run can write meanwhile. A database with an older schema
-    is copied as it is, so that the older program can use the backup.
+    `watch`, and no run can write meanwhile. A database with an older schema is copied as it is, so that the older
+    program can use the backup.
 
     Args:
         db: the database.

@@ -95,10 +95,8 @@ def scoring_run(
             rules.
     """
     rules = ids or IdRules()
-    with (
-        stoppable(),
-        only_writer_after_others(db, WRITE_WAIT_S if job == "nightly" else 0),
-    ):  # `watch` tries again by itself
+    wait_s = WRITE_WAIT_S if job == "nightly" else 0  # `watch` tries again by itself
+    with stoppable(), only_writer_after_others(db, wait_s):
         recorded, has_texts = None, False
         if db.exists():
             with db.writing() as con:  # brings the schema up to date

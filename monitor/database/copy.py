@@ -147,7 +147,7 @@ def _copy_tables(
 
 def _row_counts(con: duckdb.DuckDBPyConnection, database: str, tables: Iterable[str]) -> dict[str, int]:
     """The number of rows of each of these tables of an attached database, in their order."""
-    counts = [f"(SELECT count(*) FROM {database}.{table})" for table in map('"{}"'.format, tables)]
+    counts = [f'(SELECT count(*) FROM {database}."{table}")' for table in tables]
     return dict(zip(tables, con.execute(f"SELECT {', '.join(counts)}").fetchall()[0], strict=True))
 
 

@@ -53,7 +53,7 @@ def _schema() -> tuple[list[str], str]:
 
 @contextmanager
 def undone(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """A transaction that is rolled back at the end of the block, so that the next shard finds empty tables."""
+    """A transaction that is rolled back at the end of the block, so that whoever comes next finds the former rows."""
     con.execute("BEGIN")
     try:
         yield

@@ -21,6 +21,7 @@ from jobs.pipeline.write_report import write_report
 from monitor import NOT_A_DIAGNOSIS
 from monitor.database.connection import Database
 from monitor.labels import EMOTIONS
+from monitor.lake.scratch import undone
 from reports.risk import cards, chart_data, data_quality, headline, pictures, signs, subjects
 from reports.risk import html as page
 from reports.risk import pages as site
@@ -218,7 +219,7 @@ def test_alerts_tell_rule_window_value_and_threshold(found: Inputs) -> None:
 def test_where_the_rules_have_not_looked_at_every_score_no_alert_is_not_said_to_be_none(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    with fake_feed.undone(con):
+    with undone(con):
         con.execute("DELETE FROM alerts")
         assert "No alert is open on 4 May 2026." in said(pages(con, "alerts.html")["alerts.html"])
         con.execute("DELETE FROM alert_updates")
@@ -244,7 +245,7 @@ def test_among_few_subjects_rows_without_a_name_are_withheld(con: duckdb.DuckDBP
 def test_among_few_subjects_the_alerts_page_does_not_tell_whether_there_is_any(
     con: duckdb.DuckDBPyConnection,
 ) -> None:
-    with fake_feed.undone(con):
+    with undone(con):
         alerts = pages(con, "alerts.html", min_cohort=41, evidence=True)
         con.execute("DELETE FROM alerts")
         assert pages(con, "alerts.html", min_cohort=41, evidence=True) == alerts
@@ -252,7 +253,7 @@ def test_among_few_subjects_the_alerts_page_does_not_tell_whether_there_is_any(
 
 @pytest.mark.slow
 def test_a_small_cohort_has_no_page_and_takes_another_with_it(con: duckdb.DuckDBPyConnection) -> None:
-    with fake_feed.undone(con):
+    with undone(con):
         con.execute("UPDATE scores SET cohort = 'west' WHERE subject_id IN ('demo-01', 'demo-03')")
         shown = pages(con)
         assert set(shown) == {"index.html", "people.html", "cohort-1.html", "alerts.html", "model.html"}

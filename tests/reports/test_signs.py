@@ -16,6 +16,7 @@ from monitor import NOT_A_DIAGNOSIS
 from monitor.alerts.rules import AlertRules
 from monitor.errors import ConfigError
 from monitor.labels import CRITERIA
+from monitor.lake.scratch import undone
 from reports.risk import html as page
 from reports.risk import pages as site
 from reports.risk import signs, suppression
@@ -241,7 +242,7 @@ def test_among_few_subjects_the_number_of_passages_is_withheld(
 
 @pytest.mark.slow
 def test_one_passage_and_none_but_alerts_have_their_own_sentence(con: duckdb.DuckDBPyConnection) -> None:
-    with fake_feed.undone(con):
+    with undone(con):
         con.execute("DELETE FROM mentions WHERE subject_id = 'demo-01'")
         lead = pages(con)["alerts.html"].lead
         assert "found 1 passage in the last 28 days. Crisis alerts are open for 3 people: 1 because" in lead

@@ -2,9 +2,10 @@
 
     python -m tests.scoring.measure_dark_endings
 
-The endings and the cheerful sentences were invented for these tables, and nothing was chosen by them. The first table
-has the twelve endings below. The second has the forty of `dark_endings.json`, a quarter of which are images, and its
-twenty ordinary endings; it also has them without punctuation, in lower case.
+The endings and the cheerful sentences were invented for these tables. The first table has the twelve endings below.
+The second has the forty of `dark_endings.json`, a quarter of which are images, and its twenty ordinary endings; it
+also has them without punctuation, in lower case. Nothing was chosen by them but one thing: that stretches go on
+across the cut between two pieces was decided after a first look at the endings without punctuation.
 """
 
 import json

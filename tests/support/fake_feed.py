@@ -28,16 +28,6 @@ def database() -> Iterator[duckdb.DuckDBPyConnection]:
         yield con
 
 
-@contextmanager
-def undone(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    """Undo, at the end of the block, what it changes in a database that tests share."""
-    con.execute("BEGIN")
-    try:
-        yield
-    finally:
-        con.execute("ROLLBACK")
-
-
 def probabilities(high: float, mid: float = 0.0) -> list[float]:
     """P(emotion) whose risks are high (sadness), mid (anger) and the rest low (joy)."""
     values = {"sadness": high, "anger": mid, "joy": 1.0 - high - mid}
