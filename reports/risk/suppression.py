@@ -69,6 +69,10 @@ class Pieces:
         weeks = range(self._week(day), self._week(before + dt.timedelta(days=1)) + 1)
         return self._is_cut(day) and self._is_cut(before) and self.withheld_weeks.isdisjoint(weeks)
 
+    def allowed(self, days: pl.Series, length: int) -> pl.Series:
+        """For each day, whether the window of `length` days that ends on it is allowed."""
+        return pl.Series([self.allows(day, length) for day in days], dtype=pl.Boolean)
+
     def days_by_day(self, most: int) -> int:
         """Number of the newest days, at most `most`, that may all be published one by one."""
         first = min(self.undivided | self.withheld_weeks, default=most)
@@ -141,15 +145,14 @@ def cut(
 
 def windows(frame: pl.DataFrame, pieces: Pieces, length: int) -> pl.DataFrame:
     """The rows of a frame of windows of `length` days (column day: their last) that may be published."""
-    allowed = [pieces.allows(day, length) for day in frame["day"]]
-    return frame.filter(pl.Series(allowed, dtype=pl.Boolean))
+    return frame.filter(pieces.allowed(frame["day"], length))
 
 
 def shares(frame: pl.DataFrame, pieces: Pieces, length: int) -> pl.DataFrame:
     """A frame of windows of `length` days with the shares alone that these pieces allow, without the counts about one
     subject.
     """
-    allowed = pl.Series([pieces.allows(day, length) for day in frame["day"]], dtype=pl.Boolean)
+    allowed = pieces.allowed(frame["day"], length)
     return frame.with_columns(pl.when(allowed).then(pl.col(name)).alias(name) for name in SHARES).drop(
         "n_high_subjects", "n_high_top", strict=False
     )
@@ -157,8 +160,7 @@ def shares(frame: pl.DataFrame, pieces: Pieces, length: int) -> pl.DataFrame:
 
 def weeks(weekly: pl.DataFrame, pieces: Pieces) -> pl.DataFrame:
     """All weeks of one series, with `withheld`; a withheld week's measures are empty."""
-    allowed = pl.Series([pieces.allows(day, 7) for day in weekly["day"]], dtype=pl.Boolean)
-    return _emptied(weekly.with_columns(withheld=~allowed))
+    return _emptied(weekly.with_columns(withheld=~pieces.allowed(weekly["day"], 7)))
 
 
 def hours(heat: pl.DataFrame, min_cohort: int) -> pl.DataFrame:
